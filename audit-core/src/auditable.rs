@@ -1,0 +1,238 @@
+//! What the derive says of an entity: [`Auditable`], [`EntityInfo`] and the registry of all.
+
+use std::any::TypeId;
+
+use sea_orm::sea_query::{ColumnType, Value};
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
+
+use crate::action::ChangeActions;
+use crate::redact::can_be_secret;
+
+/// An entity whose changes are recorded. Implemented by `#[derive(Auditable)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an audited entity",
+    note = "add `#[derive(Auditable)]` to its `Model`"
+)]
+pub trait Auditable: EntityTrait {
+    /// What the derive says of the entity.
+    fn info() -> &'static EntityInfo;
+}
+
+/// What is known of an audited entity.
+#[derive(Debug)]
+pub struct EntityInfo {
+    model: String,
+    table: &'static str,
+    schema: Option<String>,
+    module: Option<&'static str>,
+    pub(crate) type_id: TypeId,
+    pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) key: Vec<usize>,
+    pub(crate) display: Vec<Part>,
+    pub(crate) skip: bool,
+    pub(crate) skip_actions: ChangeActions,
+    pub(crate) tenant: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ColumnInfo {
+    /// The name in the database, which is the name in `changes`.
+    pub(crate) name: &'static str,
+    /// The name of the Rust field where it is another one.
+    pub(crate) field: Option<&'static str>,
+    pub(crate) policy: FieldPolicy,
+    pub(crate) can_be_secret: bool,
+}
+
+/// A piece of a `display` template; a column by its position.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Text(&'static str),
+    Column(usize),
+}
+
+/// What an attribute says of a field.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldPolicy {
+    /// Nothing: recorded, unless its name is a secret's.
+    Detect,
+    /// Never looked at.
+    Skip,
+    /// That it changed, not to what.
+    Redact,
+    /// A keyed hash of the value.
+    Hash,
+    /// Recorded, whatever its name.
+    Plain,
+}
+
+/// The attributes of a derive, columns by their enum.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Options<C: 'static> {
+    pub name: Option<&'static str>,
+    pub module: Option<&'static str>,
+    pub display: &'static [Segment<C>],
+    pub skip: bool,
+    pub skip_actions: ChangeActions,
+    pub only: &'static [C],
+    pub redact_by_default: bool,
+    pub tenant: Option<C>,
+    pub fields: &'static [Field<C>],
+}
+
+/// A piece of a `display` template.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Segment<C> {
+    Text(&'static str),
+    Column(C),
+}
+
+/// A field that has an attribute, or another name than its column.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Field<C> {
+    pub column: C,
+    pub name: &'static str,
+    pub policy: FieldPolicy,
+}
+
+impl<C> Options<C> {
+    /// No attribute at all.
+    pub const NONE: Self = Self {
+        name: None,
+        module: None,
+        display: &[],
+        skip: false,
+        skip_actions: ChangeActions {
+            create: false,
+            update: false,
+            delete: false,
+        },
+        only: &[],
+        redact_by_default: false,
+        tenant: None,
+        fields: &[],
+    };
+}
+
+impl EntityInfo {
+    /// Brings together what SeaORM knows of an entity and what the attributes say.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of<E: EntityTrait>(options: &Options<E::Column>) -> Self {
+        let entity = E::default();
+        let all: Vec<E::Column> = E::Column::iter().collect();
+        let position = |column: &E::Column| all.iter().position(|c| c.as_str() == column.as_str());
+        let key: Vec<usize> = E::PrimaryKey::iter()
+            .filter_map(|key| position(&key.into_column()))
+            .collect();
+        let columns = all
+            .iter()
+            .enumerate()
+            .map(|(at, column)| {
+                let field = options
+                    .fields
+                    .iter()
+                    .find(|field| field.column.as_str() == column.as_str());
+                let stated = field.map_or(FieldPolicy::Detect, |field| field.policy);
+                let left_out = !options.only.is_empty()
+                    && !options.only.iter().any(|c| c.as_str() == column.as_str());
+                let policy = match stated {
+                    FieldPolicy::Detect if left_out => FieldPolicy::Skip,
+                    FieldPolicy::Detect if options.redact_by_default && !key.contains(&at) => {
+                        FieldPolicy::Redact
+                    }
+                    stated => stated,
+                };
+                let vector = matches!(column.def().get_column_type(), ColumnType::Vector(_));
+                ColumnInfo {
+                    name: column.as_str(),
+                    field: field.map(|field| field.name),
+                    policy,
+                    can_be_secret: vector
+                        || can_be_secret(&<E::Model as ModelTrait>::get_value_type(*column)),
+                }
+            })
+            .collect();
+        let display = options
+            .display
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Text(text) => Some(Part::Text(text)),
+                Segment::Column(column) => position(column).map(Part::Column),
+            })
+            .collect();
+        let schema = entity.schema_name().map(str::to_owned);
+        let table = entity.table_name();
+        let model = match (options.name, &schema) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(schema)) => format!("{schema}.{table}"),
+            (None, None) => table.to_owned(),
+        };
+        Self {
+            model,
+            table,
+            schema,
+            module: options.module,
+            type_id: TypeId::of::<E>(),
+            columns,
+            key,
+            display,
+            skip: options.skip,
+            skip_actions: options.skip_actions,
+            tenant: options.tenant.as_ref().and_then(position),
+        }
+    }
+
+    /// The model's name in the log: the derive's `name`, by default the table name,
+    /// schema-qualified when the entity says so.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The table's name in the database.
+    #[must_use]
+    pub const fn table(&self) -> &'static str {
+        self.table
+    }
+
+    /// The table's schema, where the entity names one.
+    #[must_use]
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// The `module` of the derive.
+    #[must_use]
+    pub const fn module(&self) -> Option<&'static str> {
+        self.module
+    }
+
+    /// The names of the columns, in the entity's order.
+    pub fn columns(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.columns.iter().map(|column| column.name)
+    }
+}
+
+/// A derive's entry in the registry.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Registration(pub fn() -> &'static EntityInfo);
+
+inventory::collect!(Registration);
+
+/// All audited entities of the crates that the binary names.
+pub fn audited_entities() -> impl Iterator<Item = &'static EntityInfo> {
+    inventory::iter::<Registration>().map(|registration| registration.0())
+}
+
+/// All values of a model, in the order of the entity's columns.
+pub(crate) fn values_of<M: ModelTrait>(model: &M) -> Vec<Value> {
+    <M::Entity as EntityTrait>::Column::iter()
+        .map(|column| model.get(column))
+        .collect()
+}

@@ -1,0 +1,467 @@
+//! The four hooks of an `ActiveModel` on SeaORM's own connections and transactions.
+//!
+//! They read before and write after, through the connection that the operation was given: the
+//! record commits with the change when that is a transaction. The image of the row waits in the
+//! store between the two.
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query, Value};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QuerySelect,
+};
+
+use super::Handle;
+use super::before_image::{Image, Operation, Row, Task, Waiting, store};
+use crate::action::{Action, Outcome, Source};
+use crate::auditable::{Auditable, EntityInfo, values_of};
+use crate::change::Changes;
+use crate::config::{AuditConfig, FailurePolicy, Plan, Treatment};
+use crate::context::{current_scope, suppression};
+use crate::error::{AuditError, Cause, ChangeState};
+use crate::recorder::{Record, missing_table, record_change};
+use crate::stats::{COUNTERS, count};
+use crate::target::Target;
+
+type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+
+/// What applies to one operation, or that the hooks stand down.
+struct Operating {
+    config: AuditConfig,
+    plan: Arc<Plan>,
+    operation: Operation,
+    connection: usize,
+    handle: Handle,
+}
+
+impl Operating {
+    /// `None` when nothing is to be recorded; costs no statement.
+    fn on<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) -> Option<Self> {
+        let info: &'static EntityInfo = E::info();
+        if info.skip || db.is_mock_connection() {
+            return None;
+        }
+        let config = AuditConfig::current();
+        let plan = config.plan(info);
+        let action = action_of(operation);
+        if plan.skips(&config, &action) || config.is_migrating() || suppression().is_some() {
+            return None;
+        }
+        Some(Self {
+            config,
+            plan,
+            operation,
+            connection: std::ptr::from_ref(db).cast::<()>() as usize,
+            handle: Handle::of::<C>(),
+        })
+    }
+
+    fn waiting(&self, object_id: String) -> Waiting {
+        Waiting {
+            task: Task::current(),
+            connection: self.connection,
+            entity: self.plan.info.type_id,
+            operation: self.operation,
+            object_id,
+        }
+    }
+
+    /// The text under which an image waits. A key that cannot be recorded fails the operation when
+    /// it is recorded, not here.
+    fn key_text(key: &[Value]) -> String {
+        crate::target::object_id(key).unwrap_or_default()
+    }
+
+    fn put(&self, key: &[Value], row: Option<Row>, written: Vec<Option<Value>>) {
+        store().put(
+            self.config.before_images(),
+            self.waiting(Self::key_text(key)),
+            current_scope().map(|scope| scope.id()),
+            Image {
+                row,
+                written,
+                contended: false,
+            },
+        );
+    }
+}
+
+const fn action_of(operation: Operation) -> Action {
+    match operation {
+        Operation::Insert => Action::Create,
+        Operation::Update => Action::Update,
+        Operation::Delete => Action::Delete,
+    }
+}
+
+/// Counts a write that migration mode keeps out of the log.
+fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
+    let info = E::info();
+    let config = AuditConfig::current();
+    let suppression = suppression();
+    if info.skip || db.is_mock_connection() || (suppression.is_none() && !config.is_migrating()) {
+        return;
+    }
+    if config.plan(info).skips(&config, &action_of(operation)) {
+        return;
+    }
+    count(&COUNTERS.suppressed);
+    if let Some(suppression) = suppression {
+        suppression.count();
+    }
+}
+
+/// The primary key of an active model, `None` while a part of it is not set.
+fn key_of<A: ActiveModelTrait>(model: &A) -> Option<Vec<Value>> {
+    <A::Entity as EntityTrait>::PrimaryKey::iter()
+        .map(|key| model.get(key.into_column()).into_value())
+        .collect()
+}
+
+/// Reads the row with this key, locked where that holds.
+async fn read_row<E: Auditable, C: ConnectionTrait>(
+    db: &C,
+    operating: &Operating,
+    key: &[Value],
+) -> Result<Option<Vec<Value>>, DbErr> {
+    let backend = db.get_database_backend();
+    if operating.handle != Handle::Pool && backend == DbBackend::Sqlite {
+        take_write_lock(db, &operating.config).await?;
+    }
+    let mut select = E::find();
+    for (column, value) in E::PrimaryKey::iter().zip(key) {
+        select = select.filter(ColumnTrait::eq(&column.into_column(), value.clone()));
+    }
+    // On a pool the lock would be gone before the write begins.
+    if operating.handle != Handle::Pool && backend != DbBackend::Sqlite {
+        select = select.lock_exclusive();
+    }
+    let row = select.one(db).await?;
+    Ok(row.map(|row| values_of(&row)))
+}
+
+/// A SQLite transaction that reads before it writes loses to another writer ("database is
+/// locked"), so it takes the write lock first, with a write that touches no row.
+async fn take_write_lock<C: ConnectionTrait>(db: &C, config: &AuditConfig) -> Result<(), DbErr> {
+    let tables = config.tables();
+    let mut nothing = Query::delete();
+    nothing
+        .from_table(tables.reference(tables.log()))
+        .and_where(ExprTrait::eq(Expr::value(1), 0));
+    match db.execute(&nothing).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match missing_table(config, &error) {
+            Some(cause) => AuditError::NotRecorded {
+                state: ChangeState::NotTried,
+                cause,
+            }
+            .into(),
+            None => error,
+        }),
+    }
+}
+
+/// The image of a row, or what the failure policy says when it cannot be read.
+async fn image_of<E: Auditable, C: ConnectionTrait>(
+    db: &C,
+    operating: &Operating,
+    key: &[Value],
+) -> Result<Option<Option<Vec<Value>>>, DbErr> {
+    match read_row::<E, C>(db, operating, key).await {
+        Ok(row) => Ok(Some(row)),
+        Err(error) if operating.config.failure_policy() == FailurePolicy::Isolate => {
+            tracing::error!(
+                model = operating.plan.info.model(),
+                %error,
+                "a row could not be read before its change; its old values will be unknown"
+            );
+            Ok(None)
+        }
+        // SeaORM's error as it is: nothing was changed, and callers may retry by its kind.
+        Err(error) => Err(error),
+    }
+}
+
+/// Before an insert or update, after the user's own `before_save`.
+pub async fn before_save<A, C>(model: A, db: &C, insert: bool) -> Result<A, DbErr>
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    if insert {
+        before_insert(&model, db).await?;
+    } else {
+        before_update(&model, db).await?;
+    }
+    Ok(model)
+}
+
+/// Looks whether a row with a complete composite key exists already.
+///
+/// SeaORM links junction rows with an upsert that, without RETURNING, reports an existing row as
+/// inserted; an ordinary insert of an existing key fails and needs no look.
+async fn before_insert<A, C>(model: &A, db: &C) -> Result<(), DbErr>
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    type Key<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey;
+    let composite = Key::<A>::iter().nth(1).is_some() && !Key::<A>::auto_increment();
+    if !composite || db.support_returning() {
+        return Ok(());
+    }
+    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Insert) else {
+        return Ok(());
+    };
+    let Some(key) = key_of(model) else {
+        return Ok(());
+    };
+    let row = image_of::<A::Entity, C>(db, &operating, &key).await?;
+    let row = match row.flatten() {
+        Some(_) => Row::Found(Vec::new()),
+        None => Row::Missing,
+    };
+    operating.put(&key, Some(row), Vec::new());
+    Ok(())
+}
+
+async fn before_update<A, C>(model: &A, db: &C) -> Result<(), DbErr>
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Update) else {
+        return Ok(());
+    };
+    let Some(key) = key_of(model) else {
+        return Ok(());
+    };
+    let plan = &operating.plan;
+    let written: Vec<Option<Value>> = <A::Entity as EntityTrait>::Column::iter()
+        .enumerate()
+        .map(|(at, column)| match model.get(column) {
+            ActiveValue::Set(value)
+                if !plan.info.key.contains(&at) && plan.columns[at] != Treatment::Skip =>
+            {
+                Some(value)
+            }
+            _ => None,
+        })
+        .collect();
+    if written.iter().all(Option::is_none) {
+        // Nothing that is looked at will be written: SeaORM runs no UPDATE, or one of no interest.
+        let row = Row::Found(vec![None; written.len()]);
+        operating.put(&key, Some(row), written);
+        return Ok(());
+    }
+    let row = match image_of::<A::Entity, C>(db, &operating, &key).await? {
+        // The UPDATE of a missing row fails, and its second hook never runs.
+        Some(None) => return Ok(()),
+        Some(Some(row)) => Some(Row::Found(
+            row.into_iter()
+                .enumerate()
+                .map(|(at, value)| {
+                    // On a pool another task's change to a column that this one leaves alone could
+                    // fall between read and write: it is not this one's.
+                    (operating.handle == Handle::Transaction || written[at].is_some())
+                        .then_some(value)
+                })
+                .collect(),
+        )),
+        None => None,
+    };
+    operating.put(&key, row, written);
+    Ok(())
+}
+
+/// Before a delete, after the user's own `before_delete`.
+pub async fn before_delete<A, C>(model: A, db: &C) -> Result<A, DbErr>
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    if let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Delete)
+        && let Some(key) = key_of(&model)
+    {
+        let row = image_of::<A::Entity, C>(db, &operating, &key).await?;
+        // The DELETE of a missing row succeeds, and its second hook must know.
+        let row = row.map(|row| match row {
+            Some(row) => Row::Found(row.into_iter().map(Some).collect()),
+            None => Row::Missing,
+        });
+        operating.put(&key, row, Vec::new());
+    }
+    Ok(model)
+}
+
+/// A finished write that is still to be recorded, after the user's own hook.
+///
+/// Dropping it records nothing.
+#[must_use = "a captured write is recorded only when `record` is awaited"]
+pub struct Captured(Option<Finished>);
+
+struct Finished {
+    operating: Operating,
+    image: Option<Image>,
+    key: Vec<Value>,
+    /// The row after an insert or update; empty after a delete.
+    row: Vec<Value>,
+}
+
+/// After an insert or update, before the user's own `after_save`.
+pub fn saved<A, C>(model: &ModelOf<A>, db: &C, insert: bool) -> Captured
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    let operation = if insert {
+        Operation::Insert
+    } else {
+        Operation::Update
+    };
+    let Some(operating) = Operating::on::<A::Entity, C>(db, operation) else {
+        count_suppressed::<A::Entity, C>(db, operation);
+        return Captured(None);
+    };
+    let row = values_of(model);
+    let key = operating.plan.key_of(&row);
+    let image = store().take(&operating.waiting(Operating::key_text(&key)), |image| {
+        (image.written.iter().zip(&row)).all(|(written, now)| {
+            (written.as_ref()).is_none_or(|written| crate::value::same(written, now))
+        })
+    });
+    Captured(Some(Finished {
+        operating,
+        image,
+        key,
+        row,
+    }))
+}
+
+/// After a delete, before the user's own `after_delete`.
+pub fn deleted<A, C>(model: &A, db: &C) -> Captured
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Delete) else {
+        count_suppressed::<A::Entity, C>(db, Operation::Delete);
+        return Captured(None);
+    };
+    let Some(key) = key_of(model) else {
+        return Captured(None);
+    };
+    let image = store().take(&operating.waiting(Operating::key_text(&key)), |_| true);
+    Captured(Some(Finished {
+        operating,
+        image,
+        key,
+        row: Vec::new(),
+    }))
+}
+
+impl Captured {
+    /// Writes the record through the connection of the change.
+    pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+        let Some(finished) = self.0 else {
+            return Ok(());
+        };
+        let record = match finished.record() {
+            Ok(Some(record)) => Ok(record),
+            Ok(None) => return Ok(()),
+            Err(cause) => Err(cause),
+        };
+        record_change(db, &finished.operating.config, record).await
+    }
+}
+
+impl Finished {
+    /// The changes and the row that shows the object, or `None` when nothing happened.
+    fn changes(&self) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
+        let Operating { plan, config, .. } = &self.operating;
+        let image = self.image.as_ref();
+        let seen = image.and_then(|image| image.row.as_ref());
+        Ok(match (self.operating.operation, seen) {
+            (Operation::Insert, Some(Row::Found(_))) => None,
+            (Operation::Insert, _) => Some((plan.created(config, &self.row)?, self.row.clone())),
+            (Operation::Update, Some(Row::Found(old))) => {
+                let contended = image.is_some_and(|image| image.contended);
+                let changes = if contended {
+                    let written = image.map_or(&[][..], |image| &image.written);
+                    let only: Vec<Option<Value>> = (old.iter().zip(written))
+                        .map(|(old, written)| written.as_ref().and(old.clone()))
+                        .collect();
+                    plan.updated(config, &only, &self.row)?
+                } else {
+                    plan.updated(config, old, &self.row)?
+                };
+                (!changes.is_empty()).then(|| (changes, self.row.clone()))
+            }
+            (Operation::Update, _) => {
+                let written = |at: usize| {
+                    image.is_none_or(|image| image.written.get(at).is_some_and(Option::is_some))
+                };
+                let changes = plan.updated_from_unknown(config, written, &self.row)?;
+                (!changes.is_empty()).then(|| (changes, self.row.clone()))
+            }
+            (Operation::Delete, Some(Row::Missing)) => None,
+            (Operation::Delete, Some(Row::Found(old))) => {
+                let old: Vec<Value> = old.iter().flatten().cloned().collect();
+                Some((plan.deleted(config, &old)?, old))
+            }
+            (Operation::Delete, None) => Some((plan.deleted_unknown(), Vec::new())),
+        })
+    }
+
+    fn record(&self) -> Result<Option<Record>, Cause> {
+        let Operating { plan, config, .. } = &self.operating;
+        let Some((changes, row)) = self.changes()? else {
+            return Ok(None);
+        };
+        let object_id = plan.object_id(config, &self.key)?;
+        Ok(Some(Record {
+            occurred_at: config.now(),
+            action: action_of(self.operating.operation),
+            outcome: Outcome::Success,
+            target: Some(Target {
+                model: plan.info.model().to_owned(),
+                repr: Some(plan.label(config, &row, &object_id)?),
+                object_id,
+            }),
+            changes: Some(changes),
+            tenant: plan.tenant(&row)?,
+            module: plan.info.module().map(str::to_owned),
+            source: Source::Hook,
+            context: crate::context::AuditContext::current(),
+        }))
+    }
+}
+
+/// After an insert or update of an entity without hooks of its own.
+pub async fn after_save<A, C>(model: ModelOf<A>, db: &C, insert: bool) -> Result<ModelOf<A>, DbErr>
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    saved::<A, C>(&model, db, insert).record(db).await?;
+    Ok(model)
+}
+
+/// After a delete of an entity without hooks of its own.
+pub async fn after_delete<A, C>(model: A, db: &C) -> Result<A, DbErr>
+where
+    A: ActiveModelTrait,
+    A::Entity: Auditable,
+    C: ConnectionTrait,
+{
+    deleted(&model, db).record(db).await?;
+    Ok(model)
+}

@@ -1,0 +1,295 @@
+//! What changed: one [`Change`] per field, [`Changes`] per row.
+//!
+//! The stored form is `{"title": {"old": "a", "new": "b"}}`. A created row carries only `new`, a
+//! deleted one only `old`, a redacted field is `{"redacted": true}`, and a field whose old value
+//! could not be known is `{"new": "b", "old_unknown": true}`.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use sea_orm::prelude::Json;
+use serde_json::Map;
+
+/// The change of one field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change(Kind);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    Created(Json),
+    Updated { old: Json, new: Json },
+    Deleted(Json),
+    OldUnknown(Json),
+    NewUnknown,
+    Redacted,
+}
+
+impl Change {
+    /// Pairs two values, or returns `None` when they are equal.
+    #[must_use]
+    pub fn between(old: Json, new: Json) -> Option<Self> {
+        (old != new).then_some(Self(Kind::Updated { old, new }))
+    }
+
+    /// The field of a row that came into being.
+    #[must_use]
+    pub const fn created(new: Json) -> Self {
+        Self(Kind::Created(new))
+    }
+
+    /// The field of a row that is gone.
+    #[must_use]
+    pub const fn deleted(old: Json) -> Self {
+        Self(Kind::Deleted(old))
+    }
+
+    /// That a field changed, but not from what to what.
+    #[must_use]
+    pub const fn redacted() -> Self {
+        Self(Kind::Redacted)
+    }
+
+    /// A field that was written while its old value could not be known.
+    #[must_use]
+    pub const fn from_unknown(new: Json) -> Self {
+        Self(Kind::OldUnknown(new))
+    }
+
+    /// The field of a deleted row whose value could not be known.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self(Kind::NewUnknown)
+    }
+
+    /// The value before, where it is known and not redacted.
+    #[must_use]
+    pub const fn old(&self) -> Option<&Json> {
+        match &self.0 {
+            Kind::Updated { old, .. } | Kind::Deleted(old) => Some(old),
+            _ => None,
+        }
+    }
+
+    /// The value after, where there is one and it is not redacted.
+    #[must_use]
+    pub const fn new_value(&self) -> Option<&Json> {
+        match &self.0 {
+            Kind::Updated { new, .. } | Kind::Created(new) | Kind::OldUnknown(new) => Some(new),
+            _ => None,
+        }
+    }
+
+    /// Whether the values were withheld on purpose.
+    #[must_use]
+    pub const fn is_redacted(&self) -> bool {
+        matches!(self.0, Kind::Redacted)
+    }
+
+    /// Whether the old value existed but could not be known.
+    #[must_use]
+    pub const fn is_old_unknown(&self) -> bool {
+        matches!(self.0, Kind::OldUnknown(_) | Kind::NewUnknown)
+    }
+
+    /// The same change with its values put into another form.
+    pub(crate) fn map(self, form: impl Fn(Json) -> Json) -> Self {
+        self.try_map(|json| Ok::<_, std::convert::Infallible>(form(json)))
+            .unwrap_or_else(|never| match never {})
+    }
+
+    pub(crate) fn try_map<E>(self, form: impl Fn(Json) -> Result<Json, E>) -> Result<Self, E> {
+        Ok(Self(match self.0 {
+            Kind::Created(new) => Kind::Created(form(new)?),
+            Kind::Updated { old, new } => Kind::Updated {
+                old: form(old)?,
+                new: form(new)?,
+            },
+            Kind::Deleted(old) => Kind::Deleted(form(old)?),
+            Kind::OldUnknown(new) => Kind::OldUnknown(form(new)?),
+            other @ (Kind::NewUnknown | Kind::Redacted) => other,
+        }))
+    }
+
+    fn to_json(&self) -> Json {
+        let mut map = Map::new();
+        if let Some(old) = self.old() {
+            map.insert("old".into(), old.clone());
+        }
+        if let Some(new) = self.new_value() {
+            map.insert("new".into(), new.clone());
+        }
+        if self.is_old_unknown() {
+            map.insert("old_unknown".into(), Json::Bool(true));
+        }
+        if self.is_redacted() {
+            map.insert("redacted".into(), Json::Bool(true));
+        }
+        Json::Object(map)
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        let map = json.as_object()?;
+        let flag = |name| map.get(name) == Some(&Json::Bool(true));
+        if flag("redacted") {
+            return Some(Self::redacted());
+        }
+        Some(Self(match (map.get("old"), map.get("new")) {
+            (None, Some(new)) if flag("old_unknown") => Kind::OldUnknown(new.clone()),
+            (None, None) if flag("old_unknown") => Kind::NewUnknown,
+            (Some(old), Some(new)) => Kind::Updated {
+                old: old.clone(),
+                new: new.clone(),
+            },
+            (None, Some(new)) => Kind::Created(new.clone()),
+            (Some(old), None) => Kind::Deleted(old.clone()),
+            (None, None) => return None,
+        }))
+    }
+}
+
+/// The changed fields of one row, by column name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes(BTreeMap<String, Change>);
+
+impl Changes {
+    /// No change yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces the change of one field.
+    pub fn insert(&mut self, field: impl Into<String>, change: Change) {
+        self.0.insert(field.into(), change);
+    }
+
+    /// The change of one field.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&Change> {
+        self.0.get(field)
+    }
+
+    /// The fields and their changes, in alphabetical order.
+    pub fn iter(&self) -> btree_map::Iter<'_, String, Change> {
+        self.0.iter()
+    }
+
+    /// How many fields changed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Brings a row from the state before to the state after.
+    ///
+    /// Fields of a deleted row are removed; redacted and unknown fields are left as they are.
+    pub fn apply(&self, row: &mut Map<String, Json>) {
+        for (field, change) in &self.0 {
+            match &change.0 {
+                Kind::Created(new) | Kind::Updated { new, .. } | Kind::OldUnknown(new) => {
+                    row.insert(field.clone(), new.clone());
+                }
+                Kind::Deleted(_) | Kind::NewUnknown => {
+                    row.remove(field);
+                }
+                Kind::Redacted => {}
+            }
+        }
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        Json::Object(
+            self.0
+                .iter()
+                .map(|(field, change)| (field.clone(), change.to_json()))
+                .collect(),
+        )
+    }
+
+    /// Reads the stored form; `None` when it is not one.
+    #[must_use]
+    pub fn from_json(json: &Json) -> Option<Self> {
+        json.as_object()?
+            .iter()
+            .map(|(field, change)| Some((field.clone(), Change::from_json(change)?)))
+            .collect::<Option<_>>()
+            .map(Self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Changes {
+    type Item = (&'a String, &'a Change);
+    type IntoIter = btree_map::Iter<'a, String, Change>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Changes {
+    type Item = (String, Change);
+    type IntoIter = btree_map::IntoIter<String, Change>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl FromIterator<(String, Change)> for Changes {
+    fn from_iter<I: IntoIterator<Item = (String, Change)>>(changes: I) -> Self {
+        Self(changes.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_kind_of_change_reads_back_from_its_stored_form() {
+        let all: Changes = [
+            ("created".to_owned(), Change::created(json!(null))),
+            ("deleted".to_owned(), Change::deleted(json!(1))),
+            ("redacted".to_owned(), Change::redacted()),
+            ("unknown".to_owned(), Change::from_unknown(json!("x"))),
+            ("lost".to_owned(), Change::unknown()),
+        ]
+        .into_iter()
+        .chain(Change::between(json!(1), json!(2)).map(|c| ("updated".to_owned(), c)))
+        .collect();
+        assert_eq!(all.len(), 6);
+        assert_eq!(
+            all.to_json(),
+            json!({
+                "created": {"new": null},
+                "deleted": {"old": 1},
+                "lost": {"old_unknown": true},
+                "redacted": {"redacted": true},
+                "unknown": {"new": "x", "old_unknown": true},
+                "updated": {"old": 1, "new": 2},
+            })
+        );
+        assert_eq!(Changes::from_json(&all.to_json()), Some(all));
+    }
+
+    #[test]
+    fn what_is_not_a_change_is_refused() {
+        for json in [json!([]), json!({"a": 1}), json!({"a": {}})] {
+            assert_eq!(Changes::from_json(&json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn equal_values_are_no_change() {
+        assert_eq!(Change::between(json!(1), json!(1)), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! How records are made: [`AuditConfig`].
+//!
+//! One configuration is installed for the process; another can be given to a piece of work with
+//! [`AuditConfig::scope`] (tests, tenants). The nearest wins. What is skipped costs no statement.
+
+mod builder;
+mod plan;
+mod tables;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+use sea_orm::prelude::{DateTimeUtc, Json};
+
+pub use builder::AuditConfigBuilder;
+pub(crate) use plan::{Plan, Treatment};
+pub use tables::Tables;
+
+use crate::action::Action;
+use crate::auditable::{EntityInfo, audited_entities};
+use crate::context;
+use crate::error::AuditError;
+use crate::redact::{HashKey, Sensitive};
+
+/// What a write does when its record cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum FailurePolicy {
+    /// The write returns an error. Inside a transaction the caller must roll back; on a plain
+    /// autocommit connection the error is [`AuditError::ChangeCommittedWithoutRecord`].
+    #[default]
+    Fail,
+    /// The write goes on. The failure is counted in `AuditStats::isolated` and reported through
+    /// `tracing`. Errors that end the transaction are returned all the same.
+    Isolate,
+}
+
+/// Tells the time of a record. Closures satisfy it.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> DateTimeUtc;
+}
+
+impl<F: Fn() -> DateTimeUtc + Send + Sync> Clock for F {
+    fn now(&self) -> DateTimeUtc {
+        self()
+    }
+}
+
+/// How records are made. Cheap to clone.
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_core::{Action, AuditConfig, FailurePolicy};
+/// AuditConfig::builder()
+///     .skip_model("session")
+///     .skip_action(Action::View)
+///     .redact_field("email")
+///     .failure_policy(FailurePolicy::Isolate)
+///     .build()?
+///     .install()?;
+/// # Ok::<(), sea_orm_audit_core::AuditError>(())
+/// ```
+#[derive(Clone)]
+pub struct AuditConfig(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    /// By the address of the entity's info, which is static.
+    plans: RwLock<HashMap<usize, Arc<Plan>>>,
+}
+
+/// What the builder gathers.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) skip_models: HashSet<String>,
+    pub(crate) skip_types: HashSet<std::any::TypeId>,
+    pub(crate) skip_actions: HashSet<Action>,
+    pub(crate) skip_fields: HashSet<String>,
+    pub(crate) redact_fields: HashSet<String>,
+    pub(crate) sensitive: Sensitive,
+    pub(crate) failure_policy: FailurePolicy,
+    pub(crate) migration_mode: bool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hash_key: Option<HashKey>,
+    pub(crate) tables: Tables,
+    pub(crate) before_images: usize,
+}
+
+static INSTALLED: LazyLock<RwLock<AuditConfig>> =
+    LazyLock::new(|| RwLock::new(AuditConfig::default()));
+
+impl AuditConfig {
+    /// Begins a configuration in which nothing is skipped and failures fail.
+    pub fn builder() -> AuditConfigBuilder {
+        AuditConfigBuilder::default()
+    }
+
+    /// Makes this the configuration of the process, in place of the one before.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::Config`] when an audited entity has a `hash` field and there is no
+    /// key. Nothing is installed then.
+    pub fn install(self) -> Result<(), AuditError> {
+        for info in audited_entities() {
+            let plan = self.plan(info);
+            if let Some(field) = plan.hashed_field()
+                && self.hash_key().is_none()
+            {
+                return Err(AuditError::Config(format!(
+                    "the field `{field}` of `{}` is marked `hash`, but there is no key: \
+                     call `.hash_key(..)` on the builder",
+                    info.model()
+                )));
+            }
+        }
+        for model in &self.0.settings.skip_models {
+            if !audited_entities().any(|info| info.model() == model) {
+                tracing::warn!(
+                    model = model.as_str(),
+                    "the audit configuration skips a model that no linked entity has"
+                );
+            }
+        }
+        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = self;
+        Ok(())
+    }
+
+    /// The nearest configuration: of the scope, else of the process, else the default.
+    #[must_use]
+    pub fn current() -> Self {
+        context::scoped_config().unwrap_or_else(|| {
+            INSTALLED
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        })
+    }
+
+    /// Runs a future under this configuration. Tasks that it spawns are outside, unless they are
+    /// wrapped with `.with_audit_context()`.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        context::with_config(self.clone(), future)
+    }
+
+    /// The names of the audit tables.
+    #[must_use]
+    pub fn tables(&self) -> Tables {
+        self.0.settings.tables
+    }
+
+    /// What a write does when its record cannot be written.
+    #[must_use]
+    pub fn failure_policy(&self) -> FailurePolicy {
+        self.0.settings.failure_policy
+    }
+
+    /// The time now, by this configuration's clock, in whole microseconds.
+    #[must_use]
+    pub fn now(&self) -> DateTimeUtc {
+        let now = self.0.settings.clock.now();
+        DateTimeUtc::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    }
+
+    pub(crate) fn hash_key(&self) -> Option<&HashKey> {
+        self.0.settings.hash_key.as_ref()
+    }
+
+    pub(crate) fn sensitive(&self) -> &Sensitive {
+        &self.0.settings.sensitive
+    }
+
+    pub(crate) fn skips_action(&self, action: &Action) -> bool {
+        self.0.settings.skip_actions.contains(action)
+    }
+
+    pub(crate) fn skips_model(&self, model: &str) -> bool {
+        self.0.settings.skip_models.contains(model)
+    }
+
+    /// Whether a field of no known entity is redacted, by its name.
+    pub(crate) fn redacts(&self, field: &str) -> bool {
+        let settings = &self.0.settings;
+        settings.redact_fields.contains(&field.to_lowercase())
+            || settings.skip_fields.contains(&field.to_lowercase())
+            || settings.sensitive.matches(field)
+    }
+
+    /// A value without the secrets inside.
+    pub(crate) fn without_secrets(&self, mut json: Json) -> Json {
+        self.sensitive().redact_json(&mut json);
+        json
+    }
+
+    pub(crate) fn is_migrating(&self) -> bool {
+        self.0.settings.migration_mode
+    }
+
+    pub(crate) fn before_images(&self) -> usize {
+        self.0.settings.before_images
+    }
+
+    /// What this configuration does with an entity; worked out once.
+    pub(crate) fn plan(&self, info: &'static EntityInfo) -> Arc<Plan> {
+        let key = std::ptr::from_ref(info) as usize;
+        if let Some(plan) = self.plans().get(&key) {
+            return Arc::clone(plan);
+        }
+        let plan = Arc::new(Plan::new(&self.0.settings, info));
+        self.0
+            .plans
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, Arc::clone(&plan));
+        plan
+    }
+
+    fn plans(&self) -> std::sync::RwLockReadGuard<'_, HashMap<usize, Arc<Plan>>> {
+        self.0.plans.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for AuditConfig {
+    /// What applies when nothing is installed. `AUDIT_MIGRATION_MODE=1` in the environment puts it,
+    /// like every other configuration built, into migration mode.
+    fn default() -> Self {
+        AuditConfigBuilder::default().finish()
+    }
+}
+
+impl fmt::Debug for AuditConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.0.settings;
+        f.debug_struct("AuditConfig")
+            .field("skip_models", &settings.skip_models)
+            .field("skip_actions", &settings.skip_actions)
+            .field("skip_fields", &settings.skip_fields)
+            .field("redact_fields", &settings.redact_fields)
+            .field("failure_policy", &settings.failure_policy)
+            .field("migration_mode", &settings.migration_mode)
+            .field("hash_key", &settings.hash_key)
+            .field("tables", &settings.tables)
+            .finish_non_exhaustive()
+    }
+}

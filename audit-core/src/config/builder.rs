@@ -1,0 +1,170 @@
+//! The builder of [`AuditConfig`].
+
+use std::any::TypeId;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, RwLock};
+
+use sea_orm::EntityTrait;
+use sea_orm::prelude::DateTimeUtc;
+
+use super::{AuditConfig, Clock, FailurePolicy, Inner, Settings, Tables};
+use crate::action::Action;
+use crate::error::AuditError;
+use crate::redact::{HashKey, Sensitive};
+
+/// Gathers an [`AuditConfig`].
+#[must_use = "a configuration does nothing until it is built and installed"]
+pub struct AuditConfigBuilder {
+    settings: Settings,
+    sensitive: Option<Vec<String>>,
+    prefix: String,
+    schema: Option<String>,
+}
+
+impl std::fmt::Debug for AuditConfigBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditConfigBuilder").finish_non_exhaustive()
+    }
+}
+
+/// The environment variable that puts every configuration into migration mode.
+const MIGRATION_MODE: &str = "AUDIT_MIGRATION_MODE";
+
+impl Default for AuditConfigBuilder {
+    fn default() -> Self {
+        let migrating = std::env::var(MIGRATION_MODE).is_ok_and(|value| {
+            matches!(value.trim(), "1") || value.trim().eq_ignore_ascii_case("true")
+        });
+        Self {
+            settings: Settings {
+                skip_models: HashSet::new(),
+                skip_types: HashSet::new(),
+                skip_actions: HashSet::new(),
+                skip_fields: HashSet::new(),
+                redact_fields: HashSet::new(),
+                sensitive: Sensitive::off(),
+                failure_policy: FailurePolicy::Fail,
+                migration_mode: migrating,
+                clock: Arc::new(|| -> DateTimeUtc { chrono::Utc::now() }),
+                hash_key: None,
+                tables: Tables::default(),
+                before_images: 1024,
+            },
+            sensitive: Some(Vec::new()),
+            prefix: "audit_".into(),
+            schema: None,
+        }
+    }
+}
+
+impl AuditConfigBuilder {
+    /// Records nothing of the model with this name (the derive's `name`, by default the table
+    /// name). By default no model is skipped.
+    pub fn skip_model(mut self, model: impl Into<String>) -> Self {
+        self.settings.skip_models.insert(model.into());
+        self
+    }
+
+    /// Records nothing of this entity. By default no entity is skipped.
+    pub fn skip_entity<E: EntityTrait>(mut self) -> Self {
+        self.settings.skip_types.insert(TypeId::of::<E>());
+        self
+    }
+
+    /// Records no such action, of any model. By default no action is skipped.
+    pub fn skip_action(mut self, action: Action) -> Self {
+        self.settings.skip_actions.insert(action);
+        self
+    }
+
+    /// Leaves the fields of this name out of every model. Compared without regard to case, with
+    /// the name of the column and of the Rust field. By default no field is left out.
+    pub fn skip_field(mut self, name: &str) -> Self {
+        self.settings.skip_fields.insert(name.to_lowercase());
+        self
+    }
+
+    /// Records of the fields of this name that they changed, not to what, in every model, also
+    /// where an entity says `plain` or `hash`. By default none but what looks like a secret.
+    pub fn redact_field(mut self, name: &str) -> Self {
+        self.settings.redact_fields.insert(name.to_lowercase());
+        self
+    }
+
+    /// Adds a word that marks a name as a secret's; see `SENSITIVE_WORDS` for those built in.
+    pub fn sensitive(mut self, word: impl Into<String>) -> Self {
+        self.sensitive.get_or_insert_default().push(word.into());
+        self
+    }
+
+    /// Turns the detection of secrets by name off. It is on by default.
+    pub fn no_secret_detection(mut self) -> Self {
+        self.sensitive = None;
+        self
+    }
+
+    /// What a write does when its record cannot be written. [`FailurePolicy::Fail`] by default.
+    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.settings.failure_policy = policy;
+        self
+    }
+
+    /// Keeps every write out of the log while this configuration applies. Off by default, unless
+    /// the environment says `AUDIT_MIGRATION_MODE=1`.
+    pub fn migration_mode(mut self, on: bool) -> Self {
+        self.settings.migration_mode = on;
+        self
+    }
+
+    /// Tells the time of records. The system's clock by default.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.settings.clock = Arc::new(clock);
+        self
+    }
+
+    /// The key for fields marked `hash`. None by default.
+    pub fn hash_key(mut self, key: HashKey) -> Self {
+        self.settings.hash_key = Some(key);
+        self
+    }
+
+    /// The prefix of the audit tables' names, `audit_` by default.
+    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The schema (in MySQL and MariaDB: the database) of the audit tables. By default that of the
+    /// connection.
+    pub fn table_schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+
+    /// How many before-images may wait for their write to finish, 1024 by default. Those of
+    /// failed writes count until their scope ends or newer ones push them out.
+    pub fn before_image_capacity(mut self, images: usize) -> Self {
+        self.settings.before_images = images.max(1);
+        self
+    }
+
+    /// Finishes the configuration.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::Config`] when the table prefix or schema is no plain identifier.
+    pub fn build(mut self) -> Result<AuditConfig, AuditError> {
+        self.settings.tables = Tables::new(&self.prefix, self.schema.as_deref())?;
+        Ok(self.finish())
+    }
+
+    pub(super) fn finish(mut self) -> AuditConfig {
+        self.settings.sensitive = match &self.sensitive {
+            Some(more) => Sensitive::new(more.iter().map(String::as_str)),
+            None => Sensitive::off(),
+        };
+        AuditConfig(Arc::new(Inner {
+            settings: self.settings,
+            plans: RwLock::new(HashMap::new()),
+        }))
+    }
+}

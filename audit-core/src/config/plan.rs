@@ -1,0 +1,315 @@
+//! What one configuration does with one entity, worked out once and kept.
+
+use sea_orm::prelude::Json;
+use sea_orm::sea_query::Value;
+
+use super::{AuditConfig, Settings};
+use crate::action::Action;
+use crate::auditable::{EntityInfo, FieldPolicy, Part};
+use crate::change::{Change, Changes};
+use crate::error::{Cause, EncodeError};
+use crate::redact::{REDACTED, is_json};
+use crate::target::{OBJECT_ID_LIMIT, REPR_LIMIT, fit, object_id, shorten, text_of};
+use crate::value::{encode, same};
+
+/// What is stored of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// Its values; inside JSON, secrets are replaced.
+    Record,
+    /// Its values as they are.
+    Plain,
+    /// That it changed.
+    Redact,
+    /// Keyed hashes of its values.
+    Hash,
+    /// Nothing.
+    Skip,
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) info: &'static EntityInfo,
+    pub(crate) skip: bool,
+    pub(crate) columns: Vec<Treatment>,
+}
+
+impl Plan {
+    pub(super) fn new(settings: &Settings, info: &'static EntityInfo) -> Self {
+        let columns = info
+            .columns
+            .iter()
+            .map(|column| {
+                let names = || column.field.into_iter().chain([column.name]);
+                let listed = |list: &std::collections::HashSet<String>| {
+                    !list.is_empty() && names().any(|name| list.contains(&name.to_lowercase()))
+                };
+                let secret =
+                    || column.can_be_secret && names().any(|name| settings.sensitive.matches(name));
+                match column.policy {
+                    _ if listed(&settings.skip_fields) => Treatment::Skip,
+                    FieldPolicy::Skip => Treatment::Skip,
+                    _ if listed(&settings.redact_fields) => Treatment::Redact,
+                    FieldPolicy::Redact => Treatment::Redact,
+                    FieldPolicy::Hash => Treatment::Hash,
+                    FieldPolicy::Plain => Treatment::Plain,
+                    FieldPolicy::Detect if secret() => Treatment::Redact,
+                    FieldPolicy::Detect => Treatment::Record,
+                }
+            })
+            .collect();
+        Self {
+            info,
+            skip: info.skip
+                || settings.skip_models.contains(info.model())
+                || settings.skip_types.contains(&info.type_id),
+            columns,
+        }
+    }
+
+    /// Whether an action on the entity is left out, by its own attributes or by configuration.
+    pub(crate) fn skips(&self, config: &AuditConfig, action: &Action) -> bool {
+        self.skip || self.info.skip_actions.contains(action) || config.skips_action(action)
+    }
+
+    pub(crate) fn hashed_field(&self) -> Option<&'static str> {
+        let at = self.columns.iter().position(|t| *t == Treatment::Hash)?;
+        Some(self.info.columns[at].name)
+    }
+
+    /// The stored form of one value of one column.
+    fn stored(&self, config: &AuditConfig, at: usize, value: &Value) -> Result<Json, Cause> {
+        let mut json = encode(value).map_err(|error| self.refused(at, error))?;
+        match self.columns[at] {
+            Treatment::Hash => json = self.hashed(config, at, &json)?,
+            Treatment::Record if is_json(value) => config.sensitive().redact_json(&mut json),
+            _ => {}
+        }
+        Ok(json)
+    }
+
+    fn refused(&self, at: usize, error: EncodeError) -> Cause {
+        Cause::Value {
+            model: self.info.model().to_owned(),
+            field: self.info.columns[at].name.to_owned(),
+            error,
+        }
+    }
+
+    /// The changes of a row that came into being, or is gone.
+    fn whole_row(
+        &self,
+        config: &AuditConfig,
+        row: &[Value],
+        change: fn(Json) -> Change,
+    ) -> Result<Changes, Cause> {
+        let mut changes = Changes::new();
+        for (at, value) in row.iter().enumerate() {
+            let change = match self.columns[at] {
+                Treatment::Skip => continue,
+                Treatment::Redact => Change::redacted(),
+                _ => change(self.stored(config, at, value)?),
+            };
+            changes.insert(self.info.columns[at].name, change);
+        }
+        Ok(changes)
+    }
+
+    pub(crate) fn created(&self, config: &AuditConfig, row: &[Value]) -> Result<Changes, Cause> {
+        self.whole_row(config, row, Change::created)
+    }
+
+    pub(crate) fn deleted(&self, config: &AuditConfig, row: &[Value]) -> Result<Changes, Cause> {
+        self.whole_row(config, row, Change::deleted)
+    }
+
+    /// A row is gone, and what it held was not kept.
+    pub(crate) fn deleted_unknown(&self) -> Changes {
+        (self.info.columns.iter().zip(&self.columns))
+            .filter(|(_, treatment)| **treatment != Treatment::Skip)
+            .map(|(column, _)| (column.name.to_owned(), Change::unknown()))
+            .collect()
+    }
+
+    /// The changes between two images. A column whose old value is `None` is not compared.
+    pub(crate) fn updated(
+        &self,
+        config: &AuditConfig,
+        old: &[Option<Value>],
+        new: &[Value],
+    ) -> Result<Changes, Cause> {
+        let mut changes = Changes::new();
+        for (at, (old, new)) in old.iter().zip(new).enumerate() {
+            let Some(old) = old else { continue };
+            if self.columns[at] == Treatment::Skip || same(old, new) {
+                continue;
+            }
+            let change = if self.columns[at] == Treatment::Redact {
+                Some(Change::redacted())
+            } else {
+                let (old, new) = (self.stored(config, at, old)?, self.stored(config, at, new)?);
+                // Only what was replaced inside a JSON value can have differed.
+                let hidden = is_json_hidden(self.columns[at], &old, &new);
+                Change::between(old, new).or(hidden.then(Change::redacted))
+            };
+            if let Some(change) = change {
+                changes.insert(self.info.columns[at].name, change);
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The changes of a row whose old values were not kept: the columns in `written`, or all.
+    pub(crate) fn updated_from_unknown(
+        &self,
+        config: &AuditConfig,
+        written: impl Fn(usize) -> bool,
+        new: &[Value],
+    ) -> Result<Changes, Cause> {
+        let mut changes = Changes::new();
+        for (at, new) in new.iter().enumerate() {
+            let change = match self.columns[at] {
+                Treatment::Skip => continue,
+                _ if !written(at) => continue,
+                Treatment::Redact => Change::redacted(),
+                _ => Change::from_unknown(self.stored(config, at, new)?),
+            };
+            changes.insert(self.info.columns[at].name, change);
+        }
+        Ok(changes)
+    }
+
+    /// The primary key of a row.
+    pub(crate) fn key_of(&self, row: &[Value]) -> Vec<Value> {
+        (self.info.key.iter())
+            .filter_map(|at| row.get(*at).cloned())
+            .collect()
+    }
+
+    /// Changes that the application states itself, as they may be stored. Fields that the entity
+    /// does not have, or all without an entity, are judged by their names.
+    pub(crate) fn stated(
+        plan: Option<&Self>,
+        config: &AuditConfig,
+        changes: Changes,
+    ) -> Result<Changes, Cause> {
+        let mut stored = Changes::new();
+        for (field, change) in changes {
+            let column = plan.and_then(|plan| {
+                let at = plan.info.columns.iter().position(|column| {
+                    column.name == field || column.field == Some(field.as_str())
+                })?;
+                Some((plan, at, plan.columns[at]))
+            });
+            let change = match column {
+                Some((_, _, Treatment::Skip)) => continue,
+                Some((_, _, Treatment::Redact)) => Change::redacted(),
+                Some((_, _, Treatment::Plain)) => change,
+                Some((plan, at, Treatment::Hash)) => {
+                    change.try_map(|json| plan.hashed(config, at, &json))?
+                }
+                Some((_, _, Treatment::Record)) => change.map(|json| config.without_secrets(json)),
+                None if config.redacts(&field) => Change::redacted(),
+                None => change.map(|json| config.without_secrets(json)),
+            };
+            stored.insert(field, change);
+        }
+        Ok(stored)
+    }
+
+    fn hashed(&self, config: &AuditConfig, at: usize, json: &Json) -> Result<Json, Cause> {
+        let field = self.info.columns[at].name;
+        let key = config.hash_key().ok_or_else(|| Cause::MissingHashKey {
+            model: self.info.model().to_owned(),
+            field: field.to_owned(),
+        })?;
+        Ok(key.hash(self.info.model(), field, json))
+    }
+
+    /// The object id of a row, in which a key column that is a secret is none any more.
+    pub(crate) fn object_id(&self, config: &AuditConfig, key: &[Value]) -> Result<String, Cause> {
+        let at = |part: usize| self.info.key.get(part).copied().unwrap_or_default();
+        let secret = |part: usize| {
+            matches!(
+                self.columns.get(at(part)),
+                Some(Treatment::Redact | Treatment::Hash)
+            )
+        };
+        if !(0..key.len()).any(secret) {
+            return object_id(key).map_err(|error| self.refused(at(0), error));
+        }
+        let mut parts = Vec::with_capacity(key.len());
+        for (part, value) in key.iter().enumerate() {
+            let json = encode(value).map_err(|error| self.refused(at(part), error))?;
+            parts.push(match config.hash_key() {
+                _ if !secret(part) => json,
+                Some(key) => key.hash(self.info.model(), self.info.columns[at(part)].name, &json),
+                None => Json::String(REDACTED.into()),
+            });
+        }
+        let text = match <[Json; 1]>::try_from(parts) {
+            Ok([one]) => text_of(one),
+            Err(many) => Json::Array(many).to_string(),
+        };
+        Ok(fit(text, OBJECT_ID_LIMIT))
+    }
+
+    /// How to show a row: the `display` template, by default the model and the object id.
+    pub(crate) fn label(
+        &self,
+        config: &AuditConfig,
+        row: &[Value],
+        object_id: &str,
+    ) -> Result<String, Cause> {
+        if self.info.display.is_empty() {
+            return Ok(shorten(
+                format!("{} #{object_id}", self.info.model()),
+                REPR_LIMIT,
+            ));
+        }
+        let mut label = String::new();
+        for part in &self.info.display {
+            match part {
+                Part::Text(text) => label.push_str(text),
+                Part::Column(at) => match self.columns[*at] {
+                    Treatment::Record | Treatment::Plain => match row.get(*at) {
+                        Some(value) => {
+                            let json = self.stored(config, *at, value)?;
+                            if !json.is_null() {
+                                label.push_str(&text_of(json));
+                            }
+                        }
+                        None => label.push('?'),
+                    },
+                    Treatment::Redact | Treatment::Hash | Treatment::Skip => {
+                        label.push_str(REDACTED);
+                    }
+                },
+            }
+        }
+        Ok(shorten(label, REPR_LIMIT))
+    }
+
+    /// The tenant that a row names, where the derive says which column does.
+    pub(crate) fn tenant(&self, row: &[Value]) -> Result<Option<String>, Cause> {
+        let readable = |at: &usize| {
+            matches!(
+                self.columns.get(*at),
+                Some(Treatment::Record | Treatment::Plain)
+            )
+        };
+        let Some(at) = self.info.tenant.filter(readable) else {
+            return Ok(None);
+        };
+        let Some(value) = row.get(at) else {
+            return Ok(None);
+        };
+        let json = encode(value).map_err(|error| self.refused(at, error))?;
+        Ok((!json.is_null()).then(|| text_of(json)))
+    }
+}
+
+/// Two stored JSON values that are equal although the database values were not.
+fn is_json_hidden(treatment: Treatment, old: &Json, new: &Json) -> bool {
+    treatment == Treatment::Record && old == new && (old.is_object() || old.is_array())
+}

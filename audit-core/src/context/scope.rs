@@ -1,0 +1,186 @@
+//! The task-local scope that holds context, configuration and migration mode.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::AuditContext;
+use crate::capture;
+use crate::config::AuditConfig;
+
+tokio::task_local! {
+    static SCOPE: Arc<Scope>;
+}
+
+/// One level of nesting. What an inner level does not state it has from the outer one.
+pub(crate) struct Scope {
+    id: u64,
+    /// `None` where the level states no context, so that a late actor goes to the level that does.
+    context: Option<Mutex<AuditContext>>,
+    outer: Option<Arc<Self>>,
+    config: Option<AuditConfig>,
+    suppression: Option<Arc<Suppression>>,
+}
+
+/// A stretch of migration mode.
+pub(crate) struct Suppression {
+    reason: String,
+    writes: AtomicU64,
+}
+
+impl Suppression {
+    pub(crate) fn count(&self) {
+        self.writes.fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for Suppression {
+    fn drop(&mut self) {
+        tracing::info!(
+            reason = self.reason.as_str(),
+            suppressed = self.writes.load(Relaxed),
+            "audit migration mode left"
+        );
+    }
+}
+
+impl Scope {
+    fn inside(outer: Option<Arc<Self>>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT.fetch_add(1, Relaxed),
+            context: None,
+            config: outer.as_ref().and_then(|outer| outer.config.clone()),
+            suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
+            outer,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn merged(&self) -> AuditContext {
+        let own = match &self.context {
+            Some(own) => own.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            None => AuditContext::default(),
+        };
+        match &self.outer {
+            Some(outer) => own.or(&outer.merged()),
+            None => own,
+        }
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut AuditContext)) -> bool {
+        match (&self.context, &self.outer) {
+            (Some(own), _) => {
+                change(&mut own.lock().unwrap_or_else(PoisonError::into_inner));
+                true
+            }
+            (None, Some(outer)) => outer.update(change),
+            (None, None) => false,
+        }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // What still waits belongs to writes that failed or were dropped.
+        capture::store().forget_scope(self.id);
+    }
+}
+
+pub(crate) fn current_scope() -> Option<Arc<Scope>> {
+    SCOPE.try_with(Arc::clone).ok()
+}
+
+pub(crate) fn scoped_config() -> Option<AuditConfig> {
+    SCOPE.try_with(|scope| scope.config.clone()).ok().flatten()
+}
+
+pub(crate) fn suppression() -> Option<Arc<Suppression>> {
+    SCOPE
+        .try_with(|scope| scope.suppression.clone())
+        .ok()
+        .flatten()
+}
+
+pub(super) fn with_context<F: Future>(
+    context: AuditContext,
+    future: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    let mut scope = Scope::inside(current_scope());
+    scope.context = Some(Mutex::new(context));
+    SCOPE.scope(Arc::new(scope), future)
+}
+
+pub(crate) fn with_config<F: Future>(
+    config: AuditConfig,
+    future: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    let mut scope = Scope::inside(current_scope());
+    scope.config = Some(config);
+    SCOPE.scope(Arc::new(scope), future)
+}
+
+/// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
+///
+/// The reason and the number of writes that were kept out are reported through `tracing` when it
+/// ends, and counted in `AuditStats::suppressed`.
+///
+/// # Examples
+/// ```
+/// # async fn backfill() {}
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// sea_orm_audit_core::migration_mode("backfill 2026-11", async {
+///     backfill().await;
+/// })
+/// .await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn migration_mode<F: Future>(
+    reason: impl Into<String>,
+    future: F,
+) -> impl Future<Output = F::Output> {
+    let reason = reason.into();
+    tracing::info!(reason = reason.as_str(), "audit migration mode entered");
+    let mut scope = Scope::inside(current_scope());
+    scope.suppression = Some(Arc::new(Suppression {
+        reason,
+        writes: AtomicU64::new(0),
+    }));
+    SCOPE.scope(Arc::new(scope), future)
+}
+
+/// Takes the context along into a spawned task.
+pub trait WithAuditContext: Future + Sized {
+    /// Runs this future in the context, configuration and migration mode that apply where this is
+    /// called.
+    ///
+    /// # Examples
+    /// ```
+    /// use sea_orm_audit_core::{Actor, AuditContext, WithAuditContext};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// AuditContext::new()
+    ///     .actor(Actor::service("import"))
+    ///     .scope(async {
+    ///         tokio::spawn(
+    ///             async {
+    ///                 assert_eq!(AuditContext::current().get_actor().id(), Some("import"));
+    ///             }
+    ///             .with_audit_context(),
+    ///         )
+    ///         .await
+    ///     })
+    ///     .await
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn with_audit_context(self) -> impl Future<Output = Self::Output>;
+}
+
+impl<F: Future> WithAuditContext for F {
+    fn with_audit_context(self) -> impl Future<Output = Self::Output> {
+        SCOPE.scope(Arc::new(Scope::inside(current_scope())), self)
+    }
+}

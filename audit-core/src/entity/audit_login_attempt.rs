@@ -1,0 +1,41 @@
+//! One row per attempt to sign in.
+
+use sea_orm::entity::prelude::*;
+
+use super::audit_entity;
+
+audit_entity!(login_attempt);
+
+/// An attempt to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+pub struct Model {
+    /// The attempt's number.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// When it happened, UTC, to the microsecond.
+    pub occurred_at: DateTimeUtc,
+    /// The record in `audit_log` that tells of the same attempt.
+    pub log_id: Option<i64>,
+    /// The name that was given.
+    pub username: Option<String>,
+    /// `SUCCESS`, `FAILED` or `BLOCKED`.
+    pub status: String,
+    /// Why it failed.
+    pub failure_reason: Option<String>,
+    /// What kind of actor it was.
+    pub actor_type: String,
+    /// The actor's id.
+    pub actor_id: Option<String>,
+    /// The actor's name at that time.
+    pub actor_name: Option<String>,
+    /// The client's address.
+    pub ip_address: Option<String>,
+    /// The client's user agent.
+    pub user_agent: Option<String>,
+    /// The country the address is in.
+    pub country: Option<String>,
+    /// The city the address is in.
+    pub city: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+}

@@ -1,0 +1,201 @@
+//! What can go wrong, and what to do then.
+
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+
+use crate::value::Shape;
+
+/// An error of the audit log.
+///
+/// Hooks can only return SeaORM's `DbErr`; [`AuditError::of`] finds this error inside one.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// The name of a custom action is not allowed.
+    #[error("`{name}` is no name for a custom action: {reason}")]
+    ActionName {
+        /// The name that was given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The configuration contradicts itself or the entities it is for.
+    #[error("the audit configuration cannot be used: {0}")]
+    Config(String),
+    /// The record could not be written.
+    ///
+    /// Inside a transaction the caller must roll it back; with [`ChangeState::NotTried`] nothing
+    /// was changed.
+    #[error("{cause}; {state}")]
+    NotRecorded {
+        /// What became of the change.
+        state: ChangeState,
+        /// Why there is no record.
+        cause: Cause,
+    },
+    /// The change is committed, but its record could not be written. Do not retry the change.
+    #[error(
+        "{cause}; the change is already committed: do not retry it, and write inside a \
+         transaction to keep change and record together"
+    )]
+    ChangeCommittedWithoutRecord {
+        /// Why there is no record.
+        cause: Cause,
+    },
+}
+
+/// Why there is no record.
+///
+/// The text of the database's own error stands in the message, not behind `source()`, since SeaORM
+/// shows only the message.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// An audit table does not exist.
+    #[error(
+        "the audit table `{table}` does not exist ({error}): run \
+         `sea_orm_audit::migration::Migrator::up(&db, None).await`, or add \
+         `sea_orm_audit::migration::migrations()` to your own Migrator"
+    )]
+    MissingTable {
+        /// The table that was looked for.
+        table: String,
+        /// What the database said.
+        error: DbErr,
+    },
+    /// The database refused the record.
+    #[error("the record could not be written to the audit table `{table}` ({error})")]
+    Insert {
+        /// The audit table.
+        table: String,
+        /// What the database said.
+        error: DbErr,
+    },
+    /// The row could not be read before the change.
+    #[error("the row of `{model}` could not be read to compare it ({error})")]
+    Read {
+        /// The model the row belongs to.
+        model: String,
+        /// What the database said.
+        error: DbErr,
+    },
+    /// A value has no canonical form.
+    #[error("the field `{field}` of `{model}` cannot be recorded: {error}")]
+    Value {
+        /// The model the field belongs to.
+        model: String,
+        /// The column.
+        field: String,
+        /// Why the value has no canonical form.
+        error: EncodeError,
+    },
+    /// A field is marked `hash`, but there is no key.
+    #[error(
+        "the field `{field}` of `{model}` is marked `hash`, but no key is configured: \
+         set `AuditConfig::builder().hash_key(..)`"
+    )]
+    MissingHashKey {
+        /// The model the field belongs to.
+        model: String,
+        /// The column.
+        field: String,
+    },
+}
+
+/// What became of a change whose record failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChangeState {
+    /// The change was not tried.
+    NotTried,
+    /// The change was made inside a transaction that the caller must roll back.
+    RollBack,
+    /// There is no change; the record was all that was to be written.
+    NoChange,
+}
+
+impl std::fmt::Display for ChangeState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotTried => "the change was not tried",
+            Self::RollBack => "the change stands in the transaction: roll it back",
+            Self::NoChange => "there is nothing to roll back",
+        })
+    }
+}
+
+/// Why a value has no canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The value's type is behind a feature of this crate.
+    #[error(
+        "its type `{kind}` needs a feature of `sea-orm-audit` that is not enabled; \
+         enable the feature that has the same name as SeaORM's for that type"
+    )]
+    FeatureMissing {
+        /// The type's name in SeaORM's `Value`.
+        kind: String,
+    },
+    /// PostgreSQL's `jsonb`, which holds the record, cannot store the character NUL.
+    #[error("it holds the character NUL, which PostgreSQL cannot store in `jsonb`")]
+    Nul,
+}
+
+/// A JSON that is not a canonical form of the type it was to be read as.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("not a canonical value of {shape:?}")]
+pub struct DecodeError {
+    /// What it was to be read as.
+    pub shape: Shape,
+}
+
+impl AuditError {
+    /// Finds the audit error inside an error that SeaORM returned.
+    ///
+    /// # Examples
+    /// ```
+    /// # use sea_orm::DbErr;
+    /// use sea_orm_audit_core::AuditError;
+    /// # let error = DbErr::RecordNotUpdated;
+    /// if let Some(AuditError::ChangeCommittedWithoutRecord { .. }) = AuditError::of(&error) {
+    ///     // the change stands: do not retry it
+    /// }
+    /// ```
+    #[must_use]
+    pub fn of(error: &DbErr) -> Option<&Self> {
+        match error {
+            DbErr::TryIntoErr { source, .. } => source.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Why there is no record, where that is what went wrong.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::NotRecorded { cause, .. } | Self::ChangeCommittedWithoutRecord { cause } => {
+                Some(cause)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the change is committed although it has no record.
+    #[must_use]
+    pub const fn is_committed(&self) -> bool {
+        matches!(self, Self::ChangeCommittedWithoutRecord { .. })
+    }
+}
+
+impl From<AuditError> for DbErr {
+    /// Hides the error in SeaORM's, where [`AuditError::of`] finds it.
+    fn from(error: AuditError) -> Self {
+        Self::TryIntoErr {
+            from: "change",
+            into: "audit record",
+            source: Arc::new(error),
+        }
+    }
+}

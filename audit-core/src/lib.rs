@@ -1,0 +1,37 @@
+//! The logic of `sea-orm-audit`: values, context, configuration, capture and storage.
+//!
+//! Applications depend on the facade crate `sea-orm-audit`, which re-exports what they need.
+
+mod action;
+mod actor;
+mod auditable;
+mod capture;
+mod change;
+mod config;
+mod context;
+pub mod entity;
+mod error;
+mod event;
+mod recorder;
+mod redact;
+mod stats;
+mod target;
+mod value;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use action::{Action, CustomAction, Outcome, Source};
+pub use actor::{Actor, ActorType};
+pub use auditable::{Auditable, EntityInfo, audited_entities};
+pub use change::{Change, Changes};
+pub use config::{AuditConfig, AuditConfigBuilder, Clock, FailurePolicy, Tables};
+pub use context::{AuditContext, WithAuditContext, migration_mode};
+pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
+pub use event::{AuditEvent, record_view};
+#[doc(hidden)]
+pub use recorder::limits;
+pub use redact::{HashKey, SENSITIVE_WORDS};
+pub use stats::AuditStats;
+pub use target::Target;
+pub use value::{Shape, decode, encode, same};

@@ -1,0 +1,274 @@
+//! Writes records into `audit_log`, through the connection of the change.
+
+mod failure;
+
+use sea_orm::prelude::{DateTimeUtc, Json};
+use sea_orm::sea_query::{InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable};
+
+use crate::action::{Action, Outcome, Source};
+use crate::actor::Actor;
+use crate::capture::Handle;
+use crate::change::Changes;
+use crate::config::{AuditConfig, FailurePolicy};
+use crate::context::AuditContext;
+use crate::entity::audit_log::Column;
+use crate::error::{AuditError, Cause, ChangeState, EncodeError};
+use crate::redact::session_digest;
+use crate::stats::{COUNTERS, count};
+use crate::target::{Target, fit};
+
+pub(crate) use failure::missing_table;
+
+/// The longest texts that the bounded columns of `audit_log` hold, in characters.
+///
+/// `audit-migration` makes the columns this long.
+#[doc(hidden)]
+pub mod limits {
+    pub const WORD: u32 = 32;
+    pub const MODEL: u32 = 160;
+    pub const OBJECT_ID: u32 = crate::target::OBJECT_ID_LIMIT as u32;
+    pub const REPR: u32 = crate::target::REPR_LIMIT as u32;
+    pub const NAME: u32 = 255;
+    pub const ADDRESS: u32 = 64;
+    pub const DIGEST: u32 = 128;
+}
+
+/// Everything a record says.
+pub(crate) struct Record {
+    pub(crate) occurred_at: DateTimeUtc,
+    pub(crate) action: Action,
+    pub(crate) outcome: Outcome,
+    pub(crate) target: Option<Target>,
+    pub(crate) changes: Option<Changes>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) module: Option<String>,
+    pub(crate) source: Source,
+    pub(crate) context: AuditContext,
+}
+
+/// Text as every database can store it: PostgreSQL has no NUL in text.
+fn clean(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{FFFD}")
+    } else {
+        text
+    }
+}
+
+fn clean_json(json: &mut Json) {
+    match json {
+        Json::String(text) => *text = clean(std::mem::take(text)),
+        Json::Array(items) => items.iter_mut().for_each(clean_json),
+        Json::Object(map) => {
+            let cleaned = std::mem::take(map).into_iter().map(|(key, mut value)| {
+                clean_json(&mut value);
+                (clean(key), value)
+            });
+            *map = cleaned.collect();
+        }
+        _ => {}
+    }
+}
+
+fn has_nul(json: &Json) -> bool {
+    match json {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(items) => items.iter().any(has_nul),
+        Json::Object(map) => map.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
+        _ => false,
+    }
+}
+
+impl Record {
+    /// The values of the row, in the order of the entity's columns but for the id.
+    fn values(self, config: &AuditConfig, backend: DbBackend) -> Result<Vec<Value>, Cause> {
+        let bounded = |text: Option<String>, limit: u32| -> Value {
+            text.map(|text| fit(clean(text), limit as usize)).into()
+        };
+        let word = |text: &str| -> Value { text.to_owned().into() };
+        let changes = match &self.changes {
+            Some(changes) => {
+                let json = changes.to_json();
+                if backend == DbBackend::Postgres && has_nul(&json) {
+                    return Err(self.nul(changes));
+                }
+                Some(json)
+            }
+            None => None,
+        };
+        let actor = self.context.actor.unwrap_or_else(Actor::unknown);
+        let (model, object_id, repr) = match self.target {
+            Some(target) => (Some(target.model), Some(target.object_id), target.repr),
+            None => (None, None, None),
+        };
+        let metadata = (!self.context.metadata.is_empty()).then(|| {
+            let mut json = Json::Object(self.context.metadata);
+            config.sensitive().redact_json(&mut json);
+            clean_json(&mut json);
+            json
+        });
+        let digest = |session: String| session_digest(config.hash_key(), &session);
+        Ok(vec![
+            self.occurred_at.into(),
+            word(self.action.as_str()),
+            word(self.outcome.as_str()),
+            bounded(model, limits::MODEL),
+            bounded(object_id, limits::OBJECT_ID),
+            repr.map(clean).into(),
+            changes.into(),
+            word(actor.kind().as_str()),
+            bounded(actor.id().map(str::to_owned), limits::NAME),
+            bounded(actor.name().map(str::to_owned), limits::NAME),
+            bounded(actor.impersonator().map(str::to_owned), limits::NAME),
+            self.context.ip_address.map(|ip| ip.to_string()).into(),
+            self.context.user_agent.map(clean).into(),
+            self.context.session_key.map(digest).into(),
+            bounded(self.context.request_id, limits::NAME),
+            bounded(self.context.trace_id, limits::NAME),
+            Value::Uuid(None),
+            bounded(self.tenant.or(self.context.tenant), limits::NAME),
+            self.context.reason.map(clean).into(),
+            bounded(self.module.or(self.context.module), limits::NAME),
+            word(self.source.as_str()),
+            metadata.into(),
+        ])
+    }
+
+    fn nul(&self, changes: &Changes) -> Cause {
+        let field = changes.iter().find(|(field, change)| {
+            field.contains('\0')
+                || change.old().is_some_and(has_nul)
+                || change.new_value().is_some_and(has_nul)
+        });
+        Cause::Value {
+            model: (self.target.as_ref()).map_or_else(String::new, |target| target.model.clone()),
+            field: field.map_or_else(String::new, |(field, _)| field.clone()),
+            error: EncodeError::Nul,
+        }
+    }
+
+    fn insert(self, config: &AuditConfig, backend: DbBackend) -> Result<InsertStatement, Cause> {
+        let tables = config.tables();
+        let model = self.target.as_ref().map(|target| target.model.clone());
+        let values = self.values(config, backend)?;
+        let mut insert = Query::insert();
+        insert
+            .into_table(tables.reference(tables.log()))
+            .columns(Column::iter().skip(1))
+            .values(values.into_iter().map(SimpleExpr::from))
+            .map_err(|error| Cause::Insert {
+                table: tables.qualified(tables.log()),
+                error: DbErr::Type(format!("{error} (model {})", model.unwrap_or_default())),
+            })?;
+        Ok(insert)
+    }
+}
+
+/// Writes a record that tells of a change made through `db`, by the failure policy.
+pub(crate) async fn record_change<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+    record: Result<Record, Cause>,
+) -> Result<(), DbErr> {
+    let written = match record {
+        Ok(record) => write(db, config, record).await,
+        Err(cause) => Err(cause),
+    };
+    let Err(cause) = written else {
+        return Ok(());
+    };
+    let ended = failure::ends_transaction(&cause);
+    if config.failure_policy() == FailurePolicy::Isolate && !ended {
+        count(&COUNTERS.isolated);
+        tracing::error!(%cause, "a change goes without its audit record");
+        return Ok(());
+    }
+    count(&COUNTERS.failed);
+    let state = ChangeState::RollBack;
+    Err(match failure::is_autocommit(db).await {
+        true => AuditError::ChangeCommittedWithoutRecord { cause },
+        false => AuditError::NotRecorded { state, cause },
+    }
+    .into())
+}
+
+/// Writes a record that stands by itself; an error is always returned.
+pub(crate) async fn record_event<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+    record: Record,
+) -> Result<(), AuditError> {
+    write(db, config, record).await.map_err(|cause| {
+        count(&COUNTERS.failed);
+        AuditError::NotRecorded {
+            state: ChangeState::NoChange,
+            cause,
+        }
+    })
+}
+
+async fn write<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+    record: Record,
+) -> Result<(), Cause> {
+    let insert = record.insert(config, db.get_database_backend())?;
+    let isolate = config.failure_policy() == FailurePolicy::Isolate
+        && db.get_database_backend() == DbBackend::Postgres
+        && Handle::of::<C>() != Handle::Pool;
+    let result = if isolate {
+        insert_in_savepoint(db, &insert).await
+    } else {
+        db.execute(&insert).await.map(|_| ())
+    };
+    match result {
+        Ok(()) => {
+            count(&COUNTERS.recorded);
+            Ok(())
+        }
+        Err(error) => Err(failure::cause(config, error)),
+    }
+}
+
+const SAVEPOINT: &str = "sea_orm_audit_isolate";
+
+/// A failed statement aborts a PostgreSQL transaction, so the INSERT needs a savepoint.
+///
+/// Savepoint, INSERT and release go in one message: nothing that another future does on the same
+/// transaction can come between and be rolled back with the INSERT.
+async fn insert_in_savepoint<C: ConnectionTrait>(
+    db: &C,
+    insert: &InsertStatement,
+) -> Result<(), DbErr> {
+    let sql = insert.to_string(PostgresQueryBuilder);
+    let message = format!("SAVEPOINT {SAVEPOINT}; {sql}; RELEASE SAVEPOINT {SAVEPOINT}");
+    match db.execute_unprepared(&message).await {
+        Ok(_) => Ok(()),
+        // Outside of a transaction there is nothing to protect, and nothing was done.
+        Err(error) if failure::is_no_transaction(&error) => db.execute(insert).await.map(|_| ()),
+        Err(error) => {
+            let undo = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
+            db.execute_unprepared(&undo).await?;
+            Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nul_is_found_and_replaced_wherever_text_can_be() {
+        let mut json = json!({"a\0": ["b\0", {"c": "\0"}], "d": 1});
+        assert!(has_nul(&json));
+        clean_json(&mut json);
+        assert!(!has_nul(&json));
+        assert_eq!(
+            json,
+            json!({"a\u{FFFD}": ["b\u{FFFD}", {"c": "\u{FFFD}"}], "d": 1})
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! Counters that tell whether the log keeps up with its promises.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What the audit log counted since the process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct AuditStats {
+    /// Records that the database accepted. Those of a transaction that was rolled back later
+    /// count, too.
+    pub recorded: u64,
+    /// Records that failed and made their write fail (`FailurePolicy::Fail`).
+    pub failed: u64,
+    /// Records that failed and were given up (`FailurePolicy::Isolate`).
+    pub isolated: u64,
+    /// Writes that migration mode kept out of the log.
+    pub suppressed: u64,
+    /// Before-images that were given up for lack of room. Their records exist, with the old values
+    /// marked unknown.
+    pub evicted: u64,
+    /// Before-images that wait for their write to finish, now.
+    pub before_images: usize,
+}
+
+pub(crate) struct Counters {
+    pub(crate) recorded: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) isolated: AtomicU64,
+    pub(crate) suppressed: AtomicU64,
+}
+
+pub(crate) static COUNTERS: Counters = Counters {
+    recorded: AtomicU64::new(0),
+    failed: AtomicU64::new(0),
+    isolated: AtomicU64::new(0),
+    suppressed: AtomicU64::new(0),
+};
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl AuditStats {
+    /// Reads the counters.
+    #[must_use]
+    pub fn now() -> Self {
+        let store = crate::capture::store();
+        Self {
+            recorded: COUNTERS.recorded.load(Relaxed),
+            failed: COUNTERS.failed.load(Relaxed),
+            isolated: COUNTERS.isolated.load(Relaxed),
+            suppressed: COUNTERS.suppressed.load(Relaxed),
+            evicted: store.evicted(),
+            before_images: store.len(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What it was done to: the [`Target`] of a record.
+
+use sea_orm::prelude::Json;
+use sea_orm::sea_query::Value;
+use sha2::{Digest, Sha256};
+
+use crate::error::EncodeError;
+use crate::value::{encode, hex};
+
+/// The longest `object_id` that is stored as it is; see [`fit`].
+pub(crate) const OBJECT_ID_LIMIT: usize = 600;
+/// The longest `object_repr`.
+pub(crate) const REPR_LIMIT: usize = 200;
+
+/// An object by model name and object id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The model's name: the derive's `name`, by default the table name.
+    pub model: String,
+    /// The primary key as text; a composite key is a JSON array.
+    pub object_id: String,
+    /// How to show the object, at most 200 characters.
+    pub repr: Option<String>,
+}
+
+/// The text of a primary key: one value as it is, several as a JSON array.
+pub(crate) fn object_id(key: &[Value]) -> Result<String, EncodeError> {
+    let text = match key {
+        [one] => text_of(encode(one)?),
+        many => Json::Array(many.iter().map(encode).collect::<Result<_, _>>()?).to_string(),
+    };
+    Ok(fit(text, OBJECT_ID_LIMIT))
+}
+
+/// A canonical value as plain text, without the quotes that JSON puts around strings.
+pub(crate) fn text_of(json: Json) -> String {
+    match json {
+        Json::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Shortens text that a bounded column cannot hold, without ever making two texts equal: the end
+/// is replaced by `~sha256:` and the hexadecimal digest of the whole.
+pub(crate) fn fit(text: String, limit: usize) -> String {
+    if text.len() <= limit || text.chars().nth(limit).is_none() {
+        return text;
+    }
+    let tail = format!("~sha256:{}", hex(&Sha256::digest(text.as_bytes())));
+    let mut short: String = text.chars().take(limit - tail.len()).collect();
+    short.push_str(&tail);
+    short
+}
+
+/// Shortens text that is only shown, with an ellipsis.
+pub(crate) fn shorten(text: String, limit: usize) -> String {
+    if text.chars().nth(limit).is_none() {
+        return text;
+    }
+    text.chars().take(limit - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_key_is_its_text_and_a_composite_key_a_json_array() -> Result<(), EncodeError> {
+        assert_eq!(object_id(&[Value::from(7)])?, "7");
+        assert_eq!(object_id(&[Value::from("a\"b")])?, "a\"b");
+        assert_eq!(
+            object_id(&[Value::from("a"), Value::from(7)])?,
+            r#"["a",7]"#
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn long_ids_stay_different_and_within_the_column() {
+        let (a, b) = ("ä".repeat(700), format!("{}b", "ä".repeat(699)));
+        let (a, b) = (fit(a, OBJECT_ID_LIMIT), fit(b, OBJECT_ID_LIMIT));
+        assert_ne!(a, b);
+        assert_eq!(a.chars().count(), OBJECT_ID_LIMIT);
+        assert_eq!(fit("x".repeat(600), 600), "x".repeat(600));
+    }
+
+    #[test]
+    fn a_label_is_cut_at_a_character() {
+        assert_eq!(shorten("äöü".into(), 3), "äöü");
+        assert_eq!(shorten("äöüß".into(), 3), "äö…");
+    }
+}

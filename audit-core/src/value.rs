@@ -1,0 +1,224 @@
+//! Database value → canonical JSON, and back.
+//!
+//! The canonical form depends on the database value (`sea_orm::Value`) alone, so models need no
+//! `Serialize`, and SQL can produce it, too:
+//!
+//! | type | form |
+//! |---|---|
+//! | bool, integers | JSON; integers beyond ±(2^53−1) as strings ([RFC 8259], section 6) |
+//! | f32, f64 | number, f32 widened; NaN, Infinity, -Infinity as strings; -0 as 0 |
+//! | decimal | plain string, trailing zeros trimmed |
+//! | date-time with zone | UTC, `2026-11-23T04:05:06.123456Z` ([RFC 3339]); 9 digits when the nanoseconds are not zero |
+//! | naive date, time, date-time | the same without `Z` |
+//! | bytes | lower-case hexadecimal |
+//! | uuid, inet, mac, enum | their text, lower-case where case does not count |
+//! | arrays | JSON arrays, element by element |
+//! | JSON | itself |
+//!
+//! NULL is null, and so is a JSON `null`.
+//!
+//! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
+//! [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339
+
+mod decode;
+mod time_text;
+
+use std::fmt::Write as _;
+
+use sea_orm::prelude::Json;
+use sea_orm::sea_query::{OptionEnum, Value};
+use serde_json::Number;
+
+pub use decode::{Shape, decode};
+
+use crate::error::EncodeError;
+use time_text::{date, date_time, instant, time};
+
+/// 2^53 − 1, the largest integer that every JSON reader keeps exact.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// The canonical JSON of a database value.
+///
+/// # Errors
+/// Returns [`EncodeError`] when the value is of a type whose feature of this crate is not enabled.
+///
+/// # Examples
+/// ```
+/// use sea_orm::Value;
+/// use sea_orm_audit_core::encode;
+/// assert_eq!(encode(&Value::from(i64::MAX))?, "9223372036854775807");
+/// assert_eq!(encode(&Value::from(vec![0xCA, 0xFEu8]))?, "cafe");
+/// # Ok::<(), sea_orm_audit_core::EncodeError>(())
+/// ```
+pub fn encode(value: &Value) -> Result<Json, EncodeError> {
+    let json = match value {
+        Value::Bool(v) => v.map(Json::Bool),
+        Value::TinyInt(v) => v.map(Json::from),
+        Value::SmallInt(v) => v.map(Json::from),
+        Value::Int(v) => v.map(Json::from),
+        Value::BigInt(v) => v.map(|v| {
+            if v.unsigned_abs() <= MAX_SAFE_INTEGER {
+                Json::from(v)
+            } else {
+                Json::String(v.to_string())
+            }
+        }),
+        Value::TinyUnsigned(v) => v.map(Json::from),
+        Value::SmallUnsigned(v) => v.map(Json::from),
+        Value::Unsigned(v) => v.map(Json::from),
+        Value::BigUnsigned(v) => v.map(|v| {
+            if v <= MAX_SAFE_INTEGER {
+                Json::from(v)
+            } else {
+                Json::String(v.to_string())
+            }
+        }),
+        Value::Float(v) => v.map(|v| float(f64::from(v))),
+        Value::Double(v) => v.map(float),
+        Value::String(v) => v.clone().map(Json::String),
+        Value::Enum(OptionEnum::Some(v)) => Some(Json::String(v.value.to_string())),
+        Value::Enum(OptionEnum::None(_)) => None,
+        Value::Char(v) => v.map(|v| Json::String(v.to_string())),
+        Value::Bytes(v) => v.as_deref().map(|v| Json::String(hex(v))),
+        Value::Json(v) => v.as_deref().cloned(),
+        Value::ChronoDate(_)
+        | Value::ChronoTime(_)
+        | Value::ChronoDateTime(_)
+        | Value::ChronoDateTimeUtc(_)
+        | Value::ChronoDateTimeLocal(_)
+        | Value::ChronoDateTimeWithTimeZone(_) => chrono_text(value).map(Json::String),
+        Value::Uuid(v) => v.map(|v| Json::String(v.to_string())),
+        Value::Array(_, v) => match v {
+            Some(items) => Some(Json::Array(
+                items.iter().map(encode).collect::<Result<_, _>>()?,
+            )),
+            None => None,
+        },
+        other => optional_type(other)?,
+    };
+    Ok(json.unwrap_or(Json::Null))
+}
+
+/// Values of types that are behind features of this crate.
+fn optional_type(value: &Value) -> Result<Option<Json>, EncodeError> {
+    Ok(match value {
+        #[cfg(feature = "with-time")]
+        Value::TimeDate(_)
+        | Value::TimeTime(_)
+        | Value::TimeDateTime(_)
+        | Value::TimeDateTimeWithTimeZone(_) => time_crate_text(value).map(Json::String),
+        #[cfg(feature = "with-rust_decimal")]
+        Value::Decimal(v) => v.map(|v| Json::String(v.normalize().to_string())),
+        #[cfg(feature = "with-bigdecimal")]
+        Value::BigDecimal(v) => v
+            .as_deref()
+            .map(|v| Json::String(v.normalized().to_plain_string())),
+        #[cfg(feature = "with-ipnetwork")]
+        Value::IpNetwork(v) => v.map(|v| Json::String(v.to_string())),
+        #[cfg(feature = "with-mac_address")]
+        Value::MacAddress(v) => v.map(|v| Json::String(v.to_string().to_ascii_lowercase())),
+        #[cfg(feature = "postgres-vector")]
+        Value::Vector(v) => v.as_ref().map(|v| {
+            v.as_slice()
+                .iter()
+                .map(|v| float(f64::from(*v)))
+                .collect::<Vec<_>>()
+                .into()
+        }),
+        // Which types exist is decided by the features of the whole build, not by ours.
+        other => {
+            let text = format!("{other:?}");
+            let kind = text.split('(').next().unwrap_or_default().to_owned();
+            return Err(EncodeError::FeatureMissing { kind });
+        }
+    })
+}
+
+fn float(value: f64) -> Json {
+    if value.is_nan() {
+        return Json::String("NaN".into());
+    }
+    // Adding zero turns -0 into 0, as databases that compare them as equal do not keep the sign.
+    match Number::from_f64(value + 0.0) {
+        Some(number) => Json::Number(number),
+        None if value > 0.0 => Json::String("Infinity".into()),
+        None => Json::String("-Infinity".into()),
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn chrono_text(value: &Value) -> Option<String> {
+    use chrono::{Datelike, NaiveDateTime, NaiveTime, Timelike};
+    let clock = |t: &NaiveTime| time(t.hour(), t.minute(), t.second(), t.nanosecond());
+    let day = |d: &chrono::NaiveDate| date(d.year(), d.month(), d.day());
+    let naive = |v: &NaiveDateTime| date_time(&day(&v.date()), &clock(&v.time()));
+    match value {
+        Value::ChronoDate(v) => v.as_ref().map(day),
+        Value::ChronoTime(v) => v.as_ref().map(clock),
+        Value::ChronoDateTime(v) => v.as_ref().map(naive),
+        Value::ChronoDateTimeUtc(v) => v.map(|v| instant(&naive(&v.naive_utc()))),
+        Value::ChronoDateTimeLocal(v) => v.map(|v| instant(&naive(&v.naive_utc()))),
+        Value::ChronoDateTimeWithTimeZone(v) => v.map(|v| instant(&naive(&v.naive_utc()))),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "with-time")]
+fn time_crate_text(value: &Value) -> Option<String> {
+    use sea_orm::prelude::{TimeDate, TimeDateTime, TimeTime};
+    let clock = |t: TimeTime| {
+        time(
+            t.hour().into(),
+            t.minute().into(),
+            t.second().into(),
+            t.nanosecond(),
+        )
+    };
+    let day = |d: TimeDate| date(d.year(), u8::from(d.month()).into(), d.day().into());
+    let naive = |v: TimeDateTime| date_time(&day(v.date()), &clock(v.time()));
+    match value {
+        Value::TimeDate(v) => v.map(day),
+        Value::TimeTime(v) => v.map(clock),
+        Value::TimeDateTime(v) => v.map(naive),
+        Value::TimeDateTimeWithTimeZone(v) => v.and_then(|v| {
+            // Not `to_offset(UTC)`: it panics where UTC falls outside the crate's years.
+            let nanos = v.unix_timestamp_nanos();
+            let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
+            let rest = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;
+            let utc = chrono::DateTime::from_timestamp(seconds, rest)?;
+            chrono_text(&Value::ChronoDateTimeUtc(Some(utc)))
+        }),
+        _ => None,
+    }
+}
+
+/// Whether two values of one column are the same to the database.
+///
+/// Compares as the type does, not as text: decimals by number, times by instant, JSON by structure,
+/// NaN equal to NaN.
+#[must_use]
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Float(Some(a)), Value::Float(Some(b))) => a == b || (a.is_nan() && b.is_nan()),
+        (Value::Double(Some(a)), Value::Double(Some(b))) => a == b || (a.is_nan() && b.is_nan()),
+        (Value::Json(a), Value::Json(b)) => {
+            a.as_deref().unwrap_or(&Json::Null) == b.as_deref().unwrap_or(&Json::Null)
+        }
+        (Value::Array(_, Some(a)), Value::Array(_, Some(b))) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
+        }
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests;

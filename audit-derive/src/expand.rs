@@ -1,0 +1,169 @@
+//! [`Model`] → code.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{DeriveInput, Path};
+
+use crate::model::{ChangeAction, Field, Model, Policy, Segment};
+use crate::parse::{self, Mistakes};
+
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    // `#[sea_orm::model]` copies the derive to the struct with relations, which is no table.
+    if input.ident == "ModelEx" {
+        return TokenStream::new();
+    }
+    let fields = match parse::fields_of(input) {
+        Ok(fields) => fields,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut mistakes = Mistakes::default();
+    let krate = parse::crate_path(&input.attrs, &mut mistakes);
+    let model = parse::model(input, fields, krate, &mut mistakes);
+    // Also after a mistake, so that the entity does not fail a second time for lack of it.
+    let code = expand(&model);
+    let errors = mistakes
+        .into_error()
+        .map(|error| error.into_compile_error());
+    quote!(#errors #code)
+}
+
+fn expand(model: &Model) -> TokenStream {
+    let private = private(&model.krate);
+    let options = options(model, &private);
+    let behavior = match model.own_behavior {
+        None => behavior(&private),
+        Some(span) => quote_spanned! {span=>
+            const _: () = #private::assert_woven::<ActiveModel>();
+        },
+    };
+    quote! {
+        #[automatically_derived]
+        impl #private::Auditable for Entity {
+            fn info() -> &'static #private::EntityInfo {
+                static INFO: #private::OnceLock<#private::EntityInfo> = #private::OnceLock::new();
+                INFO.get_or_init(|| #private::EntityInfo::of::<Entity>(&#options))
+            }
+        }
+
+        #private::inventory::submit! {
+            #private::Registration(<Entity as #private::Auditable>::info)
+        }
+
+        #behavior
+    }
+}
+
+pub(crate) fn private(krate: &Path) -> Path {
+    syn::parse_quote!(#krate::__private)
+}
+
+fn behavior(private: &Path) -> TokenStream {
+    quote! {
+        #[automatically_derived]
+        #[#private::async_trait]
+        impl #private::ActiveModelBehavior for ActiveModel {
+            async fn before_save<C>(self, db: &C, insert: bool) -> Result<Self, #private::DbErr>
+            where
+                C: #private::ConnectionTrait,
+            {
+                #private::before_save(self, db, insert).await
+            }
+
+            async fn after_save<C>(
+                model: Model,
+                db: &C,
+                insert: bool,
+            ) -> Result<Model, #private::DbErr>
+            where
+                C: #private::ConnectionTrait,
+            {
+                #private::after_save::<Self, C>(model, db, insert).await
+            }
+
+            async fn before_delete<C>(self, db: &C) -> Result<Self, #private::DbErr>
+            where
+                C: #private::ConnectionTrait,
+            {
+                #private::before_delete(self, db).await
+            }
+
+            async fn after_delete<C>(self, db: &C) -> Result<Self, #private::DbErr>
+            where
+                C: #private::ConnectionTrait,
+            {
+                #private::after_delete(self, db).await
+            }
+        }
+    }
+}
+
+/// The options that differ from none.
+fn options(model: &Model, private: &Path) -> TokenStream {
+    let mut set = Vec::new();
+    if let Some(name) = &model.name {
+        set.push(quote!(name: Some(#name)));
+    }
+    if let Some(module) = &model.module {
+        set.push(quote!(module: Some(#module)));
+    }
+    if !model.display.is_empty() {
+        let segments = model.display.iter().map(|segment| match segment {
+            Segment::Text(text) => quote!(#private::Segment::Text(#text)),
+            Segment::Column(column) => quote!(#private::Segment::Column(Column::#column)),
+        });
+        set.push(quote!(display: &[#(#segments),*]));
+    }
+    if let Some(tenant) = &model.tenant {
+        set.push(quote!(tenant: Some(Column::#tenant)));
+    }
+    if !model.only.is_empty() {
+        let only = &model.only;
+        set.push(quote!(only: &[#(Column::#only),*]));
+    }
+    if model.redact_by_default {
+        set.push(quote!(redact_by_default: true));
+    }
+    if model.skip {
+        set.push(quote!(skip: true));
+    }
+    if !model.skip_actions.is_empty() {
+        let [create, update, delete] = [
+            ChangeAction::Create,
+            ChangeAction::Update,
+            ChangeAction::Delete,
+        ]
+        .map(|action| model.skip_actions.contains(&action));
+        set.push(quote!(skip_actions: #private::ChangeActions {
+            create: #create,
+            update: #update,
+            delete: #delete,
+        }));
+    }
+    let fields: Vec<_> = (model.fields.iter())
+        .filter_map(|field| stated(field, private))
+        .collect();
+    if !fields.is_empty() {
+        set.push(quote!(fields: &[#(#fields),*]));
+    }
+    quote!(#private::Options { #(#set,)* ..#private::Options::NONE })
+}
+
+/// A field that has an attribute, or another name than its column.
+fn stated(field: &Field, private: &Path) -> Option<TokenStream> {
+    if field.policy.is_none() && !field.renamed {
+        return None;
+    }
+    let (name, column) = (&field.name, &field.column);
+    let policy = match field.policy {
+        None => quote!(Detect),
+        Some(Policy::Skip) => quote!(Skip),
+        Some(Policy::Redact) => quote!(Redact),
+        Some(Policy::Hash) => quote!(Hash),
+        Some(Policy::Plain) => quote!(Plain),
+    };
+    Some(quote!(#private::Field {
+        column: Column::#column,
+        name: #name,
+        policy: #private::FieldPolicy::#policy,
+    }))
+}

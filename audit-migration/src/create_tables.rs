@@ -1,0 +1,159 @@
+//! The four tables of the first release, with their indexes.
+
+use async_trait::async_trait;
+use sea_orm_audit_core::{Tables, entity, limits};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+use crate::table::{AuditTable, Kind};
+
+pub(crate) struct Migration(pub(crate) Tables);
+
+impl MigrationName for Migration {
+    // Spelled out, not taken from the file: two files in two crates can have one name.
+    fn name(&self) -> &'static str {
+        "m20261123_000001_sea_orm_audit_create_tables"
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let backend = manager.get_database_backend();
+        if let (DbBackend::Postgres, Some(schema)) = (backend, self.0.schema()) {
+            // Plain identifiers only, as `Tables` makes sure.
+            let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+            manager.get_connection().execute_unprepared(&create).await?;
+        }
+        for table in tables(self.0) {
+            table.create(manager, self.0).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in tables(self.0).iter().rev() {
+            table.drop(manager, self.0).await?;
+        }
+        Ok(())
+    }
+}
+
+fn tables(names: Tables) -> [AuditTable; 4] {
+    [
+        log(names),
+        login_attempt(names),
+        data_export(names),
+        system_event(names),
+    ]
+}
+
+const WORD: Kind = Kind::Text(limits::WORD);
+const NAME: Kind = Kind::Text(limits::NAME);
+
+/// Each index serves one way of reading: the newest, one object, one actor, one action, one
+/// transaction, one request.
+fn log(names: Tables) -> AuditTable {
+    use entity::audit_log::Column as C;
+    AuditTable::new(names.log())
+        .required(C::OccurredAt, Kind::Instant)
+        .required(C::Action, WORD)
+        .required(C::Outcome, WORD)
+        .optional(C::Model, Kind::Text(limits::MODEL))
+        .optional(C::ObjectId, Kind::Text(limits::OBJECT_ID))
+        .optional(C::ObjectRepr, Kind::Text(limits::REPR))
+        .optional(C::Changes, Kind::Json)
+        .required(C::ActorType, WORD)
+        .optional(C::ActorId, NAME)
+        .optional(C::ActorName, NAME)
+        .optional(C::ImpersonatorId, NAME)
+        .optional(C::IpAddress, Kind::Text(limits::ADDRESS))
+        .optional(C::UserAgent, Kind::LongText)
+        .optional(C::SessionKey, Kind::Text(limits::DIGEST))
+        .optional(C::RequestId, NAME)
+        .optional(C::TraceId, NAME)
+        .optional(C::TransactionId, Kind::Uuid)
+        .optional(C::Tenant, NAME)
+        .optional(C::Reason, Kind::LongText)
+        .optional(C::Module, NAME)
+        .required(C::Source, WORD)
+        .optional(C::Metadata, Kind::Json)
+        .index("newest", &[&C::OccurredAt])
+        .index("object", &[&C::Model, &C::ObjectId, &C::OccurredAt])
+        .index("actor", &[&C::ActorId, &C::OccurredAt])
+        .index("action", &[&C::Action, &C::OccurredAt])
+        .index("transaction", &[&C::TransactionId])
+        .index("request", &[&C::RequestId])
+}
+
+fn login_attempt(names: Tables) -> AuditTable {
+    use entity::audit_login_attempt::Column as C;
+    AuditTable::new(names.login_attempt())
+        .required(C::OccurredAt, Kind::Instant)
+        .optional(C::LogId, Kind::Integer)
+        .optional(C::Username, NAME)
+        .required(C::Status, WORD)
+        .optional(C::FailureReason, Kind::LongText)
+        .required(C::ActorType, WORD)
+        .optional(C::ActorId, NAME)
+        .optional(C::ActorName, NAME)
+        .optional(C::IpAddress, Kind::Text(limits::ADDRESS))
+        .optional(C::UserAgent, Kind::LongText)
+        .optional(C::Country, NAME)
+        .optional(C::City, NAME)
+        .optional(C::RequestId, NAME)
+        .index("newest", &[&C::OccurredAt])
+        .index("user", &[&C::Username, &C::OccurredAt])
+        .index("address", &[&C::IpAddress, &C::OccurredAt])
+}
+
+fn data_export(names: Tables) -> AuditTable {
+    use entity::audit_data_export::Column as C;
+    AuditTable::new(names.data_export())
+        .required(C::OccurredAt, Kind::Instant)
+        .optional(C::LogId, Kind::Integer)
+        .required(C::ActorType, WORD)
+        .optional(C::ActorId, NAME)
+        .optional(C::ActorName, NAME)
+        .required(C::ExportType, NAME)
+        .optional(C::FileFormat, WORD)
+        .optional(C::RecordCount, Kind::Integer)
+        .optional(C::FileSize, Kind::Integer)
+        .optional(C::FiltersApplied, Kind::Json)
+        .optional(C::FilePath, Kind::LongText)
+        .required(C::DownloadCount, Kind::Integer)
+        .optional(C::LastDownloadedAt, Kind::Instant)
+        .optional(C::IpAddress, Kind::Text(limits::ADDRESS))
+        .optional(C::RequestId, NAME)
+        .index("newest", &[&C::OccurredAt])
+        .index("actor", &[&C::ActorId, &C::OccurredAt])
+}
+
+fn system_event(names: Tables) -> AuditTable {
+    use entity::audit_system_event::Column as C;
+    AuditTable::new(names.system_event())
+        .required(C::OccurredAt, Kind::Instant)
+        .required(C::EventType, WORD)
+        .required(C::Title, NAME)
+        .optional(C::Description, Kind::LongText)
+        .optional(C::Module, NAME)
+        .optional(C::FunctionName, NAME)
+        .optional(C::LineNumber, Kind::Integer)
+        .optional(C::ErrorCode, NAME)
+        .optional(C::StackTrace, Kind::LongText)
+        .required(C::ActorType, WORD)
+        .optional(C::ActorId, NAME)
+        .optional(C::ActorName, NAME)
+        .optional(C::IpAddress, Kind::Text(limits::ADDRESS))
+        .optional(C::RequestId, NAME)
+        .optional(C::Fingerprint, Kind::Text(limits::DIGEST))
+        .required(C::Occurrences, Kind::Integer)
+        .required(C::Resolved, Kind::Bool)
+        .optional(C::ResolvedAt, Kind::Instant)
+        .optional(C::ResolvedBy, NAME)
+        .optional(C::ResolutionNote, Kind::LongText)
+        .optional(C::Metadata, Kind::Json)
+        .index("newest", &[&C::OccurredAt])
+        .index("type", &[&C::EventType, &C::OccurredAt])
+        .index("fingerprint", &[&C::Fingerprint, &C::OccurredAt])
+}

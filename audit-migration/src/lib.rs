@@ -1,0 +1,85 @@
+//! The audit tables as SeaORM migrations.
+//!
+//! Two ways to run them, never both on one database:
+//!
+//! - [`Migrator`] by itself, beside the application's own: it keeps its history in a table of its
+//!   own, since two Migrators that share one history table fail in SeaORM.
+//! - [`migrations()`] in the application's Migrator. Their names are spelled out and prefixed, so
+//!   that they collide with none.
+//!
+//! Names of tables and schema come from the `AuditConfig` that applies when a run begins.
+
+mod audited;
+mod create_tables;
+mod table;
+
+use async_trait::async_trait;
+use sea_orm_audit_core::{AuditConfig, Tables};
+use sea_orm_migration::sea_orm::sea_query::{Alias, IntoIden};
+use sea_orm_migration::sea_orm::{DbErr, DynIden};
+use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
+
+pub use audited::AuditedMigrator;
+
+/// The migrations of the audit tables, to be put into the application's own Migrator.
+///
+/// Their place in the list does not matter, but later releases add to the end of theirs.
+///
+/// # Examples
+/// ```
+/// use sea_orm_migration::prelude::*;
+///
+/// pub struct Migrator;
+///
+/// #[async_trait::async_trait]
+/// impl MigratorTrait for Migrator {
+///     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+///         let mut migrations = sea_orm_audit_migration::migrations();
+///         migrations.extend([/* the application's own */]);
+///         migrations
+///     }
+/// }
+/// # assert_eq!(Migrator::migrations().len(), sea_orm_audit_migration::migrations().len());
+/// ```
+#[must_use]
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    migrations_for(AuditConfig::current().tables())
+}
+
+/// The migrations of audit tables with these names.
+#[must_use]
+pub fn migrations_for(tables: Tables) -> Vec<Box<dyn MigrationTrait>> {
+    vec![Box::new(create_tables::Migration(tables))]
+}
+
+/// Runs the migrations of the audit tables, with a history table of its own (`audit_migrations`).
+///
+/// # Examples
+/// ```no_run
+/// use sea_orm_migration::MigratorTrait;
+/// # async fn run(db: &sea_orm_migration::sea_orm::DatabaseConnection) -> Result<(), sea_orm_migration::DbErr> {
+/// sea_orm_audit_migration::Migrator::up(db, None).await
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        migrations()
+    }
+
+    fn migration_table_name() -> DynIden {
+        Alias::new(AuditConfig::current().tables().history()).into_iden()
+    }
+
+    /// Drops the audit tables and creates them anew. Unlike SeaORM's default it leaves every other
+    /// table alone.
+    async fn fresh<'c, C>(db: C) -> Result<(), DbErr>
+    where
+        C: IntoSchemaManagerConnection<'c>,
+    {
+        Self::refresh(db).await
+    }
+}

@@ -1,0 +1,3 @@
+//! The entities of the tests.
+
+pub(crate) mod post;

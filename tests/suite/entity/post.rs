@@ -1,0 +1,18 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_audit::Auditable;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+#[sea_orm(table_name = "post")]
+#[audit(display = "{title} (#{id})")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    #[sea_orm(unique)]
+    pub title: String,
+    pub body: Option<String>,
+    #[sea_orm(default_value = 7)]
+    pub qty: i32,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}

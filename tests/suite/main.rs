@@ -1,0 +1,17 @@
+//! One suite: every behaviour on SQLite, PostgreSQL and MariaDB.
+//!
+//! Servers are named by `TEST_POSTGRES_URL` and `TEST_MYSQL_URL`; `scripts/with-databases` starts
+//! them. Each test has a database of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[macro_use]
+mod support;
+mod entity;
+
+mod actions;

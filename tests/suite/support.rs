@@ -1,0 +1,243 @@
+//! A database of its own for every test, and the macro that lists tests.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
+    QueryOrder, Schema,
+};
+use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::migration::Migrator;
+use sea_orm_migration::MigratorTrait;
+
+pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Makes a test of each function on every database.
+macro_rules! on_every_database {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite { $crate::support::tests_on!(sqlite: $($name),*); }
+        mod postgres { $crate::support::tests_on!(postgres: $($name),*); }
+        mod mariadb { $crate::support::tests_on!(mariadb: $($name),*); }
+    };
+}
+
+/// Makes a test of each function on one database.
+macro_rules! tests_on {
+    ($database:ident: $($name:ident),*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() -> $crate::support::TestResult {
+                let Some(db) = $crate::support::TestDb::$database().await? else {
+                    return Ok(());
+                };
+                super::$name(&db).await?;
+                db.remove().await
+            }
+        )*
+    };
+}
+pub(crate) use tests_on;
+
+/// A fresh database with the audit tables.
+pub(crate) struct TestDb {
+    pub(crate) conn: DatabaseConnection,
+    name: String,
+    /// Where the database can be dropped from; `None` for a file.
+    server: Option<DatabaseConnection>,
+    statements: Arc<Mutex<Vec<String>>>,
+}
+
+impl std::ops::Deref for TestDb {
+    type Target = DatabaseConnection;
+
+    fn deref(&self) -> &DatabaseConnection {
+        &self.conn
+    }
+}
+
+fn unique_name() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("audit_test_{}_{number}", std::process::id())
+}
+
+/// The URL of a server, or why the test does not run.
+fn server(variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok();
+    if url.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{variable} is not set, so this test cannot run"
+        );
+        eprintln!("NOT RUN: {variable} is not set; start servers with scripts/with-databases");
+    }
+    url
+}
+
+impl TestDb {
+    pub(crate) async fn sqlite() -> TestResult<Option<Self>> {
+        Self::sqlite_with(5).await.map(Some)
+    }
+
+    /// A SQLite file in WAL mode with a pool of this size.
+    pub(crate) async fn sqlite_with(pool: u32) -> TestResult<Self> {
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{}.sqlite", unique_name()));
+        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
+        options
+            .max_connections(pool)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|options| {
+                use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+                options
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Off)
+                    .busy_timeout(std::time::Duration::from_secs(60))
+            });
+        Self::open(options, path.display().to_string(), None).await
+    }
+
+    pub(crate) async fn postgres() -> TestResult<Option<Self>> {
+        match server("TEST_POSTGRES_URL") {
+            Some(url) => Self::on_server(&url, "").await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn mariadb() -> TestResult<Option<Self>> {
+        match server("TEST_MYSQL_URL") {
+            Some(url) => Self::on_server(&url, " CHARACTER SET utf8mb4")
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A database whose default character set is not Unicode.
+    pub(crate) async fn mariadb_latin1() -> TestResult<Option<Self>> {
+        match server("TEST_MYSQL_URL") {
+            Some(url) => Self::on_server(&url, " CHARACTER SET latin1")
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn on_server(url: &str, options: &str) -> TestResult<Self> {
+        let mut admin = ConnectOptions::new(url.to_owned());
+        admin.max_connections(1).sqlx_logging(false);
+        let server = Database::connect(admin).await?;
+        let name = unique_name();
+        server
+            .execute_unprepared(&format!("CREATE DATABASE {name}{options}"))
+            .await?;
+        let (base, _) = url.rsplit_once('/').ok_or("the URL names no database")?;
+        let mut connect = ConnectOptions::new(format!("{base}/{name}"));
+        connect
+            .max_connections(5)
+            .acquire_timeout(std::time::Duration::from_secs(60))
+            .sqlx_logging(false);
+        Self::open(connect, name, Some(server)).await
+    }
+
+    async fn open(
+        options: ConnectOptions,
+        name: String,
+        server: Option<DatabaseConnection>,
+    ) -> TestResult<Self> {
+        let mut conn = Database::connect(options).await?;
+        let statements = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&statements);
+        conn.set_metric_callback(move |info| {
+            seen.lock().unwrap().push(info.statement.sql.clone());
+        });
+        Migrator::up(&conn, None).await?;
+        Ok(Self {
+            conn,
+            name,
+            server,
+            statements,
+        })
+    }
+
+    /// Creates the table of an entity.
+    pub(crate) async fn create<E: EntityTrait>(&self, entity: E) -> Result<(), DbErr> {
+        let backend = self.conn.get_database_backend();
+        let schema = Schema::new(backend);
+        for create in schema.create_enum_from_entity(entity) {
+            self.conn.execute(&create).await?;
+        }
+        self.conn
+            .execute(&schema.create_table_from_entity(entity))
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.conn.get_database_backend()
+    }
+
+    /// All records, the oldest first.
+    pub(crate) async fn records(&self) -> Result<Vec<audit_log::Model>, DbErr> {
+        audit_log::Entity::find()
+            .order_by_asc(audit_log::Column::Id)
+            .all(&self.conn)
+            .await
+    }
+
+    /// The records as `ACTION model id changes`.
+    pub(crate) async fn log(&self) -> Result<Vec<String>, DbErr> {
+        let lines = self.records().await?.into_iter().map(|record| {
+            format!(
+                "{} {} {} {}",
+                record.action,
+                record.model.unwrap_or_default(),
+                record.object_id.unwrap_or_default(),
+                record.changes.unwrap_or_default(),
+            )
+        });
+        Ok(lines.collect())
+    }
+
+    /// The only record.
+    pub(crate) async fn record(&self) -> TestResult<audit_log::Model> {
+        let mut records = self.records().await?;
+        assert_eq!(records.len(), 1, "{records:#?}");
+        Ok(records.remove(0))
+    }
+
+    pub(crate) async fn forget(&self) -> Result<(), DbErr> {
+        audit_log::Entity::delete_many().exec(&self.conn).await?;
+        Ok(())
+    }
+
+    /// The statements that a future runs, transaction control left out.
+    pub(crate) async fn statements_of<F: Future>(&self, future: F) -> (F::Output, Vec<String>) {
+        self.statements.lock().unwrap().clear();
+        let output = future.await;
+        let statements = self.statements.lock().unwrap().clone();
+        (output, statements)
+    }
+
+    /// Everything that the audit tables hold, as text.
+    pub(crate) async fn dump(&self) -> TestResult<String> {
+        Ok(format!("{:?}", self.records().await?))
+    }
+
+    pub(crate) async fn remove(self) -> TestResult {
+        self.conn.close().await?;
+        if let Some(server) = self.server {
+            server
+                .execute_unprepared(&format!("DROP DATABASE {}", self.name))
+                .await?;
+            server.close().await?;
+        } else {
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{suffix}", self.name));
+            }
+        }
+        Ok(())
+    }
+}
