@@ -2,6 +2,8 @@
 
 mod failure;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use sea_orm::prelude::{DateTimeUtc, Json};
 use sea_orm::sea_query::{InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable};
@@ -109,8 +111,13 @@ impl Record {
             json
         });
         let digest = |session: String| session_digest(config.hash_key(), &session);
+        let occurred_at: Value = match backend {
+            // Bound with its zone it becomes a TIMESTAMP, which ends in 2038.
+            DbBackend::MySql => self.occurred_at.naive_utc().into(),
+            _ => self.occurred_at.into(),
+        };
         Ok(vec![
-            self.occurred_at.into(),
+            occurred_at,
             word(self.action.as_str()),
             word(self.outcome.as_str()),
             bounded(model, limits::MODEL),
@@ -231,8 +238,6 @@ async fn write<C: ConnectionTrait>(
     }
 }
 
-const SAVEPOINT: &str = "sea_orm_audit_isolate";
-
 /// A failed statement aborts a PostgreSQL transaction, so the INSERT needs a savepoint.
 ///
 /// Savepoint, INSERT and release go in one message: nothing that another future does on the same
@@ -241,14 +246,19 @@ async fn insert_in_savepoint<C: ConnectionTrait>(
     db: &C,
     insert: &InsertStatement,
 ) -> Result<(), DbErr> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("sea_orm_audit_{}", NEXT.fetch_add(1, Relaxed));
     let sql = insert.to_string(PostgresQueryBuilder);
-    let message = format!("SAVEPOINT {SAVEPOINT}; {sql}; RELEASE SAVEPOINT {SAVEPOINT}");
+    let message = format!("SAVEPOINT {name}; {sql}; RELEASE SAVEPOINT {name}");
     match db.execute_unprepared(&message).await {
         Ok(_) => Ok(()),
         // Outside of a transaction there is nothing to protect, and nothing was done.
         Err(error) if failure::is_no_transaction(&error) => db.execute(insert).await.map(|_| ()),
+        // It was aborted before our savepoint: by the user's own statement, which is theirs to undo,
+        // or by another record at the same time, which undoes itself.
+        Err(error) if failure::is_aborted(&error) => Err(error),
         Err(error) => {
-            let undo = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
+            let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
             db.execute_unprepared(&undo).await?;
             Err(error)
         }

@@ -104,22 +104,28 @@ pub(crate) fn suppression() -> Option<Arc<Suppression>> {
         .flatten()
 }
 
+/// Runs a future in a new innermost scope.
+///
+/// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
+/// the inner scope is made first.
+async fn inside<F: Future>(state: impl FnOnce(&mut Scope), future: F) -> F::Output {
+    let mut scope = Scope::inside(current_scope());
+    state(&mut scope);
+    SCOPE.scope(Arc::new(scope), future).await
+}
+
 pub(super) fn with_context<F: Future>(
     context: AuditContext,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    let mut scope = Scope::inside(current_scope());
-    scope.context = Some(Mutex::new(context));
-    SCOPE.scope(Arc::new(scope), future)
+    inside(|scope| scope.context = Some(Mutex::new(context)), future)
 }
 
 pub(crate) fn with_config<F: Future>(
     config: AuditConfig,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    let mut scope = Scope::inside(current_scope());
-    scope.config = Some(config);
-    SCOPE.scope(Arc::new(scope), future)
+    inside(|scope| scope.config = Some(config), future)
 }
 
 /// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
@@ -143,13 +149,14 @@ pub fn migration_mode<F: Future>(
     future: F,
 ) -> impl Future<Output = F::Output> {
     let reason = reason.into();
-    tracing::info!(reason = reason.as_str(), "audit migration mode entered");
-    let mut scope = Scope::inside(current_scope());
-    scope.suppression = Some(Arc::new(Suppression {
-        reason,
-        writes: AtomicU64::new(0),
-    }));
-    SCOPE.scope(Arc::new(scope), future)
+    let suppress = |scope: &mut Scope| {
+        tracing::info!(reason = reason.as_str(), "audit migration mode entered");
+        scope.suppression = Some(Arc::new(Suppression {
+            reason,
+            writes: AtomicU64::new(0),
+        }));
+    };
+    inside(suppress, future)
 }
 
 /// Takes the context along into a spawned task.

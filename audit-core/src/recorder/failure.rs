@@ -58,6 +58,11 @@ pub(super) fn is_no_transaction(error: &DbErr) -> bool {
         .contains("SAVEPOINT can only be used in transaction blocks")
 }
 
+/// Whether PostgreSQL refused a statement because an earlier one failed.
+pub(super) fn is_aborted(error: &DbErr) -> bool {
+    error.to_string().contains("current transaction is aborted")
+}
+
 const PROBE: &str = "sea_orm_audit_probe";
 
 /// Whether a write through `db` is committed as soon as it is done.

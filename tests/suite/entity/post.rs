@@ -16,3 +16,19 @@ pub struct Model {
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
+
+pub(crate) fn new(title: &str) -> ActiveModel {
+    ActiveModel {
+        title: sea_orm::Set(title.to_owned()),
+        ..Default::default()
+    }
+}
+
+/// Sets a post's title, knowing nothing but its key.
+pub(crate) fn retitle(id: i32, title: &str) -> ActiveModel {
+    ActiveModel {
+        id: sea_orm::Set(id),
+        title: sea_orm::Set(title.to_owned()),
+        ..Default::default()
+    }
+}

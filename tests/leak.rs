@@ -1,0 +1,87 @@
+//! Failed operations leave the before-image store no larger. In a process of its own, since the
+//! store is one for the process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    unused_imports,
+    unused_macros
+)]
+
+#[path = "suite/entity/mod.rs"]
+mod entity;
+#[macro_use]
+#[path = "suite/support.rs"]
+mod support;
+
+use sea_orm::{ActiveModelTrait, TransactionTrait};
+use sea_orm_audit::{AuditContext, AuditStats};
+
+use entity::{comment, post};
+use support::{TestDb, TestResult};
+
+const FAILURES: usize = 10_000;
+
+/// Updates, deletes and inserts that fail on constraints, and updates of missing rows.
+async fn fail(db: &TestDb, b: i32) -> TestResult {
+    let tx = db.begin().await?;
+    for round in 0..FAILURES {
+        let savepoint = tx.begin().await?;
+        let failed = match round % 4 {
+            0 => post::retitle(b, "taken").update(&savepoint).await.is_err(),
+            1 => post::retitle(-1, "x").update(&savepoint).await.is_err(),
+            2 => post::retitle(b, "x").delete(&savepoint).await.is_err(),
+            _ => post::new("taken").insert(&savepoint).await.is_err(),
+        };
+        assert!(failed, "round {round}");
+        savepoint.rollback().await?;
+    }
+    tx.rollback().await?;
+    Ok(())
+}
+
+async fn check(db: TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    db.create(comment::Entity).await?;
+    post::new("taken").insert(&db.conn).await?;
+    let b = post::new("b").insert(&db.conn).await?;
+    comment::new(b.id, "keeps the post")
+        .insert(&db.conn)
+        .await?;
+    db.forget().await?;
+
+    // As in a request: what failed is forgotten when the scope ends.
+    let before = AuditStats::now().before_images;
+    AuditContext::new().scope(fail(&db, b.id)).await?;
+    assert_eq!(AuditStats::now().before_images, before);
+
+    // Outside of any scope, a few images of each row may wait for an end that never comes; ten
+    // thousand more failures add none.
+    fail(&db, b.id).await?;
+    let after_some = AuditStats::now().before_images;
+    assert!(
+        after_some <= before + 64,
+        "{before} before, {after_some} after"
+    );
+    fail(&db, b.id).await?;
+    assert_eq!(AuditStats::now().before_images, after_some);
+
+    assert_eq!(db.log().await?, [""; 0]);
+    db.remove().await
+}
+
+#[tokio::test]
+async fn ten_thousand_failures_leave_the_store_no_larger() -> TestResult {
+    for db in [
+        TestDb::sqlite().await?,
+        TestDb::postgres().await?,
+        TestDb::mariadb().await?,
+    ] {
+        if let Some(db) = db {
+            check(db).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! Many tasks, one pool: every record carries its own task's actor, and nothing leaks.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set, TransactionTrait};
+use sea_orm_audit::{Actor, AuditContext, WithAuditContext};
+use serde_json::json;
+
+use crate::entity::post;
+use crate::support::{TestDb, TestResult};
+
+on_every_database! {
+    two_hundred_tasks_each_record_their_own_actor,
+    nothing_leaks_after_a_panic_or_a_cancelled_future,
+    a_spawned_task_has_the_context_only_when_it_is_taken_along,
+    two_updates_in_one_join_do_not_mix,
+    two_updates_of_one_row_in_one_join_each_have_their_own_new_values,
+    two_updates_of_one_row_in_one_transaction_do_not_mix,
+    two_hundred_transactions_on_one_row_make_an_unbroken_chain,
+}
+
+const TASKS: i32 = 200;
+
+async fn two_hundred_tasks_each_record_their_own_actor(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let tasks = (0..TASKS).map(|number| {
+        let conn = db.conn.clone();
+        tokio::spawn(async move {
+            AuditContext::new()
+                .actor(Actor::user(number))
+                .scope(async move {
+                    let mut post = post::new(&format!("title {number}"))
+                        .insert(&conn)
+                        .await?
+                        .into_active_model();
+                    tokio::task::yield_now().await;
+                    post.qty = Set(1000 + number);
+                    let post = post.update(&conn).await?.into_active_model();
+                    if number % 2 == 0 {
+                        post.delete(&conn).await?;
+                    }
+                    TestResult::Ok(())
+                })
+                .await
+        })
+    });
+    for task in join_all(tasks).await {
+        task??;
+    }
+    let mut per_actor: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for record in db.records().await? {
+        let actor = record.actor_id.unwrap();
+        let changes = record.changes.unwrap();
+        match record.action.as_str() {
+            "CREATE" => assert_eq!(changes["title"]["new"], format!("title {actor}")),
+            "UPDATE" => assert_eq!(
+                changes,
+                json!({"qty": {"old": 7, "new": 1000 + actor.parse::<i32>()?}})
+            ),
+            _ => assert_eq!(changes["title"]["old"], format!("title {actor}")),
+        }
+        per_actor.entry(actor).or_default().push(record.action);
+    }
+    assert_eq!(per_actor.len(), TASKS as usize);
+    for (actor, actions) in per_actor {
+        let expected = if actor.parse::<i32>()? % 2 == 0 {
+            vec!["CREATE", "UPDATE", "DELETE"]
+        } else {
+            vec!["CREATE", "UPDATE"]
+        };
+        assert_eq!(actions, expected, "actor {actor}");
+    }
+    Ok(())
+}
+
+async fn nothing_leaks_after_a_panic_or_a_cancelled_future(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let panics = AuditContext::new()
+        .actor(Actor::user("panics"))
+        .scope(async { panic!("on purpose") });
+    assert!(
+        std::panic::AssertUnwindSafe(panics)
+            .catch_unwind()
+            .await
+            .is_err()
+    );
+    post::new("after the panic").insert(&db.conn).await?;
+
+    let mut cancelled = Box::pin(AuditContext::new().actor(Actor::user("cancelled")).scope(
+        async {
+            tokio::task::yield_now().await;
+            post::new("never").insert(&db.conn).await
+        },
+    ));
+    assert!((&mut cancelled).now_or_never().is_none());
+    drop(cancelled);
+    post::new("after the cancelled").insert(&db.conn).await?;
+
+    let actors: Vec<_> = (db.records().await?.into_iter())
+        .map(|r| (r.object_repr.unwrap(), r.actor_type, r.actor_id))
+        .collect();
+    assert_eq!(
+        actors,
+        [
+            ("after the panic (#1)".into(), "UNKNOWN".into(), None),
+            ("after the cancelled (#2)".into(), "UNKNOWN".into(), None),
+        ]
+    );
+    Ok(())
+}
+
+async fn a_spawned_task_has_the_context_only_when_it_is_taken_along(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    AuditContext::new()
+        .actor(Actor::user(7))
+        .scope(async {
+            for (title, along) in [("without", false), ("with", true)] {
+                let conn = db.conn.clone();
+                let work = async move { post::new(title).insert(&conn).await };
+                if along {
+                    tokio::spawn(work.with_audit_context()).await??;
+                } else {
+                    tokio::spawn(work).await??;
+                }
+            }
+            TestResult::Ok(())
+        })
+        .await?;
+    let actors: Vec<_> = (db.records().await?.into_iter())
+        .map(|r| (r.actor_type, r.actor_id))
+        .collect();
+    assert_eq!(
+        actors,
+        [
+            ("UNKNOWN".to_owned(), None),
+            ("USER".to_owned(), Some("7".to_owned()))
+        ]
+    );
+    Ok(())
+}
+
+async fn two_updates_in_one_join_do_not_mix(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    let b = post::new("b").insert(&db.conn).await?;
+    db.forget().await?;
+    let as_user = |id: &str| AuditContext::new().actor(Actor::user(id));
+    let (one, two) = tokio::join!(
+        as_user("ann").scope(post::retitle(a.id, "a2").update(&db.conn)),
+        as_user("bob").scope(post::retitle(b.id, "b2").update(&db.conn)),
+    );
+    (one?, two?);
+    let mut records: Vec<_> = (db.records().await?.into_iter())
+        .map(|r| (r.actor_id.unwrap(), r.changes.unwrap()))
+        .collect();
+    records.sort_by_key(|(actor, _)| actor.clone());
+    assert_eq!(
+        records,
+        [
+            ("ann".into(), json!({"title": {"old": "a", "new": "a2"}})),
+            ("bob".into(), json!({"title": {"old": "b", "new": "b2"}})),
+        ]
+    );
+    Ok(())
+}
+
+/// On a pool old values may be stale; new values, and which fields they are of, never.
+async fn two_updates_of_one_row_in_one_join_each_have_their_own_new_values(
+    db: &TestDb,
+) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    for round in 0..20 {
+        db.forget().await?;
+        let quantity = post::ActiveModel {
+            id: Set(a.id),
+            qty: Set(100 + round),
+            ..Default::default()
+        };
+        let body = post::ActiveModel {
+            id: Set(a.id),
+            body: Set(Some(format!("body {round}"))),
+            ..Default::default()
+        };
+        let title = format!("title {round}");
+        let (one, two, three) = tokio::join!(
+            post::retitle(a.id, &title).update(&db.conn),
+            quantity.update(&db.conn),
+            body.update(&db.conn),
+        );
+        (one?, two?, three?);
+        let mut new: Vec<_> = (db.records().await?.into_iter())
+            .map(|record| {
+                let changes = record.changed().unwrap();
+                assert_eq!(changes.len(), 1, "{changes:?}");
+                let (field, change) = changes.into_iter().next().unwrap();
+                (field, change.new_value().cloned().unwrap())
+            })
+            .collect();
+        new.sort_by_key(|(field, _)| field.clone());
+        assert_eq!(
+            new,
+            [
+                ("body".into(), json!(format!("body {round}"))),
+                ("qty".into(), json!(100 + round)),
+                ("title".into(), json!(format!("title {round}"))),
+            ]
+        );
+    }
+    Ok(())
+}
+
+async fn two_updates_of_one_row_in_one_transaction_do_not_mix(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    db.forget().await?;
+    let tx = db.begin().await?;
+    let quantity = post::ActiveModel {
+        id: Set(a.id),
+        qty: Set(8),
+        ..Default::default()
+    };
+    let (one, two) = tokio::join!(post::retitle(a.id, "b").update(&tx), quantity.update(&tx));
+    (one?, two?);
+    tx.commit().await?;
+    let mut log = db.log().await?;
+    log.sort();
+    assert_eq!(
+        log,
+        [
+            r#"UPDATE post 1 {"qty":{"new":8,"old":7}}"#,
+            r#"UPDATE post 1 {"title":{"new":"b","old":"a"}}"#,
+        ]
+    );
+    Ok(())
+}
+
+/// In transactions the row is locked from the read on: each old value is the new one before it. On
+/// SQLite in WAL nobody may lose to "database is locked".
+async fn two_hundred_transactions_on_one_row_make_an_unbroken_chain(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    db.forget().await?;
+    let tasks = (0..TASKS).map(|number| {
+        let conn = db.conn.clone();
+        tokio::spawn(async move {
+            let tx = conn.begin().await?;
+            post::retitle(a.id, &format!("title {number}"))
+                .update(&tx)
+                .await?;
+            tx.commit().await
+        })
+    });
+    for task in join_all(tasks).await {
+        task??;
+    }
+    let mut title = json!("a");
+    let records = db.records().await?;
+    assert_eq!(records.len(), TASKS as usize);
+    for record in records {
+        let changes = record.changes.unwrap();
+        assert_eq!(changes["title"]["old"], title);
+        title = changes["title"]["new"].clone();
+    }
+    let last = post::Entity::find_by_id(a.id).one(&db.conn).await?.unwrap();
+    assert_eq!(title, json!(last.title));
+    Ok(())
+}

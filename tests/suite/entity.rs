@@ -1,3 +1,0 @@
-//! The entities of the tests.
-
-pub(crate) mod post;

@@ -1,0 +1,4 @@
+//! The entities that several tests use.
+
+pub(crate) mod comment;
+pub(crate) mod post;

@@ -1,0 +1,255 @@
+//! What a write does when its record cannot be written.
+
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, DbErr, EntityTrait,
+    PaginatorTrait, TransactionTrait,
+};
+use sea_orm_audit::{AuditConfig, AuditError, AuditStats, Cause, FailurePolicy};
+
+use crate::entity::post;
+use crate::support::{TestDb, TestResult};
+
+on_every_database! {
+    failing_on_autocommit_says_that_the_change_is_committed,
+    failing_in_a_transaction_obliges_to_roll_back,
+    failing_behind_an_executor_tells_pool_and_transaction_apart,
+    a_missing_audit_table_names_the_command_to_run,
+    isolating_keeps_the_transaction_usable,
+    isolating_keeps_what_runs_at_the_same_time,
+    isolating_on_autocommit_keeps_the_change,
+    isolating_records_when_nothing_fails,
+}
+
+/// Makes the audit table refuse every record.
+async fn refuse_records(db: &TestDb) -> TestResult {
+    match db.backend() {
+        DbBackend::Sqlite => {
+            db.execute_unprepared(
+                "CREATE TRIGGER refuse BEFORE INSERT ON audit_log
+                 BEGIN SELECT RAISE(ABORT, 'refused on purpose'); END",
+            )
+            .await?;
+        }
+        DbBackend::MySql => {
+            db.execute_unprepared(
+                "CREATE TRIGGER refuse BEFORE INSERT ON audit_log FOR EACH ROW
+                 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused on purpose'",
+            )
+            .await?;
+        }
+        _ => {
+            db.execute_unprepared(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE 'refused on purpose'; END $$;
+                 CREATE TRIGGER refuse BEFORE INSERT ON audit_log
+                 FOR EACH ROW EXECUTE FUNCTION refuse()",
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+fn isolate() -> TestResult<AuditConfig> {
+    Ok(AuditConfig::builder()
+        .failure_policy(FailurePolicy::Isolate)
+        .build()?)
+}
+
+async fn posts(db: &TestDb) -> Result<u64, DbErr> {
+    post::Entity::find().count(&db.conn).await
+}
+
+fn committed(error: &DbErr) -> bool {
+    let text = error.to_string();
+    assert!(
+        text.contains("audit_log") && text.contains("refused on purpose"),
+        "{text}"
+    );
+    AuditError::of(error).unwrap().is_committed()
+}
+
+async fn failing_on_autocommit_says_that_the_change_is_committed(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_records(db).await?;
+    let error = post::new("a").insert(&db.conn).await.unwrap_err();
+    assert!(committed(&error), "{error}");
+    assert!(error.to_string().contains("already committed"), "{error}");
+    assert_eq!(posts(db).await?, 1);
+    Ok(())
+}
+
+async fn failing_in_a_transaction_obliges_to_roll_back(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_records(db).await?;
+    let tx = db.begin().await?;
+    let error = post::new("a").insert(&tx).await.unwrap_err();
+    assert!(!committed(&error), "{error}");
+    assert!(error.to_string().contains("roll it back"), "{error}");
+    tx.rollback().await?;
+    assert_eq!(posts(db).await?, 0);
+
+    let result = db
+        .transaction(|tx| Box::pin(async move { post::new("b").insert(tx).await }))
+        .await;
+    assert!(result.is_err());
+    assert_eq!(posts(db).await?, 0);
+    Ok(())
+}
+
+async fn failing_behind_an_executor_tells_pool_and_transaction_apart(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_records(db).await?;
+    let pool = DatabaseExecutor::from(&db.conn);
+    let error = post::new("a").insert(&pool).await.unwrap_err();
+    assert!(committed(&error), "{error}");
+    assert_eq!(posts(db).await?, 1);
+
+    let tx = db.begin().await?;
+    let executor = DatabaseExecutor::from(&tx);
+    let error = post::new("b").insert(&executor).await.unwrap_err();
+    assert!(!committed(&error), "{error}");
+    // Asking did not end the transaction.
+    drop(executor);
+    tx.rollback().await?;
+    assert_eq!(posts(db).await?, 1);
+    Ok(())
+}
+
+async fn a_missing_audit_table_names_the_command_to_run(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let elsewhere = AuditConfig::builder().table_prefix("nowhere_").build()?;
+    let error = elsewhere
+        .scope(post::new("a").insert(&db.conn))
+        .await
+        .unwrap_err();
+    match AuditError::of(&error).and_then(AuditError::cause) {
+        Some(Cause::MissingTable { table, .. }) => assert_eq!(table, "nowhere_log"),
+        other => panic!("{other:?}"),
+    }
+    assert!(
+        error
+            .to_string()
+            .contains("migration::Migrator::up(&db, None)"),
+        "{error}"
+    );
+
+    let tx = db.begin().await?;
+    let update = post::retitle(1, "b").update(&tx);
+    let error = elsewhere.scope(update).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("migration::Migrator::up(&db, None)"),
+        "{error}"
+    );
+    Ok(())
+}
+
+async fn isolating_keeps_the_transaction_usable(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_records(db).await?;
+    let before = AuditStats::now().isolated;
+    isolate()?
+        .scope(async {
+            let tx = db.begin().await?;
+            let a = post::new("a").insert(&tx).await?;
+            post::retitle(a.id, "b").update(&tx).await?;
+            post::new("c").insert(&tx).await?;
+            let inner = tx.begin().await?;
+            post::new("d").insert(&inner).await?;
+            inner.rollback().await?;
+            let executor = DatabaseExecutor::from(&tx);
+            post::new("e").insert(&executor).await?;
+            drop(executor);
+            tx.commit().await
+        })
+        .await?;
+    assert!(AuditStats::now().isolated >= before + 5);
+    let mut titles: Vec<_> = (post::Entity::find().all(&db.conn).await?.into_iter())
+        .map(|post| post.title)
+        .collect();
+    titles.sort();
+    assert_eq!(titles, ["b", "c", "e"]);
+    assert_eq!(db.log().await?, [""; 0]);
+    Ok(())
+}
+
+/// A record that fails is undone alone: not what another future did on the transaction meanwhile.
+async fn isolating_keeps_what_runs_at_the_same_time(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_records(db).await?;
+    isolate()?
+        .scope(async {
+            let tx = db.begin().await?;
+            let mut created = 0;
+            for round in 0..20 {
+                let title = |n: i32| format!("{round} {n}");
+                let results = tokio::join!(
+                    post::new(&title(1)).insert(&tx),
+                    post::new(&title(2)).insert(&tx),
+                    post::new(&title(3)).insert(&tx),
+                );
+                for result in [results.0, results.1, results.2] {
+                    match result {
+                        Ok(_) => created += 1,
+                        // A statement that fell between failure and undoing says so.
+                        Err(error) => {
+                            assert_eq!(db.backend(), DbBackend::Postgres);
+                            assert!(error.to_string().contains("aborted"), "{error}");
+                        }
+                    }
+                }
+            }
+            let kept = post::Entity::find().count(&tx).await?;
+            assert_eq!(kept, created);
+            tx.commit().await?;
+            TestResult::Ok(())
+        })
+        .await
+}
+
+async fn isolating_on_autocommit_keeps_the_change(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_records(db).await?;
+    isolate()?.scope(post::new("a").insert(&db.conn)).await?;
+    let pool = DatabaseExecutor::from(&db.conn);
+    isolate()?.scope(post::new("b").insert(&pool)).await?;
+    assert_eq!(posts(db).await?, 2);
+    Ok(())
+}
+
+async fn isolating_records_when_nothing_fails(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    isolate()?
+        .scope(async {
+            post::new("it's a \\ \"quoted\" ? $1 🦀 {\"json\": '\\u0041'}")
+                .insert(&db.conn)
+                .await?;
+            let tx = db.begin().await?;
+            post::new("it's b \\ \"quoted\" ? $1 🦀 {\"json\": '\\u0041'}")
+                .insert(&tx)
+                .await?;
+            tx.commit().await
+        })
+        .await?;
+    let pool = DatabaseExecutor::from(&db.conn);
+    isolate()?.scope(post::new("c").insert(&pool)).await?;
+    let titles: Vec<_> = (db.records().await?.into_iter())
+        .map(|r| {
+            r.changes.unwrap()["title"]["new"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "it's a \\ \"quoted\" ? $1 🦀 {\"json\": '\\u0041'}",
+            "it's b \\ \"quoted\" ? $1 🦀 {\"json\": '\\u0041'}",
+            "c",
+        ]
+    );
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! How many statements an operation costs.
+
+use sea_orm::{ActiveModelTrait, DbBackend, IntoActiveModel, Set, TransactionTrait};
+
+use crate::entity::post;
+use crate::support::{TestDb, TestResult};
+
+on_every_database! {
+    an_insert_costs_one_statement_more,
+    an_update_costs_two_statements_more,
+    a_delete_costs_two_statements_more,
+}
+
+/// SeaORM's own statements: one, or two where it reads the row again for lack of RETURNING.
+fn own(db: &TestDb) -> usize {
+    use sea_orm::ConnectionTrait;
+    if db.support_returning() { 1 } else { 2 }
+}
+
+/// On SQLite a transaction takes the write lock before it reads.
+fn lock(db: &TestDb) -> usize {
+    usize::from(db.backend() == DbBackend::Sqlite)
+}
+
+async fn an_insert_costs_one_statement_more(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let (result, statements) = db.statements_of(post::new("a").insert(&db.conn)).await;
+    result?;
+    assert_eq!(statements.len(), own(db) + 1, "{statements:#?}");
+    let tx = db.begin().await?;
+    let (result, statements) = db.statements_of(post::new("b").insert(&tx)).await;
+    result?;
+    assert_eq!(statements.len(), own(db) + 1, "{statements:#?}");
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn an_update_costs_two_statements_more(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let mut post = post::new("a").insert(&db.conn).await?.into_active_model();
+    post.qty = Set(8);
+    let (result, statements) = db.statements_of(post.clone().update(&db.conn)).await;
+    result?;
+    assert_eq!(statements.len(), own(db) + 2, "{statements:#?}");
+    post.qty = Set(9);
+    let tx = db.begin().await?;
+    let (result, statements) = db.statements_of(post.update(&tx)).await;
+    result?;
+    assert_eq!(statements.len(), own(db) + 2 + lock(db), "{statements:#?}");
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn a_delete_costs_two_statements_more(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?.into_active_model();
+    let b = post::new("b").insert(&db.conn).await?.into_active_model();
+    let (result, statements) = db.statements_of(a.delete(&db.conn)).await;
+    result?;
+    assert_eq!(statements.len(), 3, "{statements:#?}");
+    let tx = db.begin().await?;
+    let (result, statements) = db.statements_of(b.delete(&tx)).await;
+    result?;
+    assert_eq!(statements.len(), 3 + lock(db), "{statements:#?}");
+    tx.commit().await?;
+    Ok(())
+}
