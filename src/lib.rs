@@ -1,11 +1,19 @@
-//! Audit logging for SeaORM.
+#![doc = include_str!("../README.md")]
+
 #[doc(hidden)]
 pub use sea_orm_audit_core::__private;
-pub use sea_orm_audit_core::*;
+pub use sea_orm_audit_core::entity;
+pub use sea_orm_audit_core::{
+    Action, Actor, ActorType, AuditConfig, AuditConfigBuilder, AuditContext, AuditError,
+    AuditEvent, AuditStats, Auditable, Cause, Change, ChangeState, Changes, Clock, CustomAction,
+    DecodeError, EncodeError, EntityInfo, FailurePolicy, HashKey, Outcome, SENSITIVE_WORDS, Shape,
+    Source, Tables, Target, WithAuditContext, audited_entities, decode, encode, migration_mode,
+    record_view, same,
+};
 #[cfg(feature = "derive")]
 pub use sea_orm_audit_derive::{Auditable, behavior};
+
 #[cfg(feature = "migration")]
-pub mod migration {
-    //! m
-    pub use sea_orm_audit_migration::{AuditedMigrator, Migrator, migrations, migrations_for};
-}
+pub mod migration;
+#[cfg(feature = "test")]
+pub mod test;

@@ -1,23 +1,72 @@
 //! All that the macros' output may name. Nothing here is public API.
 
+mod own;
+
+pub use core::option::Option::Some;
+pub use std::sync::OnceLock;
+
 pub use inventory;
 pub use sea_orm::prelude::async_trait::async_trait;
-pub use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait};
-pub use std::sync::OnceLock;
+pub use sea_orm::{ActiveModelBehavior, ConnectionTrait};
 
 pub use crate::action::ChangeActions;
 pub use crate::auditable::{
     Auditable, EntityInfo, Field, FieldPolicy, Options, Registration, Segment,
 };
-pub use crate::capture::{after_delete, after_save, before_delete, before_save, deleted, saved};
+pub use own::{OwnBehavior, assert_woven, woven};
 
-/// An `ActiveModelBehavior` that `#[sea_orm_audit::behavior]` wove the capture into.
-#[diagnostic::on_unimplemented(
-    message = "the entity's `impl ActiveModelBehavior` does not record anything",
-    label = "says that the entity has an `impl ActiveModelBehavior` of its own",
-    note = "put `#[sea_orm_audit::behavior]` on that impl, or remove both the impl and `behavior = \"own\"`"
-)]
-pub trait Woven {}
+use sea_orm::{ActiveModelTrait, DbErr, EntityTrait};
 
-/// Fails to compile for an active model whose behaviour was not woven.
-pub const fn assert_woven<A: Woven>() {}
+/// What a hook of SeaORM returns.
+pub type Hook<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send + 'a>>;
+
+/// The model of an active model.
+pub type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+
+/// The hooks of an entity that has none of its own.
+pub mod derived {
+    use sea_orm::{ActiveModelTrait, ConnectionTrait};
+
+    use super::{Auditable, Hook, ModelOf};
+    use crate::capture;
+
+    /// Before an insert or update.
+    pub fn before_save<'a, A, C>(model: A, db: &'a C, insert: bool) -> Hook<'a, A>
+    where
+        A: ActiveModelTrait + Send + Sync + 'a,
+        A::Entity: Auditable,
+        C: ConnectionTrait,
+    {
+        Box::pin(capture::before_save(model, db, insert))
+    }
+
+    /// After an insert or update.
+    pub fn after_save<'a, A, C>(model: ModelOf<A>, db: &'a C, insert: bool) -> Hook<'a, ModelOf<A>>
+    where
+        A: ActiveModelTrait + Send + Sync + 'a,
+        A::Entity: Auditable,
+        C: ConnectionTrait,
+    {
+        Box::pin(capture::after_save::<A, C>(model, db, insert))
+    }
+
+    /// Before a delete.
+    pub fn before_delete<'a, A, C>(model: A, db: &'a C) -> Hook<'a, A>
+    where
+        A: ActiveModelTrait + Send + Sync + 'a,
+        A::Entity: Auditable,
+        C: ConnectionTrait,
+    {
+        Box::pin(capture::before_delete(model, db))
+    }
+
+    /// After a delete.
+    pub fn after_delete<'a, A, C>(model: A, db: &'a C) -> Hook<'a, A>
+    where
+        A: ActiveModelTrait + Send + Sync + 'a,
+        A::Entity: Auditable,
+        C: ConnectionTrait,
+    {
+        Box::pin(capture::after_delete(model, db))
+    }
+}

@@ -8,7 +8,7 @@ use std::any::TypeId;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 pub(crate) use before_image::store;
-pub use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
+pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
 
 /// What kind of connection a hook was given, as far as its type tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,15 +2,17 @@
 
 use syn::{Error, LitStr, Result};
 
-use crate::model::{Model, Policy, Segment};
+use crate::model::{Model, Segment};
 
 /// Reads a template; `{{` and `}}` are braces.
 pub(crate) fn parse(template: &LitStr, model: &Model) -> Result<Vec<Segment>> {
-    let fail = |message: String| Err(Error::new(template.span(), message));
-    let text = template.value();
+    read(&template.value(), model).map_err(|message| Error::new(template.span(), message))
+}
+
+fn read(template: &str, model: &Model) -> std::result::Result<Vec<Segment>, String> {
     let mut segments = Vec::new();
     let mut literal = String::new();
-    let mut rest = text.as_str();
+    let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
         literal.push_str(&rest[..at]);
         let (brace, after) = rest[at..].split_at(1);
@@ -20,19 +22,18 @@ pub(crate) fn parse(template: &LitStr, model: &Model) -> Result<Vec<Segment>> {
             continue;
         }
         if brace == "}" {
-            return fail("`}` without `{`; write `}}` for a brace".into());
+            return Err("`}` without `{`; write `}}` for a brace".into());
         }
         let Some((name, after_name)) = after.split_once('}') else {
-            return fail("`{` without `}`; write `{{` for a brace".into());
+            return Err("`{` without `}`; write `{{` for a brace".into());
         };
-        let Some(field) = model.field(name) else {
-            return fail(format!(
-                "`{name}` is not a field of this model; its fields are {}",
-                model.field_names()
-            ));
-        };
-        if field.policy == Some(Policy::Skip) {
-            return fail(format!("`{name}` is `skip`, so it cannot be shown"));
+        let name = name.trim();
+        if name.is_empty() {
+            return Err("`{}` names no field".into());
+        }
+        let field = model.field(name)?;
+        if let Some(why) = model.why_skipped(field) {
+            return Err(format!("`{name}` {why}, so it cannot be shown"));
         }
         if !literal.is_empty() {
             segments.push(Segment::Text(std::mem::take(&mut literal)));
@@ -43,6 +44,9 @@ pub(crate) fn parse(template: &LitStr, model: &Model) -> Result<Vec<Segment>> {
     literal.push_str(rest);
     if !literal.is_empty() {
         segments.push(Segment::Text(literal));
+    }
+    if segments.is_empty() {
+        return Err("an empty `display` shows nothing; leave it out for model and key".into());
     }
     Ok(segments)
 }

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Path};
+use syn::{DeriveInput, Error, Path};
 
-use crate::model::{ChangeAction, Field, Model, Policy, Segment};
+use crate::model::{Behavior, ChangeAction, Field, Model, Policy, Segment};
 use crate::parse::{self, Mistakes};
 
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -21,20 +21,27 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let model = parse::model(input, fields, krate, &mut mistakes);
     // Also after a mistake, so that the entity does not fail a second time for lack of it.
     let code = expand(&model);
-    let errors = mistakes
-        .into_error()
-        .map(|error| error.into_compile_error());
+    let errors = mistakes.into_error().map(Error::into_compile_error);
     quote!(#errors #code)
 }
 
 fn expand(model: &Model) -> TokenStream {
     let private = private(&model.krate);
     let options = options(model, &private);
-    let behavior = match model.own_behavior {
-        None => behavior(&private),
-        Some(span) => quote_spanned! {span=>
+    let behavior = match model.behavior {
+        Behavior::Derived => {
+            let hooks = hooks(&syn::parse_quote!(#private::derived), &private);
+            quote! {
+                #[automatically_derived]
+                impl #private::ActiveModelBehavior for ActiveModel {
+                    #hooks
+                }
+            }
+        }
+        Behavior::Own(span) => quote_spanned! {span=>
             const _: () = #private::assert_woven::<ActiveModel>();
         },
+        Behavior::Mistaken => TokenStream::new(),
     };
     quote! {
         #[automatically_derived]
@@ -57,42 +64,57 @@ pub(crate) fn private(krate: &Path) -> Path {
     syn::parse_quote!(#krate::__private)
 }
 
-fn behavior(private: &Path) -> TokenStream {
+/// The four hooks, which call the functions of their names in a module.
+///
+/// They are written as `async_trait` would make them: not by it, since it names `Box` as it finds
+/// it in the user's scope, and makes three times as much code.
+pub(crate) fn hooks(module: &Path, private: &Path) -> TokenStream {
+    let bounds = quote! {
+        'life0: 'async_trait,
+        C: #private::ConnectionTrait + 'async_trait,
+        Self: 'async_trait,
+    };
     quote! {
-        #[automatically_derived]
-        #[#private::async_trait]
-        impl #private::ActiveModelBehavior for ActiveModel {
-            async fn before_save<C>(self, db: &C, insert: bool) -> Result<Self, #private::DbErr>
-            where
-                C: #private::ConnectionTrait,
-            {
-                #private::before_save(self, db, insert).await
-            }
+        fn before_save<'life0, 'async_trait, C>(
+            self,
+            db: &'life0 C,
+            insert: bool,
+        ) -> #private::Hook<'async_trait, Self>
+        where
+            #bounds
+        {
+            #module::before_save(self, db, insert)
+        }
 
-            async fn after_save<C>(
-                model: Model,
-                db: &C,
-                insert: bool,
-            ) -> Result<Model, #private::DbErr>
-            where
-                C: #private::ConnectionTrait,
-            {
-                #private::after_save::<Self, C>(model, db, insert).await
-            }
+        fn after_save<'life0, 'async_trait, C>(
+            model: #private::ModelOf<Self>,
+            db: &'life0 C,
+            insert: bool,
+        ) -> #private::Hook<'async_trait, #private::ModelOf<Self>>
+        where
+            #bounds
+        {
+            #module::after_save::<Self, C>(model, db, insert)
+        }
 
-            async fn before_delete<C>(self, db: &C) -> Result<Self, #private::DbErr>
-            where
-                C: #private::ConnectionTrait,
-            {
-                #private::before_delete(self, db).await
-            }
+        fn before_delete<'life0, 'async_trait, C>(
+            self,
+            db: &'life0 C,
+        ) -> #private::Hook<'async_trait, Self>
+        where
+            #bounds
+        {
+            #module::before_delete(self, db)
+        }
 
-            async fn after_delete<C>(self, db: &C) -> Result<Self, #private::DbErr>
-            where
-                C: #private::ConnectionTrait,
-            {
-                #private::after_delete(self, db).await
-            }
+        fn after_delete<'life0, 'async_trait, C>(
+            self,
+            db: &'life0 C,
+        ) -> #private::Hook<'async_trait, Self>
+        where
+            #bounds
+        {
+            #module::after_delete(self, db)
         }
     }
 }
@@ -101,10 +123,10 @@ fn behavior(private: &Path) -> TokenStream {
 fn options(model: &Model, private: &Path) -> TokenStream {
     let mut set = Vec::new();
     if let Some(name) = &model.name {
-        set.push(quote!(name: Some(#name)));
+        set.push(quote!(name: #private::Some(#name)));
     }
     if let Some(module) = &model.module {
-        set.push(quote!(module: Some(#module)));
+        set.push(quote!(module: #private::Some(#module)));
     }
     if !model.display.is_empty() {
         let segments = model.display.iter().map(|segment| match segment {
@@ -114,10 +136,12 @@ fn options(model: &Model, private: &Path) -> TokenStream {
         set.push(quote!(display: &[#(#segments),*]));
     }
     if let Some(tenant) = &model.tenant {
-        set.push(quote!(tenant: Some(Column::#tenant)));
+        set.push(quote!(tenant: #private::Some(Column::#tenant)));
     }
     if !model.only.is_empty() {
-        let only = &model.only;
+        let only = (model.fields.iter())
+            .filter(|field| model.only.contains(&field.name))
+            .map(|field| &field.column);
         set.push(quote!(only: &[#(Column::#only),*]));
     }
     if model.redact_by_default {

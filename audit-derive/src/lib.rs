@@ -9,6 +9,9 @@ mod expand;
 mod model;
 mod parse;
 
+#[cfg(test)]
+mod tests;
+
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
@@ -54,7 +57,9 @@ pub fn derive_auditable(input: TokenStream) -> TokenStream {
 ///
 /// The user's hooks run as before: what their `before_save` sets is in the record, and when one of
 /// them fails there is no record. Any subset of the hooks may be present, with or without
-/// `#[async_trait]`, which goes below this attribute. The `Model` says `behavior = "own"`.
+/// `#[async_trait]`, above or below this attribute. The `Model` says `behavior = "own"`.
+///
+/// `#[sea_orm_audit::behavior(crate = "path")]` says where `sea_orm_audit` is to be found.
 #[proc_macro_attribute]
 pub fn behavior(args: TokenStream, input: TokenStream) -> TokenStream {
     behavior::weave(args.into(), input.into()).into()

@@ -10,13 +10,25 @@ pub(crate) struct Model {
     pub(crate) module: Option<String>,
     pub(crate) display: Vec<Segment>,
     pub(crate) tenant: Option<Ident>,
-    pub(crate) only: Vec<Ident>,
+    /// Names of fields.
+    pub(crate) only: Vec<String>,
     pub(crate) redact_by_default: bool,
     pub(crate) skip_actions: Vec<ChangeAction>,
     pub(crate) skip: bool,
-    /// Where `behavior = "own"` stands.
-    pub(crate) own_behavior: Option<Span>,
+    pub(crate) behavior: Behavior,
     pub(crate) fields: Vec<Field>,
+}
+
+/// Where the entity's `impl ActiveModelBehavior` comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Behavior {
+    /// The derive writes it.
+    Derived,
+    /// The user wrote it, as `behavior = "own"` says here.
+    Own(Span),
+    /// `behavior` is there, but wrong. As nobody writes it for an entity that has no impl, a
+    /// second one would only be a second error.
+    Mistaken,
 }
 
 /// A field that is a column.
@@ -27,6 +39,8 @@ pub(crate) struct Field {
     pub(crate) column: Ident,
     /// Whether the column has, or may have, another name than the field.
     pub(crate) renamed: bool,
+    /// Whether SeaORM is told here that it belongs to the primary key.
+    pub(crate) key: bool,
     pub(crate) policy: Option<Policy>,
 }
 
@@ -75,23 +89,47 @@ impl Model {
             redact_by_default: false,
             skip_actions: Vec::new(),
             skip: false,
-            own_behavior: None,
+            behavior: Behavior::Derived,
             fields: Vec::new(),
         }
     }
 
-    /// The field with this name.
-    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+    /// The field with this name, or a message that says which there are.
+    pub(crate) fn field(&self, name: &str) -> Result<&Field, String> {
+        let found = self.fields.iter().find(|field| field.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = (self.fields.iter())
+                .map(|field| format!("`{}`", field.name))
+                .collect();
+            let names = names.join(", ");
+            format!("`{name}` is not a field of this model; its fields are {names}")
+        })
     }
 
-    /// The names of all fields, for a message.
-    pub(crate) fn field_names(&self) -> String {
-        let names: Vec<_> = self
-            .fields
-            .iter()
-            .map(|field| format!("`{}`", field.name))
-            .collect();
-        names.join(", ")
+    /// Why a field is never looked at, `None` when it is.
+    pub(crate) fn why_skipped(&self, field: &Field) -> Option<&'static str> {
+        if field.policy == Some(Policy::Skip) {
+            Some("is `skip`")
+        } else if field.policy.is_none() && self.leaves_out(field) {
+            Some("is not in `only`")
+        } else {
+            None
+        }
+    }
+
+    /// Why a field's value is never stored as it is, `None` when it can be.
+    pub(crate) fn why_hidden(&self, field: &Field) -> Option<&'static str> {
+        self.why_skipped(field).or(match field.policy {
+            Some(Policy::Redact) => Some("is `redact`"),
+            Some(Policy::Hash) => Some("is `hash`"),
+            None if self.redact_by_default && !field.key => {
+                Some("is redacted by default and not `plain`")
+            }
+            _ => None,
+        })
+    }
+
+    fn leaves_out(&self, field: &Field) -> bool {
+        !self.only.is_empty() && !self.only.contains(&field.name)
     }
 }

@@ -1,22 +1,25 @@
 //! Attributes → [`Model`]. Every mistake is kept with its span, and reading goes on.
 
 use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
+use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, DeriveInput, Error, Fields, FieldsNamed, LitStr, Path, Result, Token};
 
 use crate::display;
-use crate::model::{ChangeAction, Field, Model, Policy};
+use crate::model::{Behavior, ChangeAction, Field, Model, Policy};
 
 const STRUCT_KEYS: &str = "`name`, `module`, `display`, `tenant`, `only(..)`, `redact_by_default`, \
      `skip_actions(..)`, `skip`, `behavior = \"own\"`, `capture`, `crate`";
 const FIELD_KEYS: &str = "`skip`, `redact`, `hash`, `plain`";
 
-/// The longest name that the log's column holds.
+/// The longest model name that the log's column holds.
 const NAME_LIMIT: usize = 160;
+/// The longest module that the log's column holds.
+const MODULE_LIMIT: usize = 255;
 
 /// Mistakes, each with its own message.
 #[derive(Default)]
@@ -27,12 +30,6 @@ impl Mistakes {
         match &mut self.0 {
             Some(all) => all.combine(error),
             None => self.0 = Some(error),
-        }
-    }
-
-    fn check(&mut self, result: Result<()>) {
-        if let Err(error) = result {
-            self.add(error);
         }
     }
 
@@ -84,113 +81,122 @@ pub(crate) fn model(
     mistakes: &mut Mistakes,
 ) -> Model {
     let mut model = Model::plain(krate);
-    let renamed = has_sea_orm_key(&input.attrs, "rename_all");
+    // Without a table's name here the entity is in the expanded form, where `Column` is written by
+    // hand and its names are not to be seen.
+    let names_unknown =
+        has_sea_orm_key(&input.attrs, "rename_all") || !has_sea_orm_key(&input.attrs, "table_name");
     for field in &fields.named {
         let Some(ident) = &field.ident else { continue };
-        model
-            .fields
-            .extend(read_field(field, ident, renamed, mistakes));
+        let read = read_field(field, ident, names_unknown, mistakes);
+        model.fields.extend(read);
     }
-    let mut keys = Keys::default();
-    for attr in audit_attributes(&input.attrs) {
-        let result = attr.parse_nested_meta(|meta| {
-            let key = keys.add(&meta, STRUCT_KEYS)?;
-            struct_key(&mut model, &mut keys, &key, &meta)
-        });
-        mistakes.check(result);
-    }
-    if let Some((template, display)) = keys
-        .display
-        .as_ref()
-        .map(|t| (t, display::parse(t, &model)))
-    {
-        let _ = template;
-        match display {
-            Ok(segments) => model.display = segments,
-            Err(error) => mistakes.add(error),
-        }
+    let mut late = Late::default();
+    let keys = read_keys(&input.attrs, STRUCT_KEYS, mistakes, |key, meta| {
+        struct_key(&mut model, &mut late, key, meta)
+    });
+    if let Err(error) = late.resolve(&mut model) {
+        mistakes.add(error);
     }
     contradictions(&model, &keys, mistakes);
     model
 }
 
-/// The keys of one set of attributes, to find those that are given twice.
+/// What can be understood only when all else is.
 #[derive(Default)]
-struct Keys {
-    seen: Vec<Ident>,
+struct Late {
     display: Option<LitStr>,
+    tenant: Option<LitStr>,
 }
 
-impl Keys {
-    fn add(&mut self, meta: &ParseNestedMeta<'_>, valid: &str) -> Result<String> {
-        let Some(ident) = meta.path.get_ident() else {
-            return Err(meta.error(format!("unknown key; the keys are {valid}")));
-        };
-        if self.seen.iter().any(|seen| seen == ident) {
-            return Err(meta.error(format!("`{ident}` is given twice")));
+impl Late {
+    fn resolve(self, model: &mut Model) -> Result<()> {
+        if let Some(template) = self.display {
+            model.display = display::parse(&template, model)?;
         }
-        self.seen.push(ident.clone());
-        Ok(ident.to_string())
+        if let Some(name) = self.tenant {
+            model.tenant = Some(tenant(&name, model)?);
+        }
+        Ok(())
     }
+}
 
-    fn get(&self, key: &str) -> Option<&Ident> {
-        self.seen.iter().find(|ident| *ident == key)
+/// The column that names the tenant, which is stored beside the changes.
+fn tenant(stated: &LitStr, model: &Model) -> Result<Ident> {
+    let fail = |message| Error::new(stated.span(), message);
+    let name = stated.value();
+    let field = model.field(&name).map_err(fail)?;
+    match model.why_hidden(field) {
+        Some(why) => Err(fail(format!(
+            "`{name}` {why}, so it cannot name the tenant"
+        ))),
+        None => Ok(field.column.clone()),
     }
+}
+
+/// Reads the `#[audit(..)]` of one item and returns its keys. A mistake ends its key, not the
+/// attribute, so that the next one is reported, too.
+fn read_keys(
+    attrs: &[Attribute],
+    valid: &str,
+    mistakes: &mut Mistakes,
+    mut read: impl FnMut(&str, &ParseNestedMeta<'_>) -> Result<()>,
+) -> Vec<Ident> {
+    let mut seen: Vec<Ident> = Vec::new();
+    for attr in audit_attributes(attrs) {
+        let syntax = attr.parse_nested_meta(|meta| {
+            let known = match meta.path.get_ident() {
+                None => Err(meta.error(format!("unknown key; the keys are {valid}"))),
+                Some(ident) if seen.contains(ident) => {
+                    Err(meta.error(format!("`{ident}` is given twice")))
+                }
+                Some(ident) => Ok(ident),
+            };
+            let result = known.and_then(|ident| {
+                seen.push(ident.clone());
+                read(&ident.to_string(), &meta)
+            });
+            if let Err(error) = result {
+                mistakes.add(error);
+            }
+            skip_value(&meta)
+        });
+        if let Err(error) = syntax {
+            mistakes.add(error);
+        }
+    }
+    seen
 }
 
 fn struct_key(
     model: &mut Model,
-    keys: &mut Keys,
+    late: &mut Late,
     key: &str,
     meta: &ParseNestedMeta<'_>,
 ) -> Result<()> {
     match key {
-        "name" => {
-            let name = text(meta)?;
-            if name.value().is_empty() || name.value().chars().count() > NAME_LIMIT {
-                let message = format!("a name has 1 to {NAME_LIMIT} characters");
-                return Err(Error::new(name.span(), message));
-            }
-            model.name = Some(name.value());
-        }
-        "module" => model.module = Some(text(meta)?.value()),
-        "display" => keys.display = Some(text(meta)?),
-        "tenant" => {
-            let name = text(meta)?;
-            let column = column_of(model, &name.value(), name.span())?;
-            model.tenant = Some(column);
-        }
+        "name" => model.name = Some(short_text(meta, "a name", NAME_LIMIT)?),
+        "module" => model.module = Some(short_text(meta, "a module", MODULE_LIMIT)?),
+        "display" => late.display = Some(text(meta)?),
+        "tenant" => late.tenant = Some(text(meta)?),
         "only" => {
-            let listed = list(meta)?;
-            if listed.is_empty() {
-                return Err(meta.error("`only` needs at least one field"));
-            }
-            for ident in listed {
+            for ident in list(meta, "only(title, body)")? {
                 let name = ident.unraw().to_string();
-                let column = column_of(model, &name, ident.span())?;
-                let skipped = model.field(&name).and_then(|field| field.policy);
-                if skipped == Some(Policy::Skip) {
-                    let message = format!("`{name}` is both in `only` and `skip`");
-                    return Err(Error::new(ident.span(), message));
+                let fail = |message| Error::new(ident.span(), message);
+                let field = model.field(&name).map_err(fail)?;
+                if field.policy == Some(Policy::Skip) {
+                    return Err(fail(format!("`{name}` is both in `only` and `skip`")));
                 }
-                model.only.push(column);
+                if model.only.contains(&name) {
+                    return Err(fail(format!("`{name}` is given twice")));
+                }
+                model.only.push(name);
             }
         }
         "redact_by_default" => model.redact_by_default = flag(meta)?,
         "skip" => model.skip = flag(meta)?,
         "skip_actions" => {
-            for ident in list(meta)? {
-                let action = match ident.to_string().as_str() {
-                    "Create" => ChangeAction::Create,
-                    "Update" => ChangeAction::Update,
-                    "Delete" => ChangeAction::Delete,
-                    _ => {
-                        return Err(Error::new(
-                            ident.span(),
-                            "an entity has the actions `Create`, `Update` and `Delete`",
-                        ));
-                    }
-                };
+            for ident in list(meta, "skip_actions(Update)")? {
+                let action = change_action(&ident)?;
                 if model.skip_actions.contains(&action) {
                     let message = format!("`{ident}` is given twice");
                     return Err(Error::new(ident.span(), message));
@@ -199,28 +205,24 @@ fn struct_key(
             }
         }
         "behavior" => {
+            model.behavior = Behavior::Mistaken;
             let value = text(meta)?;
             if value.value() != "own" {
                 let message = "the only behavior that can be named is \"own\"";
                 return Err(Error::new(value.span(), message));
             }
-            model.own_behavior = Some(value.span());
+            model.behavior = Behavior::Own(value.span());
         }
         "capture" => {
             let value = text(meta)?;
-            match value.value().as_str() {
-                "hook" => {}
+            let message = match value.value().as_str() {
+                "hook" => return Ok(()),
                 "trigger" => {
-                    return Err(Error::new(
-                        value.span(),
-                        "`capture = \"trigger\"` is reserved: this version captures by hooks only",
-                    ));
+                    "`capture = \"trigger\"` is reserved: this version captures by hooks only"
                 }
-                _ => {
-                    let message = "the ways of capture are \"hook\" and \"trigger\"";
-                    return Err(Error::new(value.span(), message));
-                }
-            }
+                _ => "the ways of capture are \"hook\" and \"trigger\"",
+            };
+            return Err(Error::new(value.span(), message));
         }
         // Read before everything else, by `crate_path`.
         "crate" => drop(text(meta)?),
@@ -229,13 +231,25 @@ fn struct_key(
     Ok(())
 }
 
-fn contradictions(model: &Model, keys: &Keys, mistakes: &mut Mistakes) {
+fn change_action(ident: &Ident) -> Result<ChangeAction> {
+    Ok(match ident.to_string().as_str() {
+        "Create" => ChangeAction::Create,
+        "Update" => ChangeAction::Update,
+        "Delete" => ChangeAction::Delete,
+        _ => {
+            let message = "an entity has the actions `Create`, `Update` and `Delete`";
+            return Err(Error::new(ident.span(), message));
+        }
+    })
+}
+
+fn contradictions(model: &Model, keys: &[Ident], mistakes: &mut Mistakes) {
     if !model.skip {
         return;
     }
-    for key in ["skip_actions", "only", "redact_by_default"] {
-        if let Some(ident) = keys.get(key) {
-            let message = format!("`{key}` contradicts `skip`, which records nothing");
+    for ident in keys {
+        if ["skip_actions", "only", "redact_by_default"].contains(&ident.to_string().as_str()) {
+            let message = format!("`{ident}` contradicts `skip`, which records nothing");
             mistakes.add(Error::new(ident.span(), message));
         }
     }
@@ -244,91 +258,123 @@ fn contradictions(model: &Model, keys: &Keys, mistakes: &mut Mistakes) {
 fn read_field(
     field: &syn::Field,
     ident: &Ident,
-    all_renamed: bool,
+    names_unknown: bool,
     mistakes: &mut Mistakes,
 ) -> Option<Field> {
     let name = ident.unraw().to_string();
     let mut policy: Option<Policy> = None;
-    let mut keys = Keys::default();
-    for attr in audit_attributes(&field.attrs) {
-        let result = attr.parse_nested_meta(|meta| {
-            let key = keys.add(&meta, FIELD_KEYS)?;
-            let stated = match key.as_str() {
-                "skip" => Policy::Skip,
-                "redact" => Policy::Redact,
-                "hash" => Policy::Hash,
-                "plain" => Policy::Plain,
-                "encrypt" => {
-                    return Err(
-                        meta.error("`encrypt` is reserved: this version has `redact` and `hash`")
-                    );
-                }
-                _ => {
-                    let message = format!("unknown key `{key}`; the keys are {FIELD_KEYS}");
-                    return Err(meta.error(message));
-                }
-            };
-            flag(&meta)?;
-            if let Some(other) = policy {
-                let message = format!("`{key}` contradicts `{}`", other.key());
+    read_keys(&field.attrs, FIELD_KEYS, mistakes, |key, meta| {
+        let stated = match key {
+            "skip" => Policy::Skip,
+            "redact" => Policy::Redact,
+            "hash" => Policy::Hash,
+            "plain" => Policy::Plain,
+            "encrypt" => {
+                let message = "`encrypt` is reserved: this version has `redact` and `hash`";
                 return Err(meta.error(message));
             }
-            policy = Some(stated);
-            Ok(())
-        });
-        mistakes.check(result);
-    }
+            _ => {
+                let message = format!("unknown key `{key}`; the keys are {FIELD_KEYS}");
+                return Err(meta.error(message));
+            }
+        };
+        flag(meta)?;
+        if let Some(other) = policy {
+            return Err(meta.error(format!("`{key}` contradicts `{}`", other.key())));
+        }
+        policy = Some(stated);
+        Ok(())
+    });
     // SeaORM has no column for it.
     if has_sea_orm_key(&field.attrs, "ignore") {
         return None;
     }
-    let variant =
-        sea_orm_text(&field.attrs, "enum_name").unwrap_or_else(|| name.to_upper_camel_case());
-    let column = syn::parse_str::<Ident>(&variant)
-        .unwrap_or_else(|_| Ident::new_raw(&variant, ident.span()));
+    let variant = sea_orm_text(&field.attrs, "enum_name");
+    let camel = name.to_upper_camel_case();
     Some(Field {
-        renamed: all_renamed
+        renamed: names_unknown
+            || variant.is_some()
             || has_sea_orm_key(&field.attrs, "column_name")
-            || name != name.to_upper_camel_case().to_snake_case(),
-        column: Ident::new(&column.to_string(), ident.span()),
+            || name != camel.to_snake_case(),
+        column: column_variant(&variant.unwrap_or(camel), ident.span()),
+        key: has_sea_orm_key(&field.attrs, "primary_key"),
         name,
         policy,
     })
 }
 
-fn column_of(model: &Model, name: &str, span: proc_macro2::Span) -> Result<Ident> {
-    match model.field(name) {
-        Some(field) => Ok(field.column.clone()),
-        None => Err(Error::new(
-            span,
-            format!(
-                "`{name}` is not a field of this model; its fields are {}",
-                model.field_names()
-            ),
-        )),
-    }
+/// The variant of `Column`, spelled as SeaORM spells it.
+fn column_variant(name: &str, span: Span) -> Ident {
+    let variant = match name {
+        "Self" => Ok(Ident::new("Self_", span)),
+        name => syn::parse_str::<Ident>(name),
+    };
+    let mut variant = variant.unwrap_or_else(|_| Ident::new_raw(name, span));
+    variant.set_span(span);
+    variant
 }
 
 fn audit_attributes(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attrs.iter().filter(|attr| attr.path().is_ident("audit"))
 }
 
+fn key_of(meta: &ParseNestedMeta<'_>) -> String {
+    meta.path
+        .get_ident()
+        .map(Ident::to_string)
+        .unwrap_or_default()
+}
+
 fn text(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
+    if !meta.input.peek(Token![=]) {
+        let key = key_of(meta);
+        return Err(meta.error(format!("`{key}` needs a value: `{key} = \"..\"`")));
+    }
     meta.value()?.parse()
+}
+
+/// Text that a bounded column holds.
+fn short_text(meta: &ParseNestedMeta<'_>, what: &str, limit: usize) -> Result<String> {
+    let text = text(meta)?;
+    let value = text.value();
+    if value.is_empty() || value.chars().count() > limit {
+        let message = format!("{what} has 1 to {limit} characters");
+        return Err(Error::new(text.span(), message));
+    }
+    Ok(value)
 }
 
 fn flag(meta: &ParseNestedMeta<'_>) -> Result<bool> {
     if meta.input.is_empty() || meta.input.peek(Token![,]) {
         Ok(true)
     } else {
-        Err(meta.error("this key takes no value"))
+        Err(meta.error(format!("`{}` takes no value", key_of(meta))))
     }
 }
 
-fn list(meta: &ParseNestedMeta<'_>) -> Result<Punctuated<Ident, Token![,]>> {
+fn list(meta: &ParseNestedMeta<'_>, example: &str) -> Result<Punctuated<Ident, Token![,]>> {
+    let message = format!("`{}` needs a list of names: `{example}`", key_of(meta));
+    if !meta.input.peek(syn::token::Paren) {
+        return Err(meta.error(message));
+    }
     let content;
     syn::parenthesized!(content in meta.input);
-    content.parse_terminated(Ident::parse_any, Token![,])
+    // Taken out whole: what a mistake leaves unread would be a second one.
+    let tokens: TokenStream = content.parse()?;
+    let idents = |input: ParseStream<'_>| input.parse_terminated(Ident::parse_any, Token![,]);
+    match idents.parse2(tokens) {
+        Ok(list) if list.is_empty() => Err(meta.error(message)),
+        Ok(list) => Ok(list),
+        Err(error) => Err(Error::new(error.span(), message)),
+    }
+}
+
+/// Moves on to the next key.
+fn skip_value(meta: &ParseNestedMeta<'_>) -> Result<()> {
+    while !meta.input.is_empty() && !meta.input.peek(Token![,]) {
+        meta.input.parse::<TokenTree>()?;
+    }
+    Ok(())
 }
 
 /// Visits the keys of `#[sea_orm(..)]`, whose mistakes are SeaORM's to report.
@@ -338,7 +384,7 @@ fn visit_sea_orm(attrs: &[Attribute], mut visit: impl FnMut(&ParseNestedMeta<'_>
             if meta.input.peek(syn::token::Paren) {
                 let content;
                 syn::parenthesized!(content in meta.input);
-                content.parse::<proc_macro2::TokenStream>()?;
+                content.parse::<TokenStream>()?;
                 visit(&meta, None);
             } else if meta.input.peek(Token![=]) {
                 let value: syn::Expr = meta.value()?.parse()?;
@@ -380,20 +426,18 @@ pub(crate) fn crate_path(attrs: &[Attribute], mistakes: &mut Mistakes) -> Path {
     for attr in audit_attributes(attrs) {
         // Everything but `crate` is read, and its mistakes reported, later.
         let _ = attr.parse_nested_meta(|meta| {
-            if meta.path.is_ident("crate") {
-                match text(&meta)?.parse() {
+            if meta.path.is_ident("crate")
+                && let Ok(stated) = text(&meta)
+            {
+                match stated.parse() {
                     Ok(stated) => path = stated,
-                    Err(error) => mistakes.add(error),
+                    Err(_) => mistakes.add(Error::new(stated.span(), NO_PATH)),
                 }
-            } else if meta.input.peek(Token![=]) {
-                meta.value()?.parse::<syn::Expr>()?;
-            } else if meta.input.peek(syn::token::Paren) {
-                let content;
-                syn::parenthesized!(content in meta.input);
-                content.parse::<proc_macro2::TokenStream>()?;
             }
-            Ok(())
+            skip_value(&meta)
         });
     }
     path
 }
+
+pub(crate) const NO_PATH: &str = "this is no path, such as `crate::audit`";

@@ -17,9 +17,10 @@ use async_trait::async_trait;
 use sea_orm_audit_core::{AuditConfig, Tables};
 use sea_orm_migration::sea_orm::sea_query::{Alias, IntoIden};
 use sea_orm_migration::sea_orm::{DbErr, DynIden};
-use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
+use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 
 pub use audited::AuditedMigrator;
+pub use sea_orm_migration::MigratorTrait;
 
 /// The migrations of the audit tables, to be put into the application's own Migrator.
 ///

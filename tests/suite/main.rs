@@ -31,4 +31,5 @@ mod secrets;
 mod skipping;
 mod statements;
 mod transactions;
+mod uncaptured;
 mod values;

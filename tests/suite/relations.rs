@@ -9,6 +9,7 @@ on_every_database! {
     a_linked_junction_row_is_recorded_and_linking_it_again_is_not,
     a_replaced_junction_row_is_recorded_as_deleted,
     a_client_side_cascade_records_every_row_once,
+    a_client_side_cascade_leaves_junction_rows_unrecorded,
 }
 
 mod author {
@@ -100,6 +101,21 @@ async fn labels(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(labels.collect())
 }
 
+/// What is there before the test begins; not in the log any more.
+async fn book_of_ann_tagged_red(db: &TestDb) -> TestResult {
+    author::ActiveModel::builder()
+        .set_name("Ann")
+        .add_book(
+            book::ActiveModel::builder()
+                .set_title("One")
+                .add_tag(tag::ActiveModel::builder().set_word("red")),
+        )
+        .save(&db.conn)
+        .await?;
+    db.forget().await?;
+    Ok(())
+}
+
 async fn a_nested_save_records_every_row_once(db: &TestDb) -> TestResult {
     create(db).await?;
     author::ActiveModel::builder()
@@ -127,16 +143,7 @@ async fn a_nested_save_records_every_row_once(db: &TestDb) -> TestResult {
 
 async fn a_linked_junction_row_is_recorded_and_linking_it_again_is_not(db: &TestDb) -> TestResult {
     create(db).await?;
-    author::ActiveModel::builder()
-        .set_name("Ann")
-        .add_book(
-            book::ActiveModel::builder()
-                .set_title("One")
-                .add_tag(tag::ActiveModel::builder().set_word("red")),
-        )
-        .save(&db.conn)
-        .await?;
-    db.forget().await?;
+    book_of_ann_tagged_red(db).await?;
     let red = tag::Entity::find_by_id(1).one(&db.conn).await?.unwrap();
     let one = book::Entity::find_by_id(1).one(&db.conn).await?.unwrap();
     one.into_active_model()
@@ -151,16 +158,7 @@ async fn a_linked_junction_row_is_recorded_and_linking_it_again_is_not(db: &Test
 
 async fn a_replaced_junction_row_is_recorded_as_deleted(db: &TestDb) -> TestResult {
     create(db).await?;
-    author::ActiveModel::builder()
-        .set_name("Ann")
-        .add_book(
-            book::ActiveModel::builder()
-                .set_title("One")
-                .add_tag(tag::ActiveModel::builder().set_word("red")),
-        )
-        .save(&db.conn)
-        .await?;
-    db.forget().await?;
+    book_of_ann_tagged_red(db).await?;
     let one = book::Entity::find_by_id(1).one(&db.conn).await?.unwrap();
     let mut one = one.into_active_model().into_ex();
     one.tags = ActiveHasMany::Replace(vec![tag::ActiveModel::builder().set_word("blue")]);
@@ -192,5 +190,16 @@ async fn a_client_side_cascade_records_every_row_once(db: &TestDb) -> TestResult
     let mut labels = labels(db).await?;
     labels.sort();
     assert_eq!(labels, ["DELETE Ann", "DELETE One", "DELETE Two"]);
+    Ok(())
+}
+
+/// SeaORM removes them with a statement that fires no hook.
+async fn a_client_side_cascade_leaves_junction_rows_unrecorded(db: &TestDb) -> TestResult {
+    create(db).await?;
+    book_of_ann_tagged_red(db).await?;
+    let one = book::Entity::find_by_id(1).one(&db.conn).await?.unwrap();
+    one.into_active_model().into_ex().delete(&db.conn).await?;
+    assert!(book_tag::Entity::find().one(&db.conn).await?.is_none());
+    assert_eq!(labels(db).await?, ["DELETE One"]);
     Ok(())
 }

@@ -184,7 +184,7 @@ async fn image_of<E: Auditable, C: ConnectionTrait>(
 }
 
 /// Before an insert or update, after the user's own `before_save`.
-pub async fn before_save<A, C>(model: A, db: &C, insert: bool) -> Result<A, DbErr>
+pub(crate) async fn before_save<A, C>(model: A, db: &C, insert: bool) -> Result<A, DbErr>
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
@@ -279,7 +279,7 @@ where
 }
 
 /// Before a delete, after the user's own `before_delete`.
-pub async fn before_delete<A, C>(model: A, db: &C) -> Result<A, DbErr>
+pub(crate) async fn before_delete<A, C>(model: A, db: &C) -> Result<A, DbErr>
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
@@ -303,7 +303,7 @@ where
 ///
 /// Dropping it records nothing.
 #[must_use = "a captured write is recorded only when `record` is awaited"]
-pub struct Captured(Option<Finished>);
+pub(crate) struct Captured(Option<Finished>);
 
 struct Finished {
     operating: Operating,
@@ -314,7 +314,7 @@ struct Finished {
 }
 
 /// After an insert or update, before the user's own `after_save`.
-pub fn saved<A, C>(model: &ModelOf<A>, db: &C, insert: bool) -> Captured
+pub(crate) fn saved<A, C>(model: &ModelOf<A>, db: &C, insert: bool) -> Captured
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
@@ -345,7 +345,7 @@ where
 }
 
 /// After a delete, before the user's own `after_delete`.
-pub fn deleted<A, C>(model: &A, db: &C) -> Captured
+pub(crate) fn deleted<A, C>(model: &A, db: &C) -> Captured
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
@@ -369,7 +369,7 @@ where
 
 impl Captured {
     /// Writes the record through the connection of the change.
-    pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+    pub(crate) async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
         let Some(finished) = self.0 else {
             return Ok(());
         };
@@ -445,7 +445,7 @@ impl Finished {
 }
 
 /// After an insert or update of an entity without hooks of its own.
-pub async fn after_save<A, C>(model: ModelOf<A>, db: &C, insert: bool) -> Result<ModelOf<A>, DbErr>
+pub(crate) async fn after_save<A, C>(model: ModelOf<A>, db: &C, insert: bool) -> Result<ModelOf<A>, DbErr>
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
@@ -456,7 +456,7 @@ where
 }
 
 /// After a delete of an entity without hooks of its own.
-pub async fn after_delete<A, C>(model: A, db: &C) -> Result<A, DbErr>
+pub(crate) async fn after_delete<A, C>(model: A, db: &C) -> Result<A, DbErr>
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
