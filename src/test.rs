@@ -40,6 +40,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// The assertions return the record for the next one; the last has nobody to use it.
+#![allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
+
 use std::fmt;
 use std::ops::Deref;
 
@@ -176,7 +179,6 @@ impl Log {
     /// Panics when there is none, or more than one.
     #[track_caller]
     #[must_use = "assert what the record says, or `let _ =` it"]
-    #[allow(clippy::needless_pass_by_value)]
     pub fn has(&self, action: Action, model: &str, object_id: impl ToString) -> Recorded<'_> {
         let object_id = object_id.to_string();
         let mut found = self.0.iter().filter(|record| {
@@ -207,7 +209,6 @@ impl Recorded<'_> {
     /// # Panics
     /// Panics when it was somebody else.
     #[track_caller]
-    #[allow(clippy::needless_pass_by_value)]
     pub fn by(self, actor_id: impl ToString) -> Self {
         assert_eq!(
             self.0.actor_id.as_deref(),
@@ -233,7 +234,7 @@ impl Recorded<'_> {
         self
     }
 
-    fn changes(&self) -> Changes {
+    fn changes(self) -> Changes {
         self.0.changed().unwrap_or_default()
     }
 

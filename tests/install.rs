@@ -4,7 +4,7 @@
 
 use sea_orm::{ActiveModelTrait, Set};
 use sea_orm_audit::test::{Log, TestDatabase};
-use sea_orm_audit::{AuditConfig, AuditError, HashKey, audited_entities};
+use sea_orm_audit::{AuditConfig, AuditError, EntityInfo, HashKey, audited_entities};
 
 mod member {
     use sea_orm::entity::prelude::*;
@@ -39,7 +39,7 @@ async fn insert_and_count(db: &TestDatabase) -> Result<usize, sea_orm::DbErr> {
 #[tokio::test]
 async fn an_installed_configuration_is_checked_applies_everywhere_and_can_be_replaced()
 -> Result<(), Box<dyn std::error::Error>> {
-    let models: Vec<_> = audited_entities().map(|entity| entity.model()).collect();
+    let models: Vec<_> = audited_entities().map(EntityInfo::model).collect();
     assert_eq!(models, ["member"]);
     let db = TestDatabase::new()
         .await?

@@ -136,6 +136,7 @@ impl AuditContext {
     /// user is known only after the scope began, as in most authentication.
     ///
     /// Returns `false`, and changes nothing, outside of any context scope.
+    #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
     pub fn set_actor(actor: Actor) -> bool {
         Self::update(|context| context.actor = Some(actor))
     }
@@ -143,6 +144,7 @@ impl AuditContext {
     /// Sets the reason of the innermost context scope, for what is written from now on.
     ///
     /// Returns `false`, and changes nothing, outside of any context scope.
+    #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
     pub fn set_reason(reason: impl Into<String>) -> bool {
         Self::update(|context| context.reason = Some(reason.into()))
     }

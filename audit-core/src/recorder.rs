@@ -29,8 +29,8 @@ pub(crate) use failure::missing_table;
 pub mod limits {
     pub const WORD: u32 = 32;
     pub const MODEL: u32 = 160;
-    pub const OBJECT_ID: u32 = crate::target::OBJECT_ID_LIMIT as u32;
-    pub const REPR: u32 = crate::target::REPR_LIMIT as u32;
+    pub const OBJECT_ID: u32 = crate::target::OBJECT_ID_LIMIT;
+    pub const REPR: u32 = crate::target::REPR_LIMIT;
     pub const NAME: u32 = 255;
     pub const ADDRESS: u32 = 64;
     pub const DIGEST: u32 = 128;
@@ -86,7 +86,7 @@ impl Record {
     /// The values of the row, in the order of the entity's columns but for the id.
     fn values(self, config: &AuditConfig, backend: DbBackend) -> Result<Vec<Value>, Cause> {
         let bounded = |text: Option<String>, limit: u32| -> Value {
-            text.map(|text| fit(clean(text), limit as usize)).into()
+            text.map(|text| fit(clean(text), limit)).into()
         };
         let word = |text: &str| -> Value { text.to_owned().into() };
         let changes = match &self.changes {
@@ -192,12 +192,13 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
         return Ok(());
     }
     count(&COUNTERS.failed);
-    let state = ChangeState::RollBack;
-    Err(match failure::is_autocommit(db).await {
-        true => AuditError::ChangeCommittedWithoutRecord { cause },
-        false => AuditError::NotRecorded { state, cause },
-    }
-    .into())
+    let error = if failure::is_autocommit(db).await {
+        AuditError::ChangeCommittedWithoutRecord { cause }
+    } else {
+        let state = ChangeState::RollBack;
+        AuditError::NotRecorded { state, cause }
+    };
+    Err(error.into())
 }
 
 /// Writes a record that stands by itself; an error is always returned.

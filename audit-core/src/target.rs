@@ -8,9 +8,9 @@ use crate::error::EncodeError;
 use crate::value::{encode, hex};
 
 /// The longest `object_id` that is stored as it is; see [`fit`].
-pub(crate) const OBJECT_ID_LIMIT: usize = 600;
+pub(crate) const OBJECT_ID_LIMIT: u32 = 600;
 /// The longest `object_repr`.
-pub(crate) const REPR_LIMIT: usize = 200;
+pub(crate) const REPR_LIMIT: u32 = 200;
 
 /// An object by model name and object id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,7 +42,8 @@ pub(crate) fn text_of(json: Json) -> String {
 
 /// Shortens text that a bounded column cannot hold, without ever making two texts equal: the end
 /// is replaced by `~sha256:` and the hexadecimal digest of the whole.
-pub(crate) fn fit(text: String, limit: usize) -> String {
+pub(crate) fn fit(text: String, limit: u32) -> String {
+    let limit = limit as usize;
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text;
     }
@@ -53,7 +54,8 @@ pub(crate) fn fit(text: String, limit: usize) -> String {
 }
 
 /// Shortens text that is only shown, with an ellipsis.
-pub(crate) fn shorten(text: String, limit: usize) -> String {
+pub(crate) fn shorten(text: String, limit: u32) -> String {
+    let limit = limit as usize;
     if text.chars().nth(limit).is_none() {
         return text;
     }
@@ -80,7 +82,7 @@ mod tests {
         let (a, b) = ("ä".repeat(700), format!("{}b", "ä".repeat(699)));
         let (a, b) = (fit(a, OBJECT_ID_LIMIT), fit(b, OBJECT_ID_LIMIT));
         assert_ne!(a, b);
-        assert_eq!(a.chars().count(), OBJECT_ID_LIMIT);
+        assert_eq!(a.chars().count(), OBJECT_ID_LIMIT as usize);
         assert_eq!(fit("x".repeat(600), 600), "x".repeat(600));
     }
 

@@ -151,7 +151,8 @@ async fn two_updates_in_one_join_do_not_mix(db: &TestDb) -> TestResult {
         as_user("ann").scope(post::retitle(a.id, "a2").update(&db.conn)),
         as_user("bob").scope(post::retitle(b.id, "b2").update(&db.conn)),
     );
-    (one?, two?);
+    one?;
+    two?;
     let mut records: Vec<_> = (db.records().await?.into_iter())
         .map(|r| (r.actor_id.unwrap(), r.changes.unwrap()))
         .collect();
@@ -190,7 +191,9 @@ async fn two_updates_of_one_row_in_one_join_each_have_their_own_new_values(
             quantity.update(&db.conn),
             body.update(&db.conn),
         );
-        (one?, two?, three?);
+        one?;
+        two?;
+        three?;
         let mut new: Vec<_> = (db.records().await?.into_iter())
             .map(|record| {
                 let changes = record.changed().unwrap();
@@ -223,7 +226,8 @@ async fn two_updates_of_one_row_in_one_transaction_do_not_mix(db: &TestDb) -> Te
         ..Default::default()
     };
     let (one, two) = tokio::join!(post::retitle(a.id, "b").update(&tx), quantity.update(&tx));
-    (one?, two?);
+    one?;
+    two?;
     tx.commit().await?;
     let mut log = db.log().await?;
     log.sort();

@@ -19,7 +19,7 @@ on_every_database! {
 struct CreatePosts;
 
 impl MigrationName for CreatePosts {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "m20200101_000001_create_tables"
     }
 }

@@ -22,7 +22,7 @@ on_every_database! {
 struct Seed;
 
 impl MigrationName for Seed {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "m20200101_000001_seed"
     }
 }

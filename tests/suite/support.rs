@@ -94,7 +94,7 @@ impl TestDb {
                 options
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Off)
-                    .busy_timeout(std::time::Duration::from_secs(60))
+                    .busy_timeout(std::time::Duration::from_mins(1))
             });
         Self::open(options, path.display().to_string(), None).await
     }
@@ -137,7 +137,7 @@ impl TestDb {
         let mut connect = ConnectOptions::new(format!("{base}/{name}"));
         connect
             .max_connections(5)
-            .acquire_timeout(std::time::Duration::from_secs(60))
+            .acquire_timeout(std::time::Duration::from_mins(1))
             .sqlx_logging(false);
         Self::open(connect, name, Some(server)).await
     }

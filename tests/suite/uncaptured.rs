@@ -42,7 +42,7 @@ async fn updates_of_the_entity_leave_no_record(db: &TestDb) -> TestResult {
         .exec(&db.conn)
         .await?;
     let result = post::Entity::update_many()
-        .col_expr(post::Column::Qty, Expr::col(post::Column::Qty).into())
+        .col_expr(post::Column::Qty, Expr::col(post::Column::Qty))
         .filter(post::Column::Title.eq("b"))
         .exec(&db.conn)
         .await?;

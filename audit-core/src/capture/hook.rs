@@ -389,7 +389,9 @@ impl Finished {
         let image = self.image.as_ref();
         let seen = image.and_then(|image| image.row.as_ref());
         Ok(match (self.operating.operation, seen) {
-            (Operation::Insert, Some(Row::Found(_))) => None,
+            (Operation::Insert, Some(Row::Found(_))) | (Operation::Delete, Some(Row::Missing)) => {
+                None
+            }
             (Operation::Insert, _) => Some((plan.created(config, &self.row)?, self.row.clone())),
             (Operation::Update, Some(Row::Found(old))) => {
                 let contended = image.is_some_and(|image| image.contended);
@@ -411,7 +413,6 @@ impl Finished {
                 let changes = plan.updated_from_unknown(config, written, &self.row)?;
                 (!changes.is_empty()).then(|| (changes, self.row.clone()))
             }
-            (Operation::Delete, Some(Row::Missing)) => None,
             (Operation::Delete, Some(Row::Found(old))) => {
                 let old: Vec<Value> = old.iter().flatten().cloned().collect();
                 Some((plan.deleted(config, &old)?, old))
@@ -445,7 +446,11 @@ impl Finished {
 }
 
 /// After an insert or update of an entity without hooks of its own.
-pub(crate) async fn after_save<A, C>(model: ModelOf<A>, db: &C, insert: bool) -> Result<ModelOf<A>, DbErr>
+pub(crate) async fn after_save<A, C>(
+    model: ModelOf<A>,
+    db: &C,
+    insert: bool,
+) -> Result<ModelOf<A>, DbErr>
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,

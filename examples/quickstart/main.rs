@@ -1,0 +1,65 @@
+//! Brings three audited tables through three editions of ISO's code lists, then asks the log what
+//! happened: `cargo run --example quickstart`.
+//!
+//! It needs no server and no set-up: the database is embedded, one file, new with every run. The data is
+//! in `examples/data/iso`. Where to look first: `entity.rs` has the derive, `sync.rs` the context, and
+//! `report.rs` the queries.
+// SeaORM's macros need `pub` models.
+#![allow(clippy::print_stdout, unreachable_pub)]
+
+mod edition;
+mod entity;
+mod report;
+mod sync;
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sea_orm::Database;
+use sea_orm_audit::migration::{Migrator, MigratorTrait};
+
+use crate::edition::{EDITIONS, Edition};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let started = Instant::now();
+    let file = fresh_file()?;
+    let db = Database::connect(format!("sqlite:{}?mode=rwc", file.display())).await?;
+    Migrator::up(&db, None).await?;
+    entity::create_tables(&db).await?;
+
+    println!("Synchronising countries, subdivisions and languages, one transaction per edition …");
+    let style = ProgressStyle::with_template("  {msg}  {bar:32}  {pos:>5} of {len} rows")?;
+    for name in EDITIONS {
+        let progress = ProgressBar::new(0)
+            .with_style(style.clone())
+            .with_message(format!("edition {name}"));
+        sync::synchronise(&db, Edition::read(name)?, &progress).await?;
+        progress.finish();
+    }
+    let seconds = started.elapsed().as_secs_f64();
+
+    report::summary(&db, seconds).await?;
+    report::renamed_countries(&db).await?;
+    report::histories(&db).await?;
+    report::where_to_look(&file);
+    db.close().await?;
+    Ok(())
+}
+
+/// Where the database goes: into `target`, in place of the one of an earlier run.
+fn fresh_file() -> std::io::Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    std::fs::create_dir_all(&folder)?;
+    // A run that was killed leaves a journal, which must not be applied to the new file.
+    for leftover in ["quickstart.sqlite-journal", "quickstart.sqlite"] {
+        match std::fs::remove_file(folder.join(leftover)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(folder.join("quickstart.sqlite"))
+}
