@@ -15,13 +15,26 @@ pub use crate::auditable::{
 };
 pub use own::{OwnBehavior, assert_woven, woven};
 
-use sea_orm::{ActiveModelTrait, DbErr, EntityTrait};
+use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, Value};
+
+use crate::change::Changes;
+use crate::config::AuditConfig;
+use crate::error::Cause;
 
 /// What a hook of SeaORM returns.
 pub type Hook<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send + 'a>>;
 
 /// The model of an active model.
 pub type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+
+/// The changes between two rows of an entity, for the benchmark of this crate.
+pub fn diff_for_bench<E: Auditable>(
+    config: &AuditConfig,
+    old: &[Option<Value>],
+    new: &[Value],
+) -> Result<Changes, Cause> {
+    config.plan(E::info()).updated(config, old, new)
+}
 
 /// The hooks of an entity that has none of its own.
 pub mod derived {

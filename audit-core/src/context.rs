@@ -15,8 +15,8 @@ use serde_json::Map;
 
 use crate::actor::Actor;
 
+pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
 pub use scope::{WithAuditContext, migration_mode};
-pub(crate) use scope::{current_scope, scoped_config, suppression, with_config};
 
 /// Who does what follows, from where and why.
 ///

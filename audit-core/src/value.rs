@@ -94,14 +94,6 @@ pub fn encode(value: &Value) -> Result<Json, EncodeError> {
             )),
             None => None,
         },
-        other => optional_type(other)?,
-    };
-    Ok(json.unwrap_or(Json::Null))
-}
-
-/// Values of types that are behind features of this crate.
-fn optional_type(value: &Value) -> Result<Option<Json>, EncodeError> {
-    Ok(match value {
         #[cfg(feature = "with-time")]
         Value::TimeDate(_)
         | Value::TimeTime(_)
@@ -119,19 +111,20 @@ fn optional_type(value: &Value) -> Result<Option<Json>, EncodeError> {
         Value::MacAddress(v) => v.map(|v| Json::String(v.to_string().to_ascii_lowercase())),
         #[cfg(feature = "postgres-vector")]
         Value::Vector(v) => v.as_ref().map(|v| {
-            v.as_slice()
-                .iter()
-                .map(|v| float(f64::from(*v)))
-                .collect::<Vec<_>>()
-                .into()
+            let items = v.as_slice().iter().map(|v| float(f64::from(*v)));
+            Json::Array(items.collect())
         }),
         // Which types exist is decided by the features of the whole build, not by ours.
-        other => {
-            let text = format!("{other:?}");
-            let kind = text.split('(').next().unwrap_or_default().to_owned();
-            return Err(EncodeError::FeatureMissing { kind });
-        }
-    })
+        #[allow(unreachable_patterns, clippy::match_wildcard_for_single_variants)]
+        other => return Err(feature_missing(other)),
+    };
+    Ok(json.unwrap_or(Json::Null))
+}
+
+fn feature_missing(value: &Value) -> EncodeError {
+    let text = format!("{value:?}");
+    let kind = text.split('(').next().unwrap_or_default().to_owned();
+    EncodeError::FeatureMissing { kind }
 }
 
 fn float(value: f64) -> Json {
@@ -175,6 +168,7 @@ fn chrono_text(value: &Value) -> Option<String> {
 #[cfg(feature = "with-time")]
 fn time_crate_text(value: &Value) -> Option<String> {
     use sea_orm::prelude::{TimeDate, TimeDateTime, TimeTime};
+    use sea_orm::sea_query::value::prelude::time::UtcOffset;
     let clock = |t: TimeTime| {
         time(
             t.hour().into(),
@@ -190,12 +184,17 @@ fn time_crate_text(value: &Value) -> Option<String> {
         Value::TimeTime(v) => v.map(clock),
         Value::TimeDateTime(v) => v.map(naive),
         Value::TimeDateTimeWithTimeZone(v) => v.and_then(|v| {
-            // Not `to_offset(UTC)`: it panics where UTC falls outside the crate's years.
+            // Each crate has years that the other has not: this one ends at 9999, where UTC may
+            // be in the next, but with its feature `large-dates` it goes further than chrono.
             let nanos = v.unix_timestamp_nanos();
             let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
             let rest = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;
-            let utc = chrono::DateTime::from_timestamp(seconds, rest)?;
-            chrono_text(&Value::ChronoDateTimeUtc(Some(utc)))
+            match chrono::DateTime::from_timestamp(seconds, rest) {
+                Some(utc) => chrono_text(&Value::ChronoDateTimeUtc(Some(utc))),
+                None => v
+                    .checked_to_offset(UtcOffset::UTC)
+                    .map(|utc| instant(&naive(TimeDateTime::new(utc.date(), utc.time())))),
+            }
         }),
         _ => None,
     }
@@ -208,7 +207,7 @@ fn time_crate_text(value: &Value) -> Option<String> {
 #[must_use]
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Float(Some(a)), Value::Float(Some(b))) => a == b || (a.is_nan() && b.is_nan()),
+        (Value::Float(Some(a)), Value::Float(Some(b))) => same_f32(*a, *b),
         (Value::Double(Some(a)), Value::Double(Some(b))) => a == b || (a.is_nan() && b.is_nan()),
         (Value::Json(a), Value::Json(b)) => {
             a.as_deref().unwrap_or(&Json::Null) == b.as_deref().unwrap_or(&Json::Null)
@@ -216,9 +215,20 @@ pub fn same(a: &Value, b: &Value) -> bool {
         (Value::Array(_, Some(a)), Value::Array(_, Some(b))) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
         }
+        #[cfg(feature = "postgres-vector")]
+        (Value::Vector(Some(a)), Value::Vector(Some(b))) => {
+            let (a, b) = (a.as_slice(), b.as_slice());
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_f32(*a, *b))
+        }
         _ => a == b,
     }
 }
 
+// Not `a == b` to the bit: zeros are one value whatever their sign, and so are all NaN.
+#[allow(clippy::float_cmp)]
+fn same_f32(a: f32, b: f32) -> bool {
+    a == b || (a.is_nan() && b.is_nan())
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

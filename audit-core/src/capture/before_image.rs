@@ -6,18 +6,26 @@
 //! newer ones need the room; an operation that still wants it afterwards is recorded with the old
 //! values marked unknown, never lost.
 //!
-//! Several images may wait under one name: two updates of one row in a `join!`, or a failed one and
-//! its retry. The newest whose written values are those of the row now is the one; see [`take`].
+//! Several images may wait under one name, for two reasons that look alike:
 //!
-//! [`take`]: Store::take
+//! - An operation failed and is tried again. Its image is stale; the newest is the one.
+//! - Two operations on one row are under way at once, in a `join!`. The row that the one gets back
+//!   may hold what the other wrote, too, so that both images fit it.
+//!
+//! So an operation takes the newest image that fits, which may be another's that is done as well, and
+//! the others that fit are marked as done. An operation that finds its own image taken takes one that
+//! is marked. That way each operation is recorded once, whatever the order, with its own values and
+//! its own context.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 
 use sea_orm::sea_query::Value;
+
+use crate::context::Scope;
 
 /// Which operation an image waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,8 +67,12 @@ pub(super) struct Image {
     pub(super) row: Option<Row>,
     /// The values that the operation writes, by column.
     pub(super) written: Vec<Option<Value>>,
-    /// Another operation on the same row was under way at the same time.
+    /// Another operation on the same row was waiting at the same time.
     pub(super) contended: bool,
+    /// The scope that the operation runs in.
+    pub(super) scope: Option<Weak<Scope>>,
+    /// The row that another operation got back showed what this one wrote.
+    pub(super) seen_done: bool,
 }
 
 /// The row before a write.
@@ -75,6 +87,18 @@ struct Entry {
     waiting: Arc<Waiting>,
     scope: Option<u64>,
     image: Image,
+}
+
+/// How an image goes with the row that an operation got back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// The row holds what was written.
+    Written,
+    /// The row holds something else than before, and than what was written: the database made
+    /// something of it.
+    Changed,
+    /// The row holds what it held before.
+    Untouched,
 }
 
 /// At most this many images wait for one row of one connection in one task.
@@ -123,10 +147,10 @@ impl Inner {
         Some(entry.image)
     }
 
-    fn mark_contended(&mut self, numbers: &[u64]) {
+    fn change(&mut self, numbers: &[u64], change: impl Fn(&mut Image)) {
         for number in numbers {
             if let Some(entry) = self.entries.get_mut(number) {
-                entry.image.contended = true;
+                change(&mut entry.image);
             }
         }
     }
@@ -148,13 +172,7 @@ impl Store {
     }
 
     /// Lets an image wait, and makes room for it.
-    pub(super) fn put(
-        &self,
-        capacity: usize,
-        waiting: Waiting,
-        scope: Option<u64>,
-        mut image: Image,
-    ) {
+    pub(super) fn put(&self, capacity: usize, waiting: Waiting, mut image: Image) {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let number = inner.next;
@@ -167,7 +185,7 @@ impl Store {
         let others = inner.rows.get(&waiting).cloned().unwrap_or_default();
         if !others.is_empty() {
             image.contended = true;
-            inner.mark_contended(&others);
+            inner.change(&others, |image| image.contended = true);
         }
         if others.len() >= PER_ROW {
             inner.remove(others[0]);
@@ -178,6 +196,7 @@ impl Store {
             .entry(Arc::clone(&waiting))
             .or_default()
             .push(number);
+        let scope = (image.scope.as_ref()).and_then(|scope| Some(scope.upgrade()?.id()));
         if let Some(scope) = scope {
             *inner.scopes.entry(scope).or_default() += 1;
         }
@@ -195,16 +214,23 @@ impl Store {
         }
     }
 
-    /// Takes the image of an operation that finished: the newest that `fits`, else the newest.
-    pub(super) fn take(&self, waiting: &Waiting, fits: impl Fn(&Image) -> bool) -> Option<Image> {
+    /// Takes the image for an operation that finished.
+    pub(super) fn take(&self, waiting: &Waiting, fit: impl Fn(&Image) -> Fit) -> Option<Image> {
         let mut inner = self.lock();
-        let numbers = inner.rows.get(waiting)?;
-        let fitting = numbers
-            .iter()
-            .rev()
-            .find(|number| (inner.entries.get(number)).is_some_and(|entry| fits(&entry.image)));
-        let number = *fitting.or_else(|| numbers.last())?;
-        inner.remove(number)
+        let numbers = inner.rows.get(waiting)?.clone();
+        let those = |choose: &dyn Fn(&Image) -> bool| -> Vec<u64> {
+            let chosen = |n: &u64| (inner.entries.get(n)).is_some_and(|entry| choose(&entry.image));
+            numbers.iter().copied().filter(chosen).collect()
+        };
+        let done = those(&|image| fit(image) == Fit::Written);
+        if let Some((own, others)) = done.split_last() {
+            inner.change(others, |image| image.seen_done = true);
+            return inner.remove(*own);
+        }
+        let changed = those(&|image| fit(image) == Fit::Changed);
+        let seen = those(&|image| image.seen_done);
+        let own = changed.last().or(seen.last()).or(numbers.last()).copied();
+        inner.remove(own?)
     }
 
     /// Gives up the images of a scope that ended: their operations failed or were dropped.
@@ -244,23 +270,38 @@ mod tests {
             row: Some(Row::Missing),
             written: vec![Some(Value::from(value))],
             contended: false,
+            scope: None,
+            seen_done: false,
         }
     }
 
-    fn is(value: i32) -> impl Fn(&Image) -> bool {
-        move |image| image.written == [Some(Value::from(value))]
+    impl Store {
+        /// The value written by what is taken for a row that shows `values`.
+        fn taken(&self, waiting: &Waiting, values: &[i32]) -> Option<i32> {
+            let fit = |image: &Image| {
+                if (values.iter()).any(|value| image.written == [Some(Value::from(*value))]) {
+                    Fit::Written
+                } else {
+                    Fit::Untouched
+                }
+            };
+            match self.take(waiting, fit)?.written[..] {
+                [Some(Value::Int(value))] => value,
+                _ => panic!("a test writes one value"),
+            }
+        }
     }
 
     #[test]
     fn a_million_failed_operations_leave_the_store_at_its_capacity() {
         let store = Store::default();
         for key in 0..1_000_000 {
-            store.put(100, waiting(key), None, writes(1));
+            store.put(100, waiting(key), writes(1));
         }
         assert_eq!(store.len(), 100);
         assert_eq!(store.evicted(), 999_900);
-        assert!(store.take(&waiting(0), is(1)).is_none());
-        assert!(store.take(&waiting(999_999), is(1)).is_some());
+        assert_eq!(store.taken(&waiting(0), &[1]), None);
+        assert_eq!(store.taken(&waiting(999_999), &[1]), Some(1));
         assert_eq!(store.lock().rows.len(), 99);
     }
 
@@ -268,7 +309,7 @@ mod tests {
     fn a_million_failures_on_one_row_leave_a_few() {
         let store = Store::default();
         for _ in 0..1_000_000 {
-            store.put(1000, waiting("same"), None, writes(1));
+            store.put(1000, waiting("same"), writes(1));
         }
         assert_eq!(store.len(), PER_ROW);
     }
@@ -276,11 +317,13 @@ mod tests {
     #[test]
     fn a_scope_that_ends_leaves_nothing() {
         let store = Store::default();
-        for scope in 1..=1000 {
+        for _ in 0..1000 {
+            let scope = Arc::new(Scope::for_test());
             for key in 0..1000 {
-                store.put(5000, waiting(key), Some(scope), writes(1));
+                let scope = Some(Arc::downgrade(&scope));
+                store.put(5000, waiting(key), Image { scope, ..writes(1) });
             }
-            store.forget_scope(scope);
+            store.forget_scope(scope.id());
         }
         assert_eq!(store.len(), 0);
         assert_eq!(store.evicted(), 0);
@@ -289,31 +332,62 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_image_that_fits_the_row_is_taken() {
+    fn a_retry_takes_its_own_image_and_leaves_the_stale_one() {
         let store = Store::default();
-        for value in [1, 2, 1] {
-            store.put(10, waiting("k"), None, writes(value));
+        for value in [1, 1, 2] {
+            store.put(10, waiting("k"), writes(value));
         }
-        let take = |value| {
-            store
-                .take(&waiting("k"), is(value))
-                .map(|image| image.written)
+        assert_eq!(store.taken(&waiting("k"), &[1]), Some(1));
+        assert_eq!(store.lock().rows[&waiting("k")], [0, 2]);
+    }
+
+    #[test]
+    fn an_image_whose_values_the_database_changed_is_found_by_the_change() {
+        let store = Store::default();
+        for value in [1, 2, 3] {
+            store.put(10, waiting("k"), writes(value));
+        }
+        let changed = |image: &Image| match image.written[..] {
+            [Some(Value::Int(Some(2)))] => Fit::Changed,
+            _ => Fit::Untouched,
         };
-        assert_eq!(take(2), Some(vec![Some(Value::from(2))]));
-        assert_eq!(take(3), Some(vec![Some(Value::from(1))]));
-        assert_eq!(store.len(), 1);
-        assert!(
-            store
-                .take(&waiting("k"), is(1))
-                .is_some_and(|image| image.contended)
-        );
-        assert_eq!(store.len(), 0);
+        let image = store.take(&waiting("k"), changed);
+        assert_eq!(image.map(|image| image.written), Some(writes(2).written));
+    }
+
+    /// Whoever commits first, whoever finishes first: each is recorded once.
+    #[test]
+    fn operations_at_once_are_each_recorded_once_in_every_order() {
+        const ORDERS: [[usize; 3]; 6] = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+        let values = [1, 2, 3];
+        for committed in ORDERS.map(|order| order.map(|at| values[at])) {
+            for finished in ORDERS {
+                let store = Store::default();
+                for value in values {
+                    store.put(10, waiting("k"), writes(value));
+                }
+                // The row of an operation shows itself and those that committed before it.
+                let mut recorded: Vec<_> = (finished.into_iter())
+                    .filter_map(|at| store.taken(&waiting("k"), &committed[..=at]))
+                    .collect();
+                recorded.sort_unstable();
+                assert_eq!(recorded, values, "{committed:?} {finished:?}");
+                assert_eq!(store.len(), 0);
+            }
+        }
     }
 
     #[test]
     fn another_connection_operation_or_row_has_its_own_images() {
         let store = Store::default();
-        store.put(10, waiting("k"), None, writes(1));
+        store.put(10, waiting("k"), writes(1));
         for other in [
             waiting("other"),
             Waiting {
@@ -329,8 +403,8 @@ mod tests {
                 ..waiting("k")
             },
         ] {
-            assert!(store.take(&other, is(1)).is_none());
+            assert_eq!(store.taken(&other, &[1]), None);
         }
-        assert!(store.take(&waiting("k"), is(1)).is_some());
+        assert_eq!(store.taken(&waiting("k"), &[1]), Some(1));
     }
 }

@@ -4,7 +4,7 @@
 //! record commits with the change when that is a transaction. The image of the row waits in the
 //! store between the two.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, Value};
 use sea_orm::{
@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use super::Handle;
-use super::before_image::{Image, Operation, Row, Task, Waiting, store};
+use super::before_image::{Fit, Image, Operation, Row, Task, Waiting, store};
 use crate::action::{Action, Outcome, Source};
 use crate::auditable::{Auditable, EntityInfo, values_of};
 use crate::change::Changes;
@@ -23,6 +23,7 @@ use crate::error::{AuditError, Cause, ChangeState};
 use crate::recorder::{Record, missing_table, record_change};
 use crate::stats::{COUNTERS, count};
 use crate::target::Target;
+use crate::value::same;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
@@ -77,11 +78,12 @@ impl Operating {
         store().put(
             self.config.before_images(),
             self.waiting(Self::key_text(key)),
-            current_scope().map(|scope| scope.id()),
             Image {
                 row,
                 written,
                 contended: false,
+                scope: current_scope().as_ref().map(Arc::downgrade),
+                seen_done: false,
             },
         );
     }
@@ -313,6 +315,26 @@ struct Finished {
     row: Vec<Value>,
 }
 
+/// How an image goes with the row after the write.
+fn fit(image: &Image, row: &[Value]) -> Fit {
+    let old = match &image.row {
+        Some(Row::Found(old)) => old.as_slice(),
+        _ => &[],
+    };
+    let mut fit = Fit::Written;
+    for (at, (written, now)) in image.written.iter().zip(row).enumerate() {
+        let Some(written) = written else { continue };
+        if same(written, now) {
+            continue;
+        }
+        match old.get(at) {
+            Some(Some(old)) if same(old, now) => return Fit::Untouched,
+            _ => fit = Fit::Changed,
+        }
+    }
+    fit
+}
+
 /// After an insert or update, before the user's own `after_save`.
 pub(crate) fn saved<A, C>(model: &ModelOf<A>, db: &C, insert: bool) -> Captured
 where
@@ -329,13 +351,18 @@ where
         count_suppressed::<A::Entity, C>(db, operation);
         return Captured(None);
     };
-    let row = values_of(model);
+    let mut row = values_of(model);
     let key = operating.plan.key_of(&row);
-    let image = store().take(&operating.waiting(Operating::key_text(&key)), |image| {
-        (image.written.iter().zip(&row)).all(|(written, now)| {
-            (written.as_ref()).is_none_or(|written| crate::value::same(written, now))
-        })
-    });
+    let waiting = operating.waiting(Operating::key_text(&key));
+    let image = store().take(&waiting, |image| fit(image, &row));
+    if let Some(image) = image.as_ref().filter(|image| image.seen_done) {
+        // Another operation saw what this one wrote; the row that came back here need not show it.
+        for (now, written) in row.iter_mut().zip(&image.written) {
+            if let Some(written) = written {
+                now.clone_from(written);
+            }
+        }
+    }
     Captured(Some(Finished {
         operating,
         image,
@@ -358,7 +385,8 @@ where
     let Some(key) = key_of(model) else {
         return Captured(None);
     };
-    let image = store().take(&operating.waiting(Operating::key_text(&key)), |_| true);
+    let waiting = operating.waiting(Operating::key_text(&key));
+    let image = store().take(&waiting, |_| Fit::Written);
     Captured(Some(Finished {
         operating,
         image,
@@ -373,7 +401,7 @@ impl Captured {
         let Some(finished) = self.0 else {
             return Ok(());
         };
-        let record = match finished.record() {
+        let record = match finished.tell() {
             Ok(Some(record)) => Ok(record),
             Ok(None) => return Ok(()),
             Err(cause) => Err(cause),
@@ -394,10 +422,9 @@ impl Finished {
             }
             (Operation::Insert, _) => Some((plan.created(config, &self.row)?, self.row.clone())),
             (Operation::Update, Some(Row::Found(old))) => {
-                let contended = image.is_some_and(|image| image.contended);
-                let changes = if contended {
-                    let written = image.map_or(&[][..], |image| &image.written);
-                    let only: Vec<Option<Value>> = (old.iter().zip(written))
+                let contended = image.filter(|image| image.contended);
+                let changes = if let Some(image) = contended {
+                    let only: Vec<Option<Value>> = (old.iter().zip(&image.written))
                         .map(|(old, written)| written.as_ref().and(old.clone()))
                         .collect();
                     plan.updated(config, &only, &self.row)?
@@ -421,12 +448,17 @@ impl Finished {
         })
     }
 
-    fn record(&self) -> Result<Option<Record>, Cause> {
+    fn tell(&self) -> Result<Option<Record>, Cause> {
         let Operating { plan, config, .. } = &self.operating;
         let Some((changes, row)) = self.changes()? else {
             return Ok(None);
         };
         let object_id = plan.object_id(config, &self.key)?;
+        // Of the operation that the image is of, which may be another than this one.
+        let scope = match &self.image {
+            Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
+            None => current_scope(),
+        };
         Ok(Some(Record {
             occurred_at: config.now(),
             action: action_of(self.operating.operation),
@@ -440,7 +472,7 @@ impl Finished {
             tenant: plan.tenant(&row)?,
             module: plan.info.module().map(str::to_owned),
             source: Source::Hook,
-            context: crate::context::AuditContext::current(),
+            context: scope.map(|scope| scope.merged()).unwrap_or_default(),
         }))
     }
 }

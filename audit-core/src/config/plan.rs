@@ -313,3 +313,6 @@ impl Plan {
 fn is_json_hidden(treatment: Treatment, old: &Json, new: &Json) -> bool {
     treatment == Treatment::Record && old == new && (old.is_object() || old.is_array())
 }
+
+#[cfg(test)]
+mod tests;

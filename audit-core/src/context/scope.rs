@@ -55,6 +55,11 @@ impl Scope {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        Self::inside(None)
+    }
+
     pub(crate) fn id(&self) -> u64 {
         self.id
     }

@@ -123,21 +123,6 @@ fn decode_one(json: &Json, kind: &ArrayType) -> Option<Value> {
             )
         }
         ArrayType::Uuid => or_null!(Uuid, parse(json)),
-        other => return optional_kind(json, other),
-    })
-}
-
-/// Kinds that are behind features of this crate.
-fn optional_kind(json: &Json, kind: &ArrayType) -> Option<Value> {
-    let null = json.is_null();
-    #[allow(unused_macros)]
-    macro_rules! or_null {
-        ($variant:ident, $read:expr) => {
-            Value::$variant(if null { None } else { Some($read?) })
-        };
-    }
-    let _ = null;
-    Some(match kind {
         #[cfg(feature = "with-time")]
         ArrayType::TimeDate => or_null!(TimeDate, parse(json).and_then(time_date)),
         #[cfg(feature = "with-time")]
@@ -153,11 +138,7 @@ fn optional_kind(json: &Json, kind: &ArrayType) -> Option<Value> {
         #[cfg(feature = "with-time")]
         ArrayType::TimeDateTimeWithTimeZone => or_null!(
             TimeDateTimeWithTimeZone,
-            utc(json).and_then(|v| {
-                let nanos = i128::from(v.timestamp()) * 1_000_000_000
-                    + i128::from(v.timestamp_subsec_nanos());
-                sea_orm::prelude::TimeDateTimeWithTimeZone::from_unix_timestamp_nanos(nanos).ok()
-            })
+            utc(json).and_then(|v| time_instant(v.naive_utc()))
         ),
         #[cfg(feature = "with-rust_decimal")]
         ArrayType::Decimal => or_null!(Decimal, parse(json)),
@@ -167,6 +148,8 @@ fn optional_kind(json: &Json, kind: &ArrayType) -> Option<Value> {
         ArrayType::IpNetwork => or_null!(IpNetwork, parse(json)),
         #[cfg(feature = "with-mac_address")]
         ArrayType::MacAddress => or_null!(MacAddress, parse(json)),
+        // As for `encode`: the build may know more types than this crate.
+        #[allow(unreachable_patterns)]
         _ => return None,
     })
 }
@@ -181,7 +164,7 @@ fn integer<T: TryFrom<i128>>(json: &Json) -> Option<T> {
             .as_i64()
             .map(i128::from)
             .or_else(|| number.as_u64().map(i128::from))?,
-        Json::String(text) => text.parse().ok()?,
+        Json::String(text) if !text.starts_with('+') => text.parse().ok()?,
         _ => return None,
     };
     T::try_from(wide).ok()
@@ -207,7 +190,8 @@ fn narrow(value: f64) -> f32 {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+    // `from_str_radix` alone would take a sign for a digit.
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     (0..text.len())
@@ -252,4 +236,19 @@ fn time_time(clock: NaiveTime) -> Option<sea_orm::prelude::TimeTime> {
         clock.nanosecond(),
     )
     .ok()
+}
+
+/// An instant in UTC, or, where the years of the `time` crate end in between, in another zone.
+#[cfg(feature = "with-time")]
+fn time_instant(utc: NaiveDateTime) -> Option<sea_orm::prelude::TimeDateTimeWithTimeZone> {
+    use sea_orm::sea_query::value::prelude::time::UtcOffset;
+    // The furthest zones that the crate knows, in seconds.
+    [0, -93_599, 93_599].into_iter().find_map(|seconds| {
+        let local = utc.checked_add_signed(chrono::TimeDelta::seconds(seconds.into()))?;
+        Some(sea_orm::prelude::TimeDateTimeWithTimeZone::new_in_offset(
+            time_date(local.date())?,
+            time_time(local.time())?,
+            UtcOffset::from_whole_seconds(seconds).ok()?,
+        ))
+    })
 }
