@@ -248,7 +248,7 @@ impl Recorded<'_> {
         let change = changes.get(field);
         let (old, new) = (old.into(), new.into());
         assert_eq!(
-            change.map(|change| (change.old(), change.new_value())),
+            change.map(|change| (change.old_value(), change.new_value())),
             Some((Some(&old), Some(&new))),
             "the field `{field}` of {:#?}",
             self.0

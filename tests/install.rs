@@ -4,7 +4,10 @@
 
 use sea_orm::{ActiveModelTrait, Set};
 use sea_orm_audit::test::{Log, TestDatabase};
-use sea_orm_audit::{AuditConfig, AuditError, EntityInfo, HashKey, audited_entities};
+use sea_orm_audit::{
+    AuditConfig, AuditError, AuditStats, EntityInfo, FailurePolicy, HashKey, audited_entities,
+    migration_mode,
+};
 
 mod member {
     use sea_orm::entity::prelude::*;
@@ -78,5 +81,39 @@ async fn an_installed_configuration_is_checked_applies_everywhere_and_can_be_rep
 
     AuditConfig::builder().hash_key(key()?).build()?.install()?;
     assert_eq!(insert_and_count(&db).await?, 1);
+    every_outcome_is_counted(&db).await
+}
+
+/// No other test runs in this process, so the numbers are exact.
+async fn every_outcome_is_counted(db: &TestDatabase) -> Result<(), Box<dyn std::error::Error>> {
+    let before = AuditStats::now();
+    let key = HashKey::from_bytes("k1", &[1; 32])?;
+    let nowhere = AuditConfig::builder()
+        .hash_key(key)
+        .table_prefix("nowhere_");
+    let fails = nowhere.build()?;
+    let key = HashKey::from_bytes("k1", &[1; 32])?;
+    let isolates = AuditConfig::builder()
+        .hash_key(key)
+        .table_prefix("nowhere_")
+        .failure_policy(FailurePolicy::Isolate)
+        .build()?;
+    member().insert(&**db).await?;
+    assert!(fails.scope(member().insert(&**db)).await.is_err());
+    isolates.scope(member().insert(&**db)).await?;
+    isolates.scope(member().insert(&**db)).await?;
+    let suppressed = async {
+        for _ in 0..3 {
+            member().insert(&**db).await?;
+        }
+        Ok::<_, sea_orm::DbErr>(())
+    };
+    migration_mode("test", suppressed).await?;
+    let after = AuditStats::now();
+    assert_eq!(after.recorded - before.recorded, 1);
+    assert_eq!(after.failed - before.failed, 1);
+    assert_eq!(after.isolated - before.isolated, 2);
+    assert_eq!(after.suppressed - before.suppressed, 3);
+    assert_eq!((after.evicted, after.before_images), (0, 0));
     Ok(())
 }

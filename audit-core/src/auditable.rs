@@ -59,6 +59,8 @@ pub enum FieldPolicy {
     Detect,
     /// Never looked at.
     Skip,
+    /// Not among those that `only` lists.
+    LeftOut,
     /// That it changed, not to what.
     Redact,
     /// A keyed hash of the value.
@@ -141,7 +143,7 @@ impl EntityInfo {
                 let left_out = !options.only.is_empty()
                     && !options.only.iter().any(|c| c.as_str() == column.as_str());
                 let policy = match stated {
-                    FieldPolicy::Detect if left_out => FieldPolicy::Skip,
+                    FieldPolicy::Detect if left_out => FieldPolicy::LeftOut,
                     FieldPolicy::Detect if options.redact_by_default && !key.contains(&at) => {
                         FieldPolicy::Redact
                     }

@@ -1,13 +1,14 @@
 //! Capture: from a write to its record.
 
 mod before_image;
+mod finished;
 mod hook;
 
 use std::any::TypeId;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
-pub(crate) use before_image::store;
+pub(crate) use before_image::{CAPACITY, store};
 pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
 
 /// What kind of connection a hook was given, as far as its type tells.

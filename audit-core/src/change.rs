@@ -20,7 +20,7 @@ enum Kind {
     Updated { old: Json, new: Json },
     Deleted(Json),
     OldUnknown(Json),
-    NewUnknown,
+    DeletedUnknown,
     Redacted,
 }
 
@@ -58,12 +58,12 @@ impl Change {
     /// The field of a deleted row whose value could not be known.
     #[must_use]
     pub const fn unknown() -> Self {
-        Self(Kind::NewUnknown)
+        Self(Kind::DeletedUnknown)
     }
 
     /// The value before, where it is known and not redacted.
     #[must_use]
-    pub const fn old(&self) -> Option<&Json> {
+    pub const fn old_value(&self) -> Option<&Json> {
         match &self.0 {
             Kind::Updated { old, .. } | Kind::Deleted(old) => Some(old),
             _ => None,
@@ -88,7 +88,7 @@ impl Change {
     /// Whether the old value existed but could not be known.
     #[must_use]
     pub const fn is_old_unknown(&self) -> bool {
-        matches!(self.0, Kind::OldUnknown(_) | Kind::NewUnknown)
+        matches!(self.0, Kind::OldUnknown(_) | Kind::DeletedUnknown)
     }
 
     /// The same change with its values put into another form.
@@ -106,13 +106,13 @@ impl Change {
             },
             Kind::Deleted(old) => Kind::Deleted(form(old)?),
             Kind::OldUnknown(new) => Kind::OldUnknown(form(new)?),
-            other @ (Kind::NewUnknown | Kind::Redacted) => other,
+            other @ (Kind::DeletedUnknown | Kind::Redacted) => other,
         }))
     }
 
     fn to_json(&self) -> Json {
         let mut map = Map::new();
-        if let Some(old) = self.old() {
+        if let Some(old) = self.old_value() {
             map.insert("old".into(), old.clone());
         }
         if let Some(new) = self.new_value() {
@@ -135,7 +135,7 @@ impl Change {
         }
         Some(Self(match (map.get("old"), map.get("new")) {
             (None, Some(new)) if flag("old_unknown") => Kind::OldUnknown(new.clone()),
-            (None, None) if flag("old_unknown") => Kind::NewUnknown,
+            (None, None) if flag("old_unknown") => Kind::DeletedUnknown,
             (Some(old), Some(new)) => Kind::Updated {
                 old: old.clone(),
                 new: new.clone(),
@@ -195,7 +195,7 @@ impl Changes {
                 Kind::Created(new) | Kind::Updated { new, .. } | Kind::OldUnknown(new) => {
                     row.insert(field.clone(), new.clone());
                 }
-                Kind::Deleted(_) | Kind::NewUnknown => {
+                Kind::Deleted(_) | Kind::DeletedUnknown => {
                     row.remove(field);
                 }
                 Kind::Redacted => {}

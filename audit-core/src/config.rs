@@ -14,14 +14,16 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use sea_orm::prelude::{DateTimeUtc, Json};
 
 pub use builder::AuditConfigBuilder;
-pub(crate) use plan::{Plan, Treatment};
+pub(crate) use plan::Plan;
 pub use tables::Tables;
 
 use crate::action::Action;
 use crate::auditable::{EntityInfo, audited_entities};
+use crate::capture::store;
 use crate::context;
 use crate::error::AuditError;
-use crate::redact::{HashKey, Sensitive};
+use crate::hash::HashKey;
+use crate::redact::Sensitive;
 
 /// What a write does when its record cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,6 +125,7 @@ impl AuditConfig {
                 );
             }
         }
+        store().set_capacity(self.0.settings.before_images);
         *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = self;
         Ok(())
     }
@@ -195,10 +198,6 @@ impl AuditConfig {
 
     pub(crate) fn is_migrating(&self) -> bool {
         self.0.settings.migration_mode
-    }
-
-    pub(crate) fn before_images(&self) -> usize {
-        self.0.settings.before_images
     }
 
     /// What this configuration does with an entity; worked out once.

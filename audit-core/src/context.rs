@@ -117,7 +117,7 @@ impl AuditContext {
         self
     }
 
-    /// Runs a future in this context, inside the one that applies where this is called.
+    /// Runs a future in this context, inside the one that applies where the result is first polled.
     ///
     /// The context ends with the future, also when it is dropped or panics. Tasks that the future
     /// spawns are outside, unless wrapped with [`WithAuditContext::with_audit_context`].

@@ -72,14 +72,6 @@ pub enum Cause {
         /// What the database said.
         error: DbErr,
     },
-    /// The row could not be read before the change.
-    #[error("the row of `{model}` could not be read to compare it ({error})")]
-    Read {
-        /// The model the row belongs to.
-        model: String,
-        /// What the database said.
-        error: DbErr,
-    },
     /// A value has no canonical form.
     #[error("the field `{field}` of `{model}` cannot be recorded: {error}")]
     Value {
@@ -120,7 +112,10 @@ impl std::fmt::Display for ChangeState {
         f.write_str(match self {
             Self::NotTried => "the change was not tried",
             Self::RollBack => "the change stands in the transaction: roll it back",
-            Self::NoChange => "there is nothing to roll back",
+            Self::NoChange => {
+                "nothing was recorded, and a PostgreSQL transaction that it was part of must be \
+                 rolled back"
+            }
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::config::{AuditConfig, FailurePolicy};
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
 use crate::error::{AuditError, Cause, ChangeState, EncodeError};
-use crate::redact::session_digest;
+use crate::hash::session_digest;
 use crate::stats::{COUNTERS, count};
 use crate::target::{Target, fit};
 
@@ -145,7 +145,7 @@ impl Record {
     fn nul(&self, changes: &Changes) -> Cause {
         let field = changes.iter().find(|(field, change)| {
             field.contains('\0')
-                || change.old().is_some_and(has_nul)
+                || change.old_value().is_some_and(has_nul)
                 || change.new_value().is_some_and(has_nul)
         });
         Cause::Value {
@@ -185,14 +185,13 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
     let Err(cause) = written else {
         return Ok(());
     };
-    let ended = failure::ends_transaction(&cause);
-    if config.failure_policy() == FailurePolicy::Isolate && !ended {
+    if config.failure_policy() == FailurePolicy::Isolate && !failure::ends_transaction(&cause) {
         count(&COUNTERS.isolated);
         tracing::error!(%cause, "a change goes without its audit record");
         return Ok(());
     }
     count(&COUNTERS.failed);
-    let error = if failure::is_autocommit(db).await {
+    let error = if failure::is_committed(db, &cause).await {
         AuditError::ChangeCommittedWithoutRecord { cause }
     } else {
         let state = ChangeState::RollBack;
@@ -254,7 +253,10 @@ async fn insert_in_savepoint<C: ConnectionTrait>(
     match db.execute_unprepared(&message).await {
         Ok(_) => Ok(()),
         // Outside of a transaction there is nothing to protect, and nothing was done.
-        Err(error) if failure::is_no_transaction(&error) => db.execute(insert).await.map(|_| ()),
+        // A connection that refuses the message must do without a savepoint.
+        Err(error) if failure::is_no_transaction(&error) || failure::is_refused(&error) => {
+            db.execute(insert).await.map(|_| ())
+        }
         // It was aborted before our savepoint: by the user's own statement, which is theirs to undo,
         // or by another record at the same time, which undoes itself.
         Err(error) if failure::is_aborted(&error) => Err(error),

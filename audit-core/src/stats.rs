@@ -15,8 +15,8 @@ pub struct AuditStats {
     pub isolated: u64,
     /// Writes that migration mode kept out of the log.
     pub suppressed: u64,
-    /// Before-images that were given up for lack of room. Their records exist, with the old values
-    /// marked unknown.
+    /// Before-images that were given up for lack of room: those of failed writes, which nobody wants
+    /// any more, and of writes under way, whose records then have the old values marked unknown.
     pub evicted: u64,
     /// Before-images that wait for their write to finish, now.
     pub before_images: usize,

@@ -32,7 +32,7 @@ use serde_json::Number;
 pub use decode::{Shape, decode};
 
 use crate::error::EncodeError;
-use time_text::{date, date_time, instant, time};
+use time_text::TimeText;
 
 /// 2^53 − 1, the largest integer that every JSON reader keeps exact.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -150,17 +150,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 fn chrono_text(value: &Value) -> Option<String> {
-    use chrono::{Datelike, NaiveDateTime, NaiveTime, Timelike};
-    let clock = |t: &NaiveTime| time(t.hour(), t.minute(), t.second(), t.nanosecond());
-    let day = |d: &chrono::NaiveDate| date(d.year(), d.month(), d.day());
-    let naive = |v: &NaiveDateTime| date_time(&day(&v.date()), &clock(&v.time()));
+    use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+    let day = |text: TimeText, d: NaiveDate| text.date(d.year(), d.month(), d.day());
+    let clock =
+        |text: TimeText, t: NaiveTime| text.time(t.hour(), t.minute(), t.second(), t.nanosecond());
+    let both = |v: NaiveDateTime| clock(day(TimeText::new(), v.date()), v.time());
     match value {
-        Value::ChronoDate(v) => v.as_ref().map(day),
-        Value::ChronoTime(v) => v.as_ref().map(clock),
-        Value::ChronoDateTime(v) => v.as_ref().map(naive),
-        Value::ChronoDateTimeUtc(v) => v.map(|v| instant(&naive(&v.naive_utc()))),
-        Value::ChronoDateTimeLocal(v) => v.map(|v| instant(&naive(&v.naive_utc()))),
-        Value::ChronoDateTimeWithTimeZone(v) => v.map(|v| instant(&naive(&v.naive_utc()))),
+        Value::ChronoDate(v) => v.map(|v| day(TimeText::new(), v).naive()),
+        Value::ChronoTime(v) => v.map(|v| clock(TimeText::new(), v).naive()),
+        Value::ChronoDateTime(v) => v.map(|v| both(v).naive()),
+        Value::ChronoDateTimeUtc(v) => v.map(|v| both(v.naive_utc()).utc()),
+        Value::ChronoDateTimeLocal(v) => v.map(|v| both(v.naive_utc()).utc()),
+        Value::ChronoDateTimeWithTimeZone(v) => v.map(|v| both(v.naive_utc()).utc()),
         _ => None,
     }
 }
@@ -169,20 +170,18 @@ fn chrono_text(value: &Value) -> Option<String> {
 fn time_crate_text(value: &Value) -> Option<String> {
     use sea_orm::prelude::{TimeDate, TimeDateTime, TimeTime};
     use sea_orm::sea_query::value::prelude::time::UtcOffset;
-    let clock = |t: TimeTime| {
-        time(
-            t.hour().into(),
-            t.minute().into(),
-            t.second().into(),
-            t.nanosecond(),
-        )
+    let day = |text: TimeText, d: TimeDate| {
+        text.date(d.year(), u8::from(d.month()).into(), d.day().into())
     };
-    let day = |d: TimeDate| date(d.year(), u8::from(d.month()).into(), d.day().into());
-    let naive = |v: TimeDateTime| date_time(&day(v.date()), &clock(v.time()));
+    let clock = |text: TimeText, t: TimeTime| {
+        let (hour, minute, second, nanosecond) = t.as_hms_nano();
+        text.time(hour.into(), minute.into(), second.into(), nanosecond)
+    };
+    let both = |v: TimeDateTime| clock(day(TimeText::new(), v.date()), v.time());
     match value {
-        Value::TimeDate(v) => v.map(day),
-        Value::TimeTime(v) => v.map(clock),
-        Value::TimeDateTime(v) => v.map(naive),
+        Value::TimeDate(v) => v.map(|v| day(TimeText::new(), v).naive()),
+        Value::TimeTime(v) => v.map(|v| clock(TimeText::new(), v).naive()),
+        Value::TimeDateTime(v) => v.map(|v| both(v).naive()),
         Value::TimeDateTimeWithTimeZone(v) => v.and_then(|v| {
             // Each crate has years that the other has not: this one ends at 9999, where UTC may
             // be in the next, but with its feature `large-dates` it goes further than chrono.
@@ -193,7 +192,7 @@ fn time_crate_text(value: &Value) -> Option<String> {
                 Some(utc) => chrono_text(&Value::ChronoDateTimeUtc(Some(utc))),
                 None => v
                     .checked_to_offset(UtcOffset::UTC)
-                    .map(|utc| instant(&naive(TimeDateTime::new(utc.date(), utc.time())))),
+                    .map(|utc| both(TimeDateTime::new(utc.date(), utc.time())).utc()),
             }
         }),
         _ => None,
@@ -203,31 +202,20 @@ fn time_crate_text(value: &Value) -> Option<String> {
 /// Whether two values of one column are the same to the database.
 ///
 /// Compares as the type does, not as text: decimals by number, times by instant, JSON by structure,
-/// NaN equal to NaN.
+/// NaN equal to NaN, -0 equal to 0.
 #[must_use]
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Float(Some(a)), Value::Float(Some(b))) => same_f32(*a, *b),
-        (Value::Double(Some(a)), Value::Double(Some(b))) => a == b || (a.is_nan() && b.is_nan()),
+        // What `==` would compare as text.
         (Value::Json(a), Value::Json(b)) => {
             a.as_deref().unwrap_or(&Json::Null) == b.as_deref().unwrap_or(&Json::Null)
         }
         (Value::Array(_, Some(a)), Value::Array(_, Some(b))) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
         }
-        #[cfg(feature = "postgres-vector")]
-        (Value::Vector(Some(a)), Value::Vector(Some(b))) => {
-            let (a, b) = (a.as_slice(), b.as_slice());
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_f32(*a, *b))
-        }
+        // SeaORM turns on `hashable-value`, under which NaN is equal to NaN.
         _ => a == b,
     }
-}
-
-// Not `a == b` to the bit: zeros are one value whatever their sign, and so are all NaN.
-#[allow(clippy::float_cmp)]
-fn same_f32(a: f32, b: f32) -> bool {
-    a == b || (a.is_nan() && b.is_nan())
 }
 
 #[cfg(test)]

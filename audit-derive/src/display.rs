@@ -2,7 +2,7 @@
 
 use syn::{Error, LitStr, Result};
 
-use crate::model::{Model, Segment};
+use crate::model::{Model, Policy, Segment};
 
 /// Reads a template; `{{` and `}}` are braces.
 pub(crate) fn parse(template: &LitStr, model: &Model) -> Result<Vec<Segment>> {
@@ -32,8 +32,8 @@ fn read(template: &str, model: &Model) -> std::result::Result<Vec<Segment>, Stri
             return Err("`{}` names no field".into());
         }
         let field = model.field(name)?;
-        if let Some(why) = model.why_skipped(field) {
-            return Err(format!("`{name}` {why}, so it cannot be shown"));
+        if field.policy == Some(Policy::Skip) {
+            return Err(format!("`{name}` is `skip`, so it cannot be shown"));
         }
         if !literal.is_empty() {
             segments.push(Segment::Text(std::mem::take(&mut literal)));

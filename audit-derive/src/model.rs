@@ -106,27 +106,17 @@ impl Model {
         })
     }
 
-    /// Why a field is never looked at, `None` when it is.
-    pub(crate) fn why_skipped(&self, field: &Field) -> Option<&'static str> {
-        if field.policy == Some(Policy::Skip) {
-            Some("is `skip`")
-        } else if field.policy.is_none() && self.leaves_out(field) {
-            Some("is not in `only`")
-        } else {
-            None
-        }
-    }
-
-    /// Why a field's value is never stored as it is, `None` when it can be.
+    /// Why a field's value is never stored as it is, `None` when it can be. What `only` leaves out
+    /// may show in the label and as the tenant; its changes are not recorded, that is all.
     pub(crate) fn why_hidden(&self, field: &Field) -> Option<&'static str> {
-        self.why_skipped(field).or(match field.policy {
+        match field.policy {
+            Some(Policy::Skip) => Some("is `skip`"),
             Some(Policy::Redact) => Some("is `redact`"),
             Some(Policy::Hash) => Some("is `hash`"),
-            None if self.redact_by_default && !field.key => {
-                Some("is redacted by default and not `plain`")
-            }
-            _ => None,
-        })
+            Some(Policy::Plain) => None,
+            None => (self.redact_by_default && !field.key && !self.leaves_out(field))
+                .then_some("is redacted by default and not `plain`"),
+        }
     }
 
     fn leaves_out(&self, field: &Field) -> bool {

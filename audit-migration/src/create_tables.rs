@@ -20,9 +20,18 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
-        if let (DbBackend::Postgres, Some(schema)) = (backend, self.0.schema()) {
+        if let Some(schema) = self.0.schema() {
             // Plain identifiers only, as `Tables` makes sure.
-            let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+            let create = match backend {
+                DbBackend::Sqlite => {
+                    return Err(DbErr::Migration(format!(
+                        "SQLite has no schema `{schema}` for the audit tables: leave \
+                         `.table_schema(..)` out of the audit configuration"
+                    )));
+                }
+                DbBackend::Postgres => format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""),
+                _ => format!("CREATE SCHEMA IF NOT EXISTS `{schema}`"),
+            };
             manager.get_connection().execute_unprepared(&create).await?;
         }
         for table in tables(self.0) {

@@ -120,7 +120,7 @@ fn tell_changes(record: &Record) {
         }
     } else {
         let values: Vec<String> = (changes.iter())
-            .filter(|(_, change)| !(change.old().or(change.new_value())).is_some_and(Json::is_null))
+            .filter(|(_, change)| !(change.old_value().or(change.new_value())).is_some_and(Json::is_null))
             .map(|(field, change)| format!("{field} {}", told(change)))
             .collect();
         println!("      {}", values.join(", "));
@@ -133,7 +133,7 @@ fn object_id(record: &Record) -> &str {
 
 /// `old → new`; a created or deleted row has one of the two.
 fn told(change: &Change) -> String {
-    match (change.old(), change.new_value()) {
+    match (change.old_value(), change.new_value()) {
         (Some(old), Some(new)) => format!("{old} → {new}"),
         (Some(value), None) | (None, Some(value)) => value.to_string(),
         (None, None) => "redacted".to_owned(),

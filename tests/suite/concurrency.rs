@@ -1,6 +1,7 @@
 //! Many tasks, one pool: every record carries its own task's actor, and nothing leaks.
 
 use std::collections::BTreeMap;
+use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -21,6 +22,10 @@ on_every_database! {
     two_updates_of_one_row_in_one_join_each_have_their_own_new_values,
     two_updates_of_one_row_in_one_transaction_do_not_mix,
     two_hundred_transactions_on_one_row_make_an_unbroken_chain,
+    two_actors_on_one_row_in_one_join_are_told_apart,
+    a_future_dropped_at_any_point_leaves_no_record_without_its_change,
+    two_deletes_of_one_row_at_once_may_both_be_recorded_on_a_pool,
+    inserts_of_composite_keys_do_not_lock_each_other_out,
 }
 
 const TASKS: i32 = 200;
@@ -276,5 +281,166 @@ async fn two_hundred_transactions_on_one_row_make_an_unbroken_chain(db: &TestDb)
     }
     let last = post::Entity::find_by_id(a.id).one(&db.conn).await?.unwrap();
     assert_eq!(title, json!(last.title));
+    Ok(())
+}
+
+async fn two_actors_on_one_row_in_one_join_are_told_apart(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    for round in 0..20 {
+        db.forget().await?;
+        let quantity = post::ActiveModel {
+            id: Set(a.id),
+            qty: Set(100 + round),
+            ..Default::default()
+        };
+        let as_user = |id: &str| AuditContext::new().actor(Actor::user(id));
+        let (one, two) = tokio::join!(
+            as_user("ann").scope(post::retitle(a.id, &format!("{round}")).update(&db.conn)),
+            as_user("bob").scope(quantity.update(&db.conn)),
+        );
+        one?;
+        two?;
+        let mut seen: Vec<_> = (db.records().await?.into_iter())
+            .map(|r| (r.actor_id.unwrap(), r.changes.unwrap()))
+            .map(|(actor, changes)| {
+                (
+                    actor,
+                    changes.as_object().unwrap().keys().cloned().collect(),
+                )
+            })
+            .collect::<Vec<(String, Vec<String>)>>();
+        seen.sort();
+        let by = |actor: &str, field: &str| (actor.to_owned(), vec![field.to_owned()]);
+        assert_eq!(seen, [by("ann", "title"), by("bob", "qty")]);
+    }
+    Ok(())
+}
+
+/// Polls a future until it has been pending so many times, and drops it then.
+async fn drop_after<F: Future>(pending: usize, future: F) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    let mut left = pending;
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
+    db: &TestDb,
+) -> TestResult {
+    db.create(post::Entity).await?;
+    let mut finished = 0;
+    for pending in 0..30 {
+        // A connection of its own each time: sqlx may leave one that was dropped in the middle of a
+        // statement unusable (its MySQL driver), or, after BEGIN, in a transaction.
+        let conn = db.another().await?;
+        let tx = conn.begin().await?;
+        let work = async {
+            let title = format!("in a transaction {pending}");
+            let mut post = post::new(&title).insert(&tx).await?.into_active_model();
+            post.qty = Set(8);
+            post.update(&tx).await
+        };
+        let as_user = AuditContext::new().actor(Actor::user(pending));
+        if drop_after(pending, as_user.scope(work)).await.is_some() {
+            finished += 1;
+            tx.commit().await?;
+        } else {
+            drop(tx);
+        }
+        conn.close().await?;
+
+        let conn = db.another().await?;
+        let work = post::new(&format!("on a pool {pending}")).insert(&conn);
+        let as_user = AuditContext::new().actor(Actor::user(pending));
+        drop_after(pending, as_user.scope(work)).await;
+        conn.close().await?;
+    }
+    assert!(finished > 0, "30 times pending must be enough");
+    // Whoever comes next is nobody else.
+    let next = post::new("next").insert(&db.conn).await?;
+    let last = db.records().await?.pop().unwrap();
+    assert_eq!(
+        (last.object_id, last.actor_id),
+        (Some(next.id.to_string()), None)
+    );
+
+    let posts = post::Entity::find().all(&db.conn).await?;
+    let records = db.records().await?;
+    for record in &records {
+        let id = record.object_id.as_ref().unwrap();
+        let post = posts.iter().find(|post| post.id.to_string() == *id);
+        assert!(post.is_some(), "a record without its change: {record:?}");
+    }
+    // In a transaction the two are one. On a pool a change may be without its record: the future was
+    // dropped between the two.
+    for post in posts.iter().filter(|post| post.title.starts_with("in a")) {
+        let actions: Vec<_> = (records.iter())
+            .filter(|r| r.object_id == Some(post.id.to_string()))
+            .map(|r| r.action.as_str())
+            .collect();
+        assert_eq!(actions, ["CREATE", "UPDATE"], "{post:?}");
+    }
+    Ok(())
+}
+
+/// A limit that is stated: a hook is not told how many rows its statement hit.
+async fn two_deletes_of_one_row_at_once_may_both_be_recorded_on_a_pool(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    db.forget().await?;
+    let one = post::retitle(a.id, "a").before_delete(&db.conn).await?;
+    let two = post::retitle(a.id, "a").before_delete(&db.conn).await?;
+    post::Entity::delete(one.clone()).exec(&db.conn).await?;
+    post::Entity::delete(two.clone()).exec(&db.conn).await?;
+    one.after_delete(&db.conn).await?;
+    two.after_delete(&db.conn).await?;
+    assert_eq!(db.log().await?.len(), 2);
+    Ok(())
+}
+
+mod pair {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "pair")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub one: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub two: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+/// A locking read of a row that does not exist yet would lock the gap it goes into.
+async fn inserts_of_composite_keys_do_not_lock_each_other_out(db: &TestDb) -> TestResult {
+    db.create(pair::Entity).await?;
+    let tasks = (0..60).map(|number| {
+        let conn = db.conn.clone();
+        tokio::spawn(async move {
+            let tx = conn.begin().await?;
+            let new = pair::ActiveModel {
+                one: Set(number),
+                two: Set(number),
+            };
+            new.insert(&tx).await?;
+            tx.commit().await
+        })
+    });
+    for task in join_all(tasks).await {
+        task??;
+    }
+    assert_eq!(db.log().await?.len(), 60);
     Ok(())
 }

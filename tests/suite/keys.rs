@@ -14,6 +14,7 @@ on_every_database! {
     a_binary_key_is_hexadecimal,
     a_very_long_key_is_shortened_but_stays_unique,
     names_that_are_not_the_fields_are_those_of_the_database,
+    another_spelling_of_a_key_is_the_stored_one_in_the_record,
 }
 
 macro_rules! entity {
@@ -238,5 +239,48 @@ async fn names_that_are_not_the_fields_are_those_of_the_database(db: &TestDb) ->
         "{}",
         log[0]
     );
+    Ok(())
+}
+
+/// Keys that the database compares without regard to case.
+async fn another_spelling_of_a_key_is_the_stored_one_in_the_record(db: &TestDb) -> TestResult {
+    use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
+    let collation = match db.backend() {
+        DbBackend::Sqlite => "VARCHAR(50) COLLATE NOCASE",
+        DbBackend::MySql => "VARCHAR(50) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+        _ => {
+            db.execute_unprepared(
+                "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+            )
+            .await?;
+            "VARCHAR(50) COLLATE nocase"
+        }
+    };
+    db.execute_unprepared(&format!(
+        "CREATE TABLE word (word {collation} PRIMARY KEY, meaning VARCHAR(50) NOT NULL)"
+    ))
+    .await?;
+    let word = |word: &str, meaning: &str| word::ActiveModel {
+        word: Set(word.to_owned()),
+        meaning: Set(meaning.to_owned()),
+    };
+    word("abc", "a").insert(&db.conn).await?;
+    db.forget().await?;
+    word("ABC", "a").update(&db.conn).await?;
+    let nothing = word::ActiveModel {
+        word: Set("Abc".into()),
+        ..Default::default()
+    };
+    nothing.update(&db.conn).await?;
+    assert_eq!(db.log().await?, [""; 0]);
+    let tx = db.begin().await?;
+    word("aBC", "b").update(&tx).await?;
+    word("ABc", "b").delete(&tx).await?;
+    tx.commit().await?;
+    let seen: Vec<_> = (db.records().await?.into_iter())
+        .map(|r| (r.action, r.object_id.unwrap()))
+        .collect();
+    let expected = |action: &str| (action.to_owned(), "abc".to_owned());
+    assert_eq!(seen, [expected("UPDATE"), expected("DELETE")]);
     Ok(())
 }

@@ -14,6 +14,7 @@ on_every_database! {
     an_event_takes_the_rest_from_the_context,
     a_view_is_recorded,
     secrets_in_an_event_are_redacted,
+    an_entity_that_is_only_named_is_known_all_the_same,
     an_event_rolls_back_with_its_transaction,
     a_skipped_action_and_migration_mode_write_no_event,
     an_event_that_cannot_be_written_says_so,
@@ -101,6 +102,20 @@ async fn secrets_in_an_event_are_redacted(db: &TestDb) -> TestResult {
         }))
     );
     assert!(!db.dump().await?.contains("s3cret"));
+    Ok(())
+}
+
+async fn an_entity_that_is_only_named_is_known_all_the_same(db: &TestDb) -> TestResult {
+    let config = AuditConfig::builder().redact_field("body").build()?;
+    let event = AuditEvent::new(Action::Import)
+        .target_named("post", 7)
+        .change("body", "s3cret", "s3cret too")
+        .metadata("body", "s3cret");
+    // The configuration that counts is the one that applies where it is recorded.
+    config.scope(event.record(&db.conn)).await?;
+    let record = db.record().await?;
+    assert_eq!(record.changes, Some(json!({"body": {"redacted": true}})));
+    assert_eq!(record.metadata, Some(json!({"body": "[redacted]"})));
     Ok(())
 }
 

@@ -127,8 +127,9 @@ async fn the_audit_migrations_run_inside_the_applications_own(db: &TestDb) -> Te
 async fn prefix_and_schema_can_be_chosen(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let mut config = AuditConfig::builder().table_prefix("my_");
-    if db.backend() == sea_orm::DbBackend::Postgres {
-        config = config.table_schema("elsewhere");
+    let schema = db.schema_beside();
+    if let Some(schema) = &schema {
+        config = config.table_schema(schema);
     }
     config
         .build()?
@@ -137,9 +138,9 @@ async fn prefix_and_schema_can_be_chosen(db: &TestDb) -> TestResult {
             post::new("a").insert(&db.conn).await?;
             // The entity follows the configuration.
             assert_eq!(db.log().await?.len(), 1);
-            let table = match db.backend() {
-                sea_orm::DbBackend::Postgres => "elsewhere.my_log",
-                _ => "my_log",
+            let table = match &schema {
+                Some(schema) => format!("{schema}.my_log"),
+                None => "my_log".to_owned(),
             };
             let rows = db
                 .execute_unprepared(&format!("UPDATE {table} SET reason = 'seen'"))
@@ -152,6 +153,20 @@ async fn prefix_and_schema_can_be_chosen(db: &TestDb) -> TestResult {
             TestResult::Ok(())
         })
         .await?;
+    if let Some(schema) = &schema {
+        db.execute_unprepared(&format!("DROP SCHEMA {schema}"))
+            .await?;
+    } else {
+        let config = AuditConfig::builder()
+            .table_prefix("my_")
+            .table_schema("elsewhere");
+        let up = Migrator::up(&db.conn, None);
+        let error = config.build()?.scope(up).await.unwrap_err().to_string();
+        assert!(
+            error.contains("SQLite has no schema `elsewhere`"),
+            "{error}"
+        );
+    }
     assert_eq!(db.log().await?.len(), 0, "the default tables are others");
     Ok(())
 }

@@ -193,11 +193,8 @@ async fn a_skipped_field_is_never_looked_at(db: &TestDb) -> TestResult {
     row.views = Set(2);
     let (row, statements) = db.statements_of(row.update(&db.conn)).await;
     // An UPDATE of skipped fields alone is not even read for.
-    assert!(
-        !statements
-            .iter()
-            .any(|sql| sql.contains("FOR UPDATE") || sql.contains("audit_log"))
-    );
+    let own = statements_of_a_life(db) / 2;
+    assert_eq!(statements.len(), own, "{statements:#?}");
     let mut row = row?.into_active_model();
     (row.views, row.text) = (Set(3), Set("b".into()));
     row.update(&db.conn).await?;

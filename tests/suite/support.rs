@@ -42,6 +42,7 @@ pub(crate) use tests_on;
 /// A fresh database with the audit tables.
 pub(crate) struct TestDb {
     pub(crate) conn: DatabaseConnection,
+    options: ConnectOptions,
     name: String,
     /// Where the database can be dropped from; `None` for a file.
     server: Option<DatabaseConnection>,
@@ -147,7 +148,7 @@ impl TestDb {
         name: String,
         server: Option<DatabaseConnection>,
     ) -> TestResult<Self> {
-        let mut conn = Database::connect(options).await?;
+        let mut conn = Database::connect(options.clone()).await?;
         let statements = Arc::<Mutex<Vec<String>>>::default();
         let seen = Arc::clone(&statements);
         conn.set_metric_callback(move |info| {
@@ -156,6 +157,7 @@ impl TestDb {
         Migrator::up(&conn, None).await?;
         Ok(Self {
             conn,
+            options,
             name,
             server,
             statements,
@@ -177,6 +179,18 @@ impl TestDb {
 
     pub(crate) fn backend(&self) -> DbBackend {
         self.conn.get_database_backend()
+    }
+
+    /// Another pool, of one connection, to the same database.
+    pub(crate) async fn another(&self) -> Result<DatabaseConnection, DbErr> {
+        let mut options = self.options.clone();
+        options.max_connections(1);
+        Database::connect(options).await
+    }
+
+    /// A name for a schema of this test's own, where the database has any.
+    pub(crate) fn schema_beside(&self) -> Option<String> {
+        (self.backend() != DbBackend::Sqlite).then(|| format!("{}_beside", self.name))
     }
 
     /// All records, the oldest first.

@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveModelTrait, EntityTrait, Set, TransactionTrait};
 
-use crate::entity::post;
+use crate::entity::{comment, post};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -11,6 +11,7 @@ on_every_database! {
     a_dropped_transaction_leaves_no_record,
     a_savepoint_takes_its_records_along,
     a_transaction_sees_what_the_database_changed_besides,
+    an_audited_update_does_not_hold_up_rows_that_refer_to_it,
 }
 
 async fn titles(db: &TestDb) -> TestResult<Vec<String>> {
@@ -118,5 +119,32 @@ async fn a_transaction_sees_what_the_database_changed_besides(db: &TestDb) -> Te
         db.log().await?,
         [r#"UPDATE post 1 {"body":{"new":"x","old":null},"qty":{"new":8,"old":7}}"#]
     );
+    Ok(())
+}
+
+/// A plain UPDATE on PostgreSQL does not; FOR UPDATE would.
+async fn an_audited_update_does_not_hold_up_rows_that_refer_to_it(db: &TestDb) -> TestResult {
+    use sea_orm::{ConnectionTrait, DbBackend};
+    if db.backend() != DbBackend::Postgres {
+        return Ok(()); // There an UPDATE itself holds them up.
+    }
+    db.create(post::Entity).await?;
+    db.create(comment::Entity).await?;
+    let a = post::new("a").insert(&db.conn).await?;
+    let tx = db.begin().await?;
+    // Not the title: it has a unique index, which could be referred to.
+    let quantity = post::ActiveModel {
+        id: Set(a.id),
+        qty: Set(8),
+        ..Default::default()
+    };
+    quantity.update(&tx).await?;
+    let other = db.begin().await?;
+    other
+        .execute_unprepared("SET LOCAL lock_timeout = '1s'")
+        .await?;
+    comment::new(a.id, "meanwhile").insert(&other).await?;
+    other.commit().await?;
+    tx.commit().await?;
     Ok(())
 }

@@ -160,7 +160,7 @@ async fn recorded(db: &TestDb, new: sample::ActiveModel) -> TestResult<serde_jso
     empty.update(&db.conn).await?;
     let updated = db.record().await?.changed().unwrap();
     for (field, change) in &updated {
-        assert_eq!(change.old(), Some(&changes[field]["new"]), "{field}");
+        assert_eq!(change.old_value(), Some(&changes[field]["new"]), "{field}");
         assert_eq!(change.new_value(), Some(&json!(null)), "{field}");
     }
     Ok(changes)

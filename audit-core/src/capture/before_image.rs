@@ -19,13 +19,13 @@
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
 
 use sea_orm::sea_query::Value;
 
-use crate::context::Scope;
+use crate::action::Action;
+use crate::context::{Scope, current_scope};
 
 /// Which operation an image waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,19 +45,24 @@ pub(super) enum Operation {
     Delete,
 }
 
-/// A tokio task, or outside of any the thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Task {
-    Tokio(tokio::task::Id),
-    Thread(ThreadId),
+impl Operation {
+    pub(super) const fn action(self) -> Action {
+        match self {
+            Self::Insert => Action::Create,
+            Self::Update => Action::Update,
+            Self::Delete => Action::Delete,
+        }
+    }
 }
+
+/// A tokio task. All that runs outside of any counts as one, since other runtimes do not say which
+/// task runs, and move it from thread to thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Task(Option<tokio::task::Id>);
 
 impl Task {
     pub(super) fn current() -> Self {
-        match tokio::task::try_id() {
-            Some(id) => Self::Tokio(id),
-            None => Self::Thread(std::thread::current().id()),
-        }
+        Self(tokio::task::try_id())
     }
 }
 
@@ -104,9 +109,9 @@ pub(super) enum Fit {
 /// At most this many images wait for one row of one connection in one task.
 const PER_ROW: usize = 32;
 
-#[derive(Default)]
 pub(crate) struct Store {
     inner: Mutex<Inner>,
+    capacity: AtomicUsize,
     evicted: AtomicU64,
 }
 
@@ -121,7 +126,10 @@ struct Inner {
     next: u64,
 }
 
-static STORE: LazyLock<Store> = LazyLock::new(Store::default);
+/// How many images may wait unless the installed configuration says otherwise.
+pub(crate) const CAPACITY: usize = 1024;
+
+static STORE: LazyLock<Store> = LazyLock::new(|| Store::of(CAPACITY));
 
 pub(crate) fn store() -> &'static Store {
     &STORE
@@ -161,6 +169,19 @@ impl Store {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn of(capacity: usize) -> Self {
+        Self {
+            inner: Mutex::default(),
+            capacity: AtomicUsize::new(capacity),
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// Sets how many images may wait, from now on.
+    pub(crate) fn set_capacity(&self, images: usize) {
+        self.capacity.store(images, Relaxed);
+    }
+
     /// How many images wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().entries.len()
@@ -172,7 +193,7 @@ impl Store {
     }
 
     /// Lets an image wait, and makes room for it.
-    pub(super) fn put(&self, capacity: usize, waiting: Waiting, mut image: Image) {
+    pub(super) fn put(&self, waiting: Waiting, mut image: Image) {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let number = inner.next;
@@ -206,7 +227,7 @@ impl Store {
             image,
         };
         inner.entries.insert(number, entry);
-        while inner.entries.len() > capacity
+        while inner.entries.len() > self.capacity.load(Relaxed)
             && let Some(oldest) = inner.entries.keys().next().copied()
         {
             inner.remove(oldest);
@@ -223,9 +244,17 @@ impl Store {
             numbers.iter().copied().filter(chosen).collect()
         };
         let done = those(&|image| fit(image) == Fit::Written);
-        if let Some((own, others)) = done.split_last() {
-            inner.change(others, |image| image.seen_done = true);
-            return inner.remove(*own);
+        // Both hooks of an operation run in the same scope.
+        let here = current_scope().map(|scope| scope.id());
+        let own = (done.iter().rev())
+            .find(|n| (inner.entries.get(n)).is_some_and(|entry| entry.scope == here))
+            .or(done.last())
+            .copied();
+        if let Some(own) = own {
+            inner.change(&done, |image| image.seen_done = true);
+            let mut image = inner.remove(own)?;
+            image.seen_done = false;
+            return Some(image);
         }
         let changed = those(&|image| fit(image) == Fit::Changed);
         let seen = those(&|image| image.seen_done);
@@ -252,159 +281,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn waiting(key: impl ToString) -> Waiting {
-        Waiting {
-            task: Task::current(),
-            connection: 1,
-            entity: TypeId::of::<()>(),
-            operation: Operation::Update,
-            object_id: key.to_string(),
-        }
-    }
-
-    fn writes(value: i32) -> Image {
-        Image {
-            row: Some(Row::Missing),
-            written: vec![Some(Value::from(value))],
-            contended: false,
-            scope: None,
-            seen_done: false,
-        }
-    }
-
-    impl Store {
-        /// The value written by what is taken for a row that shows `values`.
-        fn taken(&self, waiting: &Waiting, values: &[i32]) -> Option<i32> {
-            let fit = |image: &Image| {
-                if (values.iter()).any(|value| image.written == [Some(Value::from(*value))]) {
-                    Fit::Written
-                } else {
-                    Fit::Untouched
-                }
-            };
-            match self.take(waiting, fit)?.written[..] {
-                [Some(Value::Int(value))] => value,
-                _ => panic!("a test writes one value"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_million_failed_operations_leave_the_store_at_its_capacity() {
-        let store = Store::default();
-        for key in 0..1_000_000 {
-            store.put(100, waiting(key), writes(1));
-        }
-        assert_eq!(store.len(), 100);
-        assert_eq!(store.evicted(), 999_900);
-        assert_eq!(store.taken(&waiting(0), &[1]), None);
-        assert_eq!(store.taken(&waiting(999_999), &[1]), Some(1));
-        assert_eq!(store.lock().rows.len(), 99);
-    }
-
-    #[test]
-    fn a_million_failures_on_one_row_leave_a_few() {
-        let store = Store::default();
-        for _ in 0..1_000_000 {
-            store.put(1000, waiting("same"), writes(1));
-        }
-        assert_eq!(store.len(), PER_ROW);
-    }
-
-    #[test]
-    fn a_scope_that_ends_leaves_nothing() {
-        let store = Store::default();
-        for _ in 0..1000 {
-            let scope = Arc::new(Scope::for_test());
-            for key in 0..1000 {
-                let scope = Some(Arc::downgrade(&scope));
-                store.put(5000, waiting(key), Image { scope, ..writes(1) });
-            }
-            store.forget_scope(scope.id());
-        }
-        assert_eq!(store.len(), 0);
-        assert_eq!(store.evicted(), 0);
-        let inner = store.lock();
-        assert!(inner.rows.is_empty() && inner.scopes.is_empty());
-    }
-
-    #[test]
-    fn a_retry_takes_its_own_image_and_leaves_the_stale_one() {
-        let store = Store::default();
-        for value in [1, 1, 2] {
-            store.put(10, waiting("k"), writes(value));
-        }
-        assert_eq!(store.taken(&waiting("k"), &[1]), Some(1));
-        assert_eq!(store.lock().rows[&waiting("k")], [0, 2]);
-    }
-
-    #[test]
-    fn an_image_whose_values_the_database_changed_is_found_by_the_change() {
-        let store = Store::default();
-        for value in [1, 2, 3] {
-            store.put(10, waiting("k"), writes(value));
-        }
-        let changed = |image: &Image| match image.written[..] {
-            [Some(Value::Int(Some(2)))] => Fit::Changed,
-            _ => Fit::Untouched,
-        };
-        let image = store.take(&waiting("k"), changed);
-        assert_eq!(image.map(|image| image.written), Some(writes(2).written));
-    }
-
-    /// Whoever commits first, whoever finishes first: each is recorded once.
-    #[test]
-    fn operations_at_once_are_each_recorded_once_in_every_order() {
-        const ORDERS: [[usize; 3]; 6] = [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ];
-        let values = [1, 2, 3];
-        for committed in ORDERS.map(|order| order.map(|at| values[at])) {
-            for finished in ORDERS {
-                let store = Store::default();
-                for value in values {
-                    store.put(10, waiting("k"), writes(value));
-                }
-                // The row of an operation shows itself and those that committed before it.
-                let mut recorded: Vec<_> = (finished.into_iter())
-                    .filter_map(|at| store.taken(&waiting("k"), &committed[..=at]))
-                    .collect();
-                recorded.sort_unstable();
-                assert_eq!(recorded, values, "{committed:?} {finished:?}");
-                assert_eq!(store.len(), 0);
-            }
-        }
-    }
-
-    #[test]
-    fn another_connection_operation_or_row_has_its_own_images() {
-        let store = Store::default();
-        store.put(10, waiting("k"), writes(1));
-        for other in [
-            waiting("other"),
-            Waiting {
-                connection: 2,
-                ..waiting("k")
-            },
-            Waiting {
-                operation: Operation::Delete,
-                ..waiting("k")
-            },
-            Waiting {
-                entity: TypeId::of::<u8>(),
-                ..waiting("k")
-            },
-        ] {
-            assert_eq!(store.taken(&other, &[1]), None);
-        }
-        assert_eq!(store.taken(&waiting("k"), &[1]), Some(1));
-    }
-}
+mod tests;

@@ -4,9 +4,9 @@
 //! record commits with the change when that is a transaction. The image of the row waits in the
 //! store between the two.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, Value};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
     Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QuerySelect,
@@ -14,24 +14,22 @@ use sea_orm::{
 
 use super::Handle;
 use super::before_image::{Fit, Image, Operation, Row, Task, Waiting, store};
-use crate::action::{Action, Outcome, Source};
+use super::finished::{Captured, Finished};
 use crate::auditable::{Auditable, EntityInfo, values_of};
-use crate::change::Changes;
-use crate::config::{AuditConfig, FailurePolicy, Plan, Treatment};
+use crate::config::{AuditConfig, FailurePolicy, Plan};
 use crate::context::{current_scope, suppression};
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::{Record, missing_table, record_change};
+use crate::recorder::missing_table;
 use crate::stats::{COUNTERS, count};
-use crate::target::Target;
 use crate::value::same;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
 /// What applies to one operation, or that the hooks stand down.
-struct Operating {
-    config: AuditConfig,
-    plan: Arc<Plan>,
-    operation: Operation,
+pub(super) struct Operating {
+    pub(super) config: AuditConfig,
+    pub(super) plan: Arc<Plan>,
+    pub(super) operation: Operation,
     connection: usize,
     handle: Handle,
 }
@@ -45,7 +43,7 @@ impl Operating {
         }
         let config = AuditConfig::current();
         let plan = config.plan(info);
-        let action = action_of(operation);
+        let action = operation.action();
         if plan.skips(&config, &action) || config.is_migrating() || suppression().is_some() {
             return None;
         }
@@ -68,15 +66,16 @@ impl Operating {
         }
     }
 
-    /// The text under which an image waits. A key that cannot be recorded fails the operation when
-    /// it is recorded, not here.
+    /// The text under which an image waits; where two keys have the same, their images tell them
+    /// apart. Case and trailing space are left out, as many columns compare without them. A key that
+    /// cannot be recorded fails the operation when it is recorded, not here.
     fn key_text(key: &[Value]) -> String {
-        crate::target::object_id(key).unwrap_or_default()
+        let text = crate::target::object_id(key).unwrap_or_default();
+        text.trim_end().to_lowercase()
     }
 
     fn put(&self, key: &[Value], row: Option<Row>, written: Vec<Option<Value>>) {
         store().put(
-            self.config.before_images(),
             self.waiting(Self::key_text(key)),
             Image {
                 row,
@@ -89,11 +88,21 @@ impl Operating {
     }
 }
 
-const fn action_of(operation: Operation) -> Action {
-    match operation {
-        Operation::Insert => Action::Create,
-        Operation::Update => Action::Update,
-        Operation::Delete => Action::Delete,
+impl Operating {
+    /// Fails before the change where its record is known to fail after it.
+    fn check(&self) -> Result<(), DbErr> {
+        if self.config.hash_key().is_none()
+            && self.config.failure_policy() == FailurePolicy::Fail
+            && let Some(field) = self.plan.hashed_field()
+        {
+            let cause = Cause::MissingHashKey {
+                model: self.plan.info.model().to_owned(),
+                field: field.to_owned(),
+            };
+            let state = ChangeState::NotTried;
+            return Err(AuditError::NotRecorded { state, cause }.into());
+        }
+        Ok(())
     }
 }
 
@@ -105,7 +114,7 @@ fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operati
     if info.skip || db.is_mock_connection() || (suppression.is_none() && !config.is_migrating()) {
         return;
     }
-    if config.plan(info).skips(&config, &action_of(operation)) {
+    if config.plan(info).skips(&config, &operation.action()) {
         return;
     }
     count(&COUNTERS.suppressed);
@@ -137,7 +146,14 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
     }
     // On a pool the lock would be gone before the write begins.
     if operating.handle != Handle::Pool && backend != DbBackend::Sqlite {
-        select = select.lock_exclusive();
+        select = match (backend, operating.operation) {
+            // Locking a row that does not exist locks the gap where others insert.
+            (_, Operation::Insert) => select,
+            // What the UPDATE takes itself. FOR UPDATE would hold up inserts of rows that refer to
+            // this one, until the transaction ends.
+            (DbBackend::Postgres, Operation::Update) => select.lock(LockType::NoKeyUpdate),
+            _ => select.lock_exclusive(),
+        };
     }
     let row = select.one(db).await?;
     Ok(row.map(|row| values_of(&row)))
@@ -164,15 +180,22 @@ async fn take_write_lock<C: ConnectionTrait>(db: &C, config: &AuditConfig) -> Re
     }
 }
 
-/// The image of a row, or what the failure policy says when it cannot be read.
-async fn image_of<E: Auditable, C: ConnectionTrait>(
+/// The row, or `None` where it could not be read and the failure policy says to go on.
+///
+/// An error is SeaORM's as it is: nothing was changed, and callers may retry by its kind. Only a pool
+/// can go on after one: inside a transaction it may have ended the transaction, as a deadlock does.
+async fn seen<E: Auditable, C: ConnectionTrait>(
     db: &C,
     operating: &Operating,
     key: &[Value],
-) -> Result<Option<Option<Vec<Value>>>, DbErr> {
+) -> Result<Option<Row>, DbErr> {
     match read_row::<E, C>(db, operating, key).await {
-        Ok(row) => Ok(Some(row)),
-        Err(error) if operating.config.failure_policy() == FailurePolicy::Isolate => {
+        Ok(Some(row)) => Ok(Some(Row::Found(row.into_iter().map(Some).collect()))),
+        Ok(None) => Ok(Some(Row::Missing)),
+        Err(error)
+            if operating.config.failure_policy() == FailurePolicy::Isolate
+                && operating.handle == Handle::Pool =>
+        {
             tracing::error!(
                 model = operating.plan.info.model(),
                 %error,
@@ -180,7 +203,6 @@ async fn image_of<E: Auditable, C: ConnectionTrait>(
             );
             Ok(None)
         }
-        // SeaORM's error as it is: nothing was changed, and callers may retry by its kind.
         Err(error) => Err(error),
     }
 }
@@ -211,22 +233,19 @@ where
     C: ConnectionTrait,
 {
     type Key<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey;
+    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Insert) else {
+        return Ok(());
+    };
+    operating.check()?;
     let composite = Key::<A>::iter().nth(1).is_some() && !Key::<A>::auto_increment();
     if !composite || db.support_returning() {
         return Ok(());
     }
-    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Insert) else {
-        return Ok(());
-    };
     let Some(key) = key_of(model) else {
         return Ok(());
     };
-    let row = image_of::<A::Entity, C>(db, &operating, &key).await?;
-    let row = match row.flatten() {
-        Some(_) => Row::Found(Vec::new()),
-        None => Row::Missing,
-    };
-    operating.put(&key, Some(row), Vec::new());
+    let row = seen::<A::Entity, C>(db, &operating, &key).await?;
+    operating.put(&key, row, Vec::new());
     Ok(())
 }
 
@@ -239,6 +258,7 @@ where
     let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Update) else {
         return Ok(());
     };
+    operating.check()?;
     let Some(key) = key_of(model) else {
         return Ok(());
     };
@@ -247,7 +267,7 @@ where
         .enumerate()
         .map(|(at, column)| match model.get(column) {
             ActiveValue::Set(value)
-                if !plan.info.key.contains(&at) && plan.columns[at] != Treatment::Skip =>
+                if !plan.info.key.contains(&at) && plan.columns[at].is_recorded() =>
             {
                 Some(value)
             }
@@ -260,22 +280,21 @@ where
         operating.put(&key, Some(row), written);
         return Ok(());
     }
-    let row = match image_of::<A::Entity, C>(db, &operating, &key).await? {
-        // The UPDATE of a missing row fails, and its second hook never runs.
-        Some(None) => return Ok(()),
-        Some(Some(row)) => Some(Row::Found(
-            row.into_iter()
-                .enumerate()
-                .map(|(at, value)| {
-                    // On a pool another task's change to a column that this one leaves alone could
-                    // fall between read and write: it is not this one's.
-                    (operating.handle == Handle::Transaction || written[at].is_some())
-                        .then_some(value)
-                })
-                .collect(),
-        )),
-        None => None,
-    };
+    let mut key = key;
+    let mut row = seen::<A::Entity, C>(db, &operating, &key).await?;
+    if let Some(Row::Found(row)) = &mut row {
+        // The database may take another spelling for the same key; the row that comes back after the
+        // write has the stored one.
+        let stored: Vec<Value> = row.iter().flatten().cloned().collect();
+        key = operating.plan.key_of(&stored);
+        // On a pool another task's change to a column that this one leaves alone could fall between
+        // read and write: it is not this one's.
+        if operating.handle != Handle::Transaction {
+            for (old, written) in row.iter_mut().zip(&written) {
+                *old = written.as_ref().and(old.take());
+            }
+        }
+    }
     operating.put(&key, row, written);
     Ok(())
 }
@@ -290,29 +309,12 @@ where
     if let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Delete)
         && let Some(key) = key_of(&model)
     {
-        let row = image_of::<A::Entity, C>(db, &operating, &key).await?;
+        operating.check()?;
         // The DELETE of a missing row succeeds, and its second hook must know.
-        let row = row.map(|row| match row {
-            Some(row) => Row::Found(row.into_iter().map(Some).collect()),
-            None => Row::Missing,
-        });
+        let row = seen::<A::Entity, C>(db, &operating, &key).await?;
         operating.put(&key, row, Vec::new());
     }
     Ok(model)
-}
-
-/// A finished write that is still to be recorded, after the user's own hook.
-///
-/// Dropping it records nothing.
-#[must_use = "a captured write is recorded only when `record` is awaited"]
-pub(crate) struct Captured(Option<Finished>);
-
-struct Finished {
-    operating: Operating,
-    image: Option<Image>,
-    key: Vec<Value>,
-    /// The row after an insert or update; empty after a delete.
-    row: Vec<Value>,
 }
 
 /// How an image goes with the row after the write.
@@ -393,88 +395,6 @@ where
         key,
         row: Vec::new(),
     }))
-}
-
-impl Captured {
-    /// Writes the record through the connection of the change.
-    pub(crate) async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
-        let Some(finished) = self.0 else {
-            return Ok(());
-        };
-        let record = match finished.tell() {
-            Ok(Some(record)) => Ok(record),
-            Ok(None) => return Ok(()),
-            Err(cause) => Err(cause),
-        };
-        record_change(db, &finished.operating.config, record).await
-    }
-}
-
-impl Finished {
-    /// The changes and the row that shows the object, or `None` when nothing happened.
-    fn changes(&self) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
-        let Operating { plan, config, .. } = &self.operating;
-        let image = self.image.as_ref();
-        let seen = image.and_then(|image| image.row.as_ref());
-        Ok(match (self.operating.operation, seen) {
-            (Operation::Insert, Some(Row::Found(_))) | (Operation::Delete, Some(Row::Missing)) => {
-                None
-            }
-            (Operation::Insert, _) => Some((plan.created(config, &self.row)?, self.row.clone())),
-            (Operation::Update, Some(Row::Found(old))) => {
-                let contended = image.filter(|image| image.contended);
-                let changes = if let Some(image) = contended {
-                    let only: Vec<Option<Value>> = (old.iter().zip(&image.written))
-                        .map(|(old, written)| written.as_ref().and(old.clone()))
-                        .collect();
-                    plan.updated(config, &only, &self.row)?
-                } else {
-                    plan.updated(config, old, &self.row)?
-                };
-                (!changes.is_empty()).then(|| (changes, self.row.clone()))
-            }
-            (Operation::Update, _) => {
-                let written = |at: usize| {
-                    image.is_none_or(|image| image.written.get(at).is_some_and(Option::is_some))
-                };
-                let changes = plan.updated_from_unknown(config, written, &self.row)?;
-                (!changes.is_empty()).then(|| (changes, self.row.clone()))
-            }
-            (Operation::Delete, Some(Row::Found(old))) => {
-                let old: Vec<Value> = old.iter().flatten().cloned().collect();
-                Some((plan.deleted(config, &old)?, old))
-            }
-            (Operation::Delete, None) => Some((plan.deleted_unknown(), Vec::new())),
-        })
-    }
-
-    fn tell(&self) -> Result<Option<Record>, Cause> {
-        let Operating { plan, config, .. } = &self.operating;
-        let Some((changes, row)) = self.changes()? else {
-            return Ok(None);
-        };
-        let object_id = plan.object_id(config, &self.key)?;
-        // Of the operation that the image is of, which may be another than this one.
-        let scope = match &self.image {
-            Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
-            None => current_scope(),
-        };
-        Ok(Some(Record {
-            occurred_at: config.now(),
-            action: action_of(self.operating.operation),
-            outcome: Outcome::Success,
-            target: Some(Target {
-                model: plan.info.model().to_owned(),
-                repr: Some(plan.label(config, &row, &object_id)?),
-                object_id,
-            }),
-            changes: Some(changes),
-            tenant: plan.tenant(&row)?,
-            module: plan.info.module().map(str::to_owned),
-            source: Source::Hook,
-            context: scope.map(|scope| scope.merged()).unwrap_or_default(),
-        }))
-    }
 }
 
 /// After an insert or update of an entity without hooks of its own.

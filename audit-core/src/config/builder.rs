@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Once, RwLock};
 
 use sea_orm::EntityTrait;
 use sea_orm::prelude::DateTimeUtc;
@@ -10,13 +10,15 @@ use sea_orm::prelude::DateTimeUtc;
 use super::{AuditConfig, Clock, FailurePolicy, Inner, Settings, Tables};
 use crate::action::Action;
 use crate::error::AuditError;
-use crate::redact::{HashKey, Sensitive};
+use crate::hash::HashKey;
+use crate::redact::Sensitive;
 
 /// Gathers an [`AuditConfig`].
 #[must_use = "a configuration does nothing until it is built and installed"]
 pub struct AuditConfigBuilder {
     settings: Settings,
-    sensitive: Option<Vec<String>>,
+    sensitive: Vec<String>,
+    detects_secrets: bool,
     prefix: String,
     schema: Option<String>,
 }
@@ -35,6 +37,10 @@ impl Default for AuditConfigBuilder {
         let migrating = std::env::var(MIGRATION_MODE).is_ok_and(|value| {
             matches!(value.trim(), "1") || value.trim().eq_ignore_ascii_case("true")
         });
+        if migrating {
+            static SAY_ONCE: Once = Once::new();
+            SAY_ONCE.call_once(|| tracing::warn!("{MIGRATION_MODE} is set: nothing is recorded"));
+        }
         Self {
             settings: Settings {
                 skip_models: HashSet::new(),
@@ -48,9 +54,10 @@ impl Default for AuditConfigBuilder {
                 clock: Arc::new(|| -> DateTimeUtc { chrono::Utc::now() }),
                 hash_key: None,
                 tables: Tables::default(),
-                before_images: 1024,
+                before_images: crate::capture::CAPACITY,
             },
-            sensitive: Some(Vec::new()),
+            sensitive: Vec::new(),
+            detects_secrets: true,
             prefix: "audit_".into(),
             schema: None,
         }
@@ -93,13 +100,14 @@ impl AuditConfigBuilder {
 
     /// Adds a word that marks a name as a secret's; see `SENSITIVE_WORDS` for those built in.
     pub fn sensitive(mut self, word: impl Into<String>) -> Self {
-        self.sensitive.get_or_insert_default().push(word.into());
+        self.sensitive.push(word.into());
         self
     }
 
-    /// Turns the detection of secrets by name off. It is on by default.
+    /// Turns the detection of secrets by name off, the words that were added included. It is on by
+    /// default.
     pub fn no_secret_detection(mut self) -> Self {
-        self.sensitive = None;
+        self.detects_secrets = false;
         self
     }
 
@@ -143,6 +151,8 @@ impl AuditConfigBuilder {
 
     /// How many before-images may wait for their write to finish, 1024 by default. Those of
     /// failed writes count until their scope ends or newer ones push them out.
+    ///
+    /// They wait in one store for the process, so only the installed configuration's number counts.
     pub fn before_image_capacity(mut self, images: usize) -> Self {
         self.settings.before_images = images.max(1);
         self
@@ -158,10 +168,14 @@ impl AuditConfigBuilder {
     }
 
     pub(super) fn finish(mut self) -> AuditConfig {
-        self.settings.sensitive = match &self.sensitive {
-            Some(more) => Sensitive::new(more.iter().map(String::as_str)),
-            None => Sensitive::off(),
+        self.settings.sensitive = if self.detects_secrets {
+            Sensitive::new(self.sensitive.iter().map(String::as_str))
+        } else {
+            Sensitive::off()
         };
+        // By name, wherever the name comes up: in JSON and metadata, too.
+        let names = self.settings.redact_fields.iter().cloned();
+        self.settings.sensitive.also(names);
         AuditConfig(Arc::new(Inner {
             settings: self.settings,
             plans: RwLock::new(HashMap::new()),

@@ -23,8 +23,22 @@ pub(crate) enum Treatment {
     Redact,
     /// Keyed hashes of its values.
     Hash,
-    /// Nothing.
+    /// Nothing, and it must not show elsewhere either.
     Skip,
+    /// Nothing, as nobody asked for it; it may show in the label and the object id.
+    LeftOut,
+}
+
+impl Treatment {
+    /// Whether changes of the column are recorded at all.
+    pub(crate) const fn is_recorded(self) -> bool {
+        !matches!(self, Self::Skip | Self::LeftOut)
+    }
+
+    /// Whether the column's values may be read in plain text.
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Record | Self::Plain | Self::LeftOut)
+    }
 }
 
 #[derive(Debug)]
@@ -53,6 +67,8 @@ impl Plan {
                     FieldPolicy::Redact => Treatment::Redact,
                     FieldPolicy::Hash => Treatment::Hash,
                     FieldPolicy::Plain => Treatment::Plain,
+                    FieldPolicy::LeftOut if secret() => Treatment::Skip,
+                    FieldPolicy::LeftOut => Treatment::LeftOut,
                     FieldPolicy::Detect if secret() => Treatment::Redact,
                     FieldPolicy::Detect => Treatment::Record,
                 }
@@ -106,7 +122,7 @@ impl Plan {
         let mut changes = Changes::new();
         for (at, value) in row.iter().enumerate() {
             let change = match self.columns[at] {
-                Treatment::Skip => continue,
+                treatment if !treatment.is_recorded() => continue,
                 Treatment::Redact => Change::redacted(),
                 _ => change(self.stored(config, at, value)?),
             };
@@ -126,7 +142,7 @@ impl Plan {
     /// A row is gone, and what it held was not kept.
     pub(crate) fn deleted_unknown(&self) -> Changes {
         (self.info.columns.iter().zip(&self.columns))
-            .filter(|(_, treatment)| **treatment != Treatment::Skip)
+            .filter(|(_, treatment)| treatment.is_recorded())
             .map(|(column, _)| (column.name.to_owned(), Change::unknown()))
             .collect()
     }
@@ -141,7 +157,7 @@ impl Plan {
         let mut changes = Changes::new();
         for (at, (old, new)) in old.iter().zip(new).enumerate() {
             let Some(old) = old else { continue };
-            if self.columns[at] == Treatment::Skip || same(old, new) {
+            if !self.columns[at].is_recorded() || same(old, new) {
                 continue;
             }
             let change = if self.columns[at] == Treatment::Redact {
@@ -169,8 +185,7 @@ impl Plan {
         let mut changes = Changes::new();
         for (at, new) in new.iter().enumerate() {
             let change = match self.columns[at] {
-                Treatment::Skip => continue,
-                _ if !written(at) => continue,
+                treatment if !treatment.is_recorded() || !written(at) => continue,
                 Treatment::Redact => Change::redacted(),
                 _ => Change::from_unknown(self.stored(config, at, new)?),
             };
@@ -201,8 +216,10 @@ impl Plan {
                 })?;
                 Some((plan, at, plan.columns[at]))
             });
+            // As the hooks call it.
+            let field = column.map_or(field, |(plan, at, _)| plan.info.columns[at].name.to_owned());
             let change = match column {
-                Some((_, _, Treatment::Skip)) => continue,
+                Some((_, _, Treatment::Skip | Treatment::LeftOut)) => continue,
                 Some((_, _, Treatment::Redact)) => Change::redacted(),
                 Some((_, _, Treatment::Plain)) => change,
                 Some((plan, at, Treatment::Hash)) => {
@@ -230,10 +247,7 @@ impl Plan {
     pub(crate) fn object_id(&self, config: &AuditConfig, key: &[Value]) -> Result<String, Cause> {
         let at = |part: usize| self.info.key.get(part).copied().unwrap_or_default();
         let secret = |part: usize| {
-            matches!(
-                self.columns.get(at(part)),
-                Some(Treatment::Redact | Treatment::Hash)
-            )
+            (self.columns.get(at(part))).is_some_and(|treatment| !treatment.is_open())
         };
         if !(0..key.len()).any(secret) {
             return object_id(key).map_err(|error| self.refused(at(0), error));
@@ -272,7 +286,7 @@ impl Plan {
             match part {
                 Part::Text(text) => label.push_str(text),
                 Part::Column(at) => match self.columns[*at] {
-                    Treatment::Record | Treatment::Plain => match row.get(*at) {
+                    treatment if treatment.is_open() => match row.get(*at) {
                         Some(value) => {
                             let json = self.stored(config, *at, value)?;
                             if !json.is_null() {
@@ -281,9 +295,7 @@ impl Plan {
                         }
                         None => label.push('?'),
                     },
-                    Treatment::Redact | Treatment::Hash | Treatment::Skip => {
-                        label.push_str(REDACTED);
-                    }
+                    _ => label.push_str(REDACTED),
                 },
             }
         }
@@ -292,12 +304,7 @@ impl Plan {
 
     /// The tenant that a row names, where the derive says which column does.
     pub(crate) fn tenant(&self, row: &[Value]) -> Result<Option<String>, Cause> {
-        let readable = |at: &usize| {
-            matches!(
-                self.columns.get(*at),
-                Some(Treatment::Record | Treatment::Plain)
-            )
-        };
+        let readable = |at: &usize| self.columns.get(*at).is_some_and(|t| t.is_open());
         let Some(at) = self.info.tenant.filter(readable) else {
             return Ok(None);
         };

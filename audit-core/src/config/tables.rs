@@ -73,6 +73,13 @@ impl Tables {
                 return Err(AuditError::Config("the schema is empty".into()));
             }
         }
+        if prefix == "seaql_" {
+            return Err(AuditError::Config(
+                "the table prefix `seaql_` would make the audit Migrator use SeaORM's own history \
+                 table; choose another"
+                    .into(),
+            ));
+        }
         let name = |table: &str| intern(format!("{prefix}{table}"));
         Ok(Self {
             schema: schema.map(|schema| intern(schema.to_owned())),
@@ -155,7 +162,7 @@ mod tests {
     #[test]
     fn what_is_no_identifier_is_refused() {
         let long = "a".repeat(31);
-        for prefix in ["a b", "1a", "a\"", "a;", "ä", &long] {
+        for prefix in ["seaql_", "a b", "1a", "a\"", "a;", "ä", &long] {
             assert!(Tables::new(prefix, None).is_err(), "{prefix}");
         }
         assert!(Tables::new("", Some("")).is_err());

@@ -1,13 +1,14 @@
 //! Manual logging: any action, on any object, with reason, changes and metadata.
 
-use std::sync::Arc;
+use std::fmt;
 
 use sea_orm::prelude::Json;
+use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, ModelTrait};
 
 use crate::action::{Action, Outcome, Source};
 use crate::actor::Actor;
-use crate::auditable::{Auditable, values_of};
+use crate::auditable::{Auditable, EntityInfo, audited_entities, values_of};
 use crate::change::{Change, Changes};
 use crate::config::{AuditConfig, Plan};
 use crate::context::{AuditContext, suppression};
@@ -35,44 +36,56 @@ use crate::target::Target;
 ///     .await
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "an event is recorded only when `record` is awaited"]
 pub struct AuditEvent {
     action: Action,
     outcome: Outcome,
-    /// Why the target cannot be named is said when the event is recorded.
-    target: Result<Option<TargetOf>, Cause>,
+    target: Option<TargetOf>,
     changes: Changes,
     context: AuditContext,
 }
 
-#[derive(Debug, Clone)]
-struct TargetOf {
-    target: Target,
-    plan: Option<Arc<Plan>>,
-    tenant: Option<String>,
+#[derive(Clone)]
+enum TargetOf {
+    Model {
+        info: &'static EntityInfo,
+        row: Vec<Value>,
+    },
+    Named {
+        model: String,
+        object_id: String,
+    },
+}
+
+impl fmt::Debug for AuditEvent {
+    /// Leaves out all values, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.changes.iter().map(|(field, _)| field).collect();
+        f.debug_struct("AuditEvent")
+            .field("action", &self.action)
+            .field("outcome", &self.outcome)
+            .field("model", &self.target.as_ref().map(TargetOf::model))
+            .field("changes", &fields)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TargetOf {
-    fn model<M>(model: &M) -> Result<Self, Cause>
-    where
-        M: ModelTrait,
-        M::Entity: Auditable,
-    {
-        let config = AuditConfig::current();
-        let plan = config.plan(<M::Entity as Auditable>::info());
-        let row = values_of(model);
-        let key = plan.key_of(&row);
-        let object_id = plan.object_id(&config, &key)?;
-        Ok(Self {
-            target: Target {
-                model: plan.info.model().to_owned(),
-                repr: Some(plan.label(&config, &row, &object_id)?),
-                object_id,
-            },
-            tenant: plan.tenant(&row)?,
-            plan: Some(plan),
-        })
+    fn model(&self) -> &str {
+        match self {
+            Self::Model { info, .. } => info.model(),
+            Self::Named { model, .. } => model,
+        }
+    }
+
+    /// What is known of the model, also where only its name was given.
+    fn info(&self) -> Option<&'static EntityInfo> {
+        match self {
+            Self::Model { info, .. } => Some(info),
+            Self::Named { model, .. } => audited_entities().find(|info| info.model() == model),
+        }
     }
 }
 
@@ -82,7 +95,7 @@ impl AuditEvent {
         Self {
             action,
             outcome: Outcome::Success,
-            target: Ok(None),
+            target: None,
             changes: Changes::new(),
             context: AuditContext::new(),
         }
@@ -94,21 +107,19 @@ impl AuditEvent {
         M: ModelTrait,
         M::Entity: Auditable,
     {
-        self.target = TargetOf::model(model).map(Some);
+        self.target = Some(TargetOf::Model {
+            info: <M::Entity as Auditable>::info(),
+            row: values_of(model),
+        });
         self
     }
 
     /// The object it was done to, by names, for what is no audited entity.
     pub fn target_named(mut self, model: impl Into<String>, object_id: impl ToString) -> Self {
-        self.target = Ok(Some(TargetOf {
-            target: Target {
-                model: model.into(),
-                object_id: object_id.to_string(),
-                repr: None,
-            },
-            plan: None,
-            tenant: None,
-        }));
+        self.target = Some(TargetOf::Named {
+            model: model.into(),
+            object_id: object_id.to_string(),
+        });
         self
     }
 
@@ -167,41 +178,51 @@ impl AuditEvent {
     /// policy: there is no other write that could go on.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), AuditError> {
         let config = AuditConfig::current();
-        let target = self.target.map_err(|cause| AuditError::NotRecorded {
-            state: ChangeState::NoChange,
-            cause,
-        })?;
-        let plan = target.as_ref().and_then(|target| target.plan.clone());
-        let skipped = match (&plan, &target) {
-            (Some(plan), _) => plan.skips(&config, &self.action),
-            (None, Some(named)) => {
-                config.skips_action(&self.action) || config.skips_model(&named.target.model)
+        let plan = (self.target.as_ref())
+            .and_then(TargetOf::info)
+            .map(|info| config.plan(info));
+        let model = self.target.as_ref().map(TargetOf::model);
+        let skipped = config.skips_action(&self.action)
+            || plan
+                .as_ref()
+                .is_some_and(|plan| plan.skips(&config, &self.action))
+            || model.is_some_and(|model| config.skips_model(model));
+        if skipped || db.is_mock_connection() || is_suppressed(&config) {
+            return Ok(());
+        }
+        let record =
+            self.tell(&config, plan.as_deref())
+                .map_err(|cause| AuditError::NotRecorded {
+                    state: ChangeState::NoChange,
+                    cause,
+                })?;
+        record_event(db, &config, record).await
+    }
+
+    fn tell(self, config: &AuditConfig, plan: Option<&Plan>) -> Result<Record, Cause> {
+        let (target, tenant) = match (self.target, plan) {
+            (Some(TargetOf::Model { row, .. }), Some(plan)) => {
+                let object_id = plan.object_id(config, &plan.key_of(&row))?;
+                let target = Target {
+                    model: plan.info.model().to_owned(),
+                    repr: Some(plan.label(config, &row, &object_id)?),
+                    object_id,
+                };
+                (Some(target), plan.tenant(&row)?)
             }
-            (None, None) => config.skips_action(&self.action),
-        };
-        if skipped || db.is_mock_connection() {
-            return Ok(());
-        }
-        if let Some(suppression) = suppression() {
-            count(&COUNTERS.suppressed);
-            suppression.count();
-            return Ok(());
-        }
-        if config.is_migrating() {
-            count(&COUNTERS.suppressed);
-            return Ok(());
-        }
-        let changes = Plan::stated(plan.as_deref(), &config, self.changes).map_err(|cause| {
-            AuditError::NotRecorded {
-                state: ChangeState::NoChange,
-                cause,
+            (Some(TargetOf::Named { model, object_id }), _) => {
+                let repr = None;
+                let target = Target {
+                    model,
+                    object_id,
+                    repr,
+                };
+                (Some(target), None)
             }
-        })?;
-        let (tenant, target) = match target {
-            Some(target) => (target.tenant, Some(target.target)),
-            None => (None, None),
+            (Some(TargetOf::Model { .. }) | None, _) => (None, None),
         };
-        let record = Record {
+        let changes = Plan::stated(plan, config, self.changes)?;
+        Ok(Record {
             occurred_at: config.now(),
             action: self.action,
             outcome: self.outcome,
@@ -211,9 +232,21 @@ impl AuditEvent {
             module: plan.and_then(|plan| plan.info.module().map(str::to_owned)),
             source: Source::Manual,
             context: self.context.or(&AuditContext::current()),
-        };
-        record_event(db, &config, record).await
+        })
     }
+}
+
+/// Whether migration mode keeps an event out of the log; counts it then.
+fn is_suppressed(config: &AuditConfig) -> bool {
+    let suppression = suppression();
+    if let Some(suppression) = &suppression {
+        suppression.count();
+    }
+    let suppressed = suppression.is_some() || config.is_migrating();
+    if suppressed {
+        count(&COUNTERS.suppressed);
+    }
+    suppressed
 }
 
 /// Records that somebody looked at an object.

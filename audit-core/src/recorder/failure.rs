@@ -1,14 +1,31 @@
 //! Reads what databases say when a record fails.
 //!
-//! SeaORM hands errors on without their code unless a driver is compiled in, which this crate does
-//! not force on anybody; so the messages are compared. A message in another language only means
-//! that the more general error is returned.
+//! SeaORM hands errors on with their code inside, but shows the code's type only where a driver is
+//! compiled in, which this crate does not force on anybody. So the codes are read from the error's
+//! `Debug` form, where every driver of sqlx prints them; messages would depend on the server's
+//! language. An error in another form only means that the more general one is returned.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::capture::Handle;
 use crate::config::AuditConfig;
 use crate::error::Cause;
+
+/// Whether a database's error has one of these codes: SQLSTATEs of PostgreSQL, error numbers of
+/// MySQL and MariaDB, result codes of SQLite.
+fn has_code(error: &DbErr, sqlstates: &[&str], mysql: &[u16], sqlite: &[u8]) -> bool {
+    let text = format!("{error:?}");
+    let has = |form: String| text.contains(&form);
+    sqlstates.iter().any(|code| has(format!("code: \"{code}\"")))
+        || mysql.iter().any(|code| has(format!("number: {code},")))
+        // Extended codes have the primary one in their lowest byte.
+        || sqlite_code(&text).is_some_and(|code| sqlite.iter().any(|c| u32::from(*c) == code & 0xFF))
+}
+
+fn sqlite_code(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("SqliteError { code: ")?;
+    rest.split(',').next()?.trim().parse().ok()
+}
 
 /// Turns what the database said about a record into a cause.
 pub(super) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
@@ -19,67 +36,64 @@ pub(super) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
     })
 }
 
-/// The cause, when what is missing is the audit table.
+/// The cause, when what is missing is the audit table, or the schema it is in.
 pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause> {
     let tables = config.tables();
-    let text = error.to_string();
-    let missing = text.contains("no such table")
-        || text.contains("no such schema")
-        || text.contains("unknown database")
-        || text.contains("doesn't exist")
-        || (text.contains("relation") && text.contains("does not exist"));
-    (missing && text.contains(tables.log())).then(|| Cause::MissingTable {
+    // SQLite has no code of its own for it, and speaks English only.
+    let missing = has_code(error, &["42P01", "3F000"], &[1146, 1049], &[])
+        || error.to_string().contains("no such table")
+        || error.to_string().contains("unknown database");
+    missing.then(|| Cause::MissingTable {
         table: tables.qualified(tables.log()),
         error: error.clone(),
     })
 }
 
 /// Errors after which the database has ended the whole transaction, so that nothing can go on:
-/// MySQL's deadlock, and SQLite's full disk, I/O error and lack of memory.
+/// MySQL's deadlock (1213), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
 pub(super) fn ends_transaction(cause: &Cause) -> bool {
-    let Cause::Insert { error, .. } = cause else {
-        return false;
-    };
-    let text = error.to_string();
-    [
-        "Deadlock found when trying to get lock",
-        "database or disk is full",
-        "disk I/O error",
-        "out of memory",
-    ]
-    .iter()
-    .any(|end| text.contains(end))
+    matches!(cause, Cause::Insert { error, .. } if has_code(error, &[], &[1213], &[7, 10, 13]))
 }
 
 /// Whether PostgreSQL refused a savepoint because there is no transaction.
 pub(super) fn is_no_transaction(error: &DbErr) -> bool {
-    error
-        .to_string()
-        .contains("SAVEPOINT can only be used in transaction blocks")
+    has_code(error, &["25P01"], &[], &[])
 }
 
 /// Whether PostgreSQL refused a statement because an earlier one failed.
 pub(super) fn is_aborted(error: &DbErr) -> bool {
-    error.to_string().contains("current transaction is aborted")
+    has_code(error, &["25P02"], &[], &[])
+}
+
+/// Whether the connection itself, such as SeaORM's `RestrictedConnection`, refused a statement that
+/// it cannot look into. The database has not seen it.
+pub(super) fn is_refused(error: &DbErr) -> bool {
+    matches!(error, DbErr::RbacError(_) | DbErr::AccessDenied { .. })
 }
 
 const PROBE: &str = "sea_orm_audit_probe";
 
-/// Whether a write through `db` is committed as soon as it is done.
+/// Whether the change whose record failed is committed.
 ///
-/// Asked only when a record failed and the caller must be told what became of the change. A plain
-/// pool always commits, SeaORM's own transaction never does; anything else is asked, in a way that
-/// changes nothing inside a transaction:
+/// A plain pool always commits, SeaORM's own transaction never does; anything else is asked.
+pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> bool {
+    match Handle::of::<C>() {
+        Handle::Pool => true,
+        Handle::Transaction => false,
+        // A transaction that the database has ended looks like none.
+        Handle::Other => !ends_transaction(cause) && is_autocommit(db).await,
+    }
+}
+
+/// Whether a write is committed as soon as it is done. Asked in a way that changes nothing inside a
+/// transaction:
 ///
-/// - PostgreSQL accepts a statement after a failed one only outside of a transaction.
+/// - PostgreSQL refuses a savepoint outside of a transaction.
 /// - SQLite refuses BEGIN inside a transaction; outside, the empty one is ended at once.
 /// - MySQL forgets a savepoint at once outside of a transaction, so its release fails.
-pub(super) async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
-    match Handle::of::<C>() {
-        Handle::Pool => return true,
-        Handle::Transaction => return false,
-        Handle::Other => {}
-    }
+///
+/// Where the question cannot be put the answer is no: rolling back what is committed does no harm.
+async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
     match db.get_database_backend() {
         DbBackend::Postgres => {
             let savepoint = format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}");

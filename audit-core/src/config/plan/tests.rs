@@ -10,10 +10,10 @@ use sea_orm::{EntityTrait, Iterable};
 use serde_json::{Map, json};
 
 use super::Plan;
+use crate::HashKey;
 use crate::auditable::{Auditable, EntityInfo, Field, FieldPolicy, Options};
 use crate::change::Changes;
 use crate::config::{AuditConfig, AuditConfigBuilder};
-use crate::redact::HashKey;
 use crate::value::tests::values::of_shape;
 use crate::value::{Shape, decode, encode, same};
 

@@ -1,0 +1,118 @@
+//! A finished write, from what was seen before and after it to its record.
+
+use std::sync::Weak;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::before_image::{Image, Operation, Row};
+use super::hook::Operating;
+use crate::action::{Outcome, Source};
+use crate::change::Changes;
+use crate::context::current_scope;
+use crate::error::Cause;
+use crate::recorder::{Record, record_change};
+use crate::target::Target;
+
+/// A finished write that is still to be recorded, after the user's own hook.
+///
+/// Dropping it records nothing.
+#[must_use = "a captured write is recorded only when `record` is awaited"]
+pub(crate) struct Captured(pub(super) Option<Finished>);
+
+pub(super) struct Finished {
+    pub(super) operating: Operating,
+    pub(super) image: Option<Image>,
+    pub(super) key: Vec<Value>,
+    /// The row after an insert or update; empty after a delete.
+    pub(super) row: Vec<Value>,
+}
+
+impl Captured {
+    /// Writes the record through the connection of the change.
+    pub(crate) async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+        let Some(finished) = self.0 else {
+            return Ok(());
+        };
+        let record = match finished.tell() {
+            Ok(Some(record)) => Ok(record),
+            Ok(None) => return Ok(()),
+            Err(cause) => Err(cause),
+        };
+        record_change(db, &finished.operating.config, record).await
+    }
+}
+
+impl Finished {
+    /// The changes and the row that shows the object, or `None` when nothing happened.
+    fn changes(&self) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
+        let Operating { plan, config, .. } = &self.operating;
+        let image = self.image.as_ref();
+        let seen = image.and_then(|image| image.row.as_ref());
+        Ok(match (self.operating.operation, seen) {
+            (Operation::Insert, Some(Row::Found(_))) | (Operation::Delete, Some(Row::Missing)) => {
+                None
+            }
+            (Operation::Insert, _) => Some((plan.created(config, &self.row)?, self.row.clone())),
+            (Operation::Update, Some(Row::Found(old))) => {
+                let contended = image.filter(|image| image.contended);
+                let changes = if let Some(image) = contended {
+                    let only: Vec<Option<Value>> = (old.iter().zip(&image.written))
+                        .map(|(old, written)| written.as_ref().and(old.clone()))
+                        .collect();
+                    plan.updated(config, &only, &self.row)?
+                } else {
+                    plan.updated(config, old, &self.row)?
+                };
+                (!changes.is_empty()).then(|| (changes, self.row.clone()))
+            }
+            (Operation::Update, _) => {
+                let written = |at: usize| {
+                    image.is_none_or(|image| image.written.get(at).is_some_and(Option::is_some))
+                };
+                let changes = plan.updated_from_unknown(config, written, &self.row)?;
+                (!changes.is_empty()).then(|| (changes, self.row.clone()))
+            }
+            (Operation::Delete, Some(Row::Found(old))) => {
+                let old: Vec<Value> = old.iter().flatten().cloned().collect();
+                Some((plan.deleted(config, &old)?, old))
+            }
+            (Operation::Delete, None) => Some((plan.deleted_unknown(), Vec::new())),
+        })
+    }
+
+    fn tell(&self) -> Result<Option<Record>, Cause> {
+        let Operating { plan, config, .. } = &self.operating;
+        let Some((changes, row)) = self.changes()? else {
+            return Ok(None);
+        };
+        // The key as it was stored, which may be another spelling than the one given.
+        let stored = plan.key_of(&row);
+        let key = if stored.is_empty() {
+            &self.key
+        } else {
+            &stored
+        };
+        let object_id = plan.object_id(config, key)?;
+        // Of the operation that the image is of, which may be another than this one.
+        let scope = match &self.image {
+            Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
+            None => current_scope(),
+        };
+        Ok(Some(Record {
+            occurred_at: config.now(),
+            action: self.operating.operation.action(),
+            outcome: Outcome::Success,
+            target: Some(Target {
+                model: plan.info.model().to_owned(),
+                repr: Some(plan.label(config, &row, &object_id)?),
+                object_id,
+            }),
+            changes: Some(changes),
+            tenant: plan.tenant(&row)?,
+            module: plan.info.module().map(str::to_owned),
+            source: Source::Hook,
+            context: scope.map(|scope| scope.merged()).unwrap_or_default(),
+        }))
+    }
+}

@@ -1,0 +1,18 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_audit::Auditable;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+#[sea_orm(table_name = "post")]
+#[audit(behavior = "own")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    pub title: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! Two mistakes on one line are two messages, each on its own spot.
+
+use sea_orm::entity::prelude::*;
+use sea_orm_audit::Auditable;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+#[sea_orm(table_name = "post")]
+#[audit(nmae = "a", capture = "log", skip_actions(Read))]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    #[audit(hush)]
+    pub title: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+fn main() {}
