@@ -21,6 +21,7 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::ThreadId;
 
 use sea_orm::sea_query::Value;
 
@@ -55,14 +56,27 @@ impl Operation {
     }
 }
 
-/// A tokio task. All that runs outside of any counts as one, since other runtimes do not say which
-/// task runs, and move it from thread to thread.
+/// What runs an operation, from its first hook to its second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Task(Option<tokio::task::Id>);
+pub(super) enum Task {
+    /// A tokio task.
+    Tokio(tokio::task::Id),
+    /// The future given to tokio's `block_on`, which stays on its thread.
+    Thread(ThreadId),
+    /// Anything on another runtime, which does not say which task runs, and may move it from thread
+    /// to thread.
+    Elsewhere,
+}
 
 impl Task {
     pub(super) fn current() -> Self {
-        Self(tokio::task::try_id())
+        if let Some(id) = tokio::task::try_id() {
+            Self::Tokio(id)
+        } else if tokio::runtime::Handle::try_current().is_ok() {
+            Self::Thread(std::thread::current().id())
+        } else {
+            Self::Elsewhere
+        }
     }
 }
 
