@@ -2,11 +2,12 @@
 
 use std::any::TypeId;
 
-use sea_orm::sea_query::{ColumnType, Value};
-use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
+use sea_orm::sea_query::Value;
+use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
 
 use crate::action::ChangeActions;
 use crate::redact::can_be_secret;
+use crate::value::Shape;
 
 /// An entity whose changes are recorded. Implemented by `#[derive(Auditable)]`.
 #[diagnostic::on_unimplemented(
@@ -149,13 +150,15 @@ impl EntityInfo {
                     }
                     stated => stated,
                 };
-                let vector = matches!(column.def().get_column_type(), ColumnType::Vector(_));
+                let can_be_secret = match Shape::of_column::<E>(*column) {
+                    Shape::One(kind) | Shape::Many(kind) => can_be_secret(&kind),
+                    Shape::Vector => true,
+                };
                 ColumnInfo {
                     name: column.as_str(),
                     field: field.map(|field| field.name),
                     policy,
-                    can_be_secret: vector
-                        || can_be_secret(&<E::Model as ModelTrait>::get_value_type(*column)),
+                    can_be_secret,
                 }
             })
             .collect();

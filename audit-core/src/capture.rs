@@ -3,6 +3,7 @@
 mod before_image;
 mod finished;
 mod hook;
+mod operating;
 
 use std::any::TypeId;
 

@@ -98,7 +98,7 @@ impl HashKey {
             return Json::Null;
         }
         let mut mac = self.mac.clone();
-        for part in [model, field, &json.to_string()] {
+        for part in [model, field, &sorted(json)] {
             // The length before each part keeps ("ab", "c") and ("a", "bc") apart.
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
@@ -113,6 +113,25 @@ impl fmt::Debug for HashKey {
         f.debug_struct("HashKey")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+/// The text of a JSON, keys in order, whichever order the build's `serde_json` keeps them in.
+fn sorted(json: &Json) -> String {
+    match json {
+        Json::Object(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(key, _)| *key);
+            let members: Vec<_> = (members.into_iter())
+                .map(|(key, value)| format!("{}:{}", Json::String(key.clone()), sorted(value)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Json::Array(items) => {
+            let items: Vec<_> = items.iter().map(sorted).collect();
+            format!("[{}]", items.join(","))
+        }
+        scalar => scalar.to_string(),
     }
 }
 
@@ -144,6 +163,12 @@ mod tests {
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
         );
         Ok(())
+    }
+
+    #[test]
+    fn the_order_of_keys_in_json_does_not_matter() {
+        let json = json!({"b": [1, {"d": null, "c": "x\"y"}], "a": 1.5});
+        assert_eq!(sorted(&json), r#"{"a":1.5,"b":[1,{"c":"x\"y","d":null}]}"#);
     }
 
     #[test]

@@ -120,7 +120,9 @@ fn tell_changes(record: &Record) {
         }
     } else {
         let values: Vec<String> = (changes.iter())
-            .filter(|(_, change)| !(change.old_value().or(change.new_value())).is_some_and(Json::is_null))
+            .filter(|(_, change)| {
+                !(change.old_value().or(change.new_value())).is_some_and(Json::is_null)
+            })
             .map(|(field, change)| format!("{field} {}", told(change)))
             .collect();
         println!("      {}", values.join(", "));

@@ -26,6 +26,7 @@ mod migration_mode;
 mod mock;
 mod no_change;
 mod policy;
+mod postgres_types;
 mod relations;
 mod secrets;
 mod skipping;

@@ -6,7 +6,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::before_image::{Image, Operation, Row};
-use super::hook::Operating;
+use super::operating::Operating;
 use crate::action::{Outcome, Source};
 use crate::change::Changes;
 use crate::context::current_scope;

@@ -4,8 +4,6 @@
 //! record commits with the change when that is a transaction. The image of the row waits in the
 //! store between the two.
 
-use std::sync::Arc;
-
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, Value};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
@@ -13,115 +11,16 @@ use sea_orm::{
 };
 
 use super::Handle;
-use super::before_image::{Fit, Image, Operation, Row, Task, Waiting, store};
+use super::before_image::{Fit, Image, Operation, Row, store};
 use super::finished::{Captured, Finished};
-use crate::auditable::{Auditable, EntityInfo, values_of};
-use crate::config::{AuditConfig, FailurePolicy, Plan};
-use crate::context::{current_scope, suppression};
-use crate::error::{AuditError, Cause, ChangeState};
+use super::operating::{Operating, count_suppressed};
+use crate::auditable::{Auditable, values_of};
+use crate::config::{AuditConfig, FailurePolicy};
+use crate::error::{AuditError, ChangeState};
 use crate::recorder::missing_table;
-use crate::stats::{COUNTERS, count};
 use crate::value::same;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
-
-/// What applies to one operation, or that the hooks stand down.
-pub(super) struct Operating {
-    pub(super) config: AuditConfig,
-    pub(super) plan: Arc<Plan>,
-    pub(super) operation: Operation,
-    connection: usize,
-    handle: Handle,
-}
-
-impl Operating {
-    /// `None` when nothing is to be recorded; costs no statement.
-    fn on<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) -> Option<Self> {
-        let info: &'static EntityInfo = E::info();
-        if info.skip || db.is_mock_connection() {
-            return None;
-        }
-        let config = AuditConfig::current();
-        let plan = config.plan(info);
-        let action = operation.action();
-        if plan.skips(&config, &action) || config.is_migrating() || suppression().is_some() {
-            return None;
-        }
-        Some(Self {
-            config,
-            plan,
-            operation,
-            connection: std::ptr::from_ref(db).cast::<()>() as usize,
-            handle: Handle::of::<C>(),
-        })
-    }
-
-    fn waiting(&self, object_id: String) -> Waiting {
-        Waiting {
-            task: Task::current(),
-            connection: self.connection,
-            entity: self.plan.info.type_id,
-            operation: self.operation,
-            object_id,
-        }
-    }
-
-    /// The text under which an image waits; where two keys have the same, their images tell them
-    /// apart. Case and trailing space are left out, as many columns compare without them. A key that
-    /// cannot be recorded fails the operation when it is recorded, not here.
-    fn key_text(key: &[Value]) -> String {
-        let text = crate::target::object_id(key).unwrap_or_default();
-        text.trim_end().to_lowercase()
-    }
-
-    fn put(&self, key: &[Value], row: Option<Row>, written: Vec<Option<Value>>) {
-        store().put(
-            self.waiting(Self::key_text(key)),
-            Image {
-                row,
-                written,
-                contended: false,
-                scope: current_scope().as_ref().map(Arc::downgrade),
-                seen_done: false,
-            },
-        );
-    }
-}
-
-impl Operating {
-    /// Fails before the change where its record is known to fail after it.
-    fn check(&self) -> Result<(), DbErr> {
-        if self.config.hash_key().is_none()
-            && self.config.failure_policy() == FailurePolicy::Fail
-            && let Some(field) = self.plan.hashed_field()
-        {
-            let cause = Cause::MissingHashKey {
-                model: self.plan.info.model().to_owned(),
-                field: field.to_owned(),
-            };
-            let state = ChangeState::NotTried;
-            return Err(AuditError::NotRecorded { state, cause }.into());
-        }
-        Ok(())
-    }
-}
-
-/// Counts a write that migration mode keeps out of the log.
-fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
-    let info = E::info();
-    let config = AuditConfig::current();
-    let suppression = suppression();
-    if info.skip || db.is_mock_connection() || (suppression.is_none() && !config.is_migrating()) {
-        return;
-    }
-    if config.plan(info).skips(&config, &operation.action()) {
-        return;
-    }
-    count(&COUNTERS.suppressed);
-    if let Some(suppression) = suppression {
-        suppression.count();
-    }
-}
 
 /// The primary key of an active model, `None` while a part of it is not set.
 fn key_of<A: ActiveModelTrait>(model: &A) -> Option<Vec<Value>> {

@@ -25,6 +25,8 @@ impl Shape {
     pub fn of_column<E: EntityTrait>(column: E::Column) -> Self {
         match column.def().get_column_type() {
             ColumnType::Vector(_) => Self::Vector,
+            // However it is declared: SeaORM has no value type for it, and panics when asked.
+            ColumnType::Custom(name) if name.to_string().starts_with("vector") => Self::Vector,
             ColumnType::Array(_) => Self::Many(<E::Model as ModelTrait>::get_value_type(column)),
             _ => Self::One(<E::Model as ModelTrait>::get_value_type(column)),
         }
