@@ -10,7 +10,8 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 /// The application's Migrator, in migration mode: what its migrations seed or rewrite through
 /// audited entities is kept out of the log.
 ///
-/// Use it in place of the Migrator that it wraps; history table and order stay the same.
+/// Use it in place of the Migrator that it wraps; history table and order stay the same. The commands
+/// (`up`, `fresh`, …) are SeaORM's: where the wrapped Migrator has its own, those are not run.
 ///
 /// # Examples
 /// ```

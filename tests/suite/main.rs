@@ -24,6 +24,7 @@ mod manual;
 mod migration;
 mod migration_mode;
 mod mock;
+mod more_types;
 mod no_change;
 mod policy;
 mod postgres_types;

@@ -181,6 +181,11 @@ where
     }
     let mut key = key;
     let mut row = seen::<A::Entity, C>(db, &operating, &key).await?;
+    if matches!(row, Some(Row::Missing)) {
+        // The UPDATE of a missing row fails, and its second hook never runs. Should another task insert
+        // the row right now, the record will have every old value unknown.
+        return Ok(());
+    }
     if let Some(Row::Found(row)) = &mut row {
         // The database may take another spelling for the same key; the row that comes back after the
         // write has the stored one.
