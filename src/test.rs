@@ -24,7 +24,8 @@
 //! use sea_orm_audit::test::{Log, TestDatabase};
 //! use sea_orm_audit::{Action, Actor, AuditContext};
 //!
-//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), DbErr> {
 //! let db = TestDatabase::new().await?.with_table(patient::Entity).await?;
 //! let ann = patient::ActiveModel { name: Set("Ann".into()), ..Default::default() };
 //! let mut ann = ann.insert(&*db).await?.into_active_model();
@@ -35,9 +36,8 @@
 //!
 //! let audit = Log::read(&*db).await?;
 //! audit.only(Action::Update, "patient", 1).by(7).changed("name", "Ann", "Anne");
-//! # Ok::<(), DbErr>(())
-//! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok(())
+//! # }
 //! ```
 
 // The assertions return the record for the next one; the last has nobody to use it.
