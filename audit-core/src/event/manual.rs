@@ -253,12 +253,6 @@ fn is_suppressed(config: &AuditConfig) -> bool {
 ///
 /// # Errors
 /// Returns [`AuditError::NotRecorded`] when the record cannot be written.
-///
-/// # Examples
-/// ```ignore
-/// let patient = patient::Entity::find_by_id(7).one(&db).await?;
-/// record_view(&db, &patient).await?;
-/// ```
 pub async fn record_view<C, M>(db: &C, model: &M) -> Result<(), AuditError>
 where
     C: ConnectionTrait,
