@@ -25,6 +25,7 @@ on_every_database! {
     two_hundred_transactions_on_one_row_make_an_unbroken_chain,
     two_actors_on_one_row_in_one_join_are_told_apart,
     a_future_dropped_at_any_point_leaves_no_record_without_its_change,
+    rows_whose_keys_differ_by_case_do_not_mix,
     two_deletes_of_one_row_at_once_may_both_be_recorded_on_a_pool,
     inserts_of_composite_keys_do_not_lock_each_other_out,
 }
@@ -393,6 +394,58 @@ async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
             .collect();
         assert_eq!(actions, ["CREATE", "UPDATE"], "{post:?}");
     }
+    Ok(())
+}
+
+mod word {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "word")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub word: String,
+        pub text: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+/// Both hooks before, both statements, both hooks after.
+async fn rows_whose_keys_differ_by_case_do_not_mix(db: &TestDb) -> TestResult {
+    if db.backend() == DbBackend::MySql {
+        return Ok(()); // There they are one row, unless the column says otherwise.
+    }
+    db.create(word::Entity).await?;
+    let word = |word: &str, text: &str| word::ActiveModel {
+        word: Set(word.to_owned()),
+        text: Set(text.to_owned()),
+    };
+    word("A", "upper").insert(&db.conn).await?;
+    word("a", "lower").insert(&db.conn).await?;
+    db.forget().await?;
+    let upper = word("A", "x").before_save(&db.conn, false).await?;
+    let lower = word("a", "x").before_save(&db.conn, false).await?;
+    let upper = word::Entity::update(upper).exec(&db.conn).await?;
+    let lower = word::Entity::update(lower).exec(&db.conn).await?;
+    word::ActiveModel::after_save(upper, &db.conn, false).await?;
+    word::ActiveModel::after_save(lower, &db.conn, false).await?;
+    let upper = word("A", "x").before_delete(&db.conn).await?;
+    let lower = word("a", "x").before_delete(&db.conn).await?;
+    word::Entity::delete_many().exec(&db.conn).await?;
+    upper.after_delete(&db.conn).await?;
+    lower.after_delete(&db.conn).await?;
+    assert_eq!(
+        db.log().await?,
+        [
+            r#"UPDATE word A {"text":{"new":"x","old":"upper"}}"#,
+            r#"UPDATE word a {"text":{"new":"x","old":"lower"}}"#,
+            r#"DELETE word A {"text":{"old":"x"},"word":{"old":"A"}}"#,
+            r#"DELETE word a {"text":{"old":"x"},"word":{"old":"a"}}"#,
+        ]
+    );
     Ok(())
 }
 

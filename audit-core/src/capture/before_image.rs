@@ -86,6 +86,8 @@ pub(super) struct Image {
     pub(super) row: Option<Row>,
     /// The values that the operation writes, by column.
     pub(super) written: Vec<Option<Value>>,
+    /// The primary key: as stored where the row was read, else as the operation gave it.
+    pub(super) key: Vec<Value>,
     /// Another operation on the same row was waiting at the same time.
     pub(super) contended: bool,
     /// The scope that the operation runs in.

@@ -221,8 +221,17 @@ where
     Ok(model)
 }
 
+fn same_key(a: &[Value], b: &[Value]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+}
+
 /// How an image goes with the row after the write.
-fn fit(image: &Image, row: &[Value]) -> Fit {
+fn fit(image: &Image, key: &[Value], row: &[Value]) -> Fit {
+    // Another row, whose key differs only by case. Where nothing is written the row was not read, and
+    // the image has the key as it was given.
+    if !same_key(&image.key, key) && image.written.iter().any(Option::is_some) {
+        return Fit::Untouched;
+    }
     let old = match &image.row {
         Some(Row::Found(old)) => old.as_slice(),
         _ => &[],
@@ -260,7 +269,7 @@ where
     let mut row = values_of(model);
     let key = operating.plan.key_of(&row);
     let waiting = operating.waiting(Operating::key_text(&key));
-    let image = store().take(&waiting, |image| fit(image, &row));
+    let image = store().take(&waiting, |image| fit(image, &key, &row));
     if let Some(image) = image.as_ref().filter(|image| image.seen_done) {
         // Another operation saw what this one wrote; the row that came back here need not show it.
         for (now, written) in row.iter_mut().zip(&image.written) {
@@ -292,7 +301,13 @@ where
         return Captured(None);
     };
     let waiting = operating.waiting(Operating::key_text(&key));
-    let image = store().take(&waiting, |_| Fit::Written);
+    let image = store().take(&waiting, |image| {
+        if same_key(&image.key, &key) {
+            Fit::Written
+        } else {
+            Fit::Changed
+        }
+    });
     Captured(Some(Finished {
         operating,
         image,

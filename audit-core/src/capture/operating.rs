@@ -58,9 +58,9 @@ impl Operating {
         }
     }
 
-    /// The text under which an image waits; where two keys have the same, their images tell them
-    /// apart. Case and trailing space are left out, as many columns compare without them. A key that
-    /// cannot be recorded fails the operation when it is recorded, not here.
+    /// The text under which an image waits. Case and trailing space are left out, as many columns
+    /// compare without them; the image has the key itself. A key that cannot be recorded fails the
+    /// operation when it is recorded, not here.
     pub(super) fn key_text(key: &[Value]) -> String {
         let text = object_id(key).unwrap_or_default();
         text.trim_end().to_lowercase()
@@ -75,12 +75,11 @@ impl Operating {
                 contended: false,
                 scope: current_scope().as_ref().map(Arc::downgrade),
                 seen_done: false,
+                key: key.to_vec(),
             },
         );
     }
-}
 
-impl Operating {
     /// Fails before the change where its record is known to fail after it.
     pub(super) fn check(&self) -> Result<(), DbErr> {
         if self.config.hash_key().is_none()

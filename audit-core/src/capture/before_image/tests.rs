@@ -17,6 +17,7 @@ fn writes(value: i32) -> Image {
         contended: false,
         scope: None,
         seen_done: false,
+        key: Vec::new(),
     }
 }
 
