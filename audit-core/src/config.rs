@@ -24,6 +24,7 @@ use crate::context;
 use crate::error::AuditError;
 use crate::hash::HashKey;
 use crate::redact::Sensitive;
+use crate::stats::{COUNTERS, count};
 
 /// What a write does when its record cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -196,8 +197,21 @@ impl AuditConfig {
         json
     }
 
-    pub(crate) fn is_migrating(&self) -> bool {
-        self.0.settings.migration_mode
+    /// Whether migration mode, of the scope or of this configuration, keeps writes out of the log.
+    pub(crate) fn is_suppressed(&self) -> bool {
+        self.0.settings.migration_mode || context::suppression().is_some()
+    }
+
+    /// Whether migration mode keeps a write out of the log; counts it then.
+    pub(crate) fn suppresses_write(&self) -> bool {
+        let suppressed = self.is_suppressed();
+        if suppressed {
+            count(&COUNTERS.suppressed);
+            if let Some(suppression) = context::suppression() {
+                suppression.count();
+            }
+        }
+        suppressed
     }
 
     /// What this configuration does with an entity; worked out once.

@@ -15,6 +15,7 @@ mod support;
 mod entity;
 
 mod actions;
+mod at_once;
 mod behavior;
 mod concurrency;
 mod context;

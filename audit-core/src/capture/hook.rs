@@ -189,8 +189,8 @@ where
     if let Some(Row::Found(row)) = &mut row {
         // The database may take another spelling for the same key; the row that comes back after the
         // write has the stored one.
-        let stored: Vec<Value> = row.iter().flatten().cloned().collect();
-        key = operating.plan.key_of(&stored);
+        let stored = |at: &usize| row.get(*at).cloned().flatten();
+        key = plan.info.key.iter().filter_map(stored).collect();
         // On a pool another task's change to a column that this one leaves alone could fall between
         // read and write: it is not this one's.
         if operating.handle != Handle::Transaction {

@@ -9,9 +9,8 @@ use super::Handle;
 use super::before_image::{Image, Operation, Row, Task, Waiting, store};
 use crate::auditable::{Auditable, EntityInfo};
 use crate::config::{AuditConfig, FailurePolicy, Plan};
-use crate::context::{current_scope, suppression};
-use crate::error::{AuditError, Cause, ChangeState};
-use crate::stats::{COUNTERS, count};
+use crate::context::current_scope;
+use crate::error::{AuditError, ChangeState};
 use crate::target::object_id;
 
 /// What applies to one operation, or that the hooks stand down.
@@ -36,7 +35,7 @@ impl Operating {
         let config = AuditConfig::current();
         let plan = config.plan(info);
         let action = operation.action();
-        if plan.skips(&config, &action) || config.is_migrating() || suppression().is_some() {
+        if plan.skips(&config, &action) || config.is_suppressed() {
             return None;
         }
         Some(Self {
@@ -86,10 +85,7 @@ impl Operating {
             && self.config.failure_policy() == FailurePolicy::Fail
             && let Some(field) = self.plan.hashed_field()
         {
-            let cause = Cause::MissingHashKey {
-                model: self.plan.info.model().to_owned(),
-                field: field.to_owned(),
-            };
+            let cause = self.plan.missing_hash_key(field);
             let state = ChangeState::NotTried;
             return Err(AuditError::NotRecorded { state, cause }.into());
         }
@@ -100,16 +96,11 @@ impl Operating {
 /// Counts a write that migration mode keeps out of the log.
 pub(super) fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
     let info = E::info();
+    if info.skip || db.is_mock_connection() {
+        return;
+    }
     let config = AuditConfig::current();
-    let suppression = suppression();
-    if info.skip || db.is_mock_connection() || (suppression.is_none() && !config.is_migrating()) {
-        return;
-    }
-    if config.plan(info).skips(&config, &operation.action()) {
-        return;
-    }
-    count(&COUNTERS.suppressed);
-    if let Some(suppression) = suppression {
-        suppression.count();
+    if !config.plan(info).skips(&config, &operation.action()) {
+        config.suppresses_write();
     }
 }

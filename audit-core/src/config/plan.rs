@@ -88,6 +88,13 @@ impl Plan {
         self.skip || self.info.skip_actions.contains(action) || config.skips_action(action)
     }
 
+    pub(crate) fn missing_hash_key(&self, field: &str) -> Cause {
+        Cause::MissingHashKey {
+            model: self.info.model().to_owned(),
+            field: field.to_owned(),
+        }
+    }
+
     pub(crate) fn hashed_field(&self) -> Option<&'static str> {
         let at = self.columns.iter().position(|t| *t == Treatment::Hash)?;
         Some(self.info.columns[at].name)
@@ -236,10 +243,7 @@ impl Plan {
 
     fn hashed(&self, config: &AuditConfig, at: usize, json: &Json) -> Result<Json, Cause> {
         let field = self.info.columns[at].name;
-        let key = config.hash_key().ok_or_else(|| Cause::MissingHashKey {
-            model: self.info.model().to_owned(),
-            field: field.to_owned(),
-        })?;
+        let key = (config.hash_key()).ok_or_else(|| self.missing_hash_key(field))?;
         Ok(key.hash(self.info.model(), field, json))
     }
 

@@ -11,10 +11,9 @@ use crate::actor::Actor;
 use crate::auditable::{Auditable, EntityInfo, audited_entities, values_of};
 use crate::change::{Change, Changes};
 use crate::config::{AuditConfig, Plan};
-use crate::context::{AuditContext, suppression};
+use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::recorder::{Record, record_event};
-use crate::stats::{COUNTERS, count};
 use crate::target::Target;
 
 /// A record that the application writes itself.
@@ -187,7 +186,7 @@ impl AuditEvent {
                 .as_ref()
                 .is_some_and(|plan| plan.skips(&config, &self.action))
             || model.is_some_and(|model| config.skips_model(model));
-        if skipped || db.is_mock_connection() || is_suppressed(&config) {
+        if skipped || db.is_mock_connection() || config.suppresses_write() {
             return Ok(());
         }
         let record =
@@ -234,19 +233,6 @@ impl AuditEvent {
             context: self.context.or(&AuditContext::current()),
         })
     }
-}
-
-/// Whether migration mode keeps an event out of the log; counts it then.
-fn is_suppressed(config: &AuditConfig) -> bool {
-    let suppression = suppression();
-    if let Some(suppression) = &suppression {
-        suppression.count();
-    }
-    let suppressed = suppression.is_some() || config.is_migrating();
-    if suppressed {
-        count(&COUNTERS.suppressed);
-    }
-    suppressed
 }
 
 /// Records that somebody looked at an object.
