@@ -6,10 +6,12 @@ pub use sea_orm_audit_core::entity;
 pub use sea_orm_audit_core::{
     Action, Actor, ActorType, AuditConfig, AuditConfigBuilder, AuditContext, AuditError,
     AuditEvent, AuditStats, Auditable, Cause, Change, ChangeState, Changes, Clock, CustomAction,
-    DecodeError, EncodeError, EntityInfo, FailurePolicy, HashKey, Outcome, SENSITIVE_WORDS, Shape,
-    Source, Tables, Target, WithAuditContext, audited_entities, decode, encode, migration_mode,
-    record_view, same,
+    DecodeError, EncodeError, EntityInfo, FailurePolicy, HashKey, Outcome, RequireActor,
+    SENSITIVE_WORDS, Shape, Source, StatementPolicy, Tables, Target, WithAuditContext,
+    audited_entities, decode, encode, migration_mode, record_view, same,
 };
+#[cfg(feature = "statements")]
+pub use sea_orm_audit_core::{AuditedConnection, AuditedTransaction};
 #[cfg(feature = "derive")]
 pub use sea_orm_audit_derive::{Auditable, behavior};
 

@@ -1,9 +1,21 @@
 //! What the derive says of an entity: [`Auditable`], [`EntityInfo`] and the registry of all.
 
+#[cfg(feature = "statements")]
+mod access;
+#[cfg(feature = "statements")]
+mod by_table;
+mod registry;
+
 use std::any::TypeId;
 
 use sea_orm::sea_query::Value;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
+
+#[cfg(feature = "statements")]
+pub(crate) use access::{Access, Followed};
+#[cfg(feature = "statements")]
+pub(crate) use by_table::{find, known, register};
+pub use registry::{Registration, audited_entities};
 
 use crate::action::ChangeActions;
 use crate::redact::can_be_secret;
@@ -33,6 +45,8 @@ pub struct EntityInfo {
     pub(crate) skip: bool,
     pub(crate) skip_actions: ChangeActions,
     pub(crate) tenant: Option<usize>,
+    #[cfg(feature = "statements")]
+    pub(crate) access: Access,
 }
 
 #[derive(Debug)]
@@ -189,6 +203,8 @@ impl EntityInfo {
             skip: options.skip,
             skip_actions: options.skip_actions,
             tenant: options.tenant.as_ref().and_then(position),
+            #[cfg(feature = "statements")]
+            access: Access::of::<E>(),
         }
     }
 
@@ -221,18 +237,6 @@ impl EntityInfo {
     pub fn columns(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.columns.iter().map(|column| column.name)
     }
-}
-
-/// A derive's entry in the registry.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Registration(pub fn() -> &'static EntityInfo);
-
-inventory::collect!(Registration);
-
-/// All audited entities of the crates that the binary names.
-pub fn audited_entities() -> impl Iterator<Item = &'static EntityInfo> {
-    inventory::iter::<Registration>().map(|registration| registration.0())
 }
 
 /// All values of a model, in the order of the entity's columns.

@@ -4,6 +4,9 @@ mod before_image;
 mod finished;
 mod hook;
 mod operating;
+#[cfg(feature = "statements")]
+mod statement;
+mod told;
 
 use std::any::TypeId;
 
@@ -11,6 +14,10 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 pub(crate) use before_image::{CAPACITY, store};
 pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
+#[cfg(feature = "statements")]
+pub(crate) use statement::{
+    Answer, Audited, Call, Engine, Problem, Server, is_given_up, result_of, roll_back,
+};
 
 /// What kind of connection a hook was given, as far as its type tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,8 @@ use crate::action::Action;
 use crate::auditable::{EntityInfo, audited_entities};
 use crate::capture::store;
 use crate::context;
-use crate::error::AuditError;
+use crate::context::AuditContext;
+use crate::error::{AuditError, Cause, ChangeState};
 use crate::hash::HashKey;
 use crate::redact::Sensitive;
 use crate::stats::{COUNTERS, count};
@@ -37,6 +38,38 @@ pub enum FailurePolicy {
     /// The write goes on. The failure is counted in `AuditStats::isolated` and reported through
     /// `tracing`. Errors that end the transaction are returned all the same.
     Isolate,
+}
+
+/// What becomes of a statement through an `AuditedConnection` whose changes cannot be captured.
+///
+/// SeaORM's own statements always can be; hand-written ones mostly can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StatementPolicy {
+    /// It is let pass, and reported: by a WARNING among the system events, through `tracing`, and in
+    /// `AuditStats::uncaptured`. To capture as much as possible, a statement may be rewritten so that
+    /// it writes the rows that were read and no others (one with a LIMIT, say), or run in pieces.
+    #[default]
+    Capture,
+    /// As `Capture`, but no statement is ever rewritten: one that would have to be is reported.
+    Warn,
+    /// It is refused, with [`AuditError::Refused`]. Nothing is done.
+    Deny,
+    /// It is let pass, and not reported.
+    Allow,
+}
+
+/// What a write gets whose actor nobody named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum RequireActor {
+    /// It is recorded with an actor of type UNKNOWN.
+    #[default]
+    Allow,
+    /// The same, and a warning through `tracing`; counted in `AuditStats::without_actor`.
+    Warn,
+    /// It is refused before anything is done.
+    Deny,
 }
 
 /// Tells the time of a record. Closures satisfy it.
@@ -89,6 +122,10 @@ pub(crate) struct Settings {
     pub(crate) hash_key: Option<HashKey>,
     pub(crate) tables: Tables,
     pub(crate) before_images: usize,
+    pub(crate) statements: StatementPolicy,
+    pub(crate) require_actor: RequireActor,
+    pub(crate) buffered_records: usize,
+    pub(crate) chunk_rows: u64,
 }
 
 static INSTALLED: LazyLock<RwLock<AuditConfig>> =
@@ -98,6 +135,14 @@ impl AuditConfig {
     /// Begins a configuration in which nothing is skipped and failures fail.
     pub fn builder() -> AuditConfigBuilder {
         AuditConfigBuilder::default()
+    }
+
+    /// Begins a configuration for those who would rather fail than miss a record: what cannot be
+    /// captured is refused ([`StatementPolicy::Deny`]), so is a write by nobody
+    /// ([`RequireActor::Deny`]), a record that fails makes its write fail
+    /// ([`FailurePolicy::Fail`]), and `AUDIT_MIGRATION_MODE` in the environment is ignored.
+    pub fn strict() -> AuditConfigBuilder {
+        AuditConfigBuilder::strict()
     }
 
     /// Makes this the configuration of the process, in place of the one before.
@@ -165,6 +210,44 @@ impl AuditConfig {
     pub fn now(&self) -> DateTimeUtc {
         let now = self.0.settings.clock.now();
         DateTimeUtc::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    }
+
+    /// What becomes of a statement whose changes cannot be captured.
+    #[must_use]
+    pub fn statement_policy(&self) -> StatementPolicy {
+        self.0.settings.statements
+    }
+
+    /// Refuses or reports a write by nobody, as `require_actor` says.
+    pub(crate) fn check_actor(&self, context: &AuditContext) -> Result<(), AuditError> {
+        let unknown = (context.actor.as_ref())
+            .is_none_or(|actor| actor.kind() == crate::actor::ActorType::Unknown);
+        match self.0.settings.require_actor {
+            RequireActor::Warn if unknown => {
+                count(&COUNTERS.without_actor);
+                tracing::warn!("a write by nobody is recorded: no actor is set");
+                Ok(())
+            }
+            RequireActor::Deny if unknown => Err(AuditError::NotRecorded {
+                state: ChangeState::NotTried,
+                cause: Cause::NoActor,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn requires_actor(&self) -> bool {
+        self.0.settings.require_actor != RequireActor::Allow
+    }
+
+    #[cfg(feature = "statements")]
+    pub(crate) fn buffered_records(&self) -> usize {
+        self.0.settings.buffered_records
+    }
+
+    #[cfg(feature = "statements")]
+    pub(crate) fn chunk_rows(&self) -> u64 {
+        self.0.settings.chunk_rows
     }
 
     pub(crate) fn hash_key(&self) -> Option<&HashKey> {

@@ -43,6 +43,27 @@ pub enum AuditError {
         /// Why there is no record.
         cause: Cause,
     },
+    /// A statement was refused because its changes cannot be captured (`StatementPolicy::Deny`).
+    /// Nothing was done.
+    #[error(
+        "a statement{table} was refused, since its changes cannot be captured: {why}. Use an \
+         `ActiveModel`, `Entity::audited_update_many()` or another audited write, or the connection \
+         that `.unaudited()` gives. The statement: {outline}"
+    )]
+    Refused {
+        /// The table, where it is known, as ` on \`table\``.
+        table: String,
+        /// What is in the way.
+        why: &'static str,
+        /// The statement without its literals.
+        outline: String,
+    },
+    /// COMMIT was refused, and the transaction rolled back.
+    #[error("the transaction was rolled back instead of committed: {reason}")]
+    CommitRefused {
+        /// What happened in the transaction.
+        reason: String,
+    },
 }
 
 /// Why there is no record.
@@ -82,6 +103,24 @@ pub enum Cause {
         /// Why the value has no canonical form.
         error: EncodeError,
     },
+    /// Nobody said who writes, and the configuration requires it (`RequireActor::Deny`).
+    #[error(
+        "no actor is set, and the audit configuration requires one: write inside \
+         `AuditContext::new().actor(..).scope(..)`, or through `connection.as_actor(..)`"
+    )]
+    NoActor,
+    /// Rows were written that had not been seen before: other transactions added them meanwhile.
+    #[error("{rows} rows of `{model}` appeared while a statement was captured; try it again")]
+    Appeared {
+        /// The model.
+        model: String,
+        /// How many rows.
+        rows: u64,
+    },
+    /// A write inside a transaction was dropped before it was done, so that nobody knows whether it
+    /// took place.
+    #[error("a write was dropped before it was recorded")]
+    Dropped,
     /// A field is marked `hash`, but there is no key.
     #[error(
         "the field `{field}` of `{model}` is marked `hash`, but no key is configured: \

@@ -143,8 +143,13 @@ pub(crate) fn session_digest(key: Option<&HashKey>, session: &str) -> String {
             let json = Json::String(session.to_owned());
             text_of(key.hash("audit_log", "session_key", &json))
         }
-        None => format!("sha256:{}", hex(&Sha256::digest(session.as_bytes()))),
+        None => digest(session),
     }
+}
+
+/// A digest that says what it is.
+pub(crate) fn digest(text: &str) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(text.as_bytes())))
 }
 
 #[cfg(test)]

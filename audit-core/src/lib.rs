@@ -8,6 +8,8 @@ mod auditable;
 mod capture;
 mod change;
 mod config;
+#[cfg(feature = "statements")]
+mod connection;
 mod context;
 pub mod entity;
 mod error;
@@ -15,6 +17,8 @@ mod event;
 mod hash;
 mod recorder;
 mod redact;
+#[cfg(feature = "statements")]
+mod sql;
 mod stats;
 mod target;
 mod value;
@@ -26,7 +30,11 @@ pub use action::{Action, CustomAction, Outcome, Source};
 pub use actor::{Actor, ActorType};
 pub use auditable::{Auditable, EntityInfo, audited_entities};
 pub use change::{Change, Changes};
-pub use config::{AuditConfig, AuditConfigBuilder, Clock, FailurePolicy, Tables};
+pub use config::{
+    AuditConfig, AuditConfigBuilder, Clock, FailurePolicy, RequireActor, StatementPolicy, Tables,
+};
+#[cfg(feature = "statements")]
+pub use connection::{AuditedConnection, AuditedTransaction};
 pub use context::{AuditContext, WithAuditContext, migration_mode};
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
 pub use event::{AuditEvent, record_view};

@@ -1,10 +1,12 @@
 //! Writes records into `audit_log`, through the connection of the change.
 
+#[cfg(feature = "statements")]
+mod batch;
 mod failure;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use sea_orm::prelude::{DateTimeUtc, Json};
+use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
 use sea_orm::sea_query::{InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable};
 
@@ -12,7 +14,7 @@ use crate::action::{Action, Outcome, Source};
 use crate::actor::Actor;
 use crate::capture::Handle;
 use crate::change::Changes;
-use crate::config::{AuditConfig, FailurePolicy};
+use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
 use crate::error::{AuditError, Cause, ChangeState, EncodeError};
@@ -20,7 +22,10 @@ use crate::hash::session_digest;
 use crate::stats::{COUNTERS, count};
 use crate::target::{Target, fit};
 
-pub(crate) use failure::missing_table;
+#[cfg(feature = "statements")]
+pub(crate) use batch::{Row, insert_rows};
+pub(crate) use failure::cause;
+pub(crate) use failure::{ends_transaction, missing_table};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
 ///
@@ -47,6 +52,7 @@ pub(crate) struct Record {
     pub(crate) module: Option<String>,
     pub(crate) source: Source,
     pub(crate) context: AuditContext,
+    pub(crate) transaction_id: Option<Uuid>,
 }
 
 /// Text as every database can store it: PostgreSQL has no NUL in text.
@@ -133,7 +139,7 @@ impl Record {
             self.context.session_key.map(digest).into(),
             bounded(self.context.request_id, limits::NAME),
             bounded(self.context.trace_id, limits::NAME),
-            Value::Uuid(None),
+            Value::Uuid(self.transaction_id),
             bounded(self.tenant.or(self.context.tenant), limits::NAME),
             self.context.reason.map(clean).into(),
             bounded(self.module.or(self.context.module), limits::NAME),
@@ -156,20 +162,25 @@ impl Record {
     }
 
     fn insert(self, config: &AuditConfig, backend: DbBackend) -> Result<InsertStatement, Cause> {
-        let tables = config.tables();
-        let model = self.target.as_ref().map(|target| target.model.clone());
         let values = self.values(config, backend)?;
-        let mut insert = Query::insert();
-        insert
-            .into_table(tables.reference(tables.log()))
-            .columns(Column::iter().skip(1))
-            .values(values.into_iter().map(SimpleExpr::from))
-            .map_err(|error| Cause::Insert {
-                table: tables.qualified(tables.log()),
-                error: DbErr::Type(format!("{error} (model {})", model.unwrap_or_default())),
-            })?;
-        Ok(insert)
+        insert_of(config.tables(), [values])
+            .map_err(|error| cause(config, DbErr::Type(error.to_string())))
     }
+}
+
+/// One INSERT of several rows.
+fn insert_of(
+    tables: Tables,
+    rows: impl IntoIterator<Item = Vec<Value>>,
+) -> Result<InsertStatement, sea_orm::sea_query::error::Error> {
+    let mut insert = Query::insert();
+    insert
+        .into_table(tables.reference(tables.log()))
+        .columns(Column::iter().skip(1));
+    for row in rows {
+        insert.values(row.into_iter().map(SimpleExpr::from))?;
+    }
+    Ok(insert)
 }
 
 /// Writes a record that tells of a change made through `db`, by the failure policy.
@@ -185,7 +196,7 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
     let Err(cause) = written else {
         return Ok(());
     };
-    if config.failure_policy() == FailurePolicy::Isolate && !failure::ends_transaction(&cause) {
+    if config.failure_policy() == FailurePolicy::Isolate && !ends_transaction(&cause) {
         count(&COUNTERS.isolated);
         tracing::error!(%cause, "a change goes without its audit record");
         return Ok(());
@@ -234,7 +245,7 @@ async fn write<C: ConnectionTrait>(
             count(&COUNTERS.recorded);
             Ok(())
         }
-        Err(error) => Err(failure::cause(config, error)),
+        Err(error) => Err(cause(config, error)),
     }
 }
 

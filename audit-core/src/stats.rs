@@ -15,6 +15,11 @@ pub struct AuditStats {
     pub isolated: u64,
     /// Writes that migration mode kept out of the log.
     pub suppressed: u64,
+    /// Statements through an `AuditedConnection` whose changes could not be captured and that were let
+    /// pass (`StatementPolicy`).
+    pub uncaptured: u64,
+    /// Writes by nobody that were let pass with a warning (`RequireActor::Warn`).
+    pub without_actor: u64,
     /// Before-images that were given up for lack of room: those of failed writes, which nobody wants
     /// any more, and of writes under way, whose records then have the old values marked unknown.
     pub evicted: u64,
@@ -27,6 +32,8 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     pub(crate) isolated: AtomicU64,
     pub(crate) suppressed: AtomicU64,
+    pub(crate) uncaptured: AtomicU64,
+    pub(crate) without_actor: AtomicU64,
 }
 
 pub(crate) static COUNTERS: Counters = Counters {
@@ -34,10 +41,16 @@ pub(crate) static COUNTERS: Counters = Counters {
     failed: AtomicU64::new(0),
     isolated: AtomicU64::new(0),
     suppressed: AtomicU64::new(0),
+    uncaptured: AtomicU64::new(0),
+    without_actor: AtomicU64::new(0),
 };
 
 pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
+    count_many(counter, 1);
+}
+
+pub(crate) fn count_many(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Relaxed);
 }
 
 impl AuditStats {
@@ -50,6 +63,8 @@ impl AuditStats {
             failed: COUNTERS.failed.load(Relaxed),
             isolated: COUNTERS.isolated.load(Relaxed),
             suppressed: COUNTERS.suppressed.load(Relaxed),
+            uncaptured: COUNTERS.uncaptured.load(Relaxed),
+            without_actor: COUNTERS.without_actor.load(Relaxed),
             evicted: store.evicted(),
             before_images: store.len(),
         }

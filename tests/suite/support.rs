@@ -7,6 +7,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
     QueryOrder, Schema,
 };
+use sea_orm_audit::AuditedConnection;
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::migration::Migrator;
 use sea_orm_migration::MigratorTrait;
@@ -175,6 +176,11 @@ impl TestDb {
             .execute(&schema.create_table_from_entity(entity))
             .await?;
         Ok(())
+    }
+
+    /// The database, recorded whatever writes.
+    pub(crate) fn audited(&self) -> AuditedConnection {
+        AuditedConnection::new(self.conn.clone())
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

@@ -7,12 +7,12 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::before_image::{Image, Operation, Row};
 use super::operating::Operating;
-use crate::action::{Outcome, Source};
+use super::told::Told;
+use crate::action::Source;
 use crate::change::Changes;
 use crate::context::current_scope;
 use crate::error::Cause;
 use crate::recorder::{Record, record_change};
-use crate::target::Target;
 
 /// A finished write that is still to be recorded, after the user's own hook.
 ///
@@ -93,26 +93,19 @@ impl Finished {
         } else {
             &stored
         };
-        let object_id = plan.object_id(config, key)?;
         // Of the operation that the image is of, which may be another than this one.
         let scope = match &self.image {
             Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
             None => current_scope(),
         };
-        Ok(Some(Record {
-            occurred_at: config.now(),
+        let told = Told {
             action: self.operating.operation.action(),
-            outcome: Outcome::Success,
-            target: Some(Target {
-                model: plan.info.model().to_owned(),
-                repr: Some(plan.label(config, &row, &object_id)?),
-                object_id,
-            }),
-            changes: Some(changes),
-            tenant: plan.tenant(&row)?,
-            module: plan.info.module().map(str::to_owned),
+            changes,
+            key,
+            row: &row,
             source: Source::Hook,
-            context: scope.map(|scope| scope.merged()).unwrap_or_default(),
-        }))
+        };
+        let context = scope.map(|scope| scope.merged()).unwrap_or_default();
+        told.record(plan, config, context).map(Some)
     }
 }

@@ -60,7 +60,10 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
 
 /// A SQLite transaction that reads before it writes loses to another writer ("database is
 /// locked"), so it takes the write lock first, with a write that touches no row.
-async fn take_write_lock<C: ConnectionTrait>(db: &C, config: &AuditConfig) -> Result<(), DbErr> {
+pub(super) async fn take_write_lock<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+) -> Result<(), DbErr> {
     let tables = config.tables();
     let mut nothing = Query::delete();
     nothing

@@ -9,7 +9,7 @@ use super::Handle;
 use super::before_image::{Image, Operation, Row, Task, Waiting, store};
 use crate::auditable::{Auditable, EntityInfo};
 use crate::config::{AuditConfig, FailurePolicy, Plan};
-use crate::context::current_scope;
+use crate::context::{AuditContext, current_scope};
 use crate::error::{AuditError, ChangeState};
 use crate::target::object_id;
 
@@ -29,7 +29,7 @@ impl Operating {
         operation: Operation,
     ) -> Option<Self> {
         let info: &'static EntityInfo = E::info();
-        if info.skip || db.is_mock_connection() {
+        if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {
             return None;
         }
         let config = AuditConfig::current();
@@ -81,6 +81,9 @@ impl Operating {
 
     /// Fails before the change where its record is known to fail after it.
     pub(super) fn check(&self) -> Result<(), DbErr> {
+        if self.config.requires_actor() {
+            self.config.check_actor(&AuditContext::current())?;
+        }
         if self.config.hash_key().is_none()
             && self.config.failure_policy() == FailurePolicy::Fail
             && let Some(field) = self.plan.hashed_field()
@@ -93,10 +96,25 @@ impl Operating {
     }
 }
 
+/// Whether the connection captures what goes through it. Makes sure that it knows the entity.
+#[cfg(feature = "statements")]
+fn is_captured_by_connection<C: ConnectionTrait>(db: &C, info: &'static EntityInfo) -> bool {
+    let audited = Handle::of::<C>() == Handle::Other && crate::connection::probe(db).is_some();
+    if audited {
+        crate::auditable::register(info);
+    }
+    audited
+}
+
+#[cfg(not(feature = "statements"))]
+fn is_captured_by_connection<C: ConnectionTrait>(_: &C, _: &'static EntityInfo) -> bool {
+    false
+}
+
 /// Counts a write that migration mode keeps out of the log.
 pub(super) fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
     let info = E::info();
-    if info.skip || db.is_mock_connection() {
+    if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {
         return;
     }
     let config = AuditConfig::current();

@@ -7,7 +7,9 @@ use std::sync::{Arc, Once, RwLock};
 use sea_orm::EntityTrait;
 use sea_orm::prelude::DateTimeUtc;
 
-use super::{AuditConfig, Clock, FailurePolicy, Inner, Settings, Tables};
+use super::{
+    AuditConfig, Clock, FailurePolicy, Inner, RequireActor, Settings, StatementPolicy, Tables,
+};
 use crate::action::Action;
 use crate::error::AuditError;
 use crate::hash::HashKey;
@@ -55,6 +57,10 @@ impl Default for AuditConfigBuilder {
                 hash_key: None,
                 tables: Tables::default(),
                 before_images: crate::capture::CAPACITY,
+                statements: StatementPolicy::Capture,
+                require_actor: RequireActor::Allow,
+                buffered_records: 500,
+                chunk_rows: 5_000,
             },
             sensitive: Vec::new(),
             detects_secrets: true,
@@ -65,6 +71,16 @@ impl Default for AuditConfigBuilder {
 }
 
 impl AuditConfigBuilder {
+    pub(super) fn strict() -> Self {
+        let mut builder = Self::default();
+        // Only the environment can have set it.
+        builder.settings.migration_mode = false;
+        builder
+            .statement_policy(StatementPolicy::Deny)
+            .require_actor(RequireActor::Deny)
+            .failure_policy(FailurePolicy::Fail)
+    }
+
     /// Records nothing of the model with this name (the derive's `name`, by default the table
     /// name). By default no model is skipped.
     pub fn skip_model(mut self, model: impl Into<String>) -> Self {
@@ -114,6 +130,33 @@ impl AuditConfigBuilder {
     /// What a write does when its record cannot be written. [`FailurePolicy::Fail`] by default.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.settings.failure_policy = policy;
+        self
+    }
+
+    /// What becomes of a statement through an `AuditedConnection` whose changes cannot be captured.
+    /// [`StatementPolicy::Capture`] by default.
+    pub fn statement_policy(mut self, policy: StatementPolicy) -> Self {
+        self.settings.statements = policy;
+        self
+    }
+
+    /// What a write gets whose actor nobody named. [`RequireActor::Allow`] by default.
+    pub fn require_actor(mut self, require: RequireActor) -> Self {
+        self.settings.require_actor = require;
+        self
+    }
+
+    /// How many records an `AuditedTransaction` gathers before it writes them in one statement, 500
+    /// by default; four megabytes of them are written sooner.
+    pub fn buffered_records(mut self, records: usize) -> Self {
+        self.settings.buffered_records = records.max(1);
+        self
+    }
+
+    /// How many rows of one bulk statement are held in memory at a time, 5,000 by default. A
+    /// statement that writes more is captured, and run, in pieces of so many rows.
+    pub fn chunk_rows(mut self, rows: u32) -> Self {
+        self.settings.chunk_rows = u64::from(rows.max(1));
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sea_orm::prelude::Json;
+use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, ModelTrait};
 
@@ -195,6 +195,10 @@ impl AuditEvent {
                     state: ChangeState::NoChange,
                     cause,
                 })?;
+        let record = Record {
+            transaction_id: transaction_of(db),
+            ..record
+        };
         record_event(db, &config, record).await
     }
 
@@ -230,9 +234,21 @@ impl AuditEvent {
             tenant,
             module: plan.and_then(|plan| plan.info.module().map(str::to_owned)),
             source: Source::Manual,
+            transaction_id: None,
             context: self.context.or(&AuditContext::current()),
         })
     }
+}
+
+/// The id of the audited transaction that a connection is.
+#[cfg(feature = "statements")]
+fn transaction_of<C: ConnectionTrait>(db: &C) -> Option<Uuid> {
+    crate::connection::probe(db).and_then(|probed| probed.transaction_id)
+}
+
+#[cfg(not(feature = "statements"))]
+fn transaction_of<C: ConnectionTrait>(_: &C) -> Option<Uuid> {
+    None
 }
 
 /// Records that somebody looked at an object.

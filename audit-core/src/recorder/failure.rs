@@ -28,7 +28,7 @@ fn sqlite_code(text: &str) -> Option<u32> {
 }
 
 /// Turns what the database said about a record into a cause.
-pub(super) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
+pub(crate) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
     let tables = config.tables();
     missing_table(config, &error).unwrap_or(Cause::Insert {
         table: tables.qualified(tables.log()),
@@ -51,7 +51,7 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
 
 /// Errors after which the database has ended the whole transaction, so that nothing can go on:
 /// MySQL's deadlock (1213), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
-pub(super) fn ends_transaction(cause: &Cause) -> bool {
+pub(crate) fn ends_transaction(cause: &Cause) -> bool {
     matches!(cause, Cause::Insert { error, .. } if has_code(error, &[], &[1213], &[7, 10, 13]))
 }
 

@@ -1,0 +1,138 @@
+//! What the statement engine needs of an entity's types, as plain functions.
+
+use sea_orm::sea_query::{
+    Alias, Expr, ForeignKeyAction, MysqlQueryBuilder, PostgresQueryBuilder, Query, SelectStatement,
+    SqliteQueryBuilder, TableRef, Value,
+};
+use sea_orm::{
+    ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable,
+    PrimaryKeyTrait, QueryResult, RelationTrait,
+};
+
+use super::values_of;
+
+/// Typed functions of one entity.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// The list of columns for a SELECT or RETURNING: the columns as SeaORM reads them, of the table
+    /// that is named so, each under its name after a prefix.
+    pub(crate) list: fn(DbBackend, qualifier: Option<&str>, prefix: &str) -> String,
+    /// Reads the values of a row, whose columns have their names after a prefix.
+    pub(crate) read: fn(&QueryResult, prefix: &str) -> Result<Vec<Value>, DbErr>,
+    /// What stands before and after a value that is compared with a column.
+    pub(crate) cast: fn(DbBackend, column: usize) -> (String, String),
+    /// The foreign keys by which rows of the entity go, or change, along with others.
+    pub(crate) followed: fn() -> Vec<Followed>,
+    /// The columns that are unique by themselves.
+    pub(crate) unique: Vec<usize>,
+    /// Whether the database numbers the rows.
+    pub(crate) numbered: bool,
+    /// Whether rows refer to others of the entity.
+    pub(crate) refers_to_itself: bool,
+}
+
+/// A foreign key with an action of the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Followed {
+    /// The table that is referred to.
+    pub(crate) table: String,
+    pub(crate) schema: Option<String>,
+    /// The columns of the entity, and those of that table.
+    pub(crate) from: Vec<String>,
+    pub(crate) to: Vec<String>,
+    /// Whether the row is deleted; else its columns are set.
+    pub(crate) deletes: bool,
+}
+
+impl Access {
+    pub(super) fn of<E: EntityTrait>() -> Self {
+        let unique = (E::Column::iter().enumerate())
+            .filter(|(_, column)| column.def().is_unique())
+            .map(|(at, _)| at);
+        Self {
+            list: list::<E>,
+            read: read::<E>,
+            cast: cast::<E>,
+            followed: followed::<E>,
+            unique: unique.collect(),
+            numbered: E::PrimaryKey::auto_increment(),
+            refers_to_itself: E::Relation::iter().any(|relation| {
+                let def = relation.def();
+                def.from_tbl == def.to_tbl
+            }),
+        }
+    }
+}
+
+fn render(backend: DbBackend, select: &SelectStatement) -> String {
+    let text = match backend {
+        DbBackend::Postgres => select.to_string(PostgresQueryBuilder),
+        DbBackend::Sqlite => select.to_string(SqliteQueryBuilder),
+        _ => select.to_string(MysqlQueryBuilder),
+    };
+    text.strip_prefix("SELECT ").unwrap_or(&text).to_owned()
+}
+
+/// A name that stands for the qualifier, which may be an expression of its own.
+const QUALIFIER: &str = "sea_orm_audit_qualifier";
+
+fn list<E: EntityTrait>(backend: DbBackend, qualifier: Option<&str>, prefix: &str) -> String {
+    let mut select = Query::select();
+    for column in E::Column::iter() {
+        let plain = match qualifier {
+            Some(_) => Expr::col((Alias::new(QUALIFIER), column)),
+            None => Expr::col(column),
+        };
+        let name = Alias::new(format!("{prefix}{}", column.as_str()));
+        select.expr_as(column.select_as(plain), name);
+    }
+    let text = render(backend, &select);
+    match (qualifier, backend) {
+        (None, _) => text,
+        (Some(name), DbBackend::MySql) => text.replace(&format!("`{QUALIFIER}`"), name),
+        (Some(name), _) => text.replace(&format!("\"{QUALIFIER}\""), name),
+    }
+}
+
+fn read<E: EntityTrait>(row: &QueryResult, prefix: &str) -> Result<Vec<Value>, DbErr> {
+    Ok(values_of(&E::Model::from_query_result(row, prefix)?))
+}
+
+fn cast<E: EntityTrait>(backend: DbBackend, at: usize) -> (String, String) {
+    const PLACE: &str = "sea_orm_audit_place";
+    let Some(column) = E::Column::iter().nth(at) else {
+        return Default::default();
+    };
+    let mut select = Query::select();
+    select.expr(column.save_as(Expr::cust(PLACE)));
+    let text = render(backend, &select);
+    let (before, after) = text.split_once(PLACE).unwrap_or_default();
+    (before.to_owned(), after.to_owned())
+}
+
+fn followed<E: EntityTrait>() -> Vec<Followed> {
+    let mut keys = Vec::new();
+    for relation in E::Relation::iter() {
+        let def = relation.def();
+        let deletes = match def.on_delete {
+            Some(ForeignKeyAction::Cascade) => true,
+            Some(ForeignKeyAction::SetNull | ForeignKeyAction::SetDefault) => false,
+            _ => continue,
+        };
+        // The other side of a relation states nothing that the database does.
+        if def.is_owner || def.skip_fk {
+            continue;
+        }
+        let TableRef::Table(name, _) = &def.to_tbl else {
+            continue;
+        };
+        keys.push(Followed {
+            table: name.1.to_string(),
+            schema: name.0.as_ref().map(|schema| schema.1.to_string()),
+            from: def.from_col.iter().map(ToString::to_string).collect(),
+            to: def.to_col.iter().map(ToString::to_string).collect(),
+            deletes,
+        });
+    }
+    keys
+}

@@ -1,0 +1,435 @@
+//! Statement capture: runs a write to an audited table inside a transaction and tells what it changed.
+//!
+//! The rows are read before and after, by the statement's own WHERE and with its own values, and locked
+//! in between; where the database returns what it wrote, that is used. One engine serves the connection
+//! and the bulk builders.
+
+mod cascade;
+mod change;
+mod insert;
+mod rows;
+mod server;
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, MockDatabase, MockDatabaseTrait, MockExecResult,
+    QueryResult, Statement,
+};
+
+pub(crate) use change::{is_given_up, roll_back};
+pub(crate) use server::Server;
+
+use super::told::Told;
+use crate::action::{Action, Source};
+use crate::auditable::{EntityInfo, find};
+use crate::change::Changes;
+use crate::config::{AuditConfig, Plan};
+use crate::connection::{Doubt, Frames};
+use crate::context::AuditContext;
+use crate::error::Cause;
+use crate::sql::{Composer, Kind, TableName, Write};
+use cascade::Follower;
+
+/// How a statement was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Execute,
+    QueryOne,
+    QueryAll,
+}
+
+/// What the database answered.
+pub(crate) enum Answer {
+    Executed(ExecResult),
+    Rows(Vec<QueryResult>),
+}
+
+/// Why there is no answer.
+pub(crate) enum Problem {
+    /// The database, or the log, failed.
+    Failed(DbErr),
+    /// The changes cannot be captured; nothing was done.
+    Uncapturable(&'static str),
+}
+
+impl From<DbErr> for Problem {
+    fn from(error: DbErr) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The entity that a write is to, and what is recorded of it.
+pub(crate) struct Audited {
+    info: &'static EntityInfo,
+    plan: Arc<Plan>,
+    /// The entities whose rows go, or change, along with those that are deleted.
+    followers: Vec<Follower>,
+    /// Whether the rows that are written themselves are recorded.
+    records: bool,
+}
+
+impl Audited {
+    /// The entity of a table, or `None` where nothing is recorded of this write.
+    pub(crate) fn of(config: &AuditConfig, server: &Server, write: &Write) -> Option<Self> {
+        let info = Self::entity(&write.table, server)?;
+        let plan = config.plan(info);
+        let deletes = match &write.kind {
+            Kind::Change(change) => change.delete,
+            Kind::Truncate => true,
+            Kind::Insert(_) => false,
+        };
+        let recorded = |action: &Action| !plan.skips(config, action);
+        let records = match &write.kind {
+            _ if deletes => recorded(&Action::Delete),
+            Kind::Insert(insert) if insert.conflict.is_some() => {
+                recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
+            }
+            Kind::Insert(_) => recorded(&Action::Create),
+            _ => recorded(&Action::Update),
+        };
+        let followers = if deletes {
+            cascade::followers(config, info)
+        } else {
+            Vec::new()
+        };
+        (records || !followers.is_empty()).then_some(Self {
+            info,
+            plan,
+            followers,
+            records,
+        })
+    }
+
+    fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
+        find(&name.table, |info| {
+            (!server.minds_case() || info.table() == name.table)
+                && match (&name.schema, info.schema()) {
+                    (Some(named), Some(own)) => named == own,
+                    (Some(named), None) => server.is_default_schema(named),
+                    // Found by the search path, whichever it is.
+                    (None, _) => true,
+                }
+        })
+    }
+
+    /// Whether one of these tables is an audited entity's.
+    pub(crate) fn any(config: &AuditConfig, server: &Server, tables: &[TableName]) -> bool {
+        tables
+            .iter()
+            .any(|name| Self::entity(name, server).is_some_and(|info| !config.plan(info).skip))
+    }
+
+    fn key_columns(&self) -> Vec<&'static str> {
+        let name = |at: &usize| self.info.columns[*at].name;
+        self.info.key.iter().map(name).collect()
+    }
+}
+
+/// The prefix of columns that are added to what a statement returns.
+const PREFIX: &str = "sea_orm_audit_";
+
+/// Captures statements inside one transaction.
+pub(crate) struct Engine<'a, C: ConnectionTrait> {
+    pub(crate) db: &'a C,
+    pub(crate) frames: &'a Frames,
+    pub(crate) server: &'a Server,
+    pub(crate) config: &'a AuditConfig,
+    pub(crate) context: &'a AuditContext,
+    pub(crate) source: Source,
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Runs a write and records what it changed.
+    pub(crate) async fn capture(
+        &self,
+        call: Call,
+        statement: Statement,
+        write: &Write,
+        audited: &Audited,
+    ) -> Result<Answer, Problem> {
+        self.take_write_lock().await?;
+        match &write.kind {
+            Kind::Insert(insert) => self.insert(call, statement, write, insert, audited).await,
+            Kind::Change(change) => self.change(call, statement, write, change, audited).await,
+            Kind::Truncate => self.truncate(statement, write, audited).await,
+        }
+    }
+
+    /// A SQLite transaction that reads before it writes loses to another writer.
+    async fn take_write_lock(&self) -> Result<(), DbErr> {
+        if self.server.is_sqlite() && self.frames.needs_write_lock() {
+            super::hook::take_write_lock(self.db, self.config).await?;
+            self.frames.has_write_lock();
+        }
+        Ok(())
+    }
+
+    fn composer<'v>(&self, statement: &'v Statement) -> Composer<'v> {
+        let values: &[Value] = match &statement.values {
+            Some(values) => &values.0,
+            None => &[],
+        };
+        Composer::new(self.db.get_database_backend(), values)
+    }
+
+    /// Runs the business statement as it was sent.
+    ///
+    /// What it did is in doubt until it is told.
+    async fn run(&self, call: Call, statement: Statement) -> Result<(Answer, Doubt<'_>), DbErr> {
+        let doubt = self.frames.doubt(self.config.failure_policy());
+        let answer = match call {
+            Call::Execute => self.db.execute_raw(statement).await.map(Answer::Executed),
+            _ => self.db.query_all_raw(statement).await.map(Answer::Rows),
+        };
+        match answer {
+            Ok(answer) => Ok((answer, doubt)),
+            Err(error) => {
+                // The database has undone what it did of it.
+                doubt.settle();
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs the business statement so that it returns all columns of what it wrote, and reads them.
+    async fn run_returning(
+        &self,
+        call: Call,
+        statement: Statement,
+        write: &Write,
+        audited: &Audited,
+        shape: Shape,
+    ) -> Result<(Returned, Vec<Vec<Value>>, Doubt<'_>), DbErr> {
+        let info = audited.info;
+        let complete = info
+            .columns
+            .iter()
+            .all(|column| write.returning.has(column.name));
+        let (statement, prefix) = if complete && call != Call::Execute {
+            (statement, "")
+        } else {
+            let own = matches!(write.returning, crate::sql::Returning::Nothing);
+            let backend = self.db.get_database_backend();
+            let qualifier = shape.qualified.then_some(write.qualifier.as_str());
+            let list = (info.access.list)(backend, qualifier, PREFIX);
+            let joint = if own { "\nRETURNING " } else { ", " };
+            (
+                self.extended(statement, write, shape, &[joint, &list]),
+                PREFIX,
+            )
+        };
+        let (answer, doubt) = self.run(Call::QueryAll, statement).await?;
+        let Answer::Rows(rows) = answer else {
+            return Ok((Returned::default(), Vec::new(), doubt));
+        };
+        let images = (rows.iter())
+            .map(|row| (info.access.read)(row, prefix))
+            .collect::<Result<Vec<_>, _>>()?;
+        let returned = Returned {
+            count: rows.len() as u64,
+            rows: match write.returning {
+                crate::sql::Returning::Nothing => Vec::new(),
+                _ => rows,
+            },
+            last_insert_id: 0,
+        };
+        Ok((returned, images, doubt))
+    }
+
+    /// A statement with something added to its end.
+    fn extended(
+        &self,
+        mut statement: Statement,
+        write: &Write,
+        shape: Shape,
+        more: &[&str],
+    ) -> Statement {
+        if let Some(clean) = write.clean.as_ref().filter(|_| shape.whole) {
+            let mut composer = self.composer(&statement);
+            composer.template(clean);
+            statement = composer.finish();
+        } else {
+            let end = statement
+                .sql
+                .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
+                .len();
+            statement.sql.truncate(end);
+        }
+        more.iter().for_each(|text| statement.sql.push_str(text));
+        statement
+    }
+
+    /// Tells of one row.
+    fn tell(
+        &self,
+        audited: &Audited,
+        source: Source,
+        told: Result<Change<'_>, Cause>,
+    ) -> Result<(), DbErr> {
+        let plan = &audited.plan;
+        let record = told.and_then(|change| {
+            let told = Told {
+                action: change.action,
+                changes: change.changes,
+                key: &plan.key_of(change.key_row),
+                row: change.row,
+                source,
+            };
+            told.record(plan, self.config, self.context.clone())
+        });
+        self.frames
+            .keep(self.config, self.db.get_database_backend(), record)
+    }
+
+    fn tell_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
+        let plan = &audited.plan;
+        if plan.skips(self.config, &Action::Create) {
+            return Ok(());
+        }
+        let told = plan.created(self.config, row).map(|changes| Change {
+            action: Action::Create,
+            changes,
+            key_row: row,
+            row,
+        });
+        self.tell(audited, self.source, told)
+    }
+
+    fn tell_deleted(&self, audited: &Audited, source: Source, row: &[Value]) -> Result<(), DbErr> {
+        let plan = &audited.plan;
+        if plan.skips(self.config, &Action::Delete) {
+            return Ok(());
+        }
+        let told = plan.deleted(self.config, row).map(|changes| Change {
+            action: Action::Delete,
+            changes,
+            key_row: row,
+            row,
+        });
+        self.tell(audited, source, told)
+    }
+
+    fn tell_updated(
+        &self,
+        audited: &Audited,
+        source: Source,
+        old: Vec<Value>,
+        new: &[Value],
+    ) -> Result<(), DbErr> {
+        let plan = &audited.plan;
+        if plan.skips(self.config, &Action::Update) {
+            return Ok(());
+        }
+        let key_row = old.clone();
+        let old: Vec<Option<Value>> = old.into_iter().map(Some).collect();
+        match plan.updated(self.config, &old, new) {
+            Ok(changes) if changes.is_empty() => Ok(()),
+            told => self.tell(
+                audited,
+                source,
+                told.map(|changes| Change {
+                    action: Action::Update,
+                    changes,
+                    // Under the key by which the object was known.
+                    key_row: &key_row,
+                    row: new,
+                }),
+            ),
+        }
+    }
+
+    /// Of a row that was changed without having been read before.
+    fn tell_updated_from_unknown(
+        &self,
+        audited: &Audited,
+        assigned: &[String],
+        new: &[Value],
+    ) -> Result<(), DbErr> {
+        let plan = &audited.plan;
+        if plan.skips(self.config, &Action::Update) {
+            return Ok(());
+        }
+        let name = |at: usize| audited.info.columns[at].name;
+        let written = |at: usize| assigned.iter().any(|column| column == name(at));
+        let told = plan
+            .updated_from_unknown(self.config, written, new)
+            .map(|changes| Change {
+                action: Action::Update,
+                changes,
+                key_row: new,
+                row: new,
+            });
+        self.tell(audited, self.source, told)
+    }
+
+    /// Writes what was told where there is too much of it to be kept.
+    async fn flush_when_full(&self) -> Result<(), DbErr> {
+        if self.frames.is_full(self.config) {
+            self.frames.flush(self.db).await?;
+        }
+        Ok(())
+    }
+
+    fn is_rewriting_allowed(&self) -> bool {
+        self.config.statement_policy() != crate::config::StatementPolicy::Warn
+    }
+}
+
+/// What is told of a row.
+struct Change<'a> {
+    action: Action,
+    changes: Changes,
+    /// The row whose key names the object.
+    key_row: &'a [Value],
+    row: &'a [Value],
+}
+
+/// How a statement is made to return rows.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// The statement has its own text.
+    whole: bool,
+    /// The columns must be told from other tables'.
+    qualified: bool,
+}
+
+/// What a statement with RETURNING gave.
+#[derive(Default)]
+struct Returned {
+    count: u64,
+    /// The rows that the statement itself asked for.
+    rows: Vec<QueryResult>,
+    last_insert_id: u64,
+}
+
+impl Returned {
+    fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.rows.extend(more.rows);
+    }
+
+    fn answer(self, call: Call) -> Result<Answer, DbErr> {
+        Ok(match call {
+            Call::Execute => Answer::Executed(result_of(self.last_insert_id, self.count)?),
+            _ => Answer::Rows(self.rows),
+        })
+    }
+}
+
+/// What SeaORM is told of a statement that was run in another way than it asked for.
+///
+/// `ExecResult` has no constructor: only SeaORM's drivers make one, and its mock database, which is a
+/// feature without dependencies.
+pub(crate) fn result_of(last_insert_id: u64, rows_affected: u64) -> Result<ExecResult, DbErr> {
+    let result = MockExecResult {
+        last_insert_id,
+        rows_affected,
+    };
+    // The backend makes no difference.
+    let backend = DbBackend::Postgres;
+    MockDatabase::new(backend)
+        .append_exec_results([result])
+        .execute(0, Statement::from_string(backend, ""))
+}

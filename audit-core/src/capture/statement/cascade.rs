@@ -1,0 +1,173 @@
+//! Database-side cascades: the rows that go, or lose a reference, when the rows they refer to are
+//! deleted.
+//!
+//! Only what `on_delete` of a `belongs_to` relation says is followed. What it promises is looked at
+//! afterwards: a row that is still there was not deleted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::rows::key_of;
+use super::{Audited, Engine};
+use crate::action::{Action, Source};
+use crate::auditable::{EntityInfo, Followed, known};
+use crate::config::AuditConfig;
+
+/// An entity whose rows follow those of another.
+pub(super) struct Follower {
+    info: &'static EntityInfo,
+    key: Followed,
+}
+
+/// The entities whose rows follow those of an entity, where any of what follows is recorded.
+pub(super) fn followers(config: &AuditConfig, info: &EntityInfo) -> Vec<Follower> {
+    let mut direct = direct(info);
+    direct.retain(|follower| {
+        let mut seen = HashSet::from([info.type_id]);
+        leads_to_record(config, follower, &mut seen)
+    });
+    direct
+}
+
+fn direct(info: &EntityInfo) -> Vec<Follower> {
+    let mut all = Vec::new();
+    for other in known() {
+        for key in (other.access.followed)() {
+            if key.table == info.table() && (key.schema.as_deref() == info.schema()) {
+                all.push(Follower { info: other, key });
+            }
+        }
+    }
+    // In an order that does not change from one process to the next.
+    all.sort_by(|a, b| (a.info.model(), &a.key.from).cmp(&(b.info.model(), &b.key.from)));
+    all
+}
+
+fn leads_to_record(
+    config: &AuditConfig,
+    follower: &Follower,
+    seen: &mut HashSet<std::any::TypeId>,
+) -> bool {
+    let plan = config.plan(follower.info);
+    let action = if follower.key.deletes {
+        Action::Delete
+    } else {
+        Action::Update
+    };
+    if !plan.skips(config, &action) {
+        return true;
+    }
+    follower.key.deletes
+        && seen.insert(follower.info.type_id)
+        && direct(follower.info)
+            .iter()
+            .any(|next| leads_to_record(config, next, seen))
+}
+
+/// Rows of one entity that follow.
+pub(super) struct Trail {
+    audited: Audited,
+    rows: Vec<Vec<Value>>,
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Finds what follows these rows, level by level: one query for each level and foreign key.
+    pub(super) async fn descendants(
+        &self,
+        audited: &Audited,
+        rows: &[Vec<Value>],
+    ) -> Result<Vec<Trail>, DbErr> {
+        let mut seen: HashSet<(std::any::TypeId, Vec<Value>)> = (rows.iter())
+            .map(|row| (audited.info.type_id, key_of(audited.info, row)))
+            .collect();
+        let mut trails = Vec::new();
+        let mut level: Vec<(&'static EntityInfo, Vec<Vec<Value>>)> =
+            vec![(audited.info, rows.to_vec())];
+        while !level.is_empty() {
+            let mut next = Vec::new();
+            for (parent, rows) in level {
+                for follower in direct(parent) {
+                    let found = self.following(parent, &rows, &follower).await?;
+                    let fresh: Vec<Vec<Value>> = found
+                        .into_iter()
+                        .filter(|row| {
+                            seen.insert((follower.info.type_id, key_of(follower.info, row)))
+                        })
+                        .collect();
+                    if fresh.is_empty() {
+                        continue;
+                    }
+                    if follower.key.deletes {
+                        next.push((follower.info, fresh.clone()));
+                    }
+                    trails.push(Trail {
+                        audited: Audited {
+                            info: follower.info,
+                            plan: Arc::clone(&self.config.plan(follower.info)),
+                            followers: Vec::new(),
+                            records: true,
+                        },
+                        rows: fresh,
+                    });
+                }
+            }
+            level = next;
+        }
+        Ok(trails)
+    }
+
+    async fn following(
+        &self,
+        parent: &EntityInfo,
+        rows: &[Vec<Value>],
+        follower: &Follower,
+    ) -> Result<Vec<Vec<Value>>, DbErr> {
+        let position = |info: &EntityInfo, name: &String| {
+            info.columns.iter().position(|column| column.name == name)
+        };
+        let from: Option<Vec<usize>> = follower
+            .key
+            .from
+            .iter()
+            .map(|name| position(follower.info, name))
+            .collect();
+        let to: Option<Vec<usize>> = follower
+            .key
+            .to
+            .iter()
+            .map(|name| position(parent, name))
+            .collect();
+        let (Some(from), Some(to)) = (from, to) else {
+            return Ok(Vec::new());
+        };
+        let mut values: Vec<Vec<Value>> = Vec::new();
+        let mut seen = HashSet::new();
+        for row in rows {
+            let value: Vec<Value> = to.iter().map(|at| row[*at].clone()).collect();
+            if seen.insert(value.clone()) {
+                values.push(value);
+            }
+        }
+        self.rows_where(follower.info, &from, &values, true).await
+    }
+
+    /// Tells what became of the rows that were to follow.
+    pub(super) async fn tell_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
+        for trail in trails {
+            let info = trail.audited.info;
+            let keys: Vec<Vec<Value>> = trail.rows.iter().map(|row| key_of(info, row)).collect();
+            let mut now = self.by_key(info, &keys).await?;
+            for row in trail.rows {
+                match now.remove(&key_of(info, &row)) {
+                    Some(new) => self.tell_updated(&trail.audited, Source::Cascade, row, &new)?,
+                    None => self.tell_deleted(&trail.audited, Source::Cascade, &row)?,
+                }
+                self.flush_when_full().await?;
+            }
+        }
+        Ok(())
+    }
+}

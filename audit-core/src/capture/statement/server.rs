@@ -1,0 +1,114 @@
+//! What is known of the database server.
+
+use std::sync::{Arc, OnceLock};
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+/// Facts about a server; asked for once per connection, when they are first needed.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    backend: DbBackend,
+    asked: Arc<OnceLock<Asked>>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    is_mariadb: bool,
+    /// The schema in which unqualified names are found; in MySQL the database.
+    schema: Option<String>,
+    /// The step of numbered keys.
+    step: u64,
+}
+
+impl Server {
+    pub(crate) fn new(backend: DbBackend) -> Self {
+        Self {
+            backend,
+            asked: Arc::default(),
+        }
+    }
+
+    /// Asks the server, once. Needed by MySQL's INSERT and by names with a schema.
+    pub(crate) async fn ask<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        if self.asked.get().is_some() {
+            return Ok(());
+        }
+        let sql = match self.backend {
+            DbBackend::Sqlite => {
+                let _ = self.asked.set(Asked {
+                    is_mariadb: false,
+                    schema: Some("main".into()),
+                    step: 1,
+                });
+                return Ok(());
+            }
+            DbBackend::Postgres => "SELECT '' AS version, current_schema()::text AS name",
+            _ => {
+                "SELECT VERSION() AS version, DATABASE() AS name, \
+                 CAST(@@auto_increment_increment AS CHAR) AS step"
+            }
+        };
+        let row = db
+            .query_one_raw(Statement::from_string(self.backend, sql))
+            .await?
+            .ok_or_else(|| DbErr::RecordNotFound("the server did not tell its version".into()))?;
+        let version: String = row.try_get("", "version")?;
+        let step = match self.backend {
+            DbBackend::MySql => row.try_get::<String>("", "step")?.parse().unwrap_or(1),
+            _ => 1,
+        };
+        let _ = self.asked.set(Asked {
+            is_mariadb: version.to_lowercase().contains("mariadb"),
+            schema: row.try_get("", "name")?,
+            step,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.get().is_some()
+    }
+
+    pub(super) fn is_sqlite(&self) -> bool {
+        self.backend == DbBackend::Sqlite
+    }
+
+    pub(super) fn is_mysql(&self) -> bool {
+        self.backend == DbBackend::MySql
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    /// Whether names that differ by case are different tables. In MySQL that depends on the system:
+    /// there are no two audited tables of one name in any case.
+    pub(super) fn minds_case(&self) -> bool {
+        self.is_postgres()
+    }
+
+    /// Whether an UPDATE can return rows.
+    pub(super) fn updates_return(&self) -> bool {
+        !self.is_mysql()
+    }
+
+    /// Whether an INSERT or DELETE can return rows.
+    pub(super) fn others_return(&self) -> bool {
+        !self.is_mysql() || self.asked.get().is_some_and(|asked| asked.is_mariadb)
+    }
+
+    pub(super) fn step(&self) -> u64 {
+        self.asked.get().map_or(1, |asked| asked.step)
+    }
+
+    /// Where that is not known yet, any schema could be.
+    pub(super) fn is_default_schema(&self, name: &str) -> bool {
+        match self.asked.get() {
+            Some(Asked {
+                schema: Some(schema),
+                ..
+            }) => schema.eq_ignore_ascii_case(name),
+            _ => true,
+        }
+    }
+}

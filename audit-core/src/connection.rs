@@ -1,0 +1,309 @@
+//! `AuditedConnection`: every write through it is recorded, in the transaction of the change.
+
+mod frames;
+mod probe;
+mod route;
+mod stream;
+mod transaction;
+mod unit;
+
+use std::sync::Arc;
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, IsolationLevel,
+    QueryResult, Statement, TransactionError, TransactionOptions, TransactionTrait,
+};
+
+pub(crate) use frames::{Doubt, Frames};
+pub(crate) use probe::probe;
+pub use transaction::AuditedTransaction;
+
+use crate::actor::Actor;
+use crate::capture::{Answer, Call, Server, result_of};
+use crate::config::AuditConfig;
+use crate::context::AuditContext;
+use route::{Binding, Route};
+
+/// A connection on which every write to an audited table is recorded, atomically with the change.
+///
+/// Takes the place of SeaORM's `DatabaseConnection`, which it wraps: it is a `ConnectionTrait`, a
+/// `TransactionTrait` and a `StreamTrait`. Cheap to clone. Bulk statements, raw SQL and cascades are
+/// recorded as well as models, whether or not hooks run.
+///
+/// A single write is one transaction with its record, and runs to its end even when the future that
+/// asked for it is dropped. Reads, and writes to other tables, pass straight through. Nothing is
+/// recorded on a mock connection.
+///
+/// # Examples
+/// ```
+/// # use sea_orm::{DatabaseConnection, DbErr};
+/// use sea_orm_audit_core::{Actor, AuditedConnection};
+/// # fn connect(db: DatabaseConnection) {
+/// let db = AuditedConnection::new(db);
+/// let as_ann = db.as_actor(Actor::user(7).named("Ann"));
+/// // `as_ann` goes wherever SeaORM takes a connection
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AuditedConnection {
+    db: DatabaseConnection,
+    server: Server,
+    binding: Arc<Binding>,
+}
+
+impl std::fmt::Debug for AuditedConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditedConnection")
+            .field("db", &self.db)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<DatabaseConnection> for AuditedConnection {
+    fn from(db: DatabaseConnection) -> Self {
+        Self::new(db)
+    }
+}
+
+impl AuditedConnection {
+    /// Wraps SeaORM's connection. Context and configuration are those that apply where a statement is
+    /// run.
+    #[must_use]
+    pub fn new(db: DatabaseConnection) -> Self {
+        Self {
+            server: Server::new(db.get_database_backend()),
+            db,
+            binding: Arc::default(),
+        }
+    }
+
+    /// The same connection, with a context bound to it. Where the ambient context says something else,
+    /// field by field, the bound one wins.
+    pub fn with_context(&self, context: AuditContext) -> Self {
+        let context = match &self.binding.context {
+            Some(outer) => context.or(outer),
+            None => context,
+        };
+        self.bound(Binding {
+            context: Some(context),
+            config: self.binding.config.clone(),
+        })
+    }
+
+    /// The same connection, on which this actor writes.
+    #[must_use]
+    pub fn as_actor(&self, actor: Actor) -> Self {
+        self.with_context(AuditContext::new().actor(actor))
+    }
+
+    /// The same connection, with a configuration bound to it.
+    #[must_use]
+    pub fn with_config(&self, config: AuditConfig) -> Self {
+        self.bound(Binding {
+            context: self.binding.context.clone(),
+            config: Some(config),
+        })
+    }
+
+    fn bound(&self, binding: Binding) -> Self {
+        Self {
+            db: self.db.clone(),
+            server: self.server.clone(),
+            binding: Arc::new(binding),
+        }
+    }
+
+    /// SeaORM's own connection, on which statements are not captured; models still run their hooks.
+    ///
+    /// A word to search for in reviews.
+    #[must_use]
+    pub const fn unaudited(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    /// Closes the connection, and with it every clone.
+    ///
+    /// # Errors
+    /// Returns SeaORM's error.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.db.close().await
+    }
+
+    async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        let route = Route::of(
+            self.db.is_mock_connection(),
+            &self.binding,
+            &self.server,
+            &self.db,
+            &statement.sql,
+        )
+        .await?;
+        match route {
+            Route::Straight => run(&self.db, call, statement).await,
+            Route::Reported(opaque) => {
+                let answer = run(&self.db, call, statement).await?;
+                opaque.report(&self.db).await;
+                Ok(answer)
+            }
+            Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,
+        }
+    }
+}
+
+/// Runs a statement as it is.
+async fn run<C: ConnectionTrait>(
+    db: &C,
+    call: Call,
+    statement: Statement,
+) -> Result<Answer, DbErr> {
+    Ok(match call {
+        Call::Execute => Answer::Executed(db.execute_raw(statement).await?),
+        Call::QueryOne => Answer::Rows(db.query_one_raw(statement).await?.into_iter().collect()),
+        Call::QueryAll => Answer::Rows(db.query_all_raw(statement).await?),
+    })
+}
+
+impl Answer {
+    fn executed(self) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Executed(result) => Ok(result),
+            Self::Rows(rows) => result_of(0, rows.len() as u64),
+        }
+    }
+
+    fn rows(self) -> Vec<QueryResult> {
+        match self {
+            Self::Executed(_) => Vec::new(),
+            Self::Rows(rows) => rows,
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for AuditedConnection {
+    fn get_database_backend(&self) -> DbBackend {
+        probe::answer(None);
+        self.db.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.call(Call::Execute, statement).await?.executed()
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let statement = Statement::from_string(self.db.get_database_backend(), sql);
+        let route = Route::of(
+            self.db.is_mock_connection(),
+            &self.binding,
+            &self.server,
+            &self.db,
+            sql,
+        )
+        .await?;
+        match route {
+            Route::Straight => self.db.execute_unprepared(sql).await,
+            Route::Reported(opaque) => {
+                let result = self.db.execute_unprepared(sql).await?;
+                opaque.report(&self.db).await;
+                Ok(result)
+            }
+            Route::Captured(captured) => {
+                unit::write(self.clone(), Call::Execute, statement, captured)
+                    .await?
+                    .executed()
+            }
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self
+            .call(Call::QueryOne, statement)
+            .await?
+            .rows()
+            .into_iter()
+            .next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        Ok(self.call(Call::QueryAll, statement).await?.rows())
+    }
+
+    fn support_returning(&self) -> bool {
+        self.db.support_returning()
+    }
+
+    fn is_mock_connection(&self) -> bool {
+        self.db.is_mock_connection()
+    }
+}
+
+#[async_trait]
+impl TransactionTrait for AuditedConnection {
+    type Transaction = AuditedTransaction;
+
+    async fn begin(&self) -> Result<AuditedTransaction, DbErr> {
+        self.begin_with_options(TransactionOptions::default()).await
+    }
+
+    async fn begin_with_config(
+        &self,
+        isolation_level: Option<IsolationLevel>,
+        access_mode: Option<AccessMode>,
+    ) -> Result<AuditedTransaction, DbErr> {
+        let options = TransactionOptions {
+            isolation_level,
+            access_mode,
+            ..TransactionOptions::default()
+        };
+        self.begin_with_options(options).await
+    }
+
+    async fn begin_with_options(
+        &self,
+        options: TransactionOptions,
+    ) -> Result<AuditedTransaction, DbErr> {
+        let tx = self.db.begin_with_options(options).await?;
+        Ok(AuditedTransaction::outermost(
+            tx,
+            self.server.clone(),
+            Arc::clone(&self.binding),
+        ))
+    }
+
+    async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(
+                &'c AuditedTransaction,
+            )
+                -> std::pin::Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>
+            + Send,
+        T: Send,
+        E: std::fmt::Display + std::fmt::Debug + Send,
+    {
+        let tx = self.begin().await.map_err(TransactionError::Connection)?;
+        tx.run(callback).await
+    }
+
+    async fn transaction_with_config<F, T, E>(
+        &self,
+        callback: F,
+        isolation_level: Option<IsolationLevel>,
+        access_mode: Option<AccessMode>,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(
+                &'c AuditedTransaction,
+            )
+                -> std::pin::Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>
+            + Send,
+        T: Send,
+        E: std::fmt::Display + std::fmt::Debug + Send,
+    {
+        let tx = self
+            .begin_with_config(isolation_level, access_mode)
+            .await
+            .map_err(TransactionError::Connection)?;
+        tx.run(callback).await
+    }
+}

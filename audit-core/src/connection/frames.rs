@@ -1,0 +1,260 @@
+//! The records of one physical transaction that are still to be written.
+//!
+//! There is one frame for each savepoint, as SeaORM nests them: what a frame holds is dropped when its
+//! savepoint is rolled back. Whichever handle writes, its records go to the innermost frame, since that
+//! is where the database puts the change, too.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sea_orm::prelude::Uuid;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use crate::capture::{is_given_up, roll_back};
+use crate::config::{AuditConfig, FailurePolicy};
+use crate::error::{AuditError, Cause};
+use crate::recorder::{Record, Row, cause, insert_rows};
+use crate::stats::{COUNTERS, count_many};
+
+/// About how many bytes of records are held.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Frames {
+    /// The id that groups the records of the transaction.
+    id: Uuid,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: Vec<Frame>,
+    /// Records are written at once: the application controls the transaction in a way that frames do
+    /// not show.
+    unbuffered: bool,
+    write_lock: bool,
+    /// A statement failed, so that PostgreSQL may refuse to commit without saying so.
+    suspect: bool,
+}
+
+#[derive(Default)]
+struct Frame {
+    rows: Vec<Row>,
+    bytes: usize,
+    /// Why the frame must not be committed.
+    failure: Option<AuditError>,
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame")
+            .field("rows", &self.rows.len())
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Frames {
+    pub(crate) fn new() -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            state: Mutex::new(State {
+                frames: vec![Frame::default()],
+                ..State::default()
+            }),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A savepoint was set.
+    pub(super) fn begin(&self) {
+        self.state().frames.push(Frame::default());
+    }
+
+    /// The innermost savepoint was released.
+    pub(super) fn merge(&self) {
+        let mut state = self.state();
+        if state.frames.len() > 1
+            && let Some(inner) = state.frames.pop()
+            && let Some(outer) = state.frames.last_mut()
+        {
+            outer.bytes += inner.bytes;
+            outer.rows.extend(inner.rows);
+            outer.failure = outer.failure.take().or(inner.failure);
+        }
+    }
+
+    /// The innermost savepoint was rolled back.
+    pub(super) fn discard(&self) {
+        let mut state = self.state();
+        if state.frames.len() > 1 {
+            state.frames.pop();
+        } else if let Some(frame) = state.frames.last_mut() {
+            *frame = Frame::default();
+        }
+        // PostgreSQL takes statements again.
+        state.suspect = false;
+    }
+
+    /// The innermost frame must not be committed.
+    pub(crate) fn fail(&self, error: AuditError) {
+        if let Some(frame) = self.state().frames.last_mut() {
+            frame.failure.get_or_insert(error);
+        }
+    }
+
+    /// Why the innermost frame must not be committed.
+    pub(super) fn failure(&self) -> Option<AuditError> {
+        self.state()
+            .frames
+            .last()
+            .and_then(|frame| frame.failure.clone())
+    }
+
+    /// A statement failed.
+    pub(super) fn suspect(&self) {
+        self.state().suspect = true;
+    }
+
+    pub(super) fn is_suspect(&self) -> bool {
+        self.state().suspect
+    }
+
+    /// From now on records are written at once.
+    pub(super) fn stop_buffering(&self) {
+        self.state().unbuffered = true;
+    }
+
+    pub(crate) fn needs_write_lock(&self) -> bool {
+        !self.state().write_lock
+    }
+
+    pub(crate) fn has_write_lock(&self) {
+        self.state().write_lock = true;
+    }
+
+    /// Holds a record until it is written.
+    pub(crate) fn keep(
+        &self,
+        config: &AuditConfig,
+        backend: DbBackend,
+        record: Result<Record, Cause>,
+    ) -> Result<(), DbErr> {
+        let row = record.and_then(|mut record| {
+            record.transaction_id = Some(self.id);
+            record.into_row(config, backend)
+        });
+        match row {
+            Ok(row) => {
+                if let Some(frame) = self.state().frames.last_mut() {
+                    frame.bytes += row.weight();
+                    frame.rows.push(row);
+                }
+                Ok(())
+            }
+            Err(cause) => self.give_up(config.failure_policy(), cause, 1),
+        }
+    }
+
+    /// Says that records could not be written.
+    fn give_up(&self, policy: FailurePolicy, cause: Cause, records: u64) -> Result<(), DbErr> {
+        if is_given_up(policy, &cause) {
+            count_many(&COUNTERS.isolated, records);
+            tracing::error!(%cause, records, "changes go without their audit records");
+            return Ok(());
+        }
+        count_many(&COUNTERS.failed, records);
+        let error = roll_back(cause);
+        self.fail(error.clone());
+        Err(error.into())
+    }
+
+    /// Whether what is held is to be written now.
+    pub(crate) fn is_full(&self, config: &AuditConfig) -> bool {
+        let state = self.state();
+        (state.frames.last()).is_some_and(|frame| {
+            (state.unbuffered && !frame.rows.is_empty())
+                || frame.rows.len() >= config.buffered_records()
+                || frame.bytes >= MOST_BYTES
+        })
+    }
+
+    /// Writes what the innermost frame holds. What outer frames hold must outlive this one's rollback,
+    /// and waits.
+    pub(crate) async fn flush<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        let rows = {
+            let mut state = self.state();
+            let Some(frame) = state.frames.last_mut() else {
+                return Ok(());
+            };
+            frame.bytes = 0;
+            std::mem::take(&mut frame.rows)
+        };
+        let Some(policy) = rows.first().map(|row| row.config.failure_policy()) else {
+            return Ok(());
+        };
+        let mut rows = rows.into_iter().peekable();
+        let doubt = self.doubt(policy);
+        while let Some(first) = rows.next() {
+            let config = first.config.clone();
+            let mut group = vec![first];
+            while let Some(row) = rows.next_if(|row| group[0].goes_with(row)) {
+                group.push(row);
+            }
+            let records = group.len() as u64;
+            match insert_rows(db, group).await {
+                Ok(()) => count_many(&COUNTERS.recorded, records),
+                Err(error) => {
+                    let failed =
+                        self.give_up(config.failure_policy(), cause(&config, error), records);
+                    if failed.is_err() {
+                        doubt.settle();
+                        return failed;
+                    }
+                }
+            }
+        }
+        doubt.settle();
+        Ok(())
+    }
+
+    /// Begins something that is to be told. Unless it is settled, the innermost frame must not be
+    /// committed: when a future is dropped in between, or fails, nobody tells what was done.
+    pub(crate) fn doubt(&self, policy: FailurePolicy) -> Doubt<'_> {
+        Doubt {
+            frames: self,
+            policy,
+            settled: false,
+        }
+    }
+}
+
+/// Something that is not told yet.
+#[must_use = "what is in doubt must be settled"]
+pub(crate) struct Doubt<'a> {
+    frames: &'a Frames,
+    policy: FailurePolicy,
+    settled: bool,
+}
+
+impl Doubt<'_> {
+    /// It is told, or was not done.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if !self.settled && self.frames.failure().is_none() {
+            // An error that is not given up has failed the frame; a given-up one is no error here.
+            let _ = self.frames.give_up(self.policy, Cause::Dropped, 1);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Which way a statement goes: straight to the database, captured, reported, or nowhere.
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
+};
+
+use crate::capture::{Audited, Server};
+use crate::config::{AuditConfig, StatementPolicy};
+use crate::context::AuditContext;
+use crate::error::AuditError;
+use crate::hash::digest;
+use crate::sql::{Opaque, TableName, Understood, Write, understand};
+use crate::stats::{COUNTERS, count};
+
+/// What is bound to a connection.
+#[derive(Default)]
+pub(super) struct Binding {
+    pub(super) context: Option<AuditContext>,
+    pub(super) config: Option<AuditConfig>,
+}
+
+impl Binding {
+    /// The configuration that applies now.
+    pub(super) fn config(&self) -> AuditConfig {
+        self.config.clone().unwrap_or_else(AuditConfig::current)
+    }
+
+    /// The context that applies now.
+    pub(super) fn context(&self) -> AuditContext {
+        let ambient = AuditContext::current();
+        match &self.context {
+            Some(bound) => bound.clone().or(&ambient),
+            None => ambient,
+        }
+    }
+}
+
+/// Which way a statement goes.
+pub(super) enum Route {
+    Straight,
+    Captured(Captured),
+    Reported(Reported),
+}
+
+/// What is needed to capture a statement, settled when it is run.
+pub(super) struct Captured {
+    pub(super) config: AuditConfig,
+    pub(super) context: AuditContext,
+    pub(super) understood: Arc<Understood>,
+}
+
+/// A statement that is let pass although it is not captured.
+pub(super) struct Reported {
+    config: AuditConfig,
+    context: AuditContext,
+    table: String,
+    why: &'static str,
+    outline: String,
+}
+
+impl Captured {
+    /// The writes among several statements, or the only one.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Option<&str>, &Understood)> {
+        let (only, several) = match self.understood.as_ref() {
+            Understood::Several(parts) => (None, parts.as_slice()),
+            only => (Some((None, only)), &[][..]),
+        };
+        only.into_iter()
+            .chain(several.iter().map(|(sql, part)| (Some(sql.as_str()), part)))
+    }
+}
+
+impl Route {
+    /// Finds the way of a statement.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::Refused`] and what else keeps a statement from being run.
+    pub(super) async fn of<C: ConnectionTrait>(
+        is_mock: bool,
+        binding: &Binding,
+        server: &Server,
+        db: &C,
+        sql: &str,
+    ) -> Result<Self, DbErr> {
+        if is_mock {
+            return Ok(Self::Straight);
+        }
+        let backend = db.get_database_backend();
+        let understood = understand(backend, sql);
+        if matches!(*understood, Understood::Read | Understood::Control) {
+            return Ok(Self::Straight);
+        }
+        if needs_server(backend, &understood) && !server.is_asked() {
+            server.ask(db).await?;
+        }
+        let config = binding.config();
+        let wanted = match understood.as_ref() {
+            Understood::Write(write) => Audited::of(&config, server, write).is_some(),
+            Understood::Several(parts) => {
+                if let Some(opaque) = parts.iter().find_map(|(_, part)| match part {
+                    Understood::Opaque(opaque) => Some(opaque),
+                    _ => None,
+                }) {
+                    return Self::opaque(binding, config, server, opaque);
+                }
+                let writes = |part: &Understood| match part {
+                    Understood::Write(write) => Audited::of(&config, server, write).is_some(),
+                    _ => false,
+                };
+                let wanted = parts.iter().any(|(_, part)| writes(part));
+                let controls = parts
+                    .iter()
+                    .any(|(_, part)| matches!(part, Understood::Control));
+                if wanted && controls {
+                    let opaque = Opaque {
+                        why: "it mixes writes with transaction control or changes of the schema",
+                        tables: None,
+                        outline: String::new(),
+                    };
+                    return Self::opaque(binding, config, server, &opaque);
+                }
+                wanted
+            }
+            Understood::Opaque(opaque) => {
+                return Self::opaque(binding, config, server, opaque);
+            }
+            Understood::Read | Understood::Control => false,
+        };
+        if !wanted || config.suppresses_write() {
+            return Ok(Self::Straight);
+        }
+        let context = binding.context();
+        config.check_actor(&context)?;
+        Ok(Self::Captured(Captured {
+            config,
+            context,
+            understood,
+        }))
+    }
+
+    fn opaque(
+        binding: &Binding,
+        config: AuditConfig,
+        server: &Server,
+        opaque: &Opaque,
+    ) -> Result<Self, DbErr> {
+        if let Some(tables) = &opaque.tables
+            && !Audited::any(&config, server, tables)
+        {
+            return Ok(Self::Straight);
+        }
+        if config.is_suppressed() {
+            return Ok(Self::Straight);
+        }
+        let table = opaque.tables.as_deref().and_then(<[TableName]>::first);
+        Reported {
+            context: binding.context(),
+            config,
+            table: table.map(|table| table.table.clone()).unwrap_or_default(),
+            why: opaque.why,
+            outline: opaque.outline.clone(),
+        }
+        .by_policy()
+        .map(|reported| reported.map_or(Self::Straight, Self::Reported))
+    }
+}
+
+/// Whether more must be known of the server to judge a statement.
+fn needs_server(backend: DbBackend, understood: &Understood) -> bool {
+    match understood {
+        Understood::Write(write) => backend == DbBackend::MySql || write.table.schema.is_some(),
+        Understood::Several(parts) => parts.iter().any(|(_, part)| needs_server(backend, part)),
+        Understood::Opaque(opaque) => opaque
+            .tables
+            .iter()
+            .flatten()
+            .any(|table| table.schema.is_some()),
+        Understood::Read | Understood::Control => false,
+    }
+}
+
+impl Reported {
+    pub(super) fn of_write(
+        captured: &Captured,
+        write: &Write,
+        why: &'static str,
+        outline: &str,
+    ) -> Self {
+        Self {
+            config: captured.config.clone(),
+            context: captured.context.clone(),
+            table: write.table.table.clone(),
+            why,
+            outline: outline.to_owned(),
+        }
+    }
+
+    /// Refuses the statement, lets it be reported, or lets it pass.
+    pub(super) fn by_policy(self) -> Result<Option<Self>, DbErr> {
+        match self.config.statement_policy() {
+            StatementPolicy::Deny => Err(AuditError::Refused {
+                table: if self.table.is_empty() {
+                    String::new()
+                } else {
+                    format!(" on `{}`", self.table)
+                },
+                why: self.why,
+                outline: self.outline,
+            }
+            .into()),
+            StatementPolicy::Allow => Ok(None),
+            StatementPolicy::Capture | StatementPolicy::Warn => Ok(Some(self)),
+        }
+    }
+
+    /// Reports that a statement was let pass: counts it, warns, and writes a system event, or counts
+    /// one more occurrence of the one that is there.
+    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) {
+        count(&COUNTERS.uncaptured);
+        tracing::warn!(
+            table = self.table.as_str(),
+            why = self.why,
+            statement = self.outline.as_str(),
+            "a statement changed data without being captured"
+        );
+        if let Err(error) = self.write_event(db).await {
+            tracing::error!(%error, "the system event of an uncaptured statement failed");
+        }
+    }
+
+    async fn write_event<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        use crate::entity::audit_system_event as event;
+        let fingerprint = digest(&format!("uncaptured\n{}\n{}", self.why, self.outline));
+        let counted = event::Entity::update_many()
+            .col_expr(
+                event::Column::Occurrences,
+                Expr::col(event::Column::Occurrences).add(1),
+            )
+            .filter(event::Column::Fingerprint.eq(fingerprint.as_str()))
+            .filter(event::Column::Resolved.eq(false))
+            .exec(db)
+            .await?;
+        if counted.rows_affected > 0 {
+            return Ok(());
+        }
+        let actor = self.context.get_actor();
+        let event = event::ActiveModel {
+            id: ActiveValue::NotSet,
+            occurred_at: ActiveValue::Set(self.config.now()),
+            event_type: ActiveValue::Set("WARNING".into()),
+            title: ActiveValue::Set("a statement changed data without being captured".into()),
+            description: ActiveValue::Set(Some(format!("{}: {}", self.why, self.outline))),
+            actor_type: ActiveValue::Set(actor.kind().as_str().into()),
+            actor_id: ActiveValue::Set(actor.id().map(str::to_owned)),
+            actor_name: ActiveValue::Set(actor.name().map(str::to_owned)),
+            request_id: ActiveValue::Set(self.context.request_id.clone()),
+            fingerprint: ActiveValue::Set(Some(fingerprint)),
+            occurrences: ActiveValue::Set(1),
+            resolved: ActiveValue::Set(false),
+            ..Default::default()
+        };
+        event::Entity::insert(event)
+            .exec_without_returning(db)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Refuses to stream a write.
+pub(super) fn refuse_stream(
+    backend: DbBackend,
+    binding: &Binding,
+    server: &Server,
+    sql: &str,
+) -> Result<(), DbErr> {
+    let understood = understand(backend, sql);
+    let config = binding.config();
+    let writes = match understood.as_ref() {
+        Understood::Read | Understood::Control => false,
+        Understood::Write(write) => Audited::of(&config, server, write).is_some(),
+        Understood::Several(_) | Understood::Opaque(_) => true,
+    };
+    if !writes || config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow {
+        return Ok(());
+    }
+    Err(AuditError::Refused {
+        table: String::new(),
+        why: "its rows are streamed; ask for all of them instead",
+        outline: String::new(),
+    }
+    .into())
+}

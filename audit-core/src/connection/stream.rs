@@ -1,0 +1,50 @@
+//! Streams. A write that returns rows cannot be captured while it streams, and is refused.
+
+use std::pin::Pin;
+
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, QueryStream, Statement, StreamTrait, TransactionStream,
+};
+
+use super::{AuditedConnection, AuditedTransaction, route};
+
+impl StreamTrait for AuditedConnection {
+    type Stream<'a> = QueryStream;
+
+    fn get_database_backend(&self) -> DbBackend {
+        ConnectionTrait::get_database_backend(&self.db)
+    }
+
+    fn stream_raw<'a>(
+        &'a self,
+        statement: Statement,
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
+        Box::pin(async move {
+            let backend = ConnectionTrait::get_database_backend(&self.db);
+            route::refuse_stream(backend, &self.binding, &self.server, &statement.sql)?;
+            self.db.stream_raw(statement).await
+        })
+    }
+}
+
+impl StreamTrait for AuditedTransaction {
+    type Stream<'a> = TransactionStream<'a>;
+
+    fn get_database_backend(&self) -> DbBackend {
+        ConnectionTrait::get_database_backend(self)
+    }
+
+    fn stream_raw<'a>(
+        &'a self,
+        statement: Statement,
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
+        Box::pin(async move {
+            let tx = self.tx()?;
+            let backend = ConnectionTrait::get_database_backend(tx);
+            route::refuse_stream(backend, &self.binding, &self.server, &statement.sql)?;
+            // What fails in a stream is not seen here.
+            self.frames().suspect();
+            tx.stream_raw(statement).await
+        })
+    }
+}

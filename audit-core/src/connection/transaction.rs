@@ -1,0 +1,420 @@
+//! `AuditedTransaction`: changes and records of one transaction, committed or rolled back together.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sea_orm::prelude::Uuid;
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, IsolationLevel,
+    QueryResult, Statement, TransactionError, TransactionOptions, TransactionSession,
+    TransactionTrait,
+};
+use tokio::sync::Mutex;
+
+use super::route::{Binding, Route};
+use super::{Frames, probe, run, unit};
+use crate::action::Source;
+use crate::capture::{Answer, Call, Server};
+use crate::error::AuditError;
+use crate::sql::{Understood, understand};
+
+/// A transaction on which every write to an audited table is recorded.
+///
+/// Records are gathered and written in batches before COMMIT; those of a savepoint that is rolled back
+/// are dropped with it. Their `transaction_id` is one. A transaction whose record failed refuses to
+/// commit, with [`AuditError::CommitRefused`], and is rolled back.
+///
+/// Statements of one transaction are captured one after the other, whoever runs them. Dropping the
+/// future of a write before it is done leaves its effect unknown, as it does without audit log: the
+/// transaction then refuses to commit.
+pub struct AuditedTransaction {
+    /// `None` once it is finished.
+    tx: Option<DatabaseTransaction>,
+    physical: Arc<Physical>,
+    pub(super) server: Server,
+    pub(super) binding: Arc<Binding>,
+    nested: bool,
+}
+
+/// What all handles of one transaction share.
+#[derive(Debug)]
+struct Physical {
+    frames: Frames,
+    /// Held while a write is captured.
+    turn: Mutex<()>,
+}
+
+impl std::fmt::Debug for AuditedTransaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditedTransaction")
+            .field("id", &self.id())
+            .field("nested", &self.nested)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AuditedTransaction {
+    pub(super) fn outermost(
+        tx: DatabaseTransaction,
+        server: Server,
+        binding: Arc<Binding>,
+    ) -> Self {
+        Self {
+            tx: Some(tx),
+            physical: Arc::new(Physical {
+                frames: Frames::new(),
+                turn: Mutex::new(()),
+            }),
+            server,
+            binding,
+            nested: false,
+        }
+    }
+
+    /// The `transaction_id` of its records.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.physical.frames.id()
+    }
+
+    pub(super) fn tx(&self) -> Result<&DatabaseTransaction, DbErr> {
+        // Only `commit`, `rollback` and `drop` take it, and they end the handle.
+        self.tx
+            .as_ref()
+            .ok_or_else(|| DbErr::Custom("the transaction is finished".into()))
+    }
+
+    pub(super) fn frames(&self) -> &Frames {
+        &self.physical.frames
+    }
+
+    /// Notes that a statement failed.
+    fn noted<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        if result.is_err() {
+            self.frames().suspect();
+        }
+        result
+    }
+
+    async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        let tx = self.tx()?;
+        let backend = tx.get_database_backend();
+        match *understand(backend, &statement.sql) {
+            Understood::Read => return self.noted(run(tx, call, statement).await),
+            Understood::Control => {
+                let _turn = self.physical.turn.lock().await;
+                self.before_control().await?;
+                return self.noted(run(tx, call, statement).await);
+            }
+            _ => {}
+        }
+        let _turn = self.physical.turn.lock().await;
+        let result = self.write(tx, call, statement).await;
+        self.noted(result)
+    }
+
+    async fn write(
+        &self,
+        tx: &DatabaseTransaction,
+        call: Call,
+        statement: Statement,
+    ) -> Result<Answer, DbErr> {
+        let mock = tx.is_mock_connection();
+        let route = Route::of(mock, &self.binding, &self.server, tx, &statement.sql).await?;
+        match route {
+            Route::Straight => run(tx, call, statement).await,
+            Route::Reported(reported) => {
+                self.frames().flush(tx).await?;
+                let answer = run(tx, call, statement).await?;
+                reported.report(tx).await;
+                Ok(answer)
+            }
+            Route::Captured(captured) => {
+                let frames = self.frames();
+                let source = Source::Statement;
+                let (answer, reports) =
+                    unit::statements(tx, frames, &self.server, call, statement, &captured, source)
+                        .await?;
+                for report in reports {
+                    report.report(tx).await;
+                }
+                if frames.is_full(&captured.config) {
+                    frames.flush(tx).await?;
+                }
+                Ok(answer)
+            }
+        }
+    }
+
+    /// What is gathered goes before a statement that may set or roll back a savepoint, or commit.
+    async fn before_control(&self) -> Result<(), DbErr> {
+        self.frames().flush(self.tx()?).await?;
+        self.frames().stop_buffering();
+        Ok(())
+    }
+
+    pub(super) async fn run<F, T, E>(self, callback: F) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(&'c Self) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>
+            + Send,
+        T: Send,
+        E: std::fmt::Display + std::fmt::Debug + Send,
+    {
+        match callback(&self).await {
+            Ok(value) => {
+                TransactionSession::commit(self)
+                    .await
+                    .map_err(TransactionError::Connection)?;
+                Ok(value)
+            }
+            Err(error) => {
+                TransactionSession::rollback(self)
+                    .await
+                    .map_err(TransactionError::Connection)?;
+                Err(TransactionError::Transaction(error))
+            }
+        }
+    }
+
+    async fn nested(&self, options: TransactionOptions) -> Result<Self, DbErr> {
+        let _turn = self.physical.turn.lock().await;
+        let begun = self.tx()?.begin_with_options(options).await;
+        let tx = self.noted(begun)?;
+        self.frames().begin();
+        Ok(Self {
+            tx: Some(tx),
+            physical: Arc::clone(&self.physical),
+            server: self.server.clone(),
+            binding: Arc::clone(&self.binding),
+            nested: true,
+        })
+    }
+
+    /// Commits the transaction, its records with it, or releases the savepoint of a nested one.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::CommitRefused`] when a record failed or the database would not commit, and
+    /// the database's own errors. Everything is rolled back then.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        TransactionSession::commit(self).await
+    }
+
+    /// Rolls the transaction back, or a nested one to its savepoint.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        TransactionSession::rollback(self).await
+    }
+
+    /// Rolls back instead of committing.
+    async fn refuse(mut self, reason: String) -> Result<(), DbErr> {
+        if let Some(tx) = self.tx.take() {
+            self.physical.frames.discard();
+            if let Err(error) = tx.rollback().await {
+                tracing::warn!(%error, "a refused transaction could not be rolled back");
+            }
+        }
+        Err(AuditError::CommitRefused { reason }.into())
+    }
+
+    /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, and no error.
+    async fn aborted(&self) -> Result<Option<DbErr>, DbErr> {
+        let tx = self.tx()?;
+        if tx.get_database_backend() != DbBackend::Postgres || !self.frames().is_suspect() {
+            return Ok(None);
+        }
+        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        Ok(tx.execute_raw(look).await.err())
+    }
+}
+
+#[async_trait]
+impl TransactionSession for AuditedTransaction {
+    async fn commit(mut self) -> Result<(), DbErr> {
+        let physical = Arc::clone(&self.physical);
+        let _turn = physical.turn.lock().await;
+        if let Some(error) = physical.frames.failure() {
+            return self.refuse(error.to_string()).await;
+        }
+        if let Some(error) = self.aborted().await? {
+            return self.refuse(error.to_string()).await;
+        }
+        if !self.nested
+            && let Err(error) = physical.frames.flush(self.tx()?).await
+        {
+            return self.refuse(error.to_string()).await;
+        }
+        let Some(tx) = self.tx.take() else {
+            return Ok(());
+        };
+        if self.nested {
+            // Should this future be dropped, nobody knows whether the savepoint was released.
+            let doubt = physical
+                .frames
+                .doubt(self.binding.config().failure_policy());
+            let released = tx.commit().await;
+            if released.is_ok() {
+                physical.frames.merge();
+            } else {
+                physical.frames.discard();
+            }
+            doubt.settle();
+            released
+        } else {
+            tx.commit().await
+        }
+    }
+
+    async fn rollback(mut self) -> Result<(), DbErr> {
+        let physical = Arc::clone(&self.physical);
+        let _turn = physical.turn.lock().await;
+        let Some(tx) = self.tx.take() else {
+            return Ok(());
+        };
+        physical.frames.discard();
+        tx.rollback().await
+    }
+}
+
+impl Drop for AuditedTransaction {
+    fn drop(&mut self) {
+        // SeaORM's own handle rolls back when it is dropped, right after this.
+        if self.tx.is_some() {
+            self.physical.frames.discard();
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for AuditedTransaction {
+    fn get_database_backend(&self) -> DbBackend {
+        probe::answer(Some(self.id()));
+        self.tx
+            .as_ref()
+            .map_or(DbBackend::Sqlite, ConnectionTrait::get_database_backend)
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.call(Call::Execute, statement).await?.executed()
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let tx = self.tx()?;
+        let backend = tx.get_database_backend();
+        let mock = tx.is_mock_connection();
+        let understood = understand(backend, sql);
+        if matches!(*understood, Understood::Read) || mock {
+            return self.noted(tx.execute_unprepared(sql).await);
+        }
+        let _turn = self.physical.turn.lock().await;
+        if matches!(*understood, Understood::Control) {
+            self.before_control().await?;
+            return self.noted(tx.execute_unprepared(sql).await);
+        }
+        let route = self.noted(Route::of(mock, &self.binding, &self.server, tx, sql).await)?;
+        let result = match route {
+            Route::Straight | Route::Reported(_) => {
+                // Several statements may be among them that control the transaction.
+                if matches!(*understood, Understood::Opaque(_) | Understood::Several(_)) {
+                    self.before_control().await?;
+                }
+                let result = tx.execute_unprepared(sql).await;
+                if let (Ok(_), Route::Reported(reported)) = (&result, &route) {
+                    reported.report(tx).await;
+                }
+                result
+            }
+            Route::Captured(_) => {
+                let statement = Statement::from_string(backend, sql);
+                match self.write(tx, Call::Execute, statement).await {
+                    Ok(answer) => answer.executed(),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        self.noted(result)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self
+            .call(Call::QueryOne, statement)
+            .await?
+            .rows()
+            .into_iter()
+            .next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        Ok(self.call(Call::QueryAll, statement).await?.rows())
+    }
+
+    fn support_returning(&self) -> bool {
+        self.tx
+            .as_ref()
+            .is_some_and(ConnectionTrait::support_returning)
+    }
+
+    fn is_mock_connection(&self) -> bool {
+        self.tx
+            .as_ref()
+            .is_some_and(ConnectionTrait::is_mock_connection)
+    }
+}
+
+#[async_trait]
+impl TransactionTrait for AuditedTransaction {
+    type Transaction = Self;
+
+    async fn begin(&self) -> Result<Self, DbErr> {
+        self.nested(TransactionOptions::default()).await
+    }
+
+    async fn begin_with_config(
+        &self,
+        isolation_level: Option<IsolationLevel>,
+        access_mode: Option<AccessMode>,
+    ) -> Result<Self, DbErr> {
+        self.nested(TransactionOptions {
+            isolation_level,
+            access_mode,
+            ..TransactionOptions::default()
+        })
+        .await
+    }
+
+    async fn begin_with_options(&self, options: TransactionOptions) -> Result<Self, DbErr> {
+        self.nested(options).await
+    }
+
+    async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(&'c Self) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>
+            + Send,
+        T: Send,
+        E: std::fmt::Display + std::fmt::Debug + Send,
+    {
+        let tx = self.begin().await.map_err(TransactionError::Connection)?;
+        tx.run(callback).await
+    }
+
+    async fn transaction_with_config<F, T, E>(
+        &self,
+        callback: F,
+        isolation_level: Option<IsolationLevel>,
+        access_mode: Option<AccessMode>,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(&'c Self) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>
+            + Send,
+        T: Send,
+        E: std::fmt::Display + std::fmt::Debug + Send,
+    {
+        let tx = self
+            .begin_with_config(isolation_level, access_mode)
+            .await
+            .map_err(TransactionError::Connection)?;
+        tx.run(callback).await
+    }
+}

@@ -1,0 +1,169 @@
+//! A single write outside of any transaction of the application's: one transaction with its record.
+//!
+//! It runs as a task of its own. Dropping the future that asked for it does not stop it half way:
+//! neither is a change without its record possible, nor a pooled connection left inside a transaction.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use tracing::Instrument;
+
+use super::route::{Captured, Reported};
+use super::{AuditedConnection, Frames, run};
+use crate::action::Source;
+use crate::capture::{Answer, Audited, Call, Engine, Problem, Server, result_of};
+use crate::sql::Understood;
+
+/// Runs a write, or several that one text has, with their records.
+pub(super) async fn write(
+    connection: AuditedConnection,
+    call: Call,
+    statement: Statement,
+    captured: Captured,
+) -> Result<Answer, DbErr> {
+    detached(async move { unit(&connection, call, statement, &captured).await }).await
+}
+
+/// Runs a future to its end, whatever becomes of the caller. Outside of a Tokio runtime it is run by
+/// the caller.
+async fn detached<T: Send + 'static>(
+    future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
+    let future = future.in_current_span();
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return future.await;
+    };
+    match runtime.spawn(future).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(DbErr::Custom(format!(
+                "an audited write was stopped with its runtime, and rolled back ({error})"
+            ))),
+        },
+    }
+}
+
+async fn unit(
+    connection: &AuditedConnection,
+    call: Call,
+    statement: Statement,
+    captured: &Captured,
+) -> Result<Answer, DbErr> {
+    let options = TransactionOptions {
+        // One that reads first loses to another writer. Other databases ignore it.
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = connection.db.begin_with_options(options).await?;
+    let frames = Frames::new();
+    frames.has_write_lock();
+    let done = statements(
+        &tx,
+        &frames,
+        &connection.server,
+        call,
+        statement,
+        captured,
+        Source::Statement,
+    )
+    .await;
+    let (answer, reports) = match done {
+        Ok(done) => done,
+        Err(error) => {
+            roll_back(tx).await;
+            return Err(error);
+        }
+    };
+    if let Err(error) = frames.flush(&tx).await {
+        roll_back(tx).await;
+        return Err(error);
+    }
+    if let Some(error) = frames.failure() {
+        roll_back(tx).await;
+        return Err(error.into());
+    }
+    tx.commit().await?;
+    for report in reports {
+        report.report(&connection.db).await;
+    }
+    Ok(answer)
+}
+
+/// Rolls back after an error that matters more than whether this succeeds: the connection is then
+/// given up by the pool.
+async fn roll_back(tx: DatabaseTransaction) {
+    if let Err(error) = tx.rollback().await {
+        tracing::warn!(%error, "a failed audited write could not be rolled back");
+    }
+}
+
+/// Runs the statements of one text inside a transaction.
+pub(super) async fn statements<C: ConnectionTrait>(
+    db: &C,
+    frames: &Frames,
+    server: &Server,
+    call: Call,
+    statement: Statement,
+    captured: &Captured,
+    source: Source,
+) -> Result<(Answer, Vec<Reported>), DbErr> {
+    let engine = Engine {
+        db,
+        frames,
+        server,
+        config: &captured.config,
+        context: &captured.context,
+        source,
+    };
+    let mut whole = Some(statement);
+    let backend = db.get_database_backend();
+    let mut answer = None;
+    let mut affected = 0;
+    let mut reports = Vec::new();
+    let mut parts = 0;
+    for (sql, part) in captured.parts() {
+        let statement = match sql {
+            Some(sql) => Statement::from_string(backend, sql),
+            None => match whole.take() {
+                Some(statement) => statement,
+                None => break,
+            },
+        };
+        let audited = match part {
+            Understood::Write(write) => {
+                Audited::of(&captured.config, server, write).map(|audited| (write, audited))
+            }
+            _ => None,
+        };
+        let next = match audited {
+            None => run(db, call, statement).await?,
+            Some((write, audited)) => {
+                let text = statement.clone();
+                match engine.capture(call, statement, write, &audited).await {
+                    Ok(answer) => answer,
+                    Err(Problem::Failed(error)) => return Err(error),
+                    Err(Problem::Uncapturable(why)) => {
+                        let outline = crate::sql::outline_of(backend, &text.sql);
+                        let reported = Reported::of_write(captured, write, why, &outline);
+                        reports.extend(reported.by_policy()?);
+                        frames.flush(db).await?;
+                        run(db, call, text).await?
+                    }
+                }
+            }
+        };
+        if let Answer::Executed(result) = &next {
+            affected += result.rows_affected();
+        }
+        answer = Some(next);
+        parts += 1;
+    }
+    let answer = match answer {
+        Some(Answer::Executed(_)) if parts > 1 => Answer::Executed(result_of(0, affected)?),
+        Some(answer) => answer,
+        None => Answer::Rows(Vec::new()),
+    };
+    Ok((answer, reports))
+}

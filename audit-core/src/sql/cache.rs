@@ -1,0 +1,70 @@
+//! What was understood, by text.
+
+use std::sync::{Arc, LazyLock};
+
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
+use sea_orm::DbBackend;
+
+use super::{Understood, parse};
+
+/// How much text may be kept, in bytes.
+const CAPACITY: u64 = 8 * 1024 * 1024;
+/// How many texts are expected.
+const TEXTS: usize = 1024;
+
+/// A text in the dialect of a backend.
+#[derive(Hash, PartialEq, Eq)]
+struct Key(u8, Box<str>);
+
+#[derive(Hash)]
+struct Lookup<'a>(u8, &'a str);
+
+const fn dialect(backend: DbBackend) -> u8 {
+    match backend {
+        DbBackend::Postgres => 0,
+        DbBackend::Sqlite => 1,
+        _ => 2,
+    }
+}
+
+impl Equivalent<Key> for Lookup<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
+    }
+}
+
+/// What is understood of a text takes a few times as much room as the text.
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<Key, Arc<Understood>> for ByLength {
+    fn weight(&self, key: &Key, _: &Arc<Understood>) -> u64 {
+        256 + 6 * key.1.len() as u64
+    }
+}
+
+static CACHE: LazyLock<Cache<Key, Arc<Understood>, ByLength>> =
+    LazyLock::new(|| Cache::with_weighter(TEXTS, CAPACITY, ByLength));
+
+/// Understands a text, or remembers it.
+pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<Understood> {
+    if is_plain_select(sql) {
+        static READ: LazyLock<Arc<Understood>> = LazyLock::new(|| Arc::new(Understood::Read));
+        return Arc::clone(&READ);
+    }
+    let dialect = dialect(backend);
+    if let Some(known) = CACHE.get(&Lookup(dialect, sql)) {
+        return known;
+    }
+    let understood = Arc::new(parse::understand(backend, sql));
+    CACHE.insert(Key(dialect, sql.into()), Arc::clone(&understood));
+    understood
+}
+
+/// Whether a text is one SELECT: no database lets one write but through functions.
+fn is_plain_select(sql: &str) -> bool {
+    sql.get(..7)
+        .is_some_and(|word| word.eq_ignore_ascii_case("select "))
+        && !sql.contains(';')
+}

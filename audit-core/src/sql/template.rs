@@ -1,0 +1,133 @@
+//! SQL text with places for bound values, and the writer that composes statements from it.
+
+use sea_orm::sea_query::Value;
+use sea_orm::{DbBackend, Statement};
+
+/// A character that marks a bound value's place in rendered SQL; a text that has it is not taken.
+pub(super) const MARK: char = '\u{1}';
+
+/// A piece of SQL. Bound values are named by their position in the statement it was taken from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Template(Vec<Piece>);
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    Bind(usize),
+}
+
+impl Template {
+    /// Reads rendered SQL, in which `MARK position MARK` stands for a bound value.
+    pub(super) fn read(rendered: &str) -> Self {
+        let pieces = rendered
+            .split(MARK)
+            .enumerate()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(at, text)| match (at % 2, text.parse()) {
+                (1, Ok(position)) => Piece::Bind(position),
+                _ => Piece::Text(text.to_owned()),
+            });
+        Self(pieces.collect())
+    }
+}
+
+/// Writes a statement.
+pub(crate) struct Composer<'a> {
+    backend: DbBackend,
+    source: &'a [Value],
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl<'a> Composer<'a> {
+    /// Begins a statement whose templates are bound to these values.
+    pub(crate) fn new(backend: DbBackend, source: &'a [Value]) -> Self {
+        Self {
+            backend,
+            source,
+            sql: String::new(),
+            values: Vec::new(),
+        }
+    }
+
+    pub(crate) fn text(&mut self, sql: &str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    pub(crate) fn name(&mut self, name: &str) -> &mut Self {
+        let quoted = quoted(self.backend, name);
+        self.text(&quoted)
+    }
+
+    pub(crate) fn value(&mut self, value: Value) -> &mut Self {
+        self.values.push(value);
+        if self.backend == DbBackend::Postgres {
+            self.sql.push('$');
+            self.sql.push_str(&self.values.len().to_string());
+        } else {
+            self.sql.push('?');
+        }
+        self
+    }
+
+    pub(crate) fn template(&mut self, template: &Template) -> &mut Self {
+        for piece in &template.0 {
+            match piece {
+                Piece::Text(text) => self.sql.push_str(text),
+                // A statement with fewer values than places fails in the database, too.
+                Piece::Bind(at) => {
+                    let value = self.source.get(*at).cloned();
+                    self.value(value.unwrap_or(Value::String(None)));
+                }
+            }
+        }
+        self
+    }
+
+    pub(crate) fn finish(self) -> Statement {
+        Statement::from_sql_and_values(self.backend, self.sql, self.values)
+    }
+}
+
+/// An identifier in quotes.
+pub(crate) fn quoted(backend: DbBackend, name: &str) -> String {
+    let quote = if backend == DbBackend::MySql {
+        '`'
+    } else {
+        '"'
+    };
+    let mut text = String::with_capacity(name.len() + 2);
+    text.push(quote);
+    for c in name.chars() {
+        if c == quote {
+            text.push(quote);
+        }
+        text.push(c);
+    }
+    text.push(quote);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_numbered_anew_in_the_order_of_their_places() {
+        let source = [Value::from(1), Value::from("b"), Value::from(3)];
+        let template = Template::read("a = \u{1}2\u{1} AND b = \u{1}1\u{1}");
+        let mut composer = Composer::new(DbBackend::Postgres, &source);
+        composer
+            .text("SELECT ")
+            .name("x\"y")
+            .text(" WHERE ")
+            .template(&template);
+        let statement = composer.finish();
+        assert_eq!(statement.sql, r#"SELECT "x""y" WHERE a = $1 AND b = $2"#);
+        assert_eq!(
+            statement.values.map(|values| values.0),
+            Some(vec![Value::from(3), Value::from("b")])
+        );
+    }
+}
