@@ -11,7 +11,10 @@ pub use sea_orm_audit_core::{
     audited_entities, decode, encode, migration_mode, record_view, same,
 };
 #[cfg(feature = "statements")]
-pub use sea_orm_audit_core::{AuditedConnection, AuditedTransaction};
+pub use sea_orm_audit_core::{
+    AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
+    AuditedUpdateMany,
+};
 #[cfg(feature = "derive")]
 pub use sea_orm_audit_derive::{Auditable, behavior};
 

@@ -1,5 +1,6 @@
 //! `AuditedConnection`: every write through it is recorded, in the transaction of the change.
 
+mod bulk;
 mod frames;
 mod probe;
 mod route;
@@ -15,6 +16,7 @@ use sea_orm::{
     QueryResult, Statement, TransactionError, TransactionOptions, TransactionTrait,
 };
 
+pub use bulk::{AuditedDeleteMany, AuditedInsertMany, AuditedTryInsert, AuditedUpdateMany};
 pub(crate) use frames::{Doubt, Frames};
 pub(crate) use probe::probe;
 pub use transaction::AuditedTransaction;

@@ -34,7 +34,10 @@ pub use config::{
     AuditConfig, AuditConfigBuilder, Clock, FailurePolicy, RequireActor, StatementPolicy, Tables,
 };
 #[cfg(feature = "statements")]
-pub use connection::{AuditedConnection, AuditedTransaction};
+pub use connection::{
+    AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
+    AuditedUpdateMany,
+};
 pub use context::{AuditContext, WithAuditContext, migration_mode};
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
 pub use event::{AuditEvent, record_view};

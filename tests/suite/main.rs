@@ -17,6 +17,7 @@ mod entity;
 mod actions;
 mod at_once;
 mod behavior;
+mod bulk;
 mod captured;
 mod concurrency;
 mod context;

@@ -7,6 +7,7 @@ use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
 };
 
+use crate::action::Source;
 use crate::capture::{Audited, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
@@ -49,6 +50,7 @@ pub(super) enum Route {
 pub(super) struct Captured {
     pub(super) config: AuditConfig,
     pub(super) context: AuditContext,
+    pub(super) source: Source,
     pub(super) understood: Arc<Understood>,
 }
 
@@ -137,6 +139,7 @@ impl Route {
         Ok(Self::Captured(Captured {
             config,
             context,
+            source: super::bulk::source(),
             understood,
         }))
     }

@@ -14,7 +14,6 @@ use tokio::sync::Mutex;
 
 use super::route::{Binding, Route};
 use super::{Frames, probe, run, unit};
-use crate::action::Source;
 use crate::capture::{Answer, Call, Server};
 use crate::error::AuditError;
 use crate::sql::{Understood, understand};
@@ -132,10 +131,8 @@ impl AuditedTransaction {
             }
             Route::Captured(captured) => {
                 let frames = self.frames();
-                let source = Source::Statement;
                 let (answer, reports) =
-                    unit::statements(tx, frames, &self.server, call, statement, &captured, source)
-                        .await?;
+                    unit::statements(tx, frames, &self.server, call, statement, &captured).await?;
                 for report in reports {
                     report.report(tx).await;
                 }

@@ -11,7 +11,6 @@ use tracing::Instrument;
 
 use super::route::{Captured, Reported};
 use super::{AuditedConnection, Frames, run};
-use crate::action::Source;
 use crate::capture::{Answer, Audited, Call, Engine, Problem, Server, result_of};
 use crate::sql::Understood;
 
@@ -59,16 +58,7 @@ async fn unit(
     let tx = connection.db.begin_with_options(options).await?;
     let frames = Frames::new();
     frames.has_write_lock();
-    let done = statements(
-        &tx,
-        &frames,
-        &connection.server,
-        call,
-        statement,
-        captured,
-        Source::Statement,
-    )
-    .await;
+    let done = statements(&tx, &frames, &connection.server, call, statement, captured).await;
     let (answer, reports) = match done {
         Ok(done) => done,
         Err(error) => {
@@ -107,7 +97,6 @@ pub(super) async fn statements<C: ConnectionTrait>(
     call: Call,
     statement: Statement,
     captured: &Captured,
-    source: Source,
 ) -> Result<(Answer, Vec<Reported>), DbErr> {
     let engine = Engine {
         db,
@@ -115,7 +104,7 @@ pub(super) async fn statements<C: ConnectionTrait>(
         server,
         config: &captured.config,
         context: &captured.context,
-        source,
+        source: captured.source,
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();

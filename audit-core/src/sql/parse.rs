@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 use sqlparser::ast::{
     Assignment, AssignmentTarget, BinaryOperator, ConflictTarget, Delete, Expr, FromTable, Ident,
-    ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, SqliteOnConflict,
+    InTarget, ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, SqliteOnConflict,
     Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value,
 };
 use sqlparser::dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
@@ -647,6 +647,15 @@ impl Text {
     /// The columns that a conjunction compares with values for equality; `false` where it does more.
     fn equalities(&self, filter: &Expr, columns: &mut Vec<String>) -> bool {
         match filter {
+            Expr::In {
+                expr,
+                target: InTarget::List(list),
+                negated: false,
+                ..
+            } => match list.as_slice() {
+                [only] => self.equality(expr, only, columns),
+                _ => false,
+            },
             Expr::Nested(inner) => self.equalities(inner, columns),
             Expr::BinaryOp {
                 left,
@@ -657,24 +666,26 @@ impl Text {
                 left,
                 op: BinaryOperator::Eq,
                 right,
-            } => {
-                let is_value = match right.as_ref() {
-                    Expr::Value(value) => !matches!(value.value, Value::Null),
-                    Expr::Cast { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
-                    _ => false,
-                };
-                let name = match left.as_ref() {
-                    Expr::Identifier(name) => Some(name),
-                    Expr::CompoundIdentifier(names) => names.last(),
-                    _ => None,
-                };
-                match name {
-                    Some(name) if is_value => {
-                        columns.push(folded(self.backend, name));
-                        true
-                    }
-                    _ => false,
-                }
+            } => self.equality(left, right, columns),
+            _ => false,
+        }
+    }
+
+    fn equality(&self, left: &Expr, right: &Expr, columns: &mut Vec<String>) -> bool {
+        let is_value = match right {
+            Expr::Value(value) => !matches!(value.value, Value::Null),
+            Expr::Cast { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
+            _ => false,
+        };
+        let name = match left {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.last(),
+            _ => None,
+        };
+        match name {
+            Some(name) if is_value => {
+                columns.push(folded(self.backend, name));
+                true
             }
             _ => false,
         }

@@ -103,6 +103,8 @@ pub(super) fn is_stable(tokens: &[Token]) -> bool {
                     || word.value.starts_with('@')
                     || listed(CLOCKS)
                     || (calls && !listed(HARMLESS))
+                    // SQLite: `IN table` reads the table.
+                    || (word.value.eq_ignore_ascii_case("IN") && !calls)
                 {
                     return false;
                 }

@@ -1,0 +1,381 @@
+//! Bulk builders, for those who hold a plain connection or want a word in the code that says it.
+//!
+//! They wrap SeaORM's own and run on the engine of `AuditedConnection`: on a plain connection in a
+//! transaction of their own, which is a savepoint inside of another.
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::sea_query::{OnConflict, SimpleExpr};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, DeleteMany, DeleteResult, EntityTrait,
+    ExecResult, InsertMany, InsertManyResult, InsertResult, IntoActiveModel, PrimaryKeyTrait,
+    QueryFilter, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionSession, TransactionTrait, TryInsert, TryInsertResult, UpdateMany, UpdateResult,
+};
+
+use super::route::{Binding, Route};
+use super::{Frames, probe, run, unit};
+use crate::action::Source;
+use crate::capture::{Answer, Call, Handle, Server};
+
+tokio::task_local! {
+    static BULK: ();
+}
+
+/// Which road what is written now takes.
+pub(super) fn source() -> Source {
+    if BULK.try_with(|()| ()).is_ok() {
+        Source::Bulk
+    } else {
+        Source::Statement
+    }
+}
+
+/// What a builder runs on.
+enum Ground<T> {
+    /// A connection that captures by itself, or a mock.
+    Given,
+    Own(Own<T>),
+}
+
+/// A transaction of the builder's own.
+struct Own<T> {
+    tx: T,
+    frames: Frames,
+    server: Server,
+    binding: Binding,
+}
+
+impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
+    async fn of<C>(db: &C) -> Result<Self, DbErr>
+    where
+        C: ConnectionTrait + TransactionTrait<Transaction = T>,
+    {
+        if db.is_mock_connection() || probe(db).is_some() {
+            return Ok(Self::Given);
+        }
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let tx = db.begin_with_options(options).await?;
+        let frames = Frames::new();
+        if Handle::of::<C>() == Handle::Pool {
+            frames.has_write_lock();
+        }
+        Ok(Self::Own(Own {
+            tx,
+            frames,
+            server: Server::new(db.get_database_backend()),
+            binding: Binding::default(),
+        }))
+    }
+}
+
+impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
+    async fn end<R>(self, result: Result<R, DbErr>) -> Result<R, DbErr> {
+        let result = match result {
+            Ok(result) => self.frames.flush(&self.tx).await.map(|()| result),
+            Err(error) => Err(error),
+        };
+        let result = match (result, self.frames.failure()) {
+            (Ok(_), Some(error)) => Err(error.into()),
+            (result, _) => result,
+        };
+        if result.is_ok() {
+            self.tx.commit().await?;
+        } else if let Err(error) = self.tx.rollback().await {
+            tracing::warn!(%error, "a failed audited bulk write could not be rolled back");
+        }
+        result
+    }
+
+    async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        let tx = &self.tx;
+        match Route::of(false, &self.binding, &self.server, tx, &statement.sql).await? {
+            Route::Straight => run(tx, call, statement).await,
+            Route::Reported(reported) => {
+                let answer = run(tx, call, statement).await?;
+                reported.report(tx).await;
+                Ok(answer)
+            }
+            Route::Captured(captured) => {
+                let captured = super::route::Captured {
+                    source: Source::Bulk,
+                    ..captured
+                };
+                let (answer, reports) =
+                    unit::statements(tx, &self.frames, &self.server, call, statement, &captured)
+                        .await?;
+                for report in reports {
+                    report.report(tx).await;
+                }
+                Ok(answer)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<T: ConnectionTrait + TransactionSession + Send> ConnectionTrait for Own<T> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.tx.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.call(Call::Execute, statement).await?.executed()
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.tx.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self
+            .call(Call::QueryOne, statement)
+            .await?
+            .rows()
+            .into_iter()
+            .next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        Ok(self.call(Call::QueryAll, statement).await?.rows())
+    }
+
+    fn support_returning(&self) -> bool {
+        self.tx.support_returning()
+    }
+}
+
+/// Runs one of SeaORM's builders so that it is recorded.
+macro_rules! recorded {
+    ($db:expr, $on:ident => $run:expr) => {{
+        match Ground::of($db).await? {
+            Ground::Given => {
+                let $on = $db;
+                BULK.scope((), $run).await
+            }
+            Ground::Own(own) => {
+                let $on = &own;
+                let result = $run.await;
+                own.end(result).await
+            }
+        }
+    }};
+}
+
+/// An INSERT of several models, recorded; made by `Entity::audited_insert_many`.
+///
+/// What is not mirrored here can be set on SeaORM's builder first: `InsertMany::into()`.
+#[derive(Debug)]
+#[must_use = "nothing is inserted before one of the `exec` methods is awaited"]
+pub struct AuditedInsertMany<A: ActiveModelTrait>(InsertMany<A>);
+
+/// An INSERT whose conflicts are no errors, recorded.
+#[derive(Debug)]
+#[must_use = "nothing is inserted before one of the `exec` methods is awaited"]
+pub struct AuditedTryInsert<A: ActiveModelTrait>(TryInsert<A>);
+
+/// An UPDATE of several rows, recorded; made by `Entity::audited_update_many`.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is updated before one of the `exec` methods is awaited"]
+pub struct AuditedUpdateMany<E: EntityTrait>(UpdateMany<E>);
+
+/// A DELETE of several rows, recorded; made by `Entity::audited_delete_many`.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is deleted before one of the `exec` methods is awaited"]
+pub struct AuditedDeleteMany<E: EntityTrait>(DeleteMany<E>);
+
+type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+type KeyOf<A> =
+    <<<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
+
+impl<A: ActiveModelTrait> From<InsertMany<A>> for AuditedInsertMany<A> {
+    fn from(insert: InsertMany<A>) -> Self {
+        Self(insert)
+    }
+}
+
+impl<A: ActiveModelTrait> From<TryInsert<A>> for AuditedTryInsert<A> {
+    fn from(insert: TryInsert<A>) -> Self {
+        Self(insert)
+    }
+}
+
+impl<E: EntityTrait> From<UpdateMany<E>> for AuditedUpdateMany<E> {
+    fn from(update: UpdateMany<E>) -> Self {
+        Self(update)
+    }
+}
+
+impl<E: EntityTrait> From<DeleteMany<E>> for AuditedDeleteMany<E> {
+    fn from(delete: DeleteMany<E>) -> Self {
+        Self(delete)
+    }
+}
+
+impl<A: ActiveModelTrait> AuditedInsertMany<A> {
+    /// What is done with rows that are there already; SeaORM's `InsertMany::on_conflict`.
+    pub fn on_conflict(self, on_conflict: OnConflict) -> Self {
+        Self(self.0.on_conflict(on_conflict))
+    }
+
+    /// Leaves rows that are there already as they are; SeaORM's `InsertMany::on_conflict_do_nothing`.
+    pub fn on_conflict_do_nothing(self) -> AuditedTryInsert<A> {
+        AuditedTryInsert(self.0.on_conflict_do_nothing())
+    }
+
+    /// Inserts the models; the last key is returned.
+    ///
+    /// # Errors
+    /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
+    /// nothing is inserted.
+    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<InsertManyResult<A>, DbErr> {
+        recorded!(db, on => self.0.exec(on))
+    }
+
+    /// Inserts the models; the number of rows is returned.
+    ///
+    /// # Errors
+    /// As [`Self::exec`].
+    pub async fn exec_without_returning<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<u64, DbErr> {
+        recorded!(db, on => self.0.exec_without_returning(on))
+    }
+
+    /// Inserts the models and returns them as they are in the database.
+    ///
+    /// # Errors
+    /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
+    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<Vec<ModelOf<A>>, DbErr>
+    where
+        ModelOf<A>: IntoActiveModel<A>,
+    {
+        recorded!(db, on => self.0.exec_with_returning(on))
+    }
+
+    /// Inserts the models and returns their keys.
+    ///
+    /// # Errors
+    /// As [`Self::exec_with_returning`].
+    pub async fn exec_with_returning_keys<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<Vec<KeyOf<A>>, DbErr>
+    where
+        ModelOf<A>: IntoActiveModel<A>,
+    {
+        recorded!(db, on => self.0.exec_with_returning_keys(on))
+    }
+}
+
+impl<A: ActiveModelTrait> AuditedTryInsert<A> {
+    /// Inserts the models; says whether there was a conflict, or nothing to insert.
+    ///
+    /// # Errors
+    /// As [`AuditedInsertMany::exec`].
+    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<TryInsertResult<InsertResult<A>>, DbErr> {
+        recorded!(db, on => self.0.exec(on))
+    }
+
+    /// Inserts the models; the number of rows is returned.
+    ///
+    /// # Errors
+    /// As [`AuditedInsertMany::exec`].
+    pub async fn exec_without_returning<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<TryInsertResult<u64>, DbErr>
+    where
+        ModelOf<A>: IntoActiveModel<A>,
+    {
+        recorded!(db, on => self.0.exec_without_returning(on))
+    }
+}
+
+impl<E: EntityTrait> QueryFilter for AuditedUpdateMany<E> {
+    type QueryStatement = <UpdateMany<E> as QueryFilter>::QueryStatement;
+
+    fn query(&mut self) -> &mut Self::QueryStatement {
+        QueryFilter::query(&mut self.0)
+    }
+}
+
+impl<E: EntityTrait> AuditedUpdateMany<E> {
+    /// Sets what is set in a model; SeaORM's `UpdateMany::set`.
+    pub fn set<A: ActiveModelTrait<Entity = E>>(self, model: A) -> Self {
+        Self(self.0.set(model))
+    }
+
+    /// Sets a column to an expression; SeaORM's `UpdateMany::col_expr`.
+    pub fn col_expr(self, column: E::Column, expr: SimpleExpr) -> Self {
+        Self(self.0.col_expr(column, expr))
+    }
+
+    /// Updates the rows that the filters select, all without one.
+    ///
+    /// # Errors
+    /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
+    /// nothing is updated.
+    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<UpdateResult, DbErr> {
+        recorded!(db, on => self.0.exec(on))
+    }
+
+    /// Updates the rows and returns them.
+    ///
+    /// # Errors
+    /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
+    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<Vec<E::Model>, DbErr> {
+        recorded!(db, on => self.0.exec_with_returning(on))
+    }
+}
+
+impl<E: EntityTrait> QueryFilter for AuditedDeleteMany<E> {
+    type QueryStatement = <DeleteMany<E> as QueryFilter>::QueryStatement;
+
+    fn query(&mut self) -> &mut Self::QueryStatement {
+        QueryFilter::query(&mut self.0)
+    }
+}
+
+impl<E: EntityTrait> AuditedDeleteMany<E> {
+    /// Deletes the rows that the filters select, all without one.
+    ///
+    /// # Errors
+    /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
+    /// nothing is deleted.
+    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<DeleteResult, DbErr> {
+        recorded!(db, on => self.0.exec(on))
+    }
+
+    /// Deletes the rows and returns them as they were.
+    ///
+    /// # Errors
+    /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
+    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait>(
+        self,
+        db: &C,
+    ) -> Result<Vec<E::Model>, DbErr> {
+        recorded!(db, on => self.0.exec_with_returning(on))
+    }
+}
