@@ -25,6 +25,8 @@ use crate::target::{Target, fit};
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::cause;
+#[cfg(feature = "statements")]
+pub(crate) use failure::has_ended_transaction;
 pub(crate) use failure::{ends_transaction, missing_table};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.

@@ -16,9 +16,11 @@ mod entity;
 
 mod actions;
 mod at_once;
+mod audited_transactions;
 mod behavior;
 mod bulk;
 mod captured;
+mod cascades;
 mod concurrency;
 mod context;
 mod failures;

@@ -25,7 +25,7 @@ macro_rules! on_every_database {
 
 /// Makes a test of each function on one database.
 macro_rules! tests_on {
-    ($database:ident: $($name:ident),*) => {
+    ($database:ident: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() -> $crate::support::TestResult {
@@ -260,4 +260,19 @@ impl TestDb {
         }
         Ok(())
     }
+}
+
+/// Makes the log refuse records of objects whose label begins so.
+pub(crate) async fn refuse_records_of(db: &TestDb, label: &str) -> TestResult {
+    let sql = match db.backend() {
+        DbBackend::Sqlite => format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON audit_log WHEN NEW.object_repr LIKE '{label}%' \
+             BEGIN SELECT RAISE(FAIL, 'refused'); END"
+        ),
+        _ => format!(
+            "ALTER TABLE audit_log ADD CONSTRAINT refuse CHECK (object_repr NOT LIKE '{label}%')"
+        ),
+    };
+    db.execute_unprepared(&sql).await?;
+    Ok(())
 }

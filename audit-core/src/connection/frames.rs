@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use crate::capture::{is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::{AuditError, Cause};
-use crate::recorder::{Record, Row, cause, insert_rows};
+use crate::recorder::{Record, Row, cause, has_ended_transaction, insert_rows};
 use crate::stats::{COUNTERS, count_many};
 
 /// About how many bytes of records are held.
@@ -34,6 +34,8 @@ struct State {
     write_lock: bool,
     /// A statement failed, so that PostgreSQL may refuse to commit without saying so.
     suspect: bool,
+    /// The database has ended the transaction: what is sent now would be committed at once.
+    ended: Option<DbErr>,
 }
 
 #[derive(Default)]
@@ -42,6 +44,8 @@ struct Frame {
     bytes: usize,
     /// Why the frame must not be committed.
     failure: Option<AuditError>,
+    /// The savepoint is one that the engine set itself.
+    own: bool,
 }
 
 impl std::fmt::Debug for Frame {
@@ -50,6 +54,33 @@ impl std::fmt::Debug for Frame {
             .field("rows", &self.rows.len())
             .field("failure", &self.failure)
             .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Returns whether the frame was one of the engine's, which was left when its future was dropped.
+    fn merge_innermost(&mut self) -> bool {
+        if self.frames.len() > 1
+            && let Some(inner) = self.frames.pop()
+            && let Some(outer) = self.frames.last_mut()
+        {
+            outer.bytes += inner.bytes;
+            outer.rows.extend(inner.rows);
+            outer.failure = outer.failure.take().or(inner.failure);
+            return inner.own;
+        }
+        false
+    }
+
+    /// Returns whether the frame was one of the engine's.
+    fn discard_innermost(&mut self) -> bool {
+        if self.frames.len() > 1 {
+            return self.frames.pop().is_some_and(|frame| frame.own);
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            *frame = Frame::default();
+        }
+        false
     }
 }
 
@@ -77,29 +108,36 @@ impl Frames {
         self.state().frames.push(Frame::default());
     }
 
-    /// The innermost savepoint was released.
+    /// The innermost savepoint of the application's was released.
     pub(super) fn merge(&self) {
         let mut state = self.state();
-        if state.frames.len() > 1
-            && let Some(inner) = state.frames.pop()
-            && let Some(outer) = state.frames.last_mut()
-        {
-            outer.bytes += inner.bytes;
-            outer.rows.extend(inner.rows);
-            outer.failure = outer.failure.take().or(inner.failure);
-        }
+        while state.merge_innermost() {}
     }
 
-    /// The innermost savepoint was rolled back.
+    /// The innermost savepoint of the application's was rolled back.
     pub(super) fn discard(&self) {
         let mut state = self.state();
-        if state.frames.len() > 1 {
-            state.frames.pop();
-        } else if let Some(frame) = state.frames.last_mut() {
-            *frame = Frame::default();
-        }
+        while state.discard_innermost() {}
         // PostgreSQL takes statements again.
         state.suspect = false;
+    }
+
+    /// The engine set a savepoint.
+    pub(crate) fn begin_own(&self) {
+        self.state().frames.push(Frame {
+            own: true,
+            ..Frame::default()
+        });
+    }
+
+    /// The engine released its savepoint.
+    pub(crate) fn merge_own(&self) {
+        self.state().merge_innermost();
+    }
+
+    /// The engine rolled back to its savepoint.
+    pub(crate) fn discard_own(&self) {
+        self.state().discard_innermost();
     }
 
     /// The innermost frame must not be committed.
@@ -118,6 +156,20 @@ impl Frames {
     }
 
     /// A statement failed.
+    pub(super) fn failed(&self, error: &DbErr) {
+        let mut state = self.state();
+        state.suspect = true;
+        if state.ended.is_none() && has_ended_transaction(error) {
+            state.ended = Some(error.clone());
+        }
+    }
+
+    /// Why nothing can be sent any more.
+    pub(super) fn ended(&self) -> Option<DbErr> {
+        self.state().ended.clone()
+    }
+
+    /// Something may have failed unseen.
     pub(super) fn suspect(&self) {
         self.state().suspect = true;
     }

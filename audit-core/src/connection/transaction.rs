@@ -78,6 +78,10 @@ impl AuditedTransaction {
     }
 
     pub(super) fn tx(&self) -> Result<&DatabaseTransaction, DbErr> {
+        if let Some(error) = self.frames().ended() {
+            let reason = format!("the database has ended it ({error})");
+            return Err(AuditError::CommitRefused { reason }.into());
+        }
         // Only `commit`, `rollback` and `drop` take it, and they end the handle.
         self.tx
             .as_ref()
@@ -90,8 +94,8 @@ impl AuditedTransaction {
 
     /// Notes that a statement failed.
     fn noted<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
-        if result.is_err() {
-            self.frames().suspect();
+        if let Err(error) = &result {
+            self.frames().failed(error);
         }
         result
     }
@@ -99,16 +103,14 @@ impl AuditedTransaction {
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
         let tx = self.tx()?;
         let backend = tx.get_database_backend();
-        match *understand(backend, &statement.sql) {
-            Understood::Read => return self.noted(run(tx, call, statement).await),
-            Understood::Control => {
-                let _turn = self.physical.turn.lock().await;
-                self.before_control().await?;
-                return self.noted(run(tx, call, statement).await);
-            }
-            _ => {}
+        let understood = understand(backend, &statement.sql);
+        if matches!(*understood, Understood::Read) || tx.is_mock_connection() {
+            return self.noted(run(tx, call, statement).await);
         }
         let _turn = self.physical.turn.lock().await;
+        if may_control(&understood) {
+            self.noted(self.before_control().await)?;
+        }
         let result = self.write(tx, call, statement).await;
         self.noted(result)
     }
@@ -124,7 +126,6 @@ impl AuditedTransaction {
         match route {
             Route::Straight => run(tx, call, statement).await,
             Route::Reported(reported) => {
-                self.frames().flush(tx).await?;
                 let answer = run(tx, call, statement).await?;
                 reported.report(tx).await;
                 Ok(answer)
@@ -227,11 +228,24 @@ impl AuditedTransaction {
     }
 }
 
+/// Whether a text may set or roll back a savepoint, or commit.
+fn may_control(understood: &Understood) -> bool {
+    match understood {
+        Understood::Control | Understood::Opaque(_) => true,
+        Understood::Several(parts) => parts.iter().any(|(_, part)| may_control(part)),
+        Understood::Read | Understood::Write(_) => false,
+    }
+}
+
 #[async_trait]
 impl TransactionSession for AuditedTransaction {
     async fn commit(mut self) -> Result<(), DbErr> {
         let physical = Arc::clone(&self.physical);
         let _turn = physical.turn.lock().await;
+        if let Some(error) = physical.frames.ended() {
+            let reason = format!("the database has ended it ({error})");
+            return self.refuse(reason).await;
+        }
         if let Some(error) = physical.frames.failure() {
             return self.refuse(error.to_string()).await;
         }
@@ -306,17 +320,12 @@ impl ConnectionTrait for AuditedTransaction {
             return self.noted(tx.execute_unprepared(sql).await);
         }
         let _turn = self.physical.turn.lock().await;
-        if matches!(*understood, Understood::Control) {
-            self.before_control().await?;
-            return self.noted(tx.execute_unprepared(sql).await);
+        if may_control(&understood) {
+            self.noted(self.before_control().await)?;
         }
         let route = self.noted(Route::of(mock, &self.binding, &self.server, tx, sql).await)?;
         let result = match route {
             Route::Straight | Route::Reported(_) => {
-                // Several statements may be among them that control the transaction.
-                if matches!(*understood, Understood::Opaque(_) | Understood::Several(_)) {
-                    self.before_control().await?;
-                }
                 let result = tx.execute_unprepared(sql).await;
                 if let (Ok(_), Route::Reported(reported)) = (&result, &route) {
                     reported.report(tx).await;

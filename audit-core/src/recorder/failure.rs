@@ -49,10 +49,17 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
     })
 }
 
-/// Errors after which the database has ended the whole transaction, so that nothing can go on:
-/// MySQL's deadlock (1213), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
+/// Errors after which the database has ended the whole transaction, so that nothing can go on.
 pub(crate) fn ends_transaction(cause: &Cause) -> bool {
-    matches!(cause, Cause::Insert { error, .. } if has_code(error, &[], &[1213], &[7, 10, 13]))
+    matches!(cause, Cause::Insert { error, .. } if has_ended_transaction(error))
+}
+
+/// MySQL's deadlock (1213), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
+pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
+    match crate::error::AuditError::of(error).and_then(crate::error::AuditError::cause) {
+        Some(cause) => ends_transaction(cause),
+        None => has_code(error, &[], &[1213], &[7, 10, 13]),
+    }
 }
 
 /// Whether PostgreSQL refused a savepoint because there is no transaction.

@@ -130,8 +130,36 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(rows.unsigned_abs() > most)
     }
 
-    /// Runs a statement stretch by stretch along the key.
+    /// Runs a statement stretch by stretch along the key. A savepoint keeps it one statement: all of it
+    /// is done, or nothing.
     async fn in_pieces(&self, of: &Of<'_>, most: u64) -> Result<Returned, DbErr> {
+        const SAVEPOINT: &str = "sea_orm_audit_pieces";
+        let doubt = self.frames.doubt(FailurePolicy::Fail);
+        self.db
+            .execute_unprepared(&format!("SAVEPOINT {SAVEPOINT}"))
+            .await?;
+        self.frames.begin_own();
+        let done = self.stretches(of, most).await;
+        if done.is_ok() {
+            self.frames.merge_own();
+            self.db
+                .execute_unprepared(&format!("RELEASE SAVEPOINT {SAVEPOINT}"))
+                .await?;
+        } else {
+            self.frames.discard_own();
+            for end in ["ROLLBACK TO", "RELEASE"] {
+                // The statement's own error tells more, and has perhaps ended the transaction.
+                let _ = self
+                    .db
+                    .execute_unprepared(&format!("{end} SAVEPOINT {SAVEPOINT}"))
+                    .await;
+            }
+        }
+        doubt.settle();
+        done
+    }
+
+    async fn stretches(&self, of: &Of<'_>, most: u64) -> Result<Returned, DbErr> {
         let mut all = Returned::default();
         let mut last: Option<Image> = None;
         loop {
