@@ -36,6 +36,7 @@ mod postgres_types;
 mod relations;
 mod secrets;
 mod skipping;
+mod statement_forms;
 mod statements;
 mod transactions;
 mod uncaptured;
