@@ -265,7 +265,9 @@ impl TransactionTrait for AuditedConnection {
         &self,
         options: TransactionOptions,
     ) -> Result<AuditedTransaction, DbErr> {
-        let tx = self.db.begin_with_options(options).await?;
+        // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
+        let db = self.db.clone();
+        let tx = unit::detached(async move { db.begin_with_options(options).await }).await?;
         Ok(AuditedTransaction::outermost(
             tx,
             self.server.clone(),

@@ -24,6 +24,7 @@ mod cascades;
 mod concurrency;
 mod context;
 mod failures;
+mod faults;
 mod keys;
 mod manual;
 mod migration;

@@ -26,7 +26,7 @@ pub(super) async fn write(
 
 /// Runs a future to its end, whatever becomes of the caller. Outside of a Tokio runtime it is run by
 /// the caller.
-async fn detached<T: Send + 'static>(
+pub(super) async fn detached<T: Send + 'static>(
     future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
     let future = future.in_current_span();
@@ -38,7 +38,7 @@ async fn detached<T: Send + 'static>(
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(error) => Err(DbErr::Custom(format!(
-                "an audited write was stopped with its runtime, and rolled back ({error})"
+                "it was stopped with its runtime, and rolled back ({error})"
             ))),
         },
     }
