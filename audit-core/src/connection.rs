@@ -272,6 +272,7 @@ impl TransactionTrait for AuditedConnection {
             tx,
             self.server.clone(),
             Arc::clone(&self.binding),
+            self.db.is_mock_connection(),
         ))
     }
 

@@ -323,7 +323,7 @@ async fn a_write_whose_caller_goes_away_is_done_or_never_begins(db: &TestDb) -> 
 }
 
 /// Waits until no write is under way: each holds one of the pool's five connections.
-async fn settle(db: &TestDb) -> TestResult {
+pub(crate) async fn settle(db: &TestDb) -> TestResult {
     let mut all = Vec::new();
     for _ in 0..5 {
         all.push(db.conn.begin().await?);

@@ -16,6 +16,7 @@ mod entity;
 
 mod actions;
 mod at_once;
+mod audited_at_once;
 mod audited_transactions;
 mod behavior;
 mod bulk;
@@ -35,6 +36,7 @@ mod no_change;
 mod policy;
 mod postgres_types;
 mod relations;
+mod seaorm_features;
 mod secrets;
 mod skipping;
 mod statement_forms;

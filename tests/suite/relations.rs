@@ -12,7 +12,7 @@ on_every_database! {
     a_client_side_cascade_leaves_junction_rows_unrecorded,
 }
 
-mod author {
+pub(crate) mod author {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
 
@@ -29,7 +29,7 @@ mod author {
     }
 }
 
-mod book {
+pub(crate) mod book {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
 
@@ -49,7 +49,7 @@ mod book {
     }
 }
 
-mod tag {
+pub(crate) mod tag {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
 
@@ -66,7 +66,7 @@ mod tag {
     }
 }
 
-mod book_tag {
+pub(crate) mod book_tag {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
 
@@ -85,7 +85,7 @@ mod book_tag {
     }
 }
 
-async fn create(db: &TestDb) -> TestResult {
+pub(crate) async fn create(db: &TestDb) -> TestResult {
     db.create(author::Entity).await?;
     db.create(book::Entity).await?;
     db.create(tag::Entity).await?;
@@ -93,7 +93,7 @@ async fn create(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn labels(db: &TestDb) -> TestResult<Vec<String>> {
+pub(crate) async fn labels(db: &TestDb) -> TestResult<Vec<String>> {
     let records = db.records().await?;
     let labels = records
         .into_iter()

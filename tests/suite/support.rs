@@ -269,8 +269,13 @@ pub(crate) async fn refuse_records_of(db: &TestDb, label: &str) -> TestResult {
             "CREATE TRIGGER refuse BEFORE INSERT ON audit_log WHEN NEW.object_repr LIKE '{label}%' \
              BEGIN SELECT RAISE(FAIL, 'refused'); END"
         ),
+        DbBackend::MySql => format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON audit_log FOR EACH ROW \
+             BEGIN IF NEW.object_repr LIKE '{label}%' THEN SIGNAL SQLSTATE '45000'; END IF; END"
+        ),
         _ => format!(
-            "ALTER TABLE audit_log ADD CONSTRAINT refuse CHECK (object_repr NOT LIKE '{label}%')"
+            "ALTER TABLE audit_log ADD CONSTRAINT refuse \
+             CHECK (object_repr NOT LIKE '{label}%') NOT VALID"
         ),
     };
     db.execute_unprepared(&sql).await?;

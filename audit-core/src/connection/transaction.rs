@@ -34,6 +34,8 @@ pub struct AuditedTransaction {
     pub(super) server: Server,
     pub(super) binding: Arc<Binding>,
     nested: bool,
+    /// SeaORM's own transaction does not say so.
+    mock: bool,
 }
 
 /// What all handles of one transaction share.
@@ -58,6 +60,7 @@ impl AuditedTransaction {
         tx: DatabaseTransaction,
         server: Server,
         binding: Arc<Binding>,
+        mock: bool,
     ) -> Self {
         Self {
             tx: Some(tx),
@@ -68,6 +71,7 @@ impl AuditedTransaction {
             server,
             binding,
             nested: false,
+            mock,
         }
     }
 
@@ -104,7 +108,7 @@ impl AuditedTransaction {
         let tx = self.tx()?;
         let backend = tx.get_database_backend();
         let understood = understand(backend, &statement.sql);
-        if matches!(*understood, Understood::Read) || tx.is_mock_connection() {
+        if matches!(*understood, Understood::Read) || self.mock {
             return self.noted(run(tx, call, statement).await);
         }
         let _turn = self.physical.turn.lock().await;
@@ -121,8 +125,7 @@ impl AuditedTransaction {
         call: Call,
         statement: Statement,
     ) -> Result<Answer, DbErr> {
-        let mock = tx.is_mock_connection();
-        let route = Route::of(mock, &self.binding, &self.server, tx, &statement.sql).await?;
+        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql).await?;
         match route {
             Route::Straight => run(tx, call, statement).await,
             Route::Reported(reported) => {
@@ -186,6 +189,7 @@ impl AuditedTransaction {
             server: self.server.clone(),
             binding: Arc::clone(&self.binding),
             nested: true,
+            mock: self.mock,
         })
     }
 
@@ -314,16 +318,15 @@ impl ConnectionTrait for AuditedTransaction {
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let tx = self.tx()?;
         let backend = tx.get_database_backend();
-        let mock = tx.is_mock_connection();
         let understood = understand(backend, sql);
-        if matches!(*understood, Understood::Read) || mock {
+        if matches!(*understood, Understood::Read) || self.mock {
             return self.noted(tx.execute_unprepared(sql).await);
         }
         let _turn = self.physical.turn.lock().await;
         if may_control(&understood) {
             self.noted(self.before_control().await)?;
         }
-        let route = self.noted(Route::of(mock, &self.binding, &self.server, tx, sql).await)?;
+        let route = self.noted(Route::of(self.mock, &self.binding, &self.server, tx, sql).await)?;
         let result = match route {
             Route::Straight | Route::Reported(_) => {
                 let result = tx.execute_unprepared(sql).await;
@@ -363,9 +366,7 @@ impl ConnectionTrait for AuditedTransaction {
     }
 
     fn is_mock_connection(&self) -> bool {
-        self.tx
-            .as_ref()
-            .is_some_and(ConnectionTrait::is_mock_connection)
+        self.mock
     }
 }
 

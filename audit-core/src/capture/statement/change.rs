@@ -91,6 +91,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "it may write other rows the next time it is run",
             ));
         }
+        if sets_key && !self.server.updates_return() {
+            return Err(Problem::Uncapturable(
+                "it changes the key of a row, which this database does not return",
+            ));
+        }
         let limit = in_pieces.then_some(most + 1);
         let images = self
             .before(&statement, write, change, audited, limit, None)
