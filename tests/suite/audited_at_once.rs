@@ -8,7 +8,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult,
     QueryFilter, QueryResult, Set, Statement, TransactionTrait,
 };
-use sea_orm_audit::{Actor, AuditContext, AuditedConnection, Auditable};
+use sea_orm_audit::{Actor, AuditContext, Auditable, AuditedConnection};
 
 use crate::entity::post;
 use crate::faults::assert_replays;
@@ -27,7 +27,9 @@ async fn posts(db: &TestDb, number: usize) -> TestResult<AuditedConnection> {
     db.create(post::Entity).await?;
     let audited = db.audited();
     for number in 0..number {
-        post::new(&format!("post {number}")).insert(&audited).await?;
+        post::new(&format!("post {number}"))
+            .insert(&audited)
+            .await?;
     }
     Ok(audited)
 }
@@ -96,7 +98,9 @@ async fn two_hundred_tasks_of_fifty_actors_leave_a_true_log(db: &TestDb) -> Test
     assert_replays(db).await?;
     for record in db.records().await? {
         let changes = record.changed().unwrap_or_default();
-        let by = changes.get("body").and_then(|change| change.new_value().cloned());
+        let by = changes
+            .get("body")
+            .and_then(|change| change.new_value().cloned());
         if let Some(serde_json::Value::String(by)) = by {
             assert_eq!(record.actor_id.as_deref(), Some(by.as_str()), "{record:?}");
         }
@@ -114,9 +118,7 @@ async fn one_row_in_one_join_has_an_unbroken_chain(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-async fn one_row_in_one_join_inside_a_transaction_has_an_unbroken_chain(
-    db: &TestDb,
-) -> TestResult {
+async fn one_row_in_one_join_inside_a_transaction_has_an_unbroken_chain(db: &TestDb) -> TestResult {
     let audited = posts(db, 1).await?;
     let tx = audited.begin().await?;
     let update = |title: &'static str| post::retitle(1, title).update(&tx);

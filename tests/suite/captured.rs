@@ -167,7 +167,7 @@ async fn an_upsert_is_recorded_as_what_it_did(db: &TestDb) -> TestResult {
             .await?;
     }
     let ignored = OnConflict::column(post::Column::Title)
-        .do_nothing()
+        .do_nothing_on([post::Column::Id])
         .to_owned();
     post::Entity::insert_many([upsert("a", "9"), upsert("d", "1")])
         .on_conflict(ignored)

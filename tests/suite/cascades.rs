@@ -226,7 +226,8 @@ fn quoted(db: &TestDb, name: &str) -> String {
 
 async fn a_row_that_stays_is_not_recorded_as_deleted(db: &TestDb) -> TestResult {
     create(db).await?;
-    db.execute_unprepared("INSERT INTO claim VALUES (1, 'stays', 1)").await?;
+    db.execute_unprepared("INSERT INTO claim VALUES (1, 'stays', 1)")
+        .await?;
     shelf::Entity::delete_by_id(1).exec(&db.audited()).await?;
     assert!(claim::Entity::find_by_id(1).one(&db.conn).await?.is_some());
     assert!(!lines(db).await?.iter().any(|line| line.contains("claim")));

@@ -3,8 +3,8 @@
 use futures::TryStreamExt;
 use sea_orm::entity::prelude::*;
 use sea_orm::{
-    AccessMode, DatabaseBackend, IntoActiveModel, IsolationLevel, LoaderTrait, MockDatabase, MockExecResult,
-    QueryOrder, StreamTrait, TransactionTrait,
+    AccessMode, DatabaseBackend, IntoActiveModel, IsolationLevel, LoaderTrait, MockDatabase,
+    MockExecResult, QueryOrder, StreamTrait, TransactionTrait,
 };
 use sea_orm_audit::AuditedConnection;
 
@@ -59,8 +59,7 @@ async fn a_stream_of_a_write_is_refused(db: &TestDb) -> TestResult {
         return Ok(());
     }
     let audited = some_posts(db).await?;
-    let statement =
-        sea_orm::Statement::from_string(db.backend(), "DELETE FROM post RETURNING id");
+    let statement = sea_orm::Statement::from_string(db.backend(), "DELETE FROM post RETURNING id");
     assert!(audited.stream_raw(statement).await.is_err());
     assert_eq!(post::Entity::find().count(&audited).await?, 25);
     Ok(())
@@ -76,8 +75,14 @@ async fn loaders_load(db: &TestDb) -> TestResult {
         .await?;
     let books = book::Entity::find().all(&audited).await?;
     let authors = books.load_one(author::Entity, &audited).await?;
-    assert_eq!(authors[0].as_ref().map(|author| author.name.as_str()), Some("Ann"));
-    let loaded = author::Entity::load().with(book::Entity).all(&audited).await?;
+    assert_eq!(
+        authors[0].as_ref().map(|author| author.name.as_str()),
+        Some("Ann")
+    );
+    let loaded = author::Entity::load()
+        .with(book::Entity)
+        .all(&audited)
+        .await?;
     assert_eq!(loaded[0].books.len(), 1);
     Ok(())
 }
@@ -86,13 +91,18 @@ async fn isolation_levels_and_access_modes_pass(db: &TestDb) -> TestResult {
     let audited = some_posts(db).await?;
     let before = db.records().await?.len();
     let tx = audited
-        .begin_with_config(Some(IsolationLevel::Serializable), Some(AccessMode::ReadWrite))
+        .begin_with_config(
+            Some(IsolationLevel::Serializable),
+            Some(AccessMode::ReadWrite),
+        )
         .await?;
     post::retitle(1, "serializable").update(&tx).await?;
     tx.commit().await?;
     assert_eq!(db.records().await?.len(), before + 1);
     if db.backend() != DatabaseBackend::Sqlite {
-        let tx = audited.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
+        let tx = audited
+            .begin_with_config(None, Some(AccessMode::ReadOnly))
+            .await?;
         assert_eq!(post::Entity::find().count(&tx).await?, 25);
         assert!(post::retitle(1, "x").update(&tx).await.is_err());
         tx.rollback().await?;
@@ -116,10 +126,20 @@ async fn a_nested_save_records_every_row_once(db: &TestDb) -> TestResult {
     labels.sort();
     assert_eq!(
         labels,
-        ["CREATE Ann", "CREATE One", "CREATE Two", "CREATE book_tag #[1,1]", "CREATE red"]
+        [
+            "CREATE Ann",
+            "CREATE One",
+            "CREATE Two",
+            "CREATE book_tag #[1,1]",
+            "CREATE red"
+        ]
     );
-    let ids: std::collections::HashSet<_> =
-        db.records().await?.into_iter().map(|r| r.transaction_id).collect();
+    let ids: std::collections::HashSet<_> = db
+        .records()
+        .await?
+        .into_iter()
+        .map(|r| r.transaction_id)
+        .collect();
     assert_eq!(ids.len(), 1);
     Ok(())
 }
@@ -137,8 +157,14 @@ async fn linked_and_unlinked_junction_rows_are_recorded(db: &TestDb) -> TestResu
         .save(&audited)
         .await?;
     db.forget().await?;
-    let red = tag::Entity::find_by_id(1).one(&audited).await?.ok_or("no tag")?;
-    let one = book::Entity::find_by_id(1).one(&audited).await?.ok_or("no book")?;
+    let red = tag::Entity::find_by_id(1)
+        .one(&audited)
+        .await?
+        .ok_or("no tag")?;
+    let one = book::Entity::find_by_id(1)
+        .one(&audited)
+        .await?
+        .ok_or("no book")?;
     one.clone()
         .into_active_model()
         .into_ex()
@@ -170,12 +196,18 @@ async fn a_client_side_cascade_records_junction_rows_too(db: &TestDb) -> TestRes
         .save(&audited)
         .await?;
     db.forget().await?;
-    let ann = author::Entity::find_by_id(1).one(&audited).await?.ok_or("no author")?;
+    let ann = author::Entity::find_by_id(1)
+        .one(&audited)
+        .await?
+        .ok_or("no author")?;
     ann.into_active_model().into_ex().delete(&audited).await?;
     assert_eq!(book_tag::Entity::find().count(&audited).await?, 0);
     let mut labels = labels(db).await?;
     labels.sort();
-    assert_eq!(labels, ["DELETE Ann", "DELETE One", "DELETE book_tag #[1,1]"]);
+    assert_eq!(
+        labels,
+        ["DELETE Ann", "DELETE One", "DELETE book_tag #[1,1]"]
+    );
     Ok(())
 }
 

@@ -280,6 +280,17 @@ async fn a_changed_key_is_recorded_under_the_old_one(db: &TestDb) -> TestResult 
     audited
         .execute_unprepared("UPDATE post SET id = 17 WHERE title = 'a'")
         .await?;
+    if db.backend() == DbBackend::MySql {
+        // The row cannot be found again by its key, and is not returned.
+        let event = events(db).await?.pop().ok_or("no event")?;
+        assert!(
+            event
+                .description
+                .unwrap_or_default()
+                .contains("it changes the key")
+        );
+        return Ok(());
+    }
     assert_eq!(
         db.log().await?,
         [r#"UPDATE post 1 {"id":{"new":17,"old":1}}"#]
@@ -298,7 +309,7 @@ async fn changed_keys_of_several_rows_are_reported(db: &TestDb) -> TestResult {
         event
             .description
             .unwrap_or_default()
-            .contains("keys of several rows")
+            .contains("it changes the key")
     );
     Ok(())
 }
@@ -361,11 +372,8 @@ async fn deny_refuses_what_is_not_understood(db: &TestDb) -> TestResult {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("`post`"), "{error}");
-    let post = post::Entity::find_by_id(101)
-        .one(&db.conn)
-        .await?
-        .ok_or("no post")?;
-    assert_eq!(post.qty, 7);
+    let posts = post::Entity::find().all(&db.conn).await?;
+    assert!(posts.iter().all(|post| post.qty == 7 && post.id < 200));
     Ok(())
 }
 

@@ -101,7 +101,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .before(&statement, write, change, audited, limit, None)
             .await?;
         if sets_key && images.len() > 1 {
-            return Err(Problem::Uncapturable("it changes the keys of several rows"));
+            return Err(Problem::Uncapturable(
+                "it changes the keys of several rows, which cannot be paired",
+            ));
         }
         if in_pieces && images.len() as u64 > most {
             too_many()?;
