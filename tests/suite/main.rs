@@ -17,6 +17,7 @@ mod entity;
 mod actions;
 mod at_once;
 mod audited_at_once;
+mod audited_statements;
 mod audited_transactions;
 mod behavior;
 mod bulk;
