@@ -142,6 +142,8 @@ pub enum ChangeState {
     NotTried,
     /// The change was made inside a transaction that the caller must roll back.
     RollBack,
+    /// The change was undone.
+    RolledBack,
     /// There is no change; the record was all that was to be written.
     NoChange,
 }
@@ -151,6 +153,7 @@ impl std::fmt::Display for ChangeState {
         f.write_str(match self {
             Self::NotTried => "the change was not tried",
             Self::RollBack => "the change stands in the transaction: roll it back",
+            Self::RolledBack => "the change was rolled back",
             Self::NoChange => {
                 "nothing was recorded, and a PostgreSQL transaction that it was part of must be \
                  rolled back"
@@ -202,6 +205,22 @@ impl AuditError {
         match error {
             DbErr::TryIntoErr { source, .. } => source.downcast_ref(),
             _ => None,
+        }
+    }
+
+    /// The same error, of a change that has been undone since.
+    #[cfg(feature = "statements")]
+    pub(crate) fn rolled_back(error: DbErr) -> DbErr {
+        match Self::of(&error) {
+            Some(Self::NotRecorded {
+                state: ChangeState::RollBack,
+                cause,
+            }) => Self::NotRecorded {
+                state: ChangeState::RolledBack,
+                cause: cause.clone(),
+            }
+            .into(),
+            _ => error,
         }
     }
 

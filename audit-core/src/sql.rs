@@ -10,6 +10,11 @@ mod parse;
 mod stable;
 mod template;
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use crate::auditable::EntityInfo;
+
 pub(crate) use cache::understand;
 pub(crate) use parse::outline_of;
 pub(crate) use template::{Composer, Template};
@@ -58,6 +63,26 @@ pub(crate) struct Write {
     pub(crate) returning_text: Option<Template>,
     /// The whole statement where its text ends in a comment, so that nothing can be appended to it.
     pub(crate) clean: Option<Template>,
+    /// The entity's columns for a SELECT before the statement, and for its RETURNING.
+    pub(crate) selected: ColumnList,
+    pub(crate) returned: ColumnList,
+}
+
+/// A list of columns, worked out when it is first needed.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnList(OnceLock<(usize, String)>);
+
+impl ColumnList {
+    /// The list for an entity; the table's first entity is remembered.
+    pub(crate) fn of(&self, info: &EntityInfo, make: impl Fn() -> String) -> Cow<'_, str> {
+        let entity = std::ptr::from_ref(info) as usize;
+        let (known, list) = self.0.get_or_init(|| (entity, make()));
+        if *known == entity {
+            Cow::Borrowed(list)
+        } else {
+            Cow::Owned(make())
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -162,3 +187,6 @@ impl Returning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, ColumnTrait, Set, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
+    TransactionTrait,
 };
 use sea_orm_audit::{AuditConfig, Auditable};
 
@@ -35,12 +36,20 @@ async fn single_writes_cost_few_statements(db: &TestDb) -> TestResult {
     let (done, insert) = db.statements_of(post::new("a").insert(&audited)).await;
     let a = done?;
     assert_eq!(insert.len(), own(db) + 1, "INSERT and record: {insert:#?}");
-    let (done, update) = db.statements_of(post::retitle(a.id, "b").update(&audited)).await;
+    let (done, update) = db
+        .statements_of(post::retitle(a.id, "b").update(&audited))
+        .await;
     done?;
     // Where UPDATE returns no row it is read again.
     let again = usize::from(is_mysql(db));
-    assert_eq!(update.len(), own(db) + 2 + again, "SELECT, UPDATE, record: {update:#?}");
-    let (done, delete) = db.statements_of(post::retitle(a.id, "b").delete(&audited)).await;
+    assert_eq!(
+        update.len(),
+        own(db) + 2 + again,
+        "SELECT, UPDATE, record: {update:#?}"
+    );
+    let (done, delete) = db
+        .statements_of(post::retitle(a.id, "b").delete(&audited))
+        .await;
     done?;
     assert_eq!(delete.len(), 2, "DELETE and record: {delete:#?}");
     Ok(())
@@ -62,7 +71,11 @@ async fn a_thousand_inserts_in_one_transaction_cost_a_handful_more(db: &TestDb) 
     done?;
     let more = statements.len() - 1000 * own(db);
     // Two full buffers; MySQL and SQLite take them in powers of two rows.
-    let most = if db.backend() == DbBackend::Postgres { 2 } else { 2 * 6 + 1 };
+    let most = if db.backend() == DbBackend::Postgres {
+        2
+    } else {
+        2 * 6 + 1
+    };
     assert!(more <= most, "{more} more");
     assert_eq!(db.records().await?.len(), 1001);
     Ok(())
@@ -74,7 +87,11 @@ async fn a_thousand_rows_in_bulk_cost_a_handful(db: &TestDb) -> TestResult {
     post::new("first").insert(&audited).await?;
     let models = || (0..1000).map(|number| post::new(&format!("{number}")));
     // Per 500 records one statement, or as many as there are powers of two.
-    let records = if db.backend() == DbBackend::Postgres { 2 } else { 2 * 6 };
+    let records = if db.backend() == DbBackend::Postgres {
+        2
+    } else {
+        2 * 6
+    };
     let (done, insert) = db
         .statements_of(post::Entity::audited_insert_many(models()).exec(&audited))
         .await;
@@ -106,7 +123,9 @@ async fn a_thousand_rows_in_bulk_cost_a_handful(db: &TestDb) -> TestResult {
 
 async fn a_skipped_model_costs_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
-    let config = AuditConfig::builder().skip_entity::<post::Entity>().build()?;
+    let config = AuditConfig::builder()
+        .skip_entity::<post::Entity>()
+        .build()?;
     let audited = db.audited().with_config(config);
     post::new("first").insert(&audited).await?;
     let (done, statements) = db
@@ -129,7 +148,10 @@ async fn an_update_of_nothing_costs_no_record(db: &TestDb) -> TestResult {
     same.qty = Set(7);
     let (done, statements) = db.statements_of(same.update(&audited)).await;
     done?;
-    assert!(!statements.iter().any(|sql| sql.contains("audit_log")), "{statements:#?}");
+    assert!(
+        !statements.iter().any(|sql| sql.contains("audit_log")),
+        "{statements:#?}"
+    );
     assert_eq!(db.records().await?.len(), 1);
     Ok(())
 }

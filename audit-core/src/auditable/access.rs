@@ -1,5 +1,7 @@
 //! What the statement engine needs of an entity's types, as plain functions.
 
+use std::sync::OnceLock;
+
 use sea_orm::sea_query::{
     Alias, Expr, ForeignKeyAction, MysqlQueryBuilder, PostgresQueryBuilder, Query, SelectStatement,
     SqliteQueryBuilder, TableRef, Value,
@@ -21,8 +23,9 @@ pub(crate) struct Access {
     pub(crate) read: fn(&QueryResult, prefix: &str) -> Result<Vec<Value>, DbErr>,
     /// What stands before and after a value that is compared with a column.
     pub(crate) cast: fn(DbBackend, column: usize) -> (String, String),
-    /// The foreign keys by which rows of the entity go, or change, along with others.
-    pub(crate) followed: fn() -> Vec<Followed>,
+    /// Works out `followed()`, which asks the relations of other entities.
+    followed: fn() -> Vec<Followed>,
+    found: OnceLock<Vec<Followed>>,
     /// The columns that are unique by themselves.
     pub(crate) unique: Vec<usize>,
     /// Whether the database numbers the rows.
@@ -54,6 +57,7 @@ impl Access {
             read: read::<E>,
             cast: cast::<E>,
             followed: followed::<E>,
+            found: OnceLock::new(),
             unique: unique.collect(),
             numbered: E::PrimaryKey::auto_increment(),
             refers_to_itself: E::Relation::iter().any(|relation| {
@@ -61,6 +65,13 @@ impl Access {
                 def.from_tbl == def.to_tbl
             }),
         }
+    }
+}
+
+impl Access {
+    /// The foreign keys by which rows of the entity go, or change, along with others.
+    pub(crate) fn followed(&self) -> &[Followed] {
+        self.found.get_or_init(self.followed)
     }
 }
 

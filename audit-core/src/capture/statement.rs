@@ -213,7 +213,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let own = matches!(write.returning, crate::sql::Returning::Nothing);
             let backend = self.db.get_database_backend();
             let qualifier = shape.qualified.then_some(write.qualifier.as_str());
-            let list = (info.access.list)(backend, qualifier, PREFIX);
+            let list = write
+                .returned
+                .of(info, || (info.access.list)(backend, qualifier, PREFIX));
             let joint = if own { "\nRETURNING " } else { ", " };
             (
                 self.extended(statement, write, shape, &[joint, &list]),

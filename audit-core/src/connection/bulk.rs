@@ -16,6 +16,7 @@ use super::route::{Binding, Route};
 use super::{Frames, probe, run, unit};
 use crate::action::Source;
 use crate::capture::{Answer, Call, Handle, Server};
+use crate::error::AuditError;
 
 tokio::task_local! {
     static BULK: ();
@@ -86,7 +87,7 @@ impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
         } else if let Err(error) = self.tx.rollback().await {
             tracing::warn!(%error, "a failed audited bulk write could not be rolled back");
         }
-        result
+        result.map_err(AuditError::rolled_back)
     }
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
@@ -98,11 +99,8 @@ impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
                 reported.report(tx).await;
                 Ok(answer)
             }
-            Route::Captured(captured) => {
-                let captured = super::route::Captured {
-                    source: Source::Bulk,
-                    ..captured
-                };
+            Route::Captured(mut captured) => {
+                captured.source = Source::Bulk;
                 let (answer, reports) =
                     unit::statements(tx, &self.frames, &self.server, call, statement, &captured)
                         .await?;

@@ -13,7 +13,7 @@ use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
 use crate::hash::digest;
-use crate::sql::{Opaque, TableName, Understood, Write, understand};
+use crate::sql::{Opaque, TableName, Understood, Write, outline_of, understand};
 use crate::stats::{COUNTERS, count};
 
 /// What is bound to a connection.
@@ -51,7 +51,9 @@ pub(super) struct Captured {
     pub(super) config: AuditConfig,
     pub(super) context: AuditContext,
     pub(super) source: Source,
-    pub(super) understood: Arc<Understood>,
+    understood: Arc<Understood>,
+    /// What is recorded of each part.
+    audited: Vec<Option<Audited>>,
 }
 
 /// A statement that is let pass although it is not captured.
@@ -64,14 +66,19 @@ pub(super) struct Reported {
 }
 
 impl Captured {
-    /// The writes among several statements, or the only one.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Option<&str>, &Understood)> {
-        let (only, several) = match self.understood.as_ref() {
-            Understood::Several(parts) => (None, parts.as_slice()),
-            only => (Some((None, only)), &[][..]),
+    /// The parts of several statements with their texts, or the only one; and what is recorded of each.
+    pub(super) fn parts(
+        &self,
+    ) -> impl Iterator<Item = (Option<&str>, &Understood, Option<&Audited>)> {
+        let parts: Vec<(Option<&str>, &Understood)> = match self.understood.as_ref() {
+            Understood::Several(parts) => parts
+                .iter()
+                .map(|(sql, part)| (Some(sql.as_str()), part))
+                .collect(),
+            only => vec![(None, only)],
         };
-        only.into_iter()
-            .chain(several.iter().map(|(sql, part)| (Some(sql.as_str()), part)))
+        (parts.into_iter().zip(&self.audited))
+            .map(|((sql, part), audited)| (sql, part, audited.as_ref()))
     }
 }
 
@@ -99,38 +106,38 @@ impl Route {
             server.ask(db).await?;
         }
         let config = binding.config();
-        let wanted = match understood.as_ref() {
-            Understood::Write(write) => Audited::of(&config, server, write).is_some(),
+        let audited = |part: &Understood| match part {
+            Understood::Write(write) => Audited::of(&config, server, write),
+            _ => None,
+        };
+        let audited: Vec<Option<Audited>> = match understood.as_ref() {
             Understood::Several(parts) => {
-                if let Some(opaque) = parts.iter().find_map(|(_, part)| match part {
-                    Understood::Opaque(opaque) => Some(opaque),
-                    _ => None,
-                }) {
-                    return Self::opaque(binding, config, server, opaque);
+                for (_, part) in parts {
+                    if let Understood::Opaque(opaque) = part {
+                        return Self::opaque(binding, config, server, opaque);
+                    }
                 }
-                let writes = |part: &Understood| match part {
-                    Understood::Write(write) => Audited::of(&config, server, write).is_some(),
-                    _ => false,
-                };
-                let wanted = parts.iter().any(|(_, part)| writes(part));
-                let controls = parts
-                    .iter()
-                    .any(|(_, part)| matches!(part, Understood::Control));
-                if wanted && controls {
-                    let opaque = Opaque {
-                        why: "it mixes writes with transaction control or changes of the schema",
-                        tables: None,
-                        outline: String::new(),
-                    };
-                    return Self::opaque(binding, config, server, &opaque);
-                }
-                wanted
+                parts.iter().map(|(_, part)| audited(part)).collect()
             }
             Understood::Opaque(opaque) => {
                 return Self::opaque(binding, config, server, opaque);
             }
-            Understood::Read | Understood::Control => false,
+            only => vec![audited(only)],
         };
+        let wanted = audited.iter().any(Option::is_some);
+        if wanted
+            && let Understood::Several(parts) = understood.as_ref()
+            && parts
+                .iter()
+                .any(|(_, part)| matches!(part, Understood::Control))
+        {
+            let opaque = Opaque {
+                why: "it mixes writes with transaction control or changes of the schema",
+                tables: None,
+                outline: outline_of(backend, sql),
+            };
+            return Self::opaque(binding, config, server, &opaque);
+        }
         if !wanted || config.suppresses_write() {
             return Ok(Self::Straight);
         }
@@ -141,6 +148,7 @@ impl Route {
             context,
             source: super::bulk::source(),
             understood,
+            audited,
         }))
     }
 

@@ -11,7 +11,8 @@ use tracing::Instrument;
 
 use super::route::{Captured, Reported};
 use super::{AuditedConnection, Frames, run};
-use crate::capture::{Answer, Audited, Call, Engine, Problem, Server, result_of};
+use crate::capture::{Answer, Call, Engine, Problem, Server, result_of};
+use crate::error::AuditError;
 use crate::sql::Understood;
 
 /// Runs a write, or several that one text has, with their records.
@@ -59,21 +60,21 @@ async fn unit(
     let frames = Frames::new();
     frames.has_write_lock();
     let done = statements(&tx, &frames, &connection.server, call, statement, captured).await;
+    let done = match done {
+        Ok(done) => frames.flush(&tx).await.map(|()| done),
+        Err(error) => Err(error),
+    };
+    let done = match (done, frames.failure()) {
+        (Ok(_), Some(error)) => Err(error.into()),
+        (done, _) => done,
+    };
     let (answer, reports) = match done {
         Ok(done) => done,
         Err(error) => {
             roll_back(tx).await;
-            return Err(error);
+            return Err(AuditError::rolled_back(error));
         }
     };
-    if let Err(error) = frames.flush(&tx).await {
-        roll_back(tx).await;
-        return Err(error);
-    }
-    if let Some(error) = frames.failure() {
-        roll_back(tx).await;
-        return Err(error.into());
-    }
     tx.commit().await?;
     for report in reports {
         report.report(&connection.db).await;
@@ -112,7 +113,7 @@ pub(super) async fn statements<C: ConnectionTrait>(
     let mut affected = 0;
     let mut reports = Vec::new();
     let mut parts = 0;
-    for (sql, part) in captured.parts() {
+    for (sql, part, audited) in captured.parts() {
         let statement = match sql {
             Some(sql) => Statement::from_string(backend, sql),
             None => match whole.take() {
@@ -120,17 +121,15 @@ pub(super) async fn statements<C: ConnectionTrait>(
                 None => break,
             },
         };
-        let audited = match part {
-            Understood::Write(write) => {
-                Audited::of(&captured.config, server, write).map(|audited| (write, audited))
-            }
+        let audited = match (part, audited) {
+            (Understood::Write(write), Some(audited)) => Some((write, audited)),
             _ => None,
         };
         let next = match audited {
             None => run(db, call, statement).await?,
             Some((write, audited)) => {
                 let text = statement.clone();
-                match engine.capture(call, statement, write, &audited).await {
+                match engine.capture(call, statement, write, audited).await {
                     Ok(answer) => answer,
                     Err(Problem::Failed(error)) => return Err(error),
                     Err(Problem::Uncapturable(why)) => {

@@ -2,9 +2,10 @@
 
 use sea_orm::DbBackend;
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, BinaryOperator, ConflictTarget, Delete, Expr, FromTable, Ident,
-    InTarget, ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, SqliteOnConflict,
-    Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value,
+    Assignment, AssignmentTarget, BinaryOperator, ConflictTarget, CopySource, Delete, Expr,
+    FromTable, Ident, InTarget, ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr,
+    SqliteOnConflict, Statement, TableFactor, TableObject, TableWithJoins, Update,
+    UpdateTableFromKind, Value,
 };
 use sqlparser::dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::keywords::Keyword;
@@ -14,17 +15,17 @@ use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 use super::stable::is_stable;
 use super::template::MARK;
 use super::{
-    Cell, Change, Conflict, ConflictAction, Insert, Kind, Opaque, Returning, TableName, Template,
-    Understood, Write,
+    Cell, Change, ColumnList, Conflict, ConflictAction, Insert, Kind, Opaque, Returning, TableName,
+    Template, Understood, Write,
 };
 
 /// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
 /// nested as deep as they are long.
 const SHALLOW: usize = 150;
-/// Stack for one level of nesting, in bytes; generous, as debug builds need a multiple.
-const STACK_PER_LEVEL: usize = 16 * 1024;
+/// Stack for one level of nesting, in bytes; a multiple of what is used.
+const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 64 } else { 16 } * 1024;
 /// Beyond this no statement is taken apart.
-const DEEPEST: usize = 30_000;
+const DEEPEST: usize = 10_000;
 
 pub(super) fn understand(backend: DbBackend, sql: &str) -> Understood {
     match Text::read(backend, sql) {
@@ -143,8 +144,14 @@ impl Text {
                     depth += 1
                 }
                 Token::Word(_) | Token::SingleQuotedString(_) | Token::RParen => {}
-                // Any operator may nest, and so does a parenthesis.
-                Token::LParen => {}
+                // A parenthesis nests no deeper than the parser allows; comparisons do not nest.
+                Token::LParen
+                | Token::Eq
+                | Token::Neq
+                | Token::Lt
+                | Token::Gt
+                | Token::LtEq
+                | Token::GtEq => {}
                 _ => depth += 1,
             }
         }
@@ -175,7 +182,6 @@ impl Text {
     fn parse(&self, tokens: Vec<Token>) -> Option<Vec<Statement>> {
         let dialect = dialect(self.backend);
         Parser::new(dialect.as_ref())
-            .with_recursion_limit(self.depth.max(50) + 50)
             .with_tokens(tokens)
             .parse_statements()
             .ok()
@@ -264,6 +270,7 @@ impl Text {
             | Statement::NOTIFY { .. }
             | Statement::Deallocate { .. }
             | Statement::Discard { .. }
+            | Statement::Declare { .. }
             | Statement::Fetch { .. }
             | Statement::Close { .. }
             | Statement::Kill { .. }
@@ -317,6 +324,15 @@ impl Text {
             | Statement::RenameTable(_)
             | Statement::AttachDatabase { .. }
             | Statement::RefreshMaterializedView(_) => Understood::Control,
+            Statement::Copy { to: true, .. } => Understood::Read,
+            Statement::Copy {
+                source: CopySource::Table { table_name, .. },
+                ..
+            }
+            | Statement::LoadData { table_name, .. } => {
+                let tables = table_name_of(self.backend, table_name).map(|name| vec![name]);
+                self.opaque_on("the rows it loads are not in the statement", tables)
+            }
             Statement::Merge(merge) => {
                 let tables = table_of(self.backend, &merge.table).map(|(name, _)| vec![name]);
                 self.opaque_on("MERGE does not say what it does with which row", tables)
@@ -344,7 +360,7 @@ impl Text {
 
     fn truncate(&self, truncate: &sqlparser::ast::Truncate) -> Understood {
         let names: Vec<TableName> = (truncate.table_names.iter())
-            .filter_map(|target| table_name(self.backend, &target.name))
+            .filter_map(|target| table_name_of(self.backend, &target.name))
             .collect();
         let cascades = matches!(
             truncate.cascade,
@@ -365,6 +381,8 @@ impl Text {
                 returning: Returning::Nothing,
                 returning_text: None,
                 clean: None,
+                selected: ColumnList::default(),
+                returned: ColumnList::default(),
             })),
             Err(names) => self.opaque_on("it empties several tables", Some(names)),
         }
@@ -374,7 +392,7 @@ impl Text {
         let TableObject::TableName(name) = &insert.table else {
             return self.opaque("its table is no name");
         };
-        let Some(table) = table_name(self.backend, name) else {
+        let Some(table) = table_name_of(self.backend, name) else {
             return self.opaque("its table is no name");
         };
         let or = match insert.or {
@@ -471,6 +489,8 @@ impl Text {
             returning: self.returning(insert.returning.as_deref()),
             returning_text: None,
             clean: self.clean(),
+            selected: ColumnList::default(),
+            returned: ColumnList::default(),
         }))
     }
 
@@ -625,6 +645,8 @@ impl Text {
                 Template::read(&items.join(", "))
             }),
             clean: self.clean(),
+            selected: ColumnList::default(),
+            returned: ColumnList::default(),
         }))
     }
 
@@ -800,10 +822,13 @@ fn tail(order_by: &[sqlparser::ast::OrderByExpr], limit: Option<&Expr>) -> Optio
 
 /// An identifier as the database reads it.
 fn folded(backend: DbBackend, name: &Ident) -> String {
-    if backend == DbBackend::Postgres && name.quote_style.is_none() {
-        name.value.to_lowercase()
-    } else {
-        name.value.clone()
+    match name.quote_style {
+        None if backend == DbBackend::Postgres => name.value.to_lowercase(),
+        None => name.value.clone(),
+        // As it stands, a quote inside of the name is doubled.
+        Some(quote) => name
+            .value
+            .replace(&format!("{quote}{quote}"), &quote.to_string()),
     }
 }
 
@@ -812,7 +837,7 @@ fn last_part(backend: DbBackend, name: &ObjectName) -> Option<String> {
     Some(folded(backend, last))
 }
 
-fn table_name(backend: DbBackend, name: &ObjectName) -> Option<TableName> {
+fn table_name_of(backend: DbBackend, name: &ObjectName) -> Option<TableName> {
     let parts: Option<Vec<String>> = (name.0.iter())
         .map(|part| part.as_ident().map(|name| folded(backend, name)))
         .collect();
@@ -837,7 +862,7 @@ fn table_of(backend: DbBackend, factor: &TableFactor) -> Option<(TableName, Stri
                 Some(alias) => alias.name.to_string(),
                 None => name.to_string(),
             };
-            Some((table_name(backend, name)?, qualifier))
+            Some((table_name_of(backend, name)?, qualifier))
         }
         _ => None,
     }

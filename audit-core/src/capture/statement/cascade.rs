@@ -19,7 +19,7 @@ use crate::config::AuditConfig;
 /// An entity whose rows follow those of another.
 pub(super) struct Follower {
     info: &'static EntityInfo,
-    key: Followed,
+    key: &'static Followed,
 }
 
 /// The entities whose rows follow those of an entity, where any of what follows is recorded.
@@ -35,8 +35,8 @@ pub(super) fn followers(config: &AuditConfig, info: &EntityInfo) -> Vec<Follower
 fn direct(info: &EntityInfo) -> Vec<Follower> {
     let mut all = Vec::new();
     for other in known() {
-        for key in (other.access.followed)() {
-            if key.table == info.table() && (key.schema.as_deref() == info.schema()) {
+        for key in other.access.followed() {
+            if key.table == info.table() && key.schema.as_deref() == info.schema() {
                 all.push(Follower { info: other, key });
             }
         }

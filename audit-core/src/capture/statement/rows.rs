@@ -32,7 +32,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Vec<Vec<Value>>, DbErr> {
         let backend = self.db.get_database_backend();
         let info = audited.info;
-        let list = (info.access.list)(backend, Some(&write.qualifier), "");
+        let list = write.selected.of(info, || {
+            (info.access.list)(backend, Some(&write.qualifier), "")
+        });
         let mut sql = self.composer(statement);
         if let Some(with) = &change.with {
             sql.template(with).text(" ");

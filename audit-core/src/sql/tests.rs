@@ -1,0 +1,308 @@
+use sea_orm::DatabaseBackend::{MySql, Postgres, Sqlite};
+use sea_orm::DbBackend;
+
+use super::parse::understand;
+use super::{ConflictAction, Kind, Returning, Understood, Write};
+
+const ALL: [DbBackend; 3] = [Postgres, Sqlite, MySql];
+
+/// What a text is taken for, in a word.
+fn taken_for(backend: DbBackend, sql: &str) -> String {
+    match understand(backend, sql) {
+        Understood::Read => "reads".into(),
+        Understood::Control => "controls".into(),
+        Understood::Opaque(opaque) => format!("opaque: {}", opaque.why),
+        Understood::Several(parts) => format!("{} statements", parts.len()),
+        Understood::Write(write) => match &write.kind {
+            Kind::Insert(_) => format!("inserts into {}", write.table.table),
+            Kind::Change(change) if change.delete => format!("deletes from {}", write.table.table),
+            Kind::Change(_) => format!("updates {}", write.table.table),
+            Kind::Truncate => format!("empties {}", write.table.table),
+        },
+    }
+}
+
+fn write(backend: DbBackend, sql: &str) -> Box<Write> {
+    match understand(backend, sql) {
+        Understood::Write(write) => write,
+        other => panic!("{sql} is taken for {other:?}"),
+    }
+}
+
+#[test]
+fn what_seaorm_sends_is_understood_on_every_database() {
+    let quoted = [
+        (Postgres, '"', "$1", "$2"),
+        (Sqlite, '"', "?", "?"),
+        (MySql, '`', "?", "?"),
+    ];
+    for (backend, q, one, two) in quoted {
+        for (sql, taken) in [
+            (
+                format!("INSERT INTO {q}post{q} ({q}title{q}, {q}qty{q}) VALUES ({one}, {two})"),
+                "inserts into post",
+            ),
+            (
+                format!(
+                    "UPDATE {q}post{q} SET {q}title{q} = {one} WHERE {q}post{q}.{q}id{q} = {two}"
+                ),
+                "updates post",
+            ),
+            (
+                format!("DELETE FROM {q}post{q} WHERE {q}post{q}.{q}id{q} IN ({one}, {two})"),
+                "deletes from post",
+            ),
+            (
+                format!("SELECT {q}id{q} FROM {q}post{q} LIMIT {one}"),
+                "reads",
+            ),
+        ] {
+            assert_eq!(taken_for(backend, &sql), taken, "{sql}");
+        }
+    }
+}
+
+#[test]
+fn only_what_is_known_to_write_nothing_reads() {
+    for (sql, taken) in [
+        ("EXPLAIN DELETE FROM post", "reads"),
+        (
+            "EXPLAIN ANALYZE DELETE FROM post",
+            "opaque: EXPLAIN may run what it explains",
+        ),
+        ("WITH x AS (SELECT 1) SELECT * FROM x", "reads"),
+        (
+            "WITH x AS (DELETE FROM post RETURNING id) SELECT * FROM x",
+            "opaque: a query in its WITH writes",
+        ),
+        ("CALL do_things()", "opaque: it may write"),
+        (
+            "DO $$ BEGIN DELETE FROM post; END $$",
+            "opaque: it could not be parsed",
+        ),
+        ("EXECUTE plan", "opaque: it may write"),
+        ("SAVEPOINT a", "controls"),
+        ("ROLLBACK TO SAVEPOINT a", "controls"),
+        ("COMMIT", "controls"),
+        ("CREATE TABLE x (id INT)", "controls"),
+        ("SET search_path = x", "reads"),
+        ("TRUNCATE post", "empties post"),
+        (
+            "TRUNCATE post CASCADE",
+            "opaque: TRUNCATE .. CASCADE empties tables that it does not name",
+        ),
+        (
+            "COPY post FROM STDIN",
+            "opaque: the rows it loads are not in the statement",
+        ),
+        ("COPY post TO STDOUT", "reads"),
+        ("", "reads"),
+        ("-- nothing", "reads"),
+        ("garbage", "opaque: it could not be parsed"),
+        ("SELECT 1; DELETE FROM post", "2 statements"),
+        ("SELECT 1; SELECT 2;", "reads"),
+    ] {
+        assert_eq!(taken_for(Postgres, sql), taken, "{sql}");
+    }
+    assert_eq!(
+        taken_for(MySql, "DELETE /*! FROM post */"),
+        "opaque: it has an executable comment"
+    );
+    assert_eq!(
+        taken_for(MySql, "TRUNCATE post"),
+        "opaque: TRUNCATE commits the transaction it is in"
+    );
+    assert_eq!(
+        taken_for(MySql, "REPLACE INTO post VALUES (1)"),
+        "inserts into post"
+    );
+    assert_eq!(
+        taken_for(
+            MySql,
+            "UPDATE post JOIN other ON post.id = other.id SET other.x = 1"
+        ),
+        "opaque: it writes a join"
+    );
+    assert_eq!(
+        taken_for(
+            MySql,
+            "DELETE post FROM post JOIN other ON post.id = other.id"
+        ),
+        "opaque: it deletes from a join"
+    );
+}
+
+fn stable(backend: DbBackend, filter: &str) -> bool {
+    let write = write(backend, &format!("UPDATE post SET qty = 1 WHERE {filter}"));
+    match &write.kind {
+        Kind::Change(change) => !change.unstable,
+        _ => false,
+    }
+}
+
+#[test]
+fn a_filter_is_stable_only_when_nothing_in_it_can_change() {
+    for backend in ALL {
+        for filter in [
+            "id = 1",
+            "title LIKE 'a%' AND (qty BETWEEN 1 AND 5 OR body IS NULL)",
+            "LOWER(title) = 'random()'",
+            "id IN (1, 2, 3)",
+            "COALESCE(qty, 0) + ABS(id) > 7",
+        ] {
+            assert!(stable(backend, filter), "{filter}");
+        }
+        for filter in [
+            "random() < 0.5",
+            "qty < now()",
+            "at < CURRENT_TIMESTAMP",
+            "id IN (SELECT id FROM other)",
+            "my_function(id)",
+            "EXISTS (SELECT 1)",
+        ] {
+            assert!(!stable(backend, filter), "{filter}");
+        }
+    }
+    assert!(!stable(Postgres, "\"Random\"() > 1"));
+    assert!(!stable(MySql, "id = @x"));
+}
+
+#[test]
+fn names_are_read_as_the_database_reads_them() {
+    assert_eq!(write(Postgres, "DELETE FROM Post").table.table, "post");
+    assert_eq!(write(Postgres, "DELETE FROM \"Post\"").table.table, "Post");
+    assert_eq!(write(MySql, "DELETE FROM `a``b`").table.table, "a`b");
+    let qualified = write(Postgres, "DELETE FROM audit.\"Post\" AS p WHERE p.id = 1");
+    assert_eq!(qualified.table.schema.as_deref(), Some("audit"));
+    assert_eq!(qualified.qualifier, "p");
+}
+
+#[test]
+fn a_comparison_of_the_key_alone_is_known() {
+    let equalities = |filter: &str| {
+        let write = write(Sqlite, &format!("DELETE FROM post WHERE {filter}"));
+        match write.kind {
+            Kind::Change(change) => change.equalities,
+            _ => Vec::new(),
+        }
+    };
+    assert_eq!(equalities("post.id = ? AND (qty = 3)"), ["id", "qty"]);
+    assert_eq!(equalities("id IN (?)"), ["id"]);
+    for filter in [
+        "id = ? OR qty = 3",
+        "id > ?",
+        "id = qty",
+        "id IN (1, 2)",
+        "id = NULL",
+        "NOT id = 1",
+    ] {
+        assert_eq!(equalities(filter), [""; 0], "{filter}");
+    }
+}
+
+#[test]
+fn a_conflict_clause_is_known_for_what_it_does() {
+    for (backend, sql, action) in [
+        (
+            Postgres,
+            "INSERT INTO post (id) VALUES (1) ON CONFLICT DO NOTHING",
+            ConflictAction::Nothing,
+        ),
+        (
+            Postgres,
+            "INSERT INTO post (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET qty = 1",
+            ConflictAction::Update,
+        ),
+        (
+            MySql,
+            "INSERT INTO post (id) VALUES (1) ON DUPLICATE KEY UPDATE qty = 1",
+            ConflictAction::Update,
+        ),
+        (
+            MySql,
+            "INSERT IGNORE INTO post (id) VALUES (1)",
+            ConflictAction::Nothing,
+        ),
+        (
+            MySql,
+            "REPLACE INTO post (id) VALUES (1)",
+            ConflictAction::Replace,
+        ),
+        (
+            Sqlite,
+            "INSERT OR REPLACE INTO post (id) VALUES (1)",
+            ConflictAction::Replace,
+        ),
+        (
+            Sqlite,
+            "INSERT OR IGNORE INTO post (id) VALUES (1)",
+            ConflictAction::Nothing,
+        ),
+    ] {
+        match &write(backend, sql).kind {
+            Kind::Insert(insert) => {
+                assert_eq!(
+                    insert.conflict.as_ref().map(|c| c.action),
+                    Some(action),
+                    "{sql}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_a_statement_returns_is_known_by_name() {
+    let returning = write(
+        Postgres,
+        "DELETE FROM post RETURNING id, CAST(tea AS text), upper(title) AS title, qty AS amount",
+    )
+    .returning;
+    assert!(matches!(&returning, Returning::Columns(names) if names == &["id", "tea"]));
+    assert!(
+        write(Postgres, "DELETE FROM post RETURNING *")
+            .returning
+            .has("anything")
+    );
+}
+
+#[test]
+fn an_outline_has_no_literal() {
+    for backend in ALL {
+        let outline = super::outline_of(
+            backend,
+            "UPDATE users SET password = 'hunter2', pin = 1234 WHERE name = 'ann' -- hunter2",
+        );
+        assert!(outline.contains("password"), "{outline}");
+        for secret in ["hunter2", "1234", "ann"] {
+            assert!(!outline.contains(secret), "{outline}");
+        }
+    }
+}
+
+#[test]
+fn a_long_chain_of_conditions_is_understood() {
+    let chain: Vec<String> = (0..9_000).map(|n| format!("qty = {n}")).collect();
+    let sql = format!("DELETE FROM post WHERE {}", chain.join(" OR "));
+    assert_eq!(taken_for(Postgres, &sql), "deletes from post");
+    let chain: Vec<String> = (0..11_000).map(|n| format!("qty = {n}")).collect();
+    let sql = format!("DELETE FROM post WHERE {}", chain.join(" OR "));
+    assert_eq!(taken_for(Postgres, &sql), "opaque: it is nested too deep");
+    let nested = format!(
+        "DELETE FROM post WHERE {}1{}",
+        "(".repeat(5_000),
+        ")".repeat(5_000)
+    );
+    assert!(
+        taken_for(Postgres, &nested).starts_with("opaque"),
+        "refused, not overflowed"
+    );
+}
+
+#[test]
+fn an_insert_of_many_rows_is_no_deep_statement() {
+    let rows: Vec<&str> = std::iter::repeat_n("(?, ?, CAST(? AS CHAR), ?)", 5_000).collect();
+    let sql = format!("INSERT INTO post (a, b, c, d) VALUES {}", rows.join(", "));
+    assert_eq!(taken_for(MySql, &sql), "inserts into post");
+}
