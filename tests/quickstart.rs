@@ -16,6 +16,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryOrder};
+use sea_orm_audit::AuditedConnection;
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::migration::Migrator;
 use sea_orm_migration::MigratorTrait;
@@ -116,8 +117,9 @@ async fn synchronised() -> Result<DatabaseConnection, Box<dyn Error>> {
     let db = Database::connect("sqlite::memory:").await?;
     Migrator::up(&db, None).await?;
     entity::create_tables(&db).await?;
+    let audited = AuditedConnection::new(db.clone());
     for name in EDITIONS {
-        sync::synchronise(&db, Edition::read(name)?, &ProgressBar::hidden()).await?;
+        sync::synchronise(&audited, Edition::read(name)?, &ProgressBar::hidden()).await?;
     }
     Ok(db)
 }

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::Database;
+use sea_orm_audit::AuditedConnection;
 use sea_orm_audit::migration::{Migrator, MigratorTrait};
 
 use crate::edition::{EDITIONS, Edition};
@@ -30,6 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let db = Database::connect(format!("sqlite:{}?mode=rwc", file.display())).await?;
     Migrator::up(&db, None).await?;
     entity::create_tables(&db).await?;
+    let db = AuditedConnection::new(db);
 
     println!("Synchronising countries, subdivisions and languages, one transaction per edition …");
     let style = ProgressStyle::with_template("  {msg}  {bar:32}  {pos:>5} of {len} rows")?;

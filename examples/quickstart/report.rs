@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sea_orm::prelude::Json;
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use sea_orm_audit::Change;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use sea_orm_audit::entity::audit_log::{Column, Entity as AuditLog, Model as Record};
+use sea_orm_audit::{AuditedConnection, Change};
 
 /// Objects with something to tell: renamed, unchanged since the first edition, abolished, corrected
 /// twice, and gone after a correction.
@@ -27,7 +25,7 @@ fn title(text: &str) {
 }
 
 /// Counts the records by edition, model and action.
-pub async fn summary(db: &DatabaseConnection, seconds: f64) -> Result<(), DbErr> {
+pub async fn summary(db: &AuditedConnection, seconds: f64) -> Result<(), DbErr> {
     let counted: Vec<(String, String, String, i64)> = AuditLog::find()
         .select_only()
         .columns([Column::Reason, Column::Model, Column::Action])
@@ -66,7 +64,7 @@ pub async fn summary(db: &DatabaseConnection, seconds: f64) -> Result<(), DbErr>
 }
 
 /// Lists the countries whose name or official name changed.
-pub async fn renamed_countries(db: &DatabaseConnection) -> Result<(), DbErr> {
+pub async fn renamed_countries(db: &AuditedConnection) -> Result<(), DbErr> {
     title("Countries renamed");
     let updates = AuditLog::find()
         .filter(Column::Model.eq("countries"))
@@ -86,7 +84,7 @@ pub async fn renamed_countries(db: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 /// Tells the whole history of a few objects.
-pub async fn histories(db: &DatabaseConnection) -> Result<(), DbErr> {
+pub async fn histories(db: &AuditedConnection) -> Result<(), DbErr> {
     title("Full history of a few objects");
     for (model, id) in OBJECTS {
         let history = AuditLog::find()

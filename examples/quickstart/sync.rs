@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use indicatif::ProgressBar;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
-    Iterable, ModelTrait, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
+    TransactionTrait,
 };
-use sea_orm_audit::{Actor, AuditContext};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::edition::{Edition, wholes_first};
 use crate::entity::{country, language, subdivision};
@@ -18,7 +18,7 @@ use crate::entity::{country, language, subdivision};
 /// Makes the tables equal to an edition, in one transaction: either all of it happens, with all of
 /// its records, or nothing.
 pub async fn synchronise(
-    db: &DatabaseConnection,
+    db: &AuditedConnection,
     edition: Edition,
     progress: &ProgressBar,
 ) -> Result<(), DbErr> {
@@ -30,7 +30,7 @@ pub async fn synchronise(
 }
 
 async fn write(
-    db: &DatabaseConnection,
+    db: &AuditedConnection,
     edition: Edition,
     progress: &ProgressBar,
 ) -> Result<(), DbErr> {

@@ -246,6 +246,16 @@ impl TestDb {
         Ok(format!("{:?}", self.records().await?))
     }
 
+    /// Another fresh database of the same kind.
+    pub(crate) async fn sibling(&self) -> TestResult<Self> {
+        let other = match self.backend() {
+            DbBackend::Postgres => Self::postgres().await?,
+            DbBackend::MySql => Self::mariadb().await?,
+            _ => Self::sqlite().await?,
+        };
+        other.ok_or_else(|| "the server is gone".into())
+    }
+
     pub(crate) async fn remove(self) -> TestResult {
         self.conn.close().await?;
         if let Some(server) = self.server {
