@@ -27,13 +27,44 @@ pub type Hook<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, DbErr>> +
 /// The model of an active model.
 pub type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
-/// The changes between two rows of an entity, for the benchmark of this crate.
-pub fn diff_for_bench<E: Auditable>(
-    config: &AuditConfig,
-    old: &[Option<Value>],
-    new: &[Value],
-) -> Result<Changes, Cause> {
-    config.plan(E::info()).updated(config, old, new)
+/// What the benchmarks of this crate measure.
+pub mod bench {
+    use sea_orm::{ConnectionTrait, DbBackend, Value};
+
+    use super::{AuditConfig, Auditable, Cause, Changes};
+
+    /// The changes between two rows of an entity.
+    pub fn diff<E: Auditable>(
+        config: &AuditConfig,
+        old: &[Option<Value>],
+        new: &[Value],
+    ) -> Result<Changes, Cause> {
+        config.plan(E::info()).updated(config, old, new)
+    }
+
+    /// Whether a connection is audited.
+    #[cfg(feature = "statements")]
+    pub fn probe<C: ConnectionTrait>(db: &C) -> bool {
+        crate::connection::probe(db).is_some()
+    }
+
+    /// Understands a text that is remembered.
+    #[cfg(feature = "statements")]
+    pub fn understand(backend: DbBackend, sql: &str) -> bool {
+        matches!(
+            *crate::sql::understand(backend, sql),
+            crate::sql::Understood::Write(_)
+        )
+    }
+
+    /// Understands a text for the first time.
+    #[cfg(feature = "statements")]
+    pub fn parse(backend: DbBackend, sql: &str) -> bool {
+        matches!(
+            crate::sql::parse_anew(backend, sql),
+            crate::sql::Understood::Write(_)
+        )
+    }
 }
 
 /// The hooks of an entity that has none of its own.

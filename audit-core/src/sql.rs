@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use crate::auditable::EntityInfo;
 
 pub(crate) use cache::understand;
-pub(crate) use parse::outline_of;
+pub(crate) use parse::{outline_of, understand as parse_anew};
 pub(crate) use template::{Composer, Template};
 
 /// What a text does.

@@ -18,6 +18,9 @@ use crate::stats::{COUNTERS, count_many};
 /// About how many bytes of records are held.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// How many times as much is held where it cannot be written in order.
+const PATIENCE: usize = 8;
+
 #[derive(Debug)]
 pub(crate) struct Frames {
     /// The id that groups the records of the transaction.
@@ -230,11 +233,19 @@ impl Frames {
     /// Whether what is held is to be written now.
     pub(crate) fn is_full(&self, config: &AuditConfig) -> bool {
         let state = self.state();
-        (state.frames.last()).is_some_and(|frame| {
-            (state.unbuffered && !frame.rows.is_empty())
-                || frame.rows.len() >= config.buffered_records()
-                || frame.bytes >= MOST_BYTES
-        })
+        let Some((frame, outer)) = state.frames.split_last() else {
+            return false;
+        };
+        // What outer frames hold is older, and cannot be written before this frame is gone. So that
+        // the records keep their order, this one waits as well, as long as memory allows.
+        let patience = if outer.iter().any(|frame| !frame.rows.is_empty()) {
+            PATIENCE
+        } else {
+            1
+        };
+        (state.unbuffered && !frame.rows.is_empty())
+            || frame.rows.len() >= config.buffered_records() * patience
+            || frame.bytes >= MOST_BYTES * patience
     }
 
     /// Writes what the innermost frame holds. What outer frames hold must outlive this one's rollback,

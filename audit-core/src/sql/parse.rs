@@ -27,7 +27,7 @@ const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 64 } else { 16 } * 10
 /// Beyond this no statement is taken apart.
 const DEEPEST: usize = 10_000;
 
-pub(super) fn understand(backend: DbBackend, sql: &str) -> Understood {
+pub(crate) fn understand(backend: DbBackend, sql: &str) -> Understood {
     match Text::read(backend, sql) {
         Ok(text) if text.depth <= SHALLOW => text.understand(),
         Ok(text) if text.depth <= DEEPEST => in_own_stack(text),

@@ -80,9 +80,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         audited: &Audited,
         rows: &[Vec<Value>],
     ) -> Result<Vec<Trail>, DbErr> {
-        let mut seen: HashSet<(std::any::TypeId, Vec<Value>)> = (rows.iter())
+        let mut told: HashSet<(std::any::TypeId, Vec<Value>)> = (rows.iter())
             .map(|row| (audited.info.type_id, key_of(audited.info, row)))
             .collect();
+        // A row that one key lets forget may go by another.
+        let mut gone = told.clone();
         let mut trails = Vec::new();
         let mut level: Vec<(&'static EntityInfo, Vec<Vec<Value>>)> =
             vec![(audited.info, rows.to_vec())];
@@ -91,17 +93,23 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             for (parent, rows) in level {
                 for follower in direct(parent) {
                     let found = self.following(parent, &rows, &follower).await?;
+                    let identity =
+                        |row: &[Value]| (follower.info.type_id, key_of(follower.info, row));
+                    if follower.key.deletes {
+                        let going: Vec<Vec<Value>> = (found.iter())
+                            .filter(|row| gone.insert(identity(row)))
+                            .cloned()
+                            .collect();
+                        if !going.is_empty() {
+                            next.push((follower.info, going));
+                        }
+                    }
                     let fresh: Vec<Vec<Value>> = found
                         .into_iter()
-                        .filter(|row| {
-                            seen.insert((follower.info.type_id, key_of(follower.info, row)))
-                        })
+                        .filter(|row| told.insert(identity(row)))
                         .collect();
                     if fresh.is_empty() {
                         continue;
-                    }
-                    if follower.key.deletes {
-                        next.push((follower.info, fresh.clone()));
                     }
                     trails.push(Trail {
                         audited: Audited {

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::rows::{Range, filter, is_in, key_of, within};
 use super::{Answer, Audited, Call, Engine, Problem, Returned, Shape};
+use crate::action::Source;
 use crate::config::FailurePolicy;
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::recorder::ends_transaction;
@@ -252,11 +253,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (returned, now, doubt)
         };
         if change.delete {
-            // What is returned is exact; without it, what was read and locked is gone.
-            let gone = if returns { now } else { images };
+            let gone = self.gone(of, returns, images, now).await?;
             if of.audited.records {
-                for row in &gone {
-                    self.tell_deleted(of.audited, self.source, row)?;
+                for (row, source) in &gone {
+                    self.tell_deleted(of.audited, *source, row)?;
                     self.flush_when_full().await?;
                 }
             }
@@ -266,6 +266,43 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         doubt.settle();
         Ok(returned)
+    }
+
+    /// The rows that a DELETE took away, as they were before it.
+    async fn gone(
+        &self,
+        of: &Of<'_>,
+        returns: bool,
+        images: Vec<Image>,
+        returned: Vec<Image>,
+    ) -> Result<Vec<(Image, Source)>, DbErr> {
+        if !returns || images.is_empty() {
+            // What was read and locked is gone; or nothing was read, and what is returned is exact.
+            let rows = if returns { returned } else { images };
+            return Ok(rows.into_iter().map(|row| (row, self.source)).collect());
+        }
+        // Rows of one DELETE may refer to each other. A row that went along with another, or forgot it,
+        // before its own turn came is not returned, or not as it was.
+        let info = of.audited.info;
+        let mut returned: HashMap<Image, Image> = returned
+            .into_iter()
+            .map(|row| (key_of(info, &row), row))
+            .collect();
+        let (mut gone, mut others) = (Vec::new(), Vec::new());
+        for row in images {
+            match returned.remove(&key_of(info, &row)) {
+                Some(_) => gone.push((row, self.source)),
+                None => others.push(row),
+            }
+        }
+        gone.extend(returned.into_values().map(|row| (row, self.source)));
+        if !others.is_empty() {
+            let keys: Vec<Image> = others.iter().map(|row| key_of(info, row)).collect();
+            let left = self.by_key(info, &keys).await?;
+            others.retain(|row| !left.contains_key(&key_of(info, row)));
+            gone.extend(others.into_iter().map(|row| (row, Source::Cascade)));
+        }
+        Ok(gone)
     }
 
     async fn tell_changed(

@@ -125,10 +125,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             doubt.settle();
             return Ok(answer);
         }
+        // A statement that meets a row of its own returns it twice.
+        let last: HashMap<Image, usize> = now
+            .iter()
+            .enumerate()
+            .map(|(at, row)| (key_of(info, row), at))
+            .collect();
         let order: Vec<Image> = keys;
         let mut before: HashMap<Image, Image> = order.iter().cloned().zip(before).collect();
-        for new in &now {
-            match before.remove(&key_of(info, new)) {
+        for (at, new) in now.iter().enumerate() {
+            let key = key_of(info, new);
+            if last.get(&key) != Some(&at) {
+                continue;
+            }
+            match before.remove(&key) {
                 Some(old) => self.tell_updated(audited, self.source, old, new)?,
                 None => self.tell_created(audited, new)?,
             }
