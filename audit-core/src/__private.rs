@@ -15,7 +15,7 @@ pub use crate::auditable::{
 };
 pub use own::{OwnBehavior, assert_woven, woven};
 
-use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, Value};
+use sea_orm::{ActiveModelTrait, DbErr, EntityTrait};
 
 use crate::change::Changes;
 use crate::config::AuditConfig;
