@@ -34,6 +34,8 @@ pub(crate) trait Twin: Send + Sync + 'static {
 
 macro_rules! twin {
     ($module:ident, $name:ident, $(#[$attribute:meta])+) => {
+        // SeaORM's derives write `pub`, and an entity must be as visible as they are.
+        #[allow(unreachable_pub)]
         pub(crate) mod $module {
             use sea_orm::Set;
             use sea_orm::entity::prelude::*;
