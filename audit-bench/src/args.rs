@@ -47,6 +47,7 @@ impl Server {
 }
 
 impl Args {
+    /// How often everything is measured.
     pub(crate) const fn rounds(&self) -> usize {
         if self.quick { 5 } else { 30 }
     }

@@ -15,7 +15,9 @@ pub(crate) fn table(results: &Results) -> String {
             let cells = Path::ALL.map(|path| results.get(&(operation, kind, path)));
             if cells.iter().any(Option::is_some) {
                 let names = [operation.name().to_owned(), kind.name().to_owned()];
-                let cells = cells.map(|measured| measured.map_or("-".to_owned(), cell));
+                let cells = Path::ALL.into_iter().zip(cells).map(|(path, measured)| {
+                    measured.map_or("-".to_owned(), |measured| cell(path, measured))
+                });
                 rows.push(names.into_iter().chain(cells).collect());
             }
         }
@@ -31,8 +33,12 @@ fn header() -> Vec<String> {
         .collect()
 }
 
-/// `median µs (ratio, p10–p90; statements)`.
-fn cell(measured: &Measured) -> String {
+/// `median µs (ratio, p10–p90; statements)`, without the ratio where it is to itself.
+fn cell(path: Path, measured: &Measured) -> String {
+    if path == Path::Bare {
+        let micros = grouped(median(&measured.micros));
+        return format!("{micros} (1; {})", measured.statements);
+    }
     let ratio = |share| percentile(&measured.ratios, share);
     format!(
         "{} ({:.2}, {:.2}–{:.2}; {})",
@@ -93,7 +99,8 @@ mod tests {
             ratios: vec![1.0, 2.0, 3.0],
             statements: 3,
         };
-        assert_eq!(cell(&measured), "1,234 (2.00, 1.20–2.80; 3)");
+        assert_eq!(cell(Path::Hooks, &measured), "1,234 (2.00, 1.20–2.80; 3)");
+        assert_eq!(cell(Path::Bare, &measured), "1,234 (1; 3)");
     }
 
     #[test]
