@@ -183,7 +183,7 @@ impl Article {
             price: Decimal::new(i64::from(number) * 100 + 99, 2),
             released,
             reference: Uuid::from_u128(
-                0x0197_0000_0000_7000_8000_0000_0000_0000 + number.unsigned_abs() as u128,
+                0x0197_0000_0000_7000_8000_0000_0000_0000 + u128::from(number.unsigned_abs()),
             ),
             labels: serde_json::json!({"shelf": number % 50, "tags": ["new", "garden"]}),
         }
