@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::BoxError;
@@ -91,6 +91,7 @@ where
     C: ConnectionTrait + TransactionTrait,
 {
     let writes = write::prepare::<R::Twin>(&rows, block.operation, block.times).await?;
+    settle(&rows).await?;
     let mut micros = Vec::with_capacity(writes.len());
     for write in writes {
         let start = Instant::now();
@@ -98,4 +99,14 @@ where
         micros.push(start.elapsed().as_secs_f64() * 1e6);
     }
     Ok(micros)
+}
+
+/// Moves what others have written out of SQLite's log. Whoever fills it pays for that, and the one
+/// who wrote least would pay for the one before.
+async fn settle(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        db.execute_unprepared("PRAGMA wal_checkpoint(RESTART)")
+            .await?;
+    }
+    Ok(())
 }
