@@ -1,0 +1,112 @@
+//! A path's share of a round: some operations, one after the other, and the rows they left.
+
+use std::time::Instant;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
+
+use crate::BoxError;
+use crate::article::{Audited, Bare, Hand, Skipped};
+use crate::database::Database;
+use crate::operation::Operation;
+use crate::path::{Kind, Path};
+use crate::roads::{Builders, Road, SeaOrm};
+use crate::rows;
+use crate::write;
+
+/// The connections that are written through.
+pub(crate) struct Connections {
+    pub(crate) plain: DatabaseConnection,
+    pub(crate) audited: AuditedConnection,
+}
+
+impl From<DatabaseConnection> for Connections {
+    fn from(plain: DatabaseConnection) -> Self {
+        Self {
+            audited: AuditedConnection::new(plain.clone()),
+            plain,
+        }
+    }
+}
+
+/// What a path does in a round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    pub(crate) operation: Operation,
+    pub(crate) kind: Kind,
+    pub(crate) path: Path,
+    pub(crate) times: usize,
+}
+
+/// Runs a block and checks the audit rows that it left. Returns the microseconds of each operation.
+pub(crate) async fn run(
+    database: &Database,
+    connections: &Connections,
+    block: Block,
+) -> Result<Vec<f64>, BoxError> {
+    let plain = || connections.plain.clone();
+    let audited = || connections.audited.clone();
+    let rows = || database.conn.clone();
+    let before = database.audit_rows().await?;
+    // A task of its own, as a request has, within the scope that a web layer makes around it.
+    let worker = match block.path {
+        Path::Bare => tokio::spawn(scope().scope(work::<SeaOrm<Bare>, _>(rows(), plain(), block))),
+        Path::Hand => tokio::spawn(scope().scope(work::<SeaOrm<Hand>, _>(rows(), plain(), block))),
+        Path::Hooks => {
+            tokio::spawn(scope().scope(work::<SeaOrm<Audited>, _>(rows(), plain(), block)))
+        }
+        Path::Connection => {
+            tokio::spawn(scope().scope(work::<SeaOrm<Audited>, _>(rows(), audited(), block)))
+        }
+        Path::Bulk => tokio::spawn(scope().scope(work::<Builders, _>(rows(), plain(), block))),
+        Path::Skipped => {
+            tokio::spawn(scope().scope(work::<SeaOrm<Skipped>, _>(rows(), audited(), block)))
+        }
+    };
+    let micros = worker.await?.map_err(|error| {
+        let (path, operation, kind) =
+            (block.path.name(), block.operation.name(), block.kind.name());
+        format!("the path `{path}` failed at `{operation}` ({kind}): {error}")
+    })?;
+    let after = database.audit_rows().await?;
+    rows::check(
+        block.path,
+        block.operation,
+        block.kind,
+        block.times,
+        (before, after),
+    )?;
+    Ok(micros)
+}
+
+/// What the hooks written by hand record, too.
+fn scope() -> AuditContext {
+    AuditContext::new()
+        .actor(Actor::user(7).named("Ann"))
+        .request_id("benchmark")
+}
+
+async fn work<R: Road, C>(rows: DatabaseConnection, db: C, block: Block) -> Result<Vec<f64>, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait,
+{
+    let writes = write::prepare::<R::Twin>(&rows, block.operation, block.times).await?;
+    settle(&rows).await?;
+    let mut micros = Vec::with_capacity(writes.len());
+    for write in writes {
+        let start = Instant::now();
+        write::run::<R, C>(&db, block.kind, write).await?;
+        micros.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(micros)
+}
+
+/// Moves what others have written out of SQLite's log. Whoever fills it pays for that, and the one
+/// who wrote least would pay for the one before.
+async fn settle(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        db.execute_unprepared("PRAGMA wal_checkpoint(RESTART)")
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! A database of its own for each run.
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database as SeaOrmDatabase, DatabaseConnection, DbErr,
+    PaginatorTrait, Schema, Statement, TryGetable,
+};
+use sea_orm::{EntityName, EntityTrait};
+use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::migration::{Migrator, MigratorTrait};
+
+use crate::BoxError;
+use crate::args::Server;
+use crate::article::{audited, bare, hand, skipped};
+use crate::servers;
+
+/// A fresh database with the audit tables and the articles', all empty.
+pub(crate) struct Database {
+    pub(crate) conn: DatabaseConnection,
+    server: Server,
+    options: ConnectOptions,
+    /// The database's name, or the file's.
+    name: String,
+    /// Where the database can be dropped from; `None` for a file.
+    admin: Option<DatabaseConnection>,
+}
+
+impl Database {
+    pub(crate) async fn create(server: Server) -> Result<Self, BoxError> {
+        let name = format!("audit_bench_{}", std::process::id());
+        let database = match servers::url(server)? {
+            Some(url) => Self::on_server(server, &url, name).await?,
+            None => Self::in_file(&name).await?,
+        };
+        Migrator::up(&database.conn, None).await?;
+        database.create_table(bare::Entity).await?;
+        database.create_table(hand::Entity).await?;
+        database.create_table(audited::Entity).await?;
+        database.create_table(skipped::Entity).await?;
+        Ok(database)
+    }
+
+    async fn in_file(name: &str) -> Result<Self, BoxError> {
+        let folder = servers::root().join("target").join("bench");
+        std::fs::create_dir_all(&folder)?;
+        let name = folder.join(name).with_extension("sqlite");
+        let name = name.display().to_string();
+        let mut options = ConnectOptions::new(format!("sqlite://{name}?mode=rwc"));
+        options.sqlx_logging(false).map_sqlx_sqlite_opts(|options| {
+            use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+        });
+        Ok(Self {
+            conn: SeaOrmDatabase::connect(options.clone()).await?,
+            server: Server::Sqlite,
+            options,
+            name,
+            admin: None,
+        })
+    }
+
+    async fn on_server(server: Server, url: &str, name: String) -> Result<Self, BoxError> {
+        let mut options = ConnectOptions::new(url.to_owned());
+        options.max_connections(1).sqlx_logging(false);
+        let admin = SeaOrmDatabase::connect(options).await?;
+        admin
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await?;
+        let (base, _) = url.rsplit_once('/').ok_or("the URL names no database")?;
+        let mut options = ConnectOptions::new(format!("{base}/{name}"));
+        options.sqlx_logging(false);
+        Ok(Self {
+            conn: SeaOrmDatabase::connect(options.clone()).await?,
+            server,
+            options,
+            name,
+            admin: Some(admin),
+        })
+    }
+
+    async fn create_table<E: EntityTrait>(&self, entity: E) -> Result<(), DbErr> {
+        let schema = Schema::new(self.conn.get_database_backend());
+        let table = schema.create_table_from_entity(entity);
+        self.conn.execute(&table).await.map(drop)
+    }
+
+    /// Another pool to the same database.
+    pub(crate) async fn another(&self) -> Result<DatabaseConnection, DbErr> {
+        SeaOrmDatabase::connect(self.options.clone()).await
+    }
+
+    /// Empties every table that is written to.
+    pub(crate) async fn clear(&self) -> Result<(), DbErr> {
+        let tables = [
+            audit_log::Entity.table_name(),
+            bare::Entity.table_name(),
+            hand::Entity.table_name(),
+            audited::Entity.table_name(),
+            skipped::Entity.table_name(),
+        ];
+        for table in tables {
+            let word = match self.server {
+                Server::Sqlite => "DELETE FROM",
+                // A DELETE would leave dead rows, to be cleaned up while something else is timed.
+                Server::Postgres | Server::Mariadb => "TRUNCATE TABLE",
+            };
+            self.conn
+                .execute_unprepared(&format!("{word} {table}"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn audit_rows(&self) -> Result<u64, DbErr> {
+        audit_log::Entity::find().count(&self.conn).await
+    }
+
+    /// The size of the audit table in bytes, indexes included.
+    pub(crate) async fn audit_bytes(&self) -> Result<i64, BoxError> {
+        let table = audit_log::Entity.table_name();
+        let query = match self.server {
+            Server::Sqlite => format!(
+                "SELECT sum(pgsize) FROM dbstat \
+                 WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = '{table}')"
+            ),
+            Server::Postgres => format!("SELECT pg_total_relation_size('{table}')"),
+            Server::Mariadb => {
+                self.conn
+                    .query_all_raw(self.statement(format!("ANALYZE TABLE {table}")))
+                    .await?;
+                format!(
+                    "SELECT CAST(data_length + index_length AS SIGNED) \
+                     FROM information_schema.tables \
+                     WHERE table_schema = DATABASE() AND table_name = '{table}'"
+                )
+            }
+        };
+        self.only_value(query).await
+    }
+
+    /// The settings that say whether a commit waits for the disk.
+    pub(crate) async fn durability(&self) -> Result<String, BoxError> {
+        let query = match self.server {
+            Server::Sqlite => {
+                "SELECT 'journal_mode=' || journal_mode || ' synchronous=' || synchronous \
+                 FROM pragma_journal_mode, pragma_synchronous"
+            }
+            Server::Postgres => {
+                "SELECT 'fsync=' || current_setting('fsync') \
+                 || ' synchronous_commit=' || current_setting('synchronous_commit') \
+                 || ' full_page_writes=' || current_setting('full_page_writes')"
+            }
+            Server::Mariadb => {
+                "SELECT CONCAT('innodb_flush_log_at_trx_commit=', \
+                 @@innodb_flush_log_at_trx_commit, ' innodb_doublewrite=', @@innodb_doublewrite)"
+            }
+        };
+        self.only_value(query.to_owned()).await
+    }
+
+    fn statement(&self, sql: String) -> Statement {
+        Statement::from_string(self.conn.get_database_backend(), sql)
+    }
+
+    async fn only_value<V: TryGetable>(&self, query: String) -> Result<V, BoxError> {
+        let row = self.conn.query_one_raw(self.statement(query)).await?;
+        Ok(row.ok_or("a query found nothing")?.try_get_by_index(0)?)
+    }
+
+    pub(crate) async fn remove(self) -> Result<(), BoxError> {
+        self.conn.close().await?;
+        if let Some(admin) = self.admin {
+            admin
+                .execute_unprepared(&format!("DROP DATABASE {}", self.name))
+                .await?;
+            admin.close().await?;
+        } else {
+            for suffix in ["", "-wal", "-shm"] {
+                // The last connection has removed its own files.
+                let _ = std::fs::remove_file(format!("{}{suffix}", self.name));
+            }
+        }
+        Ok(())
+    }
+}

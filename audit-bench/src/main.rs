@@ -1,0 +1,75 @@
+//! What the audit log costs: bare SeaORM, hooks written by hand, and each road of sea-orm-audit, on
+//! every database.
+//!
+//! `cargo run -p audit-bench --release -- [--db sqlite,postgres,mariadb] [--quick]`
+// The tables are its output, and its progress is for whoever waits.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod args;
+mod article;
+mod block;
+mod database;
+mod hand;
+mod measure;
+mod operation;
+mod path;
+mod report;
+mod roads;
+mod rows;
+mod servers;
+mod statistics;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Server};
+use database::Database;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("audit-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<ExitCode, BoxError> {
+    if cfg!(debug_assertions) {
+        eprintln!("audit-bench: not a release build, so the numbers mean nothing");
+    }
+    if let Some(code) = servers::run_with_servers(&args.db)? {
+        return Ok(code);
+    }
+    for &server in &args.db {
+        eprintln!("{}", server.name());
+        let database = Database::create(server).await?;
+        let report = report_of(server, &database, args.rounds()).await;
+        let removed = database.remove().await;
+        match report {
+            Ok(report) => println!("{report}"),
+            Err(error) => return Err(format!("{}: {error}", server.name()).into()),
+        }
+        removed?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn report_of(server: Server, database: &Database, rounds: usize) -> Result<String, BoxError> {
+    let results = measure::measure(database, rounds).await?;
+    let bytes = measure::bytes_per_row(database).await?;
+    Ok(format!(
+        "## {}\n\n{} rounds; {}; {bytes:.0} bytes per audit row with its indexes.\n\
+         Cells: median µs of one operation (ratio to bare, 10th–90th percentile of it; statements).\n\n{}",
+        server.name(),
+        rounds,
+        database.durability().await?,
+        report::table(&results)
+    ))
+}

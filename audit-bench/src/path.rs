@@ -1,0 +1,64 @@
+//! The ways a write can take.
+
+/// Who writes, and who looks on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Path {
+    /// SeaORM alone, on an entity without hooks.
+    Bare,
+    /// Hooks as an application writes them for itself.
+    Hand,
+    /// The derive's hooks, on SeaORM's own connection.
+    Hooks,
+    /// `AuditedConnection`.
+    Connection,
+    /// The bulk builders, on SeaORM's own connection.
+    Bulk,
+    /// `AuditedConnection`, on an entity that is skipped.
+    Skipped,
+}
+
+impl Path {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Bare,
+        Self::Hand,
+        Self::Hooks,
+        Self::Connection,
+        Self::Bulk,
+        Self::Skipped,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Hand => "hand",
+            Self::Hooks => "hooks",
+            Self::Connection => "connection",
+            Self::Bulk => "bulk",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Whether anything is to be recorded.
+    pub(crate) const fn records(self) -> bool {
+        !matches!(self, Self::Bare | Self::Skipped)
+    }
+}
+
+/// Whether the operation is a transaction by itself or in one that the application begins. Only
+/// operations of the same kind are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Autocommit,
+    Transaction,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Autocommit, Self::Transaction];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Autocommit => "autocommit",
+            Self::Transaction => "transaction",
+        }
+    }
+}

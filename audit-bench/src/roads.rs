@@ -1,0 +1,95 @@
+//! The two ways to write a bulk statement: SeaORM's builders and ours.
+
+use std::marker::PhantomData;
+use std::ops::RangeInclusive;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
+use sea_orm_audit::Auditable;
+
+use crate::article::{Audited, Twin};
+
+/// How bulk statements are built.
+pub(crate) trait Road: 'static {
+    type Twin: Twin;
+
+    async fn insert_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        models: Vec<<Self::Twin as Twin>::Active>,
+    ) -> Result<(), DbErr>;
+
+    async fn update_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        ids: RangeInclusive<i32>,
+    ) -> Result<u64, DbErr>;
+
+    async fn delete_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        ids: RangeInclusive<i32>,
+    ) -> Result<u64, DbErr>;
+}
+
+/// SeaORM's own builders.
+pub(crate) struct SeaOrm<T>(PhantomData<T>);
+
+/// `Entity::audited_insert_many` and its like.
+pub(crate) struct Builders;
+
+impl<T: Twin> Road for SeaOrm<T> {
+    type Twin = T;
+
+    async fn insert_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        models: Vec<T::Active>,
+    ) -> Result<(), DbErr> {
+        T::Entity::insert_many(models).exec(db).await.map(drop)
+    }
+
+    async fn update_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        ids: RangeInclusive<i32>,
+    ) -> Result<u64, DbErr> {
+        let update = T::Entity::update_many().set(T::changes());
+        let update = update.filter(T::ID.between(*ids.start(), *ids.end()));
+        Ok(update.exec(db).await?.rows_affected)
+    }
+
+    async fn delete_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        ids: RangeInclusive<i32>,
+    ) -> Result<u64, DbErr> {
+        let delete = T::Entity::delete_many().filter(T::ID.between(*ids.start(), *ids.end()));
+        Ok(delete.exec(db).await?.rows_affected)
+    }
+}
+
+type Entity = <Audited as Twin>::Entity;
+
+impl Road for Builders {
+    type Twin = Audited;
+
+    async fn insert_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        models: Vec<<Audited as Twin>::Active>,
+    ) -> Result<(), DbErr> {
+        let insert = Entity::audited_insert_many(models);
+        insert.exec(db).await.map(drop)
+    }
+
+    async fn update_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        ids: RangeInclusive<i32>,
+    ) -> Result<u64, DbErr> {
+        let update = Entity::audited_update_many().set(Audited::changes());
+        let update = update.filter(Audited::ID.between(*ids.start(), *ids.end()));
+        Ok(update.exec(db).await?.rows_affected)
+    }
+
+    async fn delete_many<C: ConnectionTrait + TransactionTrait>(
+        db: &C,
+        ids: RangeInclusive<i32>,
+    ) -> Result<u64, DbErr> {
+        let delete =
+            Entity::audited_delete_many().filter(Audited::ID.between(*ids.start(), *ids.end()));
+        Ok(delete.exec(db).await?.rows_affected)
+    }
+}
