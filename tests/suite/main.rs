@@ -21,6 +21,7 @@ mod bulk;
 mod captured;
 mod concurrency;
 mod context;
+mod differential;
 mod failures;
 mod keys;
 mod manual;
