@@ -2,6 +2,7 @@
 //!
 //! `DIFFERENTIAL_CASES` says how many workloads are tried, `DIFFERENTIAL_SEED` (a number) which.
 
+mod defects;
 mod entity;
 mod related;
 mod replay;
@@ -14,7 +15,7 @@ use std::fmt::Debug;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_audit::entity::audit_log;
 
 use crate::support::{TestDb, TestResult};
@@ -84,25 +85,25 @@ impl Lane {
     async fn empty(&self) -> TestResult {
         let mut tables = vec!["audit_log"];
         each_entity!(self.db.backend(), E => tables.push(sea_orm::EntityName::table_name(&E)));
-        let sql = match self.db.backend() {
-            DbBackend::Postgres => {
-                format!("TRUNCATE {} RESTART IDENTITY CASCADE", tables.join(", "))
-            }
-            backend => {
-                let mut sql: String = (tables.iter().rev())
-                    .map(|table| format!("DELETE FROM {table};"))
-                    .collect();
-                if backend == DbBackend::Sqlite {
-                    sql.push_str("DELETE FROM sqlite_sequence;");
-                } else {
-                    sql.extend(
-                        (tables.iter())
-                            .map(|table| format!("ALTER TABLE {table} AUTO_INCREMENT = 1;")),
-                    );
+        let mut sql: String = (tables.iter().rev())
+            .map(|table| format!("DELETE FROM {table};"))
+            .collect();
+        match self.db.backend() {
+            DbBackend::Sqlite => sql.push_str("DELETE FROM sqlite_sequence;"),
+            DbBackend::Postgres => sql.push_str(
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)
+                 FROM pg_sequences WHERE schemaname = current_schema();",
+            ),
+            _ => {
+                let look = "SELECT table_name AS name FROM information_schema.tables
+                            WHERE table_schema = DATABASE() AND auto_increment > 1";
+                let look = Statement::from_string(DbBackend::MySql, look);
+                for row in self.db.query_all_raw(look).await? {
+                    let table: String = row.try_get("", "name")?;
+                    sql.push_str(&format!("ALTER TABLE {table} AUTO_INCREMENT = 1;"));
                 }
-                sql
             }
-        };
+        }
         self.db.execute_unprepared(&sql).await?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use sea_orm_audit::Auditable;
 use super::entity::{author, book, branch, leaf, node, root};
 use super::road::{Connection, Road};
 use super::rows::{Answer, NONE, Rows, delete, delete_where, insert, update};
-use super::workload::{Kind, NestedOp, TreeOp};
+use super::workload::{Kind, NestedOp, TreeOp, spared};
 
 fn key_column<E: Rows>() -> E::Column {
     E::PrimaryKey::iter().next().unwrap().into_column()
@@ -128,9 +128,11 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             insert::<root::Entity, C>(road, db, model).await
         }
         TreeOp::Branch { root, other } => {
+            let root = at::<root::Entity, C>(db, root).await?;
+            let other = at::<root::Entity, C>(db, other).await?;
             let model = branch::ActiveModel {
-                root_id: Set(at::<root::Entity, C>(db, root).await?),
-                other_id: Set(at::<root::Entity, C>(db, other).await?),
+                root_id: Set(root),
+                other_id: Set(other.filter(|_| root.is_none() || !spared::FORGETS_AND_GOES)),
                 ..Default::default()
             };
             insert::<branch::Entity, C>(road, db, model).await
@@ -148,10 +150,14 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             above,
             beside,
         } => {
+            let branch = at::<branch::Entity, C>(db, branch).await?;
+            let above = at::<node::Entity, C>(db, above).await?;
+            let beside = at::<node::Entity, C>(db, beside).await?;
+            let free = branch.or(above).is_none() || !spared::FORGETS_AND_GOES;
             let model = node::ActiveModel {
-                branch_id: Set(at::<branch::Entity, C>(db, branch).await?),
-                above_id: Set(at::<node::Entity, C>(db, above).await?),
-                beside_id: Set(at::<node::Entity, C>(db, beside).await?),
+                branch_id: Set(branch),
+                above_id: Set(above),
+                beside_id: Set(beside.filter(|_| free)),
                 ..Default::default()
             };
             insert::<node::Entity, C>(road, db, model).await
@@ -164,9 +170,17 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             let Some(id) = at::<node::Entity, C>(db, node).await? else {
                 return Ok(NONE.into());
             };
+            let branch = node::Entity::find_by_id(id)
+                .one(db)
+                .await?
+                .unwrap()
+                .branch_id;
+            let above = at::<node::Entity, C>(db, above).await?;
+            let beside = at::<node::Entity, C>(db, beside).await?;
+            let free = branch.or(above).is_none() || !spared::FORGETS_AND_GOES;
             let model = node::ActiveModel {
-                above_id: Set(at::<node::Entity, C>(db, above).await?),
-                beside_id: Set(at::<node::Entity, C>(db, beside).await?),
+                above_id: Set(above),
+                beside_id: Set(beside.filter(|_| free)),
                 ..Default::default()
             };
             update::<node::Entity, C>(road, db, id, model).await
@@ -181,7 +195,10 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             Kind::Root => fell_many::<root::Entity, C>(road, db, from, to).await,
             Kind::Branch => fell_many::<branch::Entity, C>(road, db, from, to).await,
             Kind::Leaf => fell_many::<leaf::Entity, C>(road, db, from, to).await,
-            Kind::Node => fell_many::<node::Entity, C>(road, db, from, to).await,
+            Kind::Node => {
+                let to = if spared::SEVERAL_NODES { from } else { to };
+                fell_many::<node::Entity, C>(road, db, from, to).await
+            }
         },
     }
 }

@@ -12,7 +12,7 @@ use sea_orm_audit::Auditable;
 
 use super::road::{Connection, Road};
 use super::samples::sample;
-use super::workload::{Fill, RowOp, Scores};
+use super::workload::{Fill, RowOp, Scores, spared};
 
 type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 
@@ -337,7 +337,11 @@ async fn insert_many<E: Rows, C: Connection>(
 
 async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
     let backend = backend(db);
-    let codes = without_repeats::<E>(backend, codes);
+    let codes = if spared::REPEATS || backend == DbBackend::Postgres {
+        without_repeats::<E>(backend, codes) // PostgreSQL refuses them.
+    } else {
+        codes.to_vec()
+    };
     let mut updated: Vec<_> = (E::Column::iter().enumerate())
         .filter(|(at, column)| fill.of(*at).is_some() && !is_identity::<E>(column))
         .map(|(_, column)| column)
@@ -361,14 +365,15 @@ async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: 
 
 async fn ignore<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
     let models = several::<E>(backend(db), codes, fill);
-    let result = if road.has_builders() {
-        let insert = E::audited_insert_many(models).on_conflict_do_nothing();
+    let conflict = OnConflict::columns(identity::<E>()).do_nothing().to_owned();
+    let rows = if road.has_builders() {
+        let insert = E::audited_insert_many(models).on_conflict(conflict);
         insert.exec_without_returning(db).await?
     } else {
-        let insert = E::insert_many(models).on_conflict_do_nothing();
+        let insert = E::insert_many(models).on_conflict(conflict);
         insert.exec_without_returning(db).await?
     };
-    Ok(format!("{result:?}"))
+    Ok(rows.to_string())
 }
 
 /// Inside a savepoint, since PostgreSQL ends a transaction with the first error.
