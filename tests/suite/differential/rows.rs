@@ -365,7 +365,9 @@ async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: 
 
 async fn ignore<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
     let models = several::<E>(backend(db), codes, fill);
-    let conflict = OnConflict::columns(identity::<E>()).do_nothing().to_owned();
+    let conflict = OnConflict::columns(identity::<E>())
+        .do_nothing_on(key_columns::<E>())
+        .to_owned();
     let rows = if road.has_builders() {
         let insert = E::audited_insert_many(models).on_conflict(conflict);
         insert.exec_without_returning(db).await?
