@@ -136,15 +136,24 @@ pub(super) mod spared {
 }
 
 pub(super) fn workloads() -> impl Strategy<Value = Workload> {
-    let groups = |trees| {
+    let groups = |op: BoxedStrategy<Op>| {
         let group = prop_oneof![
-            3 => op(trees).prop_map(Group::Alone),
-            2 => (steps(trees), any::<bool>())
+            3 => op.clone().prop_map(Group::Alone),
+            2 => (steps(op), any::<bool>())
                 .prop_map(|(steps, commit)| Group::Transaction { steps, commit }),
         ];
         prop::collection::vec(group, 1..20)
     };
-    let groups = prop_oneof![groups(5), groups(50)];
+    // Most work is on one table, so that statements meet several rows.
+    let groups = prop_oneof![
+        2 => groups(row_op(Table::Wide)),
+        1 => groups(row_op(Table::Narrow)),
+        1 => groups(row_op(Table::Own)),
+        1 => groups(row_op(Table::Label)),
+        1 => groups(row_op(Table::Pair)),
+        2 => groups(tree().prop_map(Op::Tree).boxed()),
+        2 => groups(any_op()),
+    ];
     let buffered = prop_oneof![Just(1000), 1..4_usize];
     let chunk = prop_oneof![Just(1000), 1..4_u32];
     (groups, buffered, chunk).prop_map(|(groups, buffered_records, chunk_rows)| {
@@ -164,8 +173,8 @@ impl Group {
     }
 }
 
-fn steps(trees: u32) -> impl Strategy<Value = Vec<Step>> {
-    let leaf = op(trees).prop_map(Step::Do);
+fn steps(op: BoxedStrategy<Op>) -> impl Strategy<Value = Vec<Step>> {
+    let leaf = op.prop_map(Step::Do);
     let step = leaf.prop_recursive(2, 8, 4, |inner| {
         let savepoint = (prop::collection::vec(inner.clone(), 1..5), any::<bool>());
         prop_oneof![
@@ -176,39 +185,42 @@ fn steps(trees: u32) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..6)
 }
 
-fn op(trees: u32) -> impl Strategy<Value = Op> {
-    let table = prop_oneof![
-        3 => Just(Table::Wide),
-        1 => Just(Table::Narrow),
-        1 => Just(Table::Own),
-        1 => Just(Table::Label),
-        1 => Just(Table::Pair),
+fn any_op() -> BoxedStrategy<Op> {
+    let table = [
+        Table::Wide,
+        Table::Narrow,
+        Table::Own,
+        Table::Label,
+        Table::Pair,
     ];
     prop_oneof![
-        6 => (table, row_op()).prop_map(|(table, op)| Op::Row(table, op)),
-        1 => nested().prop_map(Op::Nested),
-        trees => tree().prop_map(Op::Tree),
+        2 => prop::sample::select(table.to_vec()).prop_flat_map(row_op),
+        2 => nested().prop_map(Op::Nested),
+        1 => tree().prop_map(Op::Tree),
     ]
+    .boxed()
 }
 
-fn row_op() -> impl Strategy<Value = RowOp> {
+fn row_op(table: Table) -> BoxedStrategy<Op> {
     let code = || 0..9_u8;
-    let codes = || prop::collection::vec(0..9_u8, 0..5);
-    let scores = || (-1..=6, 0..=6).prop_map(|(from, more)| from..=from + more);
+    let codes = || prop::collection::vec(0..9_u8, 1..7);
+    let scores = || (-1..=3, 0..=6).prop_map(|(from, more)| from..=from + more);
     prop_oneof![
-        4 => (code(), fill()).prop_map(|(code, fill)| RowOp::Insert(code, fill)),
+        3 => (code(), fill()).prop_map(|(code, fill)| RowOp::Insert(code, fill)),
         4 => (code(), fill()).prop_map(|(code, fill)| RowOp::Update(code, fill)),
         1 => code().prop_map(RowOp::UpdateNothing),
         2 => code().prop_map(RowOp::Delete),
-        3 => (codes(), fill()).prop_map(|(codes, fill)| RowOp::InsertMany(codes, fill)),
-        2 => (scores(), fill()).prop_map(|(scores, fill)| RowOp::UpdateMany(scores, fill)),
-        2 => scores().prop_map(RowOp::Double),
+        4 => (codes(), fill()).prop_map(|(codes, fill)| RowOp::InsertMany(codes, fill)),
+        4 => (scores(), fill()).prop_map(|(scores, fill)| RowOp::UpdateMany(scores, fill)),
+        3 => scores().prop_map(RowOp::Double),
         1 => scores().prop_map(RowOp::DeleteMany),
-        3 => (codes(), fill()).prop_map(|(codes, fill)| RowOp::Upsert(codes, fill)),
+        4 => (codes(), fill()).prop_map(|(codes, fill)| RowOp::Upsert(codes, fill)),
         2 => (codes(), fill()).prop_map(|(codes, fill)| RowOp::InsertOrIgnore(codes, fill)),
         1 => code().prop_map(RowOp::Clash),
         1 => (code(), code()).prop_map(|(from, to)| RowOp::Rename(from, to)),
     ]
+    .prop_map(move |op| Op::Row(table, op))
+    .boxed()
 }
 
 fn fill() -> impl Strategy<Value = Fill> {
