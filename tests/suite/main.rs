@@ -25,6 +25,7 @@ mod captured;
 mod cascades;
 mod concurrency;
 mod context;
+mod differential;
 mod failures;
 mod faults;
 mod keys;

@@ -1,0 +1,262 @@
+//! The same random work by every road leaves the same log, which tells how the tables came to be.
+//!
+//! `DIFFERENTIAL_CASES` says how many workloads are tried, `DIFFERENTIAL_SEED` (a number) which, and
+//! `DIFFERENTIAL_SHRINKS` how often one that fails is made smaller.
+
+mod defects;
+mod entity;
+mod related;
+mod replay;
+mod road;
+mod rows;
+mod samples;
+mod workload;
+
+use std::fmt::Debug;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_audit::entity::audit_log;
+
+use crate::support::{TestDb, TestResult};
+use replay::{Contents, Keys};
+use road::Road;
+use workload::Workload;
+
+on_every_database! {
+    every_road_leaves_the_same_log_which_replays_to_the_tables,
+}
+
+/// Does something with every entity of the database, those that others refer to first.
+macro_rules! each_entity {
+    ($backend:expr, $entity:ident => $run:expr) => {{
+        macro_rules! with {
+            ($name:ident) => {{
+                use entity::$name::Entity as $entity;
+                $run
+            }};
+        }
+        with!(wide);
+        with!(label);
+        with!(pair);
+        match $backend {
+            DbBackend::Postgres => with!(listed),
+            DbBackend::MySql => {
+                with!(narrow);
+                with!(huge);
+            }
+            _ => with!(narrow),
+        }
+        with!(author);
+        with!(book);
+        with!(root);
+        with!(branch);
+        with!(leaf);
+        with!(node);
+    }};
+}
+
+/// A road and its database.
+struct Lane {
+    road: Road,
+    db: TestDb,
+}
+
+/// What is left at the end.
+struct Left {
+    answers: Vec<String>,
+    log: Vec<audit_log::Model>,
+    contents: Contents,
+}
+
+impl Lane {
+    async fn new(road: Road, backend: DbBackend) -> TestResult<Self> {
+        let db = match backend {
+            DbBackend::Postgres => TestDb::postgres().await?,
+            DbBackend::MySql => TestDb::mariadb().await?,
+            _ => TestDb::sqlite().await?,
+        };
+        let db = db.ok_or("the server is gone")?;
+        each_entity!(backend, E => db.create(E).await?);
+        Ok(Self { road, db })
+    }
+
+    /// Empties all tables and begins their numbers anew.
+    async fn empty(&self) -> TestResult {
+        let mut tables = vec!["audit_log"];
+        each_entity!(self.db.backend(), E => tables.push(sea_orm::EntityName::table_name(&E)));
+        let mut sql: String = (tables.iter().rev())
+            .map(|table| format!("DELETE FROM {table};"))
+            .collect();
+        match self.db.backend() {
+            DbBackend::Sqlite => sql.push_str("DELETE FROM sqlite_sequence;"),
+            DbBackend::Postgres => sql.push_str(
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)
+                 FROM pg_sequences WHERE schemaname = current_schema();",
+            ),
+            _ => {
+                let look = "SELECT table_name AS name FROM information_schema.tables
+                            WHERE table_schema = DATABASE() AND auto_increment > 1";
+                let look = Statement::from_string(DbBackend::MySql, look);
+                for row in self.db.query_all_raw(look).await? {
+                    let table: String = row.try_get("", "name")?;
+                    sql.push_str(&format!("ALTER TABLE {table} AUTO_INCREMENT = 1;"));
+                }
+            }
+        }
+        self.db.execute_unprepared(&sql).await?;
+        Ok(())
+    }
+
+    async fn run(&self, workload: &Workload) -> TestResult<Left> {
+        self.empty().await?;
+        let answers = road::take(self.road, &self.db, workload).await?;
+        let mut contents = Contents::new();
+        each_entity!(self.db.backend(), E => replay::read::<E>(&self.db, &mut contents).await?);
+        Ok(Left {
+            answers,
+            log: self.db.records().await?,
+            contents,
+        })
+    }
+}
+
+/// The log as it is compared.
+///
+/// Numbers of records, the transaction and the road differ by nature. The order of rows within one
+/// statement is the database's own affair, and another one where the statement is run in another form
+/// (a nested save has one statement per row, in SeaORM's order): within a step, records are compared
+/// in the order of their objects, several of one object in the order of the log.
+fn comparable(log: &[audit_log::Model]) -> Result<Vec<audit_log::Model>, String> {
+    let step =
+        |record: &audit_log::Model| -> Option<usize> { record.reason.as_ref()?.parse().ok() };
+    if !log.is_sorted_by_key(step) {
+        let order: Vec<_> = log.iter().map(step).collect();
+        return Err(format!(
+            "the log is not in the order of the steps: {order:?}"
+        ));
+    }
+    let mut log = log.to_vec();
+    for record in &mut log {
+        record.id = 0;
+        record.transaction_id = None;
+        record.source = String::new();
+    }
+    log.sort_by_key(|record| (step(record), record.model.clone(), record.object_id.clone()));
+    Ok(log)
+}
+
+fn compare<T: PartialEq + Debug>(
+    what: &str,
+    ours: impl IntoIterator<Item = T>,
+    others: impl IntoIterator<Item = T>,
+) -> TestResult {
+    let (mut ours, mut others) = (ours.into_iter(), others.into_iter());
+    loop {
+        match (ours.next(), others.next()) {
+            (None, None) => return Ok(()),
+            (a, b) if a == b => {}
+            (a, b) => return Err(format!("{what}: {a:#?} and {b:#?}").into()),
+        }
+    }
+}
+
+/// Runs a workload by every road and says what is wrong.
+async fn try_out(lanes: &[Lane], workload: &Workload) -> TestResult {
+    let mut keys = Keys::new();
+    each_entity!(lanes[0].db.backend(), E => {
+        keys.insert(sea_orm::EntityName::table_name(&E), replay::key_columns::<E>());
+    });
+    let mut all = Vec::new();
+    for left in futures::future::join_all(lanes.iter().map(|lane| lane.run(workload))).await {
+        all.push(left?);
+    }
+    let (unaudited, audited) = all.split_first().ok_or("no road")?;
+    assert_eq!(unaudited.log, []);
+    let mut first = None;
+    for (lane, left) in lanes[1..].iter().zip(audited) {
+        let road = lane.road;
+        let what = format!("{road:?} answers otherwise than SeaORM alone");
+        compare(&what, &left.answers, &unaudited.answers)?;
+        let what = format!("{road:?} leaves other rows than SeaORM alone");
+        compare(&what, &left.contents, &unaudited.contents)?;
+        let told = replay::replay(&left.log, &keys).map_err(|why| format!("{road:?}: {why}"))?;
+        let what = format!("the log of {road:?} tells of other rows than there are");
+        compare(&what, &told, &left.contents)?;
+        let log = comparable(&left.log).map_err(|why| format!("{road:?}: {why}"))?;
+        let (_, first) = first.get_or_insert_with(|| (road, log.clone()));
+        compare(&format!("{road:?} leaves another log"), &log, &*first)?;
+    }
+    Ok(())
+}
+
+fn number_from_environment(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+    )
+}
+
+fn runner() -> TestRunner {
+    let mut seed = [7; 32];
+    if let Some(number) = number_from_environment("DIFFERENTIAL_SEED") {
+        seed[..8].copy_from_slice(&number.to_le_bytes());
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    TestRunner::new_with_rng(Config::default(), rng)
+}
+
+async fn every_road_leaves_the_same_log_which_replays_to_the_tables(db: &TestDb) -> TestResult {
+    let mut lanes = Vec::new();
+    for road in Road::ALL {
+        lanes.push(Lane::new(road, db.backend()).await?);
+    }
+    let mut runner = runner();
+    // MariaDB waits for the disk at every commit.
+    let cases = if db.backend() == DbBackend::MySql {
+        12
+    } else {
+        24
+    };
+    for case in 0..number_from_environment("DIFFERENTIAL_CASES").unwrap_or(cases) {
+        let mut tree =
+            (workload::workloads().new_tree(&mut runner)).map_err(|reason| reason.to_string())?;
+        let Err(error) = try_out(&lanes, &tree.current()).await else {
+            continue;
+        };
+        let (workload, error) = shrink(&lanes, &mut tree, error).await;
+        panic!("case {case}: {error}\n{workload:#?}");
+    }
+    for lane in lanes {
+        lane.db.remove().await?;
+    }
+    Ok(())
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Looks for a smaller workload that fails.
+async fn shrink<T: ValueTree<Value = Workload>>(
+    lanes: &[Lane],
+    tree: &mut T,
+    error: Failure,
+) -> (Workload, Failure) {
+    let mut smallest = (tree.current(), error);
+    let mut goes_on = tree.simplify();
+    for _ in 0..number_from_environment("DIFFERENTIAL_SHRINKS").unwrap_or(500) {
+        if !goes_on {
+            break;
+        }
+        let workload = tree.current();
+        goes_on = match try_out(lanes, &workload).await {
+            Ok(()) => tree.complicate(),
+            Err(error) => {
+                smallest = (workload, error);
+                tree.simplify()
+            }
+        };
+    }
+    smallest
+}
