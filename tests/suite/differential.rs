@@ -3,8 +3,8 @@
 //! `DIFFERENTIAL_CASES` says how many workloads are tried, `DIFFERENTIAL_SEED` (a number) which, and
 //! `DIFFERENTIAL_SHRINKS` how often one that fails is made smaller.
 
-mod defects;
 mod entity;
+mod found;
 mod related;
 mod replay;
 mod road;

@@ -59,7 +59,7 @@ impl Default for AuditConfigBuilder {
                 before_images: crate::capture::CAPACITY,
                 statements: StatementPolicy::Capture,
                 require_actor: RequireActor::Allow,
-                buffered_records: 500,
+                buffered_records: 512,
                 chunk_rows: 5_000,
             },
             sensitive: Vec::new(),
@@ -146,7 +146,7 @@ impl AuditConfigBuilder {
         self
     }
 
-    /// How many records an `AuditedTransaction` gathers before it writes them in one statement, 500
+    /// How many records an `AuditedTransaction` gathers before it writes them in one statement, 512
     /// by default; four megabytes of them are written sooner.
     pub fn buffered_records(mut self, records: usize) -> Self {
         self.settings.buffered_records = records.max(1);

@@ -18,9 +18,6 @@ use crate::stats::{COUNTERS, count_many};
 /// About how many bytes of records are held.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// How many times as much is held where it cannot be written in order.
-const PATIENCE: usize = 8;
-
 #[derive(Debug)]
 pub(crate) struct Frames {
     /// The id that groups the records of the transaction.
@@ -43,12 +40,20 @@ struct State {
 
 #[derive(Default)]
 struct Frame {
-    rows: Vec<Row>,
+    rows: Vec<Held>,
     bytes: usize,
     /// Why the frame must not be committed.
     failure: Option<AuditError>,
     /// The savepoint is one that the engine set itself.
     own: bool,
+}
+
+/// A record of a frame.
+struct Held {
+    row: Row,
+    /// The number of the inner frame in whose savepoint it was written, so that it comes before the
+    /// records of that frame. It is lost when that is rolled back, and must then be written again.
+    written_in: Option<usize>,
 }
 
 impl std::fmt::Debug for Frame {
@@ -63,27 +68,66 @@ impl std::fmt::Debug for Frame {
 impl State {
     /// Returns whether the frame was one of the engine's, which was left when its future was dropped.
     fn merge_innermost(&mut self) -> bool {
-        if self.frames.len() > 1
-            && let Some(inner) = self.frames.pop()
-            && let Some(outer) = self.frames.last_mut()
-        {
-            outer.bytes += inner.bytes;
-            outer.rows.extend(inner.rows);
-            outer.failure = outer.failure.take().or(inner.failure);
-            return inner.own;
+        if self.frames.len() < 2 {
+            return false;
         }
-        false
+        let Some(inner) = self.frames.pop() else {
+            return false;
+        };
+        let (inner_number, number) = (self.frames.len(), self.frames.len() - 1);
+        for frame in &mut self.frames {
+            for held in &mut frame.rows {
+                if held.written_in == Some(inner_number) {
+                    held.written_in = Some(number);
+                }
+            }
+        }
+        if let Some(outer) = self.frames.last_mut() {
+            // What is written in the frame's own savepoint is as safe as the frame.
+            outer.rows.retain(|held| held.written_in != Some(number));
+            outer.rows.extend(inner.rows);
+            outer.bytes = outer.rows.iter().map(|held| held.row.weight()).sum();
+            outer.failure = outer.failure.take().or(inner.failure);
+        }
+        inner.own
     }
 
     /// Returns whether the frame was one of the engine's.
     fn discard_innermost(&mut self) -> bool {
-        if self.frames.len() > 1 {
-            return self.frames.pop().is_some_and(|frame| frame.own);
+        let number = self.frames.len() - 1;
+        if number == 0 {
+            if let Some(frame) = self.frames.last_mut() {
+                *frame = Frame::default();
+            }
+            return false;
         }
-        if let Some(frame) = self.frames.last_mut() {
-            *frame = Frame::default();
+        for held in self.frames.iter_mut().flat_map(|frame| &mut frame.rows) {
+            if held.written_in == Some(number) {
+                held.written_in = None;
+            }
         }
-        false
+        self.frames.pop().is_some_and(|frame| frame.own)
+    }
+
+    /// What is to be written now: what the innermost frame holds, after what is older.
+    fn take(&mut self) -> Vec<Row> {
+        let Some((inner, outer)) = self.frames.split_last_mut() else {
+            return Vec::new();
+        };
+        if inner.rows.is_empty() {
+            return Vec::new();
+        }
+        let number = outer.len();
+        let mut rows = Vec::new();
+        for held in outer.iter_mut().flat_map(|frame| &mut frame.rows) {
+            if held.written_in.is_none() {
+                held.written_in = Some(number);
+                rows.push(held.row.clone());
+            }
+        }
+        inner.bytes = 0;
+        rows.extend(inner.rows.drain(..).map(|held| held.row));
+        rows
     }
 }
 
@@ -209,7 +253,10 @@ impl Frames {
             Ok(row) => {
                 if let Some(frame) = self.state().frames.last_mut() {
                     frame.bytes += row.weight();
-                    frame.rows.push(row);
+                    frame.rows.push(Held {
+                        row,
+                        written_in: None,
+                    });
                 }
                 Ok(())
             }
@@ -233,32 +280,16 @@ impl Frames {
     /// Whether what is held is to be written now.
     pub(crate) fn is_full(&self, config: &AuditConfig) -> bool {
         let state = self.state();
-        let Some((frame, outer)) = state.frames.split_last() else {
-            return false;
-        };
-        // What outer frames hold is older, and cannot be written before this frame is gone. So that
-        // the records keep their order, this one waits as well, as long as memory allows.
-        let patience = if outer.iter().any(|frame| !frame.rows.is_empty()) {
-            PATIENCE
-        } else {
-            1
-        };
-        (state.unbuffered && !frame.rows.is_empty())
-            || frame.rows.len() >= config.buffered_records() * patience
-            || frame.bytes >= MOST_BYTES * patience
+        state.frames.last().is_some_and(|frame| {
+            (state.unbuffered && !frame.rows.is_empty())
+                || frame.rows.len() >= config.buffered_records()
+                || frame.bytes >= MOST_BYTES
+        })
     }
 
-    /// Writes what the innermost frame holds. What outer frames hold must outlive this one's rollback,
-    /// and waits.
+    /// Writes what is held, if the innermost frame holds anything.
     pub(crate) async fn flush<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let rows = {
-            let mut state = self.state();
-            let Some(frame) = state.frames.last_mut() else {
-                return Ok(());
-            };
-            frame.bytes = 0;
-            std::mem::take(&mut frame.rows)
-        };
+        let rows = self.state().take();
         let Some(policy) = rows.first().map(|row| row.config.failure_policy()) else {
             return Ok(());
         };

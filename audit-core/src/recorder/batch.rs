@@ -14,6 +14,7 @@ use crate::entity::audit_log::Column;
 use crate::error::Cause;
 
 /// A record, ready to be inserted.
+#[derive(Clone)]
 pub(crate) struct Row {
     pub(crate) config: AuditConfig,
     values: Vec<Value>,

@@ -8,7 +8,7 @@ use sea_orm_audit::Auditable;
 use super::entity::{author, book, branch, leaf, node, root};
 use super::road::{Connection, Road};
 use super::rows::{Answer, NONE, Rows, delete, delete_where, insert, update};
-use super::workload::{Kind, NestedOp, TreeOp, spared};
+use super::workload::{Kind, NestedOp, TreeOp};
 
 fn key_column<E: Rows>() -> E::Column {
     E::PrimaryKey::iter().next().unwrap().into_column()
@@ -132,7 +132,7 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             let other = at::<root::Entity, C>(db, other).await?;
             let model = branch::ActiveModel {
                 root_id: Set(root),
-                other_id: Set(other.filter(|_| root.is_none() || !spared::FORGETS_AND_GOES)),
+                other_id: Set(other),
                 ..Default::default()
             };
             insert::<branch::Entity, C>(road, db, model).await
@@ -153,11 +153,10 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             let branch = at::<branch::Entity, C>(db, branch).await?;
             let above = at::<node::Entity, C>(db, above).await?;
             let beside = at::<node::Entity, C>(db, beside).await?;
-            let free = branch.or(above).is_none() || !spared::FORGETS_AND_GOES;
             let model = node::ActiveModel {
                 branch_id: Set(branch),
                 above_id: Set(above),
-                beside_id: Set(beside.filter(|_| free)),
+                beside_id: Set(beside),
                 ..Default::default()
             };
             insert::<node::Entity, C>(road, db, model).await
@@ -177,10 +176,9 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
                 .branch_id;
             let above = at::<node::Entity, C>(db, above).await?;
             let beside = at::<node::Entity, C>(db, beside).await?;
-            let free = branch.or(above).is_none() || !spared::FORGETS_AND_GOES;
             let model = node::ActiveModel {
                 above_id: Set(above),
-                beside_id: Set(beside.filter(|_| free)),
+                beside_id: Set(beside),
                 ..Default::default()
             };
             update::<node::Entity, C>(road, db, id, model).await
@@ -195,10 +193,7 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             Kind::Root => fell_many::<root::Entity, C>(road, db, from, to).await,
             Kind::Branch => fell_many::<branch::Entity, C>(road, db, from, to).await,
             Kind::Leaf => fell_many::<leaf::Entity, C>(road, db, from, to).await,
-            Kind::Node => {
-                let to = if spared::SEVERAL_NODES { from } else { to };
-                fell_many::<node::Entity, C>(road, db, from, to).await
-            }
+            Kind::Node => fell_many::<node::Entity, C>(road, db, from, to).await,
         },
     }
 }

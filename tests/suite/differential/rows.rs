@@ -12,7 +12,7 @@ use sea_orm_audit::Auditable;
 
 use super::road::{Connection, Road};
 use super::samples::sample;
-use super::workload::{Fill, RowOp, Scores, spared};
+use super::workload::{Fill, RowOp, Scores};
 
 type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 
@@ -337,7 +337,7 @@ async fn insert_many<E: Rows, C: Connection>(
 
 async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
     let backend = backend(db);
-    let codes = if spared::REPEATS || backend == DbBackend::Postgres {
+    let codes = if backend == DbBackend::Postgres {
         without_repeats::<E>(backend, codes) // PostgreSQL refuses them.
     } else {
         codes.to_vec()

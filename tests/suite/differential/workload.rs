@@ -123,18 +123,6 @@ pub(super) enum Kind {
     Node,
 }
 
-/// What the core does not do right yet, each with a test in `defects`, and so is left out.
-pub(super) mod spared {
-    /// Buffers that run full inside a savepoint.
-    pub(in super::super) const FULL_SAVEPOINTS: bool = true;
-    /// A row that both forgets and goes.
-    pub(in super::super) const FORGETS_AND_GOES: bool = true;
-    /// Several rows of a table that refers to itself, in one DELETE.
-    pub(in super::super) const SEVERAL_NODES: bool = true;
-    /// A row that one INSERT has twice.
-    pub(in super::super) const REPEATS: bool = true;
-}
-
 pub(super) fn workloads() -> impl Strategy<Value = Workload> {
     let groups = |op: BoxedStrategy<Op>| {
         let group = prop_oneof![
@@ -156,21 +144,11 @@ pub(super) fn workloads() -> impl Strategy<Value = Workload> {
     ];
     let buffered = prop_oneof![Just(1000), 1..4_usize];
     let chunk = prop_oneof![Just(1000), 1..4_u32];
-    (groups, buffered, chunk).prop_map(|(groups, buffered_records, chunk_rows)| {
-        let spared = spared::FULL_SAVEPOINTS && groups.iter().any(Group::has_savepoint);
-        Workload {
-            groups,
-            buffered_records: if spared { 1000 } else { buffered_records },
-            chunk_rows,
-        }
+    (groups, buffered, chunk).prop_map(|(groups, buffered_records, chunk_rows)| Workload {
+        groups,
+        buffered_records,
+        chunk_rows,
     })
-}
-
-impl Group {
-    fn has_savepoint(&self) -> bool {
-        let is = |step: &Step| matches!(step, Step::Savepoint { .. });
-        matches!(self, Self::Transaction { steps, .. } if steps.iter().any(is))
-    }
 }
 
 fn steps(op: BoxedStrategy<Op>) -> impl Strategy<Value = Vec<Step>> {
