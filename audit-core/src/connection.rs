@@ -1,6 +1,7 @@
 //! `AuditedConnection`: every write through it is recorded, in the transaction of the change.
 
 mod bulk;
+mod finish;
 mod frames;
 mod probe;
 mod route;
@@ -267,7 +268,7 @@ impl TransactionTrait for AuditedConnection {
     ) -> Result<AuditedTransaction, DbErr> {
         // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
         let db = self.db.clone();
-        let tx = unit::detached(async move { db.begin_with_options(options).await }).await?;
+        let tx = finish::to_its_end(async move { db.begin_with_options(options).await }).await?;
         Ok(AuditedTransaction::outermost(
             tx,
             self.server.clone(),

@@ -1,19 +1,18 @@
 //! A single write outside of any transaction of the application's: one transaction with its record.
 //!
-//! It runs as a task of its own. Dropping the future that asked for it does not stop it half way:
-//! neither is a change without its record possible, nor a pooled connection left inside a transaction.
+//! Dropping the future that asked for it does not stop it half way: neither is a change without its
+//! record possible, nor a pooled connection left inside a transaction.
 
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
-};
-use tracing::Instrument;
-
+use super::finish::to_its_end;
 use super::route::{Captured, Reported};
 use super::{AuditedConnection, Frames, run};
 use crate::capture::{Answer, Call, Engine, Problem, Server, result_of};
 use crate::error::AuditError;
 use crate::sql::Understood;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
 
 /// Runs a write, or several that one text has, with their records.
 pub(super) async fn write(
@@ -22,27 +21,7 @@ pub(super) async fn write(
     statement: Statement,
     captured: Captured,
 ) -> Result<Answer, DbErr> {
-    detached(async move { unit(&connection, call, statement, &captured).await }).await
-}
-
-/// Runs a future to its end, whatever becomes of the caller. Outside of a Tokio runtime it is run by
-/// the caller.
-pub(super) async fn detached<T: Send + 'static>(
-    future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
-) -> Result<T, DbErr> {
-    let future = future.in_current_span();
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        return future.await;
-    };
-    match runtime.spawn(future).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(DbErr::Custom(format!(
-                "it was stopped with its runtime, and rolled back ({error})"
-            ))),
-        },
-    }
+    to_its_end(async move { unit(&connection, call, statement, &captured).await }).await
 }
 
 async fn unit(

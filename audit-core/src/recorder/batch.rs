@@ -1,12 +1,10 @@
 //! Writes many records with few statements, whose texts do not depend on how many they are.
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
 
 use sea_orm::prelude::Json;
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, Statement};
-use serde_json::Map;
 
 use super::{Record, insert_in_savepoint, insert_of};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
@@ -79,9 +77,14 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
         return insert_in_savepoint(db, &insert).await;
     }
     if backend == DbBackend::Postgres && rows.len() > 1 {
-        let rows = Json::Array(rows.into_iter().map(|row| document(row.values)).collect());
-        let statement = Statement::from_sql_and_values(backend, recordset(tables), [rows.into()]);
-        return db.execute_raw(statement).await.map(|_| ());
+        let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.values).collect();
+        return match unnested(tables, rows) {
+            Ok(statement) => db.execute_raw(statement).await.map(|_| ()),
+            Err(rows) => {
+                let insert = insert_of(tables, rows).map_err(unfit)?;
+                db.execute(&insert).await.map(|_| ())
+            }
+        };
     }
     // Powers of two: as few texts as there are powers.
     let mut rows = rows.into_iter().map(|row| row.values);
@@ -93,43 +96,122 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     Ok(())
 }
 
-/// The row's values as a document, whose keys are the columns' positions.
-fn document(values: Vec<Value>) -> Json {
-    let fields = values.into_iter().enumerate().filter_map(|(at, value)| {
-        let json = match value {
-            Value::String(text) => Json::String(text?),
-            Value::Json(json) => *json?,
-            Value::Uuid(id) => Json::String(id?.to_string()),
-            Value::ChronoDateTimeUtc(at) => Json::String(at?.to_rfc3339()),
-            _ => return None,
-        };
-        Some((format!("c{at}"), json))
-    });
-    Json::Object(fields.collect::<Map<_, _>>())
-}
+/// Stands for NULL inside of an array of texts, which SeaQuery's have none of.
+const NULL: &str = "\u{1}null";
 
-/// `INSERT .. SELECT` from the documents, with PostgreSQL's type of each column.
-fn recordset(tables: Tables) -> String {
-    static FIELDS: LazyLock<(String, String)> = LazyLock::new(|| {
-        let (mut names, mut fields) = (String::new(), String::new());
-        for (at, column) in Column::iter().skip(1).enumerate() {
-            let kind = match column {
-                Column::OccurredAt => "timestamptz",
-                Column::Changes | Column::Metadata => "jsonb",
-                Column::TransactionId => "uuid",
-                _ => "text",
-            };
-            let comma = if at == 0 { "" } else { ", " };
-            // Writing to a `String` cannot fail.
-            let _ = write!(names, "{comma}\"{}\"", column.as_str());
-            let _ = write!(fields, "{comma}c{at} {kind}");
+/// PostgreSQL's `INSERT .. SELECT .. FROM UNNEST(..)`: what differs from row to row comes in one array for
+/// each column, what is the same in all of them as one value. Rows that cannot be put so come back.
+fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<Vec<Value>>> {
+    let fits = |column: usize| {
+        let mut cells = rows.iter().filter_map(|row| row.get(column));
+        match rows.first().and_then(|row| row.get(column)) {
+            Some(Value::String(_)) => {
+                cells.all(|cell| !matches!(cell, Value::String(Some(text)) if text == NULL))
+            }
+            Some(Value::Json(_) | Value::ChronoDateTimeUtc(_)) => true,
+            first => cells.all(|cell| Some(cell) == first),
         }
-        (names, fields)
-    });
-    let (names, fields) = &*FIELDS;
+    };
+    let columns = Column::iter().skip(1);
+    if rows.is_empty() || !(0..columns.len()).all(fits) {
+        return Err(rows);
+    }
+    let (mut names, mut fields) = (String::new(), String::new());
+    let (mut arrays, mut aliases) = (String::new(), String::new());
+    let mut values = Vec::new();
+    for (at, column) in columns.enumerate() {
+        let kind = match column {
+            Column::OccurredAt => "timestamptz",
+            Column::Changes | Column::Metadata => "jsonb",
+            Column::TransactionId => "uuid",
+            _ => "text",
+        };
+        let comma = if at == 0 { "" } else { ", " };
+        // Writing to a `String` cannot fail.
+        let _ = write!(names, "{comma}\"{}\"", column.as_str());
+        let place = values.len() + 1;
+        if rows.iter().all(|row| row[at] == rows[0][at]) {
+            values.push(rows[0][at].clone());
+            let _ = write!(fields, "{comma}${place}::{kind}");
+            continue;
+        }
+        let (array, null) = array_of(&mut rows, at);
+        values.push(array);
+        let comma_of_arrays = if arrays.is_empty() { "" } else { ", " };
+        let _ = write!(arrays, "{comma_of_arrays}${place}::{kind}[]");
+        let _ = write!(aliases, "{comma_of_arrays}c{at}");
+        let _ = match null {
+            Some(null) => write!(fields, "{comma}NULLIF(c{at}, {null})"),
+            None => write!(fields, "{comma}c{at}"),
+        };
+    }
     let table = match tables.schema() {
         Some(schema) => format!("\"{schema}\".\"{}\"", tables.log()),
         None => format!("\"{}\"", tables.log()),
     };
-    format!("INSERT INTO {table} ({names}) SELECT * FROM jsonb_to_recordset($1) AS r({fields})")
+    let from = if arrays.is_empty() {
+        // Equal in everything, time included.
+        format!("generate_series(1, {})", rows.len())
+    } else {
+        format!("UNNEST({arrays}) AS u({aliases})")
+    };
+    let sql = format!("INSERT INTO {table} ({names}) SELECT {fields} FROM {from}");
+    let backend = DbBackend::Postgres;
+    Ok(Statement::from_sql_and_values(backend, sql, values))
+}
+
+/// Takes a column's values as an array, and says what in it stands for NULL.
+fn array_of(rows: &mut [Vec<Value>], at: usize) -> (Value, Option<&'static str>) {
+    let (kind, null, stands) = match &rows[0][at] {
+        Value::Json(_) => (ArrayType::Json, Value::from(Json::Null), "'null'::jsonb"),
+        Value::ChronoDateTimeUtc(_) => (ArrayType::ChronoDateTimeUtc, Value::Bool(None), ""),
+        _ => (ArrayType::String, Value::from(NULL), "E'\\x01null'"),
+    };
+    let mut has_null = false;
+    let items =
+        rows.iter_mut().map(
+            |row| match std::mem::replace(&mut row[at], Value::Bool(None)) {
+                Value::String(None) | Value::Json(None) => {
+                    has_null = true;
+                    null.clone()
+                }
+                value => value,
+            },
+        );
+    let array = Value::Array(kind, Some(Box::new(items.collect())));
+    (array, has_null.then_some(stands))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_in_all_rows_is_bound_once() {
+        let row = |id: &str, reason: Option<&str>| -> Vec<Value> {
+            let columns = Column::iter().skip(1);
+            columns
+                .map(|column| match column {
+                    Column::ObjectId => id.into(),
+                    Column::Reason => reason.map(str::to_owned).into(),
+                    Column::Changes | Column::Metadata => Value::Json(None),
+                    _ => "same".into(),
+                })
+                .collect()
+        };
+        let unnest = |rows: Vec<Vec<Value>>| unnested(Tables::default(), rows).ok();
+        let statement = unnest(vec![row("1", None), row("2", Some("why"))]);
+        let sql = statement
+            .as_ref()
+            .map_or("", |statement| statement.sql.as_str());
+        assert!(
+            sql.contains("FROM UNNEST($5::text[], $19::text[]) AS u(c4, c18)"),
+            "{sql}"
+        );
+        assert!(sql.contains("NULLIF(c18, E'\\x01null')"), "{sql}");
+        let values = statement.and_then(|statement| statement.values);
+        assert_eq!(values.map(|values| values.0.len()), Some(22));
+        // Nothing can be taken for what stands for NULL.
+        assert!(unnest(vec![row("1", None), row(NULL, None)]).is_none());
+    }
 }

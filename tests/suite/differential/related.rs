@@ -169,11 +169,6 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
             let Some(id) = at::<node::Entity, C>(db, node).await? else {
                 return Ok(NONE.into());
             };
-            let branch = node::Entity::find_by_id(id)
-                .one(db)
-                .await?
-                .unwrap()
-                .branch_id;
             let above = at::<node::Entity, C>(db, above).await?;
             let beside = at::<node::Entity, C>(db, beside).await?;
             let model = node::ActiveModel {

@@ -1,0 +1,105 @@
+//! Futures that run to their end, whatever becomes of their caller.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tracing::instrument::{Instrument, Instrumented};
+
+/// Runs a future to its end.
+///
+/// It is polled by the caller, at no cost. Only when the caller drops it half way does a task of its own
+/// take over, and run what is left. A future that was never polled has not begun, and never does; outside
+/// of a Tokio runtime there is nobody to take over.
+pub(super) fn to_its_end<F>(future: F) -> ToItsEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    ToItsEnd {
+        future: Some(Box::pin(future.in_current_span())),
+        begun: false,
+    }
+}
+
+pub(super) struct ToItsEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    /// `None` once it is done, and while it is polled: a future that panicked is not polled again.
+    future: Option<Pin<Box<Instrumented<F>>>>,
+    begun: bool,
+}
+
+impl<F> Future for ToItsEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.begun = true;
+        let Some(mut future) = self.future.take() else {
+            // As any future that is polled after it was done.
+            return Poll::Pending;
+        };
+        let polled = future.as_mut().poll(context);
+        if polled.is_pending() {
+            self.future = Some(future);
+        }
+        polled
+    }
+}
+
+impl<F> Drop for ToItsEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn drop(&mut self) {
+        if let Some(future) = self.future.take()
+            && self.begun
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // What comes of it, nobody waits for.
+            drop(runtime.spawn(async move { drop(future.await) }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use std::sync::Arc;
+    use tokio::sync::Notify;
+
+    #[tokio::test]
+    async fn a_dropped_future_goes_on() {
+        let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (inner_go, inner_done) = (Arc::clone(&go), Arc::clone(&done));
+        let future = to_its_end(async move {
+            inner_go.notified().await;
+            inner_done.notify_one();
+        });
+        tokio::select! {
+            biased;
+            () = future => {}
+            () = async {} => {}
+        }
+        go.notify_one();
+        done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn a_future_that_was_never_polled_does_not_begin() {
+        let shared = Arc::new(());
+        let held = Arc::clone(&shared);
+        drop(to_its_end(async move {
+            let _held = held;
+            pending::<()>().await;
+        }));
+        assert_eq!(Arc::strong_count(&shared), 1, "it is gone, not running");
+    }
+}
