@@ -50,6 +50,7 @@ pub mod bench {
 
     /// Understands a text that is remembered.
     #[cfg(feature = "statements")]
+    #[must_use]
     pub fn understand(backend: DbBackend, sql: &str) -> bool {
         matches!(
             *crate::sql::understand(backend, sql),
@@ -59,6 +60,7 @@ pub mod bench {
 
     /// Understands a text for the first time.
     #[cfg(feature = "statements")]
+    #[must_use]
     pub fn parse(backend: DbBackend, sql: &str) -> bool {
         matches!(
             crate::sql::parse_anew(backend, sql),

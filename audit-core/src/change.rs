@@ -110,19 +110,29 @@ impl Change {
         }))
     }
 
-    fn to_json(&self) -> Json {
+    fn into_json(self) -> Json {
         let mut map = Map::new();
-        if let Some(old) = self.old_value() {
-            map.insert("old".into(), old.clone());
-        }
-        if let Some(new) = self.new_value() {
-            map.insert("new".into(), new.clone());
-        }
-        if self.is_old_unknown() {
-            map.insert("old_unknown".into(), Json::Bool(true));
-        }
-        if self.is_redacted() {
-            map.insert("redacted".into(), Json::Bool(true));
+        match self.0 {
+            Kind::Created(new) => {
+                map.insert("new".into(), new);
+            }
+            Kind::Updated { old, new } => {
+                map.insert("old".into(), old);
+                map.insert("new".into(), new);
+            }
+            Kind::Deleted(old) => {
+                map.insert("old".into(), old);
+            }
+            Kind::OldUnknown(new) => {
+                map.insert("new".into(), new);
+                map.insert("old_unknown".into(), Json::Bool(true));
+            }
+            Kind::DeletedUnknown => {
+                map.insert("old_unknown".into(), Json::Bool(true));
+            }
+            Kind::Redacted => {
+                map.insert("redacted".into(), Json::Bool(true));
+            }
         }
         Json::Object(map)
     }
@@ -209,7 +219,17 @@ impl Changes {
         Json::Object(
             self.0
                 .iter()
-                .map(|(field, change)| (field.clone(), change.to_json()))
+                .map(|(field, change)| (field.clone(), change.clone().into_json()))
+                .collect(),
+        )
+    }
+
+    /// The stored form, without a copy of the values.
+    pub(crate) fn into_json(self) -> Json {
+        let fields = self.0.into_iter();
+        Json::Object(
+            fields
+                .map(|(field, change)| (field, change.into_json()))
                 .collect(),
         )
     }

@@ -83,6 +83,7 @@ impl AuditedConnection {
 
     /// The same connection, with a context bound to it. Where the ambient context says something else,
     /// field by field, the bound one wins.
+    #[must_use]
     pub fn with_context(&self, context: AuditContext) -> Self {
         let context = match &self.binding.context {
             Some(outer) => context.or(outer),

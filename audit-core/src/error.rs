@@ -51,7 +51,7 @@ pub enum AuditError {
          that `.unaudited()` gives. The statement: {outline}"
     )]
     Refused {
-        /// The table, where it is known, as ` on \`table\``.
+        /// The table, where it is known, with the word `on` before it.
         table: String,
         /// What is in the way.
         why: &'static str,

@@ -97,16 +97,12 @@ impl Record {
             text.map(|text| fit(clean(text), limit)).into()
         };
         let word = |text: &str| -> Value { text.to_owned().into() };
-        let changes = match &self.changes {
-            Some(changes) => {
-                let json = changes.to_json();
-                if backend == DbBackend::Postgres && has_nul(&json) {
-                    return Err(self.nul(changes));
-                }
-                Some(json)
-            }
-            None => None,
-        };
+        if backend == DbBackend::Postgres
+            && let Some(cause) = self.nul()
+        {
+            return Err(cause);
+        }
+        let changes = self.changes.map(Changes::into_json);
         let actor = self.context.actor.unwrap_or_else(Actor::unknown);
         let (model, object_id, repr) = match self.target {
             Some(target) => (Some(target.model), Some(target.object_id), target.repr),
@@ -150,17 +146,18 @@ impl Record {
         ])
     }
 
-    fn nul(&self, changes: &Changes) -> Cause {
-        let field = changes.iter().find(|(field, change)| {
+    /// A field with a character that PostgreSQL's `jsonb` cannot hold.
+    fn nul(&self) -> Option<Cause> {
+        let (field, _) = self.changes.as_ref()?.iter().find(|(field, change)| {
             field.contains('\0')
                 || change.old_value().is_some_and(has_nul)
                 || change.new_value().is_some_and(has_nul)
-        });
-        Cause::Value {
+        })?;
+        Some(Cause::Value {
             model: (self.target.as_ref()).map_or_else(String::new, |target| target.model.clone()),
-            field: field.map_or_else(String::new, |(field, _)| field.clone()),
+            field: field.clone(),
             error: EncodeError::Nul,
-        }
+        })
     }
 
     fn insert(self, config: &AuditConfig, backend: DbBackend) -> Result<InsertStatement, Cause> {

@@ -7,6 +7,7 @@
 
 mod cache;
 mod parse;
+mod shorten;
 mod stable;
 mod template;
 

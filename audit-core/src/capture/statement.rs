@@ -259,7 +259,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .len();
             statement.sql.truncate(end);
         }
-        more.iter().for_each(|text| statement.sql.push_str(text));
+        for text in more {
+            statement.sql.push_str(text);
+        }
         statement
     }
 

@@ -35,7 +35,7 @@ pub(super) fn source() -> Source {
 enum Ground<T> {
     /// A connection that captures by itself, or a mock.
     Given,
-    Own(Own<T>),
+    Own(Box<Own<T>>),
 }
 
 /// A transaction of the builder's own.
@@ -63,17 +63,17 @@ impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
         if Handle::of::<C>() == Handle::Pool {
             frames.has_write_lock();
         }
-        Ok(Self::Own(Own {
+        Ok(Self::Own(Box::new(Own {
             tx,
             frames,
             server: Server::new(db.get_database_backend()),
             binding: Binding::default(),
-        }))
+        })))
     }
 }
 
 impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
-    async fn end<R>(self, result: Result<R, DbErr>) -> Result<R, DbErr> {
+    async fn end<R>(self: Box<Self>, result: Result<R, DbErr>) -> Result<R, DbErr> {
         let result = match result {
             Ok(result) => self.frames.flush(&self.tx).await.map(|()| result),
             Err(error) => Err(error),
@@ -154,7 +154,7 @@ macro_rules! recorded {
                 BULK.scope((), $run).await
             }
             Ground::Own(own) => {
-                let $on = &own;
+                let $on = &*own;
                 let result = $run.await;
                 own.end(result).await
             }

@@ -97,8 +97,8 @@ mod tests {
         let shared = Arc::new(());
         let held = Arc::clone(&shared);
         drop(to_its_end(async move {
-            let _held = held;
             pending::<()>().await;
+            drop(held);
         }));
         assert_eq!(Arc::strong_count(&shared), 1, "it is gone, not running");
     }

@@ -96,7 +96,7 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     Ok(())
 }
 
-/// Stands for NULL inside of an array of texts, which SeaQuery's have none of.
+/// Stands for NULL inside of an array of texts, of which `sea_query` makes none with NULL.
 const NULL: &str = "\u{1}null";
 
 /// PostgreSQL's `INSERT .. SELECT .. FROM UNNEST(..)`: what differs from row to row comes in one array for

@@ -6,6 +6,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use sea_orm::DbBackend;
 
+use super::shorten::shorten;
 use super::{Understood, parse};
 
 /// How much text may be kept, in bytes.
@@ -53,6 +54,7 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<Understood> {
         static READ: LazyLock<Arc<Understood>> = LazyLock::new(|| Arc::new(Understood::Read));
         return Arc::clone(&READ);
     }
+    let sql = &*shorten(backend, sql);
     let dialect = dialect(backend);
     if let Some(known) = CACHE.get(&Lookup(dialect, sql)) {
         return known;

@@ -1,23 +1,19 @@
 //! From a text to what it does, with the `sqlparser` crate.
 
+mod change;
+mod insert;
+mod names;
+
 use sea_orm::DbBackend;
-use sqlparser::ast::{
-    Assignment, AssignmentTarget, BinaryOperator, ConflictTarget, CopySource, Delete, Expr,
-    FromTable, Ident, InTarget, ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr,
-    SqliteOnConflict, Statement, TableFactor, TableObject, TableWithJoins, Update,
-    UpdateTableFromKind, Value,
-};
+use sqlparser::ast::{CascadeOption, CopySource, Query, SetExpr, Statement};
 use sqlparser::dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::stable::is_stable;
 use super::template::MARK;
-use super::{
-    Cell, Change, ColumnList, Conflict, ConflictAction, Insert, Kind, Opaque, Returning, TableName,
-    Template, Understood, Write,
-};
+use super::{ColumnList, Kind, Opaque, Returning, TableName, Understood, Write};
+use names::{table_name_of, table_of, template};
 
 /// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
 /// nested as deep as they are long.
@@ -85,10 +81,10 @@ fn outline(tokens: &[Token]) -> String {
     let mut text = String::new();
     for token in tokens {
         match token {
-            Token::Word(_) => text.push_str(&token.to_string()),
             Token::Whitespace(_) if text.ends_with(' ') => {}
             Token::Whitespace(_) => text.push(' '),
-            Token::Comma
+            Token::Word(_)
+            | Token::Comma
             | Token::LParen
             | Token::RParen
             | Token::Period
@@ -139,13 +135,18 @@ impl Text {
                     binds = binds.max(position + 1);
                     *name = format!("{MARK}{position}{MARK}");
                 }
-                Token::Whitespace(_) | Token::Comma | Token::Number(..) | Token::Period => {}
                 Token::Word(word) if matches!(word.keyword, Keyword::AND | Keyword::OR) => {
-                    depth += 1
+                    depth += 1;
                 }
-                Token::Word(_) | Token::SingleQuotedString(_) | Token::RParen => {}
                 // A parenthesis nests no deeper than the parser allows; comparisons do not nest.
-                Token::LParen
+                Token::Whitespace(_)
+                | Token::Word(_)
+                | Token::Number(..)
+                | Token::SingleQuotedString(_)
+                | Token::Comma
+                | Token::Period
+                | Token::LParen
+                | Token::RParen
                 | Token::Eq
                 | Token::Neq
                 | Token::Lt
@@ -229,6 +230,7 @@ impl Text {
         Understood::Several(parts)
     }
 
+    #[allow(clippy::too_many_lines)] // a list of what each kind of statement does
     fn one(&self, statement: &Statement) -> Understood {
         match statement {
             Statement::Insert(insert) => self.insert(insert),
@@ -237,14 +239,17 @@ impl Text {
             Statement::Query(query) => self.query(query),
             Statement::Truncate(truncate) => self.truncate(truncate),
             Statement::Explain {
-                analyze: false,
-                options: None,
+                analyze,
+                options,
+                statement,
                 ..
-            } => Understood::Read,
-            Statement::Explain { statement, .. } => match self.one(statement) {
-                Understood::Read => Understood::Read,
-                _ => self.opaque("EXPLAIN may run what it explains"),
-            },
+            } => {
+                let runs = *analyze || options.is_some();
+                if !runs || matches!(self.one(statement), Understood::Read) {
+                    return Understood::Read;
+                }
+                self.opaque("EXPLAIN may run what it explains")
+            }
             Statement::ExplainTable { .. }
             | Statement::ShowFunctions { .. }
             | Statement::ShowVariable { .. }
@@ -274,7 +279,8 @@ impl Text {
             | Statement::Fetch { .. }
             | Statement::Close { .. }
             | Statement::Kill { .. }
-            | Statement::Reset(_) => Understood::Read,
+            | Statement::Reset(_)
+            | Statement::Copy { to: true, .. } => Understood::Read,
             Statement::StartTransaction { .. }
             | Statement::Commit { .. }
             | Statement::Rollback { .. }
@@ -324,7 +330,6 @@ impl Text {
             | Statement::RenameTable(_)
             | Statement::AttachDatabase { .. }
             | Statement::RefreshMaterializedView(_) => Understood::Control,
-            Statement::Copy { to: true, .. } => Understood::Read,
             Statement::Copy {
                 source: CopySource::Table { table_name, .. },
                 ..
@@ -348,7 +353,7 @@ impl Text {
         {
             return self.opaque("a query in its WITH writes");
         }
-        let with = || query.with.as_ref().map(|with| template(with));
+        let with = || query.with.as_ref().map(template);
         match query.body.as_ref() {
             SetExpr::Insert(Statement::Insert(insert)) => self.insert(insert),
             SetExpr::Update(Statement::Update(update)) => self.update(update, with()),
@@ -362,10 +367,7 @@ impl Text {
         let names: Vec<TableName> = (truncate.table_names.iter())
             .filter_map(|target| table_name_of(self.backend, &target.name))
             .collect();
-        let cascades = matches!(
-            truncate.cascade,
-            Some(sqlparser::ast::CascadeOption::Cascade)
-        );
+        let cascades = matches!(truncate.cascade, Some(CascadeOption::Cascade));
         match <[TableName; 1]>::try_from(names.clone()) {
             _ if cascades => {
                 self.opaque("TRUNCATE .. CASCADE empties tables that it does not name")
@@ -387,398 +389,6 @@ impl Text {
             Err(names) => self.opaque_on("it empties several tables", Some(names)),
         }
     }
-
-    fn insert(&self, insert: &sqlparser::ast::Insert) -> Understood {
-        let TableObject::TableName(name) = &insert.table else {
-            return self.opaque("its table is no name");
-        };
-        let Some(table) = table_name_of(self.backend, name) else {
-            return self.opaque("its table is no name");
-        };
-        let or = match insert.or {
-            None => None,
-            Some(SqliteOnConflict::Ignore) => Some(ConflictAction::Nothing),
-            Some(SqliteOnConflict::Replace) => Some(ConflictAction::Replace),
-            // They end the statement or the transaction.
-            Some(_) => None,
-        };
-        let conflict = match (&insert.on, or) {
-            (None, Some(action)) => Some(Conflict {
-                action,
-                target: None,
-            }),
-            (None, None) if insert.replace_into => Some(Conflict {
-                action: ConflictAction::Replace,
-                target: None,
-            }),
-            (None, None) => insert.ignore.then_some(Conflict {
-                action: ConflictAction::Nothing,
-                target: None,
-            }),
-            (Some(OnInsert::DuplicateKeyUpdate(_)), _) => Some(Conflict {
-                action: ConflictAction::Update,
-                target: None,
-            }),
-            (Some(OnInsert::OnConflict(on)), _) => {
-                let target = match &on.conflict_target {
-                    None => None,
-                    Some(ConflictTarget::Columns { columns, .. }) => {
-                        Some(columns.iter().map(|c| folded(self.backend, c)).collect())
-                    }
-                    Some(ConflictTarget::OnConstraint(_))
-                        if matches!(on.action, OnConflictAction::DoNothing) =>
-                    {
-                        None
-                    }
-                    Some(ConflictTarget::OnConstraint(_)) => {
-                        return self.opaque_on(
-                            "its conflict clause names a constraint, not columns",
-                            Some(vec![table]),
-                        );
-                    }
-                };
-                let action = match &on.action {
-                    OnConflictAction::DoNothing => ConflictAction::Nothing,
-                    OnConflictAction::DoUpdate(_) => ConflictAction::Update,
-                };
-                Some(Conflict { action, target })
-            }
-            _ => return self.opaque_on("its conflict clause is not known", Some(vec![table])),
-        };
-        let columns: Option<Vec<String>> = (insert.columns.iter())
-            .map(|name| last_part(self.backend, name))
-            .collect();
-        let Some(mut columns) = columns else {
-            return self.opaque_on("its columns are no names", Some(vec![table]));
-        };
-        // What is read before and after it must be known; else the rows that it returns are enough.
-        let listed = conflict.is_some() || self.backend == DbBackend::MySql;
-        let rows = if insert.assignments.is_empty() {
-            match insert.source.as_ref().map(|source| source.body.as_ref()) {
-                Some(SetExpr::Values(values)) if listed => Some(
-                    (values.rows.iter())
-                        .map(|row| row.iter().map(|cell| self.cell(cell)).collect())
-                        .collect(),
-                ),
-                Some(SetExpr::Values(_)) => Some(Vec::new()),
-                Some(_) => None,
-                None => Some(vec![Vec::new()]),
-            }
-        } else {
-            columns = (insert.assignments.iter())
-                .filter_map(|assignment| assigned(self.backend, assignment))
-                .flatten()
-                .collect();
-            let row = insert.assignments.iter().map(|a| self.cell(&a.value));
-            Some(vec![row.collect()])
-        };
-        if let Some(source) = &insert.source
-            && !only_reads(source)
-        {
-            return self.opaque("a query in it writes");
-        }
-        Understood::Write(Box::new(Write {
-            table,
-            qualifier: (insert.table_alias.as_ref())
-                .map_or_else(|| name.to_string(), |alias| alias.alias.to_string()),
-            kind: Kind::Insert(Insert {
-                columns,
-                rows,
-                conflict,
-            }),
-            returning: self.returning(insert.returning.as_deref()),
-            returning_text: None,
-            clean: self.clean(),
-            selected: ColumnList::default(),
-            returned: ColumnList::default(),
-        }))
-    }
-
-    fn cell(&self, expr: &Expr) -> Cell {
-        match expr {
-            Expr::Identifier(name)
-                if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT") =>
-            {
-                Cell::Default
-            }
-            Expr::Value(_) => Cell::Stable(template(expr)),
-            expr if self.stable(expr) => Cell::Stable(template(expr)),
-            _ => Cell::Unstable,
-        }
-    }
-
-    fn stable(&self, part: &impl ToString) -> bool {
-        let dialect = dialect(self.backend);
-        let rendered = part.to_string().replace(MARK, " ");
-        Tokenizer::new(dialect.as_ref(), &rendered)
-            .with_unescape(false)
-            .tokenize()
-            .is_ok_and(|tokens| is_stable(&tokens))
-    }
-
-    fn update(&self, update: &Update, with: Option<Template>) -> Understood {
-        let Some((table, qualifier)) = table_of(self.backend, &update.table.relation) else {
-            return self.opaque("its table is no name");
-        };
-        let named = |why| self.opaque_on(why, Some(vec![table.clone()]));
-        if !update.table.joins.is_empty() && self.backend != DbBackend::MySql {
-            return self.opaque("it writes a join");
-        }
-        if update.or.is_some() {
-            return named("its OR clause may leave rows out or replace others");
-        }
-        let others: &[TableWithJoins] = match &update.from {
-            None => &[],
-            Some(UpdateTableFromKind::AfterSet(from)) => from,
-            Some(UpdateTableFromKind::BeforeSet(_)) => return named("its FROM comes before SET"),
-        };
-        let mut assigned_columns = Vec::new();
-        for assignment in &update.assignments {
-            let Some(columns) = assigned(self.backend, assignment) else {
-                return named("what it sets is no column");
-            };
-            // Of a join, only the first table's columns can be told.
-            if !update.table.joins.is_empty() && !sets_own(assignment, &qualifier) {
-                return self.opaque("it writes a join");
-            }
-            assigned_columns.extend(columns);
-        }
-        let mut head = update.clone();
-        (head.selection, head.returning, head.limit) = (None, None, None);
-        head.order_by = Vec::new();
-        let mut from = update.table.to_string();
-        for other in others {
-            from.push_str(", ");
-            from.push_str(&other.to_string());
-        }
-        let statement = Statement::Update(update.clone());
-        self.change(Parts {
-            statement,
-            table,
-            qualifier,
-            delete: false,
-            with,
-            head: template(&Statement::Update(head)),
-            from,
-            joined: !others.is_empty() || !update.table.joins.is_empty(),
-            filter: update.selection.as_ref(),
-            tail: tail(&update.order_by, update.limit.as_ref()),
-            assigned: assigned_columns,
-            returning: update.returning.as_deref(),
-        })
-    }
-
-    fn delete(&self, delete: &Delete, with: Option<Template>) -> Understood {
-        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-        let [target] = from.as_slice() else {
-            return self.opaque("it deletes from several tables");
-        };
-        if !delete.tables.is_empty() || !target.joins.is_empty() {
-            return self.opaque("it deletes from a join");
-        }
-        let Some((table, qualifier)) = table_of(self.backend, &target.relation) else {
-            return self.opaque("its table is no name");
-        };
-        let using = delete.using.as_deref().unwrap_or_default();
-        if !using.is_empty() && self.backend == DbBackend::MySql {
-            return self.opaque("it deletes from a join");
-        }
-        let mut head = delete.clone();
-        (head.selection, head.returning, head.limit) = (None, None, None);
-        head.order_by = Vec::new();
-        let mut from = target.to_string();
-        for other in using {
-            from.push_str(", ");
-            from.push_str(&other.to_string());
-        }
-        self.change(Parts {
-            statement: Statement::Delete(delete.clone()),
-            table,
-            qualifier,
-            delete: true,
-            with,
-            head: template(&Statement::Delete(head)),
-            from,
-            joined: !using.is_empty(),
-            filter: delete.selection.as_ref(),
-            tail: tail(&delete.order_by, delete.limit.as_ref()),
-            assigned: Vec::new(),
-            returning: delete.returning.as_deref(),
-        })
-    }
-
-    fn change(&self, parts: Parts<'_>) -> Understood {
-        if !self.renders(&parts.statement) {
-            return self.opaque_on(
-                "it cannot be written again as it was",
-                Some(vec![parts.table]),
-            );
-        }
-        let unstable = parts.tail.is_some()
-            || parts.filter.is_some_and(|filter| !self.stable(filter))
-            || (parts.joined && !self.stable(&parts.from));
-        let mut equalities = Vec::new();
-        if !parts
-            .filter
-            .is_some_and(|filter| self.equalities(filter, &mut equalities))
-        {
-            equalities.clear();
-        }
-        Understood::Write(Box::new(Write {
-            table: parts.table,
-            qualifier: parts.qualifier,
-            kind: Kind::Change(Change {
-                delete: parts.delete,
-                with: parts.with,
-                head: parts.head,
-                from: Template::read(&parts.from),
-                joined: parts.joined,
-                filter: parts.filter.map(template),
-                tail: parts.tail,
-                assigned: parts.assigned,
-                equalities,
-                unstable,
-            }),
-            returning: self.returning(parts.returning),
-            returning_text: parts.returning.map(|items| {
-                let items: Vec<_> = items.iter().map(ToString::to_string).collect();
-                Template::read(&items.join(", "))
-            }),
-            clean: self.clean(),
-            selected: ColumnList::default(),
-            returned: ColumnList::default(),
-        }))
-    }
-
-    /// Whether the statement, written anew, is the same statement.
-    fn renders(&self, statement: &Statement) -> bool {
-        let dialect = dialect(self.backend);
-        let rendered = statement.to_string();
-        // The parser knows no marks; a number in their place is as good for comparing.
-        let plain = |text: &str| text.replace(MARK, "");
-        let again = Tokenizer::new(dialect.as_ref(), &plain(&rendered))
-            .with_unescape(false)
-            .tokenize()
-            .ok()
-            .and_then(|tokens| self.parse(tokens));
-        again.is_some_and(|again| {
-            again.len() == 1 && plain(&again[0].to_string()) == plain(&rendered)
-        })
-    }
-
-    /// The columns that a conjunction compares with values for equality; `false` where it does more.
-    fn equalities(&self, filter: &Expr, columns: &mut Vec<String>) -> bool {
-        match filter {
-            Expr::In {
-                expr,
-                target: InTarget::List(list),
-                negated: false,
-                ..
-            } => match list.as_slice() {
-                [only] => self.equality(expr, only, columns),
-                _ => false,
-            },
-            Expr::Nested(inner) => self.equalities(inner, columns),
-            Expr::BinaryOp {
-                left,
-                op: BinaryOperator::And,
-                right,
-            } => self.equalities(left, columns) && self.equalities(right, columns),
-            Expr::BinaryOp {
-                left,
-                op: BinaryOperator::Eq,
-                right,
-            } => self.equality(left, right, columns),
-            _ => false,
-        }
-    }
-
-    fn equality(&self, left: &Expr, right: &Expr, columns: &mut Vec<String>) -> bool {
-        let is_value = match right {
-            Expr::Value(value) => !matches!(value.value, Value::Null),
-            Expr::Cast { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
-            _ => false,
-        };
-        let name = match left {
-            Expr::Identifier(name) => Some(name),
-            Expr::CompoundIdentifier(names) => names.last(),
-            _ => None,
-        };
-        match name {
-            Some(name) if is_value => {
-                columns.push(folded(self.backend, name));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn returning(&self, items: Option<&[SelectItem]>) -> Returning {
-        let Some(items) = items else {
-            return Returning::Nothing;
-        };
-        let mut columns = Vec::new();
-        for item in items {
-            match item {
-                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
-                    return Returning::Everything;
-                }
-                SelectItem::UnnamedExpr(expr) => columns.extend(self.column_in(expr)),
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    let alias = folded(self.backend, alias);
-                    columns.extend(self.column_in(expr).filter(|name| *name == alias));
-                }
-                SelectItem::ExprWithAliases { .. } => {}
-            }
-        }
-        Returning::Columns(columns)
-    }
-
-    /// The column that an expression returns, also where it is cast.
-    fn column_in(&self, expr: &Expr) -> Option<String> {
-        match expr {
-            Expr::Identifier(name) => Some(folded(self.backend, name)),
-            Expr::CompoundIdentifier(names) => names.last().map(|name| folded(self.backend, name)),
-            Expr::Cast { expr, .. } => self.column_in(expr),
-            _ => None,
-        }
-    }
-
-    /// The statement without what follows it, where that is a comment.
-    fn clean(&self) -> Option<Template> {
-        let end = self.tokens.iter().rposition(is_meaningful)?;
-        let has_comment = self.tokens[end..].iter().any(|token| {
-            matches!(
-                token,
-                Token::Whitespace(
-                    Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)
-                )
-            )
-        });
-        has_comment.then(|| {
-            let text: String = self.tokens[..=end]
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            Template::read(&text)
-        })
-    }
-}
-
-/// What UPDATE and DELETE have in common.
-struct Parts<'a> {
-    statement: Statement,
-    table: TableName,
-    qualifier: String,
-    delete: bool,
-    with: Option<Template>,
-    head: Template,
-    from: String,
-    joined: bool,
-    filter: Option<&'a Expr>,
-    tail: Option<Template>,
-    assigned: Vec<String>,
-    returning: Option<&'a [SelectItem]>,
 }
 
 fn is_meaningful(token: &Token) -> bool {
@@ -802,91 +412,6 @@ fn longest_row(tokens: &[Token]) -> usize {
         longest = longest.max(run);
     }
     longest
-}
-
-fn template(part: &impl ToString) -> Template {
-    Template::read(&part.to_string())
-}
-
-fn tail(order_by: &[sqlparser::ast::OrderByExpr], limit: Option<&Expr>) -> Option<Template> {
-    let mut text = String::new();
-    if !order_by.is_empty() {
-        let order: Vec<_> = order_by.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(" ORDER BY {}", order.join(", ")));
-    }
-    if let Some(limit) = limit {
-        text.push_str(&format!(" LIMIT {limit}"));
-    }
-    (!text.is_empty()).then(|| Template::read(&text))
-}
-
-/// An identifier as the database reads it.
-fn folded(backend: DbBackend, name: &Ident) -> String {
-    match name.quote_style {
-        None if backend == DbBackend::Postgres => name.value.to_lowercase(),
-        None => name.value.clone(),
-        // As it stands, a quote inside of the name is doubled.
-        Some(quote) => name
-            .value
-            .replace(&format!("{quote}{quote}"), &quote.to_string()),
-    }
-}
-
-fn last_part(backend: DbBackend, name: &ObjectName) -> Option<String> {
-    let last = name.0.last()?.as_ident()?;
-    Some(folded(backend, last))
-}
-
-fn table_name_of(backend: DbBackend, name: &ObjectName) -> Option<TableName> {
-    let parts: Option<Vec<String>> = (name.0.iter())
-        .map(|part| part.as_ident().map(|name| folded(backend, name)))
-        .collect();
-    let mut parts = parts?;
-    let table = parts.pop()?;
-    Some(TableName {
-        schema: parts.pop(),
-        table,
-    })
-}
-
-/// A table and how the statement refers to it.
-fn table_of(backend: DbBackend, factor: &TableFactor) -> Option<(TableName, String)> {
-    match factor {
-        TableFactor::Table {
-            name,
-            alias,
-            args: None,
-            ..
-        } => {
-            let qualifier = match alias {
-                Some(alias) => alias.name.to_string(),
-                None => name.to_string(),
-            };
-            Some((table_name_of(backend, name)?, qualifier))
-        }
-        _ => None,
-    }
-}
-
-fn assigned(backend: DbBackend, assignment: &Assignment) -> Option<Vec<String>> {
-    match &assignment.target {
-        AssignmentTarget::ColumnName(name) => Some(vec![last_part(backend, name)?]),
-        AssignmentTarget::Tuple(names) => {
-            names.iter().map(|name| last_part(backend, name)).collect()
-        }
-    }
-}
-
-/// Whether an assignment in a join names the first table's column.
-fn sets_own(assignment: &Assignment, qualifier: &str) -> bool {
-    match &assignment.target {
-        AssignmentTarget::ColumnName(name) => {
-            let mut parts: Vec<_> = name.0.iter().map(ToString::to_string).collect();
-            parts.pop();
-            !parts.is_empty() && parts.join(".").eq_ignore_ascii_case(qualifier)
-        }
-        AssignmentTarget::Tuple(_) => false,
-    }
 }
 
 fn only_reads(query: &Query) -> bool {

@@ -61,12 +61,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(Problem::Uncapturable("its entity has no primary key"));
         }
         let most = self.config.chunk_rows();
-        let in_pieces = !is_point
-            && !change.unstable
-            && !change.joined
-            && !sets_key
-            && change.with.is_none()
-            && !(change.delete && audited.info.access.refers_to_itself);
+        let refers_to_itself = change.delete && audited.info.access.refers_to_itself;
+        let is_whole = is_point || change.unstable || change.joined || sets_key || refers_to_itself;
+        let in_pieces = !is_whole && change.with.is_none();
         let too_many = || {
             if self.is_rewriting_allowed() {
                 Ok(())
@@ -359,7 +356,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Part::Whole => {}
             Part::Stretch(range) => {
                 filter(&mut sql, change, |sql| {
-                    within(sql, backend, info, &write.qualifier, range)
+                    within(sql, backend, info, &write.qualifier, range);
                 });
             }
             // The rows that were read are locked: they still satisfy the statement's own filter. Only

@@ -54,7 +54,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let Some(conflict) = &insert.conflict else {
             return Err(Problem::Uncapturable("its conflict clause is not known"));
         };
-        let meeting = self.meeting(insert, conflict, audited)?;
+        let meeting = meeting(insert, conflict, audited)?;
         let before = self
             .met(&statement, &meeting, &[], audited, returns)
             .await?;
@@ -168,7 +168,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             ));
         };
         let again = statement.clone();
-        let given = match self.cells(insert, &info.key, info, rows) {
+        let given = match cells(insert, &info.key, info, rows) {
             Given::All(cells) => Some(Meeting(vec![(info.key.clone(), cells)])),
             Given::None if info.access.numbered && info.key.len() == 1 => None,
             _ => return Err(Problem::Uncapturable("its keys are not in the statement")),
@@ -177,14 +177,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let Answer::Executed(result) = answer else {
             return Ok(answer);
         };
-        let now = match &given {
-            Some(meeting) => self.met(&again, meeting, &[], audited, false).await,
-            None => {
-                let ids = self.numbered(result.last_insert_id(), rows.len() as u64);
-                self.rows_where(info, &info.key, &ids, false).await
-            }
+        let now = if let Some(meeting) = &given {
+            self.met(&again, meeting, &[], audited, false).await?
+        } else {
+            let ids = self.numbered(result.last_insert_id(), rows.len() as u64);
+            self.rows_where(info, &info.key, &ids, false).await?
         };
-        let now = now?;
         for row in &now {
             self.tell_created(audited, row)?;
             self.flush_when_full().await?;
@@ -239,90 +237,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Some([Value::BigUnsigned(Some(id))]) => *id,
             _ => 0,
         })
-    }
-
-    /// By which values an INSERT can meet rows that are there.
-    fn meeting<'i>(
-        &self,
-        insert: &'i Insert,
-        conflict: &Conflict,
-        audited: &Audited,
-    ) -> Result<Meeting<'i>, Problem> {
-        let info = audited.info;
-        let Some(rows) = &insert.rows else {
-            return Err(Problem::Uncapturable(
-                "INSERT .. SELECT with a conflict clause does not say which rows it meets",
-            ));
-        };
-        let sets: Vec<Vec<usize>> = match &conflict.target {
-            Some(target) => {
-                let columns: Option<Vec<usize>> = (target.iter())
-                    .map(|name| info.columns.iter().position(|column| column.name == name))
-                    .collect();
-                match columns {
-                    Some(columns) => vec![columns],
-                    None => {
-                        return Err(Problem::Uncapturable(
-                            "its conflict clause names something that is no column",
-                        ));
-                    }
-                }
-            }
-            None => std::iter::once(info.key.clone())
-                .chain(info.access.unique.iter().map(|at| vec![*at]))
-                .collect(),
-        };
-        let mut meeting = Vec::new();
-        for set in sets {
-            match self.cells(insert, &set, info, rows) {
-                Given::All(cells) | Given::Some(cells) => meeting.push((set, cells)),
-                Given::None => {}
-                Given::Unstable => {
-                    return Err(Problem::Uncapturable(
-                        "a value that decides which row it meets is different each time",
-                    ));
-                }
-            }
-        }
-        Ok(Meeting(meeting))
-    }
-
-    /// The cells of these columns in every row that has all of them.
-    fn cells<'i>(
-        &self,
-        insert: &Insert,
-        columns: &[usize],
-        info: &crate::auditable::EntityInfo,
-        rows: &'i [Vec<Cell>],
-    ) -> Given<'i> {
-        let position = |at: &usize| {
-            let name = info.columns[*at].name;
-            if insert.columns.is_empty() {
-                // All columns in the table's order, which is taken to be the entity's.
-                return Some(*at);
-            }
-            insert.columns.iter().position(|column| column == name)
-        };
-        let positions: Option<Vec<usize>> = columns.iter().map(position).collect();
-        let Some(positions) = positions else {
-            return Given::None;
-        };
-        let mut complete = Vec::with_capacity(rows.len());
-        for row in rows {
-            let cells: Option<Vec<&Cell>> = positions.iter().map(|at| row.get(*at)).collect();
-            let Some(cells) = cells else { continue };
-            if cells.iter().any(|cell| matches!(cell, Cell::Unstable)) {
-                return Given::Unstable;
-            }
-            if cells.iter().all(|cell| matches!(cell, Cell::Stable(_))) {
-                complete.push(cells);
-            }
-        }
-        match complete.len() {
-            0 => Given::None,
-            all if all == rows.len() => Given::All(complete),
-            _ => Given::Some(complete),
-        }
     }
 
     /// Reads the rows that an INSERT meets, and those with these keys.
@@ -388,6 +302,88 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
 fn all_columns(audited: &Audited) -> Vec<String> {
     audited.info.columns().map(str::to_owned).collect()
+}
+
+/// By which values an INSERT can meet rows that are there.
+fn meeting<'i>(
+    insert: &'i Insert,
+    conflict: &Conflict,
+    audited: &Audited,
+) -> Result<Meeting<'i>, Problem> {
+    let info = audited.info;
+    let Some(rows) = &insert.rows else {
+        return Err(Problem::Uncapturable(
+            "INSERT .. SELECT with a conflict clause does not say which rows it meets",
+        ));
+    };
+    let sets: Vec<Vec<usize>> = match &conflict.target {
+        Some(target) => {
+            let columns: Option<Vec<usize>> = (target.iter())
+                .map(|name| info.columns.iter().position(|column| column.name == name))
+                .collect();
+            match columns {
+                Some(columns) => vec![columns],
+                None => {
+                    return Err(Problem::Uncapturable(
+                        "its conflict clause names something that is no column",
+                    ));
+                }
+            }
+        }
+        None => std::iter::once(info.key.clone())
+            .chain(info.access.unique.iter().map(|at| vec![*at]))
+            .collect(),
+    };
+    let mut meeting = Vec::new();
+    for set in sets {
+        match cells(insert, &set, info, rows) {
+            Given::All(cells) | Given::Some(cells) => meeting.push((set, cells)),
+            Given::None => {}
+            Given::Unstable => {
+                return Err(Problem::Uncapturable(
+                    "a value that decides which row it meets is different each time",
+                ));
+            }
+        }
+    }
+    Ok(Meeting(meeting))
+}
+
+/// The cells of these columns in every row that has all of them.
+fn cells<'i>(
+    insert: &Insert,
+    columns: &[usize],
+    info: &crate::auditable::EntityInfo,
+    rows: &'i [Vec<Cell>],
+) -> Given<'i> {
+    let position = |at: &usize| {
+        let name = info.columns[*at].name;
+        if insert.columns.is_empty() {
+            // All columns in the table's order, which is taken to be the entity's.
+            return Some(*at);
+        }
+        insert.columns.iter().position(|column| column == name)
+    };
+    let positions: Option<Vec<usize>> = columns.iter().map(position).collect();
+    let Some(positions) = positions else {
+        return Given::None;
+    };
+    let mut complete = Vec::with_capacity(rows.len());
+    for row in rows {
+        let cells: Option<Vec<&Cell>> = positions.iter().map(|at| row.get(*at)).collect();
+        let Some(cells) = cells else { continue };
+        if cells.iter().any(|cell| matches!(cell, Cell::Unstable)) {
+            return Given::Unstable;
+        }
+        if cells.iter().all(|cell| matches!(cell, Cell::Stable(_))) {
+            complete.push(cells);
+        }
+    }
+    match complete.len() {
+        0 => Given::None,
+        all if all == rows.len() => Given::All(complete),
+        _ => Given::Some(complete),
+    }
 }
 
 /// Which rows of an INSERT have values for some columns.
