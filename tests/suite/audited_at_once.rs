@@ -113,7 +113,9 @@ async fn one_row_in_one_join_has_an_unbroken_chain(db: &TestDb) -> TestResult {
     let update = |title: &'static str| post::retitle(1, title).update(&audited);
     for _ in 0..5 {
         let (a, b, c) = tokio::join!(update("a"), update("b"), update("c"));
-        (a?, b?, c?);
+        a?;
+        b?;
+        c?;
     }
     assert_replays(db).await
 }
@@ -124,7 +126,9 @@ async fn one_row_in_one_join_inside_a_transaction_has_an_unbroken_chain(db: &Tes
     let update = |title: &'static str| post::retitle(1, title).update(&tx);
     for _ in 0..5 {
         let (a, b, c) = tokio::join!(update("a"), update("b"), update("c"));
-        (a?, b?, c?);
+        a?;
+        b?;
+        c?;
     }
     tx.commit().await?;
     assert_eq!(db.records().await?.len(), 16);

@@ -280,11 +280,7 @@ async fn no_child_costs_nothing_more(db: &TestDb) -> TestResult {
         .await;
     result?;
     // The read before the DELETE, where it cannot return the row; and what the server is.
-    let mysql = if db.backend() == sea_orm::DbBackend::MySql {
-        1
-    } else {
-        0
-    };
+    let mysql = usize::from(db.backend() == sea_orm::DbBackend::MySql);
     assert_eq!(statements.len(), 2 + mysql, "{statements:#?}");
     Ok(())
 }

@@ -307,7 +307,7 @@ async fn a_write_whose_caller_goes_away_is_done_or_never_begins(db: &TestDb) -> 
             abandoned += 1;
         }
         let mut update = post::retitle(1, &format!("title {times}"));
-        update.qty = Set(times as i32);
+        update.qty = Set(i32::try_from(times)?);
         if polled(update.update(&audited), times % 6).await.is_none() {
             abandoned += 1;
         }

@@ -6,6 +6,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::drop_non_drop,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::large_futures,
+    clippy::too_many_lines,
     missing_docs,
     unreachable_pub
 )]

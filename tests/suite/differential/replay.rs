@@ -78,9 +78,10 @@ fn apply(record: &audit_log::Model, keys: &Keys, rows: &mut Contents) -> Result<
     }
     changes.apply(&mut row);
     if record.action == "DELETE" {
-        return match row.is_empty() {
-            true => Ok(()),
-            false => Err(format!("it leaves {row:?}")),
+        return if row.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("it leaves {row:?}"))
         };
     }
     let id = object_id(&keys[model.as_str()], &row);
