@@ -67,6 +67,8 @@ pub(crate) struct Write {
     /// The entity's columns for a SELECT before the statement, and for its RETURNING.
     pub(crate) selected: ColumnList,
     pub(crate) returned: ColumnList,
+    /// The same for the row as it was before.
+    pub(crate) old: ColumnList,
 }
 
 /// A list of columns, worked out when it is first needed.

@@ -6,6 +6,7 @@
 
 mod cascade;
 mod change;
+mod in_one;
 mod insert;
 mod rows;
 mod server;

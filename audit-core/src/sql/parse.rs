@@ -385,6 +385,7 @@ impl Text {
                 clean: None,
                 selected: ColumnList::default(),
                 returned: ColumnList::default(),
+                old: ColumnList::default(),
             })),
             Err(names) => self.opaque_on("it empties several tables", Some(names)),
         }

@@ -84,6 +84,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .await?
                 .answer(call)?);
         }
+        if is_point && !sets_key && self.goes_in_one(write, change) {
+            let returned = self
+                .update_in_one(call, &statement, write, change, audited)
+                .await?;
+            return Ok(returned.answer(call)?);
+        }
         if change.unstable && !is_point && !self.is_rewriting_allowed() {
             return Err(Problem::Uncapturable(
                 "it may write other rows the next time it is run",

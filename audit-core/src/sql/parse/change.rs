@@ -160,6 +160,7 @@ impl Text {
             clean: self.clean(),
             selected: ColumnList::default(),
             returned: ColumnList::default(),
+            old: ColumnList::default(),
         }))
     }
 
