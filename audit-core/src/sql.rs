@@ -118,6 +118,8 @@ pub(crate) struct Conflict {
     pub(crate) action: ConflictAction,
     /// The columns that the clause names.
     pub(crate) target: Option<Vec<String>>,
+    /// The columns that it sets to something else than themselves.
+    pub(crate) assigned: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +174,12 @@ impl Change {
     }
 }
 
+/// Whether two names are one column's. Most databases do not mind the case, and none of them has two
+/// columns that differ by nothing else but on purpose.
+pub(crate) fn is_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
 /// What the statement itself returns.
 #[derive(Debug)]
 pub(crate) enum Returning {
@@ -186,7 +194,7 @@ impl Returning {
         match self {
             Self::Nothing => false,
             Self::Everything => true,
-            Self::Columns(columns) => columns.iter().any(|name| name == column),
+            Self::Columns(columns) => columns.iter().any(|name| is_name(name, column)),
         }
     }
 }

@@ -61,7 +61,7 @@ entity!(claim, "claim", { shelf_id: i32 },
     Shelf,
 );
 
-async fn create(db: &TestDb) -> TestResult {
+pub(crate) async fn create(db: &TestDb) -> TestResult {
     db.create(shelf::Entity).await?;
     db.create(boxes::Entity).await?;
     db.create(item::Entity).await?;

@@ -33,6 +33,7 @@ mod context;
 mod differential;
 mod failures;
 mod faults;
+mod hard_cases;
 mod keys;
 mod manual;
 mod matrix;

@@ -30,7 +30,7 @@ use crate::config::{AuditConfig, Plan};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::Cause;
-use crate::sql::{Composer, Kind, TableName, Write};
+use crate::sql::{Composer, ConflictAction, Kind, TableName, Write, is_name};
 use cascade::Follower;
 
 /// How a statement was sent.
@@ -79,11 +79,13 @@ impl Audited {
         let deletes = match &write.kind {
             Kind::Change(change) => change.delete,
             Kind::Truncate => true,
-            Kind::Insert(_) => false,
+            Kind::Insert(insert) => (insert.conflict.as_ref())
+                .is_some_and(|conflict| conflict.action == ConflictAction::Replace),
         };
         let recorded = |action: &Action| !plan.skips(config, action);
         let records = match &write.kind {
-            _ if deletes => recorded(&Action::Delete),
+            Kind::Change(change) if change.delete => recorded(&Action::Delete),
+            Kind::Truncate => recorded(&Action::Delete),
             Kind::Insert(insert) if insert.conflict.is_some() => {
                 recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
             }
@@ -208,21 +210,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .columns
             .iter()
             .all(|column| write.returning.has(column.name));
-        let (statement, prefix) = if complete && call != Call::Execute {
-            (statement, "")
-        } else {
-            let own = matches!(write.returning, crate::sql::Returning::Nothing);
-            let backend = self.db.get_database_backend();
-            let qualifier = shape.qualified.then_some(write.qualifier.as_str());
-            let list = write
-                .returned
-                .of(info, || (info.access.list)(backend, qualifier, PREFIX));
-            let joint = if own { "\nRETURNING " } else { ", " };
-            (
-                self.extended(statement, write, shape, &[joint, &list]),
-                PREFIX,
-            )
-        };
+        let (statement, prefix) =
+            if complete && call != Call::Execute && !shape.qualified && !shape.meets {
+                (statement, "")
+            } else {
+                let own = matches!(write.returning, crate::sql::Returning::Nothing);
+                let backend = self.db.get_database_backend();
+                let qualifier = shape.qualified.then_some(write.qualifier.as_str());
+                let list = write
+                    .returned
+                    .of(info, || (info.access.list)(backend, qualifier, PREFIX));
+                let joint = if own { "\nRETURNING " } else { ", " };
+                // A row that was there has been locked by the statement itself.
+                let met = if shape.meets {
+                    ", (xmax::text <> '0') AS sea_orm_audit_met"
+                } else {
+                    ""
+                };
+                let statement = self.extended(statement, write, shape, &[joint, &list, met]);
+                (statement, PREFIX)
+            };
         let (answer, doubt) = self.run(Call::QueryAll, statement).await?;
         let Answer::Rows(rows) = answer else {
             return Ok((Returned::default(), Vec::new(), doubt));
@@ -230,7 +237,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let images = (rows.iter())
             .map(|row| (info.access.read)(row, prefix))
             .collect::<Result<Vec<_>, _>>()?;
+        let met = if shape.meets {
+            rows.iter()
+                .map(|row| row.try_get("", "sea_orm_audit_met"))
+                .collect::<Result<Vec<bool>, _>>()?
+        } else {
+            Vec::new()
+        };
         let returned = Returned {
+            met,
             count: rows.len() as u64,
             rows: match write.returning {
                 crate::sql::Returning::Nothing => Vec::new(),
@@ -357,7 +372,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(());
         }
         let name = |at: usize| audited.info.columns[at].name;
-        let written = |at: usize| assigned.iter().any(|column| column == name(at));
+        let written = |at: usize| assigned.iter().any(|column| is_name(column, name(at)));
         let told = plan
             .updated_from_unknown(self.config, written, new)
             .map(|changes| Change {
@@ -398,11 +413,15 @@ struct Shape {
     whole: bool,
     /// The columns must be told from other tables'.
     qualified: bool,
+    /// Whether a row was there before is asked, too.
+    meets: bool,
 }
 
 /// What a statement with RETURNING gave.
 #[derive(Default)]
 struct Returned {
+    /// For each row, whether it was there before; where that was asked.
+    met: Vec<bool>,
     count: u64,
     /// The rows that the statement itself asked for.
     rows: Vec<QueryResult>,

@@ -3,9 +3,30 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use sea_orm::DbErr;
 use tracing::instrument::{Instrument, Instrumented};
 
-/// Runs a future to its end.
+/// Runs a future as a task of its own, and waits for it. Outside of a Tokio runtime it is run by the
+/// caller.
+pub(super) async fn detached<T: Send + 'static>(
+    future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
+    let future = future.in_current_span();
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return future.await;
+    };
+    match runtime.spawn(future).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(DbErr::Custom(format!(
+                "an audited write was stopped with its runtime, and rolled back ({error})"
+            ))),
+        },
+    }
+}
+
+/// Runs a future that holds no lock to its end.
 ///
 /// It is polled by the caller, at no cost. Only when the caller drops it half way does a task of its own
 /// take over, and run what is left. A future that was never polled has not begun, and never does; outside

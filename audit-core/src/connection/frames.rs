@@ -211,6 +211,16 @@ impl Frames {
         }
     }
 
+    /// The database has ended the transaction.
+    pub(super) fn end(&self, error: DbErr) {
+        self.state().ended.get_or_insert(error);
+    }
+
+    /// The transaction is as it should be.
+    pub(super) fn clear_suspicion(&self) {
+        self.state().suspect = false;
+    }
+
     /// Why nothing can be sent any more.
     pub(super) fn ended(&self) -> Option<DbErr> {
         self.state().ended.clone()

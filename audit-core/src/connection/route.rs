@@ -113,7 +113,9 @@ impl Route {
         let audited: Vec<Option<Audited>> = match understood.as_ref() {
             Understood::Several(parts) => {
                 for (_, part) in parts {
-                    if let Understood::Opaque(opaque) = part {
+                    if let Understood::Opaque(opaque) = part
+                        && !is_harmless(&config, server, opaque)
+                    {
                         return Self::opaque(binding, config, server, opaque);
                     }
                 }
@@ -129,7 +131,7 @@ impl Route {
             && let Understood::Several(parts) = understood.as_ref()
             && parts
                 .iter()
-                .any(|(_, part)| matches!(part, Understood::Control))
+                .any(|(_, part)| matches!(part, Understood::Control | Understood::Opaque(_)))
         {
             let opaque = Opaque {
                 why: "it mixes writes with transaction control or changes of the schema",
@@ -158,12 +160,7 @@ impl Route {
         server: &Server,
         opaque: &Opaque,
     ) -> Result<Self, DbErr> {
-        if let Some(tables) = &opaque.tables
-            && !Audited::any(&config, server, tables)
-        {
-            return Ok(Self::Straight);
-        }
-        if config.is_suppressed() {
+        if is_harmless(&config, server, opaque) || config.is_suppressed() {
             return Ok(Self::Straight);
         }
         let table = opaque.tables.as_deref().and_then(<[TableName]>::first);
@@ -177,6 +174,11 @@ impl Route {
         .by_policy()
         .map(|reported| reported.map_or(Self::Straight, Self::Reported))
     }
+}
+
+/// Whether what is not understood names its tables, none of them audited.
+fn is_harmless(config: &AuditConfig, server: &Server, opaque: &Opaque) -> bool {
+    (opaque.tables.as_ref()).is_some_and(|tables| !Audited::any(config, server, tables))
 }
 
 /// Whether more must be known of the server to judge a statement.

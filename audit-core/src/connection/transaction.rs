@@ -125,6 +125,7 @@ impl AuditedTransaction {
         call: Call,
         statement: Statement,
     ) -> Result<Answer, DbErr> {
+        self.look_whether_open().await?;
         let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql).await?;
         match route {
             Route::Straight => run(tx, call, statement).await,
@@ -221,6 +222,23 @@ impl AuditedTransaction {
         Err(AuditError::CommitRefused { reason }.into())
     }
 
+    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
+    /// a new one can be begun: what is sent then would be committed at once.
+    async fn look_whether_open(&self) -> Result<(), DbErr> {
+        let tx = self.tx()?;
+        if tx.get_database_backend() != DbBackend::Sqlite || !self.frames().is_suspect() {
+            return Ok(());
+        }
+        if tx.execute_unprepared("BEGIN").await.is_err() {
+            self.frames().clear_suspicion();
+            return Ok(());
+        }
+        tx.execute_unprepared("ROLLBACK").await?;
+        self.frames()
+            .end(DbErr::Custom("a conflict rolled it back".into()));
+        self.tx().map(|_| ())
+    }
+
     /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, and no error.
     async fn aborted(&self) -> Result<Option<DbErr>, DbErr> {
         let tx = self.tx()?;
@@ -251,6 +269,9 @@ impl TransactionSession for AuditedTransaction {
             return self.refuse(reason).await;
         }
         if let Some(error) = physical.frames.failure() {
+            return self.refuse(error.to_string()).await;
+        }
+        if let Err(error) = self.look_whether_open().await {
             return self.refuse(error.to_string()).await;
         }
         if let Some(error) = self.aborted().await? {

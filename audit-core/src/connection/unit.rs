@@ -1,9 +1,9 @@
 //! A single write outside of any transaction of the application's: one transaction with its record.
 //!
-//! Dropping the future that asked for it does not stop it half way: neither is a change without its
-//! record possible, nor a pooled connection left inside a transaction.
+//! It runs as a task of its own: a caller that drops its future, or does not go on polling it, neither
+//! stops it half way nor keeps it in its transaction with the row locked.
 
-use super::finish::to_its_end;
+use super::finish::detached;
 use super::route::{Captured, Reported};
 use super::{AuditedConnection, Frames, run};
 use crate::capture::{Answer, Call, Engine, Problem, Server, result_of};
@@ -21,7 +21,7 @@ pub(super) async fn write(
     statement: Statement,
     captured: Captured,
 ) -> Result<Answer, DbErr> {
-    to_its_end(async move { unit(&connection, call, statement, &captured).await }).await
+    detached(async move { unit(&connection, call, statement, &captured).await }).await
 }
 
 async fn unit(

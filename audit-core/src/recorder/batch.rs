@@ -81,8 +81,12 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
         return match unnested(tables, rows) {
             Ok(statement) => db.execute_raw(statement).await.map(|_| ()),
             Err(rows) => {
-                let insert = insert_of(tables, rows).map_err(unfit)?;
-                db.execute(&insert).await.map(|_| ())
+                let mut rows = rows.into_iter();
+                while rows.len() > 0 {
+                    let insert = insert_of(tables, rows.by_ref().take(MOST)).map_err(unfit)?;
+                    db.execute(&insert).await?;
+                }
+                Ok(())
             }
         };
     }

@@ -54,11 +54,11 @@ pub(crate) fn ends_transaction(cause: &Cause) -> bool {
     matches!(cause, Cause::Insert { error, .. } if has_ended_transaction(error))
 }
 
-/// MySQL's deadlock (1213), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
+/// MySQL's deadlock (1213) and changed snapshot (1020), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
 pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
     match crate::error::AuditError::of(error).and_then(crate::error::AuditError::cause) {
         Some(cause) => ends_transaction(cause),
-        None => has_code(error, &[], &[1213], &[7, 10, 13]),
+        None => has_code(error, &[], &[1213, 1020], &[7, 10, 13]),
     }
 }
 

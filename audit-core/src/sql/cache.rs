@@ -66,7 +66,14 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<Understood> {
 
 /// Whether a text is one SELECT: no database lets one write but through functions.
 fn is_plain_select(sql: &str) -> bool {
-    sql.get(..7)
-        .is_some_and(|word| word.eq_ignore_ascii_case("select "))
-        && !sql.contains(';')
+    let is_blank = |c: char| c.is_ascii_whitespace();
+    let sql = sql.trim_start();
+    let is_select = sql
+        .get(..6)
+        .is_some_and(|word| word.eq_ignore_ascii_case("select"));
+    is_select
+        && sql[6..].starts_with(is_blank)
+        && !sql
+            .trim_end_matches(|c: char| c == ';' || is_blank(c))
+            .contains(';')
 }

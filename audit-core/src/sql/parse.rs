@@ -190,6 +190,14 @@ impl Text {
 
     fn understand(self) -> Understood {
         let Some(mut statements) = self.parse(self.tokens.clone()) else {
+            // What SQLite does to itself.
+            let upkeep = [Keyword::PRAGMA, Keyword::DETACH, Keyword::REINDEX];
+            if self.backend == DbBackend::Sqlite
+                && upkeep.iter().any(|word| starts_with(&self.tokens, *word))
+                && !self.tokens.contains(&Token::SemiColon)
+            {
+                return Understood::Control;
+            }
             return self.opaque("it could not be parsed");
         };
         match (statements.pop(), statements.is_empty()) {
@@ -280,7 +288,24 @@ impl Text {
             | Statement::Close { .. }
             | Statement::Kill { .. }
             | Statement::Reset(_)
-            | Statement::Copy { to: true, .. } => Understood::Read,
+            | Statement::Copy {
+                source: CopySource::Table { .. },
+                to: true,
+                ..
+            } => Understood::Read,
+            Statement::Copy {
+                source: CopySource::Query(query),
+                to: true,
+                ..
+            } if only_reads(query) => Understood::Read,
+            Statement::CreateTable(create)
+                if create
+                    .query
+                    .as_ref()
+                    .is_some_and(|query| !only_reads(query)) =>
+            {
+                self.opaque("the query that fills the table writes")
+            }
             Statement::StartTransaction { .. }
             | Statement::Commit { .. }
             | Statement::Rollback { .. }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::rows::{Range, filter, is_in, key_of, within};
+use super::rows::{MOST_VALUES, Range, filter, is_in, key_of, within};
 use super::{Answer, Audited, Call, Engine, Problem, Returned, Shape};
 use crate::action::Source;
 use crate::config::FailurePolicy;
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::recorder::ends_transaction;
-use crate::sql::{Change, Write};
+use crate::sql::{Change, Write, is_name};
 
 type Image = Vec<Value>;
 
@@ -53,10 +53,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let is_point = !key.is_empty()
             && key
                 .iter()
-                .all(|name| change.equalities.iter().any(|column| column == name));
+                .all(|name| change.equalities.iter().any(|column| is_name(column, name)));
         let sets_key = key
             .iter()
-            .any(|name| change.assigned.iter().any(|c| c == name));
+            .any(|name| change.assigned.iter().any(|c| is_name(c, name)));
         if key.is_empty() {
             return Err(Problem::Uncapturable("its entity has no primary key"));
         }
@@ -115,6 +115,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(self.in_pieces(&of, most).await?.answer(call)?);
         }
         let keys: Vec<Image> = images.iter().map(|row| key_of(audited.info, row)).collect();
+        let nameable = MOST_VALUES / audited.info.key.len();
+        let in_an_array = self.server.is_postgres() && audited.info.key.len() == 1;
+        if change.unstable && !is_point && !in_an_array && keys.len() > nameable {
+            return Err(Problem::Uncapturable(
+                "the rows that it writes are too many to be named",
+            ));
+        }
         let part = if change.unstable && !is_point {
             Part::Keys(&keys)
         } else {
@@ -228,7 +235,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let (returned, now, doubt) = if returns {
             let whole = matches!(part, Part::Whole);
             let qualified = change.joined && self.server.is_postgres();
-            let shape = Shape { whole, qualified };
+            let shape = Shape {
+                whole,
+                qualified,
+                meets: false,
+            };
             self.run_returning(of.call, statement, of.write, of.audited, shape)
                 .await?
         } else {
@@ -242,13 +253,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 Vec::new()
             } else {
                 let keys: Vec<Image> = images.iter().map(|row| key_of(info, row)).collect();
-                self.rows_where(info, &info.key, &keys, false).await?
+                self.rows_where(info, &info.key, &keys, self.server.is_mysql())
+                    .await?
             };
             let affected = count.unwrap_or(read);
             if affected > read && !change.joined {
                 self.appeared(info.model(), affected - read)?;
             }
             let returned = Returned {
+                met: Vec::new(),
                 count: affected,
                 rows,
                 last_insert_id: 0,

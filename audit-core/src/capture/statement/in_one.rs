@@ -91,6 +91,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.flush_when_full().await?;
         doubt.settle();
         Ok(Returned {
+            met: Vec::new(),
             count: rows.len() as u64,
             rows: if call == Call::Execute {
                 Vec::new()

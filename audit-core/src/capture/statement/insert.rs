@@ -7,13 +7,14 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::rows::{is_in, key_of, table};
 use super::{Answer, Audited, Call, Engine, Problem, Shape};
-use crate::sql::{Cell, Conflict, ConflictAction, Insert, Write};
+use crate::sql::{Cell, Conflict, ConflictAction, Insert, Write, is_name};
 
 type Image = Vec<Value>;
 
 const WHOLE: Shape = Shape {
     whole: true,
     qualified: false,
+    meets: false,
 };
 
 /// The rows that an INSERT could meet: per unique set of columns, the values that it has for them.
@@ -55,9 +56,29 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(Problem::Uncapturable("its conflict clause is not known"));
         };
         let meeting = meeting(insert, conflict, audited)?;
-        let before = self
+        let mut before = self
             .met(&statement, &meeting, &[], audited, returns)
             .await?;
+        if self.server.is_mysql()
+            && !before.is_empty()
+            && let Some((columns, _)) = meeting.0.first()
+        {
+            // As they are now, not when the transaction began. Only what is there is locked, no gap, and
+            // by the index that the INSERT comes by: the other way round, two would wait for each other.
+            let values: Vec<Image> = (before.iter())
+                .map(|row| columns.iter().map(|at| row[*at].clone()).collect())
+                .collect();
+            before = self
+                .rows_where(audited.info, columns, &values, true)
+                .await?;
+        }
+        let key = audited.key_columns();
+        if key
+            .iter()
+            .any(|name| conflict.assigned.iter().any(|column| is_name(column, name)))
+        {
+            return Err(Problem::Uncapturable("its conflict clause changes keys"));
+        }
         self.upsert(
             call,
             statement,
@@ -66,6 +87,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             conflict.action,
             audited,
             before,
+            insert.rows.as_ref().map_or(0, Vec::len) as u64,
         )
         .await
     }
@@ -81,9 +103,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         action: ConflictAction,
         audited: &Audited,
         before: Vec<Image>,
+        listed: u64,
     ) -> Result<Answer, Problem> {
         let info = audited.info;
         let keys: Vec<Image> = before.iter().map(|row| key_of(info, row)).collect();
+        let trail = if action == ConflictAction::Replace && !audited.followers.is_empty() {
+            self.descendants(audited, &before).await?
+        } else {
+            Vec::new()
+        };
+        let mut met = Vec::new();
         let (answer, now, doubt) = if self.server.is_mysql() {
             let again = statement.clone();
             let (answer, doubt) = self.run(call, statement).await?;
@@ -92,15 +121,24 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 && now.is_empty()
                 && result.rows_affected() > 0
             {
-                // It met no unique column but its own number.
-                let ids = self.numbered(result.last_insert_id(), result.rows_affected());
-                now = self.rows_where(info, &info.key, &ids, false).await?;
+                // It met no unique column that is known, but perhaps one that is not: then MySQL counts
+                // two, and tells the number of the row.
+                let ids = self.numbered(result.last_insert_id(), listed);
+                now = self.rows_where(info, &info.key, &ids, true).await?;
+                if now.is_empty() {
+                    self.appeared(info.model(), result.rows_affected())?;
+                }
             }
             (answer, now, doubt)
         } else {
+            let shape = Shape {
+                meets: self.server.is_postgres() && action == ConflictAction::Update,
+                ..WHOLE
+            };
             let (mut returned, mut now, doubt) = self
-                .run_returning(call, statement, write, audited, WHOLE)
+                .run_returning(call, statement, write, audited, shape)
                 .await?;
+            met = std::mem::take(&mut returned.met);
             returned.last_insert_id = self.last_insert_id(call, audited, &now).await?;
             if action == ConflictAction::Replace {
                 let returned: Vec<Image> = now.iter().map(|row| key_of(info, row)).collect();
@@ -140,6 +178,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             match before.remove(&key) {
                 Some(old) => self.tell_updated(audited, self.source, old, new)?,
+                // Another transaction had put it there since.
+                None if met.get(at) == Some(&true) => {
+                    self.tell_updated_from_unknown(audited, &all_columns(audited), new)?;
+                }
                 None => self.tell_created(audited, new)?,
             }
             self.flush_when_full().await?;
@@ -148,6 +190,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             for old in order.iter().filter_map(|key| before.remove(key)) {
                 self.tell_deleted(audited, self.source, &old)?;
             }
+            self.tell_descendants(trail).await?;
         }
         doubt.settle();
         Ok(answer)
@@ -319,7 +362,11 @@ fn meeting<'i>(
     let sets: Vec<Vec<usize>> = match &conflict.target {
         Some(target) => {
             let columns: Option<Vec<usize>> = (target.iter())
-                .map(|name| info.columns.iter().position(|column| column.name == name))
+                .map(|name| {
+                    info.columns
+                        .iter()
+                        .position(|column| is_name(column.name, name))
+                })
                 .collect();
             match columns {
                 Some(columns) => vec![columns],
@@ -362,7 +409,10 @@ fn cells<'i>(
             // All columns in the table's order, which is taken to be the entity's.
             return Some(*at);
         }
-        insert.columns.iter().position(|column| column == name)
+        insert
+            .columns
+            .iter()
+            .position(|column| is_name(column, name))
     };
     let positions: Option<Vec<usize>> = columns.iter().map(position).collect();
     let Some(positions) = positions else {

@@ -7,10 +7,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Audited, Engine};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Composer, Write};
+use crate::sql::{Change, Composer, Write, is_name};
 
 /// How many values one statement may bind; every database takes more.
-const MOST_VALUES: usize = 30_000;
+pub(super) const MOST_VALUES: usize = 30_000;
 
 /// A stretch of keys: beyond the first, up to the second.
 #[derive(Clone, Copy, Default)]
@@ -70,7 +70,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let sets_key = audited
                     .key_columns()
                     .iter()
-                    .any(|key| change.assigned.iter().any(|column| column == key));
+                    .any(|key| change.assigned.iter().any(|column| is_name(column, key)));
                 // What the statement takes itself; more would hold up inserts that refer to the row.
                 let strength = if change.delete || sets_key {
                     "UPDATE"
@@ -135,7 +135,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         keys: &[Vec<Value>],
     ) -> Result<HashMap<Vec<Value>, Vec<Value>>, DbErr> {
-        let rows = self.rows_where(info, &info.key, keys, false).await?;
+        // InnoDB's plain reads see what was there when the transaction began; a row that the statement left
+        // as it is would seem changed back.
+        let rows = self
+            .rows_where(info, &info.key, keys, self.server.is_mysql())
+            .await?;
         Ok(rows
             .into_iter()
             .map(|row| (key_of(info, &row), row))

@@ -14,7 +14,7 @@ pub(crate) struct Server {
 #[derive(Debug)]
 struct Asked {
     is_mariadb: bool,
-    /// The schema in which unqualified names are found; in MySQL the database.
+    /// The schemas in which unqualified names are found, with commas between; in MySQL the database.
     schema: Option<String>,
     /// The step of numbered keys.
     step: u64,
@@ -42,7 +42,9 @@ impl Server {
                 });
                 return Ok(());
             }
-            DbBackend::Postgres => "SELECT '' AS version, current_schema()::text AS name",
+            DbBackend::Postgres => {
+                "SELECT '' AS version, array_to_string(current_schemas(false), ',') AS name"
+            }
             _ => {
                 "SELECT VERSION() AS version, DATABASE() AS name, \
                  CAST(@@auto_increment_increment AS CHAR) AS step"
@@ -107,7 +109,9 @@ impl Server {
             Some(Asked {
                 schema: Some(schema),
                 ..
-            }) => schema.eq_ignore_ascii_case(name),
+            }) => schema
+                .split(',')
+                .any(|known| known.eq_ignore_ascii_case(name)),
             _ => true,
         }
     }

@@ -33,6 +33,13 @@ impl Text {
         let Some((table, qualifier)) = table_of(self.backend, &update.table.relation) else {
             return self.opaque("its table is no name");
         };
+        let modifier = ["IGNORE", "LOW_PRIORITY"]
+            .iter()
+            .any(|word| qualifier_is(&update.table.relation, word));
+        if self.backend == DbBackend::MySql && modifier {
+            // The parser takes the word for the table, and the table for its alias.
+            return self.opaque("it has a modifier before its table");
+        }
         let named = |why| self.opaque_on(why, Some(vec![table.clone()]));
         if !update.table.joins.is_empty() && self.backend != DbBackend::MySql {
             return self.opaque("it writes a join");
@@ -240,6 +247,12 @@ fn tail(order_by: &[OrderByExpr], limit: Option<&Expr>) -> Option<Template> {
         text.push_str(&limit.to_string());
     }
     (!text.is_empty()).then(|| Template::read(&text))
+}
+
+/// Whether a table is named by this one word, without quotes.
+fn qualifier_is(relation: &sqlparser::ast::TableFactor, word: &str) -> bool {
+    matches!(relation, sqlparser::ast::TableFactor::Table { name, .. }
+        if name.0.len() == 1 && name.to_string().eq_ignore_ascii_case(word))
 }
 
 pub(super) fn assigned(backend: DbBackend, assignment: &Assignment) -> Option<Vec<String>> {

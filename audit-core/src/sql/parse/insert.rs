@@ -2,8 +2,8 @@
 
 use sea_orm::DbBackend;
 use sqlparser::ast::{
-    ConflictTarget, Expr, Insert as Statement, OnConflictAction, OnInsert, SetExpr,
-    SqliteOnConflict, TableObject,
+    Assignment, ConflictTarget, Expr, Insert as Statement, OnConflictAction, OnInsert, SetExpr,
+    SqliteOnConflict, TableObject, Value,
 };
 
 use super::Text;
@@ -35,18 +35,22 @@ impl Text {
             (None, Some(action)) => Some(Conflict {
                 action,
                 target: None,
+                assigned: Vec::new(),
             }),
             (None, None) if insert.replace_into => Some(Conflict {
                 action: ConflictAction::Replace,
                 target: None,
+                assigned: Vec::new(),
             }),
             (None, None) => insert.ignore.then_some(Conflict {
                 action: ConflictAction::Nothing,
                 target: None,
+                assigned: Vec::new(),
             }),
-            (Some(OnInsert::DuplicateKeyUpdate(_)), _) => Some(Conflict {
+            (Some(OnInsert::DuplicateKeyUpdate(assignments)), _) => Some(Conflict {
                 action: ConflictAction::Update,
                 target: None,
+                assigned: self.changed_by(assignments),
             }),
             (Some(OnInsert::OnConflict(on)), _) => {
                 let target = match &on.conflict_target {
@@ -66,11 +70,17 @@ impl Text {
                         );
                     }
                 };
-                let action = match &on.action {
-                    OnConflictAction::DoNothing => ConflictAction::Nothing,
-                    OnConflictAction::DoUpdate(_) => ConflictAction::Update,
+                let (action, assigned) = match &on.action {
+                    OnConflictAction::DoNothing => (ConflictAction::Nothing, Vec::new()),
+                    OnConflictAction::DoUpdate(update) => {
+                        (ConflictAction::Update, self.changed_by(&update.assignments))
+                    }
                 };
-                Some(Conflict { action, target })
+                Some(Conflict {
+                    action,
+                    target,
+                    assigned,
+                })
             }
             _ => return self.opaque_on("its conflict clause is not known", Some(vec![table])),
         };
@@ -124,6 +134,18 @@ impl Text {
         }))
     }
 
+    /// The columns that are set to something else than themselves, as SeaORM sets a key to do nothing.
+    fn changed_by(&self, assignments: &[Assignment]) -> Vec<String> {
+        let changes = assignments.iter().filter(|assignment| {
+            let value = assignment.value.to_string();
+            assignment.target.to_string() != value
+        });
+        changes
+            .filter_map(|assignment| assigned(self.backend, assignment))
+            .flatten()
+            .collect()
+    }
+
     fn cell(&self, expr: &Expr) -> Cell {
         match expr {
             Expr::Identifier(name)
@@ -131,6 +153,8 @@ impl Text {
             {
                 Cell::Default
             }
+            // NULL meets nothing.
+            Expr::Value(value) if matches!(value.value, Value::Null) => Cell::Default,
             Expr::Value(_) => Cell::Stable(template(expr)),
             expr if self.stable(expr) => Cell::Stable(template(expr)),
             _ => Cell::Unstable,
