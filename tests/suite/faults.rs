@@ -30,6 +30,10 @@ mod only_postgres {
     crate::support::tests_on!(postgres: a_failed_commit_leaves_neither, a_connection_lost_in_commit_leaves_neither);
 }
 
+mod only_mariadb {
+    crate::support::tests_on!(mariadb: a_deadlock_in_the_record_leaves_neither);
+}
+
 mod only_sqlite {
     crate::support::tests_on!(sqlite: a_failed_commit_leaves_neither);
 }
@@ -395,5 +399,45 @@ async fn a_pool_of_one_survives_everything(db: &TestDb) -> TestResult {
     }
     post::new("goes on").insert(&audited).await?;
     pool.close().await?;
+    assert_replays(db).await
+}
+
+/// Another transaction locks the whole log, and waits for the row that this one has changed; it has
+/// written more, so that the database ends this one.
+async fn a_deadlock_in_the_record_leaves_neither(db: &TestDb) -> TestResult {
+    let audited = three_posts(db).await?;
+    db.execute_unprepared(
+        "CREATE TABLE ballast (id INTEGER AUTO_INCREMENT PRIMARY KEY, n INTEGER)",
+    )
+    .await?;
+    let other = db.conn.begin().await?;
+    for _ in 0..50 {
+        other
+            .execute_unprepared("INSERT INTO ballast (n) VALUES (1), (2), (3), (4)")
+            .await?;
+    }
+    other.execute_unprepared("DELETE FROM ballast").await?;
+    let lock = sea_orm::Statement::from_string(db.backend(), "SELECT * FROM audit_log FOR UPDATE");
+    other.query_all_raw(lock).await?;
+    let tx = audited.begin().await?;
+    post::retitle(1, "changed").update(&tx).await?;
+    let waiting = tokio::spawn(async move {
+        let done = other
+            .execute_unprepared("UPDATE post SET qty = 1 WHERE id = 1")
+            .await;
+        other.rollback().await?;
+        done
+    });
+    let error = tx.commit().await.unwrap_err();
+    assert!(
+        matches!(
+            AuditError::of(&error),
+            Some(AuditError::CommitRefused { .. })
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("1213"), "{error}");
+    waiting.await??;
+    assert_eq!(db.records().await?.len(), 3);
     assert_replays(db).await
 }

@@ -50,5 +50,6 @@ mod secrets;
 mod skipping;
 mod statement_forms;
 mod statements;
+mod strict;
 mod transactions;
 mod values;
