@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::print_stderr,
     missing_docs,
-    unreachable_pub
+    unreachable_pub,
+    clippy::drop_non_drop
 )]
 
 use std::io::{BufRead, BufReader};
@@ -174,7 +175,7 @@ async fn a_killed_server_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResu
     options
         .max_connections(5)
         .sqlx_logging(false)
-        .acquire_timeout(Duration::from_secs(60));
+        .acquire_timeout(Duration::from_mins(1));
     let plain = Database::connect(options).await?;
     Migrator::up(&plain, None).await?;
     let schema = Schema::new(plain.get_database_backend());

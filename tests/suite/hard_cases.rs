@@ -84,28 +84,21 @@ async fn the_case_of_a_column_is_not_minded(db: &TestDb) -> TestResult {
         audited
             .execute_unprepared("REPLACE INTO post (ID, Title, Qty) VALUES (2, 'b', 5)")
             .await?;
-        audited
-            .execute_unprepared("UPDATE post SET ID = 50 WHERE title = 'a'")
-            .await?;
-        let mysql = db.backend() == DbBackend::MySql;
-        assert_eq!(events(db).await?, usize::from(mysql));
-        if mysql {
-            return Ok(());
-        }
-    } else {
-        audited
-            .execute_unprepared("UPDATE post SET ID = 50 WHERE title = 'a'")
-            .await?;
     }
+    audited
+        .execute_unprepared("UPDATE post SET ID = 50 WHERE title = 'a'")
+        .await?;
+    let mysql = db.backend() == DbBackend::MySql;
+    assert_eq!(events(db).await?, usize::from(mysql));
     let log = db.log().await?;
-    assert!(
-        log.contains(&r#"UPDATE post 1 {"qty":{"new":8,"old":7}}"#.to_owned()),
-        "{log:#?}"
-    );
-    assert!(
-        log.contains(&r#"UPDATE post 1 {"id":{"new":50,"old":1}}"#.to_owned()),
-        "{log:#?}"
-    );
+    let mut expected = vec![r#"UPDATE post 1 {"qty":{"new":8,"old":7}}"#];
+    if db.backend() != DbBackend::Postgres {
+        expected.push(r#"UPDATE post 2 {"qty":{"new":5,"old":7}}"#);
+    }
+    if !mysql {
+        expected.push(r#"UPDATE post 1 {"id":{"new":50,"old":1}}"#);
+    }
+    assert_eq!(log[2..], expected);
     Ok(())
 }
 

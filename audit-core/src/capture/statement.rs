@@ -90,7 +90,7 @@ impl Audited {
                 recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
             }
             Kind::Insert(_) => recorded(&Action::Create),
-            _ => recorded(&Action::Update),
+            Kind::Change(_) => recorded(&Action::Update),
         };
         let followers = if deletes {
             cascade::followers(config, info)
