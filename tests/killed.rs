@@ -75,12 +75,9 @@ impl Server {
             .split_terminator('\0')
             .map(str::to_owned)
             .collect();
-        let children = Command::new("ps")
-            .args(["-o", "pid=", "--ppid", &pid])
-            .output()?;
-        let children = String::from_utf8(children.stdout)?;
-        let all = std::iter::once(pid.as_str()).chain(children.split_whitespace());
-        Command::new("kill").arg("-9").args(all).status()?;
+        let children = children_of(&pid)?.join(" ");
+        let kill = format!("kill -9 {pid} {children}");
+        Command::new("sh").args(["-c", &kill]).status()?;
         while std::path::Path::new(&format!("/proc/{pid}/stat")).exists()
             && !std::fs::read_to_string(format!("/proc/{pid}/stat"))?.contains(") Z ")
         {
@@ -108,6 +105,20 @@ impl Server {
         self.restarted = Some(again.current_dir("/").stderr(Stdio::null()).spawn()?);
         Ok(())
     }
+}
+
+/// The processes that a process has started, as Linux tells.
+fn children_of(pid: &str) -> TestResult<Vec<String>> {
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        // A process that is gone by now is no child.
+        let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        if status.lines().any(|line| line == format!("PPid:\t{pid}")) {
+            children.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(children)
 }
 
 impl Drop for Server {
