@@ -29,7 +29,9 @@ pub type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
 /// What the benchmarks of this crate measure.
 pub mod bench {
-    use sea_orm::{ConnectionTrait, DbBackend, Value};
+    use sea_orm::Value;
+    #[cfg(feature = "statements")]
+    use sea_orm::{ConnectionTrait, DbBackend};
 
     use super::{AuditConfig, Auditable, Cause, Changes};
 

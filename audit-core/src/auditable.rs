@@ -269,6 +269,13 @@ impl EntityInfo {
         self.module
     }
 
+    /// The primary key of a row.
+    pub(crate) fn key_of(&self, row: &[Value]) -> Vec<Value> {
+        (self.key.iter())
+            .filter_map(|at| row.get(*at).cloned())
+            .collect()
+    }
+
     /// The names of the columns, in the entity's order.
     pub fn columns(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.columns.iter().map(|column| column.name)

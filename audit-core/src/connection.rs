@@ -145,9 +145,9 @@ impl AuditedConnection {
         .await?;
         match route {
             Route::Straight => run(&self.db, call, statement).await,
-            Route::Reported(opaque) => {
+            Route::Reported(reported) => {
                 let answer = run(&self.db, call, statement).await?;
-                opaque.report(&self.db).await;
+                reported.report(&self.db).await;
                 Ok(answer)
             }
             Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,
@@ -163,6 +163,7 @@ async fn run<C: ConnectionTrait>(
 ) -> Result<Answer, DbErr> {
     Ok(match call {
         Call::Execute => Answer::Executed(db.execute_raw(statement).await?),
+        Call::Unprepared => Answer::Executed(db.execute_unprepared(&statement.sql).await?),
         Call::QueryOne => Answer::Rows(db.query_one_raw(statement).await?.into_iter().collect()),
         Call::QueryAll => Answer::Rows(db.query_all_raw(statement).await?),
     })
@@ -174,6 +175,10 @@ impl Answer {
             Self::Executed(result) => Ok(result),
             Self::Rows(rows) => result_of(0, rows.len() as u64),
         }
+    }
+
+    fn row(self) -> Option<QueryResult> {
+        self.rows().into_iter().next()
     }
 
     fn rows(self) -> Vec<QueryResult> {
@@ -197,36 +202,11 @@ impl ConnectionTrait for AuditedConnection {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let statement = Statement::from_string(self.db.get_database_backend(), sql);
-        let route = Route::of(
-            self.db.is_mock_connection(),
-            &self.binding,
-            &self.server,
-            &self.db,
-            sql,
-        )
-        .await?;
-        match route {
-            Route::Straight => self.db.execute_unprepared(sql).await,
-            Route::Reported(opaque) => {
-                let result = self.db.execute_unprepared(sql).await?;
-                opaque.report(&self.db).await;
-                Ok(result)
-            }
-            Route::Captured(captured) => {
-                unit::write(self.clone(), Call::Execute, statement, captured)
-                    .await?
-                    .executed()
-            }
-        }
+        self.call(Call::Unprepared, statement).await?.executed()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self
-            .call(Call::QueryOne, statement)
-            .await?
-            .rows()
-            .into_iter()
-            .next())
+        Ok(self.call(Call::QueryOne, statement).await?.row())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {

@@ -87,7 +87,7 @@ impl Finished {
             return Ok(None);
         };
         // The key as it was stored, which may be another spelling than the one given.
-        let stored = plan.key_of(&row);
+        let stored = plan.info.key_of(&row);
         let key = if stored.is_empty() {
             &self.key
         } else {

@@ -270,7 +270,7 @@ where
         return Captured(None);
     };
     let mut row = values_of(model);
-    let key = operating.plan.key_of(&row);
+    let key = operating.plan.info.key_of(&row);
     let waiting = operating.waiting(Operating::key_text(&key));
     let image = store().take(&waiting, |image| fit(image, &key, &row));
     if let Some(image) = image.as_ref().filter(|image| image.seen_done) {

@@ -37,6 +37,8 @@ use cascade::Follower;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Execute,
+    /// As a text that is not prepared; what is captured of it is run as `Execute`.
+    Unprepared,
     QueryOne,
     QueryAll,
 }
@@ -128,6 +130,12 @@ impl Audited {
         let name = |at: &usize| self.info.columns[*at].name;
         self.info.key.iter().map(name).collect()
     }
+
+    /// Whether one of these columns is of the key.
+    fn has_key_among(&self, columns: &[String]) -> bool {
+        let is_among = |key: &&str| columns.iter().any(|column| is_name(column, key));
+        self.key_columns().iter().any(is_among)
+    }
 }
 
 /// The prefix of columns that are added to what a statement returns.
@@ -183,8 +191,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn run(&self, call: Call, statement: Statement) -> Result<(Answer, Doubt<'_>), DbErr> {
         let doubt = self.frames.doubt(self.config.failure_policy());
         let answer = match call {
-            Call::Execute => self.db.execute_raw(statement).await.map(Answer::Executed),
-            _ => self.db.query_all_raw(statement).await.map(Answer::Rows),
+            Call::Execute | Call::Unprepared => {
+                self.db.execute_raw(statement).await.map(Answer::Executed)
+            }
+            Call::QueryOne | Call::QueryAll => {
+                self.db.query_all_raw(statement).await.map(Answer::Rows)
+            }
         };
         match answer {
             Ok(answer) => Ok((answer, doubt)),
@@ -293,7 +305,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let told = Told {
                 action: change.action,
                 changes: change.changes,
-                key: &plan.key_of(change.key_row),
+                key: &plan.info.key_of(change.key_row),
                 row: change.row,
                 source,
             };

@@ -201,13 +201,6 @@ impl Plan {
         Ok(changes)
     }
 
-    /// The primary key of a row.
-    pub(crate) fn key_of(&self, row: &[Value]) -> Vec<Value> {
-        (self.info.key.iter())
-            .filter_map(|at| row.get(*at).cloned())
-            .collect()
-    }
-
     /// Changes that the application states itself, as they may be stored. Fields that the entity
     /// does not have, or all without an entity, are judged by their names.
     pub(crate) fn stated(

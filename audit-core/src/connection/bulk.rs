@@ -8,15 +8,14 @@ use sea_orm::sea_query::{OnConflict, SimpleExpr};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, DeleteMany, DeleteResult, EntityTrait,
     ExecResult, InsertMany, InsertManyResult, InsertResult, IntoActiveModel, PrimaryKeyTrait,
-    QueryFilter, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionSession, TransactionTrait, TryInsert, TryInsertResult, UpdateMany, UpdateResult,
+    QueryFilter, QueryResult, Statement, TransactionSession, TransactionTrait, TryInsert,
+    TryInsertResult, UpdateMany, UpdateResult,
 };
 
 use super::route::{Binding, Route};
-use super::{Frames, probe, run, unit};
+use super::{Frames, probe, unit};
 use crate::action::Source;
 use crate::capture::{Answer, Call, Handle, Server};
-use crate::error::AuditError;
 
 tokio::task_local! {
     static BULK: ();
@@ -54,11 +53,7 @@ impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
         if db.is_mock_connection() || probe(db).is_some() {
             return Ok(Self::Given);
         }
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let tx = db.begin_with_options(options).await?;
+        let tx = db.begin_with_options(unit::options()).await?;
         let frames = Frames::new();
         if Handle::of::<C>() == Handle::Pool {
             frames.has_write_lock();
@@ -74,42 +69,16 @@ impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
 
 impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
     async fn end<R>(self: Box<Self>, result: Result<R, DbErr>) -> Result<R, DbErr> {
-        let result = match result {
-            Ok(result) => self.frames.flush(&self.tx).await.map(|()| result),
-            Err(error) => Err(error),
-        };
-        let result = match (result, self.frames.failure()) {
-            (Ok(_), Some(error)) => Err(error.into()),
-            (result, _) => result,
-        };
-        if result.is_ok() {
-            self.tx.commit().await?;
-        } else if let Err(error) = self.tx.rollback().await {
-            tracing::warn!(%error, "a failed audited bulk write could not be rolled back");
-        }
-        result.map_err(AuditError::rolled_back)
+        unit::end(self.tx, &self.frames, result).await
     }
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
         let tx = &self.tx;
-        match Route::of(false, &self.binding, &self.server, tx, &statement.sql).await? {
-            Route::Straight => run(tx, call, statement).await,
-            Route::Reported(reported) => {
-                let answer = run(tx, call, statement).await?;
-                reported.report(tx).await;
-                Ok(answer)
-            }
-            Route::Captured(mut captured) => {
-                captured.source = Source::Bulk;
-                let (answer, reports) =
-                    unit::statements(tx, &self.frames, &self.server, call, statement, &captured)
-                        .await?;
-                for report in reports {
-                    report.report(tx).await;
-                }
-                Ok(answer)
-            }
+        let mut route = Route::of(false, &self.binding, &self.server, tx, &statement.sql).await?;
+        if let Route::Captured(captured) = &mut route {
+            captured.source = Source::Bulk;
         }
+        unit::follow(route, tx, &self.frames, &self.server, call, statement).await
     }
 }
 
@@ -124,16 +93,12 @@ impl<T: ConnectionTrait + TransactionSession + Send> ConnectionTrait for Own<T> 
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.tx.execute_unprepared(sql).await
+        let statement = Statement::from_string(self.get_database_backend(), sql);
+        self.call(Call::Unprepared, statement).await?.executed()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self
-            .call(Call::QueryOne, statement)
-            .await?
-            .rows()
-            .into_iter()
-            .next())
+        Ok(self.call(Call::QueryOne, statement).await?.row())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {

@@ -127,26 +127,7 @@ impl AuditedTransaction {
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
         let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql).await?;
-        match route {
-            Route::Straight => run(tx, call, statement).await,
-            Route::Reported(reported) => {
-                let answer = run(tx, call, statement).await?;
-                reported.report(tx).await;
-                Ok(answer)
-            }
-            Route::Captured(captured) => {
-                let frames = self.frames();
-                let (answer, reports) =
-                    unit::statements(tx, frames, &self.server, call, statement, &captured).await?;
-                for report in reports {
-                    report.report(tx).await;
-                }
-                if frames.is_full(&captured.config) {
-                    frames.flush(tx).await?;
-                }
-                Ok(answer)
-            }
-        }
+        unit::follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 
     /// What is gathered goes before a statement that may set or roll back a savepoint, or commit.
@@ -337,43 +318,12 @@ impl ConnectionTrait for AuditedTransaction {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let tx = self.tx()?;
-        let backend = tx.get_database_backend();
-        let understood = understand(backend, sql);
-        if matches!(*understood, Understood::Read) || self.mock {
-            return self.noted(tx.execute_unprepared(sql).await);
-        }
-        let _turn = self.physical.turn.lock().await;
-        if may_control(&understood) {
-            self.noted(self.before_control().await)?;
-        }
-        let route = self.noted(Route::of(self.mock, &self.binding, &self.server, tx, sql).await)?;
-        let result = match route {
-            Route::Straight | Route::Reported(_) => {
-                let result = tx.execute_unprepared(sql).await;
-                if let (Ok(_), Route::Reported(reported)) = (&result, &route) {
-                    reported.report(tx).await;
-                }
-                result
-            }
-            Route::Captured(_) => {
-                let statement = Statement::from_string(backend, sql);
-                match self.write(tx, Call::Execute, statement).await {
-                    Ok(answer) => answer.executed(),
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        self.noted(result)
+        let statement = Statement::from_string(self.tx()?.get_database_backend(), sql);
+        self.call(Call::Unprepared, statement).await?.executed()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self
-            .call(Call::QueryOne, statement)
-            .await?
-            .rows()
-            .into_iter()
-            .next())
+        Ok(self.call(Call::QueryOne, statement).await?.row())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {

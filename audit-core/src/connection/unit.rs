@@ -3,16 +3,17 @@
 //! It runs as a task of its own: a caller that drops its future, or does not go on polling it, neither
 //! stops it half way nor keeps it in its transaction with the row locked.
 
+use sea_orm::{
+    ConnectionTrait, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionSession, TransactionTrait,
+};
+
 use super::finish::detached;
-use super::route::{Captured, Reported};
+use super::route::{Captured, Reported, Route};
 use super::{AuditedConnection, Frames, run};
 use crate::capture::{Answer, Call, Engine, Problem, Server, result_of};
 use crate::error::AuditError;
 use crate::sql::Understood;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
-};
 
 /// Runs a write, or several that one text has, with their records.
 pub(super) async fn write(
@@ -30,15 +31,31 @@ async fn unit(
     statement: Statement,
     captured: &Captured,
 ) -> Result<Answer, DbErr> {
-    let options = TransactionOptions {
-        // One that reads first loses to another writer. Other databases ignore it.
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    let tx = connection.db.begin_with_options(options).await?;
+    let tx = connection.db.begin_with_options(options()).await?;
     let frames = Frames::new();
     frames.has_write_lock();
     let done = statements(&tx, &frames, &connection.server, call, statement, captured).await;
+    let (answer, reports) = end(tx, &frames, done).await?;
+    for report in reports {
+        report.report(&connection.db).await;
+    }
+    Ok(answer)
+}
+
+/// How a transaction of our own begins: on SQLite, one that reads first loses to another writer. Other
+/// databases ignore it.
+pub(super) fn options() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+/// Ends a transaction of our own: what succeeded is committed with its records, else all is rolled back.
+pub(super) async fn end<T, R>(tx: T, frames: &Frames, done: Result<R, DbErr>) -> Result<R, DbErr>
+where
+    T: ConnectionTrait + TransactionSession,
+{
     let done = match done {
         Ok(done) => frames.flush(&tx).await.map(|()| done),
         Err(error) => Err(error),
@@ -47,30 +64,50 @@ async fn unit(
         (Ok(_), Some(error)) => Err(error.into()),
         (done, _) => done,
     };
-    let (answer, reports) = match done {
-        Ok(done) => done,
+    match done {
+        Ok(done) => tx.commit().await.map(|()| done),
         Err(error) => {
-            roll_back(tx).await;
-            return Err(AuditError::rolled_back(error));
+            // That error matters more than whether this succeeds: the pool then gives the connection up.
+            if let Err(error) = tx.rollback().await {
+                tracing::warn!(%error, "a failed audited write could not be rolled back");
+            }
+            Err(AuditError::rolled_back(error))
         }
-    };
-    tx.commit().await?;
-    for report in reports {
-        report.report(&connection.db).await;
     }
-    Ok(answer)
 }
 
-/// Rolls back after an error that matters more than whether this succeeds: the connection is then
-/// given up by the pool.
-async fn roll_back(tx: DatabaseTransaction) {
-    if let Err(error) = tx.rollback().await {
-        tracing::warn!(%error, "a failed audited write could not be rolled back");
+/// Runs a statement inside a transaction, the way that was found for it.
+pub(super) async fn follow<C: ConnectionTrait>(
+    route: Route,
+    db: &C,
+    frames: &Frames,
+    server: &Server,
+    call: Call,
+    statement: Statement,
+) -> Result<Answer, DbErr> {
+    match route {
+        Route::Straight => run(db, call, statement).await,
+        Route::Reported(reported) => {
+            let answer = run(db, call, statement).await?;
+            reported.report(db).await;
+            Ok(answer)
+        }
+        Route::Captured(captured) => {
+            let (answer, reports) =
+                statements(db, frames, server, call, statement, &captured).await?;
+            for report in reports {
+                report.report(db).await;
+            }
+            if frames.is_full(&captured.config) {
+                frames.flush(db).await?;
+            }
+            Ok(answer)
+        }
     }
 }
 
 /// Runs the statements of one text inside a transaction.
-pub(super) async fn statements<C: ConnectionTrait>(
+async fn statements<C: ConnectionTrait>(
     db: &C,
     frames: &Frames,
     server: &Server,
@@ -85,6 +122,10 @@ pub(super) async fn statements<C: ConnectionTrait>(
         config: &captured.config,
         context: &captured.context,
         source: captured.source,
+    };
+    let call = match call {
+        Call::Unprepared => Call::Execute,
+        other => other,
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();

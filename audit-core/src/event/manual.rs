@@ -205,7 +205,7 @@ impl AuditEvent {
     fn tell(self, config: &AuditConfig, plan: Option<&Plan>) -> Result<Record, Cause> {
         let (target, tenant) = match (self.target, plan) {
             (Some(TargetOf::Model { row, .. }), Some(plan)) => {
-                let object_id = plan.object_id(config, &plan.key_of(&row))?;
+                let object_id = plan.object_id(config, &plan.info.key_of(&row))?;
                 let target = Target {
                     model: plan.info.model().to_owned(),
                     repr: Some(plan.label(config, &row, &object_id)?),

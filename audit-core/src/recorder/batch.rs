@@ -76,22 +76,15 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
         let insert = insert_of(tables, rows.into_iter().map(|row| row.values)).map_err(unfit)?;
         return insert_in_savepoint(db, &insert).await;
     }
+    let mut rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.values).collect();
     if backend == DbBackend::Postgres && rows.len() > 1 {
-        let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.values).collect();
-        return match unnested(tables, rows) {
-            Ok(statement) => db.execute_raw(statement).await.map(|_| ()),
-            Err(rows) => {
-                let mut rows = rows.into_iter();
-                while rows.len() > 0 {
-                    let insert = insert_of(tables, rows.by_ref().take(MOST)).map_err(unfit)?;
-                    db.execute(&insert).await?;
-                }
-                Ok(())
-            }
-        };
+        match unnested(tables, rows) {
+            Ok(statement) => return db.execute_raw(statement).await.map(|_| ()),
+            Err(unfit) => rows = unfit,
+        }
     }
     // Powers of two: as few texts as there are powers.
-    let mut rows = rows.into_iter().map(|row| row.values);
+    let mut rows = rows.into_iter();
     while rows.len() > 0 {
         let size = 1 << rows.len().min(MOST).ilog2();
         let insert = insert_of(tables, rows.by_ref().take(size)).map_err(unfit)?;

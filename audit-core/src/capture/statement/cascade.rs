@@ -10,7 +10,6 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::rows::key_of;
 use super::{Audited, Engine};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
@@ -81,7 +80,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         rows: &[Vec<Value>],
     ) -> Result<Vec<Trail>, DbErr> {
         let mut told: HashSet<(std::any::TypeId, Vec<Value>)> = (rows.iter())
-            .map(|row| (audited.info.type_id, key_of(audited.info, row)))
+            .map(|row| (audited.info.type_id, audited.info.key_of(row)))
             .collect();
         // A row that one key lets forget may go by another.
         let mut gone = told.clone();
@@ -94,7 +93,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 for follower in direct(parent) {
                     let found = self.following(parent, &rows, &follower).await?;
                     let identity =
-                        |row: &[Value]| (follower.info.type_id, key_of(follower.info, row));
+                        |row: &[Value]| (follower.info.type_id, follower.info.key_of(row));
                     if follower.key.deletes {
                         let going: Vec<Vec<Value>> = (found.iter())
                             .filter(|row| gone.insert(identity(row)))
@@ -166,10 +165,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn tell_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
         for trail in trails {
             let info = trail.audited.info;
-            let keys: Vec<Vec<Value>> = trail.rows.iter().map(|row| key_of(info, row)).collect();
+            let keys: Vec<Vec<Value>> = trail.rows.iter().map(|row| info.key_of(row)).collect();
             let mut now = self.by_key(info, &keys).await?;
             for row in trail.rows {
-                match now.remove(&key_of(info, &row)) {
+                match now.remove(&info.key_of(&row)) {
                     Some(new) => self.tell_updated(&trail.audited, Source::Cascade, row, &new)?,
                     None => self.tell_deleted(&trail.audited, Source::Cascade, &row)?,
                 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::rows::{MOST_VALUES, Range, filter, is_in, key_of, within};
+use super::rows::{MOST_VALUES, Range, filter, is_in, within};
 use super::{Answer, Audited, Call, Engine, Problem, Returned, Shape};
 use crate::action::Source;
 use crate::config::FailurePolicy;
@@ -54,9 +54,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             && key
                 .iter()
                 .all(|name| change.equalities.iter().any(|column| is_name(column, name)));
-        let sets_key = key
-            .iter()
-            .any(|name| change.assigned.iter().any(|c| is_name(c, name)));
+        let sets_key = audited.has_key_among(&change.assigned);
         if key.is_empty() {
             return Err(Problem::Uncapturable("its entity has no primary key"));
         }
@@ -114,7 +112,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             drop(images);
             return Ok(self.in_pieces(&of, most).await?.answer(call)?);
         }
-        let keys: Vec<Image> = images.iter().map(|row| key_of(audited.info, row)).collect();
+        let keys: Vec<Image> = images.iter().map(|row| audited.info.key_of(row)).collect();
         let nameable = MOST_VALUES / audited.info.key.len();
         let in_an_array = self.server.is_postgres() && audited.info.key.len() == 1;
         if change.unstable && !is_point && !in_an_array && keys.len() > nameable {
@@ -198,7 +196,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let full = images.len() as u64 == most;
             let end = images
                 .last()
-                .map(|row| key_of(of.audited.info, row))
+                .map(|row| of.audited.info.key_of(row))
                 .filter(|_| full);
             let range = Range {
                 after: last.as_deref(),
@@ -252,7 +250,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let now = if images.is_empty() || change.delete {
                 Vec::new()
             } else {
-                let keys: Vec<Image> = images.iter().map(|row| key_of(info, row)).collect();
+                let keys: Vec<Image> = images.iter().map(|row| info.key_of(row)).collect();
                 self.rows_where(info, &info.key, &keys, self.server.is_mysql())
                     .await?
             };
@@ -302,20 +300,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let info = of.audited.info;
         let mut returned: HashMap<Image, Image> = returned
             .into_iter()
-            .map(|row| (key_of(info, &row), row))
+            .map(|row| (info.key_of(&row), row))
             .collect();
         let (mut gone, mut others) = (Vec::new(), Vec::new());
         for row in images {
-            match returned.remove(&key_of(info, &row)) {
+            match returned.remove(&info.key_of(&row)) {
                 Some(_) => gone.push((row, self.source)),
                 None => others.push(row),
             }
         }
         gone.extend(returned.into_values().map(|row| (row, self.source)));
         if !others.is_empty() {
-            let keys: Vec<Image> = others.iter().map(|row| key_of(info, row)).collect();
+            let keys: Vec<Image> = others.iter().map(|row| info.key_of(row)).collect();
             let left = self.by_key(info, &keys).await?;
-            others.retain(|row| !left.contains_key(&key_of(info, row)));
+            others.retain(|row| !left.contains_key(&info.key_of(row)));
             gone.extend(others.into_iter().map(|row| (row, Source::Cascade)));
         }
         Ok(gone)
@@ -335,10 +333,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let mut images: HashMap<Image, Image> = images
             .into_iter()
-            .map(|row| (key_of(info, &row), row))
+            .map(|row| (info.key_of(&row), row))
             .collect();
         for new in &now {
-            match images.remove(&key_of(info, new)) {
+            match images.remove(&info.key_of(new)) {
                 Some(old) => self.tell_updated(of.audited, self.source, old, new)?,
                 None => {
                     self.tell_updated_from_unknown(of.audited, &of.change.assigned, new)?;
@@ -431,7 +429,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.flush_when_full().await?;
             }
             match images.last() {
-                Some(row) if images.len() as u64 == most => last = Some(key_of(audited.info, row)),
+                Some(row) if images.len() as u64 == most => last = Some(audited.info.key_of(row)),
                 _ => break,
             }
         }

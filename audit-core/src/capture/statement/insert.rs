@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::rows::{is_in, key_of, table};
+use super::rows::{is_in, table};
 use super::{Answer, Audited, Call, Engine, Problem, Shape};
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Write, is_name};
 
@@ -72,11 +72,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .rows_where(audited.info, columns, &values, true)
                 .await?;
         }
-        let key = audited.key_columns();
-        if key
-            .iter()
-            .any(|name| conflict.assigned.iter().any(|column| is_name(column, name)))
-        {
+        if audited.has_key_among(&conflict.assigned) {
             return Err(Problem::Uncapturable("its conflict clause changes keys"));
         }
         self.upsert(
@@ -106,7 +102,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         listed: u64,
     ) -> Result<Answer, Problem> {
         let info = audited.info;
-        let keys: Vec<Image> = before.iter().map(|row| key_of(info, row)).collect();
+        let keys: Vec<Image> = before.iter().map(|row| info.key_of(row)).collect();
         let trail = if action == ConflictAction::Replace && !audited.followers.is_empty() {
             self.descendants(audited, &before).await?
         } else {
@@ -141,7 +137,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             met = std::mem::take(&mut returned.met);
             returned.last_insert_id = self.last_insert_id(call, audited, &now).await?;
             if action == ConflictAction::Replace {
-                let returned: Vec<Image> = now.iter().map(|row| key_of(info, row)).collect();
+                let returned: Vec<Image> = now.iter().map(|row| info.key_of(row)).collect();
                 let gone: Vec<Image> = keys
                     .iter()
                     .filter(|key| !returned.contains(key))
@@ -167,12 +163,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let last: HashMap<Image, usize> = now
             .iter()
             .enumerate()
-            .map(|(at, row)| (key_of(info, row), at))
+            .map(|(at, row)| (info.key_of(row), at))
             .collect();
         let order: Vec<Image> = keys;
         let mut before: HashMap<Image, Image> = order.iter().cloned().zip(before).collect();
         for (at, new) in now.iter().enumerate() {
-            let key = key_of(info, new);
+            let key = info.key_of(new);
             if last.get(&key) != Some(&at) {
                 continue;
             }
@@ -268,7 +264,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(id.unsigned_abs());
         }
         // MySQL tells the first.
-        let key = now.first().map(|row| key_of(audited.info, row));
+        let key = now.first().map(|row| audited.info.key_of(row));
         Ok(match key.as_deref() {
             Some([Value::TinyInt(Some(id))]) => u64::from(id.unsigned_abs()),
             Some([Value::SmallInt(Some(id))]) => u64::from(id.unsigned_abs()),

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Audited, Engine};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Composer, Write, is_name};
+use crate::sql::{Change, Composer, Write};
 
 /// How many values one statement may bind; every database takes more.
 pub(super) const MOST_VALUES: usize = 30_000;
@@ -67,10 +67,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match backend {
             DbBackend::Sqlite => {}
             DbBackend::Postgres => {
-                let sets_key = audited
-                    .key_columns()
-                    .iter()
-                    .any(|key| change.assigned.iter().any(|column| is_name(column, key)));
+                let sets_key = audited.has_key_among(&change.assigned);
                 // What the statement takes itself; more would hold up inserts that refer to the row.
                 let strength = if change.delete || sets_key {
                     "UPDATE"
@@ -95,7 +92,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if change.joined {
             // A row that several others join is there several times.
             let mut seen = std::collections::HashSet::new();
-            images.retain(|row| seen.insert(key_of(info, row)));
+            images.retain(|row| seen.insert(info.key_of(row)));
         }
         Ok(images)
     }
@@ -142,15 +139,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .await?;
         Ok(rows
             .into_iter()
-            .map(|row| (key_of(info, &row), row))
+            .map(|row| (info.key_of(&row), row))
             .collect())
     }
-}
-
-pub(super) fn key_of(info: &EntityInfo, row: &[Value]) -> Vec<Value> {
-    (info.key.iter())
-        .filter_map(|at| row.get(*at).cloned())
-        .collect()
 }
 
 /// The table's name for a statement.
