@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// Few rounds: to see that it works, not how fast.
     #[arg(long)]
     pub(crate) quick: bool,
+
+    /// Only the operations whose name has this in it, such as `bulk insert`.
+    #[arg(long, default_value = "")]
+    pub(crate) only: String,
 }
 
 /// A database.

@@ -50,7 +50,7 @@ async fn run(args: &Args) -> Result<ExitCode, BoxError> {
     for &server in &args.db {
         eprintln!("{}", server.name());
         let database = Database::create(server).await?;
-        let report = report_of(server, &database, args.rounds()).await;
+        let report = report_of(server, &database, args).await;
         let removed = database.remove().await;
         match report {
             Ok(report) => println!("{report}"),
@@ -61,14 +61,14 @@ async fn run(args: &Args) -> Result<ExitCode, BoxError> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn report_of(server: Server, database: &Database, rounds: usize) -> Result<String, BoxError> {
-    let results = measure::measure(database, rounds).await?;
+async fn report_of(server: Server, database: &Database, args: &Args) -> Result<String, BoxError> {
+    let results = measure::measure(database, args.rounds(), &args.only).await?;
     let bytes = measure::bytes_per_row(database).await?;
     Ok(format!(
         "## {}\n\n{} rounds; {}; {bytes:.0} bytes per audit row with its indexes.\n\
          Cells: median µs of one operation (ratio to bare, 10th–90th percentile of it; statements).\n\n{}",
         server.name(),
-        rounds,
+        args.rounds(),
         database.durability().await?,
         report::table(&results)
     ))

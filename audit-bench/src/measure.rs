@@ -31,11 +31,16 @@ pub(crate) struct Measured {
 pub(crate) type Results = BTreeMap<(Operation, Kind, Path), Measured>;
 
 /// Measures everything on one database.
-pub(crate) async fn measure(database: &Database, rounds: usize) -> Result<Results, BoxError> {
+pub(crate) async fn measure(
+    database: &Database,
+    rounds: usize,
+    only: &str,
+) -> Result<Results, BoxError> {
     let connections = Connections::from(database.conn.clone());
     let counter = Counter::on(database).await?;
     let mut results = Results::new();
-    for operation in Operation::ALL {
+    let wanted = |operation: &Operation| operation.name().contains(only);
+    for operation in Operation::ALL.into_iter().filter(wanted) {
         eprintln!("  {}", operation.name());
         for (kind, path) in ways(operation) {
             let measured = results.entry((operation, kind, path)).or_default();

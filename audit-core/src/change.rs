@@ -4,10 +4,10 @@
 //! deleted one only `old`, a redacted field is `{"redacted": true}`, and a field whose old value
 //! could not be known is `{"new": "b", "old_unknown": true}`.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::borrow::Cow;
 
 use sea_orm::prelude::Json;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Map;
 
 /// The change of one field.
@@ -110,31 +110,18 @@ impl Change {
         }))
     }
 
-    fn into_json(self) -> Json {
-        let mut map = Map::new();
-        match self.0 {
-            Kind::Created(new) => {
-                map.insert("new".into(), new);
-            }
-            Kind::Updated { old, new } => {
-                map.insert("old".into(), old);
-                map.insert("new".into(), new);
-            }
-            Kind::Deleted(old) => {
-                map.insert("old".into(), old);
-            }
-            Kind::OldUnknown(new) => {
-                map.insert("new".into(), new);
-                map.insert("old_unknown".into(), Json::Bool(true));
-            }
-            Kind::DeletedUnknown => {
-                map.insert("old_unknown".into(), Json::Bool(true));
-            }
-            Kind::Redacted => {
-                map.insert("redacted".into(), Json::Bool(true));
-            }
-        }
-        Json::Object(map)
+    /// The stored form, by name.
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &Json)> {
+        const YES: &Json = &Json::Bool(true);
+        let (first, second) = match &self.0 {
+            Kind::Created(new) => (("new", new), None),
+            Kind::Updated { old, new } => (("new", new), Some(("old", old))),
+            Kind::Deleted(old) => (("old", old), None),
+            Kind::OldUnknown(new) => (("new", new), Some(("old_unknown", YES))),
+            Kind::DeletedUnknown => (("old_unknown", YES), None),
+            Kind::Redacted => (("redacted", YES), None),
+        };
+        std::iter::once(first).chain(second)
     }
 
     fn from_json(json: &Json) -> Option<Self> {
@@ -157,9 +144,17 @@ impl Change {
     }
 }
 
+impl Serialize for Change {
+    /// The stored form.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.parts())
+    }
+}
+
 /// The changed fields of one row, by column name.
+// Sorted. A tree of maps takes most of the time in which a thousand rows are recorded.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Changes(BTreeMap<String, Change>);
+pub struct Changes(Vec<Entry>);
 
 impl Changes {
     /// No change yet.
@@ -169,19 +164,31 @@ impl Changes {
     }
 
     /// Adds or replaces the change of one field.
-    pub fn insert(&mut self, field: impl Into<String>, change: Change) {
-        self.0.insert(field.into(), change);
+    pub fn insert(&mut self, field: impl Into<Cow<'static, str>>, change: Change) {
+        let field = field.into();
+        match self.place(&field) {
+            Ok(at) => self.0[at].1 = change,
+            Err(at) => self.0.insert(at, (field, change)),
+        }
     }
 
     /// The change of one field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&Change> {
-        self.0.get(field)
+        self.place(field).ok().map(|at| &self.0[at].1)
+    }
+
+    /// Where a field is, or would be.
+    fn place(&self, field: &str) -> Result<usize, usize> {
+        self.0
+            .binary_search_by(|(name, _)| name.as_ref().cmp(field))
     }
 
     /// The fields and their changes, in alphabetical order.
-    pub fn iter(&self) -> btree_map::Iter<'_, String, Change> {
-        self.0.iter()
+    pub fn iter(&self) -> Iter<'_> {
+        self.0
+            .iter()
+            .map(|(field, change)| (field.as_ref(), change))
     }
 
     /// How many fields changed.
@@ -203,10 +210,10 @@ impl Changes {
         for (field, change) in &self.0 {
             match &change.0 {
                 Kind::Created(new) | Kind::Updated { new, .. } | Kind::OldUnknown(new) => {
-                    row.insert(field.clone(), new.clone());
+                    row.insert(field.clone().into_owned(), new.clone());
                 }
                 Kind::Deleted(_) | Kind::DeletedUnknown => {
-                    row.remove(field);
+                    row.remove(field.as_ref());
                 }
                 Kind::Redacted => {}
             }
@@ -216,22 +223,15 @@ impl Changes {
     /// The stored form.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        Json::Object(
-            self.0
-                .iter()
-                .map(|(field, change)| (field.clone(), change.clone().into_json()))
-                .collect(),
-        )
-    }
-
-    /// The stored form, without a copy of the values.
-    pub(crate) fn into_json(self) -> Json {
-        let fields = self.0.into_iter();
-        Json::Object(
-            fields
-                .map(|(field, change)| (field, change.into_json()))
-                .collect(),
-        )
+        let form = |change: &Change| {
+            let parts = change.parts();
+            parts
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .collect()
+        };
+        self.iter()
+            .map(|(field, change)| (field.to_owned(), Json::Object(form(change))))
+            .collect()
     }
 
     /// Reads the stored form; `None` when it is not one.
@@ -240,32 +240,49 @@ impl Changes {
         json.as_object()?
             .iter()
             .map(|(field, change)| Some((field.clone(), Change::from_json(change)?)))
-            .collect::<Option<_>>()
-            .map(Self)
+            .collect()
     }
 }
 
+type Entry = (Cow<'static, str>, Change);
+type Iter<'a> = std::iter::Map<std::slice::Iter<'a, Entry>, fn(&'a Entry) -> (&'a str, &'a Change)>;
+
 impl<'a> IntoIterator for &'a Changes {
-    type Item = (&'a String, &'a Change);
-    type IntoIter = btree_map::Iter<'a, String, Change>;
+    type Item = (&'a str, &'a Change);
+    type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
 }
 
+impl Serialize for Changes {
+    /// The stored form.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (field, change) in &self.0 {
+            map.serialize_entry(field, change)?;
+        }
+        map.end()
+    }
+}
+
 impl IntoIterator for Changes {
-    type Item = (String, Change);
-    type IntoIter = btree_map::IntoIter<String, Change>;
+    type Item = Entry;
+    type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
 }
 
-impl FromIterator<(String, Change)> for Changes {
-    fn from_iter<I: IntoIterator<Item = (String, Change)>>(changes: I) -> Self {
-        Self(changes.into_iter().collect())
+impl<F: Into<Cow<'static, str>>> FromIterator<(F, Change)> for Changes {
+    fn from_iter<I: IntoIterator<Item = (F, Change)>>(changes: I) -> Self {
+        let mut all = Self::new();
+        for (field, change) in changes {
+            all.insert(field, change);
+        }
+        all
     }
 }
 
@@ -298,6 +315,7 @@ mod tests {
                 "updated": {"old": 1, "new": 2},
             })
         );
+        assert_eq!(serde_json::to_value(&all).ok(), Some(all.to_json()));
         assert_eq!(Changes::from_json(&all.to_json()), Some(all));
     }
 

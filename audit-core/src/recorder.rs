@@ -7,8 +7,11 @@ mod failure;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
-use sea_orm::sea_query::{InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value};
+use sea_orm::sea_query::{
+    ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable};
+use serde::Serialize;
 
 use crate::action::{Action, Outcome, Source};
 use crate::actor::Actor;
@@ -102,7 +105,9 @@ impl Record {
         {
             return Err(cause);
         }
-        let changes = self.changes.map(Changes::into_json);
+        let changes = (self.changes.as_ref())
+            .map(|changes| written(config, changes))
+            .transpose()?;
         let actor = self.context.actor.unwrap_or_else(Actor::unknown);
         let (model, object_id, repr) = match self.target {
             Some(target) => (Some(target.model), Some(target.object_id), target.repr),
@@ -114,6 +119,9 @@ impl Record {
             clean_json(&mut json);
             json
         });
+        let metadata = (metadata.as_ref())
+            .map(|json| written(config, json))
+            .transpose()?;
         let digest = |session: String| session_digest(config.hash_key(), &session);
         let occurred_at: Value = match backend {
             // Bound with its zone it becomes a TIMESTAMP, which ends in 2038.
@@ -155,21 +163,34 @@ impl Record {
         })?;
         Some(Cause::Value {
             model: (self.target.as_ref()).map_or_else(String::new, |target| target.model.clone()),
-            field: field.clone(),
+            field: field.to_owned(),
             error: EncodeError::Nul,
         })
     }
 
     fn insert(self, config: &AuditConfig, backend: DbBackend) -> Result<InsertStatement, Cause> {
         let values = self.values(config, backend)?;
-        insert_of(config.tables(), [values])
+        insert_of(config.tables(), backend, [values])
             .map_err(|error| cause(config, DbErr::Type(error.to_string())))
     }
 }
 
+/// JSON as text: the drivers copy what they bind, and a text is copied at once.
+fn written(config: &AuditConfig, json: &impl Serialize) -> Result<String, Cause> {
+    serde_json::to_string(json).map_err(|error| cause(config, DbErr::Json(error.to_string())))
+}
+
+/// Whether a column holds JSON, which PostgreSQL does not take as text without being told.
+fn is_json(column: Column) -> bool {
+    matches!(column, Column::Changes | Column::Metadata)
+}
+
+const JSONB: &str = "jsonb";
+
 /// One INSERT of several rows.
 fn insert_of(
     tables: Tables,
+    backend: DbBackend,
     rows: impl IntoIterator<Item = Vec<Value>>,
 ) -> Result<InsertStatement, sea_orm::sea_query::error::Error> {
     let mut insert = Query::insert();
@@ -177,7 +198,15 @@ fn insert_of(
         .into_table(tables.reference(tables.log()))
         .columns(Column::iter().skip(1));
     for row in rows {
-        insert.values(row.into_iter().map(SimpleExpr::from))?;
+        let cells = Column::iter().skip(1).zip(row).map(|(column, value)| {
+            let cell = SimpleExpr::from(value);
+            if is_json(column) && backend == DbBackend::Postgres {
+                cell.cast_as(JSONB)
+            } else {
+                cell
+            }
+        });
+        insert.values(cells)?;
     }
     Ok(insert)
 }

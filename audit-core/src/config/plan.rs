@@ -212,12 +212,12 @@ impl Plan {
         for (field, change) in changes {
             let column = plan.and_then(|plan| {
                 let at = plan.info.columns.iter().position(|column| {
-                    column.name == field || column.field == Some(field.as_str())
+                    column.name == field || column.field == Some(field.as_ref())
                 })?;
                 Some((plan, at, plan.columns[at]))
             });
             // As the hooks call it.
-            let field = column.map_or(field, |(plan, at, _)| plan.info.columns[at].name.to_owned());
+            let field = column.map_or(field, |(plan, at, _)| plan.info.columns[at].name.into());
             let change = match column {
                 Some((_, _, Treatment::Skip | Treatment::LeftOut)) => continue,
                 Some((_, _, Treatment::Redact)) => Change::redacted(),

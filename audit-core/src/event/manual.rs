@@ -1,5 +1,7 @@
 //! Manual logging: any action, on any object, with reason, changes and metadata.
 
+use std::borrow::Cow;
+
 use std::fmt;
 
 use sea_orm::prelude::{Json, Uuid};
@@ -143,7 +145,7 @@ impl AuditEvent {
     /// Adds a changed field; equal values add nothing.
     pub fn change(
         mut self,
-        field: impl Into<String>,
+        field: impl Into<Cow<'static, str>>,
         old: impl Into<Json>,
         new: impl Into<Json>,
     ) -> Self {
@@ -156,7 +158,7 @@ impl AuditEvent {
     /// Adds the changed fields of a whole row.
     pub fn changes(mut self, changes: &Changes) -> Self {
         for (field, change) in changes {
-            self.changes.insert(field.clone(), change.clone());
+            self.changes.insert(field.to_owned(), change.clone());
         }
         self
     }

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use sea_orm::prelude::Json;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, Statement};
 
-use super::{Record, insert_in_savepoint, insert_of};
+use super::{JSONB, Record, insert_in_savepoint, insert_of, is_json};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::entity::audit_log::Column;
 use crate::error::Cause;
@@ -45,17 +44,8 @@ impl Record {
 }
 
 fn weight(value: &Value) -> usize {
-    fn json(value: &Json) -> usize {
-        match value {
-            Json::String(text) => 24 + text.len(),
-            Json::Array(items) => 24 + items.iter().map(json).sum::<usize>(),
-            Json::Object(map) => map.iter().map(|(k, v)| 48 + k.len() + json(v)).sum(),
-            _ => 24,
-        }
-    }
     match value {
         Value::String(Some(text)) => 24 + text.len(),
-        Value::Json(Some(value)) => json(value),
         _ => 24,
     }
 }
@@ -73,7 +63,8 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     let isolate = first.config.failure_policy() == FailurePolicy::Isolate;
     let unfit = |error: sea_orm::sea_query::error::Error| DbErr::Type(error.to_string());
     if backend == DbBackend::Postgres && isolate {
-        let insert = insert_of(tables, rows.into_iter().map(|row| row.values)).map_err(unfit)?;
+        let insert =
+            insert_of(tables, backend, rows.into_iter().map(|row| row.values)).map_err(unfit)?;
         return insert_in_savepoint(db, &insert).await;
     }
     let mut rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.values).collect();
@@ -87,7 +78,7 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
         let size = 1 << rows.len().min(MOST).ilog2();
-        let insert = insert_of(tables, rows.by_ref().take(size)).map_err(unfit)?;
+        let insert = insert_of(tables, backend, rows.by_ref().take(size)).map_err(unfit)?;
         db.execute(&insert).await?;
     }
     Ok(())
@@ -105,7 +96,7 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
             Some(Value::String(_)) => {
                 cells.all(|cell| !matches!(cell, Value::String(Some(text)) if text == NULL))
             }
-            Some(Value::Json(_) | Value::ChronoDateTimeUtc(_)) => true,
+            Some(Value::ChronoDateTimeUtc(_)) => true,
             first => cells.all(|cell| Some(cell) == first),
         }
     };
@@ -119,7 +110,7 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
     for (at, column) in columns.enumerate() {
         let kind = match column {
             Column::OccurredAt => "timestamptz",
-            Column::Changes | Column::Metadata => "jsonb",
+            json if is_json(json) => JSONB,
             Column::TransactionId => "uuid",
             _ => "text",
         };
@@ -132,14 +123,20 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
             let _ = write!(fields, "{comma}${place}::{kind}");
             continue;
         }
-        let (array, null) = array_of(&mut rows, at);
+        let (array, has_null) = array_of(&mut rows, at);
         values.push(array);
         let comma_of_arrays = if arrays.is_empty() { "" } else { ", " };
+        let (kind, cast) = if is_json(column) {
+            ("text", "::jsonb")
+        } else {
+            (kind, "")
+        };
         let _ = write!(arrays, "{comma_of_arrays}${place}::{kind}[]");
         let _ = write!(aliases, "{comma_of_arrays}c{at}");
-        let _ = match null {
-            Some(null) => write!(fields, "{comma}NULLIF(c{at}, {null})"),
-            None => write!(fields, "{comma}c{at}"),
+        let _ = if has_null {
+            write!(fields, "{comma}NULLIF(c{at}, E'\\x01null'){cast}")
+        } else {
+            write!(fields, "{comma}c{at}{cast}")
         };
     }
     let table = match tables.schema() {
@@ -157,26 +154,25 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
     Ok(Statement::from_sql_and_values(backend, sql, values))
 }
 
-/// Takes a column's values as an array, and says what in it stands for NULL.
-fn array_of(rows: &mut [Vec<Value>], at: usize) -> (Value, Option<&'static str>) {
-    let (kind, null, stands) = match &rows[0][at] {
-        Value::Json(_) => (ArrayType::Json, Value::from(Json::Null), "'null'::jsonb"),
-        Value::ChronoDateTimeUtc(_) => (ArrayType::ChronoDateTimeUtc, Value::Bool(None), ""),
-        _ => (ArrayType::String, Value::from(NULL), "E'\\x01null'"),
+/// Takes a column's values as an array, and says whether [`NULL`] stands for one of them.
+fn array_of(rows: &mut [Vec<Value>], at: usize) -> (Value, bool) {
+    let kind = match &rows[0][at] {
+        Value::ChronoDateTimeUtc(_) => ArrayType::ChronoDateTimeUtc,
+        _ => ArrayType::String,
     };
     let mut has_null = false;
     let items =
         rows.iter_mut().map(
             |row| match std::mem::replace(&mut row[at], Value::Bool(None)) {
-                Value::String(None) | Value::Json(None) => {
+                Value::String(None) => {
                     has_null = true;
-                    null.clone()
+                    Value::from(NULL)
                 }
                 value => value,
             },
         );
     let array = Value::Array(kind, Some(Box::new(items.collect())));
-    (array, has_null.then_some(stands))
+    (array, has_null)
 }
 
 #[cfg(test)]
@@ -191,7 +187,8 @@ mod tests {
                 .map(|column| match column {
                     Column::ObjectId => id.into(),
                     Column::Reason => reason.map(str::to_owned).into(),
-                    Column::Changes | Column::Metadata => Value::Json(None),
+                    Column::Changes => format!("{{\"{id}\": 1}}").into(),
+                    Column::Metadata => Value::String(None),
                     _ => "same".into(),
                 })
                 .collect()
@@ -202,10 +199,11 @@ mod tests {
             .as_ref()
             .map_or("", |statement| statement.sql.as_str());
         assert!(
-            sql.contains("FROM UNNEST($5::text[], $19::text[]) AS u(c4, c18)"),
+            sql.contains("FROM UNNEST($5::text[], $7::text[], $19::text[]) AS u(c4, c6, c18)"),
             "{sql}"
         );
         assert!(sql.contains("NULLIF(c18, E'\\x01null')"), "{sql}");
+        assert!(sql.contains(", c6::jsonb, "), "{sql}");
         let values = statement.and_then(|statement| statement.values);
         assert_eq!(values.map(|values| values.0.len()), Some(22));
         // Nothing can be taken for what stands for NULL.
