@@ -4,11 +4,13 @@
 pub use sea_orm_audit_core::__private;
 pub use sea_orm_audit_core::entity;
 pub use sea_orm_audit_core::{
-    Action, Actor, ActorType, AuditConfig, AuditConfigBuilder, AuditContext, AuditError,
-    AuditEvent, AuditStats, Auditable, Cause, Change, ChangeState, Changes, Clock, CustomAction,
-    DecodeError, EncodeError, EntityInfo, FailurePolicy, HashKey, Outcome, RequireActor,
-    SENSITIVE_WORDS, Shape, Source, StatementPolicy, Tables, Target, WithAuditContext,
-    audited_entities, decode, encode, migration_mode, record_view, same,
+    Action, Actor, ActorCount, ActorType, AuditConfig, AuditConfigBuilder, AuditContext,
+    AuditError, AuditEvent, AuditScope, AuditStats, Auditable, Cause, Change, ChangeState, Changes,
+    Clock, Count, CustomAction, DataExport, DecodeError, EncodeError, EntityInfo, EventType,
+    EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, Lockout, LockoutDecision,
+    LoginAttempt, LoginStatus, ObjectCount, Outcome, RequireActor, SENSITIVE_WORDS, Shape, Source,
+    StatementPolicy, Summary, SummaryQuery, SystemEvent, Tables, Target, WithAuditContext,
+    audited_entities, decode, encode, migration_mode, record_logout, record_view, same,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

@@ -23,6 +23,7 @@ use crate::capture::store;
 use crate::context;
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
+use crate::event::{EventType, SystemEvent, report};
 use crate::hash::HashKey;
 use crate::redact::Sensitive;
 use crate::stats::{COUNTERS, count};
@@ -145,7 +146,8 @@ impl AuditConfig {
         AuditConfigBuilder::strict()
     }
 
-    /// Makes this the configuration of the process, in place of the one before.
+    /// Makes this the configuration of the process, in place of the one before. That is reported to the
+    /// installed [`EventWriter`](crate::EventWriter) as a MAINTENANCE event.
     ///
     /// # Errors
     /// Returns [`AuditError::Config`] when an audited entity has a `hash` field and there is no
@@ -172,7 +174,14 @@ impl AuditConfig {
             }
         }
         store().set_capacity(self.0.settings.before_images);
+        // In words, since it is evidence; what changed in it shows beside the one before.
+        let (title, settings) = ("audit configuration installed", format!("{self:?}"));
         *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = self;
+        report(
+            SystemEvent::new(EventType::Maintenance, title)
+                .fingerprint(format!("{title}\n{settings}"))
+                .description(settings),
+        );
         Ok(())
     }
 
@@ -334,6 +343,8 @@ impl fmt::Debug for AuditConfig {
             .field("skip_fields", &settings.skip_fields)
             .field("redact_fields", &settings.redact_fields)
             .field("failure_policy", &settings.failure_policy)
+            .field("statement_policy", &settings.statements)
+            .field("require_actor", &settings.require_actor)
             .field("migration_mode", &settings.migration_mode)
             .field("hash_key", &settings.hash_key)
             .field("tables", &settings.tables)

@@ -147,7 +147,7 @@ impl AuditedConnection {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
                 let answer = run(&self.db, call, statement).await?;
-                reported.report(&self.db).await;
+                Box::pin(reported.report(&self.db)).await;
                 Ok(answer)
             }
             Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,

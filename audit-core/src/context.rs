@@ -15,8 +15,8 @@ use serde_json::Map;
 
 use crate::actor::Actor;
 
+pub use scope::{AuditScope, WithAuditContext, migration_mode};
 pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
-pub use scope::{WithAuditContext, migration_mode};
 
 /// Who does what follows, from where and why.
 ///
@@ -39,7 +39,7 @@ pub use scope::{WithAuditContext, migration_mode};
 #[must_use = "a context does nothing until its scope is awaited"]
 pub struct AuditContext {
     pub(crate) actor: Option<Actor>,
-    pub(crate) ip_address: Option<IpAddr>,
+    pub(crate) ip_address: Option<String>,
     pub(crate) user_agent: Option<String>,
     pub(crate) session_key: Option<String>,
     pub(crate) request_id: Option<String>,
@@ -64,7 +64,13 @@ impl AuditContext {
 
     /// The client's address.
     pub fn ip_address(mut self, address: IpAddr) -> Self {
-        self.ip_address = Some(address);
+        self.ip_address = Some(address.to_canonical().to_string());
+        self
+    }
+
+    /// What is stored in place of the client's address, at most 64 characters: a part of it, or a hash.
+    pub fn ip_address_as(mut self, text: impl Into<String>) -> Self {
+        self.ip_address = Some(text.into());
         self
     }
 
@@ -125,6 +131,12 @@ impl AuditContext {
         scope::with_context(self, future)
     }
 
+    /// A scope of this context, inside the one that applies here, to be entered more than once.
+    #[must_use]
+    pub fn into_scope(self) -> AuditScope {
+        AuditScope::new(self)
+    }
+
     /// The context that applies here, outer scopes merged in.
     pub fn current() -> Self {
         current_scope()
@@ -149,6 +161,25 @@ impl AuditContext {
         Self::update(|context| context.reason = Some(reason.into()))
     }
 
+    /// Adds a value of the application's own to the innermost context scope, for what is written from
+    /// now on.
+    ///
+    /// Returns `false`, and changes nothing, outside of any context scope.
+    #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
+    pub fn set_metadata(key: impl Into<String>, value: impl Into<Json>) -> bool {
+        Self::update(|context| {
+            context.metadata.insert(key.into(), value.into());
+        })
+    }
+
+    /// Sets the session's key of the innermost context scope, for what is written from now on.
+    ///
+    /// Returns `false`, and changes nothing, outside of any context scope.
+    #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
+    pub fn set_session_key(key: impl Into<String>) -> bool {
+        Self::update(|context| context.session_key = Some(key.into()))
+    }
+
     fn update(change: impl FnOnce(&mut Self)) -> bool {
         match current_scope() {
             Some(scope) => scope.update(change),
@@ -166,6 +197,18 @@ impl AuditContext {
     #[must_use]
     pub fn get_reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The client's address, where one is given, as it is stored.
+    #[must_use]
+    pub fn get_ip_address(&self) -> Option<&str> {
+        self.ip_address.as_deref()
+    }
+
+    /// The client's user agent, where one is given.
+    #[must_use]
+    pub fn get_user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
     }
 
     /// The request's id, where one is given.

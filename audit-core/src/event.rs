@@ -1,5 +1,17 @@
-//! Events that the application records itself.
+//! Events that the application records itself, and those of the system.
 
+mod detail;
+mod export;
+mod lockout;
+mod login;
 mod manual;
+mod system;
+mod writer;
 
+pub use export::DataExport;
+pub use lockout::{Lockout, LockoutDecision};
+pub use login::{LoginAttempt, LoginStatus, record_logout};
 pub use manual::{AuditEvent, record_view};
+pub use system::{EventType, SystemEvent};
+pub(crate) use writer::report;
+pub use writer::{EventWriter, EventWriterBuilder, is_writing_events};

@@ -15,6 +15,7 @@ pub mod entity;
 mod error;
 mod event;
 mod hash;
+mod read;
 mod recorder;
 mod redact;
 #[cfg(feature = "statements")]
@@ -38,10 +39,16 @@ pub use connection::{
     AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
     AuditedUpdateMany,
 };
-pub use context::{AuditContext, WithAuditContext, migration_mode};
+pub use context::{AuditContext, AuditScope, WithAuditContext, migration_mode};
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
-pub use event::{AuditEvent, record_view};
+#[doc(hidden)]
+pub use event::is_writing_events;
+pub use event::{
+    AuditEvent, DataExport, EventType, EventWriter, EventWriterBuilder, Lockout, LockoutDecision,
+    LoginAttempt, LoginStatus, SystemEvent, record_logout, record_view,
+};
 pub use hash::HashKey;
+pub use read::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
 #[doc(hidden)]
 pub use recorder::limits;
 pub use redact::SENSITIVE_WORDS;

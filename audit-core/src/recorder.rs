@@ -27,9 +27,9 @@ use crate::target::{Target, fit};
 
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
-pub(crate) use failure::cause;
 #[cfg(feature = "statements")]
 pub(crate) use failure::has_ended_transaction;
+pub(crate) use failure::{cause, cause_in};
 pub(crate) use failure::{ends_transaction, missing_table};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
@@ -61,7 +61,7 @@ pub(crate) struct Record {
 }
 
 /// Text as every database can store it: PostgreSQL has no NUL in text.
-fn clean(text: String) -> String {
+pub(crate) fn clean(text: String) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{FFFD}")
     } else {
@@ -69,7 +69,7 @@ fn clean(text: String) -> String {
     }
 }
 
-fn clean_json(json: &mut Json) {
+pub(crate) fn clean_json(json: &mut Json) {
     match json {
         Json::String(text) => *text = clean(std::mem::take(text)),
         Json::Array(items) => items.iter_mut().for_each(clean_json),
@@ -140,7 +140,7 @@ impl Record {
             bounded(actor.id().map(str::to_owned), limits::NAME),
             bounded(actor.name().map(str::to_owned), limits::NAME),
             bounded(actor.impersonator().map(str::to_owned), limits::NAME),
-            self.context.ip_address.map(|ip| ip.to_string()).into(),
+            bounded(self.context.ip_address, limits::ADDRESS),
             self.context.user_agent.map(clean).into(),
             self.context.session_key.map(digest).into(),
             bounded(self.context.request_id, limits::NAME),
@@ -252,6 +252,26 @@ pub(crate) async fn record_event<C: ConnectionTrait>(
             cause,
         }
     })
+}
+
+/// Writes a record as it is, and returns its id.
+pub(crate) async fn insert_record<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+    record: Record,
+) -> Result<i64, Cause> {
+    let mut insert = record.insert(config, db.get_database_backend())?;
+    let id = async {
+        if !db.support_returning() {
+            return Ok(db.execute(&insert).await?.last_insert_id().cast_signed());
+        }
+        insert.returning_col(Column::Id);
+        match db.query_one(&insert).await? {
+            Some(row) => row.try_get("", "id"),
+            None => Err(DbErr::RecordNotInserted),
+        }
+    };
+    id.await.map_err(|error| cause(config, error))
 }
 
 async fn write<C: ConnectionTrait>(

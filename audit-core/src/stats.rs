@@ -20,6 +20,8 @@ pub struct AuditStats {
     pub uncaptured: u64,
     /// Writes by nobody that were let pass with a warning (`RequireActor::Warn`).
     pub without_actor: u64,
+    /// System events that an `EventWriter` found no room for, or that the database would not take.
+    pub events_dropped: u64,
     /// Before-images that were given up for lack of room: those of failed writes, which nobody wants
     /// any more, and of writes under way, whose records then have the old values marked unknown.
     pub evicted: u64,
@@ -34,6 +36,7 @@ pub(crate) struct Counters {
     pub(crate) suppressed: AtomicU64,
     pub(crate) uncaptured: AtomicU64,
     pub(crate) without_actor: AtomicU64,
+    pub(crate) events_dropped: AtomicU64,
 }
 
 pub(crate) static COUNTERS: Counters = Counters {
@@ -43,6 +46,7 @@ pub(crate) static COUNTERS: Counters = Counters {
     suppressed: AtomicU64::new(0),
     uncaptured: AtomicU64::new(0),
     without_actor: AtomicU64::new(0),
+    events_dropped: AtomicU64::new(0),
 };
 
 pub(crate) fn count(counter: &AtomicU64) {
@@ -65,6 +69,7 @@ impl AuditStats {
             suppressed: COUNTERS.suppressed.load(Relaxed),
             uncaptured: COUNTERS.uncaptured.load(Relaxed),
             without_actor: COUNTERS.without_actor.load(Relaxed),
+            events_dropped: COUNTERS.events_dropped.load(Relaxed),
             evicted: store.evicted(),
             before_images: store.len(),
         }

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::action::Source;
 use crate::capture::{Audited, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
-use crate::hash::digest;
+use crate::event::{EventType, SystemEvent};
 use crate::sql::{Opaque, TableName, Understood, Write, outline_of, understand};
 use crate::stats::{COUNTERS, count};
 
@@ -244,41 +241,18 @@ impl Reported {
         }
     }
 
-    async fn write_event<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        use crate::entity::audit_system_event as event;
-        let fingerprint = digest(&format!("uncaptured\n{}\n{}", self.why, self.outline));
-        let counted = event::Entity::update_many()
-            .col_expr(
-                event::Column::Occurrences,
-                Expr::col(event::Column::Occurrences).add(1),
-            )
-            .filter(event::Column::Fingerprint.eq(fingerprint.as_str()))
-            .filter(event::Column::Resolved.eq(false))
-            .exec(db)
-            .await?;
-        if counted.rows_affected > 0 {
-            return Ok(());
-        }
-        let actor = self.context.get_actor();
-        let event = event::ActiveModel {
-            id: ActiveValue::NotSet,
-            occurred_at: ActiveValue::Set(self.config.now()),
-            event_type: ActiveValue::Set("WARNING".into()),
-            title: ActiveValue::Set("a statement changed data without being captured".into()),
-            description: ActiveValue::Set(Some(format!("{}: {}", self.why, self.outline))),
-            actor_type: ActiveValue::Set(actor.kind().as_str().into()),
-            actor_id: ActiveValue::Set(actor.id().map(str::to_owned)),
-            actor_name: ActiveValue::Set(actor.name().map(str::to_owned)),
-            request_id: ActiveValue::Set(self.context.request_id.clone()),
-            fingerprint: ActiveValue::Set(Some(fingerprint)),
-            occurrences: ActiveValue::Set(1),
-            resolved: ActiveValue::Set(false),
-            ..Default::default()
-        };
-        event::Entity::insert(event)
-            .exec_without_returning(db)
-            .await?;
-        Ok(())
+    async fn write_event<C: ConnectionTrait>(&self, db: &C) -> Result<(), AuditError> {
+        let what = format!("{}: {}", self.why, self.outline);
+        SystemEvent::new(
+            EventType::Warning,
+            "a statement changed data without being captured",
+        )
+        .fingerprint(format!("uncaptured\n{}\n{}", self.why, self.outline))
+        .description(what)
+        .in_context(self.context.clone())
+        .record(db)
+        .await
+        .map(|_| ())
     }
 }
 

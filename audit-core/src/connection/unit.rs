@@ -37,7 +37,7 @@ async fn unit(
     let done = statements(&tx, &frames, &connection.server, call, statement, captured).await;
     let (answer, reports) = end(tx, &frames, done).await?;
     for report in reports {
-        report.report(&connection.db).await;
+        Box::pin(report.report(&connection.db)).await;
     }
     Ok(answer)
 }
@@ -89,14 +89,14 @@ pub(super) async fn follow<C: ConnectionTrait>(
         Route::Straight => run(db, call, statement).await,
         Route::Reported(reported) => {
             let answer = run(db, call, statement).await?;
-            reported.report(db).await;
+            Box::pin(reported.report(db)).await;
             Ok(answer)
         }
         Route::Captured(captured) => {
             let (answer, reports) =
                 statements(db, frames, server, call, statement, &captured).await?;
             for report in reports {
-                report.report(db).await;
+                Box::pin(report.report(db)).await;
             }
             if frames.is_full(&captured.config) {
                 frames.flush(db).await?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::AuditContext;
 use crate::capture;
 use crate::config::AuditConfig;
+use crate::event::{EventType, SystemEvent, report};
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -28,6 +29,19 @@ pub(crate) struct Suppression {
 }
 
 impl Suppression {
+    fn enter(reason: String) -> Self {
+        tracing::info!(reason = reason.as_str(), "audit migration mode entered");
+        report(
+            SystemEvent::new(EventType::Maintenance, "audit migration mode entered")
+                .fingerprint(format!("migration mode entered\n{reason}"))
+                .metadata("reason", reason.as_str()),
+        );
+        Self {
+            reason,
+            writes: AtomicU64::new(0),
+        }
+    }
+
     pub(crate) fn count(&self) {
         self.writes.fetch_add(1, Relaxed);
     }
@@ -39,6 +53,13 @@ impl Drop for Suppression {
             reason = self.reason.as_str(),
             suppressed = self.writes.load(Relaxed),
             "audit migration mode left"
+        );
+        let writes = self.writes.load(Relaxed);
+        report(
+            SystemEvent::new(EventType::Maintenance, "audit migration mode left")
+                .fingerprint(format!("migration mode left\n{}\n{writes}", self.reason))
+                .metadata("reason", self.reason.as_str())
+                .metadata("suppressed", writes),
         );
     }
 }
@@ -119,6 +140,49 @@ async fn inside<F: Future>(state: impl FnOnce(&mut Scope), future: F) -> F::Outp
     SCOPE.scope(Arc::new(scope), future).await
 }
 
+/// A context's scope that can be left and entered again: for what a future returned and somebody else
+/// goes on with, such as the body of a response.
+///
+/// Cheap to clone; all clones are one scope, in which an actor that is set late is everybody's.
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_core::{Actor, AuditContext};
+/// let scope = AuditContext::new().actor(Actor::user(7)).into_scope();
+/// scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("7")));
+/// ```
+#[derive(Clone)]
+pub struct AuditScope(Arc<Scope>);
+
+impl AuditScope {
+    pub(super) fn new(context: AuditContext) -> Self {
+        let mut scope = Scope::inside(current_scope());
+        scope.context = Some(Mutex::new(context));
+        Self(Arc::new(scope))
+    }
+
+    /// Runs a function inside.
+    pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
+        SCOPE.sync_scope(Arc::clone(&self.0), function)
+    }
+
+    /// Runs a future inside.
+    pub fn enter<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        SCOPE.scope(Arc::clone(&self.0), future)
+    }
+
+    /// The context as it is now, outer scopes merged in.
+    pub fn context(&self) -> AuditContext {
+        self.0.merged()
+    }
+}
+
+impl std::fmt::Debug for AuditScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AuditScope").field(&self.context()).finish()
+    }
+}
+
 pub(super) fn with_context<F: Future>(
     context: AuditContext,
     future: F,
@@ -135,8 +199,9 @@ pub(crate) fn with_config<F: Future>(
 
 /// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
 ///
-/// The reason and the number of writes that were kept out are reported through `tracing` when it
-/// ends, and counted in `AuditStats::suppressed`.
+/// The reason, and in the end the number of writes that were kept out, are reported through `tracing`
+/// and to the installed [`EventWriter`](crate::EventWriter), which records each as a MAINTENANCE event;
+/// they are counted in `AuditStats::suppressed`.
 ///
 /// # Examples
 /// ```
@@ -155,11 +220,7 @@ pub fn migration_mode<F: Future>(
 ) -> impl Future<Output = F::Output> {
     let reason = reason.into();
     let suppress = |scope: &mut Scope| {
-        tracing::info!(reason = reason.as_str(), "audit migration mode entered");
-        scope.suppression = Some(Arc::new(Suppression {
-            reason,
-            writes: AtomicU64::new(0),
-        }));
+        scope.suppression = Some(Arc::new(Suppression::enter(reason)));
     };
     inside(suppress, future)
 }

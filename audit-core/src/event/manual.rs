@@ -102,6 +102,11 @@ impl AuditEvent {
         }
     }
 
+    /// That an authorisation check refused something: `ACCESS_DENIED`, with the outcome FAILURE.
+    pub fn access_denied() -> Self {
+        Self::new(Action::AccessDenied).failed()
+    }
+
     /// The object it was done to.
     pub fn target<M>(mut self, model: &M) -> Self
     where
@@ -244,12 +249,12 @@ impl AuditEvent {
 
 /// The id of the audited transaction that a connection is.
 #[cfg(feature = "statements")]
-fn transaction_of<C: ConnectionTrait>(db: &C) -> Option<Uuid> {
+pub(super) fn transaction_of<C: ConnectionTrait>(db: &C) -> Option<Uuid> {
     crate::connection::probe(db).and_then(|probed| probed.transaction_id)
 }
 
 #[cfg(not(feature = "statements"))]
-fn transaction_of<C: ConnectionTrait>(_: &C) -> Option<Uuid> {
+pub(super) fn transaction_of<C: ConnectionTrait>(_: &C) -> Option<Uuid> {
     None
 }
 

@@ -30,10 +30,15 @@ fn sqlite_code(text: &str) -> Option<u32> {
 /// Turns what the database said about a record into a cause.
 pub(crate) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
     let tables = config.tables();
-    missing_table(config, &error).unwrap_or(Cause::Insert {
-        table: tables.qualified(tables.log()),
-        error,
-    })
+    cause_in(config, tables.qualified(tables.log()), error)
+}
+
+/// Turns what the database said about a row of an audit table into a cause.
+pub(crate) fn cause_in(config: &AuditConfig, table: String, error: DbErr) -> Cause {
+    match missing_table(config, &error) {
+        Some(Cause::MissingTable { error, .. }) => Cause::MissingTable { table, error },
+        _ => Cause::Insert { table, error },
+    }
 }
 
 /// The cause, when what is missing is the audit table, or the schema it is in.

@@ -1,0 +1,90 @@
+//! A detail row and its record in `audit_log`, in one transaction.
+
+use sea_orm::{
+    ConnectionTrait, DbErr, SqliteTransactionMode, TransactionOptions, TransactionSession,
+    TransactionTrait,
+};
+
+use super::manual::transaction_of;
+use crate::action::{Action, Outcome, Source};
+use crate::config::{AuditConfig, Tables};
+use crate::context::AuditContext;
+use crate::error::{AuditError, ChangeState};
+use crate::recorder::{Record, cause_in, insert_record};
+use crate::stats::{COUNTERS, count};
+
+/// A record that has a row in another audit table.
+pub(super) struct Linked {
+    pub(super) config: AuditConfig,
+    pub(super) action: Action,
+    pub(super) outcome: Outcome,
+    pub(super) context: AuditContext,
+    /// The table of the detail row.
+    pub(super) table: fn(&Tables) -> &'static str,
+}
+
+impl Linked {
+    /// Writes the record, then the detail row by what `detail` does with the transaction and the
+    /// record's id; both or neither. Returns the detail row's id.
+    pub(super) async fn write<C, F>(self, db: &C, detail: F) -> Result<i64, AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait,
+        F: AsyncFnOnce(&C::Transaction, i64) -> Result<i64, DbErr>,
+    {
+        let config = self.config.clone();
+        let tables = config.tables();
+        let log = tables.qualified(tables.log());
+        let detailed = tables.qualified((self.table)(&tables));
+        let failed = |table: &str, error| {
+            count(&COUNTERS.failed);
+            AuditError::NotRecorded {
+                state: ChangeState::NoChange,
+                cause: cause_in(&config, table.to_owned(), error),
+            }
+        };
+        // On SQLite, a transaction that takes the write lock late can lose to another writer.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let begun = db.begin_with_options(options).await;
+        let tx = begun.map_err(|error| failed(&log, error))?;
+        let record = Record {
+            occurred_at: config.now(),
+            action: self.action,
+            outcome: self.outcome,
+            target: None,
+            changes: None,
+            tenant: None,
+            module: None,
+            source: Source::Manual,
+            context: self.context,
+            transaction_id: transaction_of(&tx),
+        };
+        let written = match insert_record(&tx, &config, record).await {
+            Ok(id) => {
+                let written = detail(&tx, id).await;
+                written.map_err(|error| failed(&detailed, error))
+            }
+            Err(cause) => {
+                count(&COUNTERS.failed);
+                let state = ChangeState::NoChange;
+                Err(AuditError::NotRecorded { state, cause })
+            }
+        };
+        match written {
+            Ok(id) => {
+                tx.commit().await.map_err(|error| failed(&log, error))?;
+                count(&COUNTERS.recorded);
+                Ok(id)
+            }
+            Err(error) => {
+                // That error matters more than whether this succeeds.
+                if let Err(error) = tx.rollback().await {
+                    tracing::warn!(%error, "a failed audit record could not be rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Logins, failed logins, blocked attempts and logouts.
+//!
+//! An attempt is a row of `audit_login_attempt` and a record in `audit_log`, linked by `log_id`, in one
+//! transaction. The password is never asked for. What was typed as a name but belongs to nobody is kept
+//! as a keyed hash only: people type their passwords there.
+
+use std::fmt;
+
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::prelude::Json;
+use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
+
+use super::detail::Linked;
+use super::manual::AuditEvent;
+use crate::action::{Action, Outcome};
+use crate::actor::Actor;
+use crate::config::AuditConfig;
+use crate::context::AuditContext;
+use crate::entity::audit_login_attempt as row;
+use crate::error::AuditError;
+use crate::recorder::{clean, limits};
+use crate::redact::REDACTED;
+use crate::target::{fit, shorten, text_of};
+
+/// How an attempt to sign in ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoginStatus {
+    /// Somebody signed in.
+    Success,
+    /// The credentials were refused.
+    Failed,
+    /// The attempt was refused before the credentials were looked at; see [`Lockout`](crate::Lockout).
+    Blocked,
+}
+
+impl LoginStatus {
+    /// The stored word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::Failed => "FAILED",
+            Self::Blocked => "BLOCKED",
+        }
+    }
+}
+
+/// The longest reason that is stored, in characters.
+const REASON: u32 = 1000;
+
+/// An attempt to sign in, to be recorded.
+///
+/// Address, agent and request come from the current [`AuditContext`].
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_core::{Actor, AuditError, LoginAttempt};
+/// # use sea_orm::DatabaseConnection;
+/// # async fn login(db: &DatabaseConnection) -> Result<(), AuditError> {
+/// LoginAttempt::succeeded("ann", Actor::user(7).named("Ann")).record(db).await?;
+/// LoginAttempt::failed("ann", "wrong password").account(Actor::user(7)).record(db).await?;
+/// // nobody is called that: only a hash of the name is stored
+/// LoginAttempt::failed("hunter2", "no such user").record(db).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "an attempt is recorded only when `record` is awaited"]
+pub struct LoginAttempt {
+    status: LoginStatus,
+    username: String,
+    account: Option<Actor>,
+    reason: Option<String>,
+    country: Option<String>,
+    city: Option<String>,
+    context: AuditContext,
+}
+
+impl LoginAttempt {
+    fn new(status: LoginStatus, username: impl Into<String>) -> Self {
+        Self {
+            status,
+            username: username.into(),
+            account: None,
+            reason: None,
+            country: None,
+            city: None,
+            context: AuditContext::new(),
+        }
+    }
+
+    /// Somebody signed in.
+    pub fn succeeded(username: impl Into<String>, actor: Actor) -> Self {
+        Self {
+            account: Some(actor),
+            ..Self::new(LoginStatus::Success, username)
+        }
+    }
+
+    /// The credentials were refused.
+    pub fn failed(username: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..Self::new(LoginStatus::Failed, username)
+        }
+    }
+
+    /// The attempt was refused without a look at the credentials.
+    pub fn blocked(username: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..Self::new(LoginStatus::Blocked, username)
+        }
+    }
+
+    /// The account that the name belongs to. Without one, the name is stored as a hash under the
+    /// configured key, or not at all where there is no key.
+    pub fn account(mut self, account: Actor) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    /// Where the address is: an ISO 3166 country code, and a city.
+    pub fn place(mut self, country: Option<String>, city: Option<String>) -> Self {
+        (self.country, self.city) = (country, city);
+        self
+    }
+
+    /// Writes the attempt through this connection, in a transaction or savepoint of its own. Returns
+    /// the id of its row.
+    ///
+    /// A successful login becomes a `LOGIN` by the account, any other a `LOGIN_FAILED` by whom the
+    /// context names, with the outcome FAILURE. Writes nothing, and returns 0, where the action is
+    /// skipped, in migration mode, and on a mock connection.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
+    pub async fn record<C>(self, db: &C) -> Result<i64, AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait,
+    {
+        let config = AuditConfig::current();
+        let (action, outcome) = match self.status {
+            LoginStatus::Success => (Action::Login, Outcome::Success),
+            _ => (Action::LoginFailed, Outcome::Failure),
+        };
+        if config.skips_action(&action) || db.is_mock_connection() || config.suppresses_write() {
+            return Ok(0);
+        }
+        let username = match &self.account {
+            Some(_) => known_name(&self.username),
+            None => unknown_name(&config, &self.username),
+        };
+        let mut context = self.context.or(&AuditContext::current());
+        match (self.status, &self.account) {
+            (LoginStatus::Success, Some(account)) => context.actor = Some(account.clone()),
+            // Who knows the name need not be the one who has it.
+            _ => {
+                context.actor.get_or_insert_with(Actor::anonymous);
+            }
+        }
+        let context = context
+            .metadata("username", username.clone())
+            .metadata("status", self.status.as_str());
+        let reason = self.reason.map(|text| shorten(clean(text), REASON));
+        let context = match &reason {
+            Some(reason) => context.metadata("failure_reason", reason.clone()),
+            None => context,
+        };
+        let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
+        let account = self.account.unwrap_or_else(Actor::anonymous);
+        let place = |text: Option<String>| Set(text.map(|text| name(&text)));
+        let row = row::ActiveModel {
+            id: NotSet,
+            occurred_at: Set(config.now()),
+            log_id: NotSet,
+            username: Set(Some(username)),
+            status: Set(self.status.as_str().to_owned()),
+            failure_reason: Set(reason),
+            actor_type: Set(account.kind().as_str().to_owned()),
+            actor_id: Set(account.id().map(name)),
+            actor_name: Set(account.name().map(name)),
+            ip_address: Set(context.ip_address.clone()),
+            user_agent: Set(context.user_agent.clone().map(clean)),
+            country: place(self.country),
+            city: place(self.city),
+            request_id: Set(context.request_id.as_deref().map(name)),
+        };
+        let linked = Linked {
+            config,
+            action,
+            outcome,
+            context,
+            table: |tables| tables.login_attempt(),
+        };
+        linked
+            .write(db, async |tx, log| {
+                let row = row::ActiveModel {
+                    log_id: Set(Some(log)),
+                    ..row
+                };
+                Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
+            })
+            .await
+    }
+}
+
+impl fmt::Debug for LoginAttempt {
+    /// Leaves the name out, which may be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginAttempt")
+            .field("status", &self.status)
+            .field("account", &self.account)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is stored of a name that belongs to an account.
+pub(super) fn known_name(username: &str) -> String {
+    fit(clean(username.to_owned()), limits::NAME)
+}
+
+/// What is stored of a name that belongs to nobody. A digest without a key would give away a password
+/// to whoever guesses it.
+pub(super) fn unknown_name(config: &AuditConfig, username: &str) -> String {
+    match config.hash_key() {
+        Some(key) => {
+            let name = Json::String(username.to_owned());
+            text_of(key.hash("audit_login_attempt", "username", &name))
+        }
+        None => REDACTED.to_owned(),
+    }
+}
+
+/// Records that the current context's actor signed out.
+///
+/// # Errors
+/// Returns [`AuditError::NotRecorded`] when the record cannot be written.
+pub async fn record_logout<C: ConnectionTrait>(db: &C) -> Result<(), AuditError> {
+    AuditEvent::new(Action::Logout).record(db).await
+}

@@ -1,0 +1,363 @@
+//! System events: errors, warnings, slow requests, suspicious requests, maintenance.
+//!
+//! A system event tells of no change. It is written outside of the transaction that it tells of, best by
+//! the [`EventWriter`](crate::EventWriter), which blocks nobody. A flood of one event is one row that
+//! counts: equal events have one *fingerprint*.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sea_orm::prelude::Json;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::Map;
+
+use crate::actor::Actor;
+use crate::config::AuditConfig;
+use crate::context::AuditContext;
+use crate::entity::audit_system_event as row;
+use crate::error::{AuditError, ChangeState};
+use crate::hash::digest;
+use crate::recorder::{cause_in, clean, clean_json, limits};
+use crate::stats::{COUNTERS, count};
+use crate::target::{fit, shorten};
+
+/// What kind of event the system had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventType {
+    /// Something failed.
+    Error,
+    /// Something may fail, or went another way than it should.
+    Warning,
+    /// Something that is good to know.
+    Info,
+    /// Something that an attacker does.
+    Security,
+    /// Something took too long.
+    Performance,
+    /// Something was done to the system: migration mode, another configuration.
+    Maintenance,
+}
+
+impl EventType {
+    /// The stored word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warning => "WARNING",
+            Self::Info => "INFO",
+            Self::Security => "SECURITY",
+            Self::Performance => "PERFORMANCE",
+            Self::Maintenance => "MAINTENANCE",
+        }
+    }
+}
+
+/// How long equal events are counted in one row, from the first on: an hour.
+pub(crate) const WINDOW: Duration = Duration::from_hours(1);
+
+/// The longest description and stack trace that are stored, in characters.
+const LONG: u32 = 32_000;
+
+/// An event of the system, to be recorded.
+///
+/// Actor, address and request come from the current [`AuditContext`], unless they are set here.
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_core::{AuditError, EventType, SystemEvent};
+/// # use sea_orm::DatabaseConnection;
+/// # async fn warn(db: &DatabaseConnection) -> Result<(), AuditError> {
+/// SystemEvent::new(EventType::Warning, "the disk is nearly full")
+///     .description("92 % of /var are used")
+///     .metadata("free_bytes", 12_000_000)
+///     .record(db)
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "an event is recorded only when `record` is awaited, or when it is submitted to a writer"]
+pub struct SystemEvent {
+    kind: EventType,
+    title: String,
+    description: Option<String>,
+    module: Option<String>,
+    function: Option<String>,
+    line: Option<u32>,
+    error_code: Option<String>,
+    stack_trace: Option<String>,
+    fingerprint: Option<String>,
+    context: AuditContext,
+    metadata: Map<String, Json>,
+}
+
+impl SystemEvent {
+    /// An event with a title, which should be the same for all events of the kind: what differs from
+    /// one to the next belongs into the description.
+    pub fn new(kind: EventType, title: impl Into<String>) -> Self {
+        Self {
+            kind,
+            title: title.into(),
+            description: None,
+            module: None,
+            function: None,
+            line: None,
+            error_code: None,
+            stack_trace: None,
+            fingerprint: None,
+            context: AuditContext::new(),
+            metadata: Map::new(),
+        }
+    }
+
+    /// What happened, at length; stored to 32,000 characters.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// The module it happened in.
+    pub fn module(mut self, module: impl Into<String>) -> Self {
+        self.module = Some(module.into());
+        self
+    }
+
+    /// The function it happened in.
+    pub fn function(mut self, function: impl Into<String>) -> Self {
+        self.function = Some(function.into());
+        self
+    }
+
+    /// The line it happened in.
+    pub fn line(mut self, line: u32) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// The error's code.
+    pub fn error_code(mut self, code: impl Into<String>) -> Self {
+        self.error_code = Some(code.into());
+        self
+    }
+
+    /// The stack trace; stored to 32,000 characters.
+    pub fn stack_trace(mut self, trace: impl Into<String>) -> Self {
+        self.stack_trace = Some(trace.into());
+        self
+    }
+
+    /// Whom it happened to, in place of the context's actor.
+    pub fn actor(mut self, actor: Actor) -> Self {
+        self.context.actor = Some(actor);
+        self
+    }
+
+    /// The client's address, in place of the context's.
+    pub fn ip_address(mut self, address: IpAddr) -> Self {
+        self.context = self.context.ip_address(address);
+        self
+    }
+
+    /// The request's id, in place of the context's.
+    pub fn request_id(mut self, id: impl Into<String>) -> Self {
+        self.context.request_id = Some(id.into());
+        self
+    }
+
+    /// What equal events have in common, and others not. By default kind, title, module, line and
+    /// error code.
+    pub fn fingerprint(mut self, text: impl AsRef<str>) -> Self {
+        self.fingerprint = Some(digest(text.as_ref()));
+        self
+    }
+
+    /// Adds a value of the application's own. Values behind names that look like secrets are replaced
+    /// when they are stored.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Takes what it does not say itself from a context.
+    #[cfg(feature = "statements")]
+    pub(crate) fn in_context(mut self, context: AuditContext) -> Self {
+        self.context = self.context.or(&context);
+        self
+    }
+
+    /// Takes what it does not say itself from the context that applies here.
+    pub(crate) fn in_current_context(mut self) -> Self {
+        self.context = self.context.or(&AuditContext::current());
+        self
+    }
+
+    /// What is stored as the fingerprint.
+    pub(crate) fn print(&self) -> String {
+        match &self.fingerprint {
+            Some(print) => print.clone(),
+            None => digest(&format!(
+                "{}\n{}\n{:?}\n{:?}\n{:?}",
+                self.kind.as_str(),
+                self.title,
+                self.module,
+                self.line,
+                self.error_code
+            )),
+        }
+    }
+
+    /// Writes the event through this connection, or counts one more occurrence of an equal one that
+    /// began within the last hour and is not resolved. Returns the row's id.
+    ///
+    /// Inside a transaction it is rolled back with it. Writes nothing on a mock connection, and
+    /// returns 0.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::NotRecorded`] when the database refuses it.
+    pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
+        self.in_current_context()
+            .count_or_insert(db, 1, WINDOW)
+            .await
+    }
+
+    /// Writes that the event happened so many times.
+    pub(crate) async fn count_or_insert<C: ConnectionTrait>(
+        self,
+        db: &C,
+        times: i64,
+        window: Duration,
+    ) -> Result<i64, AuditError> {
+        if db.is_mock_connection() {
+            return Ok(0);
+        }
+        let config = AuditConfig::current();
+        let since = chrono::TimeDelta::from_std(window)
+            .ok()
+            .and_then(|window| config.now().checked_sub_signed(window));
+        let failed = |error| refused(&config, error);
+        let mut same = row::Entity::find()
+            .select_only()
+            .column(row::Column::Id)
+            .filter(row::Column::Fingerprint.eq(self.print()))
+            .filter(row::Column::Resolved.eq(false))
+            .order_by_desc(row::Column::OccurredAt)
+            .limit(1);
+        if let Some(since) = since {
+            same = same.filter(row::Column::OccurredAt.gte(since));
+        }
+        let same: Option<i64> = same.into_tuple().one(db).await.map_err(failed)?;
+        if let Some(id) = same
+            && add_occurrences(db, id, times).await.map_err(failed)?
+        {
+            return Ok(id);
+        }
+        let inserted = row::Entity::insert(self.into_row(&config, times)).exec(db);
+        Ok(inserted.await.map_err(failed)?.last_insert_id)
+    }
+
+    fn into_row(self, config: &AuditConfig, times: i64) -> row::ActiveModel {
+        let fingerprint = self.print();
+        let name = |text: Option<String>| text.map(|text| fit(clean(text), limits::NAME));
+        let long = |text: Option<String>| text.map(|text| shorten(clean(text), LONG));
+        let actor = self.context.actor.unwrap_or_default();
+        let metadata = (!self.metadata.is_empty()).then(|| {
+            let mut json = config.without_secrets(Json::Object(self.metadata));
+            clean_json(&mut json);
+            json
+        });
+        row::ActiveModel {
+            id: NotSet,
+            occurred_at: Set(config.now()),
+            event_type: Set(self.kind.as_str().to_owned()),
+            title: Set(shorten(clean(self.title), limits::NAME)),
+            description: Set(long(self.description)),
+            module: Set(name(self.module)),
+            function_name: Set(name(self.function)),
+            line_number: Set(self.line.map(i64::from)),
+            error_code: Set(name(self.error_code)),
+            stack_trace: Set(long(self.stack_trace)),
+            actor_type: Set(actor.kind().as_str().to_owned()),
+            actor_id: Set(name(actor.id().map(str::to_owned))),
+            actor_name: Set(name(actor.name().map(str::to_owned))),
+            ip_address: Set(self
+                .context
+                .ip_address
+                .map(|ip| fit(clean(ip), limits::ADDRESS))),
+            request_id: Set(name(self.context.request_id)),
+            fingerprint: Set(Some(fingerprint)),
+            occurrences: Set(times),
+            resolved: Set(false),
+            resolved_at: Set(None),
+            resolved_by: Set(None),
+            resolution_note: Set(None),
+            metadata: Set(metadata),
+        }
+    }
+
+    /// Says that somebody took care of an event. Returns `false` when there is none with this id, or
+    /// when it is resolved already.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::NotRecorded`] when the database refuses it.
+    pub async fn resolve<C: ConnectionTrait>(
+        db: &C,
+        id: i64,
+        by: impl Into<String>,
+        note: impl Into<String>,
+    ) -> Result<bool, AuditError> {
+        let config = AuditConfig::current();
+        let by = fit(clean(by.into()), limits::NAME);
+        let note = shorten(clean(note.into()), LONG);
+        let update = row::Entity::update_many()
+            .col_expr(row::Column::Resolved, Expr::value(true))
+            .col_expr(row::Column::ResolvedAt, Expr::value(config.now()))
+            .col_expr(row::Column::ResolvedBy, Expr::value(by))
+            .col_expr(row::Column::ResolutionNote, Expr::value(note))
+            .filter(row::Column::Id.eq(id))
+            .filter(row::Column::Resolved.eq(false));
+        let done = update.exec(db).await;
+        let done = done.map_err(|error| refused(&config, error))?;
+        Ok(done.rows_affected > 0)
+    }
+}
+
+/// Counts more occurrences of an event; `false` when it has been resolved meanwhile.
+async fn add_occurrences<C: ConnectionTrait>(
+    db: &C,
+    id: i64,
+    times: i64,
+) -> Result<bool, sea_orm::DbErr> {
+    let more = Expr::col(row::Column::Occurrences).add(times);
+    let update = row::Entity::update_many()
+        .col_expr(row::Column::Occurrences, more)
+        .filter(row::Column::Id.eq(id))
+        .filter(row::Column::Resolved.eq(false));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+fn refused(config: &AuditConfig, error: sea_orm::DbErr) -> AuditError {
+    count(&COUNTERS.failed);
+    let tables = config.tables();
+    AuditError::NotRecorded {
+        state: ChangeState::NoChange,
+        cause: cause_in(config, tables.qualified(tables.system_event()), error),
+    }
+}
+
+impl fmt::Debug for SystemEvent {
+    /// Leaves out what may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemEvent")
+            .field("kind", &self.kind)
+            .field("title", &self.title)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}

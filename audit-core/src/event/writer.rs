@@ -1,0 +1,394 @@
+//! Writes system events in the background.
+//!
+//! Whoever submits an event waits for nothing and fails at nothing. Equal events are counted where they
+//! wait, so that a flood takes no room; the room for different ones is bounded, and what finds none is
+//! counted, reported through `tracing`, and in the end on record itself. What the database refuses waits
+//! for the next try.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use tokio::sync::{Notify, watch};
+
+use super::system::{EventType, SystemEvent, WINDOW};
+use crate::stats::{COUNTERS, count, count_many};
+
+tokio::task_local! {
+    /// Raised while events are written, so that nothing that this logs becomes an event.
+    static WRITING: ();
+}
+
+/// Whether the current task is the one that writes events.
+#[doc(hidden)]
+#[must_use]
+pub fn is_writing_events() -> bool {
+    WRITING.try_with(|()| ()).is_ok()
+}
+
+/// The writer of the process.
+static INSTALLED: RwLock<Option<EventWriter>> = RwLock::new(None);
+
+/// Gathers an [`EventWriter`].
+#[derive(Debug, Clone)]
+#[must_use = "a writer does nothing until it is started"]
+pub struct EventWriterBuilder<C> {
+    db: C,
+    capacity: usize,
+    window: Duration,
+    patience: Duration,
+}
+
+impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
+    /// How many different events may wait, 1,024 by default.
+    pub fn capacity(mut self, events: usize) -> Self {
+        self.capacity = events.max(1);
+        self
+    }
+
+    /// How long equal events are counted in one row, from the first on. An hour by default.
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// How long the writer waits before it tries again what the database refused, 5 s by default.
+    pub fn retry_after(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Starts the writer as a task of the current Tokio runtime.
+    ///
+    /// # Panics
+    /// Panics outside of a Tokio runtime.
+    #[must_use = "the writer ends when its last handle is dropped"]
+    pub fn start(self) -> EventWriter {
+        let (written, seen) = watch::channel(0);
+        let queue = Arc::new(Queue {
+            capacity: self.capacity,
+            waiting: Mutex::default(),
+            news: Notify::new(),
+        });
+        let worker = Worker {
+            db: self.db,
+            window: self.window,
+            patience: self.patience,
+            queue: Arc::clone(&queue),
+            written,
+        };
+        tokio::spawn(WRITING.scope((), worker.run()));
+        EventWriter(Arc::new(Handle { queue, seen }))
+    }
+}
+
+/// A handle on the task that writes system events. Cheap to clone.
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_core::{EventType, EventWriter, SystemEvent};
+/// # use sea_orm::DatabaseConnection;
+/// # async fn serve(db: DatabaseConnection) {
+/// let writer = EventWriter::start(db);
+/// writer.install(); // what has no writer of its own uses this one
+/// writer.submit(SystemEvent::new(EventType::Info, "the server started"));
+/// // .. and before the process ends:
+/// writer.shutdown().await;
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct EventWriter(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    queue: Arc<Queue>,
+    /// The number of the newest event that was seen to.
+    seen: watch::Receiver<u64>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue.waiting().closed = true;
+        self.queue.news.notify_one();
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    capacity: usize,
+    waiting: Mutex<Waiting>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: HashMap<String, Counted>,
+    /// How many events were submitted so far.
+    submitted: u64,
+    /// How many found no room since that was last on record.
+    dropped: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Counted {
+    event: SystemEvent,
+    times: i64,
+    /// Its place in the order of arrival.
+    number: u64,
+    /// How often the database refused it while it took others.
+    refusals: u32,
+}
+
+/// An event that the database refuses so often while it takes others is given up.
+const MOST_REFUSALS: u32 = 3;
+/// After so many refusals in a row the database is taken to be away.
+const ENOUGH: usize = 3;
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what has happened; `false` where there is no room.
+    fn add(&self, event: SystemEvent) -> bool {
+        let mut waiting = self.waiting();
+        if waiting.closed {
+            return false;
+        }
+        waiting.submitted += 1;
+        let counted = Counted {
+            event,
+            times: 1,
+            number: waiting.submitted,
+            refusals: 0,
+        };
+        waiting.add(counted, self.capacity)
+    }
+}
+
+impl Waiting {
+    /// Adds an event, or counts it where an equal one waits; `false` where there is no room.
+    fn add(&mut self, counted: Counted, capacity: usize) -> bool {
+        let full = self.events.len() >= capacity;
+        match self.events.entry(counted.event.print()) {
+            Entry::Occupied(mut same) => {
+                let same = same.get_mut();
+                same.times += counted.times;
+                same.number = same.number.min(counted.number);
+                same.refusals = same.refusals.max(counted.refusals);
+            }
+            Entry::Vacant(_) if full => {
+                self.dropped += counted.times.unsigned_abs();
+                return false;
+            }
+            Entry::Vacant(place) => {
+                place.insert(counted);
+            }
+        }
+        true
+    }
+}
+
+impl EventWriter {
+    /// Starts a writer that uses this connection, with the defaults.
+    ///
+    /// # Panics
+    /// Panics outside of a Tokio runtime.
+    pub fn start<C: ConnectionTrait + Send + Sync + 'static>(db: C) -> Self {
+        Self::builder(db).start()
+    }
+
+    /// Begins a writer that uses this connection.
+    pub fn builder<C: ConnectionTrait + Send + Sync + 'static>(db: C) -> EventWriterBuilder<C> {
+        EventWriterBuilder {
+            db,
+            capacity: 1024,
+            window: WINDOW,
+            patience: Duration::from_secs(5),
+        }
+    }
+
+    /// Makes this the writer of the process, in place of the one before. Migration mode, changes of the
+    /// configuration and panics are reported to it.
+    pub fn install(&self) {
+        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+    }
+
+    /// The writer of the process, where one is installed.
+    #[must_use]
+    pub fn installed() -> Option<Self> {
+        INSTALLED
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Hands an event over, to be written soon. Actor, address and request are taken from the context
+    /// that applies here, unless the event states them.
+    ///
+    /// Never waits. Returns `false` when there was no room, or the writer has been shut down; that is
+    /// counted in `AuditStats::events_dropped`.
+    #[allow(clippy::must_use_candidate)] // there is mostly nothing that one could do
+    pub fn submit(&self, event: SystemEvent) -> bool {
+        if is_writing_events() {
+            return false;
+        }
+        let taken = self.0.queue.add(event.in_current_context());
+        if taken {
+            self.0.queue.news.notify_one();
+        } else {
+            count(&COUNTERS.events_dropped);
+            tracing::warn!("a system event was dropped: too many wait to be written");
+        }
+        taken
+    }
+
+    /// Waits until everything that was submitted so far has been written, or refused by the database
+    /// once. Returns at once when the writer has ended.
+    pub async fn flush(&self) {
+        let submitted = self.0.queue.waiting().submitted;
+        let mut seen = self.0.seen.clone();
+        self.0.queue.news.notify_one();
+        // An error means that the writer has ended.
+        let _ = seen.wait_for(|seen| *seen >= submitted).await;
+    }
+
+    /// Ends the writer, with all its handles, after everything that was submitted so far has been
+    /// written, or refused by the database.
+    pub async fn shutdown(&self) {
+        self.0.queue.waiting().closed = true;
+        self.0.queue.news.notify_one();
+        let mut seen = self.0.seen.clone();
+        // Fails when the writer has ended.
+        while seen.changed().await.is_ok() {}
+    }
+}
+
+/// Submits an event to the writer of the process, where there is one.
+pub(crate) fn report(event: SystemEvent) {
+    if let Some(writer) = EventWriter::installed() {
+        writer.submit(event);
+    }
+}
+
+struct Worker<C> {
+    db: C,
+    window: Duration,
+    patience: Duration,
+    queue: Arc<Queue>,
+    written: watch::Sender<u64>,
+}
+
+impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
+    async fn run(self) {
+        loop {
+            let (batch, submitted, closed) = self.take();
+            let refused = self.write(batch).await;
+            self.written.send_replace(submitted);
+            let waits = !refused.is_empty();
+            if closed {
+                refused.iter().for_each(lose);
+                return;
+            }
+            self.put_back(refused);
+            // A permit is kept for what came while this was written.
+            let news = self.queue.news.notified();
+            if waits {
+                // The database is in trouble: do not ask it for every event that comes meanwhile.
+                self.sleep().await;
+            } else {
+                news.await;
+            }
+        }
+    }
+
+    /// Waits before the next try, or until the writer is shut down.
+    async fn sleep(&self) {
+        let end = tokio::time::Instant::now() + self.patience;
+        while !self.queue.waiting().closed {
+            if tokio::time::timeout_at(end, self.queue.news.notified())
+                .await
+                .is_err()
+            {
+                return;
+            }
+            // Whoever flushes does not wait for a database that is away.
+            let submitted = self.queue.waiting().submitted;
+            self.written.send_replace(submitted);
+        }
+    }
+
+    /// Takes all that waits, oldest first.
+    fn take(&self) -> (Vec<Counted>, u64, bool) {
+        let (mut batch, submitted, dropped, closed) = {
+            let mut waiting = self.queue.waiting();
+            let batch: Vec<Counted> = waiting.events.drain().map(|(_, event)| event).collect();
+            let dropped = std::mem::take(&mut waiting.dropped);
+            (batch, waiting.submitted, dropped, waiting.closed)
+        };
+        batch.sort_by_key(|event| event.number);
+        if let Ok(times @ 1..) = i64::try_from(dropped) {
+            let title = "system events were dropped: too many waited to be written";
+            batch.push(Counted {
+                event: SystemEvent::new(EventType::Maintenance, title),
+                times,
+                number: 0,
+                refusals: 0,
+            });
+        }
+        (batch, submitted, closed)
+    }
+
+    /// Writes events, and returns those that are to be tried again.
+    async fn write(&self, batch: Vec<Counted>) -> Vec<Counted> {
+        let (mut refused, mut taken, mut in_a_row) = (Vec::new(), false, 0);
+        for counted in batch {
+            if in_a_row >= ENOUGH {
+                refused.push(counted);
+                continue;
+            }
+            let event = counted.event.clone();
+            let written = event.count_or_insert(&self.db, counted.times, self.window);
+            match written.await {
+                Ok(_) => (taken, in_a_row) = (true, 0),
+                Err(error) => {
+                    tracing::error!(%error, "a system event cannot be written");
+                    refused.push(counted);
+                    in_a_row += 1;
+                }
+            }
+        }
+        if taken {
+            // The database is there: what it refuses nevertheless, it may refuse for ever.
+            for event in &mut refused {
+                event.refusals += 1;
+            }
+            refused.retain(|event| {
+                let keep = event.refusals < MOST_REFUSALS;
+                if !keep {
+                    lose(event);
+                }
+                keep
+            });
+        }
+        refused
+    }
+
+    fn put_back(&self, refused: Vec<Counted>) {
+        let mut waiting = self.queue.waiting();
+        for counted in refused {
+            let times = counted.times.unsigned_abs();
+            if !waiting.add(counted, self.queue.capacity) {
+                count_many(&COUNTERS.events_dropped, times);
+            }
+        }
+    }
+}
+
+fn lose(event: &Counted) {
+    count_many(&COUNTERS.events_dropped, event.times.unsigned_abs());
+    tracing::error!(event = ?event.event, "a system event is given up");
+}
