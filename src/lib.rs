@@ -10,7 +10,7 @@ pub use sea_orm_audit_core::{
     EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, Lockout, LockoutDecision,
     LoginAttempt, LoginStatus, ObjectCount, Outcome, RequireActor, SENSITIVE_WORDS, Shape, Source,
     StatementPolicy, Summary, SummaryQuery, SystemEvent, Tables, Target, WithAuditContext,
-    audited_entities, decode, encode, migration_mode, record_logout, record_view, same,
+    audited_entities, clean_text, decode, encode, migration_mode, record_logout, record_view, same,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{
@@ -24,3 +24,6 @@ pub use sea_orm_audit_derive::{Auditable, behavior};
 pub mod migration;
 #[cfg(feature = "test")]
 pub mod test;
+#[cfg(feature = "web")]
+#[doc(inline)]
+pub use sea_orm_audit_web as web;

@@ -259,6 +259,17 @@ impl AuditConfig {
         self.0.settings.chunk_rows
     }
 
+    /// A hash of a text under the configured key, which is another one for each purpose: 32 hexadecimal
+    /// digits of HMAC-SHA-256. `None` where there is no key.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn keyed_hash(&self, purpose: &str, text: &str) -> Option<String> {
+        let json = Json::String(text.to_owned());
+        let hash = crate::target::text_of(self.hash_key()?.hash("keyed_hash", purpose, &json));
+        let (_, digits) = hash.rsplit_once(':')?;
+        Some(format!("hmac-sha256:{}", digits.get(..32)?))
+    }
+
     pub(crate) fn hash_key(&self) -> Option<&HashKey> {
         self.0.settings.hash_key.as_ref()
     }

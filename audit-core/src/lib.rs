@@ -22,6 +22,7 @@ mod redact;
 mod sql;
 mod stats;
 mod target;
+mod text;
 mod value;
 
 #[doc(hidden)]
@@ -54,4 +55,5 @@ pub use recorder::limits;
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;
 pub use target::Target;
+pub use text::clean as clean_text;
 pub use value::{Shape, decode, encode, same};

@@ -21,6 +21,7 @@ use crate::error::AuditError;
 use crate::recorder::{clean, limits};
 use crate::redact::REDACTED;
 use crate::target::{fit, shorten, text_of};
+use crate::text::clean as clean_text;
 
 /// How an attempt to sign in ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -219,7 +220,8 @@ impl fmt::Debug for LoginAttempt {
 
 /// What is stored of a name that belongs to an account.
 pub(super) fn known_name(username: &str) -> String {
-    fit(clean(username.to_owned()), limits::NAME)
+    // Whoever types it need not know the name well.
+    clean_text(username, limits::NAME as usize).into_owned()
 }
 
 /// What is stored of a name that belongs to nobody. A digest without a key would give away a password

@@ -1,0 +1,20 @@
+//! Who sends a request.
+
+use http::request::Parts;
+use sea_orm_audit_core::Actor;
+
+/// Tells who sends a request, from its head. Closures satisfy it.
+///
+/// For what is known before the request is handled, such as an API key or a verified client
+/// certificate. Whoever signs in later in the stack sets the actor there, with
+/// [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor) or the `Audit` extractor.
+pub trait IdentifyActor: Send + Sync {
+    /// The actor, or `None` where the request does not say.
+    fn identify(&self, request: &Parts) -> Option<Actor>;
+}
+
+impl<F: Fn(&Parts) -> Option<Actor> + Send + Sync> IdentifyActor for F {
+    fn identify(&self, request: &Parts) -> Option<Actor> {
+        self(request)
+    }
+}

@@ -1,0 +1,180 @@
+//! The client's address: where a request came from, as far as that can be known.
+//!
+//! A *hop* is one address in a header that proxies write. Hops are believed from the right, each one
+//! only because the hop after it, or the socket's other end, is a proxy that the operator trusts. The
+//! first address that is not a trusted proxy is the client. What stands further left was sent by the
+//! client itself: this module refuses to look at it, and refuses to guess at what it cannot read. Syntax:
+//! RFC 7239 (`Forwarded`); `X-Forwarded-For` and `X-Real-IP` have no standard.
+//!
+//! Written here, since no crate does it: `client-ip` and `axum-client-ip` take one hop, know no trusted networks
+//! and no ports; `forwarded-header-value` and `rfc7239` read from the left, where a forged quote hides true hops.
+
+mod forwarded;
+mod hops;
+mod node;
+mod privacy;
+mod proxies;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use http::header::{FORWARDED, HeaderMap, HeaderName};
+
+use hops::Hops;
+pub use privacy::AddressPrivacy;
+pub use proxies::{AddressError, TrustedProxies};
+
+/// No honest chain of proxies is longer.
+const MAX_HOPS: usize = 64;
+
+/// The header in which the trusted proxies say where a request came from.
+///
+/// Name the one header that the proxies themselves write. Another one would pass through them as the client
+/// sent it, so that believing several would let every client choose its address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`: every proxy appends the address it was called from. The most usual one.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): the same with names, `for=192.0.2.1;proto=https`.
+    Forwarded,
+    /// `X-Real-IP`: one address, replaced by the proxy. Behind two proxies it may be the first one's.
+    XRealIp,
+    /// Another header with one address that the proxy replaces, such as `cf-connecting-ip`.
+    Single(HeaderName),
+}
+
+impl ProxyHeader {
+    fn hops<'a>(&self, headers: &'a HeaderMap) -> Option<Hops<'a>> {
+        let lines = headers.get_all(match self {
+            Self::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
+            Self::Forwarded => FORWARDED,
+            Self::XRealIp => HeaderName::from_static("x-real-ip"),
+            Self::Single(name) => name.clone(),
+        });
+        match self {
+            Self::XForwardedFor => Some(Hops::new(lines.iter(), hops::last_comma)),
+            Self::Forwarded => Some(Hops::new(lines.iter(), forwarded::last_comma)),
+            // A proxy that replaces the header leaves one line; of two, one came from the client.
+            Self::XRealIp | Self::Single(_) => {
+                let one = lines.iter().nth(1).is_none();
+                one.then(|| Hops::new(lines.iter(), |_| None))
+            }
+        }
+    }
+
+    fn address(&self, hop: &[u8]) -> Option<IpAddr> {
+        match self {
+            Self::Forwarded => forwarded::address(hop),
+            _ => node::address(std::str::from_utf8(hop).ok()?),
+        }
+    }
+}
+
+/// Finds the client's address.
+///
+/// By default no header is believed: the address is the one at the other end of the socket. A request is
+/// never refused, whatever its headers say. Addresses are canonical: `::ffff:192.0.2.1` is `192.0.2.1`.
+///
+/// # Examples
+/// ```
+/// use http::HeaderMap;
+/// use sea_orm_audit_web::{ClientAddress, ProxyHeader, TrustedProxies};
+///
+/// let proxies = TrustedProxies::new(["10.0.0.0/8"])?;
+/// let client = ClientAddress::behind(proxies, ProxyHeader::XForwardedFor);
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("x-forwarded-for", "1.1.1.1, 192.0.2.60, 10.0.0.7".parse()?);
+/// let peer = "10.0.0.8".parse()?;
+/// assert_eq!(client.of(Some(peer), &headers), Some("192.0.2.60".parse()?)); // 1.1.1.1 is forged
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct ClientAddress {
+    proxies: TrustedProxies,
+    header: ProxyHeader,
+    trust_unknown_peer: bool,
+}
+
+impl ClientAddress {
+    /// The address of the socket; no header is believed. This is the default.
+    pub const fn of_socket() -> Self {
+        Self::behind(TrustedProxies::none(), ProxyHeader::XForwardedFor)
+    }
+
+    /// Believes `header` from these proxies, and from nobody else.
+    ///
+    /// Every proxy in the list must append to the header or replace it. If an address of the list can belong
+    /// to a client, that client can choose the address under which it is recorded.
+    pub const fn behind(proxies: TrustedProxies, header: ProxyHeader) -> Self {
+        Self {
+            proxies,
+            header,
+            trust_unknown_peer: false,
+        }
+    }
+
+    /// Whether a peer without an address is a trusted proxy; by default it is not.
+    ///
+    /// For Unix sockets, where only the proxy can connect. Wherever else the server does not pass the
+    /// peer's address on, `true` lets every client choose the address under which it is recorded.
+    pub const fn trust_unknown_peer(mut self, trust: bool) -> Self {
+        self.trust_unknown_peer = trust;
+        self
+    }
+
+    /// The client's address, from the address of the socket's other end and the request's headers.
+    ///
+    /// From the right, hop by hop: the first address that is not a trusted proxy; the left-most one when all
+    /// are. At a hop that cannot be read (`unknown`, `_hidden`, garbage, nothing), after 64 hops and after
+    /// 8 KiB it stops at the last address it reached. `None` when the peer has no address, and is not
+    /// trusted or names none.
+    #[must_use]
+    pub fn of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        self.walk(peer, headers).address
+    }
+
+    fn walk(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Walk {
+        let mut walk = Walk {
+            address: peer.map(|address| address.to_canonical()),
+            hops: 0,
+        };
+        if !self.trusts(walk.address) {
+            return walk;
+        }
+        let Some(mut hops) = self.header.hops(headers) else {
+            return walk;
+        };
+        while walk.hops < MAX_HOPS && self.trusts(walk.address) {
+            let Some(hop) = hops.next() else { break };
+            walk.hops += 1;
+            let Some(address) = self.header.address(hop) else {
+                break;
+            };
+            walk.address = Some(address);
+        }
+        walk
+    }
+
+    fn trusts(&self, address: Option<IpAddr>) -> bool {
+        address.map_or(self.trust_unknown_peer, |address| {
+            self.proxies.contains(address)
+        })
+    }
+}
+
+impl Default for ClientAddress {
+    fn default() -> Self {
+        Self::of_socket()
+    }
+}
+
+/// How far the hops were followed.
+struct Walk {
+    address: Option<IpAddr>,
+    /// How many hops were looked at, the unreadable one included.
+    hops: usize,
+}

@@ -1,0 +1,117 @@
+//! Where an address is, from a database in MaxMind's format that the operator provides.
+//!
+//! Read are `country.iso_code` and `city.names.en`, as GeoLite2, GeoIP2 and DB-IP store them; databases
+//! of countries only have no city. Nothing is looked up over the network, and the answer is a guess of the
+//! database's makers: this module refuses to fail anything because of it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use maxminddb::{MaxMindDbError, Reader, path};
+
+use sea_orm_audit_core::clean_text as clean;
+
+/// As many characters of a city's name as are kept.
+const CITY_CHARS: usize = 128;
+
+/// A database that tells where an address is. Clones share it.
+///
+/// # Examples
+/// ```no_run
+/// use sea_orm_audit_web::GeoIp;
+///
+/// let geo = GeoIp::open("GeoLite2-City.mmdb")?;
+/// if let Some(place) = geo.lookup("81.2.69.142".parse()?) {
+///     println!("{:?}, {:?}", place.country, place.city);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct GeoIp {
+    reader: Arc<Reader<Vec<u8>>>,
+}
+
+/// Where an address is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Place {
+    /// The country's two letters (ISO 3166-1), such as `GB`.
+    pub country: Option<String>,
+    /// The city's name in English.
+    pub city: Option<String>,
+}
+
+impl GeoIp {
+    /// Reads a database into memory. GeoLite2-City takes about 60 MB; a new file is seen when it is opened again.
+    ///
+    /// # Errors
+    /// Returns [`GeoIpError`] when the file cannot be read or is no such database.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, GeoIpError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| GeoIpError::Unreadable {
+            path: path.into(),
+            source,
+        })?;
+        let reader = Reader::from_source(bytes).map_err(|source| GeoIpError::NoDatabase {
+            path: path.into(),
+            source,
+        })?;
+        Ok(Self {
+            reader: Arc::new(reader),
+        })
+    }
+
+    /// Where the address is; `None` when the database does not say, or is damaged at that place.
+    #[must_use]
+    pub fn lookup(&self, address: IpAddr) -> Option<Place> {
+        // An IPv4 database answers an IPv6 address with an error, and knows `::ffff:1.2.3.4` only as IPv4.
+        let found = self.reader.lookup(address.to_canonical()).ok()?;
+        let text = |path: &[_], max| {
+            let text = found.decode_path::<&str>(path).ok()??;
+            (!text.is_empty()).then(|| clean(text, max).into_owned())
+        };
+        let place = Place {
+            country: text(&path!["country", "iso_code"], 2),
+            city: text(&path!["city", "names", "en"], CITY_CHARS),
+        };
+        (place != Place::default()).then_some(place)
+    }
+}
+
+impl fmt::Debug for GeoIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GeoIp")
+            .field("database", &self.reader.metadata().database_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A database that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeoIpError {
+    /// The file cannot be read.
+    #[error("the GeoIP database `{}` cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is no such database.
+    #[error("`{}` is no database in MaxMind's format (.mmdb): unpack it, or download it again", path.display())]
+    NoDatabase {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: MaxMindDbError,
+    },
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod writer;

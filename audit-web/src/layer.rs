@@ -1,0 +1,200 @@
+//! The layer that gives every request its context.
+
+mod future;
+mod observe;
+mod settings;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderName, Request, Response};
+use sea_orm::ConnectionTrait;
+use sea_orm_audit_core::EventWriter;
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub use future::AuditFuture;
+pub use settings::ClientIp;
+pub(crate) use settings::Settings;
+
+use crate::actor::IdentifyActor;
+use crate::body::AuditBody;
+use crate::client_address::{AddressPrivacy, ClientAddress};
+use crate::request_id::IncomingRequestId;
+use crate::view::Views;
+use observe::Observed;
+
+/// Gives everything that is done for a request, up to the last byte of the response's body, its context:
+/// actor, address, agent, request id and trace. Reports slow requests, answers of 500 and above, and
+/// panics.
+///
+/// Put it outside of everything that writes or signs in; works with every tower stack. The actor is
+/// *anonymous* until somebody says otherwise: [`actor`](Self::actor), or later
+/// [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor). Tasks that a handler spawns
+/// are outside, unless wrapped with `.with_audit_context()`.
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_web::{AuditLayer, ClientAddress, ProxyHeader, TrustedProxies};
+/// # fn build() -> Result<AuditLayer, Box<dyn std::error::Error>> {
+/// let proxies = TrustedProxies::new(["10.0.0.0/8"])?;
+/// let layer = AuditLayer::new()
+///     .client_address(ClientAddress::behind(proxies, ProxyHeader::XForwardedFor));
+/// # Ok(layer)
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is put into a stack"]
+pub struct AuditLayer(Arc<Settings>);
+
+impl Default for AuditLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for AuditLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditLayer").finish_non_exhaustive()
+    }
+}
+
+impl AuditLayer {
+    /// A layer with the defaults that each setter states.
+    pub fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Tells the actor from the request's head. By default nobody does, and a request is anonymous until
+    /// the actor is set.
+    pub fn actor(self, identify: impl IdentifyActor + 'static) -> Self {
+        self.with(|settings| settings.identify = Some(Arc::new(identify)))
+    }
+
+    /// Whose word is believed on the client's address. By default nobody's: it is the address of the
+    /// connection.
+    pub fn client_address(self, address: ClientAddress) -> Self {
+        self.with(|settings| settings.address = address)
+    }
+
+    /// What of the client's address is stored, all of it by default.
+    pub fn address_privacy(self, privacy: AddressPrivacy) -> Self {
+        self.with(|settings| settings.privacy = privacy)
+    }
+
+    /// Tells the address of the connection from the request's extensions. By default that which axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()` leaves (feature `axum`), or a plain
+    /// `SocketAddr`.
+    pub fn peer(
+        self,
+        peer: impl Fn(&http::Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|settings| settings.peer = Arc::new(peer))
+    }
+
+    /// Whether the user agent is stored, up to 512 characters of it. By default it is.
+    pub fn user_agent(self, store: bool) -> Self {
+        self.with(|settings| settings.user_agent = store)
+    }
+
+    /// The header that carries the request's id, `x-request-id` by default. Where a request has none that
+    /// can be used it gets a new one, for all that is inside; the response carries it, too.
+    pub fn request_id_header(self, name: HeaderName) -> Self {
+        self.with(|settings| settings.request_id_header = name)
+    }
+
+    /// Whether a request's id is taken over, or always made anew. By default it is taken over.
+    pub fn incoming_request_id(self, incoming: IncomingRequestId) -> Self {
+        self.with(|settings| settings.incoming_request_id = incoming)
+    }
+
+    /// From when on a request is slow: a PERFORMANCE event. 5 s by default; `None` for never.
+    ///
+    /// Measured until the response begins, or until the client goes away.
+    pub fn slow_after(self, limit: impl Into<Option<Duration>>) -> Self {
+        self.with(|settings| settings.slow_after = limit.into())
+    }
+
+    /// Whether an answer of 500 and above is an ERROR event. By default it is.
+    pub fn server_errors(self, report: bool) -> Self {
+        self.with(|settings| settings.server_errors = report)
+    }
+
+    /// Whether a panic in the handler is caught, answered with 500, and an ERROR event with its
+    /// backtrace. By default it is.
+    pub fn catch_panics(self, catch: bool) -> Self {
+        self.with(|settings| settings.catches_panics = catch)
+    }
+
+    /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
+    /// told through `tracing` only.
+    pub fn events(self, writer: EventWriter) -> Self {
+        self.with(|settings| settings.events = Some(writer))
+    }
+
+    /// Records what handlers return as [`Viewed`](crate::Viewed), through this connection. Without it,
+    /// a warning says that views are not recorded.
+    pub fn views<C: ConnectionTrait + Clone + Send + Sync + 'static>(
+        self,
+        views: Views<C>,
+    ) -> Self {
+        self.with(|settings| settings.views = Some(views.erased()))
+    }
+}
+
+impl<S> Layer<S> for AuditLayer {
+    type Service = AuditService<S>;
+
+    fn layer(&self, inner: S) -> AuditService<S> {
+        AuditService {
+            inner,
+            settings: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// The service that [`AuditLayer`] makes of another.
+#[derive(Clone)]
+pub struct AuditService<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for AuditService<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditService")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for AuditService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<AuditBody<R>>;
+    type Error = S::Error;
+    type Future = AuditFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let (scope, client, request_id) = self.settings.scope_of(&mut parts);
+        let observed = Observed::new(&parts, Arc::clone(&self.settings), scope.clone(), client);
+        parts.extensions.insert(scope.clone());
+        let request = Request::from_parts(parts, body);
+        // A service may do all its work here.
+        let inner = observed.run(|| self.inner.call(request));
+        AuditFuture::new(inner, observed, request_id)
+    }
+}

@@ -1,0 +1,139 @@
+//! The future of a request.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderValue, Response, StatusCode};
+use pin_project_lite::pin_project;
+use sea_orm_audit_core::AuditError;
+
+use super::observe::Observed;
+use crate::body::AuditBody;
+use crate::panic::watched;
+use crate::view::{Pending, Recording};
+
+pin_project! {
+    /// The future of a response, within the context of its request.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct AuditFuture<F, R> {
+        #[pin]
+        inner: F,
+        observed: Observed,
+        request_id: HeaderValue,
+        // The response, while it waits for its views to be recorded.
+        viewed: Option<(Recording, Response<R>)>,
+    }
+}
+
+impl<F, R> AuditFuture<F, R> {
+    pub(super) fn new(inner: F, observed: Observed, request_id: HeaderValue) -> Self {
+        Self {
+            inner,
+            observed,
+            request_id,
+            viewed: None,
+        }
+    }
+}
+
+impl<F, R, E> Future for AuditFuture<F, R>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<AuditBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let observed = this.observed;
+        let finish = |observed: &mut Observed, request_id: &HeaderValue, response: Response<R>| {
+            observed.answered(response.status());
+            let body = |inner| AuditBody::new(inner, observed.scope.clone());
+            let mut response = response.map(body);
+            observed.identify(&mut response, request_id);
+            response
+        };
+        if this.viewed.is_none() {
+            let inner = this.inner;
+            let poll = || observed.run(|| inner.poll(context));
+            let polled = if observed.settings.catches_panics {
+                watched(poll)
+            } else {
+                Ok(poll())
+            };
+            let mut response = match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(Ok(response))) => response,
+                Ok(Poll::Ready(Err(error))) => {
+                    observed.end("failed");
+                    return Poll::Ready(Err(error));
+                }
+                Err(panicked) => {
+                    observed.panicked(panicked);
+                    return Poll::Ready(Ok(observed.withheld(this.request_id)));
+                }
+            };
+            let pending = response.extensions_mut().remove::<Pending>();
+            match pending.and_then(|pending| observed.views(pending)) {
+                Some(recording) => *this.viewed = Some((recording, response)),
+                None => return Poll::Ready(Ok(finish(observed, this.request_id, response))),
+            }
+        }
+        let recorded = match this.viewed {
+            Some((recording, _)) => {
+                ready!(observed.run(|| recording.as_mut().poll(context)))
+            }
+            None => Ok(()),
+        };
+        Poll::Ready(Ok(match (this.viewed.take(), recorded) {
+            (Some((_, response)), Ok(())) => finish(observed, this.request_id, response),
+            (_, recorded) => {
+                observed.unviewed(recorded.err());
+                observed.withheld(this.request_id)
+            }
+        }))
+    }
+}
+
+impl Observed {
+    /// Begins to record the views that a response asks for.
+    fn views(&self, pending: Pending) -> Option<Recording> {
+        match &self.settings.views {
+            Some(views) => views.record(pending),
+            None => {
+                tracing::warn!("a view is not recorded: call `AuditLayer::views(..)`");
+                None
+            }
+        }
+    }
+
+    /// A view could not be recorded.
+    fn unviewed(&mut self, error: Option<AuditError>) {
+        if let Some(error) = error {
+            tracing::error!(%error, "a response was withheld: its view could not be recorded");
+        }
+        self.answered(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    /// The answer where there is none that may be sent.
+    fn withheld<R>(&self, request_id: &HeaderValue) -> Response<AuditBody<R>> {
+        let mut response = Response::new(AuditBody::empty(self.scope.clone()));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        self.identify(&mut response, request_id);
+        response
+    }
+
+    /// Gives the response the request's id.
+    fn identify<R>(&self, response: &mut Response<R>, request_id: &HeaderValue) {
+        let name = self.settings.request_id_header.clone();
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert_with(|| request_id.clone());
+    }
+}
+
+impl<F, R> std::fmt::Debug for AuditFuture<F, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditFuture").finish_non_exhaustive()
+    }
+}

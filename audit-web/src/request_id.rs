@@ -1,0 +1,184 @@
+//! The request id: the one word under which a request is found in every log it passed.
+//!
+//! An incoming one is taken over only if it is harmless as it stands; this module refuses to repair one,
+//! since a repaired id is found nowhere else. Own ids are UUIDs of version 7 (RFC 9562), which sort by time.
+
+use std::fmt;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+/// The header in which request ids are usually sent.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest incoming id that is taken over, in characters.
+const MAX_CHARS: usize = 128;
+
+/// Whether a request id that comes with the request is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum IncomingRequestId {
+    /// It is, so that the logs of several services can be joined. This is the default, as it is tower-http's.
+    ///
+    /// Where no proxy sets the header, clients choose the id, and may use one twice: it finds records, and
+    /// proves nothing.
+    #[default]
+    Believed,
+    /// It is not: every request gets an id of its own.
+    Ignored,
+}
+
+impl IncomingRequestId {
+    /// The request's id, and whether it came with the request.
+    #[must_use]
+    pub fn read(self, headers: &HeaderMap, name: &HeaderName) -> (RequestId, bool) {
+        match self {
+            Self::Believed => RequestId::from_headers(headers, name),
+            Self::Ignored => (RequestId::generate(), false),
+        }
+    }
+}
+
+/// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The id that came with the request, or else a new one; and whether it came with the request.
+    ///
+    /// It is taken over when the header is there once, and has 1 to 128 characters out of ASCII letters, digits
+    /// and `._:+/=@-`: that is every UUID, ULID, hexadecimal and base64 id, and nothing that means something
+    /// to a log, a shell's quotes or a page.
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap, name: &HeaderName) -> (Self, bool) {
+        let mut lines = headers.get_all(name).iter();
+        let given = match (lines.next(), lines.next()) {
+            (Some(line), None) => accepted(line),
+            _ => None,
+        };
+        let was_given = given.is_some();
+        (given.unwrap_or_else(Self::generate), was_given)
+    }
+
+    /// A new id: a UUID of version 7.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn accepted(line: &HeaderValue) -> Option<RequestId> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:+/=@-".contains(byte);
+    let bytes = line.as_bytes();
+    let fits = (1..=MAX_CHARS).contains(&bytes.len()) && bytes.iter().all(allowed);
+    fits.then(|| line.to_str().ok())?
+        .map(|text| RequestId(text.to_owned()))
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&RequestId> for HeaderValue {
+    fn from(id: &RequestId) -> Self {
+        // Never the empty one: all characters of an id are allowed in headers.
+        Self::from_str(id.as_str()).unwrap_or(const { Self::from_static("") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::InvalidHeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(lines: &[&str]) -> Result<HeaderMap, InvalidHeaderValue> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(X_REQUEST_ID, HeaderValue::from_str(line)?);
+        }
+        Ok(headers)
+    }
+
+    fn is_own(id: &RequestId) -> bool {
+        Uuid::parse_str(id.as_str()).is_ok_and(|id| id.get_version_num() == 7)
+    }
+
+    #[test]
+    fn a_harmless_id_is_taken_over_as_it_is() -> Result<(), InvalidHeaderValue> {
+        for text in [
+            "7b0c2f0e-9d9b-4d4e-8f1a-1c2d3e4f5a6b",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "Root=1-67891233-abcdef012345678912345678",
+            "aGVsbG8+/w==",
+            "a",
+            &"x".repeat(128),
+        ] {
+            let (id, given) = RequestId::from_headers(&headers(&[text])?, &X_REQUEST_ID);
+            assert_eq!((id.as_str(), given), (text, true));
+            assert_eq!(HeaderValue::from(&id), text);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn any_other_id_is_replaced_by_an_own_one() -> Result<(), InvalidHeaderValue> {
+        let long = "x".repeat(129);
+        for lines in [
+            &[][..],
+            &[""],
+            &["a b"],
+            &["a,b"],
+            &["a;b"],
+            &["<script>"],
+            &["'; DROP TABLE audit_log --"],
+            &["é"],
+            &["a\tb"],
+            &[&long],
+            &["a", "b"],
+        ] {
+            let (id, given) = RequestId::from_headers(&headers(lines)?, &X_REQUEST_ID);
+            assert!(is_own(&id) && !given, "{lines:?}");
+            assert_eq!(HeaderValue::from(&id), id.as_str());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_id_is_not_believed_where_none_is_to_be() -> Result<(), InvalidHeaderValue> {
+        let headers = headers(&["abc"])?;
+        let (id, given) = IncomingRequestId::Ignored.read(&headers, &X_REQUEST_ID);
+        assert!(is_own(&id) && !given);
+        let (id, given) = IncomingRequestId::default().read(&headers, &X_REQUEST_ID);
+        assert_eq!((id.to_string().as_str(), given), ("abc", true));
+        Ok(())
+    }
+
+    #[test]
+    fn own_ids_differ() {
+        assert_ne!(RequestId::generate(), RequestId::generate());
+    }
+
+    proptest! {
+        #[test]
+        fn every_header_gives_an_id_that_fits(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                headers.insert(X_REQUEST_ID, value);
+            }
+            let (id, _) = RequestId::from_headers(&headers, &X_REQUEST_ID);
+            prop_assert!((1..=128).contains(&id.as_str().len()));
+            prop_assert!(id.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert_eq!(HeaderValue::from(&id), id.as_str());
+        }
+    }
+}

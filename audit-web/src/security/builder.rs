@@ -1,0 +1,346 @@
+//! Changing the default rules.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
+use thiserror::Error;
+
+use super::agent;
+use super::bursts::{Burst, BurstLimit, BurstLimits};
+use super::event::SecurityEventName;
+use super::path::PathRules;
+use super::patterns::{DEFAULTS, PATH, QUERY};
+use super::rules::{Inner, PatternRule, PatternSet, SecurityRules};
+use super::runs::{Run, Runs};
+
+const PROBING_PATHS: &str = include_str!("data/probing_paths.txt");
+const SCANNERS: &str = include_str!("data/scanners.txt");
+
+/// Says which rule cannot be used, and what to do about it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecurityRulesError {
+    /// A probing or allowed path is not of the form that rules have.
+    #[error(
+        "the path rule {path:?} {problem}; write whole segments such as \"/wp-admin\", \".env\" or \"*.php.bak\""
+    )]
+    Path {
+        /// The rule as it was given.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A pattern is no valid regular expression, or too large a one.
+    #[error("the pattern {name:?} does not compile; correct it in the syntax of the `regex` crate")]
+    Pattern {
+        /// The pattern's name.
+        name: String,
+        /// What `regex` says.
+        source: regex::Error,
+    },
+    /// A pattern matches the empty text, and so every request.
+    #[error(
+        "the pattern {name:?} matches an empty text, so every request would be a finding; ask for at least one character"
+    )]
+    PatternMatchesAll {
+        /// The pattern's name.
+        name: String,
+    },
+    /// A pattern to be left out does not exist.
+    #[error("there is no default pattern {name:?}; the names are {known}")]
+    UnknownPattern {
+        /// The name as it was given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A scanner's name has no letter or digit.
+    #[error(
+        "the scanner {token:?} has no letters or digits; give the word that its user agent contains"
+    )]
+    Scanner {
+        /// The name as it was given.
+        token: String,
+    },
+    /// A burst limit would fire at once or never.
+    #[error(
+        "the limit of {burst} needs a count and a window above zero; raise the count to switch it off in effect"
+    )]
+    Burst {
+        /// The burst whose limit it is.
+        burst: Burst,
+    },
+    /// The patterns compile one by one, but not together.
+    #[error("the patterns are too large together; remove some or make them simpler")]
+    TooLarge {
+        /// What `regex` says.
+        source: regex::Error,
+    },
+}
+
+/// Changes the default rules, then builds them.
+///
+/// The order of the calls does not matter; mistakes are reported by [`build`](Self::build).
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct SecurityRulesBuilder {
+    defaults: bool,
+    probing: Vec<Cow<'static, str>>,
+    allowed: Vec<String>,
+    patterns: Vec<(String, String)>,
+    without_patterns: Vec<String>,
+    scanners: Vec<Cow<'static, str>>,
+    limits: BurstLimits,
+}
+
+impl SecurityRulesBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            defaults: true,
+            probing: Vec::new(),
+            allowed: Vec::new(),
+            patterns: Vec::new(),
+            without_patterns: Vec::new(),
+            scanners: Vec::new(),
+            limits: BurstLimits::default(),
+        }
+    }
+
+    /// Leaves out all default paths, patterns and scanners; burst limits stay.
+    pub fn without_defaults(mut self) -> Self {
+        self.defaults = false;
+        self
+    }
+
+    /// Raises a finding for a path that this application does not have.
+    ///
+    /// `/wp-admin` means these segments at the root and all below them, `.env` the segment wherever it stands, and `*.php.bak` a last
+    /// segment that ends so. Segments are compared whole, ASCII letters in either case.
+    pub fn probing_path(mut self, path: impl Into<String>) -> Self {
+        self.probing.push(Cow::Owned(path.into()));
+        self
+    }
+
+    /// Raises nothing for a path that this application really has, whatever probing rule it meets.
+    ///
+    /// Of the same form as [`probing_path`](Self::probing_path). `/wp-admin` allows what is probed under `/wp-admin` by a rule that
+    /// starts there; `/wp-admin/.env` still is a finding.
+    pub fn allow_path(mut self, path: impl Into<String>) -> Self {
+        self.allowed.push(path.into());
+        self
+    }
+
+    /// Raises a finding for a path or query that the regular expression matches.
+    ///
+    /// It sees decoded text, ASCII letters match in either case, and each parameter of a query is a line, with `^` and `$` at its
+    /// ends. It is tried on every request, where the default patterns are only tried on suspicious ones.
+    pub fn pattern(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
+        self.patterns.push((name.into(), regex.into()));
+        self
+    }
+
+    /// Leaves out a default pattern by its name, for example `sqli-schema` in a forum about databases.
+    pub fn without_pattern(mut self, name: impl Into<String>) -> Self {
+        self.without_patterns.push(name.into());
+        self
+    }
+
+    /// Raises a finding for a user agent that contains this word, or these words one after another.
+    ///
+    /// Words are letters and digits, compared whole and in either case: `nikto` is in `Mozilla/5.00 (Nikto/2.1.6)`, and not in `niktor`.
+    pub fn scanner(mut self, token: impl Into<String>) -> Self {
+        self.scanners.push(Cow::Owned(token.into()));
+        self
+    }
+
+    /// Sets how many events within which window are a burst.
+    ///
+    /// The defaults are at [`Burst`].
+    pub fn burst(mut self, burst: Burst, count: u32, window: Duration) -> Self {
+        self.limits.set(burst, BurstLimit { count, window });
+        self
+    }
+
+    /// Sets how many users and addresses are counted at once; the default is 10,000.
+    ///
+    /// It is rounded up to a multiple of eight; each takes 48 bytes.
+    pub fn burst_keys(mut self, keys: usize) -> Self {
+        self.limits.keys = keys;
+        self
+    }
+
+    /// Builds the rules.
+    ///
+    /// # Errors
+    /// Returns the first mistake: see [`SecurityRulesError`] for each.
+    pub fn build(self) -> Result<SecurityRules, SecurityRulesError> {
+        if let Some(burst) = self.limits.unusable() {
+            return Err(SecurityRulesError::Burst { burst });
+        }
+        let defaults = default_patterns(self.defaults, &self.without_patterns)?;
+        let custom = custom_patterns(&self.patterns)?;
+        let paths = self.paths()?;
+        let scanners = self.scanner_runs()?;
+        Ok(SecurityRules::from_inner(Inner {
+            paths,
+            scanners,
+            defaults,
+            custom,
+            limits: self.limits,
+        }))
+    }
+
+    fn paths(&self) -> Result<PathRules, SecurityRulesError> {
+        let (mut probes, mut endings, mut allowed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut allowed_endings = Vec::new();
+        for path in &self.allowed {
+            match path_rule(path)? {
+                (true, ending) => {
+                    allowed_endings.push(Run::new([ending].into_iter(), false, "".into()))
+                }
+                (false, _) => allowed.extend(run_of_segments(Cow::Owned(path.clone()))),
+            }
+        }
+        let allowed_endings = Runs::new(allowed_endings.into_iter().flatten().collect());
+        let shipped = self
+            .defaults
+            .then(|| lines(PROBING_PATHS).map(Cow::Borrowed));
+        for path in shipped
+            .into_iter()
+            .flatten()
+            .chain(self.probing.iter().cloned())
+        {
+            match path_rule(&path)? {
+                (true, ending)
+                    if allowed_endings
+                        .starting([ending].into_iter(), false)
+                        .is_some() => {}
+                (true, ending) => {
+                    endings.extend(Run::new([ending].into_iter(), false, path.clone()))
+                }
+                (false, _) => probes.extend(run_of_segments(path)),
+            }
+        }
+        Ok(PathRules {
+            probes: Runs::new(probes),
+            endings: Runs::new(endings),
+            allowed: Runs::new(allowed),
+        })
+    }
+
+    fn scanner_runs(&self) -> Result<Runs, SecurityRulesError> {
+        let shipped = self.defaults.then(|| lines(SCANNERS).map(Cow::Borrowed));
+        let tokens = shipped
+            .into_iter()
+            .flatten()
+            .chain(self.scanners.iter().cloned());
+        let runs = tokens.map(|token| {
+            Run::new(agent::words(token.as_bytes()), false, token.clone()).ok_or_else(|| {
+                SecurityRulesError::Scanner {
+                    token: token.into_owned(),
+                }
+            })
+        });
+        Ok(Runs::new(runs.collect::<Result<_, _>>()?))
+    }
+}
+
+/// Returns the lines of a data file that are neither empty nor comments.
+fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
+    data.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Checks a path rule, and returns whether it is an ending (`*.php.bak`) and the ending's bytes.
+fn path_rule(path: &str) -> Result<(bool, &[u8]), SecurityRulesError> {
+    let (ending, body) = path
+        .strip_prefix("*.")
+        .map_or((false, path), |body| (true, body));
+    let refused =
+        |char: char| char.is_control() || char.is_whitespace() || "?#%*\\;".contains(char);
+    let dots = |segment: &str| segment == "." || segment == "..";
+    let problem = if body.trim_matches('/').is_empty() {
+        "is empty"
+    } else if body.contains(refused) {
+        "has a character that rules do not have (white space, ? # % * \\ ;)"
+    } else if body.split('/').any(dots) {
+        "has a \".\" or \"..\" segment"
+    } else if ending && body.contains('/') {
+        "is an ending and has a \"/\""
+    } else {
+        return Ok((ending, body.as_bytes()));
+    };
+    Err(SecurityRulesError::Path {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+fn run_of_segments(path: Cow<'static, str>) -> Option<Run> {
+    let text = path.clone();
+    let segments = text.split('/').map(str::as_bytes);
+    Run::new(segments, text.starts_with('/'), path)
+}
+
+fn default_patterns(wanted: bool, without: &[String]) -> Result<PatternSet, SecurityRulesError> {
+    if let Some(name) = without
+        .iter()
+        .find(|name| DEFAULTS.iter().all(|known| known.name != name.as_str()))
+    {
+        let mut known: Vec<_> = DEFAULTS.iter().map(|pattern| pattern.name).collect();
+        known.dedup();
+        return Err(SecurityRulesError::UnknownPattern {
+            name: name.clone(),
+            known: known.join(", "),
+        });
+    }
+    let kept: Vec<_> = DEFAULTS
+        .iter()
+        .filter(|pattern| wanted && !without.iter().any(|name| name == pattern.name))
+        .collect();
+    let set = RegexSetBuilder::new(kept.iter().map(|pattern| pattern.regex))
+        .unicode(false)
+        .case_insensitive(true)
+        .multi_line(true)
+        .build()
+        .map_err(|source| SecurityRulesError::TooLarge { source })?;
+    let rule = |pattern: &&super::patterns::Pattern| PatternRule {
+        name: pattern.name.into(),
+        event: pattern.event(),
+        scope: pattern.scope,
+    };
+    Ok(PatternSet {
+        set,
+        rules: kept.iter().map(rule).collect(),
+    })
+}
+
+fn custom_patterns(patterns: &[(String, String)]) -> Result<PatternSet, SecurityRulesError> {
+    let compile = |regexes: &[&str]| -> Result<RegexSet, regex::Error> {
+        RegexSetBuilder::new(regexes)
+            .case_insensitive(true)
+            .multi_line(true)
+            .build()
+    };
+    for (name, regex) in patterns {
+        let alone = compile(&[regex]).map_err(|source| SecurityRulesError::Pattern {
+            name: name.clone(),
+            source,
+        })?;
+        if alone.is_match(b"") {
+            return Err(SecurityRulesError::PatternMatchesAll { name: name.clone() });
+        }
+    }
+    let regexes: Vec<_> = patterns.iter().map(|(_, regex)| regex.as_str()).collect();
+    let rule = |(name, _): &(String, String)| PatternRule {
+        name: Cow::Owned(name.clone()),
+        event: SecurityEventName::MaliciousExtraneous,
+        scope: PATH | QUERY,
+    };
+    Ok(PatternSet {
+        set: compile(&regexes).map_err(|source| SecurityRulesError::TooLarge { source })?,
+        rules: patterns.iter().map(rule).collect(),
+    })
+}

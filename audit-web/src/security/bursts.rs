@@ -1,0 +1,283 @@
+//! Counting refused requests and failed logins, in bounded memory.
+//!
+//! A *burst* is so many events of one kind from one address, or about one user, within one window. The window
+//! opens with the first event and is not moved: up to twice the count less two can fall around its end
+//! unnoticed. A burst fires once per key and window.
+//!
+//! # Bounds
+//! There is room for a fixed number of keys, in sets of eight that a keyed hash chooses, so that nobody can aim at a set.
+//! A new key that finds its set full takes a place whose window is over, else the place with the lowest count,
+//! the oldest of equals. So however many new addresses come with one request each, they push out one
+//! another and never an address that has come twice; to push out a count of `n`, eight other keys of the same set must reach
+//! `n` themselves. A key that was pushed out starts again at one: a flood can delay a burst, it cannot forge one.
+//!
+//! One mutex guards the table. Only refused requests and failed logins take it, for a hash and eight comparisons.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use super::event::SecurityEventName;
+use super::finding::Finding;
+
+const WAYS: usize = 8;
+const DEFAULT_KEYS: usize = 10_000;
+/// The most characters of a user name that count: it comes from outside, and is hashed.
+const NAME_CHARS: usize = 256;
+
+/// Names what is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Burst {
+    /// 401 or 403 for one address: 20 within 60 seconds by default.
+    Refused,
+    /// 404 for one address: 40 within 60 seconds by default.
+    NotFound,
+    /// Failed logins of one user from wherever: 5 within 300 seconds by default.
+    LoginsOfUser,
+    /// Failed logins from one address, of whomever: 20 within 300 seconds by default.
+    LoginsFromAddress,
+}
+
+impl Burst {
+    const ALL: [Self; 4] = [
+        Self::Refused,
+        Self::NotFound,
+        Self::LoginsOfUser,
+        Self::LoginsFromAddress,
+    ];
+
+    /// Returns the rule name in findings, which never changes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "burst-refused",
+            Self::NotFound => "burst-not-found",
+            Self::LoginsOfUser => "burst-logins-of-user",
+            Self::LoginsFromAddress => "burst-logins-from-address",
+        }
+    }
+
+    const fn event(self) -> SecurityEventName {
+        match self {
+            Self::Refused => SecurityEventName::AuthzFail,
+            Self::NotFound => SecurityEventName::MaliciousExcess404,
+            Self::LoginsOfUser | Self::LoginsFromAddress => SecurityEventName::AuthnLoginFailMax,
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Refused => "refused requests (401, 403) from one address",
+            Self::NotFound => "requests for what does not exist (404) from one address",
+            Self::LoginsOfUser => "failed logins of one user",
+            Self::LoginsFromAddress => "failed logins from one address",
+        }
+    }
+}
+
+impl fmt::Display for Burst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How many events within which time are a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BurstLimit {
+    /// The event that makes the burst: with 5, the fifth fires.
+    pub count: u32,
+    /// How long events are counted from the first on.
+    pub window: Duration,
+}
+
+/// The limits of all bursts, and how many keys are counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BurstLimits {
+    limits: [BurstLimit; 4],
+    pub(super) keys: usize,
+}
+
+impl Default for BurstLimits {
+    fn default() -> Self {
+        let limit = |count, seconds| BurstLimit {
+            count,
+            window: Duration::from_secs(seconds),
+        };
+        Self {
+            limits: [limit(20, 60), limit(40, 60), limit(5, 300), limit(20, 300)],
+            keys: DEFAULT_KEYS,
+        }
+    }
+}
+
+impl BurstLimits {
+    fn of(&self, burst: Burst) -> BurstLimit {
+        self.limits[burst as usize]
+    }
+
+    pub(super) fn set(&mut self, burst: Burst, limit: BurstLimit) {
+        self.limits[burst as usize] = limit;
+    }
+
+    /// Returns a burst whose limit makes no sense.
+    pub(super) fn unusable(&self) -> Option<Burst> {
+        let zero = |burst: &Burst| self.of(*burst).count == 0 || self.of(*burst).window.is_zero();
+        Burst::ALL.into_iter().find(zero)
+    }
+}
+
+/// Counts refused requests and failed logins, and says when they have become a burst.
+///
+/// The clock is the caller's: every method takes the time.
+#[derive(Debug)]
+pub struct BurstMonitor {
+    limits: BurstLimits,
+    hasher: RandomState,
+    slots: Mutex<Box<[Slot]>>,
+}
+
+/// A counter; a count of zero means that nobody has the place.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// 128 bits of keyed hash: two keys that share them would be counted as one.
+    key: u128,
+    since: Option<Instant>,
+    count: u32,
+    burst: Burst,
+}
+
+impl BurstMonitor {
+    pub(super) fn new(limits: BurstLimits) -> Self {
+        let empty = Slot {
+            key: 0,
+            since: None,
+            count: 0,
+            burst: Burst::Refused,
+        };
+        let places = limits.keys.max(1).div_ceil(WAYS) * WAYS;
+        Self {
+            limits,
+            hasher: RandomState::new(),
+            slots: Mutex::new(vec![empty; places].into()),
+        }
+    }
+
+    /// Counts a response, and returns a finding when it completes a burst of 401 and 403, or of 404.
+    ///
+    /// Other statuses are not counted and cost nothing. IPv6 addresses are counted per /64, since
+    /// that is what one customer gets; an IPv4 address inside IPv6 is itself.
+    pub fn observe_status(
+        &self,
+        address: IpAddr,
+        status: StatusCode,
+        now: Instant,
+    ) -> Option<Finding> {
+        let burst = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Burst::Refused,
+            StatusCode::NOT_FOUND => Burst::NotFound,
+            _ => return None,
+        };
+        self.count(burst, self.address_key(burst, address), now)
+    }
+
+    /// Counts a failed login, and returns a finding for the user and one for the address when it completes their bursts.
+    ///
+    /// Names are compared without case and surrounding white space, and only their keyed hash is kept.
+    /// The finding does not repeat the name, which sometimes is a password typed into the wrong field.
+    pub fn observe_failed_login(
+        &self,
+        user: Option<&str>,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> impl Iterator<Item = Finding> + use<> {
+        let user = user.and_then(|user| {
+            let key = self.user_key(user);
+            self.count(Burst::LoginsOfUser, key, now)
+        });
+        let address = address.and_then(|address| {
+            let key = self.address_key(Burst::LoginsFromAddress, address);
+            self.count(Burst::LoginsFromAddress, key, now)
+        });
+        user.into_iter().chain(address)
+    }
+
+    fn address_key(&self, burst: Burst, address: IpAddr) -> u128 {
+        match address.to_canonical() {
+            IpAddr::V4(address) => self.key((burst, address)),
+            IpAddr::V6(address) => self.key((burst, &address.octets()[..8])),
+        }
+    }
+
+    fn user_key(&self, user: &str) -> u128 {
+        let chars = user.trim().chars().take(NAME_CHARS);
+        let name: String = chars.flat_map(char::to_lowercase).collect();
+        self.key((Burst::LoginsOfUser, name))
+    }
+
+    fn key(&self, of: impl Hash) -> u128 {
+        let half = |number: u8| u128::from(self.hasher.hash_one((number, &of)));
+        half(0) << 64 | half(1)
+    }
+
+    fn count(&self, burst: Burst, key: u128, now: Instant) -> Option<Finding> {
+        let limit = self.limits.of(burst);
+        // A panic elsewhere cannot leave a counter half written: go on counting.
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let sets = slots.len() / WAYS;
+        let set = usize::try_from(key % sets as u128).unwrap_or_default() * WAYS;
+        let set = &mut slots[set..set + WAYS];
+        let place = set
+            .iter()
+            .position(|slot| slot.count > 0 && slot.key == key)
+            .unwrap_or_else(|| self.weakest(set, now));
+        let slot = &mut set[place];
+        if slot.count == 0 || slot.key != key || self.is_over(slot, now) {
+            *slot = Slot {
+                key,
+                since: Some(now),
+                count: 0,
+                burst,
+            };
+        }
+        slot.count = slot.count.saturating_add(1);
+        (slot.count == limit.count).then(|| {
+            let detail = format!(
+                "{} {} within {} s",
+                limit.count,
+                burst.what(),
+                limit.window.as_secs_f64()
+            );
+            Finding::stating(burst.event(), burst.as_str().into(), detail)
+        })
+    }
+
+    /// Chooses the place that a new key takes.
+    fn weakest(&self, set: &[Slot], now: Instant) -> usize {
+        let strength = |slot: &Slot| {
+            let count = if self.is_over(slot, now) {
+                0
+            } else {
+                slot.count
+            };
+            (count, slot.since)
+        };
+        (0..set.len())
+            .min_by_key(|place| strength(&set[*place]))
+            .unwrap_or_default()
+    }
+
+    fn is_over(&self, slot: &Slot, now: Instant) -> bool {
+        let age = slot.since.map(|since| now.saturating_duration_since(since));
+        age.is_none_or(|age| age >= self.limits.of(slot.burst).window)
+    }
+}
+
+#[cfg(test)]
+#[path = "bursts_test.rs"]
+mod tests;

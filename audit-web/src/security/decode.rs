@@ -1,0 +1,191 @@
+//! Undoing the disguises of a path or query.
+//!
+//! Percent-encoding is undone repeatedly (attackers encode twice), `%uXXXX` as IIS reads it, and overlong
+//! UTF-8 is folded to the ASCII it stands for. Nothing fails here: what is not a valid escape stays as it is.
+
+use std::borrow::Cow;
+
+use super::classes::{PATH_ENCODED, QUERY_ENCODED, classes};
+
+/// How often an escape may be escaped before we stop looking.
+const ROUNDS: usize = 4;
+
+/// Decodes a path; backslashes become slashes.
+pub(super) fn path(raw: &[u8]) -> Cow<'_, [u8]> {
+    if classes(raw) & PATH_ENCODED == 0 {
+        return Cow::Borrowed(raw);
+    }
+    let mut bytes = raw.to_vec();
+    unfold(&mut bytes);
+    for byte in &mut bytes {
+        match byte {
+            b'\\' => *byte = b'/',
+            b'\n' => *byte = b'\r',
+            _ => {}
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+/// Decodes a query; each parameter ends up on a line of its own.
+///
+/// An encoded line feed becomes a carriage return, so that only parameters start lines, and an
+/// encoded `&` stays what it is: part of a value.
+pub(super) fn query(raw: &[u8]) -> Cow<'_, [u8]> {
+    if classes(raw) & QUERY_ENCODED == 0 {
+        return Cow::Borrowed(raw);
+    }
+    let mut bytes: Vec<u8> = raw
+        .iter()
+        .map(|byte| match byte {
+            b'&' => b'\n',
+            b'\n' => b'\r',
+            b'+' => b' ',
+            other => *other,
+        })
+        .collect();
+    unfold(&mut bytes);
+    Cow::Owned(bytes)
+}
+
+fn unfold(bytes: &mut Vec<u8>) {
+    for _ in 0..ROUNDS {
+        let escaped = unescape(bytes);
+        let overlong = fold_overlong(bytes);
+        if !escaped && !overlong {
+            break;
+        }
+    }
+}
+
+/// Undoes one layer of escapes in place, and tells whether there was any.
+fn unescape(bytes: &mut Vec<u8>) -> bool {
+    let (mut read, mut write, mut changed) = (0, 0, false);
+    while read < bytes.len() {
+        let (byte, width) = escape(&bytes[read..]).unwrap_or((bytes[read], 1));
+        changed |= width > 1;
+        // A decoded line feed must not look like the start of a parameter.
+        bytes[write] = if width > 1 && byte == b'\n' {
+            b'\r'
+        } else {
+            byte
+        };
+        read += width;
+        write += 1;
+    }
+    bytes.truncate(write);
+    changed
+}
+
+/// Reads `%XX` or `%uXXXX` at the start, and returns the byte and the escape's width.
+fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
+    match bytes {
+        [b'%', b'u' | b'U', a, b, c, d, ..] => {
+            let high = hex(*a)? << 4 | hex(*b)?;
+            let low = hex(*c)? << 4 | hex(*d)?;
+            Some((narrow(high, low), 6))
+        }
+        [b'%', high, low, ..] => Some((hex(*high)? << 4 | hex(*low)?, 3)),
+        _ => None,
+    }
+}
+
+/// Maps a UTF-16 unit to the ASCII that IIS takes it for.
+fn narrow(high: u8, low: u8) -> u8 {
+    match (high, low) {
+        (0, low) => low,
+        (0x22, 0x15 | 0x16) => b'/',
+        (0xff, 0x01..=0x5e) => low + 0x20,
+        _ => b'?',
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Folds overlong UTF-8 (`C0 AE` for `.`) in place, and tells whether there was any.
+fn fold_overlong(bytes: &mut Vec<u8>) -> bool {
+    let (mut read, mut write, mut changed) = (0, 0, false);
+    while read < bytes.len() {
+        let (byte, width) = overlong(&bytes[read..]).unwrap_or((bytes[read], 1));
+        changed |= width > 1;
+        bytes[write] = if width > 1 && byte == b'\n' {
+            b'\r'
+        } else {
+            byte
+        };
+        read += width;
+        write += 1;
+    }
+    bytes.truncate(write);
+    changed
+}
+
+/// Reads an overlong form of an ASCII character.
+///
+/// The second byte of `C1 1C` and `C0 2F` is no continuation byte, but old IIS took it for one.
+fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
+    match bytes {
+        [first @ (0xc0 | 0xc1), second @ 0x80..=0xbf, ..] => {
+            Some(((first & 1) << 6 | (second & 0x3f), 2))
+        }
+        [0xc1, 0x1c, ..] => Some((b'\\', 2)),
+        [0xc0, 0x2f, ..] => Some((b'/', 2)),
+        [0xe0, second @ (0x80 | 0x81), third @ 0x80..=0xbf, ..] => {
+            Some(((second & 1) << 6 | (third & 0x3f), 3))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_text_is_borrowed() {
+        assert!(matches!(path(b"/a/b-c"), Cow::Borrowed(_)));
+        assert!(matches!(query(b"a=1"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn every_disguise_of_a_dot_is_undone() {
+        for raw in [
+            "%2e",
+            "%2E",
+            "%252e",
+            "%25252e",
+            "%c0%ae",
+            "%e0%80%ae",
+            "%u002e",
+            "%%32%65",
+            "%uff0e",
+        ] {
+            assert_eq!(path(raw.as_bytes()), b".".as_slice(), "{raw}");
+        }
+        for raw in [
+            "%2f", "%5c", "\\", "%255c", "%c0%af", "%c1%9c", "%u2215", "%c0%2f",
+        ] {
+            assert_eq!(path(raw.as_bytes()), b"/".as_slice(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_escape_stays() {
+        for raw in ["100%", "%", "%2", "%zz", "%u12", "%-1"] {
+            assert_eq!(path(raw.as_bytes()), raw.as_bytes(), "{raw}");
+        }
+        assert_eq!(path(b"%ff%fe"), b"\xff\xfe".as_slice());
+    }
+
+    #[test]
+    fn each_parameter_is_a_line() {
+        assert_eq!(query(b"a=1&b=x%26y%0Az+w"), b"a=1\nb=x&y\rz w".as_slice());
+    }
+}

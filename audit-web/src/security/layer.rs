@@ -1,0 +1,107 @@
+//! The layer that looks at requests.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use http::header::USER_AGENT;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::SecurityMonitor;
+use crate::client::current_client;
+
+/// Looks at every request for signs of an attack, and at the answers for bursts of refusals; what it finds
+/// are SECURITY events. No request is touched or refused.
+///
+/// Goes inside of the [`AuditLayer`](crate::AuditLayer), which knows the client's address, and around
+/// everything that answers, the answers for unknown paths included.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a layer does nothing until it is put into a stack"]
+pub struct SecurityLayer {
+    monitor: SecurityMonitor,
+}
+
+impl SecurityLayer {
+    /// Watches with this monitor.
+    pub const fn new(monitor: SecurityMonitor) -> Self {
+        Self { monitor }
+    }
+}
+
+impl<S> Layer<S> for SecurityLayer {
+    type Service = SecurityService<S>;
+
+    fn layer(&self, inner: S) -> SecurityService<S> {
+        SecurityService {
+            inner,
+            monitor: self.monitor.clone(),
+        }
+    }
+}
+
+/// The service that [`SecurityLayer`] makes of another.
+#[derive(Debug, Clone)]
+pub struct SecurityService<S> {
+    inner: S,
+    monitor: SecurityMonitor,
+}
+
+impl<S, B, R> Service<Request<B>> for SecurityService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = SecurityFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (uri, agent) = (request.uri(), request.headers().get(USER_AGENT));
+        let agent = agent.map(http::HeaderValue::as_bytes);
+        let finding = self.monitor.rules.inspect(uri.path(), uri.query(), agent);
+        if let Some(finding) = finding {
+            self.monitor.report(finding);
+        }
+        SecurityFuture {
+            inner: self.inner.call(request),
+            monitor: self.monitor.clone(),
+        }
+    }
+}
+
+pin_project! {
+    /// The future that [`SecurityService`] answers with.
+    #[must_use = "futures do nothing unless polled"]
+    #[derive(Debug)]
+    pub struct SecurityFuture<F> {
+        #[pin]
+        inner: F,
+        monitor: SecurityMonitor,
+    }
+}
+
+impl<F, R, E> Future for SecurityFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.inner.poll(context));
+        if let (Ok(response), Some(client)) = (&answer, current_client()) {
+            let now = Instant::now();
+            let bursts = &this.monitor.bursts;
+            if let Some(finding) = bursts.observe_status(client, response.status(), now) {
+                this.monitor.report(finding);
+            }
+        }
+        Poll::Ready(answer)
+    }
+}

@@ -1,0 +1,103 @@
+//! Walking a path segment by segment: probing rules, and climbing out of the root.
+
+use std::borrow::Cow;
+
+use super::runs::{Run, Runs};
+
+/// The rules about paths.
+#[derive(Debug, Clone)]
+pub(super) struct PathRules {
+    /// Runs of segments that no application of ours has.
+    pub(super) probes: Runs,
+    /// Endings of the last segment (`php.bak`), each a run of one word.
+    pub(super) endings: Runs,
+    /// Runs of segments that this application does have.
+    pub(super) allowed: Runs,
+}
+
+/// What is wrong with a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PathHit {
+    /// The probing rule of this name was met.
+    Probe(Cow<'static, str>),
+    /// The path climbs out of the root, or hides that it climbs.
+    Traversal,
+}
+
+impl PathRules {
+    /// Inspects a path: as it arrived, and decoded.
+    ///
+    /// `..` by itself raises nothing, since careless clients leave it in (`/docs/../guide`): a path
+    /// that climbs out of the root does, and one whose `..` only decoding brings to light.
+    pub(super) fn inspect(&self, raw: &[u8], decoded: &[u8]) -> Option<PathHit> {
+        let mut rest = segments(decoded);
+        let (mut depth, mut index, mut allowed_before) = (0_usize, 0, 0);
+        let (mut climbs, mut last) = (0, None);
+        loop {
+            let here = rest.clone();
+            let Some(segment) = rest.next() else { break };
+            if segment == b".." {
+                climbs += 1;
+                let Some(above) = depth.checked_sub(1) else {
+                    return Some(PathHit::Traversal);
+                };
+                depth = above;
+            } else {
+                if let Some(run) = self.allowed.starting(here.clone(), depth == 0) {
+                    allowed_before = allowed_before.max(index + run.len());
+                }
+                if index >= allowed_before
+                    && let Some(run) = self.probes.starting(here, depth == 0)
+                {
+                    return Some(PathHit::Probe(run.name.clone()));
+                }
+                depth += 1;
+            }
+            index += 1;
+            last = Some(segment);
+        }
+        if climbs > 0 && climbs > plain_climbs(raw) {
+            return Some(PathHit::Traversal);
+        }
+        last.filter(|_| index > allowed_before)
+            .and_then(|segment| self.ending(segment))
+            .map(|run| PathHit::Probe(run.name.clone()))
+    }
+
+    /// Finds a rule such as `*.php.bak` that the last segment meets.
+    fn ending(&self, segment: &[u8]) -> Option<&Run> {
+        let mut ends = segment
+            .split_inclusive(|byte| *byte == b'.')
+            .map(<[u8]>::len);
+        let mut from = ends.next()?;
+        for width in ends {
+            if let Some(run) = self
+                .endings
+                .starting(std::iter::once(&segment[from..]), false)
+            {
+                return Some(run);
+            }
+            from += width;
+        }
+        None
+    }
+}
+
+/// Splits a path into segments, without empty ones, `.`, and matrix parameters (`;v=1`).
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    path.split(|byte| *byte == b'/')
+        .map(|segment| {
+            segment
+                .split(|byte| *byte == b';')
+                .next()
+                .unwrap_or_default()
+        })
+        .filter(|segment| !segment.is_empty() && *segment != b".")
+}
+
+/// Counts the `..` segments that nobody disguised.
+fn plain_climbs(raw: &[u8]) -> usize {
+    raw.split(|byte| *byte == b'/')
+        .filter(|segment| *segment == b"..")
+        .count()
+}

@@ -1,0 +1,49 @@
+//! The session of a request, where tower-sessions keeps it.
+
+use std::task::{Context, Poll};
+
+use http::Request;
+use sea_orm_audit_core::AuditContext;
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_sessions::Session;
+
+/// Gives the context the key of the session. Goes inside of tower-sessions' layer; who uses axum-login
+/// needs it not, since [`AuditAuthLayer`](crate::login::AuditAuthLayer) does the same.
+///
+/// Only a digest of the key is stored, keyed when a hash key is configured. A session that is begun by the
+/// request itself has no key yet.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditSessionLayer;
+
+impl<S> Layer<S> for AuditSessionLayer {
+    type Service = AuditSessionService<S>;
+
+    fn layer(&self, inner: S) -> AuditSessionService<S> {
+        AuditSessionService { inner }
+    }
+}
+
+/// The service that [`AuditSessionLayer`] makes of another.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditSessionService<S> {
+    inner: S,
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for AuditSessionService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        let session = request.extensions().get::<Session>();
+        if let Some(id) = session.and_then(Session::id) {
+            AuditContext::set_session_key(id.to_string());
+        }
+        self.inner.call(request)
+    }
+}

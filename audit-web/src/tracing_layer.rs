@@ -1,0 +1,155 @@
+//! Errors that the application logs, as system events.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sea_orm_audit_core::{EventType, EventWriter, SystemEvent, clean_text, is_writing_events};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+/// The longest field that is stored, in characters.
+const FIELD_LIMIT: usize = 1000;
+
+/// A layer for `tracing-subscriber` that turns ERROR events, and WARN on request, into system events.
+///
+/// Stored are message, target, file and line, and of the other fields those that are allowed by name:
+/// fields may hold anything, secrets included. Equal events, by level, target and line, are one row that
+/// counts. What the event writer itself logs is left out, and so is what this crate reports in another way.
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_web::AuditTracingLayer;
+/// use tracing_subscriber::layer::SubscriberExt;
+/// let subscriber = tracing_subscriber::registry()
+///     .with(AuditTracingLayer::new().field("order_id"));
+/// # drop(subscriber);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a layer does nothing until it is part of a subscriber"]
+pub struct AuditTracingLayer {
+    level: Level,
+    fields: Vec<String>,
+    writer: Option<EventWriter>,
+}
+
+impl Default for AuditTracingLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl AuditTracingLayer {
+    /// Errors only, without fields, for the installed [`EventWriter`].
+    pub const fn new() -> Self {
+        Self {
+            level: Level::ERROR,
+            fields: Vec::new(),
+            writer: None,
+        }
+    }
+
+    /// Warnings as well.
+    pub const fn warnings(mut self) -> Self {
+        self.level = Level::WARN;
+        self
+    }
+
+    /// Stores the field of this name, too.
+    pub fn field(mut self, name: impl Into<String>) -> Self {
+        self.fields.push(name.into());
+        self
+    }
+
+    /// Where events go, in place of the installed writer.
+    pub fn writer(mut self, writer: EventWriter) -> Self {
+        self.writer = Some(writer);
+        self
+    }
+}
+
+/// Whether an event tells of something that is a system event already, or of the writing of one.
+fn is_own(target: &str) -> bool {
+    target.starts_with("sea_orm_audit")
+}
+
+impl<S: Subscriber> Layer<S> for AuditTracingLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        // In tracing, a more serious level is the smaller one.
+        if *metadata.level() > self.level || is_own(metadata.target()) || is_writing_events() {
+            return;
+        }
+        let Some(writer) = self.writer.clone().or_else(EventWriter::installed) else {
+            return;
+        };
+        let mut fields = Fields {
+            allowed: &self.fields,
+            message: String::new(),
+            others: BTreeMap::new(),
+        };
+        event.record(&mut fields);
+        let (kind, title) = if *metadata.level() == Level::ERROR {
+            (EventType::Error, "the application logged an error")
+        } else {
+            (EventType::Warning, "the application logged a warning")
+        };
+        let mut system = SystemEvent::new(kind, title)
+            .fingerprint(format!(
+                "tracing\n{}\n{}\n{:?}\n{:?}",
+                metadata.level(),
+                metadata.target(),
+                metadata.file(),
+                metadata.line()
+            ))
+            .description(fields.message)
+            .module(metadata.target());
+        if let Some(line) = metadata.line() {
+            system = system.line(line);
+        }
+        if let Some(file) = metadata.file() {
+            system = system.metadata("file", file);
+        }
+        for (name, value) in fields.others {
+            system = system.metadata(name, value);
+        }
+        writer.submit(system);
+    }
+}
+
+struct Fields<'a> {
+    allowed: &'a [String],
+    message: String,
+    others: BTreeMap<&'static str, String>,
+}
+
+impl Visit for Fields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.keep(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if self.wants(field) {
+            self.keep(field, &format!("{value:?}"));
+        }
+    }
+}
+
+impl Fields<'_> {
+    fn wants(&self, field: &Field) -> bool {
+        field.name() == "message" || self.allowed.iter().any(|name| name == field.name())
+    }
+
+    fn keep(&mut self, field: &Field, value: &str) {
+        if !self.wants(field) {
+            return;
+        }
+        let value = clean_text(value, FIELD_LIMIT).into_owned();
+        if field.name() == "message" {
+            self.message = value;
+        } else {
+            self.others.insert(field.name(), value);
+        }
+    }
+}
