@@ -14,6 +14,8 @@ use sea_orm::prelude::Json;
 use serde_json::Map;
 
 use crate::actor::Actor;
+use crate::recorder::limits;
+use crate::target::fit;
 
 pub use scope::{AuditScope, WithAuditContext, migration_mode};
 pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
@@ -70,7 +72,7 @@ impl AuditContext {
 
     /// What is stored in place of the client's address, at most 64 characters: a part of it, or a hash.
     pub fn ip_address_as(mut self, text: impl Into<String>) -> Self {
-        self.ip_address = Some(text.into());
+        self.ip_address = Some(fit(text.into(), limits::ADDRESS));
         self
     }
 

@@ -47,7 +47,9 @@ pub(crate) fn fit(text: String, limit: u32) -> String {
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text;
     }
-    let tail = format!("~sha256:{}", hex(&Sha256::digest(text.as_bytes())));
+    let mut tail = format!("~sha256:{}", hex(&Sha256::digest(text.as_bytes())));
+    // A column that cannot hold all of the digest holds the begin of it.
+    tail.truncate(limit);
     let mut short: String = text.chars().take(limit - tail.len()).collect();
     short.push_str(&tail);
     short
@@ -84,6 +86,9 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a.chars().count(), OBJECT_ID_LIMIT as usize);
         assert_eq!(fit("x".repeat(600), 600), "x".repeat(600));
+        let short = |text: &str| fit(text.repeat(70), 64);
+        assert_eq!(short("x").len(), 64);
+        assert_ne!(short("x"), short("y"));
     }
 
     #[test]

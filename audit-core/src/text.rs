@@ -96,6 +96,11 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_taken_as_they_come() {
+        assert_eq!(clean(b"x\t\xe9", 512), "x␉\u{fffd}");
+    }
+
+    #[test]
     fn long_text_is_cut_between_characters_and_says_so() {
         assert_eq!(clean("abcdef", 6), "abcdef");
         assert_eq!(clean("abcdefg", 6), "abcde…");

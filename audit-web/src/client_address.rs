@@ -6,8 +6,8 @@
 //! client itself: this module refuses to look at it, and refuses to guess at what it cannot read. Syntax:
 //! RFC 7239 (`Forwarded`); `X-Forwarded-For` and `X-Real-IP` have no standard.
 //!
-//! Written here, since no crate does it: `client-ip` and `axum-client-ip` take one hop, know no trusted networks
-//! and no ports; `forwarded-header-value` and `rfc7239` read from the left, where a forged quote hides true hops.
+//! Written here, since no crate does it: `client-ip` and `axum-client-ip` take one hop and know no trusted networks
+//! and no ports; `forwarded-header-value` and `rfc7239` part hops at commas inside quotes, which clients can send.
 
 mod forwarded;
 mod hops;

@@ -1,15 +1,16 @@
-//! Where an address is, from a database in MaxMind's format that the operator provides.
+//! Where an address is, from a database (`.mmdb`) that the operator provides.
 //!
-//! Read are `country.iso_code` and `city.names.en`, as GeoLite2, GeoIP2 and DB-IP store them; databases
-//! of countries only have no city. Nothing is looked up over the network, and the answer is a guess of the
-//! database's makers: this module refuses to fail anything because of it.
+//! Read are `country.iso_code` and `city.names.en`, as `GeoLite2`, `GeoIP2` and DB-IP store them (`MaxMind` DB
+//! file format 2.0); databases of countries only have no city. Nothing is looked up over the network, and
+//! the answer is a guess of the database's makers: this module refuses to fail anything because of it.
 
+use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use maxminddb::{MaxMindDbError, Reader, path};
+use maxminddb::{Reader, path};
 
 use sea_orm_audit_core::clean_text as clean;
 
@@ -24,7 +25,7 @@ const CITY_CHARS: usize = 128;
 ///
 /// let geo = GeoIp::open("GeoLite2-City.mmdb")?;
 /// if let Some(place) = geo.lookup("81.2.69.142".parse()?) {
-///     println!("{:?}, {:?}", place.country, place.city);
+///     assert_eq!(place.country.as_deref(), Some("GB"));
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -44,7 +45,7 @@ pub struct Place {
 }
 
 impl GeoIp {
-    /// Reads a database into memory. GeoLite2-City takes about 60 MB; a new file is seen when it is opened again.
+    /// Reads the whole file into memory; a newer file is seen when it is opened again.
     ///
     /// # Errors
     /// Returns [`GeoIpError`] when the file cannot be read or is no such database.
@@ -56,7 +57,7 @@ impl GeoIp {
         })?;
         let reader = Reader::from_source(bytes).map_err(|source| GeoIpError::NoDatabase {
             path: path.into(),
-            source,
+            source: source.into(),
         })?;
         Ok(Self {
             reader: Arc::new(reader),
@@ -106,8 +107,7 @@ pub enum GeoIpError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        #[source]
-        source: MaxMindDbError,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 

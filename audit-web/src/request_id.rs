@@ -47,8 +47,8 @@ impl RequestId {
     /// The id that came with the request, or else a new one; and whether it came with the request.
     ///
     /// It is taken over when the header is there once, and has 1 to 128 characters out of ASCII letters, digits
-    /// and `._:+/=@-`: that is every UUID, ULID, hexadecimal and base64 id, and nothing that means something
-    /// to a log, a shell's quotes or a page.
+    /// and `._:+/=@-`: that is every UUID, ULID, hexadecimal and base64 id, and nothing that a log or a page
+    /// reads as more than a word.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap, name: &HeaderName) -> (Self, bool) {
         let mut lines = headers.get_all(name).iter();

@@ -189,7 +189,7 @@ mod tests {
             r#"for=1.1.1.1;by=""#,
             r#"for=1.1.1.1;by="\"#,
             r#"""#,
-            r#"\"#,
+            r"\",
             r#"\"\"#,
         ] {
             let line = format!(r#"{forged}, for="[2001:db8::1]";host="a,\"b", for=192.0.2.2"#);

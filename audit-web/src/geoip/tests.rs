@@ -65,22 +65,22 @@ fn lookup(geo: &GeoIp, address: &str) -> Result<Option<Place>, Box<dyn Error>> {
     Ok(geo.lookup(address.parse()?))
 }
 
-fn place(country: Option<&str>, city: Option<&str>) -> Option<Place> {
-    Some(Place {
+fn place(country: Option<&str>, city: Option<&str>) -> Place {
+    Place {
         country: country.map(str::to_owned),
         city: city.map(str::to_owned),
-    })
+    }
 }
 
 #[test]
 fn an_address_has_a_country_and_a_city() -> Outcome {
     let geo = open(&cities()?)?;
-    let london = place(Some("GB"), Some("London"));
+    let london = Some(place(Some("GB"), Some("London")));
     assert_eq!(lookup(&geo, "192.0.2.60")?, london);
     assert_eq!(lookup(&geo, "::ffff:192.0.2.60")?, london);
-    let zurich = place(Some("CH"), Some("Zürich"));
+    let zurich = Some(place(Some("CH"), Some("Zürich")));
     assert_eq!(lookup(&geo, "2001:db8::7")?, zurich);
-    assert_eq!(lookup(&geo, "198.51.100.7")?, place(Some("FR"), None));
+    assert_eq!(lookup(&geo, "198.51.100.7")?, Some(place(Some("FR"), None)));
     Ok(())
 }
 
@@ -97,7 +97,7 @@ fn an_address_that_is_not_in_the_database_is_nowhere() -> Outcome {
 fn a_database_of_countries_gives_countries() -> Outcome {
     let records = [("192.0.2.0/24".parse()?, Data::Map(vec![country("GB")]))];
     let geo = open(&database("GeoLite2-Country", 4, &records))?;
-    assert_eq!(lookup(&geo, "192.0.2.60")?, place(Some("GB"), None));
+    assert_eq!(lookup(&geo, "192.0.2.60")?, Some(place(Some("GB"), None)));
     assert_eq!(lookup(&geo, "2001:db8::7")?, None, "it has no IPv6");
     assert!(format!("{geo:?}").contains("GeoLite2-Country"));
     Ok(())
@@ -108,7 +108,7 @@ fn what_the_database_says_is_bounded_and_clean() -> Outcome {
     let geo = open(&cities()?)?;
     assert_eq!(
         lookup(&geo, "203.0.113.2")?,
-        place(Some("G…"), Some("a␛[31m\u{fffd}b"))
+        Some(place(Some("G…"), Some("a␛[31m\u{fffd}b")))
     );
     let long = lookup(&geo, "203.0.113.3")?.and_then(|place| place.city);
     assert_eq!(long.map(|city| city.chars().count()), Some(128));
@@ -118,7 +118,10 @@ fn what_the_database_says_is_bounded_and_clean() -> Outcome {
 #[test]
 fn a_record_of_another_form_gives_what_can_be_read() -> Outcome {
     let geo = open(&cities()?)?;
-    assert_eq!(lookup(&geo, "203.0.113.4")?, place(None, Some("Berlin")));
+    assert_eq!(
+        lookup(&geo, "203.0.113.4")?,
+        Some(place(None, Some("Berlin")))
+    );
     Ok(())
 }
 

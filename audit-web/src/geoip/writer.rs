@@ -1,4 +1,4 @@
-//! Writes small databases for the tests: MaxMind DB file format 2.0, records of 24 bits.
+//! Writes small databases for the tests: `MaxMind` DB file format 2.0, records of 24 bits.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,7 +27,9 @@ impl Data<'_> {
             Self::U64(number) => number_of(out, 9, &number.to_be_bytes()),
             Self::List(items) => {
                 header(out, 11, items.len());
-                items.iter().for_each(|item| item.write(out));
+                for item in items {
+                    item.write(out);
+                }
             }
             Self::Map(entries) => {
                 header(out, 7, entries.len());
@@ -50,7 +52,7 @@ fn header(out: &mut Vec<u8>, kind: u8, size: usize) {
     let (bits, more) = match u8::try_from(size) {
         Ok(size @ 0..29) => (size, None),
         Ok(size) => (29, Some(size - 29)),
-        Err(_) => panic!("the tests have no value of {size} bytes"),
+        Err(error) => panic!("the tests have no value of {size} bytes: {error}"),
     };
     if kind < 8 {
         out.push((kind << 5) | bits);
