@@ -1,4 +1,4 @@
-//! A PostgreSQL server that is killed while twenty tasks write through one `AuditedConnection`, and comes
+//! A server that is killed while twenty tasks write through one `AuditedConnection`, and comes
 //! back: the log says what the table says, and the pool goes on.
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 )]
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +41,46 @@ mod post {
     pub enum Relation {}
 }
 
+/// Which server is killed.
+#[derive(Clone, Copy)]
+enum Kind {
+    Postgres,
+    Mariadb,
+}
+
+impl Kind {
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "TEST_POSTGRES_URL",
+            Self::Mariadb => "TEST_MYSQL_URL",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Postgres => Self::Mariadb,
+            Self::Mariadb => Self::Postgres,
+        }
+    }
+
+    /// The file that says which process it is.
+    async fn pid_file(self, db: &DatabaseConnection) -> TestResult<PathBuf> {
+        let sql = match self {
+            Self::Postgres => {
+                "SELECT setting || '/postmaster.pid' AS file, setting AS folder FROM pg_settings \
+                 WHERE name = 'data_directory'"
+            }
+            Self::Mariadb => "SELECT @@pid_file AS file, @@datadir AS folder",
+        };
+        let row = db
+            .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
+            .await?
+            .ok_or("the server does not say where it is")?;
+        let folder: String = row.try_get("", "folder")?;
+        Ok(Path::new(&folder).join(row.try_get::<String>("", "file")?))
+    }
+}
+
 /// A server of this test's own. It lives as long as the script that started it.
 struct Server {
     script: Child,
@@ -48,12 +89,13 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> TestResult<Self> {
+    fn start(kind: Kind) -> TestResult<Self> {
         let mut script = Command::new("scripts/with-databases")
-            .args(["sh", "-c", "echo $TEST_POSTGRES_URL; cat >/dev/null"])
-            .env_remove("TEST_POSTGRES_URL")
+            .args(["sh", "-c"])
+            .arg(format!("echo ${}; cat >/dev/null", kind.variable()))
+            .env_remove(kind.variable())
             // Only that it is named matters: no second server is started.
-            .env("TEST_MYSQL_URL", "none")
+            .env(kind.other().variable(), "none")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -68,13 +110,14 @@ impl Server {
     }
 
     /// Kills the server and all its processes at once, and starts it again on the same data.
-    fn kill_and_restart(&mut self, data: &str) -> TestResult {
-        let pid = std::fs::read_to_string(format!("{data}/postmaster.pid"))?;
-        let pid = pid.lines().next().ok_or("no pid")?.to_owned();
+    fn kill_and_restart(&mut self, pid_file: &Path) -> TestResult {
+        let pid = std::fs::read_to_string(pid_file)?;
+        let pid = pid.lines().next().ok_or("no pid")?.trim().to_owned();
         let command: Vec<String> = std::fs::read_to_string(format!("/proc/{pid}/cmdline"))?
             .split_terminator('\0')
             .map(str::to_owned)
             .collect();
+        let (user, group) = (id_of(&pid, "Uid:")?, id_of(&pid, "Gid:")?);
         let children = children_of(&pid)?.join(" ");
         let kill = format!("kill -9 {pid} {children}");
         Command::new("sh").args(["-c", &kill]).status()?;
@@ -83,18 +126,11 @@ impl Server {
         {
             std::thread::yield_now();
         }
-        std::fs::remove_file(format!("{data}/postmaster.pid"))?;
+        std::fs::remove_file(pid_file)?;
         let is_root = Command::new("id").arg("-u").output()?.stdout == b"0\n";
         let mut again = if is_root {
             let mut again = Command::new("setpriv");
-            again.args([
-                "--reuid",
-                "postgres",
-                "--regid",
-                "postgres",
-                "--init-groups",
-                "--",
-            ]);
+            again.args(["--reuid", &user, "--regid", &group, "--clear-groups", "--"]);
             again.args(&command);
             again
         } else {
@@ -105,6 +141,14 @@ impl Server {
         self.restarted = Some(again.current_dir("/").stderr(Stdio::null()).spawn()?);
         Ok(())
     }
+}
+
+/// The user or group that a process runs as, as Linux tells.
+fn id_of(pid: &str, which: &str) -> TestResult<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
+    let id = line.and_then(|ids| ids.split_whitespace().next());
+    Ok(id.ok_or("the process has no user")?.to_owned())
 }
 
 /// The processes that a process has started, as Linux tells.
@@ -162,26 +206,24 @@ async fn write(db: &AuditedConnection, task: usize, round: usize) -> Result<(), 
     Ok(())
 }
 
-async fn data_directory(db: &DatabaseConnection) -> TestResult<String> {
-    let sql = "SELECT setting AS data FROM pg_settings WHERE name = 'data_directory'";
-    let row = db
-        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
-        .await?
-        .ok_or("no data directory")?;
-    Ok(row.try_get("", "data")?)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_postgres_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
+    killed(Kind::Postgres).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
-    if std::env::var_os("TEST_POSTGRES_URL").is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "TEST_POSTGRES_URL is not set"
-        );
+async fn a_killed_mariadb_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
+    killed(Kind::Mariadb).await
+}
+
+async fn killed(kind: Kind) -> TestResult {
+    let variable = kind.variable();
+    if std::env::var_os(variable).is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{variable} is not set");
         eprintln!("NOT RUN: start servers with scripts/with-databases");
         return Ok(());
     }
-    let mut server = Server::start()?;
+    let mut server = Server::start(kind)?;
     let mut options = ConnectOptions::new(server.url.clone());
     options
         .max_connections(5)
@@ -197,7 +239,7 @@ async fn a_killed_server_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResu
     for _ in 0..5 {
         write(&db, 0, 0).await?;
     }
-    let data = data_directory(&plain).await?;
+    let pid_file = kind.pid_file(&plain).await?;
 
     let (done, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut tasks = Vec::new();
@@ -220,7 +262,7 @@ async fn a_killed_server_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResu
         tokio::task::yield_now().await;
     }
     let server = tokio::task::spawn_blocking(move || {
-        server.kill_and_restart(&data)?;
+        server.kill_and_restart(&pid_file)?;
         TestResult::Ok(server)
     })
     .await??;

@@ -21,6 +21,10 @@ pub(crate) struct Args {
     /// Only the operations whose name has this in it, such as `bulk insert`.
     #[arg(long, default_value = "")]
     pub(crate) only: String,
+
+    /// The web layers, in place of the databases.
+    #[arg(long)]
+    pub(crate) web: bool,
 }
 
 /// A database.

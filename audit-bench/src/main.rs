@@ -18,6 +18,7 @@ mod roads;
 mod rows;
 mod servers;
 mod statistics;
+mod web;
 mod write;
 
 use std::process::ExitCode;
@@ -43,6 +44,10 @@ async fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<ExitCode, BoxError> {
     if cfg!(debug_assertions) {
         eprintln!("audit-bench: not a release build, so the numbers mean nothing");
+    }
+    if args.web {
+        println!("{}", web::measure(args.rounds(), !args.quick).await?);
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(code) = servers::run_with_servers(&args.db)? {
         return Ok(code);

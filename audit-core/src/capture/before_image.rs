@@ -233,7 +233,7 @@ impl Store {
             .entry(Arc::clone(&waiting))
             .or_default()
             .push(number);
-        let scope = (image.scope.as_ref()).and_then(|scope| Some(scope.upgrade()?.id()));
+        let scope = (image.scope.as_ref()).and_then(|scope| Some(scope.upgrade()?.keeps_image()));
         if let Some(scope) = scope {
             *inner.scopes.entry(scope).or_default() += 1;
         }

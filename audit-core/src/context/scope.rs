@@ -1,6 +1,6 @@
 //! The task-local scope that holds context, configuration and migration mode.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::AuditContext;
@@ -20,6 +20,8 @@ pub(crate) struct Scope {
     outer: Option<Arc<Self>>,
     config: Option<AuditConfig>,
     suppression: Option<Arc<Suppression>>,
+    /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
+    has_images: AtomicBool,
 }
 
 /// A stretch of migration mode.
@@ -73,6 +75,7 @@ impl Scope {
             config: outer.as_ref().and_then(|outer| outer.config.clone()),
             suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
             outer,
+            has_images: AtomicBool::new(false),
         }
     }
 
@@ -82,6 +85,12 @@ impl Scope {
     }
 
     pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// An image is kept for an operation in this scope. Returns its id.
+    pub(crate) fn keeps_image(&self) -> u64 {
+        self.has_images.store(true, Relaxed);
         self.id
     }
 
@@ -111,7 +120,9 @@ impl Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         // What still waits belongs to writes that failed or were dropped.
-        capture::store().forget_scope(self.id);
+        if *self.has_images.get_mut() {
+            capture::store().forget_scope(self.id);
+        }
     }
 }
 
