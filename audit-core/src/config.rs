@@ -287,7 +287,9 @@ impl AuditConfig {
     }
 
     /// Whether a field of no known entity is redacted, by its name.
-    pub(crate) fn redacts(&self, field: &str) -> bool {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn redacts(&self, field: &str) -> bool {
         let settings = &self.0.settings;
         settings.redact_fields.contains(&field.to_lowercase())
             || settings.skip_fields.contains(&field.to_lowercase())

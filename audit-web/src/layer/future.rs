@@ -97,13 +97,11 @@ where
 impl Observed {
     /// Begins to record the views that a response asks for.
     fn views(&self, pending: Pending) -> Option<Recording> {
-        match &self.settings.views {
-            Some(views) => views.record(pending),
-            None => {
-                tracing::warn!("a view is not recorded: call `AuditLayer::views(..)`");
-                None
-            }
+        let views = self.settings.views.as_ref();
+        if views.is_none() {
+            tracing::warn!("a view is not recorded: call `AuditLayer::views(..)`");
         }
+        views?.record(pending)
     }
 
     /// A view could not be recorded.

@@ -109,13 +109,12 @@ impl Observed {
     }
 
     fn submit(&self, event: SystemEvent) {
-        match self.settings.events() {
-            // In the request's scope, for its actor, address and id.
-            Some(writer) => {
-                self.scope.run(|| writer.submit(event));
-            }
-            None => tracing::warn!(?event, "no writer is installed for this system event"),
-        }
+        let Some(writer) = self.settings.events() else {
+            tracing::warn!(?event, "no writer is installed for this system event");
+            return;
+        };
+        // In the request's scope, for its actor, address and id.
+        self.scope.run(|| writer.submit(event));
     }
 }
 

@@ -18,12 +18,15 @@ use crate::view::ErasedViews;
 /// The longest user agent that is stored, in characters.
 const USER_AGENT_LIMIT: usize = 512;
 
+/// Tells the address of the connection from the request's extensions.
+type PeerOf = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
+
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(super) identify: Option<Arc<dyn IdentifyActor>>,
     pub(super) address: ClientAddress,
     pub(super) privacy: AddressPrivacy,
-    pub(super) peer: Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>,
+    pub(super) peer: Arc<PeerOf>,
     pub(super) user_agent: bool,
     pub(super) request_id_header: HeaderName,
     pub(super) incoming_request_id: IncomingRequestId,

@@ -7,9 +7,8 @@ use super::runs::{Run, Runs};
 pub(super) fn scanner<'r>(scanners: &'r Runs, agent: &[u8]) -> Option<&'r Run> {
     let mut rest = words(agent);
     loop {
-        let here = rest.clone();
-        rest.next()?;
-        if let Some(run) = scanners.starting(here, false) {
+        let word = rest.next()?;
+        if let Some(run) = scanners.starting(word, &rest, false) {
             return Some(run);
         }
     }

@@ -10,7 +10,7 @@ use super::agent;
 use super::bursts::{Burst, BurstLimit, BurstLimits};
 use super::event::SecurityEventName;
 use super::path::PathRules;
-use super::patterns::{DEFAULTS, PATH, QUERY};
+use super::patterns::{self, PATH, Pattern, QUERY};
 use super::rules::{Inner, PatternRule, PatternSet, SecurityRules};
 use super::runs::{Run, Runs};
 
@@ -115,8 +115,9 @@ impl SecurityRulesBuilder {
 
     /// Raises a finding for a path that this application does not have.
     ///
-    /// `/wp-admin` means these segments at the root and all below them, `.env` the segment wherever it stands, and `*.php.bak` a last
-    /// segment that ends so. Segments are compared whole, ASCII letters in either case.
+    /// `/wp-admin` means these segments at the root and all below them, `.env` the segment wherever
+    /// it stands, and `*.php.bak` a last segment that ends so. Segments are compared whole, ASCII
+    /// letters in either case.
     pub fn probing_path(mut self, path: impl Into<String>) -> Self {
         self.probing.push(Cow::Owned(path.into()));
         self
@@ -124,8 +125,8 @@ impl SecurityRulesBuilder {
 
     /// Raises nothing for a path that this application really has, whatever probing rule it meets.
     ///
-    /// Of the same form as [`probing_path`](Self::probing_path). `/wp-admin` allows what is probed under `/wp-admin` by a rule that
-    /// starts there; `/wp-admin/.env` still is a finding.
+    /// Of the same form as [`probing_path`](Self::probing_path). `/wp-admin` allows what is probed
+    /// under `/wp-admin` by a rule that starts there; `/wp-admin/.env` still is a finding.
     pub fn allow_path(mut self, path: impl Into<String>) -> Self {
         self.allowed.push(path.into());
         self
@@ -133,14 +134,16 @@ impl SecurityRulesBuilder {
 
     /// Raises a finding for a path or query that the regular expression matches.
     ///
-    /// It sees decoded text, ASCII letters match in either case, and each parameter of a query is a line, with `^` and `$` at its
-    /// ends. It is tried on every request, where the default patterns are only tried on suspicious ones.
+    /// It sees decoded text, ASCII letters match in either case, and each parameter of a query is a
+    /// line, with `^` and `$` at its ends. It is tried on every request, where the default patterns
+    /// are only tried on suspicious ones.
     pub fn pattern(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
         self.patterns.push((name.into(), regex.into()));
         self
     }
 
-    /// Leaves out a default pattern by its name, for example `sqli-schema` in a forum about databases.
+    /// Leaves out a default pattern by its name, for example `sqli-schema` in a forum about
+    /// databases.
     pub fn without_pattern(mut self, name: impl Into<String>) -> Self {
         self.without_patterns.push(name.into());
         self
@@ -148,7 +151,8 @@ impl SecurityRulesBuilder {
 
     /// Raises a finding for a user agent that contains this word, or these words one after another.
     ///
-    /// Words are letters and digits, compared whole and in either case: `nikto` is in `Mozilla/5.00 (Nikto/2.1.6)`, and not in `niktor`.
+    /// Words are letters and digits, compared whole and in either case: `nikto` is in `Mozilla/5.00
+    /// (Nikto/2.1.6)`, and not in `niktor`.
     pub fn scanner(mut self, token: impl Into<String>) -> Self {
         self.scanners.push(Cow::Owned(token.into()));
         self
@@ -197,12 +201,12 @@ impl SecurityRulesBuilder {
         for path in &self.allowed {
             match path_rule(path)? {
                 (true, ending) => {
-                    allowed_endings.push(Run::new([ending].into_iter(), false, "".into()))
+                    allowed_endings.extend(Run::new([ending].into_iter(), false, "".into()));
                 }
                 (false, _) => allowed.extend(run_of_segments(Cow::Owned(path.clone()))),
             }
         }
-        let allowed_endings = Runs::new(allowed_endings.into_iter().flatten().collect());
+        let allowed_endings = Runs::new(allowed_endings);
         let shipped = self
             .defaults
             .then(|| lines(PROBING_PATHS).map(Cow::Borrowed));
@@ -214,10 +218,10 @@ impl SecurityRulesBuilder {
             match path_rule(&path)? {
                 (true, ending)
                     if allowed_endings
-                        .starting([ending].into_iter(), false)
+                        .starting(ending, &std::iter::empty(), false)
                         .is_some() => {}
                 (true, ending) => {
-                    endings.extend(Run::new([ending].into_iter(), false, path.clone()))
+                    endings.extend(Run::new([ending].into_iter(), false, path.clone()));
                 }
                 (false, _) => probes.extend(run_of_segments(path)),
             }
@@ -285,35 +289,31 @@ fn run_of_segments(path: Cow<'static, str>) -> Option<Run> {
 }
 
 fn default_patterns(wanted: bool, without: &[String]) -> Result<PatternSet, SecurityRulesError> {
-    if let Some(name) = without
-        .iter()
-        .find(|name| DEFAULTS.iter().all(|known| known.name != name.as_str()))
-    {
-        let mut known: Vec<_> = DEFAULTS.iter().map(|pattern| pattern.name).collect();
+    let mut patterns = patterns::defaults();
+    let known = |name: &String| patterns.iter().any(|pattern| pattern.name == name);
+    if let Some(name) = without.iter().find(|name| !known(name)) {
+        let mut known: Vec<_> = patterns.iter().map(|pattern| pattern.name).collect();
         known.dedup();
         return Err(SecurityRulesError::UnknownPattern {
             name: name.clone(),
             known: known.join(", "),
         });
     }
-    let kept: Vec<_> = DEFAULTS
-        .iter()
-        .filter(|pattern| wanted && !without.iter().any(|name| name == pattern.name))
-        .collect();
-    let set = RegexSetBuilder::new(kept.iter().map(|pattern| pattern.regex))
+    patterns.retain(|pattern| wanted && !without.iter().any(|name| name == pattern.name));
+    let set = RegexSetBuilder::new(patterns.iter().map(|pattern| &pattern.regex))
         .unicode(false)
         .case_insensitive(true)
         .multi_line(true)
         .build()
         .map_err(|source| SecurityRulesError::TooLarge { source })?;
-    let rule = |pattern: &&super::patterns::Pattern| PatternRule {
+    let rule = |pattern: &Pattern| PatternRule {
         name: pattern.name.into(),
         event: pattern.event(),
         scope: pattern.scope,
     };
     Ok(PatternSet {
         set,
-        rules: kept.iter().map(rule).collect(),
+        rules: patterns.iter().map(rule).collect(),
     })
 }
 

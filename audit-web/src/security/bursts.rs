@@ -1,17 +1,20 @@
 //! Counting refused requests and failed logins, in bounded memory.
 //!
-//! A *burst* is so many events of one kind from one address, or about one user, within one window. The window
-//! opens with the first event and is not moved: up to twice the count less two can fall around its end
-//! unnoticed. A burst fires once per key and window.
+//! A *burst* is so many events of one kind from one address, or about one user, within one window.
+//! The window opens with the first event and is not moved: up to twice the count less two can fall
+//! around its end unnoticed. A burst fires once per key and window.
 //!
 //! # Bounds
-//! There is room for a fixed number of keys, in sets of eight that a keyed hash chooses, so that nobody can aim at a set.
-//! A new key that finds its set full takes a place whose window is over, else the place with the lowest count,
-//! the oldest of equals. So however many new addresses come with one request each, they push out one
-//! another and never an address that has come twice; to push out a count of `n`, eight other keys of the same set must reach
-//! `n` themselves. A key that was pushed out starts again at one: a flood can delay a burst, it cannot forge one.
+//! There is room for a fixed number of keys, in sets of eight that a keyed hash chooses, so that
+//! nobody can aim at a set. A new key that finds its set full takes a place whose window is over,
+//! else the place with the lowest count, the oldest of equals. So addresses that come with one
+//! request each compete for one place of each set, however many they are: at most one address that
+//! came twice, the weakest of eight, is lost to them. To push out a count of `n`, eight other keys
+//! of the set must have reached `n`, and would be bursts themselves. A key that was pushed out
+//! starts again at one: a flood can delay a burst, it cannot forge one.
 //!
-//! One mutex guards the table. Only refused requests and failed logins take it, for a hash and eight comparisons.
+//! One mutex guards the table. Only refused requests and failed logins take it, for a hash and
+//! eight comparisons.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -168,7 +171,8 @@ impl BurstMonitor {
         }
     }
 
-    /// Counts a response, and returns a finding when it completes a burst of 401 and 403, or of 404.
+    /// Counts a response, and returns a finding when it completes a burst of 401 and 403, or of
+    /// 404.
     ///
     /// Other statuses are not counted and cost nothing. IPv6 addresses are counted per /64, since
     /// that is what one customer gets; an IPv4 address inside IPv6 is itself.
@@ -186,10 +190,12 @@ impl BurstMonitor {
         self.count(burst, self.address_key(burst, address), now)
     }
 
-    /// Counts a failed login, and returns a finding for the user and one for the address when it completes their bursts.
+    /// Counts a failed login, and returns a finding for the user and one for the address when it
+    /// completes their bursts.
     ///
-    /// Names are compared without case and surrounding white space, and only their keyed hash is kept.
-    /// The finding does not repeat the name, which sometimes is a password typed into the wrong field.
+    /// Names are compared without case and surrounding white space, and only their keyed hash is
+    /// kept. The finding does not repeat the name, which sometimes is a password typed into the
+    /// wrong field.
     pub fn observe_failed_login(
         &self,
         user: Option<&str>,

@@ -1,7 +1,8 @@
 //! Undoing the disguises of a path or query.
 //!
-//! Percent-encoding is undone repeatedly (attackers encode twice), `%uXXXX` as IIS reads it, and overlong
-//! UTF-8 is folded to the ASCII it stands for. Nothing fails here: what is not a valid escape stays as it is.
+//! Percent-encoding is undone repeatedly (attackers encode twice), `%uXXXX` as IIS reads it, and
+//! overlong UTF-8 is folded to the ASCII it stands for. Nothing fails here: what is not a valid
+//! escape stays as it is.
 
 use std::borrow::Cow;
 

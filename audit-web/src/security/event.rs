@@ -5,8 +5,9 @@ use std::fmt;
 /// Names a security event in the words of the OWASP Application Logging Vocabulary.
 ///
 /// Source: OWASP Cheat Sheet Series, *Application Logging Vocabulary Cheat Sheet*. The vocabulary
-/// has no word for SQL injection or cross-site scripting as such: an input that the application never
-/// asked for is `malicious_extraneous`, and [`Finding::rule`](super::Finding::rule) says which kind.
+/// has no word for SQL injection or cross-site scripting as such: an input that the application
+/// never asked for is `malicious_extraneous`, and [`Finding::rule`](super::Finding::rule) says
+/// which kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityEventName {

@@ -33,9 +33,7 @@ impl PathRules {
         let mut rest = segments(decoded);
         let (mut depth, mut index, mut allowed_before) = (0_usize, 0, 0);
         let (mut climbs, mut last) = (0, None);
-        loop {
-            let here = rest.clone();
-            let Some(segment) = rest.next() else { break };
+        while let Some(segment) = rest.next() {
             if segment == b".." {
                 climbs += 1;
                 let Some(above) = depth.checked_sub(1) else {
@@ -43,11 +41,11 @@ impl PathRules {
                 };
                 depth = above;
             } else {
-                if let Some(run) = self.allowed.starting(here.clone(), depth == 0) {
+                if let Some(run) = self.allowed.starting(segment, &rest, depth == 0) {
                     allowed_before = allowed_before.max(index + run.len());
                 }
                 if index >= allowed_before
-                    && let Some(run) = self.probes.starting(here, depth == 0)
+                    && let Some(run) = self.probes.starting(segment, &rest, depth == 0)
                 {
                     return Some(PathHit::Probe(run.name.clone()));
                 }
@@ -71,11 +69,11 @@ impl PathRules {
             .map(<[u8]>::len);
         let mut from = ends.next()?;
         for width in ends {
-            if let Some(run) = self
+            let ending = self
                 .endings
-                .starting(std::iter::once(&segment[from..]), false)
-            {
-                return Some(run);
+                .starting(&segment[from..], &std::iter::empty(), false);
+            if ending.is_some() {
+                return ending;
             }
             from += width;
         }
@@ -86,12 +84,12 @@ impl PathRules {
 /// Splits a path into segments, without empty ones, `.`, and matrix parameters (`;v=1`).
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     path.split(|byte| *byte == b'/')
-        .map(|segment| {
-            segment
-                .split(|byte| *byte == b';')
-                .next()
-                .unwrap_or_default()
-        })
+        .map(
+            |segment| match segment.iter().position(|byte| *byte == b';') {
+                Some(end) => &segment[..end],
+                None => segment,
+            },
+        )
         .filter(|segment| !segment.is_empty() && *segment != b".")
 }
 

@@ -1,9 +1,11 @@
 //! The rules, and the inspection of one request.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use regex::bytes::RegexSet;
+use sea_orm_audit_core::AuditConfig;
 
 use super::agent;
 use super::builder::SecurityRulesBuilder;
@@ -18,8 +20,8 @@ use super::runs::Runs;
 
 /// The most bytes of a path, of a query and of a user agent that are inspected.
 ///
-/// A longer path or query is a finding (`oversized-path`, `oversized-query`), so that padding hides nothing; of a
-/// longer user agent the beginning is inspected.
+/// A longer path or query is a finding (`oversized-path`, `oversized-query`), so that padding hides
+/// nothing; of a longer user agent the beginning is inspected.
 pub const MAX_INSPECTED: usize = 16 * 1024;
 
 /// The name of the finding about a path that leaves the root.
@@ -32,7 +34,7 @@ const PATH_TRAVERSAL: &str = "path-traversal";
 ///
 /// # Examples
 /// ```
-/// # use sea_orm_audit_web::{SecurityRules, SecurityRulesError};
+/// # use sea_orm_audit_web::security::{SecurityRules, SecurityRulesError};
 /// let rules = SecurityRules::builder()
 ///     .allow_path("/wp-admin") // this application really has one
 ///     .probing_path("/internal/console")
@@ -41,12 +43,18 @@ const PATH_TRAVERSAL: &str = "path-traversal";
 /// assert!(rules.inspect("/internal/console", None, None).is_some());
 /// # Ok::<(), SecurityRulesError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SecurityRules {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for SecurityRules {
+    /// Writes no rules: there are more than a thousand.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecurityRules").finish_non_exhaustive()
+    }
+}
+
 pub(super) struct Inner {
     pub(super) paths: PathRules,
     pub(super) scanners: Runs,
@@ -57,13 +65,11 @@ pub(super) struct Inner {
 }
 
 /// Patterns that are matched together, and what each is.
-#[derive(Debug)]
 pub(super) struct PatternSet {
     pub(super) set: RegexSet,
     pub(super) rules: Vec<PatternRule>,
 }
 
-#[derive(Debug)]
 pub(super) struct PatternRule {
     pub(super) name: Cow<'static, str>,
     pub(super) event: Event,
@@ -73,7 +79,8 @@ pub(super) struct PatternRule {
 impl PatternSet {
     /// Finds the first pattern of this scope that matches the text.
     fn first(&self, text: &[u8], scope: u8) -> Option<(usize, &PatternRule)> {
-        if self.rules.is_empty() {
+        // Asked first, since it stops at the first match and allocates nothing.
+        if self.rules.is_empty() || !self.set.is_match(text) {
             return None;
         }
         let matches = self.set.matches(text);
@@ -97,7 +104,6 @@ impl Default for SecurityRules {
 
 impl SecurityRules {
     /// Starts from the default rules.
-    #[must_use]
     pub fn builder() -> SecurityRulesBuilder {
         SecurityRulesBuilder::new()
     }
@@ -116,9 +122,9 @@ impl SecurityRules {
 
     /// Returns the most telling sign of an attack in a request, or `None` for an ordinary one.
     ///
-    /// `path` and `query` are as they arrived, not decoded (`uri.path()`, `uri.query()`), `user_agent` is the header's
-    /// bytes. What was attempted comes before with what: injections and traversal in query, path and agent, then
-    /// probing paths, then scanners.
+    /// `path` and `query` are as they arrived, not decoded (`uri.path()`, `uri.query()`),
+    /// `user_agent` is the header's bytes. What was attempted comes before with what: injections
+    /// and traversal in query, path and agent, then probing paths, then scanners.
     #[must_use]
     pub fn inspect(
         &self,
@@ -158,10 +164,8 @@ impl SecurityRules {
     fn path(&self, raw: &[u8]) -> Option<Finding> {
         let special = classes(raw) & PATH_SPECIAL != 0;
         let text = decode::path(raw);
-        if special || !self.inner.custom.rules.is_empty() {
-            if let Some((_, (_, rule))) = self.matching(&text, PATH, special) {
-                return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
-            }
+        if let Some((_, (_, rule))) = self.matching(&text, PATH, special) {
+            return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
         }
         let rule = match self.inner.paths.inspect(raw, &text)? {
             PathHit::Probe(name) => name,
@@ -241,20 +245,8 @@ fn quoting_parameter(rule: &PatternRule, parameter: Option<&[u8]>) -> Finding {
     Finding::quoting(rule.event, name, "query parameter", parameter)
 }
 
-/// Tells whether a parameter's name speaks of a secret.
+/// Tells whether a parameter's name speaks of a secret: as everywhere, and what sign-in flows call theirs.
 fn is_secret(key: &[u8]) -> bool {
-    const PARTS: [&str; 7] = [
-        "pass",
-        "pwd",
-        "secret",
-        "token",
-        "credential",
-        "signature",
-        "session",
-    ];
-    const ENDS: [&str; 4] = ["key", "auth", "otp", "sid"];
     let key = String::from_utf8_lossy(key).to_ascii_lowercase();
-    PARTS.iter().any(|part| key.contains(part))
-        || ENDS.iter().any(|end| key.ends_with(end))
-        || matches!(key.as_str(), "code" | "pin")
+    matches!(key.as_str(), "code" | "pin") || AuditConfig::current().redacts(&key)
 }

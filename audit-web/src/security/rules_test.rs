@@ -1,1 +1,291 @@
 //! Tests of the rules and their builder.
+
+use std::time::Duration;
+
+use super::{Burst, Finding, MAX_INSPECTED, SecurityEventName, SecurityRules, SecurityRulesError};
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+fn path(rules: &SecurityRules, path: &str) -> Option<Finding> {
+    rules.inspect(path, None, None)
+}
+
+fn rule(finding: Option<Finding>) -> Option<String> {
+    finding.map(|finding| finding.rule.into_owned())
+}
+
+#[test]
+fn probing_paths_are_whole_segments() {
+    let rules = SecurityRules::default();
+    for ordinary in [
+        "/administration",
+        "/configure",
+        "/sqlalchemy-docs",
+        "/wp-administration",
+        "/environment",
+        "/my.env",
+        "/docs/wp-admin",
+        "/docs/phpmyadmin/install",
+        "/docs/../guide",
+        "/",
+        "",
+    ] {
+        assert_eq!(path(&rules, ordinary), None, "{ordinary}");
+    }
+    for (hostile, name) in [
+        ("/wp-admin", "/wp-admin"),
+        ("/wp-admin/users.php", "/wp-admin"),
+        ("/a/b/.env", ".env"),
+        ("/.git/config", ".git/config"),
+        ("/x/index.php.bak", "*.php.bak"),
+        ("/docs/../wp-admin", "/wp-admin"),
+    ] {
+        assert_eq!(
+            rule(path(&rules, hostile)).as_deref(),
+            Some(name),
+            "{hostile}"
+        );
+    }
+}
+
+#[test]
+fn disguised_paths_are_recognised() {
+    let rules = SecurityRules::default();
+    for hostile in [
+        "/WP-Admin/",
+        "//wp-admin",
+        "/./wp-admin",
+        "/wp-admin;x=1/",
+        "/%77p-admin",
+        "/%2577p-admin",
+        "\\wp-admin",
+        "/a/..%2fwp-admin",
+        "/%c0%aeenv",
+        "/%u002eenv",
+        "/.env%00",
+        "/.env/",
+        "/.e%6Ev;v=2",
+    ] {
+        assert!(path(&rules, hostile).is_some(), "{hostile}");
+    }
+}
+
+#[test]
+fn climbing_is_a_finding_when_it_leaves_the_root_or_hides() {
+    let rules = SecurityRules::default();
+    for harmless in [
+        "/a/../b",
+        "/a/b/../../c",
+        "/a/./b",
+        "/a/..b/c",
+        "/a../b",
+        "/...",
+    ] {
+        assert_eq!(path(&rules, harmless), None, "{harmless}");
+    }
+    for hostile in [
+        "/..",
+        "/../a",
+        "/a/../../b",
+        "/a/%2e%2e/b",
+        "/a/..%2fb",
+        "/a/..;/b",
+        "/a/b/..\\c",
+        "/a/%252e./b",
+    ] {
+        assert_eq!(
+            rule(path(&rules, hostile)).as_deref(),
+            Some("path-traversal"),
+            "{hostile}"
+        );
+    }
+}
+
+#[test]
+fn an_allowed_path_raises_nothing_and_shields_nothing_else() -> TestResult {
+    let builder = SecurityRules::builder()
+        .allow_path("/wp-admin")
+        .allow_path("*.php.bak");
+    let rules = builder.build()?;
+    for allowed in [
+        "/wp-admin",
+        "/wp-admin/install.php",
+        "/WP-ADMIN/",
+        "/x.php.bak",
+    ] {
+        assert_eq!(path(&rules, allowed), None, "{allowed}");
+    }
+    for hostile in [
+        "/wp-admin/.env",
+        "/.env",
+        "/wp-login.php",
+        "/x.php.old",
+        "/phpmyadmin",
+    ] {
+        assert!(path(&rules, hostile).is_some(), "{hostile}");
+    }
+    assert!(
+        rules
+            .inspect("/wp-admin", Some("q=<script>x"), None)
+            .is_some()
+    );
+    Ok(())
+}
+
+#[test]
+fn rules_of_ones_own_join_the_defaults_or_replace_them() -> TestResult {
+    let builder = SecurityRules::builder()
+        .probing_path("/internal/console")
+        .scanner("Acme Prober")
+        .pattern("canary", "honeytoken-[0-9]+");
+    for rules in [
+        builder.clone().build()?,
+        builder.clone().without_defaults().build()?,
+    ] {
+        assert_eq!(
+            rule(path(&rules, "/Internal/Console/x")).as_deref(),
+            Some("/internal/console")
+        );
+        assert_eq!(path(&rules, "/internal"), None);
+        assert_eq!(
+            rule(rules.inspect("/", None, Some(b"acme-prober/2"))).as_deref(),
+            Some("Acme Prober")
+        );
+        assert_eq!(
+            rule(rules.inspect("/", Some("a=1&b=HoneyToken-7"), None)).as_deref(),
+            Some("canary")
+        );
+        assert_eq!(
+            rule(path(&rules, "/honeytoken-7")).as_deref(),
+            Some("canary")
+        );
+    }
+    let bare = builder.without_defaults().build()?;
+    assert_eq!(path(&bare, "/wp-admin"), None);
+    assert_eq!(
+        bare.inspect("/", Some("q=<script>x"), Some(b"sqlmap/1.7")),
+        None
+    );
+    Ok(())
+}
+
+#[test]
+fn a_default_pattern_can_be_left_out() -> TestResult {
+    let rules = SecurityRules::builder()
+        .without_pattern("xss-tag")
+        .build()?;
+    assert_eq!(rules.inspect("/", Some("q=%3Cscript%3E"), None), None);
+    assert!(
+        SecurityRules::default()
+            .inspect("/", Some("q=%3Cscript%3E"), None)
+            .is_some()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_mistake_names_the_rule_and_the_remedy() {
+    let builder = SecurityRules::builder;
+    let says = |builder: super::SecurityRulesBuilder, parts: &[&str]| {
+        let message = builder
+            .build()
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    };
+    for empty in ["", "/", "//", "*."] {
+        says(builder().probing_path(empty), &["is empty", "/wp-admin"]);
+        says(builder().allow_path(empty), &["is empty"]);
+    }
+    says(builder().probing_path("/a b"), &["\"/a b\"", "white space"]);
+    says(builder().probing_path("/a?b"), &["\"/a?b\"", "character"]);
+    says(builder().probing_path("/a/../b"), &["\"..\""]);
+    says(builder().probing_path("*.a/b"), &["ending"]);
+    says(builder().scanner("--"), &["\"--\"", "letters"]);
+    says(
+        builder().pattern("mine", "(unclosed"),
+        &["\"mine\"", "correct it"],
+    );
+    says(
+        builder().pattern("all", "x*"),
+        &["\"all\"", "every request"],
+    );
+    says(
+        builder().without_pattern("sqli"),
+        &["\"sqli\"", "sqli-union"],
+    );
+    says(
+        builder().burst(Burst::NotFound, 0, Duration::from_secs(1)),
+        &["burst-not-found"],
+    );
+    says(
+        builder().burst(Burst::Refused, 1, Duration::ZERO),
+        &["burst-refused"],
+    );
+}
+
+#[test]
+fn a_bad_pattern_carries_its_source() {
+    let error = SecurityRules::builder().pattern("mine", "(").build().err();
+    assert!(matches!(error, Some(SecurityRulesError::Pattern { name, .. }) if name == "mine"));
+}
+
+#[test]
+fn only_the_guilty_parameter_is_quoted() {
+    let rules = SecurityRules::default();
+    let detail = |query| {
+        rules
+            .inspect("/", Some(query), None)
+            .map(|finding| finding.detail)
+    };
+    let found = detail("password=hunter2&id=1'+or+1=1&token=abc");
+    assert_eq!(found.as_deref(), Some("query parameter \"id=1' or 1=1\""));
+    let found = detail("id=5&password=x'+or+'1'='1");
+    assert_eq!(
+        found.as_deref(),
+        Some("value of query parameter \"password\"")
+    );
+}
+
+#[test]
+fn what_was_tried_comes_before_what_with() {
+    let rules = SecurityRules::default();
+    let agent = Some(b"sqlmap/1.7".as_slice());
+    let event = |path, query| {
+        rules
+            .inspect(path, query, agent)
+            .map(|finding| finding.event)
+    };
+    assert_eq!(
+        event("/.env", Some("id=1+or+1=1")),
+        Some(SecurityEventName::MaliciousExtraneous)
+    );
+    assert_eq!(
+        event("/.env", None),
+        Some(SecurityEventName::MaliciousDirectReference)
+    );
+    assert_eq!(
+        event("/", None),
+        Some(SecurityEventName::MaliciousAttackTool)
+    );
+}
+
+#[test]
+fn what_is_too_long_to_inspect_is_a_finding() {
+    let rules = SecurityRules::default();
+    let long = format!("/{}", "a".repeat(MAX_INSPECTED));
+    let event = |finding: Option<Finding>| finding.map(|finding| finding.event);
+    assert_eq!(
+        event(path(&rules, &long)),
+        Some(SecurityEventName::InputValidationFail)
+    );
+    assert_eq!(
+        event(rules.inspect("/", Some(&long), None)),
+        Some(SecurityEventName::InputValidationFail)
+    );
+    assert_eq!(path(&rules, &long[..MAX_INSPECTED]), None);
+    assert_eq!(rules.inspect("/", None, Some(long.as_bytes())), None);
+}

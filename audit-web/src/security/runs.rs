@@ -5,7 +5,9 @@ use std::borrow::Cow;
 /// A rule: words that must follow one another, each matched whole, ASCII letters in any case.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
-    /// The words, lower-case, at least one.
+    /// The [`bucket`] of the first word.
+    key: (u8, u8, u8),
+    /// The words, at least one.
     words: Vec<Vec<u8>>,
     /// Whether the run must start where the text starts.
     rooted: bool,
@@ -22,9 +24,11 @@ impl Run {
     ) -> Option<Self> {
         let words: Vec<_> = words
             .filter(|word| !word.is_empty())
-            .map(<[u8]>::to_ascii_lowercase)
+            .map(<[u8]>::to_vec)
             .collect();
-        (!words.is_empty()).then_some(Self {
+        let key = bucket(words.first()?)?;
+        Some(Self {
+            key,
             words,
             rooted,
             name,
@@ -36,11 +40,15 @@ impl Run {
         self.words.len()
     }
 
-    fn matches<'t>(&self, mut text: impl Iterator<Item = &'t [u8]>) -> bool {
-        self.words.iter().all(|word| {
-            text.next()
-                .is_some_and(|other| word.eq_ignore_ascii_case(other))
-        })
+    fn matches<'t>(&self, word: &[u8], mut rest: impl Iterator<Item = &'t [u8]>) -> bool {
+        let Some((first, others)) = self.words.split_first() else {
+            return false;
+        };
+        let next = |other: &Vec<u8>| {
+            rest.next()
+                .is_some_and(|word| other.eq_ignore_ascii_case(word))
+        };
+        first.eq_ignore_ascii_case(word) && others.iter().all(next)
     }
 }
 
@@ -48,49 +56,58 @@ impl Run {
 #[derive(Debug, Clone)]
 pub(super) struct Runs {
     /// By the first byte of a run's first word: which lengths such words have, a bit each.
-    lengths: Box<[u64; 256]>,
-    /// Sorted by [`bucket`] of the first word.
-    runs: Vec<Run>,
+    first: Box<[u64; 256]>,
+    /// The same by the last byte.
+    last: Box<[u64; 256]>,
+    /// Sorted by key.
+    sorted: Vec<Run>,
 }
 
 impl Runs {
     /// Builds the set.
     pub(super) fn new(mut runs: Vec<Run>) -> Self {
-        let mut lengths = Box::new([0; 256]);
+        let (mut firsts, mut lasts) = (Box::new([0; 256]), Box::new([0; 256]));
         for run in &runs {
-            let (first, length) = bucket(&run.words[0]);
-            lengths[usize::from(first)] |= 1 << length;
+            let (first, length, last) = run.key;
+            firsts[usize::from(first)] |= 1 << length;
+            lasts[usize::from(last)] |= 1 << length;
         }
-        runs.sort_by_key(|run| bucket(&run.words[0]));
-        Self { lengths, runs }
+        runs.sort_by_key(|run| run.key);
+        Self {
+            first: firsts,
+            last: lasts,
+            sorted: runs,
+        }
     }
 
-    /// Finds a run that starts with the first word of `text`.
+    /// Finds a run that starts with `word` and goes on with the words of `rest`.
     pub(super) fn starting<'t>(
         &self,
-        text: impl Iterator<Item = &'t [u8]> + Clone,
+        word: &[u8],
+        rest: &(impl Iterator<Item = &'t [u8]> + Clone),
         at_root: bool,
     ) -> Option<&Run> {
-        let word = text.clone().next()?;
-        if word.is_empty() {
+        let key = bucket(word)?;
+        let (first, length, last) = key;
+        if self.first[usize::from(first)] & self.last[usize::from(last)] & (1 << length) == 0 {
             return None;
         }
-        let key = bucket(word);
-        if self.lengths[usize::from(key.0)] & (1 << key.1) == 0 {
-            return None;
-        }
-        let start = self.runs.partition_point(|run| bucket(&run.words[0]) < key);
-        self.runs[start..]
+        let start = self.sorted.partition_point(|run| run.key < key);
+        self.sorted[start..]
             .iter()
-            .take_while(|run| bucket(&run.words[0]) == key)
-            .find(|run| (at_root || !run.rooted) && run.matches(text.clone()))
+            .take_while(|run| run.key == key)
+            .find(|run| (at_root || !run.rooted) && run.matches(word, rest.clone()))
     }
 }
 
-/// Returns the first byte in lower case and the length, 63 standing for all longer ones.
-fn bucket(word: &[u8]) -> (u8, u8) {
+/// Returns the first byte, the length, 63 standing for all longer ones, and the last byte.
+fn bucket(word: &[u8]) -> Option<(u8, u8, u8)> {
     let length = u8::try_from(word.len()).unwrap_or(u8::MAX).min(63);
-    (word[0].to_ascii_lowercase(), length)
+    Some((
+        word.first()?.to_ascii_lowercase(),
+        length,
+        word.last()?.to_ascii_lowercase(),
+    ))
 }
 
 #[cfg(test)]
@@ -107,28 +124,31 @@ mod tests {
         Runs::new(rules.iter().filter_map(run).collect())
     }
 
+    fn found(runs: &Runs, text: &str, at_root: bool) -> Option<String> {
+        let mut words = words(text);
+        let first = words.next()?;
+        runs.starting(first, &words, at_root)
+            .map(|run| run.name.to_string())
+    }
+
     #[test]
     fn a_run_is_whole_words_in_any_case() {
         let runs = runs(&[("fuzz faster", false), ("fuzz", true)]);
-        let found = |text, root| {
-            runs.starting(words(text), root)
-                .map(|run| run.name.to_string())
-        };
         assert_eq!(
-            found("Fuzz FASTER u", false).as_deref(),
+            found(&runs, "Fuzz FASTER u", false).as_deref(),
             Some("fuzz faster")
         );
-        assert_eq!(found("fuzz", true).as_deref(), Some("fuzz"));
-        assert_eq!(found("fuzz", false), None);
-        assert_eq!(found("fuzzy faster", false), None);
-        assert_eq!(found("", true), None);
+        assert_eq!(found(&runs, "fuzz", true).as_deref(), Some("fuzz"));
+        assert_eq!(found(&runs, "fuzz", false), None);
+        assert_eq!(found(&runs, "fuzzy faster", false), None);
+        assert_eq!(found(&runs, "", true), None);
     }
 
     #[test]
     fn very_long_words_share_a_bucket_and_are_still_compared() {
         let (long, longer) = ("x".repeat(70), "x".repeat(300));
         let runs = runs(&[(long.as_str(), false)]);
-        assert!(runs.starting(words(&long), false).is_some());
-        assert!(runs.starting(words(&longer), false).is_none());
+        assert!(found(&runs, &long, false).is_some());
+        assert!(found(&runs, &longer, false).is_none());
     }
 }

@@ -1,0 +1,231 @@
+//! Who, from where and in which request.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::routing::{get as on_get, post};
+use futures::stream;
+use http::request::Parts;
+use http::{Request, Response};
+use sea_orm::{ActiveModelTrait, Set};
+use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::web::{
+    AddressPrivacy, Audit, AuditLayer, ClientAddress, IncomingRequestId, ProxyHeader,
+    TrustedProxies,
+};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, HashKey};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{Shop, TestResult, With, get, product, send, text};
+
+fn peer(address: &str) -> TestResult<ConnectInfo<SocketAddr>> {
+    Ok(ConnectInfo(address.parse()?))
+}
+
+/// A router whose `/new` inserts a product.
+fn router(db: &AuditedConnection) -> Router {
+    let db = db.clone();
+    Router::new().route(
+        "/new",
+        on_get(move || {
+            let db = db.clone();
+            async move { insert(&db).await.unwrap() }
+        }),
+    )
+}
+
+async fn insert(db: &AuditedConnection) -> TestResult {
+    let new = product::ActiveModel {
+        name: Set("tea".into()),
+        ..Default::default()
+    };
+    new.insert(db).await?;
+    Ok(())
+}
+
+async fn only_record(shop: &Shop) -> TestResult<audit_log::Model> {
+    let mut log = shop.log().await?;
+    assert_eq!(log.len(), 1, "{log:?}");
+    Ok(log.remove(0))
+}
+
+#[tokio::test]
+async fn a_change_has_the_address_agent_id_and_trace_of_its_request() -> TestResult {
+    let shop = Shop::open().await?;
+    let proxies = TrustedProxies::new(["10.0.0.0/8"])?;
+    let layer = AuditLayer::new()
+        .client_address(ClientAddress::behind(proxies, ProxyHeader::XForwardedFor));
+    let router = router(&AuditedConnection::new(shop.conn())).layer(layer);
+    let mut request = get("/new?secret=1")
+        .with("x-forwarded-for", b"6.6.6.6, 192.0.2.60")
+        .with("user-agent", b"evil\t\xff agent")
+        .with("x-request-id", b"r-17")
+        .with(
+            "traceparent",
+            b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        );
+    request.extensions_mut().insert(peer("10.0.0.1:999")?);
+    let response = send(&router, request).await?;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-request-id"], "r-17");
+    let record = only_record(&shop).await?;
+    assert_eq!(record.actor_type, "ANONYMOUS");
+    assert_eq!(record.ip_address.as_deref(), Some("192.0.2.60"));
+    assert_eq!(record.user_agent.as_deref(), Some("evil␉\u{fffd} agent"));
+    assert_eq!(record.request_id.as_deref(), Some("r-17"));
+    assert_eq!(
+        record.trace_id.as_deref(),
+        Some("4bf92f3577b34da6a3ce929d0e0e4736")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_without_an_id_gets_one_that_its_answer_and_its_handler_know() -> TestResult {
+    let shop = Shop::open().await?;
+    let seen = |request: Request<Body>| async move {
+        let id = request.headers()["x-request-id"].to_str().unwrap();
+        id.to_owned()
+    };
+    let db = AuditedConnection::new(shop.conn());
+    let router = router(&db)
+        .route("/id", on_get(seen))
+        .layer(AuditLayer::new());
+    let response = send(&router, get("/new")).await?;
+    let id = response.headers()["x-request-id"].to_str()?;
+    assert_eq!(only_record(&shop).await?.request_id.as_deref(), Some(id));
+    let response = send(&router, get("/id")).await?;
+    let id = response.headers()["x-request-id"].to_str()?.to_owned();
+    assert_eq!(text(response).await?, id);
+
+    let ignoring = AuditLayer::new().incoming_request_id(IncomingRequestId::Ignored);
+    let router = Router::new().route("/id", on_get(seen)).layer(ignoring);
+    let response = send(&router, get("/id").with("x-request-id", b"mine")).await?;
+    assert_ne!(text(response).await?, "mine");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_actor_is_told_by_the_head_or_set_later_and_never_stays() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let key = |parts: &Parts| {
+        let key = parts.headers.get("x-api-key")?.to_str().ok()?;
+        Some(Actor::service(key))
+    };
+    let inner = db.clone();
+    let late = async move |audit: Audit| {
+        audit.set_actor(Actor::user(7).named("Ann"));
+        audit.set_reason("by telephone");
+        // The extractor is the request's in a task of its own, too.
+        let write = audit
+            .scope()
+            .enter(async move { insert(&inner).await.is_ok() });
+        assert!(tokio::spawn(write).await.unwrap());
+    };
+    let router = router(&db)
+        .route("/late", post(late))
+        .layer(AuditLayer::new().actor(key));
+    send(&router, get("/new").with("x-api-key", b"importer")).await?;
+    let mut request = get("/late").with("x-api-key", b"importer");
+    *request.method_mut() = http::Method::POST;
+    send(&router, request).await?;
+    send(&router, get("/new")).await?;
+    let log = shop.log().await?;
+    let actors: Vec<_> = (log.iter())
+        .map(|record| (record.actor_type.as_str(), record.actor_id.as_deref()))
+        .collect();
+    assert_eq!(
+        actors,
+        [
+            ("SERVICE", Some("importer")),
+            ("USER", Some("7")),
+            ("ANONYMOUS", None)
+        ]
+    );
+    assert_eq!(log[1].reason.as_deref(), Some("by telephone"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let handler = async move || {
+        AuditContext::set_actor(Actor::user(7));
+        let chunk = stream::once(async move {
+            insert(&db).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>("done")
+        });
+        Body::from_stream(chunk)
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new());
+    let response = send(&router, get("/").with("x-request-id", b"streamed")).await?;
+    assert!(shop.log().await?.is_empty(), "the body is not polled yet");
+    assert_eq!(text(response).await?, "done");
+    let record = only_record(&shop).await?;
+    assert_eq!(record.actor_id.as_deref(), Some("7"));
+    assert_eq!(record.request_id.as_deref(), Some("streamed"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_extractor_says_that_the_layer_is_missing() -> TestResult {
+    let router = Router::new().route("/", on_get(async |_: Audit| "never"));
+    assert_eq!(send(&router, get("/")).await?.status(), 500);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_tower_service_can_be_wrapped() -> TestResult {
+    // No axum, no clone, an error type and a body of its own.
+    let service = service_fn(async |_: Request<u8>| {
+        let id = AuditContext::current().get_request_id().map(str::to_owned);
+        Ok::<_, std::io::Error>(Response::new(id))
+    });
+    let service = AuditLayer::new().layer(service);
+    let response = service.oneshot(Request::new(1)).await?;
+    assert!(response.headers().contains_key("x-request-id"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn addresses_and_agents_are_stored_as_far_as_is_wanted() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let key = HashKey::from_bytes("k1", &[7; 32])?;
+    let config = AuditConfig::builder().hash_key(key).build()?;
+    let layers = [
+        AddressPrivacy::Full,
+        AddressPrivacy::Truncated,
+        AddressPrivacy::Hashed,
+        AddressPrivacy::Off,
+    ];
+    for privacy in layers {
+        let layer = AuditLayer::new().address_privacy(privacy).user_agent(false);
+        let mut request = get("/new").with("user-agent", b"curl");
+        request
+            .extensions_mut()
+            .insert(peer("[::ffff:192.0.2.60]:1")?);
+        let router = router(&db).layer(layer);
+        config.scope(send(&router, request)).await?;
+    }
+    let log = shop.log().await?;
+    assert!(log.iter().all(|record| record.user_agent.is_none()));
+    let stored: Vec<_> = (log.iter())
+        .map(|record| record.ip_address.clone())
+        .collect();
+    assert_eq!(stored[0].as_deref(), Some("192.0.2.60"));
+    assert_eq!(stored[1].as_deref(), Some("192.0.2.0/24"));
+    let hashed = stored[2].as_deref().unwrap_or_default();
+    assert!(
+        hashed.starts_with("hmac-sha256:") && hashed.len() == 44,
+        "{hashed}"
+    );
+    assert_eq!(stored[3], None);
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Exports that are recorded while they are sent.
+
+use std::io::Write;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get as on_get;
+use futures::{TryStreamExt, stream};
+use http_body_util::BodyExt;
+use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm_audit::entity::audit_data_export;
+use sea_orm_audit::web::{AuditLayer, ExportRecorder};
+use sea_orm_audit::{Actor, AuditContext};
+
+use crate::support::{Shop, TestResult, get, send, text};
+
+type Chunk = Result<&'static str, std::io::Error>;
+
+/// A router whose `/csv` exports these chunks, a record each.
+fn router(db: DatabaseConnection, chunks: fn() -> Vec<Chunk>) -> Router {
+    let handler = async move || {
+        AuditContext::set_actor(Actor::user(7));
+        let export = ExportRecorder::new(db, "products")
+            .format("CSV")
+            .filter("q", "tea");
+        let records = export.records();
+        let chunks = stream::iter(chunks()).inspect_ok(move |_| records.add(1));
+        Body::new(export.body(Body::from_stream(chunks)))
+    };
+    Router::new()
+        .route("/csv", on_get(handler))
+        .layer(AuditLayer::new())
+}
+
+async fn exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
+    Ok(audit_data_export::Entity::find().all(&*shop.db).await?)
+}
+
+/// The exports, once there are any: one that was cut off is recorded by a task of its own.
+async fn some_exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
+    loop {
+        let exports = exports(shop).await?;
+        if !exports.is_empty() {
+            return Ok(exports);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = router(shop.conn(), || vec![Ok("1,tea\n"), Ok("2,coffee\n")]);
+    let response = send(&router, get("/csv")).await?;
+    assert!(exports(&shop).await?.is_empty(), "nothing is sent yet");
+    assert_eq!(text(response).await?, "1,tea\n2,coffee\n");
+    let export = &exports(&shop).await?[0];
+    assert_eq!((export.record_count, export.file_size), (Some(2), Some(15)));
+    assert_eq!(export.actor_id.as_deref(), Some("7"));
+    assert_eq!(export.export_type, "products");
+    let log = shop.log().await?;
+    assert_eq!(
+        (log[0].action.as_str(), log[0].outcome.as_str()),
+        ("EXPORT", "SUCCESS")
+    );
+    assert_eq!(Some(log[0].id), export.log_id);
+    assert_eq!(log[0].request_id, export.request_id);
+    assert!(export.request_id.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_whose_client_went_away_says_how_far_it_came() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = router(shop.conn(), || vec![Ok("1,tea\n"), Ok("2,coffee\n")]);
+    let mut body = send(&router, get("/csv")).await?.into_body();
+    body.frame().await.ok_or("no frame")??;
+    drop(body);
+    let export = &some_exports(&shop).await?[0];
+    assert_eq!((export.record_count, export.file_size), (Some(1), Some(6)));
+    let log = shop.log().await?;
+    assert_eq!(log[0].outcome, "FAILURE");
+    assert_eq!(log[0].actor_id.as_deref(), Some("7"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_that_fails_is_recorded_once_as_a_failure() -> TestResult {
+    let shop = Shop::open().await?;
+    let fails = || {
+        vec![
+            Ok("1,tea\n"),
+            Err(std::io::Error::other("the disk is gone")),
+        ]
+    };
+    let response = send(&router(shop.conn(), fails), get("/csv")).await?;
+    assert!(response.into_body().collect().await.is_err());
+    assert_eq!(some_exports(&shop).await?.len(), 1);
+    assert_eq!(shop.log().await?[0].outcome, "FAILURE");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_that_cannot_be_recorded_is_cut_off() -> TestResult {
+    use sea_orm::ConnectionTrait;
+    let shop = Shop::open().await?;
+    shop.db
+        .execute_unprepared("DROP TABLE audit_data_export")
+        .await?;
+    let router = router(shop.conn(), || vec![Ok("1,tea\n")]);
+    let response = send(&router, get("/csv")).await?;
+    assert!(response.into_body().collect().await.is_err());
+    assert!(shop.log().await?.is_empty(), "neither or both");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_whole_needs_not_be_asked_for_more() -> TestResult {
+    let shop = Shop::open().await?;
+    let export = ExportRecorder::new(shop.conn(), "products");
+    let mut body = export.body(Body::from("all of it"));
+    // As a server does that was told the length.
+    body.frame().await.ok_or("no frame")??;
+    drop(body);
+    some_exports(&shop).await?;
+    assert_eq!(shop.log().await?[0].outcome, "SUCCESS");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_writer_is_recorded_when_it_is_finished_or_dropped() -> TestResult {
+    let shop = Shop::open().await?;
+    let export = ExportRecorder::new(shop.conn(), "products").path("exports/1.csv");
+    export.records().add(3);
+    let mut writer = export.writer(Vec::new());
+    writer.write_all(b"a,b,c")?;
+    let (file, id) = writer.finish().await?;
+    assert_eq!(file, b"a,b,c");
+    let export = &exports(&shop).await?[0];
+    assert_eq!(
+        (export.id, export.file_size, export.record_count),
+        (id, Some(5), Some(3))
+    );
+    assert_eq!(export.file_path.as_deref(), Some("exports/1.csv"));
+
+    let mut cut = ExportRecorder::new(shop.conn(), "products").writer(Vec::new());
+    cut.write_all(b"a")?;
+    drop(cut);
+    while exports(&shop).await?.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let outcomes: Vec<_> = (shop.log().await?.into_iter())
+        .map(|record| record.outcome)
+        .collect();
+    assert_eq!(outcomes, ["SUCCESS", "FAILURE"]);
+    Ok(())
+}

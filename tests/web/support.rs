@@ -1,0 +1,90 @@
+//! A database, a writer, requests and answers.
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder};
+use sea_orm_audit::EventWriter;
+use sea_orm_audit::entity::{audit_log, audit_system_event};
+use sea_orm_audit::test::TestDatabase;
+use tower::ServiceExt;
+
+pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+pub(crate) mod product {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable, serde::Serialize)]
+    #[sea_orm(table_name = "product")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub name: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+/// A database with the audit tables and products, and a writer of events.
+pub(crate) struct Shop {
+    pub(crate) db: TestDatabase,
+    pub(crate) events: EventWriter,
+}
+
+impl Shop {
+    pub(crate) async fn open() -> TestResult<Self> {
+        let db = TestDatabase::new()
+            .await?
+            .with_table(product::Entity)
+            .await?;
+        let events = EventWriter::start(db.clone());
+        Ok(Self { db, events })
+    }
+
+    pub(crate) fn conn(&self) -> DatabaseConnection {
+        self.db.clone()
+    }
+
+    pub(crate) async fn log(&self) -> Result<Vec<audit_log::Model>, DbErr> {
+        let records = audit_log::Entity::find().order_by_asc(audit_log::Column::Id);
+        records.all(&*self.db).await
+    }
+
+    /// The events, after all that were submitted are written.
+    pub(crate) async fn events(&self) -> Result<Vec<audit_system_event::Model>, DbErr> {
+        self.events.flush().await;
+        let events = audit_system_event::Entity::find();
+        let events = events.order_by_asc(audit_system_event::Column::Id);
+        events.all(&*self.db).await
+    }
+}
+
+pub(crate) fn get(path: &str) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = path.parse().unwrap();
+    request
+}
+
+pub(crate) trait With {
+    fn with(self, name: &'static str, value: &[u8]) -> Self;
+}
+
+impl With for Request<Body> {
+    fn with(mut self, name: &'static str, value: &[u8]) -> Self {
+        let value = http::HeaderValue::from_bytes(value).unwrap();
+        self.headers_mut().append(name, value);
+        self
+    }
+}
+
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> TestResult<Response<Body>> {
+    Ok(router.clone().oneshot(request).await?)
+}
+
+pub(crate) async fn text(response: Response<Body>) -> TestResult<String> {
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok(String::from_utf8(body.to_vec())?)
+}

@@ -1,0 +1,107 @@
+//! Who looked at what.
+
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get as on_get;
+use sea_orm::ConnectionTrait;
+use sea_orm_audit::web::{AuditLayer, Viewed, Views, mark_viewed};
+use sea_orm_audit::{Action, AuditConfig};
+
+use crate::support::{Shop, TestResult, get, product, send, text};
+
+fn tea() -> product::Model {
+    product::Model {
+        id: 1,
+        name: "tea".into(),
+    }
+}
+
+fn router(layer: AuditLayer) -> Router {
+    Router::new()
+        .route("/", on_get(async || Viewed(tea())))
+        .layer(layer)
+}
+
+#[tokio::test]
+async fn a_view_is_on_record_with_its_request() -> TestResult {
+    let shop = Shop::open().await?;
+    let response = send(
+        &router(AuditLayer::new().views(Views::new(shop.conn()))),
+        get("/"),
+    )
+    .await?;
+    let id = response.headers()["x-request-id"].to_str()?.to_owned();
+    assert_eq!(text(response).await?, r#"{"id":1,"name":"tea"}"#);
+    let log = shop.log().await?;
+    assert_eq!(log.len(), 1);
+    assert_eq!(
+        (log[0].action.as_str(), log[0].object_id.as_deref()),
+        ("VIEW", Some("1"))
+    );
+    assert_eq!(log[0].request_id.as_deref(), Some(id.as_str()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_response_of_any_kind_can_be_marked() -> TestResult {
+    let shop = Shop::open().await?;
+    let handler = async || {
+        let mut response = axum::response::Html("<p>tea</p>").into_response();
+        mark_viewed(response.extensions_mut(), &tea());
+        mark_viewed(
+            response.extensions_mut(),
+            &product::Model { id: 2, ..tea() },
+        );
+        response
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new().views(Views::new(shop.conn())));
+    send(&router, get("/")).await?;
+    let seen: Vec<_> = (shop.log().await?.into_iter())
+        .map(|record| record.object_id)
+        .collect();
+    assert_eq!(seen, [Some("1".to_owned()), Some("2".to_owned())]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn views_are_sampled_and_left_out_by_model() -> TestResult {
+    let shop = Shop::open().await?;
+    let sampled = router(AuditLayer::new().views(Views::new(shop.conn()).one_in("product", 3)));
+    for _ in 0..7 {
+        send(&sampled, get("/")).await?;
+    }
+    let log = shop.log().await?;
+    assert_eq!(log.len(), 3, "the first, the fourth, the seventh");
+    let metadata = log[0].metadata.clone().unwrap_or_default();
+    assert_eq!(metadata["one_in"], 3);
+    let skipped = router(AuditLayer::new().views(Views::new(shop.conn()).skip("product")));
+    send(&skipped, get("/")).await?;
+    assert_eq!(shop.log().await?.len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_shown() -> TestResult {
+    let shop = Shop::open().await?;
+    shop.db.execute_unprepared("DROP TABLE audit_log").await?;
+    let layer = AuditLayer::new()
+        .views(Views::new(shop.conn()))
+        .events(shop.events.clone());
+    let response = send(&router(layer.clone()), get("/")).await?;
+    assert_eq!(response.status(), 500);
+    assert_eq!(text(response).await?, "");
+    // A skipped action asks the database nothing, and so does not see that the table is gone.
+    let config = AuditConfig::builder().skip_action(Action::View).build()?;
+    let response = config.scope(send(&router(layer), get("/"))).await?;
+    assert_eq!(response.status(), 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_connection_the_response_goes_out_unrecorded() -> TestResult {
+    let response = send(&router(AuditLayer::new()), get("/")).await?;
+    assert_eq!(response.status(), 200);
+    Ok(())
+}
