@@ -52,7 +52,7 @@ async fn a_probe_is_an_event_of_its_client_that_counts() -> TestResult {
 #[tokio::test]
 async fn many_refusals_of_one_client_are_a_burst() -> TestResult {
     let shop = Shop::open().await?;
-    let window = std::time::Duration::from_secs(3600);
+    let window = std::time::Duration::from_hours(1);
     let rules = SecurityRules::builder()
         .burst(Burst::NotFound, 5, window)
         .build()?;

@@ -186,15 +186,15 @@ impl DataExport {
             context,
             table: |tables| tables.data_export(),
         };
-        linked
-            .write(db, async |tx, log| {
-                let row = row::ActiveModel {
-                    log_id: Set(Some(log)),
-                    ..row
-                };
-                Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
-            })
-            .await
+        let written = linked.write(db, async |tx, log| {
+            let row = row::ActiveModel {
+                log_id: Set(Some(log)),
+                ..row
+            };
+            Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
+        });
+        // Large, and seldom.
+        Box::pin(written).await
     }
 
     /// Counts a download of the file that an export left, and records it as an `EXPORT` of its own.
@@ -233,7 +233,7 @@ impl DataExport {
             }
             Ok(export)
         });
-        counted.await.map(|_| ())
+        Box::pin(counted).await.map(|_| ())
     }
 }
 

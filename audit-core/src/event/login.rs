@@ -195,15 +195,15 @@ impl LoginAttempt {
             context,
             table: |tables| tables.login_attempt(),
         };
-        linked
-            .write(db, async |tx, log| {
-                let row = row::ActiveModel {
-                    log_id: Set(Some(log)),
-                    ..row
-                };
-                Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
-            })
-            .await
+        let written = linked.write(db, async |tx, log| {
+            let row = row::ActiveModel {
+                log_id: Set(Some(log)),
+                ..row
+            };
+            Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
+        });
+        // Large, and seldom.
+        Box::pin(written).await
     }
 }
 
