@@ -183,7 +183,7 @@ async fn the_extractor_says_that_the_layer_is_missing() -> TestResult {
 #[tokio::test]
 async fn every_tower_service_can_be_wrapped() -> TestResult {
     // No axum, no clone, an error type and a body of its own.
-    let service = service_fn(async |_: Request<u8>| {
+    let service = service_fn(|_: Request<u8>| async {
         let id = AuditContext::current().get_request_id().map(str::to_owned);
         Ok::<_, std::io::Error>(Response::new(id))
     });
