@@ -29,7 +29,7 @@ use crate::target::{Target, fit};
 pub(crate) use batch::{Row, insert_rows};
 #[cfg(feature = "statements")]
 pub(crate) use failure::has_ended_transaction;
-pub(crate) use failure::{cause, cause_in};
+pub(crate) use failure::{cause, cause_in, is_away};
 pub(crate) use failure::{ends_transaction, missing_table};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
