@@ -7,7 +7,7 @@ mod builder;
 mod plan;
 mod tables;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
@@ -349,12 +349,27 @@ impl Default for AuditConfig {
 
 impl fmt::Debug for AuditConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In order: equal configurations read the same, as MAINTENANCE events are compared by text.
+        fn sorted<'s>(words: impl IntoIterator<Item = &'s str>) -> BTreeSet<&'s str> {
+            words.into_iter().collect()
+        }
+        fn texts(words: &HashSet<String>) -> BTreeSet<&str> {
+            sorted(words.iter().map(String::as_str))
+        }
         let settings = &self.0.settings;
+        let entities = audited_entities()
+            .filter(|info| settings.skip_types.contains(&info.type_id))
+            .map(EntityInfo::model);
         f.debug_struct("AuditConfig")
-            .field("skip_models", &settings.skip_models)
-            .field("skip_actions", &settings.skip_actions)
-            .field("skip_fields", &settings.skip_fields)
-            .field("redact_fields", &settings.redact_fields)
+            .field("skip_models", &texts(&settings.skip_models))
+            .field("skip_entities", &sorted(entities))
+            .field(
+                "skip_actions",
+                &sorted(settings.skip_actions.iter().map(Action::as_str)),
+            )
+            .field("skip_fields", &texts(&settings.skip_fields))
+            .field("redact_fields", &texts(&settings.redact_fields))
+            .field("secret_detection", &settings.sensitive.is_on())
             .field("failure_policy", &settings.failure_policy)
             .field("statement_policy", &settings.statements)
             .field("require_actor", &settings.require_actor)

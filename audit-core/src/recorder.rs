@@ -10,7 +10,7 @@ use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
 use sea_orm::sea_query::{
     ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Insert, Iterable, QueryTrait};
 use serde::Serialize;
 
 use crate::action::{Action, Outcome, Source};
@@ -29,7 +29,7 @@ use crate::target::{Target, fit};
 pub(crate) use batch::{Row, insert_rows};
 #[cfg(feature = "statements")]
 pub(crate) use failure::has_ended_transaction;
-pub(crate) use failure::{cause, cause_in};
+pub(crate) use failure::{cause, cause_in, is_away};
 pub(crate) use failure::{ends_transaction, missing_table};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
@@ -69,6 +69,11 @@ pub(crate) fn clean(text: String) -> String {
     }
 }
 
+/// A client's address as every audit table stores it, and as it is looked for.
+pub(crate) fn address(text: String) -> String {
+    fit(clean(text), limits::ADDRESS)
+}
+
 pub(crate) fn clean_json(json: &mut Json) {
     match json {
         Json::String(text) => *text = clean(std::mem::take(text)),
@@ -81,6 +86,41 @@ pub(crate) fn clean_json(json: &mut Json) {
             *map = cleaned.collect();
         }
         _ => {}
+    }
+}
+
+/// A time as a database takes it: MySQL takes one with a zone for a TIMESTAMP, which ends in 2038.
+pub(crate) fn instant(backend: DbBackend, time: DateTimeUtc) -> Value {
+    match backend {
+        DbBackend::MySql => time.naive_utc().into(),
+        _ => time.into(),
+    }
+}
+
+/// Inserts a row of an audit table, and returns its id.
+pub(crate) async fn insert_row<C, A>(db: &C, row: A) -> Result<i64, DbErr>
+where
+    C: ConnectionTrait,
+    A: ActiveModelTrait,
+{
+    let backend = db.get_database_backend();
+    let mut insert = Insert::one(row).into_query();
+    if db.support_returning() {
+        insert.returning_col(Column::Id);
+    }
+    let mut statement = backend.build(&insert);
+    for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
+        if let Value::ChronoDateTimeUtc(Some(time)) = value {
+            *value = instant(backend, *time);
+        }
+    }
+    if !db.support_returning() {
+        let inserted = db.execute_raw(statement).await?;
+        return Ok(inserted.last_insert_id().cast_signed());
+    }
+    match db.query_one_raw(statement).await? {
+        Some(row) => row.try_get("", "id"),
+        None => Err(DbErr::RecordNotInserted),
     }
 }
 
@@ -123,13 +163,8 @@ impl Record {
             .map(|json| written(config, json))
             .transpose()?;
         let digest = |session: String| session_digest(config.hash_key(), &session);
-        let occurred_at: Value = match backend {
-            // Bound with its zone it becomes a TIMESTAMP, which ends in 2038.
-            DbBackend::MySql => self.occurred_at.naive_utc().into(),
-            _ => self.occurred_at.into(),
-        };
         Ok(vec![
-            occurred_at,
+            instant(backend, self.occurred_at),
             word(self.action.as_str()),
             word(self.outcome.as_str()),
             bounded(model, limits::MODEL),
@@ -140,7 +175,7 @@ impl Record {
             bounded(actor.id().map(str::to_owned), limits::NAME),
             bounded(actor.name().map(str::to_owned), limits::NAME),
             bounded(actor.impersonator().map(str::to_owned), limits::NAME),
-            bounded(self.context.ip_address, limits::ADDRESS),
+            self.context.ip_address.map(address).into(),
             self.context.user_agent.map(clean).into(),
             self.context.session_key.map(digest).into(),
             bounded(self.context.request_id, limits::NAME),

@@ -143,6 +143,11 @@ impl Sensitive {
         }
     }
 
+    /// Whether names are searched for words at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.run_together
+    }
+
     /// Adds whole names.
     pub(crate) fn also(&mut self, names: impl IntoIterator<Item = String>) {
         self.names.extend(names);

@@ -47,11 +47,11 @@ pub(crate) fn fit(text: String, limit: u32) -> String {
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text;
     }
-    let mut tail = format!("~sha256:{}", hex(&Sha256::digest(text.as_bytes())));
-    // A column that cannot hold all of the digest holds the begin of it.
-    tail.truncate(limit);
+    let digest = format!("~sha256:{}", hex(&Sha256::digest(text.as_bytes())));
+    // A column that is hardly longer than the digest, or shorter, takes the begin of it only.
+    let tail = &digest[..digest.len().min(limit / 2)];
     let mut short: String = text.chars().take(limit - tail.len()).collect();
-    short.push_str(&tail);
+    short.push_str(tail);
     short
 }
 
@@ -89,6 +89,14 @@ mod tests {
         let short = |text: &str| fit(text.repeat(70), 64);
         assert_eq!(short("x").len(), 64);
         assert_ne!(short("x"), short("y"));
+    }
+
+    #[test]
+    fn a_column_shorter_than_the_digest_keeps_the_begin_of_both() {
+        let (a, b) = (fit("a".repeat(65), 64), fit("a".repeat(66), 64));
+        assert_ne!(a, b);
+        assert_eq!(a.len(), 64);
+        assert!(a.starts_with(&format!("{}~sha256:", "a".repeat(32))), "{a}");
     }
 
     #[test]

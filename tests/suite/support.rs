@@ -2,14 +2,18 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
     QueryOrder, Schema,
 };
-use sea_orm_audit::AuditedConnection;
-use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::entity::{
+    audit_data_export, audit_log, audit_login_attempt, audit_system_event,
+};
 use sea_orm_audit::migration::Migrator;
+use sea_orm_audit::{AuditConfig, AuditConfigBuilder, AuditedConnection};
 use sea_orm_migration::MigratorTrait;
 
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -96,7 +100,7 @@ impl TestDb {
                 options
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Off)
-                    .busy_timeout(std::time::Duration::from_mins(1))
+                    .busy_timeout(Duration::from_mins(1))
             });
         Self::open(options, path.display().to_string(), None).await
     }
@@ -139,7 +143,7 @@ impl TestDb {
         let mut connect = ConnectOptions::new(format!("{base}/{name}"));
         connect
             .max_connections(5)
-            .acquire_timeout(std::time::Duration::from_mins(1))
+            .acquire_timeout(Duration::from_mins(1))
             .sqlx_logging(false);
         Self::open(connect, name, Some(server)).await
     }
@@ -241,9 +245,47 @@ impl TestDb {
         (output, statements)
     }
 
+    /// All attempts to sign in, the oldest first.
+    pub(crate) async fn logins(&self) -> Result<Vec<audit_login_attempt::Model>, DbErr> {
+        audit_login_attempt::Entity::find()
+            .order_by_asc(audit_login_attempt::Column::Id)
+            .all(&self.conn)
+            .await
+    }
+
+    /// All exports of data, the oldest first.
+    pub(crate) async fn exports(&self) -> Result<Vec<audit_data_export::Model>, DbErr> {
+        audit_data_export::Entity::find()
+            .order_by_asc(audit_data_export::Column::Id)
+            .all(&self.conn)
+            .await
+    }
+
+    /// All events of the system, the oldest first.
+    pub(crate) async fn events(&self) -> Result<Vec<audit_system_event::Model>, DbErr> {
+        audit_system_event::Entity::find()
+            .order_by_asc(audit_system_event::Column::Id)
+            .all(&self.conn)
+            .await
+    }
+
+    /// The events of the system as `TYPE title occurrences`.
+    pub(crate) async fn counted_events(&self) -> Result<Vec<String>, DbErr> {
+        let lines = self.events().await?.into_iter();
+        Ok(lines
+            .map(|e| format!("{} {} {}", e.event_type, e.title, e.occurrences))
+            .collect())
+    }
+
     /// Everything that the audit tables hold, as text.
     pub(crate) async fn dump(&self) -> TestResult<String> {
-        Ok(format!("{:?}", self.records().await?))
+        Ok(format!(
+            "{:?}\n{:?}\n{:?}\n{:?}",
+            self.records().await?,
+            self.logins().await?,
+            self.exports().await?,
+            self.events().await?,
+        ))
     }
 
     /// Another fresh database of the same kind.
@@ -274,20 +316,57 @@ impl TestDb {
 
 /// Makes the log refuse records of objects whose label begins so.
 pub(crate) async fn refuse_records_of(db: &TestDb, label: &str) -> TestResult {
+    refuse_rows(db, "audit_log", "object_repr", label).await?;
+    Ok(())
+}
+
+/// Makes a table refuse rows whose text in a column begins so. Returns what ends that.
+pub(crate) async fn refuse_rows(
+    db: &TestDb,
+    table: &str,
+    column: &str,
+    text: &str,
+) -> TestResult<String> {
+    // Another name each time: a connection to SQLite remembers triggers that another one dropped.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("refuse_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let sql = match db.backend() {
         DbBackend::Sqlite => format!(
-            "CREATE TRIGGER refuse BEFORE INSERT ON audit_log WHEN NEW.object_repr LIKE '{label}%' \
-             BEGIN SELECT RAISE(FAIL, 'refused'); END"
+            "CREATE TRIGGER {name} BEFORE INSERT ON {table} \
+             WHEN NEW.{column} LIKE '{text}%' BEGIN SELECT RAISE(FAIL, 'refused'); END"
         ),
         DbBackend::MySql => format!(
-            "CREATE TRIGGER refuse BEFORE INSERT ON audit_log FOR EACH ROW \
-             BEGIN IF NEW.object_repr LIKE '{label}%' THEN SIGNAL SQLSTATE '45000'; END IF; END"
+            "CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW \
+             BEGIN IF NEW.{column} LIKE '{text}%' THEN SIGNAL SQLSTATE '45000'; END IF; END"
         ),
         _ => format!(
-            "ALTER TABLE audit_log ADD CONSTRAINT refuse \
-             CHECK (object_repr NOT LIKE '{label}%') NOT VALID"
+            "ALTER TABLE {table} ADD CONSTRAINT {name} \
+             CHECK ({column} NOT LIKE '{text}%') NOT VALID"
         ),
     };
     db.execute_unprepared(&sql).await?;
-    Ok(())
+    Ok(match db.backend() {
+        DbBackend::Postgres => format!("ALTER TABLE {table} DROP CONSTRAINT {name}"),
+        _ => format!("DROP TRIGGER {name}"),
+    })
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Clone)]
+pub(crate) struct HandClock(Arc<Mutex<DateTimeUtc>>);
+
+impl HandClock {
+    pub(crate) fn at(time: &str) -> TestResult<Self> {
+        Ok(Self(Arc::new(Mutex::new(time.parse()?))))
+    }
+
+    pub(crate) fn forward(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+
+    /// A configuration that goes by this clock.
+    pub(crate) fn config(&self) -> AuditConfigBuilder {
+        let clock = Arc::clone(&self.0);
+        AuditConfig::builder().clock(move || *clock.lock().unwrap())
+    }
 }

@@ -17,7 +17,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_data_export as row;
 use crate::error::AuditError;
-use crate::recorder::{clean, clean_json, limits};
+use crate::recorder::{address, clean, clean_json, insert_row, instant, limits};
 use crate::target::fit;
 
 /// An export of data, to be recorded.
@@ -176,7 +176,7 @@ impl DataExport {
             file_path: Set(self.path.map(clean)),
             download_count: Set(0),
             last_downloaded_at: Set(None),
-            ip_address: Set(context.ip_address.clone()),
+            ip_address: Set(context.ip_address.clone().map(address)),
             request_id: Set(context.request_id.as_deref().map(name)),
         };
         let linked = Linked {
@@ -191,7 +191,7 @@ impl DataExport {
                 log_id: Set(Some(log)),
                 ..row
             };
-            Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
+            insert_row(tx, row).await
         });
         // Large, and seldom.
         Box::pin(written).await
@@ -210,7 +210,7 @@ impl DataExport {
         if is_skipped(&config, db) {
             return Ok(());
         }
-        let now = config.now();
+        let now = instant(db.get_database_backend(), config.now());
         let context = AuditContext::new()
             .metadata("download_of", export)
             .or(&AuditContext::current());
@@ -225,7 +225,7 @@ impl DataExport {
             let more = Expr::col(row::Column::DownloadCount).add(1);
             let update = row::Entity::update_many()
                 .col_expr(row::Column::DownloadCount, more)
-                .col_expr(row::Column::LastDownloadedAt, Expr::value(now))
+                .col_expr(row::Column::LastDownloadedAt, Expr::value(now.clone()))
                 .filter(row::Column::Id.eq(export));
             if update.exec(tx).await?.rows_affected == 0 {
                 let message = format!("there is no data export with the id {export}");

@@ -14,6 +14,7 @@ use super::login::{LoginStatus, known_name, unknown_name};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt::{Column, Entity};
+use crate::recorder::{address, instant};
 
 /// How many failed logins are too many.
 ///
@@ -98,7 +99,7 @@ impl Lockout {
     ) -> Result<LockoutDecision, DbErr> {
         let config = AuditConfig::current();
         let now = config.now();
-        let address = AuditContext::current().ip_address;
+        let address = AuditContext::current().ip_address.map(address);
         let span =
             |time: Duration| chrono::TimeDelta::from_std(time).unwrap_or(chrono::TimeDelta::MAX);
         let reach = span(self.window.saturating_add(self.cool_down));
@@ -114,7 +115,8 @@ impl Lockout {
             .order_by_desc(Column::Id)
             .limit(u64::from(self.failures));
         if let Some(since) = now.checked_sub_signed(reach) {
-            attempts = attempts.filter(Column::OccurredAt.gt(since));
+            attempts =
+                attempts.filter(Column::OccurredAt.gt(instant(db.get_database_backend(), since)));
         }
         if self.by_user {
             // Whether the name belongs to anybody is not known yet.

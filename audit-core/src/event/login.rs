@@ -8,7 +8,7 @@ use std::fmt;
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::prelude::Json;
-use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use super::detail::Linked;
 use super::manual::AuditEvent;
@@ -18,7 +18,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::recorder::{clean, limits};
+use crate::recorder::{address, clean, insert_row, limits};
 use crate::redact::REDACTED;
 use crate::target::{fit, shorten, text_of};
 use crate::text::clean as clean_text;
@@ -182,7 +182,7 @@ impl LoginAttempt {
             actor_type: Set(account.kind().as_str().to_owned()),
             actor_id: Set(account.id().map(name)),
             actor_name: Set(account.name().map(name)),
-            ip_address: Set(context.ip_address.clone()),
+            ip_address: Set(context.ip_address.clone().map(address)),
             user_agent: Set(context.user_agent.clone().map(clean)),
             country: place(self.country),
             city: place(self.city),
@@ -200,7 +200,7 @@ impl LoginAttempt {
                 log_id: Set(Some(log)),
                 ..row
             };
-            Ok(row::Entity::insert(row).exec(tx).await?.last_insert_id)
+            insert_row(tx, row).await
         });
         // Large, and seldom.
         Box::pin(written).await

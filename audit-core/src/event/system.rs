@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sea_orm::prelude::Json;
+use sea_orm::prelude::{DateTimeUtc, Json};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -22,7 +22,7 @@ use crate::context::AuditContext;
 use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
-use crate::recorder::{cause_in, clean, clean_json, limits};
+use crate::recorder::{address, cause_in, clean, clean_json, insert_row, instant, limits};
 use crate::stats::{COUNTERS, count};
 use crate::target::{fit, shorten};
 
@@ -94,6 +94,7 @@ pub struct SystemEvent {
     error_code: Option<String>,
     stack_trace: Option<String>,
     fingerprint: Option<String>,
+    occurred_at: Option<DateTimeUtc>,
     context: AuditContext,
     metadata: Map<String, Json>,
 }
@@ -112,6 +113,7 @@ impl SystemEvent {
             error_code: None,
             stack_trace: None,
             fingerprint: None,
+            occurred_at: None,
             context: AuditContext::new(),
             metadata: Map::new(),
         }
@@ -192,9 +194,16 @@ impl SystemEvent {
         self
     }
 
-    /// Takes what it does not say itself from the context that applies here.
+    /// Takes what it does not say itself from the context that applies here, and the time from the
+    /// configuration, and leaves the secrets out: whoever writes the event later has other ones.
     pub(crate) fn in_current_context(mut self) -> Self {
+        let config = AuditConfig::current();
         self.context = self.context.or(&AuditContext::current());
+        self.occurred_at = Some(config.now());
+        let metadata = Json::Object(std::mem::take(&mut self.metadata));
+        if let Json::Object(metadata) = config.without_secrets(metadata) {
+            self.metadata = metadata;
+        }
         self
     }
 
@@ -238,10 +247,12 @@ impl SystemEvent {
             return Ok(0);
         }
         let config = AuditConfig::current();
+        let occurred_at = self.occurred_at.unwrap_or_else(|| config.now());
         let since = chrono::TimeDelta::from_std(window)
             .ok()
-            .and_then(|window| config.now().checked_sub_signed(window));
+            .and_then(|window| occurred_at.checked_sub_signed(window));
         let failed = |error| refused(&config, error);
+        let backend = db.get_database_backend();
         let mut same = row::Entity::find()
             .select_only()
             .column(row::Column::Id)
@@ -250,7 +261,7 @@ impl SystemEvent {
             .order_by_desc(row::Column::OccurredAt)
             .limit(1);
         if let Some(since) = since {
-            same = same.filter(row::Column::OccurredAt.gte(since));
+            same = same.filter(row::Column::OccurredAt.gte(instant(backend, since)));
         }
         let same: Option<i64> = same.into_tuple().one(db).await.map_err(failed)?;
         if let Some(id) = same
@@ -258,8 +269,8 @@ impl SystemEvent {
         {
             return Ok(id);
         }
-        let inserted = row::Entity::insert(self.into_row(&config, times)).exec(db);
-        Ok(inserted.await.map_err(failed)?.last_insert_id)
+        let row = self.into_row(&config, times);
+        insert_row(db, row).await.map_err(failed)
     }
 
     fn into_row(self, config: &AuditConfig, times: i64) -> row::ActiveModel {
@@ -274,7 +285,7 @@ impl SystemEvent {
         });
         row::ActiveModel {
             id: NotSet,
-            occurred_at: Set(config.now()),
+            occurred_at: Set(self.occurred_at.unwrap_or_else(|| config.now())),
             event_type: Set(self.kind.as_str().to_owned()),
             title: Set(shorten(clean(self.title), limits::NAME)),
             description: Set(long(self.description)),
@@ -286,10 +297,7 @@ impl SystemEvent {
             actor_type: Set(actor.kind().as_str().to_owned()),
             actor_id: Set(name(actor.id().map(str::to_owned))),
             actor_name: Set(name(actor.name().map(str::to_owned))),
-            ip_address: Set(self
-                .context
-                .ip_address
-                .map(|ip| fit(clean(ip), limits::ADDRESS))),
+            ip_address: Set(self.context.ip_address.map(address)),
             request_id: Set(name(self.context.request_id)),
             fingerprint: Set(Some(fingerprint)),
             occurrences: Set(times),
@@ -313,11 +321,12 @@ impl SystemEvent {
         note: impl Into<String>,
     ) -> Result<bool, AuditError> {
         let config = AuditConfig::current();
+        let now = instant(db.get_database_backend(), config.now());
         let by = fit(clean(by.into()), limits::NAME);
         let note = shorten(clean(note.into()), LONG);
         let update = row::Entity::update_many()
             .col_expr(row::Column::Resolved, Expr::value(true))
-            .col_expr(row::Column::ResolvedAt, Expr::value(config.now()))
+            .col_expr(row::Column::ResolvedAt, Expr::value(now))
             .col_expr(row::Column::ResolvedBy, Expr::value(by))
             .col_expr(row::Column::ResolutionNote, Expr::value(note))
             .filter(row::Column::Id.eq(id))

@@ -5,6 +5,8 @@
 //! counted, reported through `tracing`, and in the end on record itself. What the database refuses waits
 //! for the next try.
 
+mod worker;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -13,15 +15,16 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use tokio::sync::{Notify, watch};
 
-use super::system::{EventType, SystemEvent, WINDOW};
+use super::system::{SystemEvent, WINDOW};
 use crate::stats::{COUNTERS, count, count_many};
+use worker::Worker;
 
 tokio::task_local! {
     /// Raised while events are written, so that nothing that this logs becomes an event.
     static WRITING: ();
 }
 
-/// Whether the current task is the one that writes events.
+/// Whether the current task is the one that writes events, or is told that one was dropped.
 #[doc(hidden)]
 #[must_use]
 pub fn is_writing_events() -> bool {
@@ -132,21 +135,20 @@ struct Waiting {
     closed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Counted {
     event: SystemEvent,
     times: i64,
     /// Its place in the order of arrival.
     number: u64,
+    /// Whether it was tried at least once, and waits for the next try.
+    tried: bool,
     /// How often the database refused it while it took others.
     refusals: u32,
 }
 
 /// An event that the database refuses so often while it takes others is given up.
 const MOST_REFUSALS: u32 = 3;
-/// After so many refusals in a row the database is taken to be away.
-const ENOUGH: usize = 3;
-
 impl Queue {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -154,41 +156,61 @@ impl Queue {
 
     /// Adds what has happened; `false` where there is no room.
     fn add(&self, event: SystemEvent) -> bool {
+        let print = event.print();
         let mut waiting = self.waiting();
         if waiting.closed {
             return false;
         }
         waiting.submitted += 1;
-        let counted = Counted {
-            event,
-            times: 1,
-            number: waiting.submitted,
-            refusals: 0,
-        };
-        waiting.add(counted, self.capacity)
-    }
-}
-
-impl Waiting {
-    /// Adds an event, or counts it where an equal one waits; `false` where there is no room.
-    fn add(&mut self, counted: Counted, capacity: usize) -> bool {
-        let full = self.events.len() >= capacity;
-        match self.events.entry(counted.event.print()) {
-            Entry::Occupied(mut same) => {
-                let same = same.get_mut();
-                same.times += counted.times;
-                same.number = same.number.min(counted.number);
-                same.refusals = same.refusals.max(counted.refusals);
-            }
+        let number = waiting.submitted;
+        let full = waiting.events.len() >= self.capacity;
+        match waiting.events.entry(print) {
+            Entry::Occupied(mut same) => same.get_mut().times += 1,
             Entry::Vacant(_) if full => {
-                self.dropped += counted.times.unsigned_abs();
+                waiting.dropped += 1;
                 return false;
             }
             Entry::Vacant(place) => {
-                place.insert(counted);
+                place.insert(Counted {
+                    event,
+                    times: 1,
+                    number,
+                    tried: false,
+                    refusals: 0,
+                });
             }
         }
         true
+    }
+
+    /// Takes off what was written; what came meanwhile waits on.
+    fn written(&self, print: &str, times: i64) {
+        let mut waiting = self.waiting();
+        if let Some(counted) = waiting.events.get_mut(print) {
+            counted.times -= times;
+            counted.tried = false;
+            counted.refusals = 0;
+            if counted.times == 0 {
+                waiting.events.remove(print);
+            }
+        }
+    }
+
+    /// Notes that the database refused events while it took others; some are given up.
+    fn refused(&self, prints: &[String]) {
+        let mut lost = Vec::new();
+        {
+            let mut waiting = self.waiting();
+            for print in prints {
+                if let Entry::Occupied(mut counted) = waiting.events.entry(print.clone()) {
+                    counted.get_mut().refusals += 1;
+                    if counted.get().refusals >= MOST_REFUSALS {
+                        lost.push(counted.remove());
+                    }
+                }
+            }
+        }
+        lost.iter().for_each(lose);
     }
 }
 
@@ -241,13 +263,16 @@ impl EventWriter {
             self.0.queue.news.notify_one();
         } else {
             count(&COUNTERS.events_dropped);
-            tracing::warn!("a system event was dropped: too many wait to be written");
+            // Whoever makes events of warnings must not make one of this.
+            WRITING.sync_scope((), || {
+                tracing::warn!("a system event was dropped: too many wait to be written");
+            });
         }
         taken
     }
 
     /// Waits until everything that was submitted so far has been written, or refused by the database
-    /// once. Returns at once when the writer has ended.
+    /// once. Returns at once when the writer has ended, or while the database cannot be reached.
     pub async fn flush(&self) {
         let submitted = self.0.queue.waiting().submitted;
         let mut seen = self.0.seen.clone();
@@ -271,120 +296,6 @@ impl EventWriter {
 pub(crate) fn report(event: SystemEvent) {
     if let Some(writer) = EventWriter::installed() {
         writer.submit(event);
-    }
-}
-
-struct Worker<C> {
-    db: C,
-    window: Duration,
-    patience: Duration,
-    queue: Arc<Queue>,
-    written: watch::Sender<u64>,
-}
-
-impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
-    async fn run(self) {
-        loop {
-            let (batch, submitted, closed) = self.take();
-            let refused = self.write(batch).await;
-            self.written.send_replace(submitted);
-            let waits = !refused.is_empty();
-            if closed {
-                refused.iter().for_each(lose);
-                return;
-            }
-            self.put_back(refused);
-            // A permit is kept for what came while this was written.
-            let news = self.queue.news.notified();
-            if waits {
-                // The database is in trouble: do not ask it for every event that comes meanwhile.
-                self.sleep().await;
-            } else {
-                news.await;
-            }
-        }
-    }
-
-    /// Waits before the next try, or until the writer is shut down.
-    async fn sleep(&self) {
-        let end = tokio::time::Instant::now() + self.patience;
-        while !self.queue.waiting().closed {
-            if tokio::time::timeout_at(end, self.queue.news.notified())
-                .await
-                .is_err()
-            {
-                return;
-            }
-            // Whoever flushes does not wait for a database that is away.
-            let submitted = self.queue.waiting().submitted;
-            self.written.send_replace(submitted);
-        }
-    }
-
-    /// Takes all that waits, oldest first.
-    fn take(&self) -> (Vec<Counted>, u64, bool) {
-        let (mut batch, submitted, dropped, closed) = {
-            let mut waiting = self.queue.waiting();
-            let batch: Vec<Counted> = waiting.events.drain().map(|(_, event)| event).collect();
-            let dropped = std::mem::take(&mut waiting.dropped);
-            (batch, waiting.submitted, dropped, waiting.closed)
-        };
-        batch.sort_by_key(|event| event.number);
-        if let Ok(times @ 1..) = i64::try_from(dropped) {
-            let title = "system events were dropped: too many waited to be written";
-            batch.push(Counted {
-                event: SystemEvent::new(EventType::Maintenance, title),
-                times,
-                number: 0,
-                refusals: 0,
-            });
-        }
-        (batch, submitted, closed)
-    }
-
-    /// Writes events, and returns those that are to be tried again.
-    async fn write(&self, batch: Vec<Counted>) -> Vec<Counted> {
-        let (mut refused, mut taken, mut in_a_row) = (Vec::new(), false, 0);
-        for counted in batch {
-            if in_a_row >= ENOUGH {
-                refused.push(counted);
-                continue;
-            }
-            let event = counted.event.clone();
-            let written = event.count_or_insert(&self.db, counted.times, self.window);
-            match written.await {
-                Ok(_) => (taken, in_a_row) = (true, 0),
-                Err(error) => {
-                    tracing::error!(%error, "a system event cannot be written");
-                    refused.push(counted);
-                    in_a_row += 1;
-                }
-            }
-        }
-        if taken {
-            // The database is there: what it refuses nevertheless, it may refuse for ever.
-            for event in &mut refused {
-                event.refusals += 1;
-            }
-            refused.retain(|event| {
-                let keep = event.refusals < MOST_REFUSALS;
-                if !keep {
-                    lose(event);
-                }
-                keep
-            });
-        }
-        refused
-    }
-
-    fn put_back(&self, refused: Vec<Counted>) {
-        let mut waiting = self.queue.waiting();
-        for counted in refused {
-            let times = counted.times.unsigned_abs();
-            if !waiting.add(counted, self.queue.capacity) {
-                count_many(&COUNTERS.events_dropped, times);
-            }
-        }
     }
 }
 

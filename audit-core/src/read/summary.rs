@@ -1,7 +1,7 @@
 //! What happened in a period, in numbers.
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic,
     QueryFilter, QueryOrder, QuerySelect, Select,
@@ -9,6 +9,7 @@ use sea_orm::{
 
 use crate::config::AuditConfig;
 use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_system_event};
+use crate::recorder::instant;
 
 /// How often something comes up.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
@@ -128,6 +129,17 @@ pub struct SummaryQuery {
     top: u64,
 }
 
+/// The first and the last second that every database knows: of the years 1 and 9999.
+const FIRST: DateTimeUtc = at(-62_135_596_800);
+const LAST: DateTimeUtc = at(253_402_300_799);
+
+const fn at(second: i64) -> DateTimeUtc {
+    match DateTimeUtc::from_timestamp(second, 0) {
+        Some(time) => time,
+        None => DateTimeUtc::UNIX_EPOCH,
+    }
+}
+
 const NAME: &str = "name";
 const COUNT: &str = "count";
 
@@ -153,15 +165,17 @@ impl SummaryQuery {
     pub async fn fetch<C: ConnectionTrait>(self, db: &C) -> Result<Summary, DbErr> {
         use audit_log::Column as L;
         use audit_system_event::Column as S;
-        let log = || self.of::<audit_log::Entity>(L::OccurredAt, L::ActorId);
+        let backend = db.get_database_backend();
+        let log = || self.of::<audit_log::Entity>(backend, L::OccurredAt, L::ActorId);
         let open = self
-            .of::<audit_system_event::Entity>(S::OccurredAt, S::ActorId)
+            .of::<audit_system_event::Entity>(backend, S::OccurredAt, S::ActorId)
             .filter(S::Resolved.eq(false));
         let attempts = self.of::<audit_login_attempt::Entity>(
+            backend,
             audit_login_attempt::Column::OccurredAt,
             audit_login_attempt::Column::ActorId,
         );
-        let day = day_of(db.get_database_backend());
+        let day = day_of(backend);
         Ok(Summary {
             by_action: counted(db, log(), L::Action.into_expr()).await?,
             by_model: counted(db, log(), L::Model.into_expr()).await?,
@@ -184,11 +198,18 @@ impl SummaryQuery {
     }
 
     /// The rows of the period, and of the actor.
-    fn of<E: EntityTrait>(&self, time: E::Column, actor: E::Column) -> Select<E> {
+    fn of<E: EntityTrait>(
+        &self,
+        backend: DbBackend,
+        time: E::Column,
+        actor: E::Column,
+    ) -> Select<E> {
+        // Beyond these years, PostgreSQL and MySQL know no time.
+        let known = |time: DateTimeUtc| instant(backend, time.clamp(FIRST, LAST));
         let rows = E::find()
             .select_only()
-            .filter(time.gte(self.since))
-            .filter(time.lt(self.until));
+            .filter(time.gte(known(self.since)))
+            .filter(time.lt(known(self.until)));
         match &self.actor {
             Some(id) => rows.filter(actor.eq(id.as_str())),
             None => rows,
@@ -241,21 +262,24 @@ impl SummaryQuery {
 
     async fn exports<C: ConnectionTrait>(&self, db: &C) -> Result<ExportCount, DbErr> {
         use audit_data_export::Column as X;
-        // PostgreSQL and MySQL sum integers to decimals.
-        let sum = |column: X, backend| {
-            let kind = if backend == DbBackend::MySql {
-                "signed"
-            } else {
-                "bigint"
-            };
-            column.sum().cast_as(kind)
-        };
+        // A sum may be more than 64 bits hold: PostgreSQL and MySQL sum integers to decimals, and SQLite's
+        // SUM would fail. Its TOTAL is exact to 2^53.
         let backend = db.get_database_backend();
+        let sum = |column: X| {
+            let column = column.as_str();
+            Expr::cust(match backend {
+                DbBackend::MySql => format!("CAST(SUM({column}) AS SIGNED)"),
+                DbBackend::Postgres => {
+                    format!("LEAST(COALESCE(SUM({column}), 0), {})::bigint", i64::MAX)
+                }
+                _ => format!("CAST(TOTAL({column}) AS INTEGER)"),
+            })
+        };
         let row: Option<(i64, Option<i64>, Option<i64>)> = self
-            .of::<audit_data_export::Entity>(X::OccurredAt, X::ActorId)
+            .of::<audit_data_export::Entity>(backend, X::OccurredAt, X::ActorId)
             .column_as(X::Id.count(), COUNT)
-            .column_as(sum(X::RecordCount, backend), "records")
-            .column_as(sum(X::FileSize, backend), "bytes")
+            .column_as(sum(X::RecordCount), "records")
+            .column_as(sum(X::FileSize), "bytes")
             .into_tuple()
             .one(db)
             .await?;
@@ -277,15 +301,16 @@ async fn counted<C: ConnectionTrait, E: EntityTrait>(
     rows: Select<E>,
     by: SimpleExpr,
 ) -> Result<Vec<Count>, DbErr> {
-    let count = Expr::cust("COUNT(*)");
-    rows.column_as(by.clone(), NAME)
-        .column_as(count.clone(), COUNT)
-        .group_by(by.clone())
-        .order_by_desc(count)
-        .order_by_asc(by)
+    let mut counts: Vec<Count> = rows
+        .column_as(by.clone(), NAME)
+        .column_as(Expr::cust("COUNT(*)"), COUNT)
+        .group_by(by)
         .into_model()
         .all(db)
-        .await
+        .await?;
+    // Here, since databases do not agree where NULL and the case of letters go.
+    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
+    Ok(counts)
 }
 
 /// The day of a record, as text, UTC.

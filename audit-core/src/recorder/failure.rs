@@ -67,6 +67,28 @@ pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
     }
 }
 
+/// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
+pub(crate) fn is_away(cause: &Cause) -> bool {
+    let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {
+        return false;
+    };
+    if matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) {
+        return true;
+    }
+    let text = format!("{error:?}");
+    // The errors of sqlx that come from no database.
+    ["Io(", "Tls(", "PoolTimedOut", "PoolClosed", "WorkerCrashed"]
+        .iter()
+        .any(|form| text.contains(&format!("SqlxError({form}")))
+        // Shutting down or starting, no connection left, timeouts; SQLite's BUSY and LOCKED.
+        || has_code(
+            error,
+            &["57P01", "57P02", "57P03", "53300", "55P03", "57014"],
+            &[1040, 1053, 1205],
+            &[5, 6],
+        )
+}
+
 /// Whether PostgreSQL refused a savepoint because there is no transaction.
 pub(super) fn is_no_transaction(error: &DbErr) -> bool {
     has_code(error, &["25P01"], &[], &[])

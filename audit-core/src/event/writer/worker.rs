@@ -1,0 +1,182 @@
+//! The task that writes events, one round after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Counted, Queue, lose};
+use crate::event::system::{EventType, SystemEvent};
+use crate::recorder::is_away;
+
+/// After so many tries in a row that did not reach it, the database is not asked for the others.
+const ENOUGH: usize = 3;
+
+/// What the task has.
+pub(super) struct Worker<C> {
+    pub(super) db: C,
+    pub(super) window: Duration,
+    pub(super) patience: Duration,
+    pub(super) queue: Arc<Queue>,
+    /// Told the number of the newest event that was seen to.
+    pub(super) written: watch::Sender<u64>,
+}
+
+/// What became of a round of events.
+#[derive(Default)]
+struct Round {
+    /// Those that the database refused.
+    refused: Vec<String>,
+    /// Whether the database took any.
+    taken: bool,
+    /// Whether any is to be tried again.
+    failed: bool,
+    /// Whether the database could not be reached in the end.
+    away: bool,
+}
+
+impl<C> Drop for Worker<C> {
+    /// What comes after the end, be it a panic's or the runtime's, is refused and not gathered in vain.
+    fn drop(&mut self) {
+        let left = {
+            let mut waiting = self.queue.waiting();
+            waiting.closed = true;
+            std::mem::take(&mut waiting.events)
+        };
+        // Without the lock: this is logged, and whoever listens may submit.
+        left.values().for_each(lose);
+    }
+}
+
+impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
+    pub(super) async fn run(self) {
+        // When what was refused is tried again.
+        let mut again: Option<Instant> = None;
+        let mut taken = false;
+        loop {
+            let due = again.is_none_or(|again| again <= Instant::now());
+            let (batch, dropped, submitted, closed) = self.take(due);
+            let mut round = self.write(batch).await;
+            let mut waits = round.failed;
+            if dropped > 0 && !round.away {
+                waits |= !self.tell_of_dropped(dropped, &mut round).await;
+            } else {
+                self.queue.waiting().dropped += dropped;
+            }
+            taken |= round.taken;
+            if due && taken {
+                // The database is there: what it refuses nevertheless, it may refuse for ever.
+                self.queue.refused(&round.refused);
+                taken = false;
+            }
+            self.written.send_replace(submitted);
+            if closed {
+                return;
+            }
+            if due {
+                again = None;
+            }
+            if waits {
+                again.get_or_insert_with(|| Instant::now() + self.patience);
+            }
+            match again {
+                // A permit is kept for what came while this was written.
+                None => self.queue.news.notified().await,
+                // Do not ask it for every event that comes meanwhile.
+                Some(again) if round.away => self.sleep(again).await,
+                Some(again) => {
+                    let _ = timeout_at(again, self.queue.news.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// Waits before the next try, or until the writer is shut down.
+    async fn sleep(&self, until: Instant) {
+        while !self.queue.waiting().closed {
+            if timeout_at(until, self.queue.news.notified()).await.is_err() {
+                return;
+            }
+            // Whoever flushes does not wait for a database that is away.
+            let submitted = self.queue.waiting().submitted;
+            self.written.send_replace(submitted);
+        }
+    }
+
+    /// What is to be written now, oldest first, and how many events were dropped: what was refused
+    /// before only when that is due, or at the end. It keeps its room until it is written.
+    fn take(&self, due: bool) -> (Vec<(String, Counted)>, u64, u64, bool) {
+        let mut waiting = self.queue.waiting();
+        let due = due || waiting.closed;
+        let mut batch: Vec<(String, Counted)> = (waiting.events.iter())
+            .filter(|(_, event)| due || !event.tried)
+            .map(|(print, event)| (print.clone(), event.clone()))
+            .collect();
+        batch.sort_by_key(|(_, event)| event.number);
+        let dropped = if due {
+            std::mem::take(&mut waiting.dropped)
+        } else {
+            0
+        };
+        (batch, dropped, waiting.submitted, waiting.closed)
+    }
+
+    /// Writes events.
+    async fn write(&self, batch: Vec<(String, Counted)>) -> Round {
+        let (mut round, mut unreachable) = (Round::default(), 0);
+        for (print, counted) in batch {
+            let times = counted.times;
+            let written = counted
+                .event
+                .count_or_insert(&self.db, times, self.window)
+                .await;
+            match written {
+                Ok(_) => {
+                    self.queue.written(&print, times);
+                    (round.taken, unreachable) = (true, 0);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a system event cannot be written");
+                    round.failed = true;
+                    if let Some(counted) = self.queue.waiting().events.get_mut(&print) {
+                        counted.tried = true;
+                    }
+                    // A database that answers can be asked for the next: that one it may take.
+                    if error.cause().is_none_or(is_away) {
+                        unreachable += 1;
+                    } else {
+                        unreachable = 0;
+                        round.refused.push(print);
+                    }
+                    if unreachable >= ENOUGH {
+                        break;
+                    }
+                }
+            }
+        }
+        round.away = unreachable > 0;
+        round
+    }
+
+    /// Writes how many events were dropped; `false`, and tells of them later, when that is refused.
+    async fn tell_of_dropped(&self, dropped: u64, round: &mut Round) -> bool {
+        let title = "system events were dropped: too many waited to be written";
+        let times = i64::try_from(dropped).unwrap_or(i64::MAX);
+        let written = SystemEvent::new(EventType::Maintenance, title)
+            .count_or_insert(&self.db, times, self.window)
+            .await;
+        match written {
+            Ok(_) => {
+                round.taken = true;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, dropped, "that system events were dropped cannot be written");
+                self.queue.waiting().dropped += dropped;
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the event writer logs becomes no event, though another one makes events of warnings. In a
+//! process of its own, since a subscriber stays and the counters are one for the process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    unused_imports,
+    unused_macros
+)]
+
+#[macro_use]
+#[path = "suite/support.rs"]
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sea_orm_audit::{AuditStats, EventType, EventWriter, SystemEvent};
+use tracing_subscriber::layer::SubscriberExt;
+
+use support::{TestDb, TestResult, refuse_rows};
+
+fn event(title: &str) -> SystemEvent {
+    SystemEvent::new(EventType::Info, title)
+}
+
+fn dropped() -> u64 {
+    AuditStats::now().events_dropped
+}
+
+/// How many events of its own the layer got rid of.
+static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
+static REFUSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Makes an event of every warning.
+struct Reporting;
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Reporting {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() > tracing::Level::WARN
+            || !metadata.target().starts_with("sea_orm_audit")
+        {
+            return;
+        }
+        if let Some(writer) = EventWriter::installed() {
+            let event = SystemEvent::new(EventType::Warning, metadata.name());
+            let counter = if writer.submit(event) {
+                &ACCEPTED
+            } else {
+                &REFUSED
+            };
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_writer_logs_becomes_no_event() -> TestResult {
+    let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
+    refuse_rows(&db, "audit_system_event", "title", "poison").await?;
+    let writer = EventWriter::builder(db.conn.clone()).capacity(1).start();
+    writer.install();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Reporting))?;
+    let before = dropped();
+    writer.submit(event("poison"));
+    writer.flush().await;
+    // That it could not be written was logged, and did not come back.
+    assert_eq!(ACCEPTED.load(Ordering::SeqCst), 0);
+    assert!(REFUSED.load(Ordering::SeqCst) >= 1);
+    // That one is dropped is logged where it is submitted: that must not come back for ever.
+    let refused = REFUSED.load(Ordering::SeqCst);
+    assert!(!writer.submit(event("no room")));
+    assert_eq!(REFUSED.load(Ordering::SeqCst) - refused, 1);
+    assert_eq!(dropped() - before, 1);
+    writer.shutdown().await;
+    db.remove().await
+}

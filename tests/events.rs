@@ -1,0 +1,369 @@
+//! The writer of the process, what is reported to it, and what is counted. In a process of its own, and
+//! one test after the other, since there is only one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::large_futures,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    unused_imports,
+    unused_macros
+)]
+
+#[path = "suite/entity/mod.rs"]
+mod entity;
+#[macro_use]
+#[path = "suite/support.rs"]
+mod support;
+
+use std::time::Duration;
+
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, TransactionTrait};
+use sea_orm_audit::migration::AuditedMigrator;
+use sea_orm_audit::{
+    Action, Actor, AuditConfig, AuditContext, AuditStats, EventType, EventWriter, RequireActor,
+    SystemEvent, entity::audit_system_event, migration_mode,
+};
+use sea_orm_migration::prelude::*;
+use serde_json::{Value, json};
+
+use entity::{comment, post};
+use support::{TestDb, TestResult, refuse_rows};
+
+fn event(title: impl Into<String>) -> SystemEvent {
+    SystemEvent::new(EventType::Info, title)
+}
+
+fn dropped() -> u64 {
+    AuditStats::now().events_dropped
+}
+
+async fn forget_events(db: &TestDb) -> TestResult {
+    audit_system_event::Entity::delete_many()
+        .exec(&db.conn)
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncounted() -> TestResult
+{
+    let databases = [
+        TestDb::sqlite().await?,
+        TestDb::postgres().await?,
+        TestDb::mariadb().await?,
+    ];
+    assert!(EventWriter::installed().is_none());
+    for db in databases.into_iter().flatten() {
+        db.create(post::Entity).await?;
+        db.create(comment::Entity).await?;
+        let writer = EventWriter::start(db.conn.clone());
+        writer.install();
+        migration_mode_is_reported_when_entered_and_when_left(&db).await?;
+        migration_mode_that_is_dropped_is_left(&db).await?;
+        the_audited_migrator_is_reported(&db).await?;
+        an_installed_configuration_is_reported(&db).await?;
+        writer.shutdown().await;
+        forget_events(&db).await?;
+
+        what_finds_no_room_is_counted(&db).await?;
+        a_poisoned_event_is_given_up_after_three_tries(&db).await?;
+        what_is_lost_in_the_end_is_counted(&db).await?;
+        an_unprepared_write_by_nobody_is_counted_once(&db).await?;
+        db.remove().await?;
+    }
+    the_end_of_a_runtime_is_the_end_of_its_writer().await?;
+    a_pool_that_is_closed_keeps_nobody_waiting().await
+}
+
+/// The events as title, metadata and how often.
+async fn told(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
+    if let Some(writer) = EventWriter::installed() {
+        writer.flush().await;
+    }
+    let rows = db.events().await?;
+    assert!(rows.iter().all(|row| row.event_type == "MAINTENANCE"));
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.title, row.metadata.unwrap_or_default(), row.occurrences))
+        .collect())
+}
+
+async fn migration_mode_is_reported_when_entered_and_when_left(db: &TestDb) -> TestResult {
+    let release = |posts: i32| {
+        migration_mode("release 7", async move {
+            for number in 0..posts {
+                let tx = db.begin().await?;
+                post::new(&number.to_string()).insert(&tx).await?;
+                tx.rollback().await?;
+            }
+            Ok::<_, DbErr>(())
+        })
+    };
+    let context = AuditContext::new().actor(Actor::user(7)).request_id("r");
+    let twice_and_once_more = async {
+        release(2).await?;
+        release(2).await?;
+        release(3).await
+    };
+    context.scope(twice_and_once_more).await?;
+    let entered = "audit migration mode entered".to_owned();
+    let left = "audit migration mode left".to_owned();
+    assert_eq!(
+        told(db).await?,
+        [
+            (entered, json!({"reason": "release 7"}), 3),
+            (
+                left.clone(),
+                json!({"reason": "release 7", "suppressed": 2}),
+                2
+            ),
+            (left, json!({"reason": "release 7", "suppressed": 3}), 1),
+        ]
+    );
+    for row in db.events().await? {
+        assert_eq!(row.actor_id.as_deref(), Some("7"), "{row:?}");
+        assert_eq!(row.request_id.as_deref(), Some("r"));
+    }
+    assert_eq!(db.records().await?.len(), 0);
+    forget_events(db).await
+}
+
+async fn migration_mode_that_is_dropped_is_left(db: &TestDb) -> TestResult {
+    let (inserted, is_inserted) = tokio::sync::oneshot::channel();
+    let endless = migration_mode("endless", async {
+        let result = post::new("kept").insert(&db.conn).await;
+        let _ = inserted.send(result);
+        std::future::pending::<()>().await;
+    });
+    tokio::select! {
+        () = endless => unreachable!("it has no end"),
+        result = is_inserted => result??,
+    };
+    assert_eq!(
+        told(db).await?[1].1,
+        json!({"reason": "endless", "suppressed": 1})
+    );
+    forget_events(db).await
+}
+
+/// Seeds a post and takes it away again.
+struct Seed;
+
+impl MigrationName for Seed {
+    fn name(&self) -> &'static str {
+        "m20200101_000001_seed"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Seed {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let seeded = post::new("seeded").insert(manager.get_connection()).await?;
+        post::retitle(seeded.id, "edited")
+            .delete(manager.get_connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
+        Ok(())
+    }
+}
+
+struct Application;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Application {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Seed)]
+    }
+}
+
+async fn the_audited_migrator_is_reported(db: &TestDb) -> TestResult {
+    AuditedMigrator::<Application>::up(&db.conn, None).await?;
+    AuditedMigrator::<Application>::down(&db.conn, None).await?;
+    let told: Vec<_> = (told(db).await?.into_iter())
+        .map(|(_, metadata, _)| metadata)
+        .collect();
+    let (up, down) = ("m20200101_000001_seed up", "m20200101_000001_seed down");
+    assert_eq!(
+        told,
+        [
+            json!({"reason": up}),
+            json!({"reason": up, "suppressed": 2}),
+            json!({"reason": down}),
+            json!({"reason": down, "suppressed": 0}),
+        ]
+    );
+    forget_events(db).await
+}
+
+async fn an_installed_configuration_is_reported(db: &TestDb) -> TestResult {
+    // Equal ones read the same, in whichever order they were gathered.
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    for _ in 0..5 {
+        let config = (names.iter().rev()).fold(AuditConfig::builder(), |config, name| {
+            config.redact_field(name).skip_field(name)
+        });
+        let config = config.skip_entity::<post::Entity>();
+        let config = config.skip_action(Action::View).skip_action(Action::Login);
+        config.build()?.install()?;
+    }
+    AuditConfig::builder()
+        .no_secret_detection()
+        .build()?
+        .install()?;
+    AuditConfig::builder().build()?.install()?;
+    let title = "audit configuration installed".to_owned();
+    let counts: Vec<_> = (told(db).await?.into_iter())
+        .map(|(title, _, count)| (title, count))
+        .collect();
+    assert_eq!(counts, [(title.clone(), 5), (title.clone(), 1), (title, 1)]);
+    let settings: Vec<_> = (db.events().await?.into_iter())
+        .filter_map(|row| row.description)
+        .collect();
+    for part in [
+        r#"skip_entities: {"post"}"#,
+        r#"skip_actions: {"LOGIN", "VIEW"}"#,
+        r#"redact_fields: {"a", "b", "c""#,
+        "secret_detection: true",
+    ] {
+        assert!(settings[0].contains(part), "{part} in {}", settings[0]);
+    }
+    assert!(settings[1].contains("secret_detection: false"));
+    forget_events(db).await
+}
+
+async fn what_finds_no_room_is_counted(db: &TestDb) -> TestResult {
+    let accept = refuse_rows(db, "audit_system_event", "title", "wait").await?;
+    let writer = EventWriter::builder(db.conn.clone()).capacity(10).start();
+    let before = dropped();
+    for number in 0..25 {
+        assert_eq!(writer.submit(event(format!("wait {number}"))), number < 10);
+        writer.flush().await;
+    }
+    assert_eq!(dropped() - before, 15);
+    db.execute_unprepared(&accept).await?;
+    writer.shutdown().await;
+    assert_eq!(dropped() - before, 15);
+    let counted = db.counted_events().await?;
+    assert_eq!(counted.len(), 11, "{counted:#?}");
+    let notice = "MAINTENANCE system events were dropped: too many waited to be written";
+    let told: i64 = (counted.iter())
+        .filter_map(|line| line.strip_prefix(notice)?.trim().parse::<i64>().ok())
+        .sum();
+    assert_eq!(told, 15);
+    // The writer is shut down: that is counted, too.
+    assert!(!writer.submit(event("late")));
+    assert_eq!(dropped() - before, 16);
+    forget_events(db).await
+}
+
+async fn a_poisoned_event_is_given_up_after_three_tries(db: &TestDb) -> TestResult {
+    let accept = refuse_rows(db, "audit_system_event", "title", "poison").await?;
+    let failed = || AuditStats::now().failed;
+    let before = (dropped(), failed());
+    let writer = EventWriter::builder(db.conn.clone())
+        .retry_after(Duration::from_millis(1))
+        .start();
+    writer.submit(event("poison"));
+    writer.submit(event("poison"));
+    let given_up = async {
+        // It is not held against it while the database takes nothing else.
+        while dropped() == before.0 {
+            writer.submit(event("good"));
+            writer.flush().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), given_up).await?;
+    assert_eq!(dropped() - before.0, 2);
+    assert!(failed() - before.1 >= 3);
+    db.execute_unprepared(&accept).await?;
+    writer.shutdown().await;
+    let events = db.events().await?;
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(events[0].title, "good");
+    forget_events(db).await
+}
+
+async fn what_is_lost_in_the_end_is_counted(db: &TestDb) -> TestResult {
+    let accept = refuse_rows(db, "audit_system_event", "title", "poison").await?;
+    let before = dropped();
+    let writer = EventWriter::start(db.conn.clone());
+    for _ in 0..5 {
+        writer.submit(event("poison"));
+    }
+    writer.submit(event("good"));
+    writer.shutdown().await;
+    assert_eq!(dropped() - before, 5);
+    assert_eq!(db.counted_events().await?, ["INFO good 1"]);
+    db.execute_unprepared(&accept).await?;
+    forget_events(db).await
+}
+
+async fn an_unprepared_write_by_nobody_is_counted_once(db: &TestDb) -> TestResult {
+    let config = AuditConfig::builder().require_actor(RequireActor::Warn);
+    let config = config.build()?;
+    let audited = db.audited().with_config(config);
+    let counted = || AuditStats::now().without_actor;
+    let insert = |title: &str| format!("INSERT INTO post (title, qty) VALUES ('{title}', 1)");
+    let before = counted();
+    let tx = audited.begin().await?;
+    tx.execute_unprepared(&insert("a")).await?;
+    assert_eq!(counted() - before, 1);
+    tx.commit().await?;
+    assert_eq!(counted() - before, 1);
+    audited.execute_unprepared(&insert("b")).await?;
+    assert_eq!(counted() - before, 2);
+    // By somebody, and outside of the log.
+    audited
+        .as_actor(Actor::user(7))
+        .execute_unprepared(&insert("c"))
+        .await?;
+    migration_mode("test", audited.execute_unprepared(&insert("d"))).await?;
+    assert_eq!(counted() - before, 2);
+    assert_eq!(db.records().await?.len(), 3);
+    Ok(())
+}
+
+async fn the_end_of_a_runtime_is_the_end_of_its_writer() -> TestResult {
+    let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
+    let conn = db.conn.clone();
+    let before = dropped();
+    let writer = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let guard = runtime.enter();
+        let writer = EventWriter::start(conn);
+        drop(guard);
+        // Nothing runs on that runtime any more.
+        writer.submit(event("never written"));
+        drop(runtime);
+        Ok::<_, std::io::Error>(writer)
+    });
+    let writer = writer.join().map_err(|_| "a panic")??;
+    assert!(!writer.submit(event("late")));
+    writer.flush().await;
+    writer.shutdown().await;
+    assert_eq!(dropped() - before, 2);
+    db.remove().await
+}
+
+async fn a_pool_that_is_closed_keeps_nobody_waiting() -> TestResult {
+    let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
+    let conn = db.another().await?;
+    let before = dropped();
+    let writer = EventWriter::start(conn.clone());
+    conn.close().await?;
+    for number in 0..100 {
+        assert!(writer.submit(event(number.to_string())));
+    }
+    writer.flush().await;
+    assert_eq!(dropped(), before);
+    writer.shutdown().await;
+    assert_eq!(dropped() - before, 100);
+    db.remove().await
+}

@@ -1,0 +1,88 @@
+//! A context's scope that is left and entered again.
+
+use sea_orm::ActiveModelTrait;
+use sea_orm_audit::{Actor, AuditContext};
+
+use crate::entity::post;
+use crate::support::{TestDb, TestResult};
+
+on_every_database! {
+    a_scope_is_entered_again_after_its_future_ended,
+}
+
+/// As the body of a response, which goes on when the handler is done.
+async fn a_scope_is_entered_again_after_its_future_ended(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let scope = AuditContext::new().request_id("request").into_scope();
+    let handler = async {
+        post::new("nobody yet").insert(&db.conn).await?;
+        assert!(AuditContext::set_actor(Actor::user(7)));
+        post::new("handler").insert(&db.conn).await
+    };
+    scope.enter(handler).await?;
+    post::new("outside").insert(&db.conn).await?;
+    let body = scope.clone();
+    let conn = db.conn.clone();
+    tokio::spawn(async move { body.enter(post::new("body").insert(&conn)).await }).await??;
+    let seen: Vec<_> = (db.records().await?.into_iter())
+        .map(|record| (record.actor_id, record.request_id))
+        .collect();
+    let (ann, request) = (Some("7".to_owned()), Some("request".to_owned()));
+    assert_eq!(
+        seen,
+        [
+            (None, request.clone()),
+            (ann.clone(), request.clone()),
+            (None, None),
+            (ann, request),
+        ]
+    );
+    Ok(())
+}
+
+fn actor() -> Option<String> {
+    let context = AuditContext::current();
+    context.get_actor().id().map(str::to_owned)
+}
+
+#[test]
+fn an_actor_that_is_set_late_is_every_clones() {
+    let scope = AuditContext::new().reason("test").into_scope();
+    let another = scope.clone();
+    assert_eq!(another.run(actor), None);
+    assert!(scope.run(|| AuditContext::set_actor(Actor::user(7))));
+    assert_eq!(another.run(actor).as_deref(), Some("7"));
+    assert_eq!(another.context().get_actor().id(), Some("7"));
+    assert_eq!(another.context().get_reason(), Some("test"));
+    assert_eq!(actor(), None);
+}
+
+#[tokio::test]
+async fn a_scope_keeps_what_was_outside_when_it_was_made() {
+    let outer = AuditContext::new().reason("outer").actor(Actor::user(1));
+    let scope = outer
+        .scope(async { AuditContext::new().actor(Actor::user(2)).into_scope() })
+        .await;
+    let inside = || {
+        (
+            actor(),
+            AuditContext::current().get_reason().map(str::to_owned),
+        )
+    };
+    let expected = (Some("2".to_owned()), Some("outer".to_owned()));
+    assert_eq!(scope.run(inside), expected);
+    let elsewhere = AuditContext::new().reason("elsewhere");
+    let there = elsewhere.scope(scope.enter(async { inside() }));
+    assert_eq!(there.await, expected);
+}
+
+#[tokio::test]
+async fn a_scope_inside_keeps_its_actor_to_itself() {
+    let scope = AuditContext::new().into_scope();
+    let inner = AuditContext::new().scope(async {
+        assert!(AuditContext::set_actor(Actor::user(2)));
+        actor()
+    });
+    assert_eq!(scope.enter(inner).await.as_deref(), Some("2"));
+    assert_eq!(scope.run(actor), None);
+}

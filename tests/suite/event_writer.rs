@@ -1,0 +1,329 @@
+//! Events of the system that are written in the background. What counts in the process's numbers is in
+//! a test program of its own (`tests/events.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+};
+use sea_orm_audit::{
+    Actor, AuditConfig, AuditContext, EventType, EventWriter, SystemEvent, WithAuditContext,
+};
+use serde_json::json;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::support::{HandClock, TestDb, TestResult, refuse_rows};
+
+on_every_database! {
+    what_is_submitted_is_written_when_flushed,
+    a_flood_is_one_row_with_the_exact_count,
+    the_context_and_the_time_are_those_of_who_submits,
+    secrets_are_those_of_who_submits,
+    equal_events_in_two_rounds_are_one_row,
+    a_window_of_its_own_begins_a_new_row_sooner,
+    events_wait_for_a_table_that_is_away,
+    poisoned_events_do_not_block_the_others,
+    shutdown_writes_everything_and_refuses_the_rest,
+    the_task_ends_with_its_last_handle,
+    submitting_does_not_wait_for_the_database,
+}
+
+fn event(title: &str) -> SystemEvent {
+    SystemEvent::new(EventType::Info, title)
+}
+
+async fn what_is_submitted_is_written_when_flushed(db: &TestDb) -> TestResult {
+    let writer = EventWriter::start(db.conn.clone());
+    writer.flush().await;
+    for title in ["a", "b", "c"] {
+        assert!(writer.submit(event(title)));
+    }
+    writer.flush().await;
+    assert_eq!(
+        db.counted_events().await?,
+        ["INFO a 1", "INFO b 1", "INFO c 1"]
+    );
+    Ok(())
+}
+
+async fn a_flood_is_one_row_with_the_exact_count(db: &TestDb) -> TestResult {
+    let writer = EventWriter::builder(db.conn.clone()).capacity(2).start();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let writer = writer.clone();
+            std::thread::spawn(move || {
+                (0..25_000).all(|number: u32| {
+                    writer.submit(event("flood").description(number.to_string()))
+                })
+            })
+        })
+        .collect();
+    for thread in threads {
+        assert!(thread.join().expect("no panic"));
+    }
+    writer.flush().await;
+    assert_eq!(db.counted_events().await?, ["INFO flood 100000"]);
+    Ok(())
+}
+
+async fn the_context_and_the_time_are_those_of_who_submits(db: &TestDb) -> TestResult {
+    let writer = EventWriter::start(db.conn.clone());
+    let clock = HandClock::at("2026-11-23T12:00:00Z")?;
+    let submit = async {
+        writer.submit(event("a"));
+        clock.forward(Duration::from_hours(7));
+        let another = writer.clone();
+        tokio::spawn(async move { another.submit(event("b")) }.with_audit_context()).await
+    };
+    let context = AuditContext::new()
+        .actor(Actor::user(7))
+        .ip_address("192.0.2.7".parse()?)
+        .request_id("request");
+    let config = clock.config().build()?;
+    assert!(config.scope(context.scope(submit)).await?);
+    writer.flush().await;
+    let rows = db.events().await?;
+    assert_eq!(rows.len(), 2);
+    for row in &rows {
+        assert_eq!(row.actor_id.as_deref(), Some("7"));
+        assert_eq!(row.ip_address.as_deref(), Some("192.0.2.7"));
+        assert_eq!(row.request_id.as_deref(), Some("request"));
+    }
+    let times: Vec<_> = rows
+        .iter()
+        .map(|row| row.occurred_at.to_rfc3339())
+        .collect();
+    assert_eq!(
+        times,
+        ["2026-11-23T12:00:00+00:00", "2026-11-23T19:00:00+00:00"]
+    );
+    Ok(())
+}
+
+async fn secrets_are_those_of_who_submits(db: &TestDb) -> TestResult {
+    let writer = EventWriter::start(db.conn.clone());
+    let config = AuditConfig::builder().sensitive("ticket").build()?;
+    let told = event("a").metadata("ticket", "s3cret").metadata("plain", 1);
+    assert!(config.scope(async { writer.submit(told) }).await);
+    writer.flush().await;
+    assert_eq!(
+        db.events().await?[0].metadata,
+        Some(json!({"ticket": "[redacted]", "plain": 1}))
+    );
+    Ok(())
+}
+
+async fn equal_events_in_two_rounds_are_one_row(db: &TestDb) -> TestResult {
+    let writer = EventWriter::start(db.conn.clone());
+    for _ in 0..3 {
+        writer.submit(event("a"));
+        writer.flush().await;
+    }
+    assert_eq!(db.counted_events().await?, ["INFO a 3"]);
+    Ok(())
+}
+
+async fn a_window_of_its_own_begins_a_new_row_sooner(db: &TestDb) -> TestResult {
+    let writer = EventWriter::builder(db.conn.clone())
+        .window(Duration::from_mins(1))
+        .start();
+    let clock = HandClock::at("2026-11-23T12:00:00Z")?;
+    let config = clock.config().build()?;
+    for seconds in [0, 60, 1] {
+        clock.forward(Duration::from_secs(seconds));
+        config.scope(async { writer.submit(event("a")) }).await;
+        writer.flush().await;
+    }
+    assert_eq!(db.counted_events().await?, ["INFO a 2", "INFO a 1"]);
+    Ok(())
+}
+
+async fn events_wait_for_a_table_that_is_away(db: &TestDb) -> TestResult {
+    let (away, back) = match db.backend() {
+        DbBackend::MySql => (
+            "RENAME TABLE audit_system_event TO away",
+            "RENAME TABLE away TO audit_system_event",
+        ),
+        _ => (
+            "ALTER TABLE audit_system_event RENAME TO away",
+            "ALTER TABLE away RENAME TO audit_system_event",
+        ),
+    };
+    let writer = EventWriter::builder(db.conn.clone())
+        .capacity(10)
+        .retry_after(Duration::from_millis(1))
+        .start();
+    db.execute_unprepared(away).await?;
+    for number in 0..10 {
+        assert!(writer.submit(event(&number.to_string())));
+        writer.flush().await;
+    }
+    // There is no room for another one, but for one more of those that wait.
+    assert!(!writer.submit(event("too many")));
+    assert!(writer.submit(event("3")));
+    db.execute_unprepared(back).await?;
+    // Nobody tells the writer that the table is back.
+    let all_there = async {
+        while db.events().await?.len() < 11 {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, DbErr>(())
+    };
+    tokio::time::timeout(Duration::from_mins(1), all_there).await??;
+    let mut counted = db.counted_events().await?;
+    counted.sort();
+    let mut expected: Vec<_> = (0..10)
+        .map(|number| format!("INFO {number} {}", if number == 3 { 2 } else { 1 }))
+        .collect();
+    expected.push("MAINTENANCE system events were dropped: too many waited to be written 1".into());
+    assert_eq!(counted, expected);
+    Ok(())
+}
+
+/// More of them than the writer tries before it takes the database to be away.
+async fn poisoned_events_do_not_block_the_others(db: &TestDb) -> TestResult {
+    let accept = refuse_rows(db, "audit_system_event", "title", "poison").await?;
+    let writer = EventWriter::start(db.conn.clone());
+    for number in 0..10 {
+        writer.submit(event(&format!("poison {number}")));
+    }
+    writer.flush().await;
+    writer.submit(event("good"));
+    writer.flush().await;
+    assert_eq!(db.counted_events().await?, ["INFO good 1"]);
+    // The refused ones wait for their next try, and the last one is at the end.
+    db.execute_unprepared(&accept).await?;
+    writer.shutdown().await;
+    assert_eq!(db.events().await?.len(), 11);
+    Ok(())
+}
+
+async fn shutdown_writes_everything_and_refuses_the_rest(db: &TestDb) -> TestResult {
+    refuse_rows(db, "audit_system_event", "title", "poison").await?;
+    let writer = EventWriter::start(db.conn.clone());
+    for number in 0..5 {
+        writer.submit(event(&format!("poison {number}")));
+    }
+    for number in 0..50 {
+        assert!(writer.submit(event(&number.to_string())));
+    }
+    let another = writer.clone();
+    tokio::join!(writer.shutdown(), another.shutdown());
+    assert_eq!(db.events().await?.len(), 50);
+    assert!(!writer.submit(event("late")));
+    writer.flush().await;
+    another.shutdown().await;
+    assert_eq!(db.events().await?.len(), 50);
+    Ok(())
+}
+
+/// A connection that waits for a permit before each statement, and says when it is dropped.
+struct Slow {
+    db: DatabaseConnection,
+    permits: Arc<Semaphore>,
+    _dropped: oneshot::Sender<()>,
+}
+
+impl Slow {
+    fn new(db: &TestDb, permits: usize) -> (Self, Arc<Semaphore>, oneshot::Receiver<()>) {
+        let (dropped, is_dropped) = oneshot::channel();
+        let permits = Arc::new(Semaphore::new(permits));
+        let slow = Self {
+            db: db.conn.clone(),
+            permits: Arc::clone(&permits),
+            _dropped: dropped,
+        };
+        (slow, permits, is_dropped)
+    }
+
+    async fn permit(&self) -> Result<(), DbErr> {
+        let permit = self.permits.acquire().await;
+        permit
+            .map(tokio::sync::SemaphorePermit::forget)
+            .map_err(|error| DbErr::Custom(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Slow {
+    fn get_database_backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.permit().await?;
+        self.db.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.permit().await?;
+        self.db.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.permit().await?;
+        self.db.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.permit().await?;
+        self.db.query_all_raw(statement).await
+    }
+}
+
+async fn the_task_ends_with_its_last_handle(db: &TestDb) -> TestResult {
+    let (slow, _permits, mut dropped) = Slow::new(db, 100);
+    let writer = EventWriter::start(slow);
+    let another = writer.clone();
+    writer.submit(event("a"));
+    drop(writer);
+    another.submit(event("b"));
+    another.flush().await;
+    assert!(dropped.try_recv() == Err(oneshot::error::TryRecvError::Empty));
+    another.submit(event("c"));
+    drop(another);
+    // The task, and the connection with it, ends after it has written the last one.
+    assert!(dropped.await.is_err());
+    assert_eq!(db.events().await?.len(), 3);
+    Ok(())
+}
+
+async fn submitting_does_not_wait_for_the_database(db: &TestDb) -> TestResult {
+    let (slow, permits, _dropped) = Slow::new(db, 0);
+    let writer = EventWriter::builder(slow).capacity(3).start();
+    for number in 0..3 {
+        assert!(writer.submit(event(&number.to_string())));
+    }
+    // The database answers nothing at all: whoever submits goes on.
+    for _ in 0..1_000 {
+        writer.submit(event("0"));
+    }
+    assert_eq!(permits.available_permits(), 0);
+    permits.add_permits(1_000);
+    writer.flush().await;
+    let rows = db.events().await?;
+    assert_eq!(rows.iter().map(|row| row.occurrences).sum::<i64>(), 1_003);
+    Ok(())
+}
+
+/// On a runtime with one thread the writer cannot run before this is done.
+#[tokio::test]
+async fn submitting_does_not_wait_for_the_runtime() -> TestResult {
+    let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
+    let writer = EventWriter::builder(db.conn.clone()).capacity(4).start();
+    let taken = (0..10).filter(|number| writer.submit(event(&number.to_string())));
+    assert_eq!(taken.count(), 4);
+    writer.flush().await;
+    let dropped = "MAINTENANCE system events were dropped: too many waited to be written 6";
+    assert_eq!(
+        db.counted_events().await?,
+        ["INFO 0 1", "INFO 1 1", "INFO 2 1", "INFO 3 1", dropped]
+    );
+    // There is room again.
+    assert!(writer.submit(event("4")));
+    writer.shutdown().await;
+    assert_eq!(db.events().await?.len(), 6);
+    db.remove().await
+}

@@ -1,0 +1,247 @@
+//! When an attempt to sign in should be refused. Time is moved by hand.
+
+use std::time::Duration;
+
+use sea_orm_audit::{
+    Actor, AuditContext, HashKey, Lockout, LockoutDecision, LoginAttempt, LoginStatus,
+};
+
+use crate::support::{HandClock, TestDb, TestResult};
+
+on_every_database! {
+    a_name_is_blocked_at_the_threshold_and_not_below,
+    a_success_ends_the_count,
+    the_window_rolls,
+    a_cool_down_of_its_own_counts_from_the_last_failure,
+    blocked_attempts_do_not_prolong_it,
+    who_comes_from_elsewhere_is_not_locked_out,
+    an_address_is_blocked_whatever_the_names,
+    unknown_names_are_blocked_as_well,
+    an_address_that_is_too_long_is_found_again,
+    a_check_is_one_statement,
+}
+
+const WINDOW: Duration = Duration::from_mins(15);
+const MINUTE: Duration = Duration::from_mins(1);
+const HERE: &str = "192.0.2.1";
+const THERE: &str = "198.51.100.1";
+
+/// A database, the time, and what is done from where.
+struct Door<'t> {
+    db: &'t TestDb,
+    clock: HandClock,
+    /// Names that belong to nobody are told apart by a key.
+    key: bool,
+}
+
+impl<'t> Door<'t> {
+    fn new(db: &'t TestDb) -> TestResult<Self> {
+        let clock = HandClock::at("2026-11-23T12:00:00Z")?;
+        let key = true;
+        Ok(Self { db, clock, key })
+    }
+
+    async fn from<F: Future>(&self, address: &str, future: F) -> TestResult<F::Output> {
+        let mut config = self.clock.config();
+        if self.key {
+            config = config.hash_key(HashKey::from_bytes("k1", &[1; 32])?);
+        }
+        let context = AuditContext::new().ip_address_as(address);
+        Ok(config.build()?.scope(context.scope(future)).await)
+    }
+
+    /// Somebody tries to sign in, with the account 7 where `known`; a minute passes.
+    async fn attempt(
+        &self,
+        status: LoginStatus,
+        name: &str,
+        address: &str,
+        known: bool,
+    ) -> TestResult {
+        let account = Actor::user(7);
+        let attempt = match status {
+            LoginStatus::Success => LoginAttempt::succeeded(name, account.clone()),
+            LoginStatus::Failed => LoginAttempt::failed(name, "wrong password"),
+            _ => LoginAttempt::blocked(name, "too many failures"),
+        };
+        let attempt = if known {
+            attempt.account(account)
+        } else {
+            attempt
+        };
+        self.from(address, attempt.record(&self.db.conn)).await??;
+        self.clock.forward(MINUTE);
+        Ok(())
+    }
+
+    async fn fail(&self, name: &str, address: &str) -> TestResult {
+        self.attempt(LoginStatus::Failed, name, address, true).await
+    }
+
+    /// How many minutes are left; 0 when the attempt is allowed.
+    async fn left(&self, lockout: Lockout, name: &str, address: &str) -> TestResult<u64> {
+        let decision = lockout.check(&self.db.conn, name);
+        Ok(match self.from(address, decision).await?? {
+            LockoutDecision::Allowed => 0,
+            LockoutDecision::Blocked { retry_after } => {
+                assert_eq!(retry_after.as_secs() % 60, 0, "{retry_after:?}");
+                retry_after.as_secs() / 60
+            }
+        })
+    }
+}
+
+const fn by_user() -> Lockout {
+    Lockout::per_user_and_address(3, WINDOW)
+}
+
+async fn a_name_is_blocked_at_the_threshold_and_not_below(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for _ in 0..3 {
+        assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+        door.fail("ann", HERE).await?;
+    }
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 14);
+    assert_eq!(door.left(by_user(), "bob", HERE).await?, 0);
+    // The last minute, and the moment after it.
+    door.clock.forward(13 * MINUTE);
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 1);
+    door.clock.forward(MINUTE);
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    // The old failures are too old to count with a new one.
+    door.fail("ann", HERE).await?;
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    Ok(())
+}
+
+async fn a_success_ends_the_count(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    door.fail("ann", HERE).await?;
+    door.fail("ann", HERE).await?;
+    door.attempt(LoginStatus::Success, "ann", HERE, true)
+        .await?;
+    door.fail("ann", HERE).await?;
+    door.fail("ann", HERE).await?;
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    door.fail("ann", HERE).await?;
+    assert_ne!(door.left(by_user(), "ann", HERE).await?, 0);
+    Ok(())
+}
+
+async fn the_window_rolls(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    // Three failures within sixteen minutes, one more than the window.
+    door.fail("ann", HERE).await?;
+    door.fail("ann", HERE).await?;
+    door.clock.forward(14 * MINUTE);
+    door.fail("ann", HERE).await?;
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    // The last three are within it.
+    door.fail("ann", HERE).await?;
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    door.fail("ann", HERE).await?;
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 14);
+    Ok(())
+}
+
+async fn a_cool_down_of_its_own_counts_from_the_last_failure(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for _ in 0..3 {
+        door.fail("ann", HERE).await?;
+    }
+    let short = by_user().cool_down(2 * MINUTE);
+    let long = by_user().cool_down(Duration::from_hours(10));
+    assert_eq!(door.left(short, "ann", HERE).await?, 1);
+    assert_eq!(door.left(long, "ann", HERE).await?, 599);
+    door.clock.forward(MINUTE);
+    assert_eq!(door.left(short, "ann", HERE).await?, 0);
+    // Longer than the window: the failures are old, and still count.
+    door.clock.forward(60 * MINUTE);
+    assert_eq!(door.left(long, "ann", HERE).await?, 538);
+    let ever = by_user().cool_down(Duration::MAX);
+    let decision = ever.check(&db.conn, "ann");
+    let decision = door.from(HERE, decision).await??;
+    assert_ne!(decision, LockoutDecision::Allowed);
+    Ok(())
+}
+
+async fn blocked_attempts_do_not_prolong_it(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for _ in 0..3 {
+        door.fail("ann", HERE).await?;
+    }
+    for left in (1..15).rev() {
+        assert_eq!(door.left(by_user(), "ann", HERE).await?, left);
+        door.attempt(LoginStatus::Blocked, "ann", HERE, true)
+            .await?;
+    }
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    Ok(())
+}
+
+async fn who_comes_from_elsewhere_is_not_locked_out(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for _ in 0..5 {
+        door.fail("ann", THERE).await?;
+    }
+    assert_ne!(door.left(by_user(), "ann", THERE).await?, 0);
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    // A success here does not let the attacker in again.
+    door.attempt(LoginStatus::Success, "ann", HERE, true)
+        .await?;
+    assert_ne!(door.left(by_user(), "ann", THERE).await?, 0);
+    Ok(())
+}
+
+async fn an_address_is_blocked_whatever_the_names(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    let lockout = Lockout::per_address(3, WINDOW);
+    for name in ["ann", "bob", "cleo"] {
+        assert_eq!(door.left(lockout, "dora", HERE).await?, 0);
+        door.fail(name, HERE).await?;
+    }
+    assert_eq!(door.left(lockout, "dora", HERE).await?, 14);
+    assert_eq!(door.left(lockout, "ann", THERE).await?, 0);
+    assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
+    Ok(())
+}
+
+async fn unknown_names_are_blocked_as_well(db: &TestDb) -> TestResult {
+    let mut door = Door::new(db)?;
+    for key in [true, false] {
+        door.key = key;
+        for _ in 0..3 {
+            assert_eq!(door.left(by_user(), "nobody", HERE).await?, 0);
+            door.attempt(LoginStatus::Failed, "nobody", HERE, false)
+                .await?;
+        }
+        assert_ne!(door.left(by_user(), "nobody", HERE).await?, 0);
+        // With a key one name is told from another.
+        let another = door.left(by_user(), "somebody", HERE).await?;
+        assert_eq!(another == 0, key);
+        assert_eq!(door.left(by_user(), "nobody", THERE).await?, 0);
+    }
+    Ok(())
+}
+
+/// What is stored of it is what must be looked for.
+async fn an_address_that_is_too_long_is_found_again(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    let (a, b) = ("a".repeat(100), "a".repeat(101));
+    for _ in 0..3 {
+        door.fail("ann", &a).await?;
+    }
+    assert_ne!(door.left(by_user(), "ann", &a).await?, 0);
+    assert_eq!(door.left(by_user(), "ann", &b).await?, 0);
+    Ok(())
+}
+
+async fn a_check_is_one_statement(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for lockout in [by_user(), Lockout::per_address(3, WINDOW)] {
+        let check = door.left(lockout, "ann", HERE);
+        let (left, statements) = db.statements_of(check).await;
+        assert_eq!((left?, statements.len()), (0, 1), "{statements:#?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Attempts to sign in: a row of their own and a record, both or neither.
+
+use sea_orm::{ActiveModelTrait, ConnectionTrait, TransactionTrait};
+use sea_orm_audit::{
+    Actor, AuditConfig, AuditContext, AuditError, HashKey, LoginAttempt, record_logout,
+};
+use serde_json::json;
+
+use crate::entity::post;
+use crate::support::{TestDb, TestResult, refuse_rows};
+
+on_every_database! {
+    a_success_is_a_row_and_a_record_by_the_account,
+    a_failure_is_recorded_as_nobodys,
+    a_failure_is_recorded_as_the_contexts_actors,
+    a_blocked_attempt_is_told_from_a_failed_one,
+    an_attempt_goes_through_every_kind_of_connection,
+    an_attempt_rolls_back_with_its_transaction,
+    an_attempt_that_cannot_be_written_leaves_neither_row,
+    a_failed_attempt_leaves_its_transaction_usable,
+    an_unknown_name_is_stored_as_a_keyed_hash,
+    a_password_typed_as_a_name_is_nowhere,
+    text_that_is_too_long_or_holds_nul_is_recorded,
+    a_logout_is_recorded,
+}
+
+fn ann() -> Actor {
+    Actor::user(7).named("Ann")
+}
+
+fn wrong_password(name: &str) -> LoginAttempt {
+    LoginAttempt::failed(name, "wrong password").account(ann())
+}
+
+fn request() -> TestResult<AuditContext> {
+    Ok(AuditContext::new()
+        .ip_address("192.0.2.7".parse()?)
+        .user_agent("curl/8")
+        .request_id("request"))
+}
+
+async fn a_success_is_a_row_and_a_record_by_the_account(db: &TestDb) -> TestResult {
+    let attempt = LoginAttempt::succeeded("ann", ann())
+        .place(Some("CH".into()), Some("Bern".into()))
+        .record(&db.conn);
+    let id = request()?.scope(attempt).await?;
+    let record = db.record().await?;
+    assert_eq!((&*record.action, &*record.outcome), ("LOGIN", "SUCCESS"));
+    assert_eq!(record.actor_id.as_deref(), Some("7"));
+    assert_eq!(record.ip_address.as_deref(), Some("192.0.2.7"));
+    assert_eq!(
+        record.metadata,
+        Some(json!({"username": "ann", "status": "SUCCESS"}))
+    );
+    let logins = db.logins().await?;
+    let [login] = &logins[..] else {
+        panic!("{logins:#?}")
+    };
+    assert_eq!((login.id, login.log_id), (id, Some(record.id)));
+    assert_eq!(login.username.as_deref(), Some("ann"));
+    assert_eq!((&*login.status, &login.failure_reason), ("SUCCESS", &None));
+    assert_eq!(login.actor_type, "USER");
+    assert_eq!(login.actor_id.as_deref(), Some("7"));
+    assert_eq!(login.actor_name.as_deref(), Some("Ann"));
+    assert_eq!(login.ip_address.as_deref(), Some("192.0.2.7"));
+    assert_eq!(login.user_agent.as_deref(), Some("curl/8"));
+    assert_eq!(login.request_id.as_deref(), Some("request"));
+    assert_eq!(login.country.as_deref(), Some("CH"));
+    assert_eq!(login.city.as_deref(), Some("Bern"));
+    Ok(())
+}
+
+/// Whoever knows a name need not be the one who has it.
+async fn a_failure_is_recorded_as_nobodys(db: &TestDb) -> TestResult {
+    wrong_password("ann").record(&db.conn).await?;
+    let record = db.record().await?;
+    assert_eq!(
+        (&*record.action, &*record.outcome),
+        ("LOGIN_FAILED", "FAILURE")
+    );
+    assert_eq!((&*record.actor_type, record.actor_id), ("ANONYMOUS", None));
+    assert_eq!(
+        record.metadata,
+        Some(json!({
+            "username": "ann",
+            "status": "FAILED",
+            "failure_reason": "wrong password",
+        }))
+    );
+    let login = db.logins().await?.remove(0);
+    assert_eq!(login.failure_reason.as_deref(), Some("wrong password"));
+    // The row says whose account it was tried on.
+    assert_eq!(login.actor_id.as_deref(), Some("7"));
+    Ok(())
+}
+
+async fn a_failure_is_recorded_as_the_contexts_actors(db: &TestDb) -> TestResult {
+    AuditContext::new()
+        .actor(Actor::service("gateway"))
+        .scope(wrong_password("ann").record(&db.conn))
+        .await?;
+    let record = db.record().await?;
+    assert_eq!(record.actor_id.as_deref(), Some("gateway"));
+    assert_eq!(db.logins().await?[0].actor_id.as_deref(), Some("7"));
+    Ok(())
+}
+
+async fn a_blocked_attempt_is_told_from_a_failed_one(db: &TestDb) -> TestResult {
+    LoginAttempt::blocked("ann", "too many failures")
+        .account(ann())
+        .record(&db.conn)
+        .await?;
+    assert_eq!(db.record().await?.action, "LOGIN_FAILED");
+    assert_eq!(db.logins().await?[0].status, "BLOCKED");
+    Ok(())
+}
+
+async fn an_attempt_goes_through_every_kind_of_connection(db: &TestDb) -> TestResult {
+    let attempt = || LoginAttempt::succeeded("ann", ann());
+    let audited = db.audited();
+    attempt().record(&db.conn).await?;
+    attempt().record(&audited).await?;
+    let tx = db.begin().await?;
+    attempt().record(&tx).await?;
+    tx.commit().await?;
+    let tx = audited.begin().await?;
+    let id = tx.id();
+    attempt().record(&tx).await?;
+    tx.commit().await?;
+    let records = db.records().await?;
+    let linked: Vec<_> = (db.logins().await?.iter()).map(|l| l.log_id).collect();
+    let ids: Vec<_> = records.iter().map(|r| Some(r.id)).collect();
+    assert_eq!((linked, ids.len()), (ids, 4));
+    assert_eq!(records[3].transaction_id, Some(id));
+    Ok(())
+}
+
+async fn an_attempt_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
+    let tx = db.begin().await?;
+    wrong_password("ann").record(&tx).await?;
+    tx.rollback().await?;
+    let tx = db.audited().begin().await?;
+    wrong_password("ann").record(&tx).await?;
+    tx.rollback().await?;
+    assert_eq!(
+        (db.records().await?.len(), db.logins().await?.len()),
+        (0, 0)
+    );
+    Ok(())
+}
+
+async fn an_attempt_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
+    let audited = db.audited();
+    let attempt = || wrong_password("ann");
+    for (table, column, text) in [
+        ("audit_login_attempt", "username", "ann"),
+        ("audit_log", "action", "LOGIN"),
+    ] {
+        let accept = refuse_rows(db, table, column, text).await?;
+        for error in [
+            attempt().record(&db.conn).await.unwrap_err(),
+            attempt().record(&audited).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, AuditError::NotRecorded { .. }), "{error:?}");
+            assert!(error.to_string().contains(table) || format!("{error:?}").contains(table));
+        }
+        assert_eq!(
+            (db.records().await?.len(), db.logins().await?.len()),
+            (0, 0),
+            "{table}"
+        );
+        db.execute_unprepared(&accept).await?;
+    }
+    db.execute_unprepared("DROP TABLE audit_login_attempt")
+        .await?;
+    assert!(attempt().record(&db.conn).await.is_err());
+    assert_eq!(db.records().await?.len(), 0);
+    Ok(())
+}
+
+/// The attempt has a savepoint of its own: PostgreSQL would else refuse all that follows.
+async fn a_failed_attempt_leaves_its_transaction_usable(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    refuse_rows(db, "audit_login_attempt", "username", "ann").await?;
+    let tx = db.begin().await?;
+    assert!(wrong_password("ann").record(&tx).await.is_err());
+    post::new("a").insert(&tx).await?;
+    tx.commit().await?;
+    let tx = db.audited().begin().await?;
+    post::new("b").insert(&tx).await?;
+    assert!(wrong_password("ann").record(&tx).await.is_err());
+    post::new("c").insert(&tx).await?;
+    tx.commit().await?;
+    let actions: Vec<_> = (db.records().await?.into_iter())
+        .map(|record| record.action)
+        .collect();
+    assert_eq!(actions, ["CREATE"; 3]);
+    Ok(())
+}
+
+async fn an_unknown_name_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
+    let keyed = AuditConfig::builder()
+        .hash_key(HashKey::from_bytes("k1", &[1; 32])?)
+        .build()?;
+    let unknown = |name: &str| LoginAttempt::failed(name, "no such user").record(&db.conn);
+    keyed.scope(unknown("hunter2")).await?;
+    keyed.scope(unknown("hunter2")).await?;
+    keyed.scope(unknown("hunter3")).await?;
+    unknown("hunter2").await?;
+    let names: Vec<_> = (db.logins().await?.into_iter())
+        .filter_map(|login| login.username)
+        .collect();
+    assert!(names[0].starts_with("hmac-sha256:k1:"), "{names:?}");
+    assert_eq!(names[0], names[1]);
+    assert_ne!(names[0], names[2]);
+    assert_eq!(names[3], "[redacted]");
+    let told: Vec<_> = (db.records().await?.into_iter())
+        .filter_map(|record| Some(record.metadata?["username"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(told, names);
+    Ok(())
+}
+
+async fn a_password_typed_as_a_name_is_nowhere(db: &TestDb) -> TestResult {
+    let keyed = AuditConfig::builder()
+        .hash_key(HashKey::from_bytes("k1", &[1; 32])?)
+        .build()?;
+    for config in [AuditConfig::default(), keyed] {
+        for attempt in [
+            LoginAttempt::failed("hunter2", "no such user"),
+            LoginAttempt::blocked("hunter2", "too many failures"),
+        ] {
+            assert!(!format!("{attempt:?}").contains("hunter2"));
+            config.scope(attempt.record(&db.conn)).await?;
+        }
+    }
+    assert_eq!(db.logins().await?.len(), 4);
+    assert!(!db.dump().await?.contains("hunter2"));
+    Ok(())
+}
+
+async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResult {
+    let strange = "\0\u{1}\r\n\u{1b}[31m\u{202e}'\";--😀";
+    let long = strange.repeat(1_000);
+    let context = || {
+        AuditContext::new()
+            .user_agent(&*long)
+            .request_id(&*long)
+            .ip_address_as(&*long)
+    };
+    for text in [strange, &long] {
+        for attempt in [
+            LoginAttempt::succeeded(text, Actor::user(text).named(text)),
+            LoginAttempt::failed(text, text).account(ann()),
+            LoginAttempt::failed(text, text).place(Some(text.into()), Some(text.into())),
+        ] {
+            context().scope(attempt.record(&db.conn)).await?;
+        }
+    }
+    let logins = db.logins().await?;
+    let clean = strange.replace('\0', "\u{FFFD}");
+    assert_eq!(logins[0].username.as_ref(), Some(&clean));
+    assert_eq!(logins[1].failure_reason.as_ref(), Some(&clean));
+    assert_eq!(logins[0].user_agent, Some(clean.repeat(1_000)));
+    let lengths = |text: &Option<String>| text.as_deref().map(|text| text.chars().count());
+    assert_eq!(lengths(&logins[3].username), Some(255));
+    assert_eq!(lengths(&logins[4].failure_reason), Some(1_000));
+    assert_eq!(lengths(&logins[4].ip_address), Some(64));
+    // What the two tables say of the address is one thing.
+    assert_eq!(db.records().await?[4].ip_address, logins[4].ip_address);
+    Ok(())
+}
+
+async fn a_logout_is_recorded(db: &TestDb) -> TestResult {
+    AuditContext::new()
+        .actor(ann())
+        .scope(record_logout(&db.conn))
+        .await?;
+    let record = db.record().await?;
+    assert_eq!((&*record.action, &*record.outcome), ("LOGOUT", "SUCCESS"));
+    assert_eq!(record.actor_id.as_deref(), Some("7"));
+    assert_eq!(db.logins().await?.len(), 0);
+    Ok(())
+}
