@@ -18,7 +18,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::recorder::{clean, limits};
+use crate::recorder::{clean, limits, shown};
 use crate::redact::REDACTED;
 use crate::target::{fit, shorten, text_of};
 use crate::text::clean as clean_text;
@@ -181,7 +181,12 @@ impl LoginAttempt {
             failure_reason: Set(reason),
             actor_type: Set(account.kind().as_str().to_owned()),
             actor_id: Set(account.id().map(name)),
-            actor_name: Set(account.name().map(name)),
+            actor_name: Set(account
+                .name()
+                .map(str::to_owned)
+                .map(shown)
+                .as_deref()
+                .map(name)),
             ip_address: Set(context.ip_address.clone()),
             user_agent: Set(context.user_agent.clone().map(clean)),
             country: place(self.country),
