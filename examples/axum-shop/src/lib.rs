@@ -81,13 +81,17 @@ pub enum StartError {
 /// Returns the database's error.
 pub async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
-    options.sqlx_logging(false).map_sqlx_sqlite_opts(|options| {
-        use sea_orm::sqlx::sqlite::SqliteJournalMode;
-        // Readers do not wait for writers, and writers wait for each other.
-        options
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(Duration::from_secs(30))
-    });
+    options
+        // SeaORM's default for SQLite is one.
+        .max_connections(10)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            use sea_orm::sqlx::sqlite::SqliteJournalMode;
+            // Readers do not wait for writers, and writers wait for each other.
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .busy_timeout(Duration::from_secs(30))
+        });
     let db = Database::connect(options).await?;
     Migrator::up(&db, None).await?;
     Ok(db)

@@ -93,7 +93,11 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     ] });
     let ordered = ann.post("/orders", &order).await?;
     ordered.expect(StatusCode::CREATED);
-    assert_eq!(ordered.json()?["total"], "15.50", "{}", ordered.body);
+    // Zeros at the end are kept by some databases only.
+    let total = ordered.json()?["total"]
+        .as_str()
+        .map(|total| total.trim_end_matches('0').to_owned());
+    assert_eq!(total.as_deref(), Some("15.5"), "{}", ordered.body);
     // Too much: the stock that was taken before is put back, and nobody was ever told otherwise.
     let too_much = json!({ "lines": [
         { "product_id": 1, "quantity": 1 },

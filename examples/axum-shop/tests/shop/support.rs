@@ -78,6 +78,10 @@ pub(crate) struct TestShop {
 fn configure() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // What the server says, for whoever looks for a mistake with `RUST_LOG=debug`.
+        if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_default_env() {
+            tracing_subscriber::fmt().with_env_filter(filter).init();
+        }
         let key = HashKey::from_bytes("test", b"0123456789abcdef").expect("a key");
         let config = AuditConfig::builder().hash_key(key).build();
         let installed = config.and_then(AuditConfig::install);
