@@ -10,9 +10,10 @@ use sea_orm_audit::web::{
 };
 use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 fn variable(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
@@ -20,11 +21,15 @@ fn variable(name: &str, default: &str) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let errors = Targets::new()
+        .with_default(LevelFilter::ERROR)
+        .with_target("axum_login::session", LevelFilter::OFF);
     tracing_subscriber::registry()
         .with(EnvFilter::new(variable("RUST_LOG", "info")))
         .with(tracing_subscriber::fmt::layer())
-        // What the application logs as an error is a system event, too.
-        .with(AuditTracingLayer::new())
+        // What the application logs as an error is a system event, too. But axum-login logs every login
+        // that fails with an error, a blocked one included, which is on record already.
+        .with(AuditTracingLayer::new().with_filter(errors))
         .init();
 
     let db = connect(&variable("DATABASE_URL", "sqlite:shop.sqlite?mode=rwc")).await?;

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use axum_shop::entity::{customer_order, order_line, product};
 use reqwest::StatusCode;
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, IsolationLevel, QueryOrder, TransactionTrait,
+    ConnectionTrait, DbBackend, EntityTrait, IsolationLevel, PaginatorTrait, QueryOrder,
+    TransactionTrait,
 };
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{AuditContext, AuditStats};
@@ -95,6 +96,10 @@ async fn clients_that_go_away_leave_no_half_orders_and_no_half_records(
     let stranger = shop.client()?.get("/products/1").await?;
     assert_eq!(shop.record_of(&stranger).await?.actor_type, "ANONYMOUS");
     all_is_whole(shop).await?;
+    // Some really were cut off.
+    let orders = customer_order::Entity::find().count(&shop.db).await?;
+    let sent = u64::try_from(ROUNDS * (CLIENTS - 2))?;
+    assert!(orders < sent, "{orders} of {sent}");
     assert_eq!(AuditContext::current(), AuditContext::new());
     assert_eq!(AuditStats::now().before_images, images);
     Ok(())

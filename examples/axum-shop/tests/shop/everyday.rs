@@ -10,16 +10,19 @@ on_every_database! {
     a_day_in_the_shop_is_on_record_row_by_row,
 }
 
-const ADMIN: (&str, Option<&str>, Option<&str>) = ("USER", Some("1"), Some("admin"));
-const ANN: (&str, Option<&str>, Option<&str>) = ("USER", Some("2"), Some("Ann"));
-const ANONYMOUS: (&str, Option<&str>, Option<&str>) = ("ANONYMOUS", None, None);
+/// An actor: type, id and name.
+type Who = (&'static str, Option<&'static str>, Option<&'static str>);
+
+const ADMIN: Who = ("USER", Some("1"), Some("admin"));
+const ANN: Who = ("USER", Some("2"), Some("Ann"));
+const ANONYMOUS: Who = ("ANONYMOUS", None, None);
 
 /// The next record, with what all records of a request have checked.
 #[track_caller]
 fn next<'a>(
     log: &mut impl Iterator<Item = &'a audit_log::Model>,
     answer: &Answer,
-    actor: (&str, Option<&str>, Option<&str>),
+    actor: Who,
     action: &str,
     object: Option<(&str, &str)>,
 ) -> &'a audit_log::Model {
@@ -387,10 +390,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     Ok(())
 }
 
-fn check_events(
-    events: &[audit_system_event::Model],
-    expected: &[(&str, &Answer, (&str, Option<&str>, Option<&str>))],
-) {
+fn check_events(events: &[audit_system_event::Model], expected: &[(&str, &Answer, Who)]) {
     assert_eq!(events.len(), expected.len(), "{events:#?}");
     for (event, (kind, answer, actor)) in events.iter().zip(expected) {
         assert_eq!(event.event_type, *kind, "{event:#?}");
