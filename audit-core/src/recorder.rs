@@ -4,6 +4,7 @@
 mod batch;
 mod failure;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
@@ -72,6 +73,16 @@ pub(crate) fn clean(text: String) -> String {
 /// A client's address as every audit table stores it, and as it is looked for.
 pub(crate) fn address(text: String) -> String {
     fit(clean(text), limits::ADDRESS)
+}
+
+/// Text that is only there to be shown, such as labels and names: harmless to whoever shows it, a terminal
+/// for example. What changed is stored as it is.
+pub(crate) fn shown(text: String) -> String {
+    match crate::text::clean(&text, usize::MAX) {
+        Cow::Owned(harmless) => return harmless,
+        Cow::Borrowed(_) => {}
+    }
+    text
 }
 
 pub(crate) fn clean_json(json: &mut Json) {
@@ -169,11 +180,11 @@ impl Record {
             word(self.outcome.as_str()),
             bounded(model, limits::MODEL),
             bounded(object_id, limits::OBJECT_ID),
-            repr.map(clean).into(),
+            repr.map(shown).into(),
             changes.into(),
             word(actor.kind().as_str()),
             bounded(actor.id().map(str::to_owned), limits::NAME),
-            bounded(actor.name().map(str::to_owned), limits::NAME),
+            bounded(actor.name().map(str::to_owned).map(shown), limits::NAME),
             bounded(actor.impersonator().map(str::to_owned), limits::NAME),
             self.context.ip_address.map(address).into(),
             self.context.user_agent.map(clean).into(),

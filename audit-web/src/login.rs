@@ -3,6 +3,10 @@
 //! [`AuditedBackend`] wraps the application's backend: whoever authenticates through it, or fails to, is on
 //! record. [`AuditAuthLayer`] stands inside of axum-login's layer: it tells the log who is signed in, and
 //! sees when a session has lost its user, which is a logout.
+//!
+//! axum-login itself logs every error of a backend through `tracing`, a blocked attempt included, as an ERROR
+//! of the target `axum_login::session`. Where an `AuditTracingLayer` turns errors into system events, leave
+//! that target out of it with a filter.
 
 mod layer;
 

@@ -12,6 +12,7 @@ on_every_database! {
     scopes_nest_and_merge,
     an_actor_that_is_known_late_is_recorded_from_then_on,
     text_that_is_too_long_or_holds_nul_does_not_fail_the_write,
+    labels_and_names_are_harmless_to_show_and_changes_are_as_they_were,
     an_anonymous_request_and_a_job_are_told_apart,
 }
 
@@ -147,6 +148,23 @@ async fn text_that_is_too_long_or_holds_nul_does_not_fail_the_write(db: &TestDb)
         record.metadata,
         Some(json!({"k\u{FFFD}ey": "v\u{FFFD}alue"}))
     );
+    Ok(())
+}
+
+async fn labels_and_names_are_harmless_to_show_and_changes_are_as_they_were(
+    db: &TestDb,
+) -> TestResult {
+    db.create(post::Entity).await?;
+    let title = "a\r\n\u{1b}[2Jb\u{202e}c";
+    AuditContext::new()
+        .actor(Actor::user(7).named(title))
+        .scope(post::new(title).insert(&db.conn))
+        .await?;
+    let record = db.record().await?;
+    let harmless = "a␍␊␛[2Jb\u{FFFD}c";
+    assert_eq!(record.actor_name.as_deref(), Some(harmless));
+    assert_eq!(record.object_repr, Some(format!("{harmless} (#1)")));
+    assert_eq!(record.changes.unwrap()["title"]["new"], title);
     Ok(())
 }
 

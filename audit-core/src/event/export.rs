@@ -17,7 +17,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_data_export as row;
 use crate::error::AuditError;
-use crate::recorder::{address, clean, clean_json, insert_row, instant, limits};
+use crate::recorder::{address, clean, clean_json, insert_row, instant, limits, shown};
 use crate::target::fit;
 
 /// An export of data, to be recorded.
@@ -167,7 +167,12 @@ impl DataExport {
             log_id: NotSet,
             actor_type: Set(actor.kind().as_str().to_owned()),
             actor_id: Set(actor.id().map(name)),
-            actor_name: Set(actor.name().map(name)),
+            actor_name: Set(actor
+                .name()
+                .map(str::to_owned)
+                .map(shown)
+                .as_deref()
+                .map(name)),
             export_type: Set(kind),
             file_format: Set(self.format.map(|format| fit_word(&format))),
             record_count: Set(self.records.map(number)),

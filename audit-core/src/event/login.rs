@@ -18,7 +18,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::recorder::{address, clean, insert_row, limits};
+use crate::recorder::{address, clean, insert_row, limits, shown};
 use crate::redact::REDACTED;
 use crate::target::{fit, shorten, text_of};
 use crate::text::clean as clean_text;
@@ -181,7 +181,7 @@ impl LoginAttempt {
             failure_reason: Set(reason),
             actor_type: Set(account.kind().as_str().to_owned()),
             actor_id: Set(account.id().map(name)),
-            actor_name: Set(account.name().map(name)),
+            actor_name: Set(account.name().map(|text| name(&shown(text.to_owned())))),
             ip_address: Set(context.ip_address.clone().map(address)),
             user_agent: Set(context.user_agent.clone().map(clean)),
             country: place(self.country),

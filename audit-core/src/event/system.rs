@@ -22,7 +22,7 @@ use crate::context::AuditContext;
 use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
-use crate::recorder::{address, cause_in, clean, clean_json, insert_row, instant, limits};
+use crate::recorder::{address, cause_in, clean, clean_json, insert_row, instant, limits, shown};
 use crate::stats::{COUNTERS, count};
 use crate::target::{fit, shorten};
 
@@ -296,7 +296,7 @@ impl SystemEvent {
             stack_trace: Set(long(self.stack_trace)),
             actor_type: Set(actor.kind().as_str().to_owned()),
             actor_id: Set(name(actor.id().map(str::to_owned))),
-            actor_name: Set(name(actor.name().map(str::to_owned))),
+            actor_name: Set(name(actor.name().map(str::to_owned).map(shown))),
             ip_address: Set(self.context.ip_address.map(address)),
             request_id: Set(name(self.context.request_id)),
             fingerprint: Set(Some(fingerprint)),

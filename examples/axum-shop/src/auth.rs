@@ -1,0 +1,215 @@
+//! Who signs in, and who may do what.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum_login::{AuthUser, AuthnBackend};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm_audit::web::login::{AuditLogin, AuditedBackend};
+use sea_orm_audit::{Actor, AuditEvent, AuditedConnection};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, spawn_blocking};
+
+use crate::entity::user;
+use crate::entity::user::Role;
+use crate::error::Error;
+use crate::routes::Shop;
+
+/// The backend as axum-login has it: every login and failed login through it is on record.
+pub type Auth = AuditedBackend<Backend, AuditedConnection>;
+
+/// The session of a request.
+pub type AuthSession = axum_login::AuthSession<Auth>;
+
+/// What somebody signs in, or up, with.
+#[derive(Clone, Deserialize)]
+pub struct Credentials {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub struct SignedIn(pub user::Model);
+
+impl fmt::Debug for SignedIn {
+    /// Leaves the password's hash out: axum-login logs users at the level DEBUG.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SignedIn").field(&self.0.id).finish()
+    }
+}
+
+impl AuthUser for SignedIn {
+    type Id = i32;
+
+    fn id(&self) -> i32 {
+        self.0.id
+    }
+
+    /// A new password ends all sessions.
+    fn session_auth_hash(&self) -> &[u8] {
+        self.0.password_hash.as_bytes()
+    }
+}
+
+/// Finds users and looks at their passwords.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    db: AuditedConnection,
+    hasher: Hasher,
+    /// What is verified where nobody has the name, so that the answer comes no sooner.
+    nobody: Arc<str>,
+}
+
+impl Backend {
+    /// A backend on this database.
+    ///
+    /// # Errors
+    /// Returns [`BackendError::Hashing`] when no password can be hashed.
+    pub async fn new(db: AuditedConnection, hasher: Hasher) -> Result<Self, BackendError> {
+        let nobody = hasher.hash("nobody has this password".to_owned()).await?;
+        Ok(Self {
+            db,
+            hasher,
+            nobody: nobody.into(),
+        })
+    }
+
+    async fn by_name(&self, name: &str) -> Result<Option<user::Model>, DbErr> {
+        // Nobody has such a name, and PostgreSQL would refuse the question.
+        if name.contains('\0') {
+            return Ok(None);
+        }
+        let query = user::Entity::find().filter(user::Column::Name.eq(name));
+        query.one(&self.db).await
+    }
+}
+
+/// Why it cannot be told whether somebody may sign in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The users cannot be read.
+    #[error("the users cannot be read")]
+    Database(#[from] DbErr),
+    /// The task that hashes passwords was stopped.
+    #[error("passwords cannot be hashed")]
+    Hashing(#[from] JoinError),
+}
+
+impl AuthnBackend for Backend {
+    type User = SignedIn;
+    type Credentials = Credentials;
+    type Error = BackendError;
+
+    async fn authenticate(
+        &self,
+        Credentials { name, password }: Credentials,
+    ) -> Result<Option<SignedIn>, BackendError> {
+        let user = self.by_name(&name).await?;
+        let hash = match &user {
+            Some(user) => user.password_hash.clone(),
+            None => self.nobody.to_string(),
+        };
+        let right = self.hasher.verify(password, hash).await?;
+        Ok(user.filter(|_| right).map(SignedIn))
+    }
+
+    async fn get_user(&self, id: &i32) -> Result<Option<SignedIn>, BackendError> {
+        let user = user::Entity::find_by_id(*id).one(&self.db).await?;
+        Ok(user.map(SignedIn))
+    }
+}
+
+impl AuditLogin for Backend {
+    fn username(credentials: &Credentials) -> String {
+        credentials.name.clone()
+    }
+
+    fn actor(SignedIn(user): &SignedIn) -> Actor {
+        Actor::user(user.id).named(&user.name)
+    }
+
+    async fn account(&self, name: &str) -> Option<Actor> {
+        let user = self.by_name(name).await.ok().flatten()?;
+        Some(Self::actor(&SignedIn(user)))
+    }
+}
+
+/// Hashes passwords, on threads that may be blocked, and not more at a time than there are processors:
+/// each takes 19 MiB.
+#[derive(Debug, Clone)]
+pub struct Hasher(Arc<Semaphore>);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new(processors)))
+    }
+}
+
+impl Hasher {
+    /// Hashes a password, with a salt of its own.
+    ///
+    /// # Errors
+    /// Returns an error when the thread was stopped.
+    pub async fn hash(&self, password: String) -> Result<String, JoinError> {
+        self.run(move || password_auth::generate_hash(password))
+            .await
+    }
+
+    async fn verify(&self, password: String, hash: String) -> Result<bool, JoinError> {
+        self.run(move || password_auth::verify_password(password, &hash).is_ok())
+            .await
+    }
+
+    async fn run<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, JoinError> {
+        // Never an error: the semaphore is never closed.
+        let permit = Arc::clone(&self.0).acquire_owned().await.ok();
+        let hashing = spawn_blocking(move || {
+            // Kept to the end, also when nobody waits for it any more.
+            let _permit = permit;
+            work()
+        });
+        hashing.await
+    }
+}
+
+impl FromRequestParts<Shop> for SignedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shop) -> Result<Self, Error> {
+        let auth = parts.extensions.get::<AuthSession>();
+        let user = auth.and_then(|auth| auth.user.clone());
+        user.ok_or(Error::NotSignedIn)
+    }
+}
+
+/// An administrator who is signed in. Anybody else is refused, which is on record.
+#[derive(Debug, Clone)]
+pub struct Admin(pub user::Model);
+
+impl FromRequestParts<Shop> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, shop: &Shop) -> Result<Self, Error> {
+        let SignedIn(user) = SignedIn::from_request_parts(parts, shop).await?;
+        if user.role == Role::Admin {
+            return Ok(Self(user));
+        }
+        let denied = AuditEvent::access_denied()
+            .reason("only administrators may do that")
+            .metadata("method", parts.method.as_str())
+            .metadata("path", parts.uri.path());
+        denied.record(&shop.db).await?;
+        Err(Error::Denied)
+    }
+}

@@ -1,0 +1,6 @@
+//! The shop's four tables: ordinary entities, each with one derive more.
+
+pub mod customer_order;
+pub mod order_line;
+pub mod product;
+pub mod user;

@@ -1,0 +1,188 @@
+//! A small shop, to show `sea-orm-audit` in a whole application: users with passwords and sessions,
+//! products, orders with lines, an export; every change, login, view and refusal of it on record.
+//!
+//! Where to look first: [`app`] puts the layers in order, [`entity`] has the derives, [`auth`] the logins.
+//! `README.md` shows it from the outside.
+
+pub mod auth;
+pub mod entity;
+mod error;
+pub mod jobs;
+pub mod migration;
+mod routes;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum_login::AuthManagerLayerBuilder;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbErr,
+    EntityTrait, PaginatorTrait, QueryFilter, Set,
+};
+use sea_orm_audit::migration::{AuditedMigrator, Migrator, MigratorTrait};
+use sea_orm_audit::web::login::{AuditAuthLayer, AuditedBackend};
+use sea_orm_audit::web::security::{SecurityLayer, SecurityMonitor};
+use sea_orm_audit::web::{AuditLayer, ClientAddress, Views};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection, EventWriter, Lockout};
+use tokio::net::TcpListener;
+use tower_sessions::{MemoryStore, SessionManagerLayer};
+
+use auth::{Auth, Backend, BackendError, Credentials, Hasher};
+use entity::user;
+
+pub use error::Error;
+pub use routes::Shop;
+
+/// How the shop is run.
+#[derive(Clone)]
+pub struct Options {
+    /// Whose word on the client's address is believed. By default nobody's.
+    pub client_address: ClientAddress,
+    /// From when on a request is slow; a second by default.
+    pub slow_after: Duration,
+    /// How many failed logins are too many; by default five within a quarter of an hour, by one name from
+    /// one address.
+    pub lockout: Lockout,
+    /// The first administrator, made where there is none. By default nobody.
+    pub admin: Option<Credentials>,
+    /// Whether the routes below `/demo` are there. By default they are not.
+    pub demo: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            client_address: ClientAddress::of_socket(),
+            slow_after: Duration::from_secs(1),
+            lockout: Lockout::per_user_and_address(5, Duration::from_mins(15)),
+            admin: None,
+            demo: false,
+        }
+    }
+}
+
+/// Why the shop does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] DbErr),
+    /// Nobody could sign in.
+    #[error("nobody could sign in")]
+    Backend(#[from] BackendError),
+}
+
+/// Connects to a database, and makes the audit tables where there are none: from then on everything else
+/// can be on record, the start included.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        // SeaORM's default for SQLite is one.
+        .max_connections(10)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            use sea_orm::sqlx::sqlite::SqliteJournalMode;
+            // Readers do not wait for writers, and writers wait for each other.
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .busy_timeout(Duration::from_secs(30))
+        });
+    let db = Database::connect(options).await?;
+    Migrator::up(&db, None).await?;
+    Ok(db)
+}
+
+/// Opens the shop: its tables, its first administrator, its routes and layers.
+///
+/// # Errors
+/// Returns [`StartError`] when the database fails, or passwords cannot be hashed.
+pub async fn app(
+    db: DatabaseConnection,
+    events: EventWriter,
+    options: Options,
+) -> Result<Router, StartError> {
+    AuditedMigrator::<migration::Migrator>::up(&db, None).await?;
+    let db = AuditedConnection::new(db); // the one line
+    let hasher = Hasher::default();
+    if let Some(admin) = options.admin {
+        make_admin(&db, &hasher, admin).await?;
+    }
+
+    let monitor = SecurityMonitor::default().events(events.clone());
+    let backend = Backend::new(db.clone(), hasher.clone()).await?;
+    let backend = AuditedBackend::new(backend, db.clone())
+        .lockout(options.lockout)
+        .monitor(monitor.clone());
+    // This example speaks plain HTTP. Behind TLS leave `with_secure` alone.
+    let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
+
+    let shop = Shop {
+        db: db.clone(),
+        hasher,
+        slow: options.slow_after + Duration::from_millis(50),
+    };
+    // From the inside out: the last layer is the first to see a request. The order matters:
+    // - `AuditLayer` is outermost, since everything below it writes in the context that it makes;
+    // - `SecurityLayer` needs the client's address from it, and sees what any layer below answers;
+    // - axum-login's layer loads session and user,
+    // - which `AuditAuthLayer` then tells to the log; also it sees who has signed out.
+    // All are around the fallback, too: nobody probes for `/wp-admin` unseen.
+    Ok(routes::routes(options.demo)
+        .with_state(shop)
+        .layer(AuditAuthLayer::<Auth, _>::new(db.clone()))
+        .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
+        .layer(SecurityLayer::new(monitor))
+        .layer(
+            AuditLayer::new()
+                .client_address(options.client_address)
+                .slow_after(options.slow_after)
+                .events(events)
+                .views(Views::new(db)),
+        ))
+}
+
+/// Nobody is there yet who could do it: it is the application itself.
+async fn make_admin(
+    db: &AuditedConnection,
+    hasher: &Hasher,
+    Credentials { name, password }: Credentials,
+) -> Result<(), StartError> {
+    let admins = user::Entity::find().filter(user::Column::Role.eq(user::Role::Admin));
+    if admins.count(db).await? > 0 {
+        return Ok(());
+    }
+    let hash = hasher.hash(password).await.map_err(BackendError::from)?;
+    let admin = user::ActiveModel {
+        name: Set(name),
+        password_hash: Set(hash),
+        role: Set(user::Role::Admin),
+        ..Default::default()
+    };
+    AuditContext::new()
+        .actor(Actor::system())
+        .reason("the first administrator")
+        .scope(admin.insert(db))
+        .await?;
+    Ok(())
+}
+
+/// Serves until `shutdown` is done, and then lets requests under way come to their end.
+///
+/// # Errors
+/// Returns the error of the socket.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    // With the clients' addresses, which the log wants to know.
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(shutdown)
+        .await
+}

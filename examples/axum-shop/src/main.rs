@@ -1,0 +1,103 @@
+//! `cargo run -p axum-shop`: see `README.md`.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use axum_shop::auth::Credentials;
+use axum_shop::{Options, app, connect, jobs, serve};
+use sea_orm_audit::web::{
+    AuditTracingLayer, ClientAddress, ProxyHeader, TrustedProxies, record_panics,
+};
+use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey};
+use tokio::net::TcpListener;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+fn variable(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let errors = Targets::new()
+        .with_default(LevelFilter::ERROR)
+        .with_target("axum_login::session", LevelFilter::OFF);
+    tracing_subscriber::registry()
+        .with(EnvFilter::new(variable("RUST_LOG", "info")))
+        .with(tracing_subscriber::fmt::layer())
+        // What the application logs as an error is a system event, too. But axum-login logs every login
+        // that fails with an error, a blocked one included, which is on record already.
+        .with(AuditTracingLayer::new().with_filter(errors))
+        .init();
+
+    let db = connect(&variable("DATABASE_URL", "sqlite:shop.sqlite?mode=rwc")).await?;
+    let events = EventWriter::start(db.clone());
+    events.install();
+    record_panics();
+
+    // Session keys and names that nobody has are stored as keyed hashes.
+    let config = AuditConfig::builder();
+    let config = if std::env::var_os("AUDIT_HASH_KEY").is_some() {
+        config.hash_key(HashKey::from_env("1", "AUDIT_HASH_KEY")?)
+    } else {
+        tracing::warn!("AUDIT_HASH_KEY is not set: names that nobody has are not stored at all");
+        config
+    };
+    config.build()?.install()?;
+
+    let proxies: TrustedProxies = variable("TRUSTED_PROXIES", "").parse()?;
+    let password = std::env::var("ADMIN_PASSWORD").ok();
+    let options = Options {
+        client_address: ClientAddress::behind(proxies, ProxyHeader::XForwardedFor),
+        admin: password.map(|password| Credentials {
+            name: "admin".to_owned(),
+            password,
+        }),
+        demo: std::env::var_os("DEMO").is_some(),
+        ..Options::default()
+    };
+    let router = app(db.clone(), events.clone(), options).await?;
+
+    let address: SocketAddr = variable("ADDRESS", "127.0.0.1:3000").parse()?;
+    let listener = TcpListener::bind(address).await?;
+    tracing::info!(address = %listener.local_addr()?, "the shop is open");
+    let restocking = tokio::spawn(jobs::restock_every_hour(AuditedConnection::new(db.clone())));
+    let served = serve(listener, router, interrupted()).await;
+
+    restocking.abort();
+    // What still waits to be written is written before the database is left.
+    events.shutdown().await;
+    db.close().await?;
+    Ok(served?)
+}
+
+/// Waits for Ctrl-C, or for the signal with which services are stopped.
+async fn interrupted() {
+    let interrupt = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "cannot wait for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot wait for SIGTERM");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,132 @@
+//! The program itself: started, asked, stopped by a signal; nothing that waited to be written is lost.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use sea_orm::{Database, EntityTrait, QueryOrder};
+use sea_orm_audit::entity::{audit_log, audit_login_attempt, audit_system_event};
+use serde_json::json;
+
+type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A process that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_is_started_and_stopped_without_loss() -> TestResult {
+    tokio::time::timeout(Duration::from_mins(2), started_and_stopped()).await?
+}
+
+async fn started_and_stopped() -> TestResult {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("axum_shop_binary_{}.sqlite", std::process::id()));
+    let url = format!("sqlite:{}?mode=rwc", path.display());
+    let mut shop = Running(
+        Command::new(env!("CARGO_BIN_EXE_axum-shop"))
+            .env("DATABASE_URL", &url)
+            .env("ADDRESS", "127.0.0.1:0")
+            .env("AUDIT_HASH_KEY", "0123456789abcdef0123456789abcdef")
+            .env("ADMIN_PASSWORD", "correct horse battery")
+            .env("DEMO", "1")
+            .env_remove("RUST_LOG")
+            .env_remove("TRUSTED_PROXIES")
+            .stdout(Stdio::piped())
+            .spawn()?,
+    );
+    let output = shop.0.stdout.take().ok_or("no output")?;
+    let (address, output) = tokio::task::spawn_blocking(move || {
+        let mut lines = BufReader::new(output).lines();
+        let address = lines.find_map(|line| {
+            let line = line.ok()?;
+            Some(line.split_once("address=")?.1.to_owned())
+        });
+        (address, lines)
+    })
+    .await?;
+    let address = address.ok_or("the shop did not open")?;
+    // Somebody must read on, or the program waits for it.
+    let output = tokio::task::spawn_blocking(move || output.map_while(Result::ok).count());
+
+    let client = Client::builder().no_proxy().build()?;
+    let wrong = json!({ "name": "admin", "password": "a guess" });
+    for answer in [
+        [StatusCode::UNAUTHORIZED; 5].as_slice(),
+        &[StatusCode::TOO_MANY_REQUESTS],
+    ]
+    .concat()
+    {
+        let login = client.post(format!("http://{address}/login")).json(&wrong);
+        assert_eq!(login.send().await?.status(), answer);
+    }
+    for path in ["panic", "error"] {
+        let answer = client.get(format!("http://{address}/demo/{path}")).send();
+        assert_eq!(answer.await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    // At once: what was reported last still waits to be written.
+    let asked = Command::new("kill")
+        .args(["-TERM", &shop.0.id().to_string()])
+        .status()?;
+    assert!(asked.success());
+    let status = tokio::task::spawn_blocking(move || shop.0.wait()).await??;
+    assert!(status.success(), "{status}");
+    output.await?;
+
+    let db = Database::connect(url).await?;
+    let log = audit_log::Entity::find().all(&db).await?;
+    let actions: Vec<_> = log.iter().map(|record| record.action.as_str()).collect();
+    assert_eq!(
+        actions,
+        [["CREATE"].as_slice(), &["LOGIN_FAILED"; 6]].concat()
+    );
+    let attempts = audit_login_attempt::Entity::find().all(&db).await?;
+    let statuses: Vec<_> = attempts
+        .iter()
+        .map(|attempt| attempt.status.as_str())
+        .collect();
+    assert_eq!(statuses, [["FAILED"; 5].as_slice(), &["BLOCKED"]].concat());
+    let events = audit_system_event::Entity::find()
+        .order_by_asc(audit_system_event::Column::Id)
+        .all(&db)
+        .await?;
+    let told: Vec<_> = (events.iter())
+        .map(|event| {
+            (
+                event.event_type.as_str(),
+                event.title.as_str(),
+                event.occurrences,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("MAINTENANCE", "audit configuration installed", 1),
+            // Of each of the shop's two migrations.
+            ("MAINTENANCE", "audit migration mode entered", 1),
+            ("MAINTENANCE", "audit migration mode left", 1),
+            ("MAINTENANCE", "audit migration mode entered", 1),
+            ("MAINTENANCE", "audit migration mode left", 1),
+            ("SECURITY", "authn_login_fail_max", 1),
+            ("ERROR", "a handler panicked", 1),
+            ("ERROR", "the application logged an error", 1),
+            ("ERROR", "a request was answered with a server error", 1),
+        ]
+    );
+    let left = events[4].metadata.as_ref().ok_or("no metadata")?;
+    assert_eq!(left["suppressed"], 3);
+    db.close().await?;
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+    }
+    Ok(())
+}

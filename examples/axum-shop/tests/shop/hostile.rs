@@ -1,0 +1,200 @@
+//! Requests that no browser sends, through real sockets.
+
+use reqwest::StatusCode;
+use sea_orm_audit::entity::audit_log;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{PASSWORD, TestResult, TestShop};
+
+on_every_database! {
+    hostile_headers_neither_disturb_a_request_nor_spoil_the_log,
+    hostile_names_are_stored_bounded_and_clean,
+}
+
+/// Sends bytes, and returns the status and the request's id.
+async fn send(shop: &TestShop, request: &[u8]) -> TestResult<(u16, Option<String>)> {
+    let mut socket = TcpStream::connect(shop.address).await?;
+    // The server may answer, and close, before it has read everything.
+    let _ = socket.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.split(' ').nth(1).ok_or("no answer")?.parse()?;
+    let id = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("x-request-id: "));
+    Ok((status, id.map(str::to_owned)))
+}
+
+/// Looks at a product with one header more, and returns the `VIEW`.
+async fn look_with(shop: &TestShop, header: &[u8]) -> TestResult<audit_log::Model> {
+    let mut request = b"GET /products/1 HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n".to_vec();
+    request.extend_from_slice(header);
+    request.extend_from_slice(b"\r\n\r\n");
+    let (status, id) = send(shop, &request).await?;
+    assert_eq!(status, 200);
+    let mut log = shop.log().await?;
+    log.retain(|record| record.request_id == id);
+    assert_eq!(log.len(), 1, "{log:#?}");
+    let record = log.remove(0);
+    assert_eq!(
+        (&*record.action, &*record.actor_type),
+        ("VIEW", "ANONYMOUS")
+    );
+    Ok(record)
+}
+
+/// Nothing in it does more to a terminal than to be printed.
+fn is_clean(text: &str) -> bool {
+    !text.chars().any(|char| {
+        char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
+async fn hostile_headers_neither_disturb_a_request_nor_spoil_the_log(
+    shop: &TestShop,
+) -> TestResult {
+    let forged = "6.6.6.6, ".repeat(200);
+    for (value, address) in [
+        // Where the proxy says nothing that can be read, it is the proxy that is recorded.
+        ("unknown", "127.0.0.1"),
+        ("_hidden", "127.0.0.1"),
+        ("6.6.6.6, unknown", "127.0.0.1"),
+        ("6.6.6.6,", "127.0.0.1"),
+        ("'; DROP TABLE audit_log; --", "127.0.0.1"),
+        // Of what the client sent along, nothing is believed.
+        (&format!("{forged}192.0.2.60"), "192.0.2.60"),
+        ("6.6.6.6, 192.0.2.60, 127.0.0.1", "192.0.2.60"),
+    ] {
+        let record = look_with(shop, format!("x-forwarded-for: {value}").as_bytes()).await?;
+        assert_eq!(record.ip_address.as_deref(), Some(address), "{value}");
+    }
+    let trusted = "127.0.0.1, ".repeat(200);
+    let header = format!("x-forwarded-for: 6.6.6.6, {trusted}127.0.0.1");
+    let record = look_with(shop, header.as_bytes()).await?;
+    assert_eq!(record.ip_address.as_deref(), Some("127.0.0.1"));
+    // Headers that nobody was told to believe.
+    for header in [
+        "x-real-ip: 6.6.6.6",
+        "forwarded: for=6.6.6.6",
+        "true-client-ip: 6.6.6.6",
+    ] {
+        let record = look_with(shop, header.as_bytes()).await?;
+        assert_eq!(record.ip_address.as_deref(), Some("127.0.0.1"), "{header}");
+    }
+    assert!(!shop.dump().await?.contains("6.6.6.6"));
+
+    let long = format!("x-junk: {}", "j".repeat(10 * 1024));
+    look_with(shop, long.as_bytes()).await?;
+    let agent = format!("user-agent: {}", "a".repeat(10 * 1024));
+    let stored = look_with(shop, agent.as_bytes()).await?.user_agent;
+    assert!(stored.is_some_and(|stored| stored.chars().count() <= 512 && stored.ends_with('…')));
+    let stored = look_with(
+        shop,
+        b"user-agent: caf\xe9\xff \xc2\x9b31m \xe2\x80\xaeevil",
+    )
+    .await?;
+    let stored = stored.user_agent.ok_or("no agent")?;
+    assert!(
+        is_clean(&stored) && stored.starts_with("caf\u{fffd}"),
+        "{stored:?}"
+    );
+    look_with(shop, b"x-other: \xff\xfe\x80").await?;
+    look_with(shop, b"cookie: id=\xff\xfe; \xff").await?;
+    look_with(shop, b"traceparent: 00-\xff-zz-01").await?;
+
+    for id in [
+        "a b",
+        "<script>",
+        &"x".repeat(500),
+        "'; DROP TABLE audit_log",
+    ] {
+        let record = look_with(shop, format!("x-request-id: {id}").as_bytes()).await?;
+        assert_ne!(record.request_id.as_deref(), Some(id));
+    }
+    let record = look_with(shop, b"x-request-id: from-the-proxy-7").await?;
+    assert_eq!(record.request_id.as_deref(), Some("from-the-proxy-7"));
+
+    // What is no HTTP is refused, and leaves nothing.
+    let before = shop.log().await?.len();
+    for request in [
+        &b"GET /products/1 HTTP/1.1\r\nhost: shop\r\nuser-agent: \x1b[31mred\r\n\r\n"[..],
+        b"GET /products/1\x1b[2J HTTP/1.1\r\nhost: shop\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ] {
+        let (status, _) = send(shop, request).await?;
+        assert_eq!(status, 400);
+    }
+    assert_eq!(shop.log().await?.len(), before);
+    // A path is told as it came, coded.
+    let probe = b"GET /wp-admin/%0d%0a%1b[31mADMIN%20WAS%20HERE HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
+    assert_eq!(send(shop, probe).await?.0, 404);
+    for event in shop.events().await? {
+        let description = event.description.unwrap_or_default();
+        assert!(is_clean(&description), "{description:?}");
+    }
+    Ok(())
+}
+
+async fn hostile_names_are_stored_bounded_and_clean(shop: &TestShop) -> TestResult {
+    let client = shop.client()?;
+    let hostile = "Ann\r\n2026-11-23 LOGIN admin \u{1b}[31m\u{0}\u{9b}2J";
+    for name in [hostile, &"x".repeat(60_000), "'; DROP TABLE audit_log; --"] {
+        let answer = client.log_in_from("192.0.2.1", name, "a guess").await?;
+        answer.expect(StatusCode::UNAUTHORIZED);
+    }
+    let refused = json!({ "name": hostile, "password": PASSWORD });
+    let answer = client.post("/signup", &refused).await?;
+    answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    for attempt in shop.attempts().await? {
+        let name = attempt.username.ok_or("no name")?;
+        assert!(
+            name.starts_with("hmac-sha256:test:") && name.len() <= 255,
+            "{name}"
+        );
+    }
+
+    // A name that the shop takes, and that would reorder what is printed after it.
+    let tricky = "Ann\u{202e}nimda";
+    let ann = shop.signed_in(tricky).await?;
+    let seen = ann.get("/products/1").await?;
+    let failed = client.log_in_from("192.0.2.2", tricky, "a guess").await?;
+    failed.expect(StatusCode::UNAUTHORIZED);
+    // And a product's, which may be any text: what changed is the truth, how it is shown is not.
+    let admin = shop.signed_in("admin").await?;
+    let name = "Tea\r\n\u{1b}[2JCoffee";
+    let edited = admin.patch("/products/1", &json!({ "name": name })).await?;
+    edited.expect(StatusCode::OK);
+    let edit = shop.record_of(&edited).await?;
+    let changes = edit.changes.as_ref().ok_or("no changes")?;
+    assert_eq!(changes["name"]["new"], name);
+
+    assert_eq!(
+        shop.record_of(&seen).await?.actor_name.as_deref(),
+        Some("Ann\u{fffd}nimda")
+    );
+    for record in shop.log().await? {
+        for text in [&record.object_repr, &record.actor_name]
+            .into_iter()
+            .flatten()
+        {
+            assert!(is_clean(text), "{text:?}");
+        }
+        let username = record
+            .metadata
+            .as_ref()
+            .and_then(|more| more["username"].as_str());
+        assert!(username.is_none_or(is_clean), "{username:?}");
+    }
+    for attempt in shop.attempts().await? {
+        for text in [&attempt.username, &attempt.actor_name]
+            .into_iter()
+            .flatten()
+        {
+            assert!(is_clean(text), "{text:?}");
+        }
+    }
+    Ok(())
+}

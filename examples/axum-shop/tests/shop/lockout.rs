@@ -1,0 +1,93 @@
+//! Too many failed logins.
+
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+
+use crate::support::{Answer, PASSWORD, TestResult, TestShop};
+
+on_every_database! {
+    five_failures_lock_a_name_out_from_one_address_only,
+    a_name_that_nobody_has_is_locked_out_all_the_same,
+    a_success_ends_the_count,
+}
+
+fn seconds(answer: &Answer) -> TestResult<u64> {
+    let header = answer.headers.get(RETRY_AFTER).ok_or("no Retry-After")?;
+    Ok(header.to_str()?.parse()?)
+}
+
+async fn five_failures_lock_a_name_out_from_one_address_only(shop: &TestShop) -> TestResult {
+    shop.signed_in("Ann").await?;
+    let (attacker, victim) = (shop.client()?, shop.client()?);
+    for _ in 0..5 {
+        let answer = attacker.log_in_from("192.0.2.1", "Ann", "a guess").await?;
+        answer.expect(StatusCode::UNAUTHORIZED);
+    }
+    // The right password does not help any more.
+    let blocked = attacker.log_in_from("192.0.2.1", "Ann", PASSWORD).await?;
+    blocked.expect(StatusCode::TOO_MANY_REQUESTS);
+    let wait = seconds(&blocked)?;
+    assert!((1..=15 * 60).contains(&wait), "{wait}");
+    let let_in = victim.log_in_from("192.0.2.2", "Ann", PASSWORD).await?;
+    let_in.expect(StatusCode::OK);
+
+    let attempts = shop.attempts().await?;
+    let told: Vec<_> = (attempts.iter().skip(1)) // Ann's first login
+        .map(|attempt| (&*attempt.status, attempt.ip_address.as_deref()))
+        .collect();
+    let failed = ("FAILED", Some("192.0.2.1"));
+    assert_eq!(
+        told,
+        [
+            failed,
+            failed,
+            failed,
+            failed,
+            failed,
+            ("BLOCKED", Some("192.0.2.1")),
+            ("SUCCESS", Some("192.0.2.2")),
+        ]
+    );
+    let record = shop.record_of(&blocked).await?;
+    assert_eq!(
+        (&*record.action, &*record.outcome),
+        ("LOGIN_FAILED", "FAILURE")
+    );
+    assert_eq!(record.actor_type, "ANONYMOUS");
+    let attempt = attempts.iter().find(|attempt| attempt.status == "BLOCKED");
+    let attempt = attempt.ok_or("no blocked attempt")?;
+    assert_eq!(attempt.log_id, Some(record.id));
+    assert_eq!(attempt.username.as_deref(), Some("Ann"));
+    assert_eq!(
+        attempt.failure_reason.as_deref(),
+        Some("too many failed attempts")
+    );
+    Ok(())
+}
+
+async fn a_name_that_nobody_has_is_locked_out_all_the_same(shop: &TestShop) -> TestResult {
+    let client = shop.client()?;
+    for _ in 0..5 {
+        let answer = client.log_in_from("192.0.2.1", "Bob", "a guess").await?;
+        answer.expect(StatusCode::UNAUTHORIZED);
+    }
+    let blocked = client.log_in_from("192.0.2.1", "Bob", "a guess").await?;
+    blocked.expect(StatusCode::TOO_MANY_REQUESTS);
+    // Another name is another matter.
+    let other = client.log_in_from("192.0.2.1", "Eve", "a guess").await?;
+    other.expect(StatusCode::UNAUTHORIZED);
+    Ok(())
+}
+
+async fn a_success_ends_the_count(shop: &TestShop) -> TestResult {
+    let ann = shop.signed_in("Ann").await?;
+    for _ in 0..2 {
+        for _ in 0..4 {
+            let answer = ann.log_in_from("192.0.2.1", "Ann", "a typo").await?;
+            answer.expect(StatusCode::UNAUTHORIZED);
+        }
+        let answer = ann.log_in_from("192.0.2.1", "Ann", PASSWORD).await?;
+        answer.expect(StatusCode::OK);
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What happens after the handler has returned.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{TestResult, TestShop};
+
+on_every_database! {
+    a_write_from_inside_a_body_has_the_context_of_its_request,
+    an_export_of_many_pages_is_counted_to_its_end,
+}
+
+async fn a_write_from_inside_a_body_has_the_context_of_its_request(shop: &TestShop) -> TestResult {
+    let ann = shop.signed_in("Ann").await?;
+    let answer = ann.get("/demo/stream").await?;
+    answer.expect(StatusCode::OK);
+    assert_eq!(answer.body, "taking one off ..\ndone\n");
+    let record = shop.record_of(&answer).await?;
+    assert_eq!(
+        (&*record.action, record.model.as_deref()),
+        ("UPDATE", Some("product"))
+    );
+    assert_eq!(
+        record.changes,
+        Some(json!({ "stock": { "old": 100, "new": 99 } }))
+    );
+    assert_eq!(record.actor_name.as_deref(), Some("Ann"));
+    assert_eq!(record.ip_address.as_deref(), Some("127.0.0.1"));
+    assert!(record.session_key.is_some());
+    Ok(())
+}
+
+async fn an_export_of_many_pages_is_counted_to_its_end(shop: &TestShop) -> TestResult {
+    use axum_shop::entity::{customer_order, order_line};
+    use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+    let order = customer_order::ActiveModel {
+        user_id: Set(1),
+        placed_at: Set(sea_orm::prelude::ChronoUtc::now()),
+        ..Default::default()
+    };
+    let order = order.insert(&shop.db).await?;
+    let line = order_line::ActiveModel {
+        order_id: Set(order.id),
+        product_id: Set(1),
+        quantity: Set(1),
+        price: Set(1.into()),
+        ..Default::default()
+    };
+    order_line::Entity::insert_many(vec![line; 1234])
+        .exec(&shop.db)
+        .await?;
+    let admin = shop.signed_in("admin").await?;
+    let answer = admin.get("/export/orders.csv").await?;
+    answer.expect(StatusCode::OK);
+    assert_eq!(answer.body.lines().count(), 1235);
+    let record = shop.record_of(&answer).await?;
+    assert_eq!(record.actor_name.as_deref(), Some("admin"));
+    let exports = shop.exports().await?;
+    assert_eq!(exports.len(), 1);
+    assert_eq!(exports[0].record_count, Some(1234));
+    assert_eq!(
+        exports[0].file_size,
+        Some(i64::try_from(answer.body.len())?)
+    );
+    assert_eq!(exports[0].request_id.as_deref(), Some(&*answer.request_id));
+    Ok(())
+}
