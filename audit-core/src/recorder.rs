@@ -73,9 +73,8 @@ pub(crate) fn clean(text: String) -> String {
 /// Text that is only there to be shown, such as labels and names: harmless to whoever shows it, a terminal
 /// for example. What changed is stored as it is.
 pub(crate) fn shown(text: String) -> String {
-    match crate::text::clean(&text, usize::MAX) {
-        Cow::Owned(harmless) => return harmless,
-        Cow::Borrowed(_) => {}
+    if let Cow::Owned(harmless) = crate::text::clean(&text, usize::MAX) {
+        return harmless;
     }
     text
 }
