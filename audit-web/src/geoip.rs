@@ -21,7 +21,7 @@ const CITY_CHARS: usize = 128;
 ///
 /// # Examples
 /// ```no_run
-/// use sea_orm_audit_web::GeoIp;
+/// use sea_orm_audit_web::geoip::GeoIp;
 ///
 /// let geo = GeoIp::open("GeoLite2-City.mmdb")?;
 /// if let Some(place) = geo.lookup("81.2.69.142".parse()?) {
