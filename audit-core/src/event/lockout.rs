@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 use super::login::{LoginStatus, known_name, unknown_name};
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt::{Column, Entity};
@@ -93,6 +94,14 @@ impl Lockout {
     /// # Errors
     /// Returns the database's error; the application decides whether it then lets people in.
     pub async fn check<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        username: &str,
+    ) -> Result<LockoutDecision, DbErr> {
+        Bound::to(db).scope(self.check_here(db, username)).await
+    }
+
+    async fn check_here<C: ConnectionTrait>(
         &self,
         db: &C,
         username: &str,

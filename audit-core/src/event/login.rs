@@ -14,6 +14,7 @@ use super::detail::Linked;
 use super::manual::AuditEvent;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
@@ -52,7 +53,8 @@ const REASON: u32 = 1000;
 
 /// An attempt to sign in, to be recorded.
 ///
-/// Address, agent and request come from the current [`AuditContext`].
+/// Address, agent and request come from the context that is bound to the connection, else from the
+/// current [`AuditContext`].
 ///
 /// # Examples
 /// ```
@@ -141,6 +143,14 @@ impl LoginAttempt {
     where
         C: ConnectionTrait + TransactionTrait,
     {
+        // Large, and seldom.
+        Box::pin(Bound::to(db).scope(self.record_here(db))).await
+    }
+
+    async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait,
+    {
         let config = AuditConfig::current();
         let (action, outcome) = match self.status {
             LoginStatus::Success => (Action::Login, Outcome::Success),
@@ -202,8 +212,7 @@ impl LoginAttempt {
             };
             insert_row(tx, row).await
         });
-        // Large, and seldom.
-        Box::pin(written).await
+        written.await
     }
 }
 

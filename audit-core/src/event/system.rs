@@ -17,6 +17,7 @@ use sea_orm::{
 use serde_json::Map;
 
 use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_system_event as row;
@@ -231,9 +232,11 @@ impl SystemEvent {
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
-        self.in_current_context()
-            .count_or_insert(db, 1, WINDOW)
-            .await
+        let recorded = async {
+            let event = self.in_current_context();
+            event.count_or_insert(db, 1, WINDOW).await
+        };
+        Bound::to(db).scope(recorded).await
     }
 
     /// Writes that the event happened so many times.
@@ -320,10 +323,22 @@ impl SystemEvent {
         by: impl Into<String>,
         note: impl Into<String>,
     ) -> Result<bool, AuditError> {
+        let (by, note) = (by.into(), note.into());
+        Bound::to(db)
+            .scope(Self::resolve_here(db, id, by, note))
+            .await
+    }
+
+    async fn resolve_here<C: ConnectionTrait>(
+        db: &C,
+        id: i64,
+        by: String,
+        note: String,
+    ) -> Result<bool, AuditError> {
         let config = AuditConfig::current();
         let now = instant(db.get_database_backend(), config.now());
-        let by = fit(clean(by.into()), limits::NAME);
-        let note = shorten(clean(note.into()), LONG);
+        let by = fit(clean(by), limits::NAME);
+        let note = shorten(clean(note), LONG);
         let update = row::Entity::update_many()
             .col_expr(row::Column::Resolved, Expr::value(true))
             .col_expr(row::Column::ResolvedAt, Expr::value(now))

@@ -16,6 +16,8 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::{Notify, watch};
 
 use super::system::{SystemEvent, WINDOW};
+use crate::bound::Bound;
+use crate::config::AuditConfig;
 use crate::stats::{COUNTERS, count, count_many};
 use worker::Worker;
 
@@ -82,7 +84,9 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
             queue: Arc::clone(&queue),
             written,
         };
-        tokio::spawn(WRITING.scope((), worker.run()));
+        // What is bound to the connection says how the tables are called.
+        let bound = Bound::to(&worker.db);
+        tokio::spawn(bound.scope(WRITING.scope((), worker.run())));
         EventWriter(Arc::new(Handle { queue, seen }))
     }
 }
@@ -284,6 +288,9 @@ impl EventWriter {
     /// Ends the writer, with all its handles, after everything that was submitted so far has been
     /// written, or refused by the database.
     pub async fn shutdown(&self) {
+        if let Some(event) = AuditConfig::current().suppressed_so_far() {
+            self.submit(event);
+        }
         self.0.queue.waiting().closed = true;
         self.0.queue.news.notify_one();
         let mut seen = self.0.seen.clone();
