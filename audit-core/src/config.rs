@@ -186,6 +186,7 @@ impl AuditConfig {
         );
         // Without the lock: the end of its migration mode is reported, for which it is read.
         drop(before);
+        tracing::info!(settings, "{title}");
         report(
             SystemEvent::new(EventType::Maintenance, title)
                 .fingerprint(format!("{title}\n{settings}"))

@@ -77,7 +77,12 @@ impl Scope {
             context: None,
             config: outer.as_ref().and_then(|outer| outer.config.clone()),
             suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
-            outer,
+            // A level that states no context has nothing to add: a task that goes on in tasks of its own
+            // would else make a chain without end.
+            outer: match outer {
+                Some(outer) if outer.context.is_none() => outer.outer.clone(),
+                outer => outer,
+            },
             has_images: AtomicBool::new(false),
         }
     }
