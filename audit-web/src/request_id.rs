@@ -1,7 +1,8 @@
 //! The request id: the one word under which a request is found in every log it passed.
 //!
 //! An incoming one is taken over only if it is harmless as it stands; this module refuses to repair one,
-//! since a repaired id is found nowhere else. Own ids are UUIDs of version 7 (RFC 9562), which sort by time.
+//! since a repaired id is found nowhere else. Own ids are UUIDs of version 7 (RFC 9562), which sort by time: those
+//! of one thread in the order in which they were made, those of several to the millisecond.
 
 use std::fmt;
 

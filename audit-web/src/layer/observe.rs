@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::uri::PathAndQuery;
-
 use sea_orm_audit_core::{AuditScope, EventType, MakeContext, SystemEvent, clean_text};
 
 use super::origin::Origin;
