@@ -148,6 +148,13 @@ impl AuditContext {
             .unwrap_or_default()
     }
 
+    /// The actor that somebody named in the scopes around, if any.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn actor_around() -> Option<Actor> {
+        current_scope()?.merged().actor
+    }
+
     /// Sets the actor of the innermost context scope, for what is written from now on: when the
     /// user is known only after the scope began, as in most authentication.
     ///

@@ -23,6 +23,7 @@ pub(crate) use settings::Settings;
 use crate::actor::IdentifyActor;
 use crate::body::AuditBody;
 use crate::client_address::{AddressPrivacy, ClientAddress};
+use crate::panic::watched;
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
 use observe::Observed;
@@ -195,7 +196,12 @@ where
         parts.extensions.insert(observed.scope.clone());
         let request = Request::from_parts(parts, body);
         // A service may do all its work here.
-        let inner = observed.run(|| self.inner.call(request));
-        AuditFuture::new(inner, observed)
+        let call = || observed.run(|| self.inner.call(request));
+        let called = if self.settings.catches_panics {
+            watched(call)
+        } else {
+            Ok(call())
+        };
+        AuditFuture::new(called, observed)
     }
 }

@@ -45,6 +45,34 @@ async fn insert(db: &AuditedConnection) -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let outer = |parts: &Parts| parts.headers.get("x-user").map(|_| Actor::user(7));
+    let inner = |parts: &Parts| parts.headers.get("x-key").map(|_| Actor::service("key"));
+    let router = router(&db)
+        .layer(AuditLayer::new().actor(inner))
+        .layer(AuditLayer::new().actor(outer));
+    let new = || get("/new");
+    send(&router, new()).await?;
+    send(&router, new().with("x-user", b"ann")).await?;
+    send(&router, new().with("x-user", b"ann").with("x-key", b"k")).await?;
+    let actors: Vec<_> = (shop.log().await?.into_iter())
+        .map(|record| (record.actor_type, record.actor_id))
+        .collect();
+    let actor = |kind: &str, id: Option<&str>| (kind.to_owned(), id.map(str::to_owned));
+    assert_eq!(
+        actors,
+        [
+            actor("ANONYMOUS", None),
+            actor("USER", Some("7")),
+            actor("SERVICE", Some("key")),
+        ]
+    );
+    Ok(())
+}
+
 async fn only_record(shop: &Shop) -> TestResult<audit_log::Model> {
     let mut log = shop.log().await?;
     assert_eq!(log.len(), 1, "{log:?}");

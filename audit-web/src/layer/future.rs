@@ -9,26 +9,33 @@ use sea_orm_audit_core::AuditError;
 
 use super::observe::Observed;
 use crate::body::AuditBody;
-use crate::panic::watched;
+use crate::panic::{Panicked, watched};
 use crate::view::{Pending, Recording};
 
 pin_project! {
     /// The future of a response, within the context of its request.
     #[must_use = "futures do nothing unless polled"]
     pub struct AuditFuture<F, R> {
+        // None where there was a panic before there was a future.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         observed: Observed,
+        panicked: Option<Box<Panicked>>,
         // The response, while it waits for its views to be recorded. Seldom, and large.
         viewed: Option<Box<(Recording, Response<R>)>>,
     }
 }
 
 impl<F, R> AuditFuture<F, R> {
-    pub(super) fn new(inner: F, observed: Observed) -> Self {
+    pub(super) fn new(called: Result<F, Panicked>, observed: Observed) -> Self {
+        let (inner, panicked) = match called {
+            Ok(inner) => (Some(inner), None),
+            Err(panicked) => (None, Some(Box::new(panicked))),
+        };
         Self {
             inner,
             observed,
+            panicked,
             viewed: None,
         }
     }
@@ -51,12 +58,16 @@ where
             response
         };
         if this.viewed.is_none() {
-            let inner = this.inner;
-            let poll = || observed.run(|| inner.poll(context));
-            let polled = if observed.origin.settings.catches_panics {
-                watched(poll)
-            } else {
-                Ok(poll())
+            let polled = match this.inner.as_pin_mut() {
+                Some(inner) => {
+                    let poll = || observed.run(|| inner.poll(context));
+                    if observed.origin.settings.catches_panics {
+                        watched(poll)
+                    } else {
+                        Ok(poll())
+                    }
+                }
+                None => Err(this.panicked.take().map(|it| *it).unwrap_or_default()),
             };
             let mut response = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,

@@ -13,6 +13,9 @@ use crate::panic::Panicked;
 /// The longest path that is stored, in characters.
 const PATH_LIMIT: usize = 512;
 
+/// So many segments of a path are taken for its route, the empty one before the first slash included.
+const SEGMENTS: usize = 5;
+
 /// A request that is being handled.
 pub(crate) struct Observed {
     pub(super) origin: Arc<Origin>,
@@ -41,7 +44,7 @@ impl Observed {
         if status.is_server_error() && self.origin.settings.server_errors {
             let title = "a request was answered with a server error";
             let event = self
-                .event(EventType::Error, title)
+                .event(EventType::Error, title, status.as_str())
                 .error_code(status.as_str());
             self.submit(event);
         }
@@ -51,7 +54,7 @@ impl Observed {
     /// The handler panicked.
     pub(super) fn panicked(&mut self, panicked: Panicked) {
         let event = panicked.event("a handler panicked");
-        let event = self.described(event, false);
+        let event = self.described(event);
         self.submit(event);
         self.end("panicked");
     }
@@ -69,36 +72,47 @@ impl Observed {
         if took >= limit {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let event = self
-                .event(EventType::Performance, "a request was slow")
+                .event(EventType::Performance, "a request was slow", "")
                 .metadata("milliseconds", millis)
                 .metadata("ended", how);
             self.submit(event);
         }
     }
 
-    fn event(&self, kind: EventType, title: &str) -> SystemEvent {
-        self.described(SystemEvent::new(kind, title), true)
+    /// An event of a route: one that counts, whichever of its objects was asked for.
+    fn event(&self, kind: EventType, title: &str, status: &str) -> SystemEvent {
+        let (method, route) = (self.origin.method.as_str(), self.route());
+        let event = SystemEvent::new(kind, title)
+            .fingerprint(format!("{title}\n{method}\n{route}\n{status}"))
+            .description(format!("{method} {}", self.path()))
+            .function(route);
+        self.described(event)
     }
 
-    fn described(&self, event: SystemEvent, by_route: bool) -> SystemEvent {
-        // Without the query, which may hold secrets.
+    fn described(&self, event: SystemEvent) -> SystemEvent {
+        event
+            .metadata("path", self.path())
+            .metadata("method", self.origin.method.as_str())
+            .metadata("route", self.route())
+    }
+
+    /// Without the query, which may hold secrets.
+    fn path(&self) -> String {
         let path = self.origin.target.as_ref().map_or("", PathAndQuery::path);
-        let path = clean_text(path, PATH_LIMIT).into_owned();
-        let route = self
-            .origin
-            .route
-            .as_ref()
-            .map_or(&*path, |route| route.as_str())
-            .to_owned();
-        let method = self.origin.method.as_str();
-        let event = if by_route {
-            event
-                .description(format!("{method} {path}"))
-                .function(route.clone())
-        } else {
-            event.metadata("path", path)
-        };
-        event.metadata("method", method).metadata("route", route)
+        clean_text(path, PATH_LIMIT).into_owned()
+    }
+
+    /// The pattern of the route. Where nobody tells it, the path, in which numbers and ids are left out.
+    fn route(&self) -> String {
+        if let Some(route) = &self.origin.route {
+            return route.as_str().to_owned();
+        }
+        let path = self.path();
+        let words = path.split('/').take(SEGMENTS).map(|segment| {
+            let is_word = segment.len() <= 64 && !segment.bytes().any(|byte| byte.is_ascii_digit());
+            if is_word { segment } else { "*" }
+        });
+        words.collect::<Vec<_>>().join("/")
     }
 
     fn submit(&self, event: SystemEvent) {

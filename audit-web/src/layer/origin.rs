@@ -58,7 +58,9 @@ impl Origin {
             method: parts.method.clone(),
             target: parts.uri.path_and_query().cloned(),
             route: route_of(parts),
-            actor: (settings.identify.as_ref()).and_then(|who| who.identify(parts)),
+            actor: (settings.identify.as_ref())
+                .and_then(|who| who.identify(parts))
+                .or_else(AuditContext::actor_around),
             address: client.and_then(|client| StoredAddress::of(client, privacy)),
             agent: agent.cloned(),
             trace: TraceId::of_request(&parts.headers),
