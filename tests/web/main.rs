@@ -3,6 +3,7 @@
 
 mod context;
 mod events;
+mod export_ends;
 mod exports;
 mod security;
 mod support;
