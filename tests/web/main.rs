@@ -7,6 +7,7 @@ mod deferred;
 mod events;
 mod export_ends;
 mod exports;
+mod grpc;
 #[cfg(feature = "axum-login")]
 mod logins;
 #[cfg(feature = "axum-login")]
@@ -17,6 +18,8 @@ mod mmdb;
 #[cfg(feature = "axum-login")]
 mod people;
 mod security;
+#[cfg(feature = "tower-sessions")]
+mod sessions;
 mod support;
 mod tracing_layer;
 mod views;
