@@ -29,9 +29,9 @@ pub use writer::ExportWriter;
 /// ```
 /// # use http_body::Body;
 /// # use sea_orm_audit_web::BodyError;
-/// use sea_orm_audit_core::AuditedConnection;
+/// # use sea_orm::DatabaseConnection;
 /// use sea_orm_audit_web::ExportRecorder;
-/// # fn export<B: Body<Error: Into<BodyError>>>(db: AuditedConnection, csv: B) -> impl Body {
+/// # fn export<B: Body<Error: Into<BodyError>>>(db: DatabaseConnection, csv: B) -> impl Body {
 /// let export = ExportRecorder::new(db, "customers").format("CSV").filter("active", true);
 /// let records = export.records(); // whoever makes the body counts with it
 /// records.add(100);

@@ -91,9 +91,10 @@ pub trait AuditLogin: AuthnBackend {
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use sea_orm_audit_core::{AuditedConnection, Lockout};
+/// # use sea_orm::DatabaseConnection;
+/// use sea_orm_audit_core::Lockout;
 /// use sea_orm_audit_web::login::{AuditLogin, AuditedBackend};
-/// # fn build<B: AuditLogin>(backend: B, db: AuditedConnection) -> AuditedBackend<B, AuditedConnection> {
+/// # fn build<B: AuditLogin>(backend: B, db: DatabaseConnection) -> AuditedBackend<B, DatabaseConnection> {
 /// AuditedBackend::new(backend, db)
 ///     .lockout(Lockout::per_user_and_address(5, Duration::from_secs(15 * 60)))
 /// # }
