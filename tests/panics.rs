@@ -12,9 +12,23 @@ use sea_orm_audit::test::TestDatabase;
 use sea_orm_audit::web::{AuditLayer, record_panics};
 use sea_orm_audit::{Actor, AuditContext, EventWriter, WithAuditContext};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_http::catch_panic::CatchPanicLayer;
 
 async fn fails(_: Request<()>) -> Result<Response<()>, std::io::Error> {
     panic!("the handler failed")
+}
+
+/// Panics, and answers all the same.
+async fn copes(_: Request<()>) -> Result<Response<()>, std::io::Error> {
+    AuditContext::set_actor(Actor::user(7));
+    for part in ["the first part failed", "the second part failed"] {
+        assert!(panic::catch_unwind(|| panic!("{part}")).is_err());
+    }
+    Ok(Response::new(()))
+}
+
+async fn is_caught(_: Request<String>) -> Result<Response<String>, std::convert::Infallible> {
+    panic!("somebody else catches it")
 }
 
 #[tokio::test]
@@ -43,6 +57,15 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
         .await?;
     assert_eq!(response.status(), 500);
 
+    // Those that somebody catches inside of it are recorded, too.
+    let service = AuditLayer::new().layer(service_fn(copes));
+    assert_eq!(service.oneshot(Request::new(())).await?.status(), 200);
+    let service = AuditLayer::new()
+        .server_errors(false)
+        .layer(CatchPanicLayer::new().layer(service_fn(is_caught)));
+    let response = service.oneshot(Request::new(String::new())).await?;
+    assert_eq!(response.status(), 500);
+
     writer.flush().await;
     let events = audit_system_event::Entity::find().all(&*db).await?;
     let told_of: Vec<_> = (events.iter())
@@ -53,10 +76,16 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
         [
             ("a panic", Some("the job failed")),
             ("a handler panicked", Some("the handler failed")),
+            ("a panic", Some("the first part failed")),
+            ("a panic", Some("somebody else catches it")),
         ]
     );
     assert_eq!(events[0].actor_id.as_deref(), Some("nightly"));
     assert_eq!(events[1].actor_type, "ANONYMOUS");
+    assert_eq!(events[2].actor_id.as_deref(), Some("7"));
+    // Two of one place are one.
+    assert_eq!(events[2].occurrences, 2);
+    assert!(events[3].request_id.is_some());
     for event in &events {
         assert!(
             event
@@ -67,6 +96,6 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
         let trace = event.stack_trace.as_deref().unwrap_or_default();
         assert!(trace.contains("panics::"), "{trace}");
     }
-    assert_eq!(told.load(Ordering::SeqCst), 2, "the hook before ours");
+    assert_eq!(told.load(Ordering::SeqCst), 5, "the hook before ours");
     Ok(())
 }

@@ -50,6 +50,8 @@ pub use event::{
     LoginAttempt, LoginStatus, SystemEvent, record_logout, record_view,
 };
 pub use hash::HashKey;
+#[doc(hidden)]
+pub use hash::private_hash;
 pub use read::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
 #[doc(hidden)]
 pub use recorder::limits;

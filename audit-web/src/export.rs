@@ -2,20 +2,25 @@
 //!
 //! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. When it comes to its end, a
 //! row of `audit_data_export` and an `EXPORT` in `audit_log` tell of it; when it is cut off, the same, with
-//! the outcome FAILURE and how far it came.
+//! the outcome FAILURE and how far it came. They are written by a task of their own, which nobody who goes
+//! away takes along.
 
 mod body;
+mod recording;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use http_body::Body;
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use sea_orm_audit_core::{AuditContext, AuditError, AuditScope, DataExport};
+use sea_orm_audit_core::{AuditContext, AuditScope, DataExport};
+use tracing::Span;
 
 pub use body::{BodyError, ExportBody};
+use recording::Recording;
 pub use writer::ExportWriter;
 
 /// An export that is about to be sent.
@@ -24,9 +29,9 @@ pub use writer::ExportWriter;
 /// ```
 /// # use http_body::Body;
 /// # use sea_orm_audit_web::BodyError;
-/// use sea_orm_audit_core::AuditedConnection;
+/// # use sea_orm::DatabaseConnection;
 /// use sea_orm_audit_web::ExportRecorder;
-/// # fn export<B: Body<Error: Into<BodyError>>>(db: AuditedConnection, csv: B) -> impl Body {
+/// # fn export<B: Body<Error: Into<BodyError>>>(db: DatabaseConnection, csv: B) -> impl Body {
 /// let export = ExportRecorder::new(db, "customers").format("CSV").filter("active", true);
 /// let records = export.records(); // whoever makes the body counts with it
 /// records.add(100);
@@ -39,22 +44,37 @@ pub struct ExportRecorder<C> {
     db: C,
     export: DataExport,
     records: RecordCount,
+    expected: Option<u64>,
 }
 
 /// Counts the records of an export. Cheap to clone; all clones are one count.
+///
+/// While nobody has counted, how many there were is not known, and stored as NULL.
 #[derive(Debug, Clone, Default)]
-pub struct RecordCount(Arc<AtomicU64>);
+pub struct RecordCount(Arc<Counter>);
+
+#[derive(Debug, Default)]
+struct Counter {
+    records: AtomicU64,
+    counted: AtomicBool,
+}
 
 impl RecordCount {
-    /// Counts more records.
+    /// Counts more records. None at all counts, too: whoever exported nothing says so with `add(0)`.
     pub fn add(&self, records: u64) {
-        self.0.fetch_add(records, Relaxed);
+        self.0.records.fetch_add(records, Relaxed);
+        self.0.counted.store(true, Relaxed);
     }
 
     /// How many there are so far.
     #[must_use]
     pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.records.load(Relaxed)
+    }
+
+    /// How many there are, where anybody counts.
+    fn counted(&self) -> Option<u64> {
+        self.0.counted.load(Relaxed).then(|| self.get())
     }
 }
 
@@ -68,6 +88,7 @@ where
             db,
             export: DataExport::new(kind),
             records: RecordCount::default(),
+            expected: None,
         }
     }
 
@@ -89,28 +110,44 @@ where
         self
     }
 
+    /// How many bytes the whole of it has. By default as many as the body says that it has, where it knows.
+    ///
+    /// To be said where the response has a `Content-Length`: a server that has sent so many bytes asks for
+    /// no more, and the export is complete then. A body that has fewer is recorded as a FAILURE, and one
+    /// that has more is cut off.
+    pub fn expected_bytes(mut self, bytes: u64) -> Self {
+        self.expected = Some(bytes);
+        self
+    }
+
     /// The count of records, for whoever makes them.
     #[must_use]
     pub fn records(&self) -> RecordCount {
         self.records.clone()
     }
 
-    /// Wraps the body of a response. Its end is sent when the export is on record; where it cannot be
-    /// recorded, the body is cut off, so that the client does not take it for whole.
-    pub fn body<B>(self, body: B) -> ExportBody<B, C> {
-        ExportBody::new(body, self.begin())
+    /// Wraps the body of a response. Its end, or its last bytes where their number is known, are sent when
+    /// the export is on record; where it cannot be recorded, the body is cut off, so that the client does
+    /// not take it for whole.
+    ///
+    /// A body that nobody asks for anything, as in the answer to HEAD, is no export.
+    pub fn body<B: Body>(mut self, body: B) -> ExportBody<B, C> {
+        self.expected = self.expected.or_else(|| body.size_hint().exact());
+        ExportBody::new(body, self.begin(false))
     }
 
     /// Wraps a writer: a file, a buffer, or what sends over a network.
     pub fn writer<W>(self, writer: W) -> ExportWriter<W, C> {
-        ExportWriter::new(writer, self.begin())
+        ExportWriter::new(writer, self.begin(true))
     }
 
-    fn begin(self) -> Sending<C> {
+    fn begin(self, begun: bool) -> Sending<C> {
         Sending {
             // That of whoever exports, also where the body is polled by somebody else.
             scope: AuditContext::current().into_scope(),
+            span: Span::current(),
             began: Instant::now(),
+            begun,
             bytes: 0,
             whole: false,
             recorder: Some(self),
@@ -126,7 +163,10 @@ where
 {
     recorder: Option<ExportRecorder<C>>,
     scope: AuditScope,
+    span: Span,
     began: Instant,
+    /// Anybody asked for anything of it.
+    begun: bool,
     bytes: u64,
     /// The body said that nothing more comes. A server that was told the length does not ask further.
     whole: bool,
@@ -140,22 +180,41 @@ where
         self.bytes += bytes as u64;
     }
 
-    /// Records that it is done, or how far it came; once.
-    fn end(
-        &mut self,
-        completed: bool,
-    ) -> Option<impl Future<Output = Result<i64, AuditError>> + Send + use<C>> {
+    /// Whether all the bytes that were expected are there; `None` where nobody knows how many they are.
+    fn has_expected(&self) -> Option<bool> {
+        let expected = self.recorder.as_ref()?.expected?;
+        Some(self.bytes >= expected)
+    }
+
+    /// Begins to record that it came to its end; once.
+    fn end(&mut self) -> Option<Recording> {
+        let completed = self.has_expected().unwrap_or(true);
+        self.record(completed)
+    }
+
+    /// Begins to record that it was cut off, and how far it came; once.
+    fn abort(&mut self) {
+        // The task goes on by itself, and tells of an error.
+        drop(self.record(false));
+    }
+
+    fn record(&mut self, completed: bool) -> Option<Recording> {
         let recorder = self.recorder.take()?;
         let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let export = recorder
+        let mut export = recorder
             .export
-            .records(recorder.records.get())
             .bytes(self.bytes)
             .metadata("milliseconds", millis)
             .metadata("completed", completed);
-        let export = if completed { export } else { export.failed() };
+        if let Some(records) = recorder.records.counted() {
+            export = export.records(records);
+        }
+        if !completed {
+            export = export.failed();
+        }
         let db = recorder.db;
-        Some(self.scope.enter(async move { export.record(&db).await }))
+        let task = self.scope.enter(async move { export.record(&db).await });
+        Some(Recording::start(task, self.span.clone()))
     }
 }
 
@@ -164,30 +223,10 @@ where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
     fn drop(&mut self) {
-        self.abort();
-    }
-}
-
-impl<C> Sending<C>
-where
-    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
-{
-    /// Records, by a task of its own, how far it came.
-    fn abort(&mut self) {
-        let Some(recording) = self.end(self.whole) else {
+        if !self.begun {
             return;
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(async move {
-                    if let Err(error) = recording.await {
-                        tracing::error!(%error, "an export that was cut off could not be recorded");
-                    }
-                });
-            }
-            Err(error) => {
-                tracing::error!(%error, "an export that was cut off could not be recorded");
-            }
         }
+        let completed = self.has_expected().unwrap_or(self.whole);
+        drop(self.record(completed));
     }
 }

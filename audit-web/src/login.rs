@@ -4,11 +4,18 @@
 //! record. [`AuditAuthLayer`] stands inside of axum-login's layer: it tells the log who is signed in, and
 //! sees when a session has lost its user, which is a logout.
 //!
+//! **By default a login is recorded when the credentials are found right**, whatever the application does
+//! then: a handler that authenticates and does not sign in, since it waits for a second factor or only
+//! confirms a password, leaves a LOGIN all the same. With [`When::LoggedIn`] it is the session that counts.
+//!
 //! axum-login itself logs every error of a backend through `tracing`, a blocked attempt included, as an ERROR
 //! of the target `axum_login::session`. Where an `AuditTracingLayer` turns errors into system events, leave
 //! that target out of it with a filter.
 
+mod guard;
 mod layer;
+mod pending;
+mod session;
 
 use std::fmt;
 use std::future::Future;
@@ -17,10 +24,28 @@ use std::time::Duration;
 use axum_login::{AuthUser, AuthnBackend, UserId};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_audit_core::{
-    Actor, AuditContext, AuditError, Lockout, LockoutDecision, LoginAttempt, WithAuditContext,
+    Actor, AuditContext, AuditError, Cause, ChangeState, Lockout, LockoutDecision, LoginAttempt,
+    WithAuditContext,
 };
+use tracing::Instrument;
 
 pub use layer::{AuditAuthLayer, AuditAuthService};
+
+/// When a success is recorded as a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum When {
+    /// When the credentials are found right, before anybody is told. This is the default.
+    #[default]
+    Authenticated,
+    /// When a session has a user that it had not before, seen by [`AuditAuthLayer`] when the handler is done;
+    /// whether or not the same request brought the credentials.
+    ///
+    /// Right credentials alone then leave no record: not those before a second factor that fails, nor those of
+    /// somebody who is signed in as the same user already. Nor do they end the count of a [`Lockout`].
+    /// Where no `AuditAuthLayer` is around the handler, a login is recorded at once.
+    LoggedIn,
+}
 
 /// What the log must know of an application's backend.
 pub trait AuditLogin: AuthnBackend {
@@ -39,6 +64,18 @@ pub trait AuditLogin: AuthnBackend {
         let _ = username;
         async { None }
     }
+
+    /// When a success is recorded.
+    #[doc(hidden)]
+    fn when_recorded(&self) -> When {
+        When::Authenticated
+    }
+
+    /// The attempt that is recorded as a login.
+    #[doc(hidden)]
+    fn login_of(&self, username: String, actor: Actor) -> LoginAttempt {
+        LoginAttempt::succeeded(username, actor)
+    }
 }
 
 /// A backend of axum-login whose logins and failed logins are recorded.
@@ -46,12 +83,18 @@ pub trait AuditLogin: AuthnBackend {
 /// A login that cannot be recorded fails. An error of the backend itself is no failed login, and not
 /// recorded as one.
 ///
+/// **A LOGIN says that the credentials were right, not that a session was begun**: it is recorded in
+/// `authenticate`, since that cannot be forgotten and its failure lets nobody in. An application that
+/// authenticates without signing in (a second factor that is asked for later, "confirm your password")
+/// should call [`record_success(When::LoggedIn)`](Self::record_success).
+///
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use sea_orm_audit_core::{AuditedConnection, Lockout};
+/// # use sea_orm::DatabaseConnection;
+/// use sea_orm_audit_core::Lockout;
 /// use sea_orm_audit_web::login::{AuditLogin, AuditedBackend};
-/// # fn build<B: AuditLogin>(backend: B, db: AuditedConnection) -> AuditedBackend<B, AuditedConnection> {
+/// # fn build<B: AuditLogin>(backend: B, db: DatabaseConnection) -> AuditedBackend<B, DatabaseConnection> {
 /// AuditedBackend::new(backend, db)
 ///     .lockout(Lockout::per_user_and_address(5, Duration::from_secs(15 * 60)))
 /// # }
@@ -61,6 +104,7 @@ pub struct AuditedBackend<B, C> {
     backend: B,
     db: C,
     lockout: Option<Lockout>,
+    when: When,
     #[cfg(feature = "geoip")]
     places: Option<std::sync::Arc<crate::geoip::GeoIp>>,
     #[cfg(feature = "security")]
@@ -74,6 +118,7 @@ impl<B, C> AuditedBackend<B, C> {
             backend,
             db,
             lockout: None,
+            when: When::Authenticated,
             #[cfg(feature = "geoip")]
             places: None,
             #[cfg(feature = "security")]
@@ -86,6 +131,17 @@ impl<B, C> AuditedBackend<B, C> {
     #[must_use]
     pub const fn lockout(mut self, lockout: Lockout) -> Self {
         self.lockout = Some(lockout);
+        self
+    }
+
+    /// When a success is recorded. By default when the credentials are found right; with
+    /// [`When::LoggedIn`] when a session is signed in, which needs [`AuditAuthLayer`] around the handlers.
+    ///
+    /// With `LoggedIn` the actor is not set in `authenticate` either: what the handler itself writes is by
+    /// whoever the context names, until the application calls `AuditContext::set_actor`.
+    #[must_use]
+    pub const fn record_success(mut self, when: When) -> Self {
+        self.when = when;
         self
     }
 
@@ -143,24 +199,10 @@ pub enum LoginError<E> {
 
 impl<B, C> AuditedBackend<B, C>
 where
-    B: AuditLogin,
+    B: AuditLogin + 'static,
+    B::Error: 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    /// Records an attempt as a task of its own, so that a client that goes away does not take it along.
-    async fn record(&self, attempt: LoginAttempt) -> Result<(), LoginError<B::Error>> {
-        let attempt = self.placed(attempt);
-        let db = self.db.clone();
-        let task = async move { attempt.record(&db).await }.with_audit_context();
-        match tokio::spawn(task).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(LoginError::NotRecorded(error)),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => Err(LoginError::Lockout(DbErr::Custom(error.to_string()))),
-            },
-        }
-    }
-
     #[cfg(feature = "geoip")]
     fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
         match (&self.places, crate::client::current_client()) {
@@ -178,33 +220,78 @@ where
         attempt
     }
 
+    /// Records a failed login, with all that belongs to it, as a task of its own.
     async fn failed(&self, username: String) -> Result<(), LoginError<B::Error>> {
+        // The place is that of the current request.
+        let attempt = LoginAttempt::failed(&*username, "the credentials were refused");
+        let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
-        if let Some(monitor) = &self.monitor {
-            monitor.login_failed(&username);
-        }
-        let account = self.backend.account(&username).await;
-        let attempt = LoginAttempt::failed(username, "the credentials were refused");
-        self.record(with_account(attempt, account)).await
+        let client = crate::client::current_client();
+        detached(async move {
+            let account = this.backend.account(&username).await;
+            #[cfg(feature = "security")]
+            if let Some(monitor) = &this.monitor {
+                monitor.login_failed_from(&username, account.as_ref(), client);
+            }
+            this.record_refused(attempt, account).await
+        })
+        .await
     }
 
     async fn blocked(&self, username: String) -> Result<(), LoginError<B::Error>> {
-        let account = self.backend.account(&username).await;
-        let attempt = LoginAttempt::blocked(username, "too many failed attempts");
-        self.record(with_account(attempt, account)).await
+        let attempt = LoginAttempt::blocked(&*username, "too many failed attempts");
+        let (this, attempt) = (self.clone(), self.placed(attempt));
+        detached(async move {
+            let account = this.backend.account(&username).await;
+            this.record_refused(attempt, account).await
+        })
+        .await
+    }
+
+    async fn record_refused(
+        &self,
+        attempt: LoginAttempt,
+        account: Option<Actor>,
+    ) -> Result<(), LoginError<B::Error>> {
+        let attempt = match account {
+            Some(account) => attempt.account(account),
+            None => attempt,
+        };
+        let recorded = attempt.record(&self.db).await;
+        recorded.map(|_| ()).map_err(LoginError::NotRecorded)
+    }
+
+    /// Records a success as a task of its own.
+    async fn succeeded(&self, attempt: LoginAttempt) -> Result<(), LoginError<B::Error>> {
+        let db = self.db.clone();
+        detached(async move {
+            let recorded = attempt.record(&db).await;
+            recorded.map(|_| ()).map_err(LoginError::NotRecorded)
+        })
+        .await
     }
 }
 
-fn with_account(attempt: LoginAttempt, account: Option<Actor>) -> LoginAttempt {
-    match account {
-        Some(account) => attempt.account(account),
-        None => attempt,
+/// Runs a future as a task of its own, so that a client that goes away does not take it along.
+async fn detached<E: Send + 'static>(
+    future: impl Future<Output = Result<(), LoginError<E>>> + Send + 'static,
+) -> Result<(), LoginError<E>> {
+    match tokio::spawn(future.with_audit_context().in_current_span()).await {
+        Ok(recorded) => recorded,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends.
+            Err(_) => Err(LoginError::NotRecorded(AuditError::NotRecorded {
+                state: ChangeState::NoChange,
+                cause: Cause::Dropped,
+            })),
+        },
     }
 }
 
 impl<B, C> AuthnBackend for AuditedBackend<B, C>
 where
-    B: AuditLogin,
+    B: AuditLogin + 'static,
     B::Error: 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
@@ -218,7 +305,11 @@ where
     ) -> Result<Option<Self::User>, Self::Error> {
         let username = B::username(&credentials);
         if let Some(lockout) = self.lockout {
-            let decision = lockout.check(&self.db, &username).await;
+            // What was tried with other spellings of its name counts for the account, too.
+            let decision = match self.backend.account(&username).await {
+                Some(account) => lockout.check_account(&self.db, &username, &account).await,
+                None => lockout.check(&self.db, &username).await,
+            };
             if let LockoutDecision::Blocked { retry_after } =
                 decision.map_err(LoginError::Lockout)?
             {
@@ -231,10 +322,14 @@ where
         match &user {
             Some(user) => {
                 let actor = B::actor(user);
-                self.record(LoginAttempt::succeeded(username, actor.clone()))
-                    .await?;
-                // For what the handler writes from now on.
-                AuditContext::set_actor(actor);
+                let deferred = self.when == When::LoggedIn
+                    && pending::keep(user.id(), username.clone(), actor.clone());
+                if !deferred {
+                    self.succeeded(self.login_of(username, actor.clone()))
+                        .await?;
+                    // For what the handler writes from now on.
+                    AuditContext::set_actor(actor);
+                }
             }
             None => self.failed(username).await?,
         }
@@ -249,7 +344,7 @@ where
 
 impl<B, C> AuditLogin for AuditedBackend<B, C>
 where
-    B: AuditLogin,
+    B: AuditLogin + 'static,
     B::Error: 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
@@ -263,5 +358,13 @@ where
 
     async fn account(&self, username: &str) -> Option<Actor> {
         self.backend.account(username).await
+    }
+
+    fn when_recorded(&self) -> When {
+        self.when
+    }
+
+    fn login_of(&self, username: String, actor: Actor) -> LoginAttempt {
+        self.placed(LoginAttempt::succeeded(username, actor))
     }
 }

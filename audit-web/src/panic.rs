@@ -2,15 +2,16 @@
 //!
 //! Whoever catches a panic is told its message only. Place and backtrace are known to the panic hook, which
 //! runs before the stack is unwound; so a hook that chains to the one before it keeps them for the future
-//! that is polled on this thread.
+//! that is polled on this thread. What is kept when the future goes on was caught inside of it.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use sea_orm_audit_core::{EventType, EventWriter, SystemEvent};
+use sea_orm_audit_core::{AuditContext, AuditScope, EventType, EventWriter, SystemEvent};
 
 /// What is known of a panic.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +20,21 @@ pub(crate) struct Panicked {
     file: Option<String>,
     line: Option<u32>,
     backtrace: Option<String>,
+    /// Where it happened, for whoever tells of it later.
+    scope: Option<AuditScope>,
 }
+
+/// So many panics are kept of one poll.
+const MOST_KEPT: usize = 16;
 
 enum Watch {
     /// Nobody waits for a panic.
     Off,
-    On(Option<Panicked>),
+    On(Vec<Panicked>),
 }
+
+/// Whether panics are recorded that nobody here catches.
+static RECORDS_ALL: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static WATCH: RefCell<Watch> = const { RefCell::new(Watch::Off) };
@@ -38,6 +47,8 @@ impl Panicked {
             file: info.location().map(|at| at.file().to_owned()),
             line: info.location().map(std::panic::Location::line),
             backtrace: Some(Backtrace::force_capture().to_string()),
+            // Without a look at the context: it may be locked just now.
+            scope: Some(AuditContext::new().into_scope()),
         }
     }
 
@@ -75,8 +86,11 @@ fn keep_panics() {
         let before = take_hook();
         set_hook(Box::new(move |info| {
             WATCH.with_borrow_mut(|watch| {
-                if let Watch::On(panicked) = watch {
-                    *panicked = Some(Panicked::of(info));
+                if let Watch::On(kept) = watch {
+                    if kept.len() == MOST_KEPT {
+                        kept.remove(0);
+                    }
+                    kept.push(Panicked::of(info));
                 }
             });
             before(info);
@@ -84,35 +98,61 @@ fn keep_panics() {
     });
 }
 
-/// Runs a function, and returns what is known of its panic instead of panicking.
+/// Runs a function, and returns what is known of its panic instead of panicking. Panics that were caught
+/// inside of it are recorded, where all are.
 pub(crate) fn watched<R>(function: impl FnOnce() -> R) -> Result<R, Panicked> {
     keep_panics();
-    let outer = WATCH.replace(Watch::On(None));
+    let outer = WATCH.replace(Watch::On(Vec::new()));
     let result = catch_unwind(AssertUnwindSafe(function));
-    let kept = WATCH.replace(outer);
-    result.map_err(|payload| match kept {
-        Watch::On(Some(panicked)) => panicked,
-        // Somebody else's hook has taken our place.
-        _ => Panicked {
-            message: message(payload.as_ref()),
-            ..Panicked::default()
-        },
-    })
+    let mut kept = match WATCH.replace(outer) {
+        Watch::On(kept) => kept,
+        Watch::Off => Vec::new(),
+    };
+    let result = result.map_err(|payload| {
+        let message = message(payload.as_ref());
+        let ours = kept.iter().rposition(|kept| kept.message == message);
+        match ours {
+            Some(place) => kept.remove(place),
+            // Somebody else's hook has taken our place.
+            None => Panicked {
+                message,
+                ..Panicked::default()
+            },
+        }
+    });
+    if RECORDS_ALL.load(Relaxed) {
+        kept.into_iter().for_each(record);
+    }
+    result
+}
+
+/// Hands a panic that somebody else caught over to the installed writer.
+fn record(mut panicked: Panicked) {
+    let Some(writer) = EventWriter::installed() else {
+        return;
+    };
+    let scope = panicked.scope.take();
+    let submit = || writer.submit(panicked.event("a panic"));
+    match scope {
+        Some(scope) => scope.run(submit),
+        None => submit(),
+    };
 }
 
 /// Records every panic of the process as a system event, with its backtrace, through the installed
 /// [`EventWriter`]; the hook that was there before is called as well.
 ///
-/// Panics that the [`AuditLayer`](crate::AuditLayer) catches are recorded by it, and not a second time.
+/// Panics that the [`AuditLayer`](crate::AuditLayer) catches are recorded by it, and not a second time. Those
+/// that are caught inside of it, by tower-http's `CatchPanicLayer` or by `catch_unwind`, are recorded as any
+/// other.
 pub fn record_panics() {
+    RECORDS_ALL.store(true, Relaxed);
     let before = take_hook();
     set_hook(Box::new(move |info| {
         let watched = WATCH.with_borrow(|watch| matches!(watch, Watch::On(_)));
-        if !watched && let Some(writer) = EventWriter::installed() {
+        if !watched {
             // A panic while panicking would abort the process.
-            let submitted = catch_unwind(AssertUnwindSafe(|| {
-                writer.submit(Panicked::of(info).event("a panic"))
-            }));
+            let submitted = catch_unwind(AssertUnwindSafe(|| record(Panicked::of(info))));
             drop(submitted);
         }
         before(info);

@@ -32,6 +32,7 @@ mod path;
 mod patterns;
 mod rules;
 mod runs;
+mod variety;
 
 #[cfg(test)]
 mod corpus_test;

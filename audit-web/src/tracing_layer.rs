@@ -1,11 +1,13 @@
 //! Errors that the application logs, as system events.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
-use sea_orm_audit_core::{EventType, EventWriter, SystemEvent, clean_text, is_writing_events};
+use sea_orm_audit_core::{
+    AuditConfig, EventType, EventWriter, SystemEvent, clean_text, is_writing_events,
+};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
@@ -16,7 +18,12 @@ const FIELD_LIMIT: usize = 1000;
 ///
 /// Stored are message, target, file and line, and of the other fields those that are allowed by name:
 /// fields may hold anything, secrets included. Equal events, by level, target and line, are one row that
-/// counts. What the event writer itself logs is left out, and so is what this crate reports in another way.
+/// counts.
+///
+/// What this crate logs becomes events as well, but for what the event writer itself logs, or anything while
+/// it writes, and what is a system event already. Of the slow statements that sqlx logs, those that
+/// name an audit table of the current configuration are left out: sqlx logs some of them on threads of its
+/// own, where nobody knows that an event is being written, and each would make the next.
 ///
 /// # Examples
 /// ```
@@ -69,16 +76,63 @@ impl AuditTracingLayer {
     }
 }
 
-/// Whether an event tells of something that is a system event already, or of the writing of one.
-fn is_own(target: &str) -> bool {
-    target.starts_with("sea_orm_audit")
+/// Whether an event of this crate must become none.
+fn is_left_out(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    // The writer's, also where it does not write just now.
+    target.starts_with("sea_orm_audit_core::event::writer")
+        // Logged while the configuration is made, which an event would ask for.
+        || target == "sea_orm_audit_core::config::builder"
+        || target.starts_with("sea_orm_audit") && metadata.fields().field("system_event").is_some()
+}
+
+/// The target of the statements that sqlx logs.
+const STATEMENTS: &str = "sqlx::query";
+
+/// Whether a statement that sqlx logs is one on an audit table.
+fn is_on_audit_table(event: &Event<'_>) -> bool {
+    let mut statement = Statement(String::new());
+    event.record(&mut statement);
+    let tables = AuditConfig::current().tables();
+    let mut words = statement
+        .0
+        .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+    let tables = [
+        tables.log(),
+        tables.login_attempt(),
+        tables.data_export(),
+        tables.system_event(),
+    ];
+    words.any(|word| tables.contains(&word))
+}
+
+/// The text of a statement: the first words of it in one field, and all of it in another where there are more.
+struct Statement(String);
+
+impl Visit for Statement {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if matches!(field.name(), "summary" | "db.statement") {
+            self.0.push_str(value);
+            self.0.push(' ');
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if matches!(field.name(), "summary" | "db.statement") {
+            // Writing to a string never fails.
+            let _ = write!(self.0, "{value:?} ");
+        }
+    }
 }
 
 impl<S: Subscriber> Layer<S> for AuditTracingLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         // In tracing, a more serious level is the smaller one.
-        if *metadata.level() > self.level || is_own(metadata.target()) || is_writing_events() {
+        if *metadata.level() > self.level || is_left_out(metadata) || is_writing_events() {
+            return;
+        }
+        if metadata.target() == STATEMENTS && is_on_audit_table(event) {
             return;
         }
         let Some(writer) = self.writer.clone().or_else(EventWriter::installed) else {

@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use http::Extensions;
 use sea_orm::{ConnectionTrait, ModelTrait};
-use sea_orm_audit_core::{Action, AuditError, AuditEvent, Auditable};
+use sea_orm_audit_core::{
+    Action, AuditContext, AuditError, AuditEvent, Auditable, Cause, ChangeState, WithAuditContext,
+};
+use tracing::Instrument;
 
 /// A response that shows an object: its JSON, and a `VIEW` in the log (feature `axum`).
 ///
 /// Needs [`AuditLayer::views`](crate::AuditLayer::views). The view is on record before the response is
-/// sent; where it cannot be recorded, the response is withheld: 500.
+/// sent; where it cannot be recorded, the response is withheld: 500. Without a layer, or without its `views`,
+/// the response is sent, and a warning is logged.
 ///
 /// # Examples
 /// ```
@@ -47,6 +51,9 @@ where
         model: <M::Entity as Auditable>::info().model().to_owned(),
         event: AuditEvent::new(Action::View).target(model),
     };
+    if AuditContext::current().get_request_id().is_none() {
+        tracing::warn!("a view is not recorded: put `AuditLayer` around what answers with it");
+    }
     let Pending(mut views) = extensions.remove().unwrap_or_default();
     views.push(view);
     extensions.insert(Pending(views));
@@ -148,11 +155,27 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> RecordViews for Views<C
         if events.is_empty() {
             return None;
         }
-        Some(Box::pin(async move {
+        let recorded = async move {
             for event in events {
                 event.record(&self.db).await?;
             }
             Ok(())
+        };
+        // As a task of its own, begun where the context is the request's: a client that goes away takes
+        // neither a part of the views along nor, on MySQL and MariaDB, a place of the pool.
+        Some(Box::pin(async move {
+            let task = recorded.with_audit_context().in_current_span();
+            match tokio::spawn(task).await {
+                Ok(recorded) => recorded,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime ends.
+                    Err(_) => Err(AuditError::NotRecorded {
+                        state: ChangeState::NoChange,
+                        cause: Cause::Dropped,
+                    }),
+                },
+            }
         }))
     }
 }

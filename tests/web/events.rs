@@ -207,3 +207,45 @@ async fn a_panic_is_let_through_on_request() -> TestResult {
     assert!(answer.is_err_and(|error| error.is_panic()));
     Ok(())
 }
+
+#[cfg(feature = "opentelemetry")]
+#[tokio::test]
+async fn a_record_has_the_trace_of_the_current_opentelemetry_span() -> TestResult {
+    use opentelemetry::Context;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceState};
+    use sea_orm_audit::{Action, AuditEvent};
+
+    let shop = Shop::open().await?;
+    let db = shop.conn();
+    let handler = async move || {
+        let event = AuditEvent::new(Action::View);
+        event.record(&db).await.unwrap();
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new());
+    let span = SpanContext::new(
+        0x2a.into(),
+        SpanId::from(7),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::default(),
+    );
+    // As a layer around does.
+    let current = Context::new().with_remote_span_context(span).attach();
+    let other = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    send(&router, get("/").with("traceparent", other)).await?;
+    drop(current);
+    send(&router, get("/").with("traceparent", other)).await?;
+    let traces: Vec<_> = (shop.log().await?.into_iter())
+        .map(|record| record.trace_id.unwrap_or_default())
+        .collect();
+    assert_eq!(
+        traces,
+        [
+            "0000000000000000000000000000002a",
+            "4bf92f3577b34da6a3ce929d0e0e4736"
+        ]
+    );
+    Ok(())
+}

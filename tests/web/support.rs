@@ -1,5 +1,8 @@
 //! A database, a writer, requests and answers.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use http::{Request, Response};
@@ -87,4 +90,28 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> TestResult<
 pub(crate) async fn text(response: Response<Body>) -> TestResult<String> {
     let body = response.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8(body.to_vec())?)
+}
+
+/// Serves a router on loopback, until the test ends.
+pub(crate) async fn serve(router: Router) -> TestResult<SocketAddr> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Ok(address)
+}
+
+/// What a question answers once it answers: for what is done by a task of its own.
+pub(crate) async fn eventually<T>(
+    question: impl AsyncFn() -> TestResult<Option<T>>,
+) -> TestResult<T> {
+    let answer = async {
+        loop {
+            if let Some(answer) = question().await? {
+                return Ok(answer);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), answer).await?
 }

@@ -1,10 +1,11 @@
 //! Errors that the application logs.
 
+use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
 use sea_orm_audit::web::AuditTracingLayer;
-use sea_orm_audit::{Actor, AuditContext};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, FailurePolicy};
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::support::{Shop, TestResult};
+use crate::support::{Shop, TestResult, product};
 
 #[tokio::test]
 async fn errors_become_events_with_the_fields_that_are_allowed() -> TestResult {
@@ -20,7 +21,7 @@ async fn errors_become_events_with_the_fields_that_are_allowed() -> TestResult {
                 tracing::error!(order_id = order, password = "hunter2", "the order\nfailed");
             }
             tracing::warn!("only a warning");
-            tracing::error!(target: "sea_orm_audit_core::event", "our own");
+            tracing::error!(target: "sea_orm_audit_core::event::writer", "the writer's own");
         });
     });
     let events = shop.events().await?;
@@ -57,5 +58,99 @@ async fn warnings_become_events_on_request() -> TestResult {
     let events = shop.events().await?;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].event_type, "WARNING");
+    Ok(())
+}
+
+/// Until it is dropped, warnings of this thread become events.
+fn reporting(shop: &Shop) -> tracing::subscriber::DefaultGuard {
+    let layer = AuditTracingLayer::new().warnings();
+    let layer = layer.writer(shop.events.clone());
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(layer))
+}
+
+#[tokio::test]
+async fn a_change_that_goes_without_its_record_is_an_event() -> TestResult {
+    let shop = Shop::open().await?;
+    shop.db.execute_unprepared("DROP TABLE audit_log").await?;
+    let _guard = reporting(&shop);
+    let config = AuditConfig::builder().failure_policy(FailurePolicy::Isolate);
+    let new = product::ActiveModel {
+        name: Set("tea".into()),
+        ..Default::default()
+    };
+    let db = AuditedConnection::new(shop.conn());
+    config.build()?.scope(new.insert(&db)).await?;
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(
+        (&*events[0].event_type, events[0].occurrences),
+        ("ERROR", 1)
+    );
+    let told = events[0].description.as_deref().unwrap_or_default();
+    assert!(told.contains("without"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_log_that_takes_neither_records_nor_events_makes_one_event_and_not_ever_more()
+-> TestResult {
+    let shop = Shop::open().await?;
+    shop.db.execute_unprepared("DROP TABLE audit_log").await?;
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON audit_system_event \
+                  BEGIN SELECT RAISE(FAIL, 'refused'); END";
+    shop.db.execute_unprepared(refuse).await?;
+    let _guard = reporting(&shop);
+    let config = AuditConfig::builder().failure_policy(FailurePolicy::Isolate);
+    let new = product::ActiveModel {
+        name: Set("tea".into()),
+        ..Default::default()
+    };
+    let db = AuditedConnection::new(shop.conn());
+    config.build()?.scope(new.insert(&db)).await?;
+    for _ in 0..5 {
+        // What the writer logs then would make events of its own.
+        shop.events.flush().await;
+    }
+    shop.db.execute_unprepared("DROP TRIGGER refuse").await?;
+    shop.events.shutdown().await;
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].occurrences, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_that_is_not_captured_is_one_event_and_not_two() -> TestResult {
+    let shop = Shop::open().await?;
+    let _guard = reporting(&shop);
+    let db = AuditedConnection::new(shop.conn());
+    // What no parser is asked to understand.
+    db.execute_unprepared("UPDATE OR IGNORE product SET name = 'tea'")
+        .await?;
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].event_type, "WARNING");
+    Ok(())
+}
+
+#[tokio::test]
+async fn slow_statements_become_events_but_for_those_on_audit_tables() -> TestResult {
+    let shop = Shop::open().await?;
+    let _guard = reporting(&shop);
+    for statement in [
+        r#"INSERT INTO "audit_system_event" ("id") VALUES ($1)"#,
+        "UPDATE audit_log SET action = 1",
+        r#"SELECT "my_audit_log" FROM "product""#,
+    ] {
+        tracing::warn!(
+            target: "sqlx::query",
+            summary = "these four words are",
+            db.statement = statement,
+            "slow statement"
+        );
+    }
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].occurrences, 1);
     Ok(())
 }

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_audit::web::{AuditLayer, Viewed, Views, mark_viewed};
 use sea_orm_audit::{Action, AuditConfig};
 
-use crate::support::{Shop, TestResult, get, product, send, text};
+use crate::support::{Shop, TestResult, eventually, get, product, send, text};
 
 fn tea() -> product::Model {
     product::Model {
@@ -100,8 +100,62 @@ async fn what_cannot_be_recorded_is_not_shown() -> TestResult {
 }
 
 #[tokio::test]
-async fn without_a_connection_the_response_goes_out_unrecorded() -> TestResult {
+async fn without_a_layer_or_its_connection_the_response_goes_out_with_a_warning() -> TestResult {
+    use sea_orm_audit::web::AuditTracingLayer;
+    use tracing_subscriber::layer::SubscriberExt;
+    let shop = Shop::open().await?;
+    let warnings = AuditTracingLayer::new().warnings();
+    let warnings = warnings.writer(shop.events.clone());
+    let subscriber = tracing_subscriber::registry().with(warnings);
+    let _guard = tracing::subscriber::set_default(subscriber);
     let response = send(&router(AuditLayer::new()), get("/")).await?;
     assert_eq!(response.status(), 200);
+    let bare = Router::new().route("/", on_get(async || Viewed(tea())));
+    assert_eq!(send(&bare, get("/")).await?.status(), 200);
+    let told: Vec<_> = (shop.events().await?.into_iter())
+        .map(|event| event.description.unwrap_or_default())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "a view is not recorded: call `AuditLayer::views(..)`",
+            "a view is not recorded: put `AuditLayer` around what answers with it"
+        ]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn views_are_recorded_all_of_them_though_the_client_goes_away_meanwhile() -> TestResult {
+    use futures::FutureExt;
+    use sea_orm::TransactionTrait;
+    use tower::ServiceExt;
+    let shop = Shop::open().await?;
+    let handler = async || {
+        let mut response = ().into_response();
+        for id in 1..=3 {
+            mark_viewed(response.extensions_mut(), &product::Model { id, ..tea() });
+        }
+        response
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new().views(Views::new(shop.conn())));
+    // The only connection is somebody else's: the records wait for it.
+    let held = shop.db.begin().await?;
+    let mut answer = Box::pin(router.oneshot(get("/")));
+    assert!((&mut answer).now_or_never().is_none());
+    drop(answer);
+    held.rollback().await?;
+    let log = eventually(async || {
+        let log = shop.log().await?;
+        Ok((log.len() == 3).then_some(log))
+    });
+    let log = log.await?;
+    assert!(
+        log.iter()
+            .all(|record| record.request_id == log[0].request_id)
+    );
+    assert!(log[0].request_id.is_some());
     Ok(())
 }

@@ -209,6 +209,8 @@ impl Reported {
     pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) {
         count(&COUNTERS.uncaptured);
         tracing::warn!(
+            // Told by a system event already: whoever makes events of warnings leaves it out.
+            system_event = true,
             table = self.table.as_str(),
             why = self.why,
             statement = self.outline.as_str(),

@@ -160,10 +160,7 @@ impl Lockout {
         attempts = if self.by_user {
             // Whether the name belongs to anybody is not known yet. However it is written: for most
             // applications that is one account.
-            let names = [
-                known_name(username).to_lowercase(),
-                unknown_name(&config, username),
-            ];
+            let names = [known_name(username).to_lowercase(), unknown_name(username)];
             let mut same = Expr::expr(Func::lower(Expr::col(Column::Username))).is_in(names);
             if let Some(id) = account.and_then(Actor::id) {
                 same = same.or(Column::ActorId.eq(id));

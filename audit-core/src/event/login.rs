@@ -7,7 +7,6 @@
 use std::fmt;
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use super::detail::Linked;
@@ -19,9 +18,9 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::hash::HashKey;
+use crate::hash::private_hash;
 use crate::recorder::{address, clean, insert_row, limits, shown};
-use crate::target::{fit, shorten, text_of};
+use crate::target::{fit, shorten};
 use crate::text::clean as clean_text;
 
 /// How an attempt to sign in ended.
@@ -161,7 +160,7 @@ impl LoginAttempt {
         }
         let username = match &self.account {
             Some(_) => known_name(&self.username),
-            None => unknown_name(&config, &self.username),
+            None => unknown_name(&self.username),
         };
         let mut context = self.context.or(&AuditContext::current());
         match (self.status, &self.account) {
@@ -235,10 +234,8 @@ pub(super) fn known_name(username: &str) -> String {
 
 /// What is stored of a name that belongs to nobody. A digest without a key would give away a password
 /// to whoever guesses it; where none is configured, the name is told from others until the process ends.
-pub(super) fn unknown_name(config: &AuditConfig, username: &str) -> String {
-    let key = config.hash_key().unwrap_or(HashKey::of_process());
-    let name = Json::String(username.to_owned());
-    text_of(key.hash("audit_login_attempt", "username", &name))
+pub(super) fn unknown_name(username: &str) -> String {
+    private_hash("audit_login_attempt", "username", username)
 }
 
 /// Records that the current context's actor signed out.

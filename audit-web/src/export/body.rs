@@ -6,42 +6,54 @@ use std::task::{Context, Poll, ready};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use sea_orm_audit_core::AuditError;
 
-use super::Sending;
+use super::{Recording, Sending};
 
-type Recording = Pin<Box<dyn Future<Output = Result<i64, AuditError>> + Send>>;
+/// How far a body is.
+#[derive(Debug)]
+enum Stage {
+    Sending,
+    /// Waits for the record, before the last bytes or the end are sent.
+    Recording(Recording),
+    /// All that was expected is recorded. Trailers may follow, and no more bytes.
+    Recorded,
+    Ended,
+}
 
 pin_project! {
     /// A body that is recorded as an export when it ends; see [`ExportRecorder`](super::ExportRecorder).
     pub struct ExportBody<B, C>
     where
+        B: Body,
         C: ConnectionTrait, C: TransactionTrait, C: Clone, C: Send, C: Sync, C: 'static,
     {
         #[pin]
         inner: B,
         sending: Sending<C>,
-        recording: Option<Recording>,
-        ended: bool,
+        stage: Stage,
+        // The last bytes, while they wait for the record.
+        held: Option<Frame<B::Data>>,
     }
 }
 
 impl<B, C> ExportBody<B, C>
 where
+    B: Body,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
     pub(super) const fn new(inner: B, sending: Sending<C>) -> Self {
         Self {
             inner,
             sending,
-            recording: None,
-            ended: false,
+            stage: Stage::Sending,
+            held: None,
         }
     }
 }
 
 impl<B, C> std::fmt::Debug for ExportBody<B, C>
 where
+    B: Body,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,52 +79,75 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
         let mut this = self.project();
-        if *this.ended {
-            return Poll::Ready(None);
-        }
-        if this.recording.is_none() {
+        this.sending.begun = true;
+        loop {
+            match this.stage {
+                Stage::Ended => return Poll::Ready(None),
+                Stage::Recording(recording) => {
+                    let recorded = ready!(Pin::new(recording).poll(context));
+                    let held = this.held.take();
+                    *this.stage = match (&recorded, &held) {
+                        (Ok(_), Some(_)) => Stage::Recorded,
+                        _ => Stage::Ended,
+                    };
+                    return Poll::Ready(match recorded {
+                        Ok(_) => held.map(Ok),
+                        // The rest is not sent.
+                        Err(error) => Some(Err(error.into())),
+                    });
+                }
+                Stage::Sending | Stage::Recorded => {}
+            }
+            let is_recorded = matches!(this.stage, Stage::Recorded);
             match ready!(this.inner.as_mut().poll_frame(context)) {
                 Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        this.sending.count(bytes::Buf::remaining(data));
+                    let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
+                    if is_recorded && bytes > 0 {
+                        *this.stage = Stage::Ended;
+                        return Poll::Ready(Some(Err(
+                            "an export is longer than was said: call `expected_bytes(..)`".into(),
+                        )));
                     }
+                    this.sending.count(bytes);
                     this.sending.whole = this.inner.is_end_stream();
+                    if !is_recorded
+                        && bytes > 0
+                        && this.sending.has_expected() == Some(true)
+                        && let Some(recording) = this.sending.end()
+                    {
+                        *this.held = Some(frame);
+                        *this.stage = Stage::Recording(recording);
+                        continue;
+                    }
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 Some(Err(error)) => {
-                    *this.ended = true;
-                    this.sending.whole = false;
+                    *this.stage = Stage::Ended;
                     this.sending.abort();
                     return Poll::Ready(Some(Err(error.into())));
                 }
-                None => match this.sending.end(true) {
-                    Some(recording) => *this.recording = Some(Box::pin(recording)),
-                    None => return Poll::Ready(None),
-                },
-            }
-        }
-        let recorded = match this.recording {
-            Some(recording) => ready!(recording.as_mut().poll(context)),
-            None => Ok(0),
-        };
-        *this.recording = None;
-        *this.ended = true;
-        match recorded {
-            Ok(_) => Poll::Ready(None),
-            Err(error) => {
-                tracing::error!(%error, "an export was cut off: it could not be recorded");
-                Poll::Ready(Some(Err(error.into())))
+                None => {
+                    *this.stage = match this.sending.end() {
+                        Some(recording) => Stage::Recording(recording),
+                        None => Stage::Ended,
+                    };
+                }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         // Whoever asks must poll once more, for the record.
-        self.ended
+        match self.stage {
+            Stage::Ended => true,
+            Stage::Recorded => self.inner.is_end_stream(),
+            Stage::Sending | Stage::Recording(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        // A server that knows the length does not ask for the end, and would not wait for the record.
+        // A server that knows the length does not ask for the end, and not at all for nothing: where the
+        // length is not said otherwise, the end waits for the record.
         SizeHint::default()
     }
 }

@@ -35,15 +35,18 @@ where
         Self { inner, sending }
     }
 
-    /// Records that the export is done. Returns the writer, and the id of the export's row; 0 where
-    /// exports are not recorded.
+    /// Records that the export is done, by a task of its own: it is recorded also where nobody waits to the
+    /// end. Returns the writer, and the id of the export's row; 0 where exports are not recorded.
+    ///
+    /// # Panics
+    /// Panics when the database's driver does.
     ///
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when it cannot be recorded; what was written should then not be
     /// given out.
     pub async fn finish(self) -> Result<(W, i64), AuditError> {
         let Self { inner, mut sending } = self;
-        match sending.end(true) {
+        match sending.end() {
             Some(recording) => Ok((inner, recording.await?)),
             None => Ok((inner, 0)),
         }

@@ -5,20 +5,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum_login::AuthSession;
-use http::{Request, Response, StatusCode};
-use sea_orm::ConnectionTrait;
-use sea_orm_audit_core::{Actor, AuditContext, WithAuditContext, record_logout};
+use http::{Request, Response};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm_audit_core::AuditContext;
 use tower_layer::Layer;
 use tower_service::Service;
-use tower_sessions::Session;
 
 use super::AuditLogin;
+use super::guard::Guard;
 
 /// Tells the log who is signed in, and records logouts. Goes inside of axum-login's `AuthManagerLayer`,
 /// which goes inside of the [`AuditLayer`](crate::AuditLayer); `B` is the backend that axum-login has.
 ///
-/// The session's key becomes the context's. A logout is a session that has no user any more when the
-/// handler is done; one that cannot be recorded is answered with 500, and reported through `tracing`.
+/// The session's key becomes the context's. A logout is a session that had a user when the request came, and
+/// has none when the handler is done; one that cannot be recorded is answered with 500, and reported through
+/// `tracing`. It is recorded also where the handler fails or panics after it, or the client goes away: then by
+/// what the session store says. A session whose changes the session layer does not save, as with an answer of
+/// 500 and above, is unchanged.
+///
+/// With [`When::LoggedIn`](super::When::LoggedIn) logins are recorded here as well. One that cannot be recorded
+/// ends the session, and is answered with 500.
 pub struct AuditAuthLayer<B, C> {
     db: C,
     data_key: &'static str,
@@ -42,7 +48,7 @@ impl<B, C> std::fmt::Debug for AuditAuthLayer<B, C> {
 }
 
 impl<B: AuditLogin, C> AuditAuthLayer<B, C> {
-    /// Logouts are recorded through this connection.
+    /// Logouts, and logins that wait for the session, are recorded through this connection.
     pub const fn new(db: C) -> Self {
         Self {
             db,
@@ -91,20 +97,15 @@ impl<S, B, C> std::fmt::Debug for AuditAuthService<S, B, C> {
     }
 }
 
-/// Somebody who was signed in when the request came.
-struct SignedIn {
-    actor: Actor,
-    session: Session,
-}
-
 impl<S, B, C, ReqBody, ResBody> Service<Request<ReqBody>> for AuditAuthService<S, B, C>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send + 'static,
+    S::Error: Send,
     ReqBody: Send + 'static,
     ResBody: Default + Send,
     B: AuditLogin + 'static,
-    C: ConnectionTrait + Clone + Send + Sync + 'static,
+    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -119,52 +120,21 @@ where
         if let Some(id) = auth.and_then(|auth| auth.session.id()) {
             AuditContext::set_session_key(id.to_string());
         }
-        let signed_in = auth.and_then(|auth| {
-            Some(SignedIn {
-                actor: B::actor(auth.user.as_ref()?),
-                session: auth.session.clone(),
-            })
-        });
-        if let Some(signed_in) = &signed_in {
-            AuditContext::set_actor(signed_in.actor.clone());
+        if let Some(user) = auth.and_then(|auth| auth.user.as_ref()) {
+            AuditContext::set_actor(B::actor(user));
         }
-        let answer = self.inner.call(request);
-        let layer = self.layer.clone();
+        let AuditAuthLayer { db, data_key, .. } = &self.layer;
+        let guard = auth.and_then(|auth| Guard::new(db, data_key, auth));
+        // The one that is ready is the one to be called.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let response = answer.await?;
-            let Some(SignedIn { actor, session }) = signed_in else {
-                return Ok(response);
+            let Some(mut guard) = guard else {
+                return inner.call(request).await;
             };
-            // Without a session there is no user either, whatever keeps it from being read.
-            let data = session.get_value(layer.data_key).await;
-            if data.is_ok_and(|data| data.is_some()) {
-                return Ok(response);
-            }
-            let db = layer.db;
-            let recorded = async move {
-                AuditContext::new()
-                    .actor(actor)
-                    .scope(async { record_logout(&db).await })
-                    .await
-            };
-            // As a task of its own, which a client that goes away does not take along.
-            match tokio::spawn(recorded.with_audit_context()).await {
-                Ok(Ok(())) => Ok(response),
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "a logout could not be recorded");
-                    Ok(withheld())
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a logout could not be recorded");
-                    Ok(withheld())
-                }
-            }
+            guard.begin().await;
+            let answer = guard.handle(async { inner.call(request).await }).await;
+            guard.settle(answer).await
         })
     }
-}
-
-fn withheld<B: Default>() -> Response<B> {
-    let mut response = Response::new(B::default());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
 }

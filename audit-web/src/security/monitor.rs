@@ -1,12 +1,14 @@
 //! What becomes of a finding: a SECURITY event.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
-use sea_orm_audit_core::{EventType, EventWriter, SystemEvent};
+use sea_orm_audit_core::{Actor, EventType, EventWriter, SystemEvent, private_hash};
 
-use super::{Burst, BurstMonitor, Finding, SecurityRules};
+use super::variety::{MOST, Variety};
+use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
 use crate::client::current_client;
 
 /// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
@@ -25,6 +27,7 @@ use crate::client::current_client;
 pub struct SecurityMonitor {
     pub(super) rules: SecurityRules,
     pub(super) bursts: Arc<BurstMonitor>,
+    variety: Arc<Variety>,
     events: Option<EventWriter>,
 }
 
@@ -35,6 +38,7 @@ impl SecurityMonitor {
         Self {
             bursts: Arc::new(rules.burst_monitor()),
             rules,
+            variety: Arc::default(),
             events: None,
         }
     }
@@ -46,13 +50,30 @@ impl SecurityMonitor {
         self
     }
 
-    /// Counts a failed login of this name, from the client of the current request.
+    /// Counts a failed login of this name, from the client of the current request. Whose account it is
+    /// is not known: a burst is told with the hash under which the name is stored in
+    /// `audit_login_attempt`.
     pub fn login_failed(&self, username: &str) {
-        let found =
-            self.bursts
-                .observe_failed_login(Some(username), current_client(), Instant::now());
+        self.login_failed_from(username, None, current_client());
+    }
+
+    /// Counts a failed login of this name, which belongs to this account, from the client of the current
+    /// request. A burst is told with the account's id.
+    pub fn login_failed_of(&self, username: &str, account: &Actor) {
+        self.login_failed_from(username, Some(account), current_client());
+    }
+
+    pub(crate) fn login_failed_from(
+        &self,
+        username: &str,
+        account: Option<&Actor>,
+        client: Option<IpAddr>,
+    ) {
+        let found = (self.bursts).observe_failed_login(Some(username), client, Instant::now());
         for finding in found {
-            self.report(finding);
+            let of_user = finding.rule == Burst::LoginsOfUser.as_str();
+            let user = of_user.then(|| User::of(username, account));
+            self.submit(finding, client, user);
         }
     }
 
@@ -69,22 +90,85 @@ impl SecurityMonitor {
 
     /// Hands a finding over to be recorded. What one client does by one rule is one event that counts.
     pub(super) fn report(&self, finding: Finding) {
+        self.submit(finding, current_client(), None);
+    }
+
+    fn submit(&self, finding: Finding, client: Option<IpAddr>, user: Option<User>) {
         let writer = self.events.clone().or_else(EventWriter::installed);
         let Some(writer) = writer else {
             tracing::warn!(?finding, "no writer is installed for this finding");
             return;
         };
-        let client = current_client().map_or_else(String::new, |client| client.to_string());
-        let name = finding.event.as_str();
-        let rule = finding.rule.into_owned();
-        writer.submit(
-            SystemEvent::new(EventType::Security, name)
-                .fingerprint(format!("security\n{name}\n{rule}\n{client}"))
-                .error_code(name)
-                .description(finding.detail)
-                .metadata("rule", rule)
-                .metadata("critical", finding.event.is_critical()),
+        let network = client.map_or_else(String::new, network_of);
+        let (mut finding, mut user) = (finding, user);
+        let mut id = id_of(&finding, user.as_ref());
+        if !self.variety.admits(&network, &id, Instant::now()) {
+            (finding, user) = (many(), None);
+            id = id_of(&finding, None);
+        }
+        // Under a key: whoever reads it must not find out the client by trying all addresses.
+        let print = private_hash(
+            "audit_system_event",
+            "fingerprint",
+            &format!("{id}\n{network}"),
         );
+        let name = finding.event.as_str();
+        let mut event = SystemEvent::new(EventType::Security, name)
+            .fingerprint(print)
+            .error_code(name)
+            .description(finding.detail)
+            .metadata("rule", finding.rule.into_owned())
+            .metadata("critical", finding.event.is_critical());
+        if let Some(user) = user {
+            event = event.metadata(user.key, user.value);
+        }
+        writer.submit(event);
+    }
+}
+
+/// Whose logins fail, as it is stored.
+struct User {
+    key: &'static str,
+    value: String,
+}
+
+impl User {
+    fn of(username: &str, account: Option<&Actor>) -> Self {
+        match account.and_then(Actor::id) {
+            Some(id) => Self {
+                key: "account",
+                value: id.to_owned(),
+            },
+            // As in `audit_login_attempt`: people type their passwords there.
+            None => Self {
+                key: "username",
+                value: private_hash("audit_login_attempt", "username", username),
+            },
+        }
+    }
+}
+
+/// What makes a finding another one.
+fn id_of(finding: &Finding, user: Option<&User>) -> String {
+    let (name, rule) = (finding.event.as_str(), &finding.rule);
+    format!("{name}\n{rule}\n{}", user.map_or("", |user| &user.value))
+}
+
+/// In place of what one client finds after so much else.
+fn many() -> Finding {
+    let detail = format!("more than {MOST} different findings of one client within an hour");
+    Finding::stating(
+        SecurityEventName::MaliciousAttackTool,
+        "many-rules".into(),
+        detail,
+    )
+}
+
+/// The address, or of IPv6 the /64: it is what one customer gets, with addresses without end.
+fn network_of(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).to_string(),
     }
 }
 

@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = if std::env::var_os("AUDIT_HASH_KEY").is_some() {
         config.hash_key(HashKey::from_env("1", "AUDIT_HASH_KEY")?)
     } else {
-        tracing::warn!("AUDIT_HASH_KEY is not set: names that nobody has are not stored at all");
+        tracing::warn!("AUDIT_HASH_KEY is not set: hashes of unknown names end with the process");
         config
     };
     config.build()?.install()?;

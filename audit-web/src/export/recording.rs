@@ -1,0 +1,58 @@
+//! The record of an export, written by a task of its own.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use sea_orm_audit_core::{AuditError, Cause, ChangeState};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
+
+/// A record that is being written, whether anybody waits for it or not. Its error is logged.
+#[derive(Debug)]
+pub(super) struct Recording(Option<JoinHandle<Result<i64, AuditError>>>);
+
+impl Recording {
+    /// Begins to write, within this span. Outside of a Tokio runtime nobody could, which is an error.
+    pub(super) fn start(
+        recorded: impl Future<Output = Result<i64, AuditError>> + Send + 'static,
+        span: Span,
+    ) -> Self {
+        let recorded = async move {
+            let recorded = recorded.await;
+            if let Err(error) = &recorded {
+                tracing::error!(%error, "an export could not be recorded");
+            }
+            recorded
+        };
+        match Handle::try_current() {
+            Ok(runtime) => Self(Some(runtime.spawn(recorded.instrument(span)))),
+            Err(error) => {
+                tracing::error!(%error, "an export could not be recorded");
+                Self(None)
+            }
+        }
+    }
+}
+
+impl Future for Recording {
+    type Output = Result<i64, AuditError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let stopped = Err(AuditError::NotRecorded {
+            state: ChangeState::NoChange,
+            cause: Cause::Dropped,
+        });
+        let Some(task) = &mut self.0 else {
+            return Poll::Ready(stopped);
+        };
+        Poll::Ready(match ready!(Pin::new(task).poll(context)) {
+            Ok(recorded) => recorded,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => stopped,
+            },
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! What becomes of a session during a request, also of one that does not come to its end.
+
+use std::sync::Once;
+
+use axum_login::{AuthSession, AuthnBackend, UserId};
+use http::{Response, StatusCode};
+use sea_orm::prelude::Json;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm_audit_core::{
+    Actor, AuditContext, AuditError, AuditScope, LoginAttempt, record_logout,
+};
+use tokio::runtime::Handle;
+use tower_sessions::Session;
+use tracing::{Instrument, Span};
+
+use super::pending::Pending;
+use super::session::user_of;
+use super::{AuditLogin, When};
+
+/// Watches a session while a request is handled. Dropped before the end, as when the client goes away or the
+/// handler panics, it looks by a task of its own, and records by the same rules.
+pub(super) struct Guard<B, C>
+where
+    B: AuditLogin + 'static,
+    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
+{
+    watch: Option<Watch<B, C>>,
+}
+
+#[derive(Clone)]
+struct Watch<B, C> {
+    db: C,
+    session: Session,
+    data_key: &'static str,
+    /// Who was signed in when the request came.
+    actor: Option<Actor>,
+    /// The id of that user in the session.
+    before: Option<Json>,
+    /// Whose logins are recorded when a session is signed in.
+    deferring: Option<B>,
+    pending: Pending,
+    /// The context and the span of the request.
+    scope: AuditScope,
+    span: Span,
+}
+
+/// What is to be recorded.
+enum Change {
+    Logout(Actor),
+    Login(Box<LoginAttempt>, Actor),
+}
+
+impl Change {
+    async fn record<C: ConnectionTrait + TransactionTrait>(self, db: C) -> Result<(), AuditError> {
+        match self {
+            Self::Logout(actor) => {
+                let context = AuditContext::new().actor(actor);
+                context.scope(async { record_logout(&db).await }).await
+            }
+            Self::Login(attempt, _) => attempt.record(&db).await.map(|_| ()),
+        }
+    }
+}
+
+impl<B, C> Guard<B, C>
+where
+    B: AuditLogin + 'static,
+    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
+{
+    /// Begins to watch; not where nothing could come of it.
+    pub(super) fn new(db: &C, data_key: &'static str, auth: &AuthSession<B>) -> Option<Self> {
+        let actor = auth.user.as_ref().map(B::actor);
+        let defers = auth.backend.when_recorded() == When::LoggedIn;
+        let deferring = defers.then(|| auth.backend.clone());
+        if actor.is_none() && deferring.is_none() {
+            return None;
+        }
+        Some(Self {
+            watch: Some(Watch {
+                db: db.clone(),
+                session: auth.session.clone(),
+                data_key,
+                actor,
+                before: None,
+                deferring,
+                pending: Pending::default(),
+                scope: AuditContext::new().into_scope(),
+                span: Span::current(),
+            }),
+        })
+    }
+
+    /// Notes who is signed in before the request is handled.
+    pub(super) async fn begin(&mut self) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        watch.before = user_of(&watch.session, watch.data_key).await.ok().flatten();
+        if watch.actor.is_some() && watch.before.is_none() {
+            static SAY_ONCE: Once = Once::new();
+            SAY_ONCE.call_once(|| {
+                tracing::error!(
+                    data_key = watch.data_key,
+                    "axum-login has its data elsewhere, and neither logouts nor deferred logins are \
+                     recorded: call `AuditAuthLayer::data_key(..)` with the key that axum-login has"
+                );
+            });
+        }
+    }
+
+    /// Runs the handler; credentials that it finds right wait for the end.
+    pub(super) async fn handle<F: Future>(&self, handler: F) -> F::Output {
+        match &self.watch {
+            Some(watch) if watch.deferring.is_some() => watch.pending.gather(handler).await,
+            _ => handler.await,
+        }
+    }
+
+    /// Records what has become of the session when the handler is done.
+    pub(super) async fn settle<T: Default, E>(
+        mut self,
+        answer: Result<Response<T>, E>,
+    ) -> Result<Response<T>, E> {
+        let Some(watch) = self.watch.clone() else {
+            return answer;
+        };
+        // The session is saved afterwards, and not where the answer is an error.
+        let is_saved = matches!(&answer, Ok(response) if !response.status().is_server_error());
+        let change = watch.change(is_saved).await;
+        self.watch = None;
+        let Some(change) = change else {
+            return answer;
+        };
+        let signed_in = match &change {
+            Change::Login(_, actor) => Some(actor.clone()),
+            Change::Logout(_) => None,
+        };
+        // As a task of its own, which a client that goes away does not take along.
+        let task = watch.scope.enter(change.record(watch.db));
+        let recorded = tokio::spawn(task.instrument(watch.span)).await;
+        let error = match recorded {
+            Ok(Ok(())) => {
+                if let Some(actor) = signed_in {
+                    // For what is written from now on.
+                    AuditContext::set_actor(actor);
+                }
+                return answer;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if signed_in.is_some() {
+            tracing::error!(%error, "a login could not be recorded, and nobody was let in");
+            if let Err(error) = watch.session.flush().await {
+                tracing::error!(%error, "the session of a login without a record could not be ended");
+            }
+        } else {
+            tracing::error!(%error, "a logout could not be recorded");
+        }
+        answer.map(|_| withheld())
+    }
+}
+
+fn withheld<T: Default>() -> Response<T> {
+    let mut response = Response::new(T::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+impl<B, C> Drop for Guard<B, C>
+where
+    B: AuditLogin + 'static,
+    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
+{
+    fn drop(&mut self) {
+        let Some(watch) = self.watch.take() else {
+            return;
+        };
+        if !watch.session.is_modified() {
+            return;
+        }
+        let (scope, span) = (watch.scope.clone(), watch.span.clone());
+        let task = scope.enter(async move {
+            let Some(change) = watch.change_in_store().await else {
+                return;
+            };
+            if let Err(error) = change.record(watch.db).await {
+                tracing::error!(%error, "a login or logout of a request that was cut off could not be recorded");
+            }
+        });
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(task.instrument(span))),
+            Err(error) => {
+                tracing::error!(%error, "a login or logout of a request that was cut off could not be recorded");
+            }
+        }
+    }
+}
+
+impl<B, C> Watch<B, C>
+where
+    B: AuditLogin + 'static,
+{
+    /// What a request that came to its end has done to the session.
+    async fn change(&self, is_saved: bool) -> Option<Change> {
+        let after = self.user().await?;
+        // A session that has lost its id is gone from the store, whatever the answer is.
+        if !is_saved && self.session.id().is_some() {
+            return None;
+        }
+        self.change_to(after, is_saved).await
+    }
+
+    /// What a request that was cut off has done: only what the store knows will last.
+    async fn change_in_store(&self) -> Option<Change> {
+        let is_stored = self.session.id().is_some();
+        if is_stored && let Err(error) = self.session.load().await {
+            tracing::error!(%error, "whether somebody signed in or out cannot be told");
+            return None;
+        }
+        let after = self.user().await?;
+        self.change_to(after, is_stored).await
+    }
+
+    /// Who is signed in now; `None` where that cannot be told.
+    async fn user(&self) -> Option<Option<Json>> {
+        match user_of(&self.session, self.data_key).await {
+            Ok(user) => Some(user),
+            Err(error) => {
+                tracing::error!(%error, "whether somebody signed in or out cannot be told");
+                None
+            }
+        }
+    }
+
+    async fn change_to(&self, after: Option<Json>, is_saved: bool) -> Option<Change> {
+        match after {
+            None if self.before.is_some() => self.actor.clone().map(Change::Logout),
+            Some(id) if is_saved && self.before.as_ref() != Some(&id) => {
+                let backend = self.deferring.as_ref()?;
+                let (username, actor) = match self.pending.of(&id) {
+                    Some(found) => found,
+                    None => by_id(backend, id).await,
+                };
+                let attempt = backend.login_of(username, actor.clone());
+                Some(Change::Login(Box::new(attempt), actor))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The name and the actor of a user who was signed in without credentials, or by an earlier request's.
+async fn by_id<B: AuditLogin>(backend: &B, id: Json) -> (String, Actor) {
+    let text = match &id {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let user = match serde_json::from_value::<UserId<B>>(id) {
+        Ok(id) => AuthnBackend::get_user(backend, &id).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let actor = user.map_or_else(|| Actor::user(&text), |user| B::actor(&user));
+    let username = actor.name().or(actor.id()).unwrap_or(&text).to_owned();
+    (username, actor)
+}

@@ -1,0 +1,97 @@
+//! Logins that are recorded when a session is signed in.
+
+use axum::Router;
+use http::StatusCode;
+use sea_orm::ConnectionTrait;
+use sea_orm_audit::web::login::When;
+
+use crate::people::{
+    KEY, actions, attempts, backend, cookie, go_away_after, is_signed_in, router, status,
+};
+use crate::support::{Shop, TestResult, eventually, get, send};
+
+fn deferring(shop: &Shop) -> Router {
+    router(shop, backend(shop).record_success(When::LoggedIn), [KEY; 2])
+}
+
+#[tokio::test]
+async fn right_credentials_alone_are_no_login() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = deferring(&shop);
+    let answer = send(&router, get("/confirm/Ann/right")).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(actions(&shop).await?.is_empty());
+    // Wrong ones are a failed login all the same.
+    send(&router, get("/confirm/Ann/wrong")).await?;
+    assert_eq!(actions(&shop).await?, ["LOGIN_FAILED"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_is_signed_in_is_a_login_with_the_name_that_was_typed() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = deferring(&shop);
+    let ann = cookie(&router).await?;
+    assert!(is_signed_in(&router, &ann).await?);
+    let attempts = attempts(&shop).await?;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].username.as_deref(), Some("Ann"));
+    assert_eq!(
+        (&*attempts[0].status, attempts[0].actor_id.as_deref()),
+        ("SUCCESS", Some("7"))
+    );
+    // Who is signed in already and confirms the password does not sign in.
+    status(&router, "/in/Ann/right", &ann).await?;
+    assert_eq!(actions(&shop).await?, ["LOGIN"]);
+    status(&router, "/out/well", &ann).await?;
+    assert_eq!(actions(&shop).await?, ["LOGIN", "LOGOUT"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_after_a_second_factor_is_recorded_with_that_request() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = deferring(&shop);
+    send(&router, get("/confirm/Ann/right")).await?;
+    let answer = send(&router, get("/second")).await?;
+    let id = answer.headers()["x-request-id"].to_str()?;
+    let attempts = attempts(&shop).await?;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].username.as_deref(), Some("Ann"));
+    assert_eq!(attempts[0].actor_id.as_deref(), Some("7"));
+    assert_eq!(attempts[0].request_id.as_deref(), Some(id));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_recorded_lets_nobody_in() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = deferring(&shop);
+    let drop_table = "DROP TABLE audit_login_attempt";
+    shop.db.execute_unprepared(drop_table).await?;
+    let answer = send(&router, get("/in/Ann/right")).await?;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!answer.headers().contains_key("set-cookie"));
+    assert!(shop.log().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn at_whichever_moment_a_client_goes_no_login_is_half_recorded() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = deferring(&shop);
+    for moment in 0..60 {
+        go_away_after(moment, &router, get("/in/Ann/right")).await;
+    }
+    let before = attempts(&shop).await?.len();
+    cookie(&router).await?;
+    let more = async || Ok((attempts(&shop).await?.len() > before).then_some(()));
+    eventually(more).await?;
+    let (attempts, log) = (attempts(&shop).await?, shop.log().await?);
+    assert_eq!(attempts.len(), log.len());
+    for (attempt, record) in attempts.iter().zip(&log) {
+        assert_eq!(attempt.log_id, Some(record.id));
+        assert_eq!(record.action, "LOGIN");
+    }
+    Ok(())
+}

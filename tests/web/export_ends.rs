@@ -1,0 +1,224 @@
+//! How exports end: with clients that go away, with a length that is known, and without a body.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use axum::routing::get as on_get;
+use futures::{FutureExt, stream};
+use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt, Full};
+use sea_orm::{EntityTrait, QueryOrder, TransactionTrait};
+use sea_orm_audit::entity::audit_data_export;
+use sea_orm_audit::web::{AuditLayer, ExportBody, ExportRecorder};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Shop, TestResult, eventually, get, send, serve, text};
+
+async fn exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
+    let exports = audit_data_export::Entity::find();
+    let exports = exports.order_by_asc(audit_data_export::Column::Id);
+    Ok(exports.all(&*shop.db).await?)
+}
+
+/// The exports, once there are as many.
+async fn some_exports(shop: &Shop, count: usize) -> TestResult<Vec<audit_data_export::Model>> {
+    eventually(async || {
+        let exports = exports(shop).await?;
+        Ok((exports.len() >= count).then_some(exports))
+    })
+    .await
+}
+
+async fn outcomes(shop: &Shop) -> TestResult<Vec<String>> {
+    let log = shop.log().await?;
+    assert!(log.iter().all(|record| record.action == "EXPORT"));
+    Ok(log.into_iter().map(|record| record.outcome).collect())
+}
+
+fn streamed() -> Body {
+    Body::from_stream(stream::iter([Ok::<_, std::io::Error>("1,tea\n")]))
+}
+
+#[tokio::test]
+async fn an_export_is_recorded_though_its_client_goes_away_while_that_is_done() -> TestResult {
+    let shop = Shop::open().await?;
+    let mut body = ExportRecorder::new(shop.conn(), "products").body(streamed());
+    body.frame().await.ok_or("no frame")??;
+    // The only connection is somebody else's: the record waits for it.
+    let held = shop.db.begin().await?;
+    assert!(body.frame().now_or_never().is_none());
+    drop(body);
+    held.rollback().await?;
+    some_exports(&shop, 1).await?;
+    assert_eq!(outcomes(&shop).await?, ["SUCCESS"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn at_whichever_moment_a_client_goes_an_export_is_recorded_whole_and_once() -> TestResult {
+    let shop = Shop::open().await?;
+    for moment in 1..40 {
+        let mut body = ExportRecorder::new(shop.conn(), "products").body(streamed());
+        body.frame().await.ok_or("no frame")??;
+        for _ in 0..moment {
+            if body.frame().now_or_never().is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(body);
+        let exports = some_exports(&shop, moment).await?;
+        let log = shop.log().await?;
+        assert_eq!((exports.len(), log.len()), (moment, moment));
+        let (export, record) = (&exports[moment - 1], &log[moment - 1]);
+        assert_eq!(export.log_id, Some(record.id));
+        assert_eq!(record.outcome, "SUCCESS");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_finished_is_recorded_though_nobody_waits_for_it() -> TestResult {
+    let shop = Shop::open().await?;
+    let mut writer = ExportRecorder::new(shop.conn(), "products").writer(Vec::new());
+    std::io::Write::write_all(&mut writer, b"a,b,c")?;
+    let held = shop.db.begin().await?;
+    let mut finish = Box::pin(writer.finish());
+    assert!((&mut finish).now_or_never().is_none());
+    drop(finish);
+    held.rollback().await?;
+    some_exports(&shop, 1).await?;
+    assert_eq!(outcomes(&shop).await?, ["SUCCESS"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_many_records_there_are_is_unknown_until_somebody_counts() -> TestResult {
+    let shop = Shop::open().await?;
+    let uncounted = ExportRecorder::new(shop.conn(), "products");
+    assert_eq!(uncounted.records().get(), 0);
+    uncounted.writer(Vec::<u8>::new()).finish().await?;
+    let none = ExportRecorder::new(shop.conn(), "products");
+    none.records().add(0);
+    none.writer(Vec::<u8>::new()).finish().await?;
+    let counts: Vec<_> = (exports(&shop).await?.into_iter())
+        .map(|export| export.record_count)
+        .collect();
+    assert_eq!(counts, [None, Some(0)]);
+    Ok(())
+}
+
+/// A request over a connection of its own, which is read to its end.
+async fn raw(address: std::net::SocketAddr, method: &str) -> TestResult<String> {
+    let mut socket = TcpStream::connect(address).await?;
+    let request = format!("{method} / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    let read = socket.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), read).await??;
+    Ok(answer)
+}
+
+/// A body of six bytes that its handler says the length of.
+fn with_length<B>(body: ExportBody<B, sea_orm::DatabaseConnection>) -> impl IntoResponse
+where
+    B: http_body::Body<Data = bytes::Bytes, Error: Into<sea_orm_audit::web::BodyError>>
+        + Send
+        + 'static,
+{
+    ([(CONTENT_LENGTH, "6")], Body::new(body))
+}
+
+#[tokio::test]
+async fn a_download_whose_length_is_said_is_complete_when_all_of_it_was_sent() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = shop.conn();
+    // One says how long it is, the other's body knows.
+    let said = async move || {
+        let export = ExportRecorder::new(db, "said").expected_bytes(6);
+        with_length(export.body(streamed()))
+    };
+    let db = shop.conn();
+    let known =
+        async move || with_length(ExportRecorder::new(db, "known").body(Full::from("1,tea\n")));
+    for router in [
+        Router::new().route("/", on_get(said)),
+        Router::new().route("/", on_get(known)),
+    ] {
+        let address = serve(router.layer(AuditLayer::new())).await?;
+        let answer = raw(address, "GET").await?;
+        assert!(answer.ends_with("\r\n\r\n1,tea\n"), "{answer}");
+    }
+    let exports = exports(&shop).await?;
+    let kinds: Vec<_> = exports.iter().map(|export| &*export.export_type).collect();
+    assert_eq!(kinds, ["said", "known"], "on record before the last bytes");
+    assert!(exports.iter().all(|export| export.file_size == Some(6)));
+    assert_eq!(outcomes(&shop).await?, ["SUCCESS", "SUCCESS"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_answer_to_head_is_no_export() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = shop.conn();
+    let handler = async move || {
+        let export = ExportRecorder::new(db, "products").expected_bytes(6);
+        with_length(export.body(streamed()))
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new());
+    let address = serve(router).await?;
+    let answer = raw(address, "HEAD").await?;
+    assert!(answer.contains("content-length: 6") && answer.ends_with("\r\n\r\n"));
+    raw(address, "GET").await?;
+    assert_eq!(outcomes(&shop).await?, ["SUCCESS"], "that of GET");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_download_whose_length_is_said_and_that_cannot_be_recorded_is_not_whole() -> TestResult {
+    use sea_orm::ConnectionTrait;
+    let shop = Shop::open().await?;
+    let drop_table = "DROP TABLE audit_data_export";
+    shop.db.execute_unprepared(drop_table).await?;
+    let export = ExportRecorder::new(shop.conn(), "products").expected_bytes(6);
+    let mut body = export.body(streamed());
+    let frame = body.frame().await.ok_or("no frame")?;
+    assert!(frame.is_err(), "the last bytes are not sent");
+    assert!(body.frame().await.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_of_another_length_than_was_said_is_none_that_is_complete() -> TestResult {
+    let shop = Shop::open().await?;
+    let short = ExportRecorder::new(shop.conn(), "short").expected_bytes(7);
+    short.body(streamed()).collect().await?;
+    let long = ExportRecorder::new(shop.conn(), "long").expected_bytes(3);
+    let two = stream::iter([Ok::<_, std::io::Error>("1,t"), Ok("ea\n")]);
+    assert!(long.body(Body::from_stream(two)).collect().await.is_err());
+    let exports = exports(&shop).await?;
+    let sizes: Vec<_> = exports.iter().map(|export| export.file_size).collect();
+    assert_eq!(sizes, [Some(6), Some(3)]);
+    assert_eq!(outcomes(&shop).await?, ["FAILURE", "SUCCESS"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_whose_length_nobody_says_is_sent_in_chunks() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = shop.conn();
+    let handler = async move || Body::new(ExportRecorder::new(db, "products").body(streamed()));
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new());
+    let response = send(&router, get("/")).await?;
+    assert!(!response.headers().contains_key(CONTENT_LENGTH));
+    assert_eq!(text(response).await?, "1,tea\n");
+    assert_eq!(outcomes(&shop).await?, ["SUCCESS"]);
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Who signs in, and who fails to.
+
+use http::StatusCode;
+
+use crate::people::{KEY, actions, attempts, backend, go_away_after, router};
+use crate::support::{Shop, TestResult, eventually, get, send};
+
+#[tokio::test]
+async fn right_credentials_are_a_login_whatever_is_done_with_them() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = router(&shop, backend(&shop), [KEY; 2]);
+    send(&router, get("/confirm/Ann/right")).await?;
+    assert_eq!(actions(&shop).await?, ["LOGIN"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn at_whichever_moment_a_client_goes_no_attempt_is_half_recorded() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = router(&shop, backend(&shop), [KEY; 2]);
+    for (path, status, action) in [
+        ("/in/Ann/right", "SUCCESS", "LOGIN"),
+        ("/in/Ann/wrong", "FAILED", "LOGIN_FAILED"),
+    ] {
+        for moment in 0..40 {
+            go_away_after(moment, &router, get(path)).await;
+        }
+        // One more, that comes to its end after all the others.
+        let before = attempts(&shop).await?.len();
+        send(&router, get(path)).await?;
+        let more = async || Ok((attempts(&shop).await?.len() > before).then_some(()));
+        eventually(more).await?;
+        let (attempts, log) = (attempts(&shop).await?, shop.log().await?);
+        assert_eq!(attempts.len(), log.len());
+        for (attempt, record) in attempts.iter().zip(&log) {
+            assert_eq!(attempt.log_id, Some(record.id));
+            assert_eq!(attempt.request_id, record.request_id);
+        }
+        let of_this = attempts.iter().filter(|attempt| attempt.status == status);
+        let recorded = log.iter().filter(|record| record.action == action);
+        assert_eq!(of_this.count(), recorded.clone().count());
+        let actor = (status == "SUCCESS").then_some("7");
+        assert!(
+            recorded
+                .clone()
+                .all(|record| record.actor_id.as_deref() == actor)
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_password_that_was_found_wrong_is_on_record_though_its_client_went_away() -> TestResult {
+    use futures::FutureExt;
+    use sea_orm::TransactionTrait;
+    use tower::ServiceExt;
+    let shop = Shop::open().await?;
+    let router = router(&shop, backend(&shop), [KEY; 2]);
+    // The only connection is somebody else's: the record waits for it.
+    let held = shop.db.begin().await?;
+    let mut answer = Box::pin(router.oneshot(get("/in/Ann/wrong")));
+    assert!((&mut answer).now_or_never().is_none());
+    drop(answer);
+    held.rollback().await?;
+    eventually(async || Ok(attempts(&shop).await?.pop())).await?;
+    assert_eq!(actions(&shop).await?, ["LOGIN_FAILED"]);
+    Ok(())
+}
+
+#[cfg(feature = "geoip")]
+#[tokio::test]
+async fn a_login_has_the_place_of_its_address() -> TestResult {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+    use sea_orm_audit::web::geoip::GeoIp;
+
+    use crate::mmdb::{Data, database};
+
+    let country = ("country", Data::Map(vec![("iso_code", Data::Text("GB"))]));
+    let names = Data::Map(vec![("en", Data::Text("London"))]);
+    let city = ("city", Data::Map(vec![("names", names)]));
+    let london = Data::Map(vec![country, city]);
+    let folder = std::env::temp_dir();
+    let path = folder.join(format!("sea-orm-audit-web-{}.mmdb", std::process::id()));
+    std::fs::write(
+        &path,
+        database("GeoLite2-City", 6, &[("192.0.2.0/24".parse()?, london)]),
+    )?;
+    let places = GeoIp::open(&path);
+    std::fs::remove_file(&path)?;
+
+    let shop = Shop::open().await?;
+    let router = router(&shop, backend(&shop).places(places?), [KEY; 2]);
+    for (path, address) in [
+        ("/in/Ann/right", "192.0.2.60:1"),
+        ("/in/Ann/wrong", "192.0.2.61:1"),
+        ("/in/Ann/wrong", "198.51.100.1:1"),
+    ] {
+        let mut request = get(path);
+        let from: SocketAddr = address.parse()?;
+        request.extensions_mut().insert(ConnectInfo(from));
+        send(&router, request).await?;
+    }
+    let attempts = attempts(&shop).await?;
+    let places: Vec<_> = (attempts.iter())
+        .map(|attempt| (attempt.country.as_deref(), attempt.city.as_deref()))
+        .collect();
+    let london = (Some("GB"), Some("London"));
+    assert_eq!(places, [london, london, (None, None)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_burst_of_failed_logins_says_whose_and_never_an_unknown_name() -> TestResult {
+    use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
+    let shop = Shop::open().await?;
+    let window = std::time::Duration::from_hours(1);
+    let rules = SecurityRules::builder().burst(Burst::LoginsOfUser, 2, window);
+    let monitor = SecurityMonitor::new(rules.build()?).events(shop.events.clone());
+    let router = router(&shop, backend(&shop).monitor(monitor), [KEY; 2]);
+    for name in ["Ann", "hunter2", "Bob"] {
+        for _ in 0..2 {
+            let answer = send(&router, get(&format!("/in/{name}/wrong"))).await?;
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        }
+    }
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 3, "one for each name: {events:?}");
+    let told: Vec<_> = (events.iter())
+        .map(|event| event.metadata.clone().unwrap_or_default())
+        .collect();
+    assert_eq!(told[0]["account"], "7");
+    let attempts = attempts(&shop).await?;
+    for (event, attempt) in [(1, 2), (2, 4)] {
+        let stored = attempts[attempt].username.as_deref().unwrap_or_default();
+        assert!(stored.starts_with("hmac-sha256:"), "{stored}");
+        assert_eq!(told[event]["username"], stored);
+    }
+    assert!(!format!("{events:?}").contains("hunter2"));
+    Ok(())
+}
