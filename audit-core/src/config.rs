@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use sea_orm::prelude::{DateTimeUtc, Json};
 
 pub use builder::AuditConfigBuilder;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, Treatment};
 pub use tables::Tables;
 
 use crate::action::Action;

@@ -23,6 +23,8 @@ mod sql;
 mod stats;
 mod target;
 mod text;
+#[doc(hidden)]
+pub mod trigger;
 mod value;
 
 #[doc(hidden)]

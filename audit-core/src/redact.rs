@@ -13,6 +13,8 @@ use std::collections::HashSet;
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 
+use crate::trigger::SecretKeys;
+
 /// What stands in place of a secret in text and inside JSON.
 pub(crate) const REDACTED: &str = "[redacted]";
 
@@ -151,6 +153,25 @@ impl Sensitive {
     /// Adds whole names.
     pub(crate) fn also(&mut self, names: impl IntoIterator<Item = String>) {
         self.names.extend(names);
+    }
+
+    /// The same in the form that a trigger is made from.
+    pub(crate) fn for_triggers(&self) -> SecretKeys {
+        let texts = |words: &[&str]| words.iter().map(|word| vec![(*word).to_owned()]).collect();
+        SecretKeys {
+            words: self.patterns.clone(),
+            anywhere: if self.run_together {
+                texts(&RUN_TOGETHER)
+            } else {
+                Vec::new()
+            },
+            at_the_end: if self.run_together {
+                texts(&AT_THE_END)
+            } else {
+                Vec::new()
+            },
+            names: self.names.iter().cloned().collect(),
+        }
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {

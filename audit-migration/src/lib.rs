@@ -12,6 +12,7 @@
 mod audited;
 mod create_tables;
 mod table;
+mod trigger;
 
 use async_trait::async_trait;
 use sea_orm_audit_core::{AuditConfig, Tables};
@@ -21,6 +22,7 @@ use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 
 pub use audited::AuditedMigrator;
 pub use sea_orm_migration::MigratorTrait;
+pub use trigger::AuditTriggers;
 
 /// The migrations of the audit tables, to be put into the application's own Migrator.
 ///

@@ -29,7 +29,11 @@ impl Operating {
         operation: Operation,
     ) -> Option<Self> {
         let info: &'static EntityInfo = E::info();
-        if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {
+        if info.skip
+            || info.by_trigger
+            || db.is_mock_connection()
+            || is_captured_by_connection(db, info)
+        {
             return None;
         }
         let config = AuditConfig::current();

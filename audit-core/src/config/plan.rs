@@ -36,7 +36,7 @@ impl Treatment {
     }
 
     /// Whether the column's values may be read in plain text.
-    const fn is_open(self) -> bool {
+    pub(crate) const fn is_open(self) -> bool {
         matches!(self, Self::Record | Self::Plain | Self::LeftOut)
     }
 }
