@@ -62,6 +62,7 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
         writer.install();
         migration_mode_is_reported_when_entered_and_when_left(&db).await?;
         migration_mode_that_is_dropped_is_left(&db).await?;
+        migration_mode_of_a_configuration_is_reported(&db).await?;
         the_audited_migrator_is_reported(&db).await?;
         an_installed_configuration_is_reported(&db).await?;
         writer.shutdown().await;
@@ -145,6 +146,54 @@ async fn migration_mode_that_is_dropped_is_left(db: &TestDb) -> TestResult {
         told(db).await?[1].1,
         json!({"reason": "endless", "suppressed": 1})
     );
+    forget_events(db).await
+}
+
+async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -> TestResult {
+    let config = AuditConfig::builder().migration_mode(true).build()?;
+    config.scope(async {}).await;
+    assert_eq!(told(db).await?.len(), 0, "it kept nothing out of the log");
+    config.scope(post::new("a").insert(&db.conn)).await?;
+    config.scope(post::new("b").insert(&db.conn)).await?;
+    let titles = |told: Vec<(String, Value, i64)>| -> Vec<_> {
+        told.into_iter()
+            .map(|(title, told, _)| (title, told))
+            .collect()
+    };
+    let reason = "the configuration says so";
+    let entered = (
+        "audit migration mode entered".to_owned(),
+        json!({"reason": reason}),
+    );
+    assert_eq!(titles(told(db).await?), [entered.clone()]);
+    drop(config);
+    let left = (
+        "audit migration mode left".to_owned(),
+        json!({"reason": reason, "suppressed": 2}),
+    );
+    assert_eq!(titles(told(db).await?), [entered, left]);
+    forget_events(db).await?;
+
+    // One that is installed is left when another takes its place, and told of when the writer is shut down.
+    let config = AuditConfig::builder().migration_mode(true).build()?;
+    config.install()?;
+    post::new("c").insert(&db.conn).await?;
+    let writer = EventWriter::start(db.conn.clone());
+    writer.shutdown().await;
+    let standing = titles(told(db).await?);
+    let title = "audit migration mode is on at shutdown".to_owned();
+    assert!(
+        standing.contains(&(title, json!({"reason": reason, "suppressed": 1}))),
+        "{standing:?}"
+    );
+    AuditConfig::default().install()?;
+    let after = titles(told(db).await?);
+    let title = "audit migration mode left".to_owned();
+    assert!(
+        after.contains(&(title, json!({"reason": reason, "suppressed": 1}))),
+        "{after:?}"
+    );
+    assert_eq!(db.records().await?.len(), 0);
     forget_events(db).await
 }
 

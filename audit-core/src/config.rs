@@ -9,7 +9,7 @@ mod tables;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
 use sea_orm::prelude::{DateTimeUtc, Json};
 
@@ -21,7 +21,7 @@ use crate::action::Action;
 use crate::auditable::{EntityInfo, audited_entities};
 use crate::capture::store;
 use crate::context;
-use crate::context::AuditContext;
+use crate::context::{AuditContext, Suppression};
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::event::{EventType, SystemEvent, report};
 use crate::hash::HashKey;
@@ -104,6 +104,9 @@ pub struct AuditConfig(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    /// The stretch of its migration mode, from the first write that it keeps out of the log until the
+    /// configuration is given up.
+    suppression: OnceLock<Suppression>,
     /// By the address of the entity's info, which is static.
     plans: RwLock<HashMap<usize, Arc<Plan>>>,
 }
@@ -118,7 +121,8 @@ pub(crate) struct Settings {
     pub(crate) redact_fields: HashSet<String>,
     pub(crate) sensitive: Sensitive,
     pub(crate) failure_policy: FailurePolicy,
-    pub(crate) migration_mode: bool,
+    /// Why nothing is recorded, where that is so.
+    pub(crate) migration_mode: Option<&'static str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hash_key: Option<HashKey>,
     pub(crate) tables: Tables,
@@ -176,7 +180,13 @@ impl AuditConfig {
         store().set_capacity(self.0.settings.before_images);
         // In words, since it is evidence; what changed in it shows beside the one before.
         let (title, settings) = ("audit configuration installed", format!("{self:?}"));
-        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = self;
+        let before = std::mem::replace(
+            &mut *INSTALLED.write().unwrap_or_else(PoisonError::into_inner),
+            self,
+        );
+        // Without the lock: the end of its migration mode is reported, for which it is read.
+        drop(before);
+        tracing::info!(settings, "{title}");
         report(
             SystemEvent::new(EventType::Maintenance, title)
                 .fingerprint(format!("{title}\n{settings}"))
@@ -304,19 +314,27 @@ impl AuditConfig {
 
     /// Whether migration mode, of the scope or of this configuration, keeps writes out of the log.
     pub(crate) fn is_suppressed(&self) -> bool {
-        self.0.settings.migration_mode || context::suppression().is_some()
+        self.0.settings.migration_mode.is_some() || context::suppression().is_some()
     }
 
     /// Whether migration mode keeps a write out of the log; counts it then.
     pub(crate) fn suppresses_write(&self) -> bool {
-        let suppressed = self.is_suppressed();
-        if suppressed {
-            count(&COUNTERS.suppressed);
-            if let Some(suppression) = context::suppression() {
-                suppression.count();
-            }
+        if let Some(suppression) = context::suppression() {
+            suppression.count();
+        } else if let Some(reason) = self.0.settings.migration_mode {
+            let enter = || Suppression::enter(reason.to_owned());
+            self.0.suppression.get_or_init(enter).count();
+        } else {
+            return false;
         }
-        suppressed
+        count(&COUNTERS.suppressed);
+        true
+    }
+
+    /// What its migration mode has kept out of the log so far, if anything.
+    pub(crate) fn suppressed_so_far(&self) -> Option<SystemEvent> {
+        let suppression = self.0.suppression.get()?;
+        Some(suppression.so_far("audit migration mode is on at shutdown"))
     }
 
     /// What this configuration does with an entity; worked out once.
@@ -373,7 +391,7 @@ impl fmt::Debug for AuditConfig {
             .field("failure_policy", &settings.failure_policy)
             .field("statement_policy", &settings.statements)
             .field("require_actor", &settings.require_actor)
-            .field("migration_mode", &settings.migration_mode)
+            .field("migration_mode", &settings.migration_mode.is_some())
             .field("hash_key", &settings.hash_key)
             .field("tables", &settings.tables)
             .finish_non_exhaustive()

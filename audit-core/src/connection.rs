@@ -19,14 +19,15 @@ use sea_orm::{
 
 pub use bulk::{AuditedDeleteMany, AuditedInsertMany, AuditedTryInsert, AuditedUpdateMany};
 pub(crate) use frames::{Doubt, Frames};
-pub(crate) use probe::probe;
+pub(crate) use probe::{bound_to, probe};
 pub use transaction::AuditedTransaction;
 
 use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use route::{Binding, Route};
+use route::Route;
 
 /// A connection on which every write to an audited table is recorded, atomically with the change.
 ///
@@ -52,7 +53,7 @@ use route::{Binding, Route};
 pub struct AuditedConnection {
     db: DatabaseConnection,
     server: Server,
-    binding: Arc<Binding>,
+    binding: Arc<Bound>,
 }
 
 impl std::fmt::Debug for AuditedConnection {
@@ -89,7 +90,7 @@ impl AuditedConnection {
             Some(outer) => context.or(outer),
             None => context,
         };
-        self.bound(Binding {
+        self.bound(Bound {
             context: Some(context),
             config: self.binding.config.clone(),
         })
@@ -104,13 +105,13 @@ impl AuditedConnection {
     /// The same connection, with a configuration bound to it.
     #[must_use]
     pub fn with_config(&self, config: AuditConfig) -> Self {
-        self.bound(Binding {
+        self.bound(Bound {
             context: self.binding.context.clone(),
             config: Some(config),
         })
     }
 
-    fn bound(&self, binding: Binding) -> Self {
+    fn bound(&self, binding: Bound) -> Self {
         Self {
             db: self.db.clone(),
             server: self.server.clone(),
@@ -192,7 +193,7 @@ impl Answer {
 #[async_trait]
 impl ConnectionTrait for AuditedConnection {
     fn get_database_backend(&self) -> DbBackend {
-        probe::answer(None);
+        probe::answer(None, &self.binding);
         self.db.get_database_backend()
     }
 

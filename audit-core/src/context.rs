@@ -18,7 +18,9 @@ use crate::recorder::limits;
 use crate::target::fit;
 
 pub use scope::{AuditScope, WithAuditContext, migration_mode};
-pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
+pub(crate) use scope::{
+    Scope, Suppression, current_scope, scoped_config, suppression, with_config,
+};
 
 /// Who does what follows, from where and why.
 ///

@@ -3,7 +3,7 @@
 use std::env::VarError;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sea_orm::prelude::Json;
@@ -84,6 +84,24 @@ impl HashKey {
             ))
         })?;
         Self::from_bytes(id, bytes.trim_ascii_end())
+    }
+
+    /// A key of this process, which nobody knows and which ends with it: for what must be told apart where
+    /// no key is configured.
+    pub(crate) fn of_process() -> &'static Self {
+        static KEY: LazyLock<HashKey> = LazyLock::new(|| {
+            // 122 random bits each, from the operating system's generator.
+            let random = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(uuid::Uuid::into_bytes);
+            let key = random.concat();
+            match Hmac::<Sha256>::new_from_slice(&key) {
+                Ok(mac) => HashKey {
+                    id: "process".into(),
+                    mac,
+                },
+                Err(_) => unreachable!("HMAC takes keys of any length"),
+            }
+        });
+        &KEY
     }
 
     /// The id that is stored beside every hash.

@@ -11,7 +11,9 @@ use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
 use sea_orm::sea_query::{
     ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Insert, Iterable, QueryTrait};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Insert, Iterable, QueryTrait, Statement,
+};
 use serde::Serialize;
 
 use crate::action::{Action, Outcome, Source};
@@ -78,7 +80,27 @@ pub(crate) fn address(text: String) -> String {
 /// Text that is only there to be shown, such as labels and names: harmless to whoever shows it, a terminal
 /// for example. What changed is stored as it is.
 pub(crate) fn shown(text: String) -> String {
-    if let Cow::Owned(harmless) = crate::text::clean(&text, usize::MAX) {
+    bounded(text, usize::MAX)
+}
+
+/// The longest user agent that is stored, in characters.
+const AGENT: usize = 1000;
+
+/// The longest reasons, descriptions and stack traces that are stored, in characters.
+pub(crate) const LONG: usize = 32_000;
+
+/// A client's user agent as every audit table stores it.
+pub(crate) fn agent(text: String) -> String {
+    bounded(text, AGENT)
+}
+
+/// A text of any length that people write, on one line.
+pub(crate) fn told(text: String) -> String {
+    bounded(text, LONG)
+}
+
+fn bounded(text: String, limit: usize) -> String {
+    if let Cow::Owned(harmless) = crate::text::clean(&text, limit) {
         return harmless;
     }
     text
@@ -107,23 +129,42 @@ pub(crate) fn instant(backend: DbBackend, time: DateTimeUtc) -> Value {
     }
 }
 
+/// A statement with its times as the database takes them.
+fn statement_of(backend: DbBackend, insert: &InsertStatement) -> Statement {
+    let mut statement = backend.build(insert);
+    for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
+        if let Value::ChronoDateTimeUtc(Some(time)) = value {
+            *value = instant(backend, *time);
+        }
+    }
+    statement
+}
+
+/// Inserts rows of an audit table in one statement.
+pub(crate) async fn insert_rows_of<C, A>(
+    db: &C,
+    rows: impl IntoIterator<Item = A>,
+) -> Result<(), DbErr>
+where
+    C: ConnectionTrait,
+    A: ActiveModelTrait,
+{
+    let insert = Insert::many(rows).into_query();
+    let statement = statement_of(db.get_database_backend(), &insert);
+    db.execute_raw(statement).await.map(|_| ())
+}
+
 /// Inserts a row of an audit table, and returns its id.
 pub(crate) async fn insert_row<C, A>(db: &C, row: A) -> Result<i64, DbErr>
 where
     C: ConnectionTrait,
     A: ActiveModelTrait,
 {
-    let backend = db.get_database_backend();
     let mut insert = Insert::one(row).into_query();
     if db.support_returning() {
         insert.returning_col(Column::Id);
     }
-    let mut statement = backend.build(&insert);
-    for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
-        if let Value::ChronoDateTimeUtc(Some(time)) = value {
-            *value = instant(backend, *time);
-        }
-    }
+    let statement = statement_of(db.get_database_backend(), &insert);
     if !db.support_returning() {
         let inserted = db.execute_raw(statement).await?;
         return Ok(inserted.last_insert_id().cast_signed());
@@ -186,13 +227,13 @@ impl Record {
             bounded(actor.name().map(str::to_owned).map(shown), limits::NAME),
             bounded(actor.impersonator().map(str::to_owned), limits::NAME),
             self.context.ip_address.map(address).into(),
-            self.context.user_agent.map(clean).into(),
+            self.context.user_agent.map(agent).into(),
             self.context.session_key.map(digest).into(),
             bounded(self.context.request_id, limits::NAME),
             bounded(self.context.trace_id, limits::NAME),
             Value::Uuid(self.transaction_id),
             bounded(self.tenant.or(self.context.tenant), limits::NAME),
-            self.context.reason.map(clean).into(),
+            self.context.reason.map(told).into(),
             bounded(self.module.or(self.context.module), limits::NAME),
             word(self.source.as_str()),
             metadata.into(),

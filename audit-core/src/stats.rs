@@ -9,7 +9,8 @@ pub struct AuditStats {
     /// Records that the database accepted. Those of a transaction that was rolled back later
     /// count, too.
     pub recorded: u64,
-    /// Records that failed and made their write fail (`FailurePolicy::Fail`).
+    /// Records that failed and made their write fail (`FailurePolicy::Fail`), and system events that the
+    /// database refused, each try of an `EventWriter` included.
     pub failed: u64,
     /// Records that failed and were given up (`FailurePolicy::Isolate`).
     pub isolated: u64,

@@ -23,6 +23,22 @@ use std::borrow::Cow;
 /// ```
 #[must_use]
 pub fn clean<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> Cow<'_, str> {
+    cleaned(text, max_chars, picture)
+}
+
+/// As [`clean`], for text of several lines: line feeds and tabs stay.
+pub(crate) fn clean_lines<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> Cow<'_, str> {
+    cleaned(text, max_chars, |char| match char {
+        '\n' | '\t' => None,
+        other => picture(other),
+    })
+}
+
+fn cleaned<T: AsRef<[u8]> + ?Sized>(
+    text: &T,
+    max_chars: usize,
+    picture: fn(char) -> Option<char>,
+) -> Cow<'_, str> {
     let bytes = text.as_ref();
     // A character has four bytes at most: this is always more than `max_chars` of them, if there are more.
     let enough = max_chars.saturating_add(1).saturating_mul(4);
@@ -93,6 +109,14 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8_are_replaced() {
         assert_eq!(clean(b"a\xff\xfeb\xc3", 64), "a\u{fffd}\u{fffd}b\u{fffd}");
+    }
+
+    #[test]
+    fn several_lines_stay_lines() {
+        let trace = "at a\n\tat b\r\x1b[2J";
+        assert_eq!(clean_lines(trace, 64), "at a\n\tat b␍␛[2J");
+        assert_eq!(clean_lines("a\nb\nc", 4), "a\nb…");
+        assert!(matches!(clean_lines("a\nb", 4), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use sea_orm::{
 use sea_orm_audit::{
     Actor, AuditConfig, AuditContext, EventType, EventWriter, SystemEvent, WithAuditContext,
 };
+use sea_orm_migration::MigratorTrait;
 use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -28,6 +29,9 @@ on_every_database! {
     shutdown_writes_everything_and_refuses_the_rest,
     the_task_ends_with_its_last_handle,
     submitting_does_not_wait_for_the_database,
+    what_attackers_do_leaves_room_for_the_rest,
+    new_events_are_written_in_one_statement,
+    what_is_written_by_a_bound_connection_follows_its_configuration,
 }
 
 fn event(title: &str) -> SystemEvent {
@@ -305,6 +309,63 @@ async fn submitting_does_not_wait_for_the_database(db: &TestDb) -> TestResult {
     writer.flush().await;
     let rows = db.events().await?;
     assert_eq!(rows.iter().map(|row| row.occurrences).sum::<i64>(), 1_003);
+    Ok(())
+}
+
+async fn what_attackers_do_leaves_room_for_the_rest(db: &TestDb) -> TestResult {
+    let (slow, permits, _dropped) = Slow::new(db, 0);
+    let writer = EventWriter::builder(slow).capacity(10).start();
+    let probe = |number: i32| SystemEvent::new(EventType::Security, format!("probe {number}"));
+    let taken = (0..50).filter(|number| writer.submit(probe(*number)));
+    assert_eq!(taken.count(), 5);
+    // What is there counts on.
+    assert!(writer.submit(probe(0)));
+    assert!((0..5).all(|number| writer.submit(event(&number.to_string()))));
+    assert!(!writer.submit(event("5")));
+    permits.add_permits(1_000);
+    writer.flush().await;
+    assert_eq!(
+        db.events().await?.len(),
+        11,
+        "and one that tells of the rest"
+    );
+    Ok(())
+}
+
+async fn new_events_are_written_in_one_statement(db: &TestDb) -> TestResult {
+    let written = async {
+        let (slow, permits, _dropped) = Slow::new(db, 0);
+        let writer = EventWriter::start(slow);
+        for number in 0..50 {
+            writer.submit(event(&number.to_string()));
+        }
+        permits.add_permits(1_000);
+        writer.flush().await;
+    };
+    let ((), statements) = db.statements_of(written).await;
+    // The writer may have begun with the first ones before the others were there.
+    assert!(statements.len() <= 8, "{statements:#?}");
+    assert_eq!(db.events().await?.len(), 50);
+    Ok(())
+}
+
+async fn what_is_written_by_a_bound_connection_follows_its_configuration(
+    db: &TestDb,
+) -> TestResult {
+    let config = AuditConfig::builder().table_prefix("other_").build()?;
+    config
+        .scope(sea_orm_audit::migration::Migrator::up(&db.conn, None))
+        .await?;
+    let bound = EventWriter::start(db.audited().with_config(config.clone()));
+    let scoped = config
+        .scope(async { EventWriter::start(db.conn.clone()) })
+        .await;
+    for (writer, title) in [(bound, "bound"), (scoped, "scoped")] {
+        writer.submit(event(title));
+        writer.shutdown().await;
+    }
+    assert_eq!(db.events().await?.len(), 0);
+    assert_eq!(config.scope(db.events()).await?.len(), 2);
     Ok(())
 }
 

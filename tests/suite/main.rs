@@ -26,6 +26,7 @@ mod audited_at_once;
 mod audited_statements;
 mod audited_transactions;
 mod behavior;
+mod bound;
 mod bulk;
 mod captured;
 mod cascades;

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Once, RwLock};
+use std::sync::{Arc, Once, OnceLock, RwLock};
 
 use sea_orm::EntityTrait;
 use sea_orm::prelude::DateTimeUtc;
@@ -52,7 +52,7 @@ impl Default for AuditConfigBuilder {
                 redact_fields: HashSet::new(),
                 sensitive: Sensitive::off(),
                 failure_policy: FailurePolicy::Fail,
-                migration_mode: migrating,
+                migration_mode: migrating.then_some("AUDIT_MIGRATION_MODE is set"),
                 clock: Arc::new(|| -> DateTimeUtc { chrono::Utc::now() }),
                 hash_key: None,
                 tables: Tables::default(),
@@ -74,7 +74,7 @@ impl AuditConfigBuilder {
     pub(super) fn strict() -> Self {
         let mut builder = Self::default();
         // Only the environment can have set it.
-        builder.settings.migration_mode = false;
+        builder.settings.migration_mode = None;
         builder
             .statement_policy(StatementPolicy::Deny)
             .require_actor(RequireActor::Deny)
@@ -162,8 +162,11 @@ impl AuditConfigBuilder {
 
     /// Keeps every write out of the log while this configuration applies. Off by default, unless
     /// the environment says `AUDIT_MIGRATION_MODE=1`.
+    ///
+    /// Reported as a MAINTENANCE event with the first write that is kept out, and with their number when
+    /// the configuration is replaced or given up, or the installed `EventWriter` shut down.
     pub fn migration_mode(mut self, on: bool) -> Self {
-        self.settings.migration_mode = on;
+        self.settings.migration_mode = on.then_some("the configuration says so");
         self
     }
 
@@ -221,6 +224,7 @@ impl AuditConfigBuilder {
         self.settings.sensitive.also(names);
         AuditConfig(Arc::new(Inner {
             settings: self.settings,
+            suppression: OnceLock::new(),
             plans: RwLock::new(HashMap::new()),
         }))
     }

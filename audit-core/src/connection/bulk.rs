@@ -12,9 +12,10 @@ use sea_orm::{
     TryInsertResult, UpdateMany, UpdateResult,
 };
 
-use super::route::{Binding, Route};
+use super::route::Route;
 use super::{Frames, probe, unit};
 use crate::action::Source;
+use crate::bound::Bound;
 use crate::capture::{Answer, Call, Handle, Server};
 
 tokio::task_local! {
@@ -42,7 +43,7 @@ struct Own<T> {
     tx: T,
     frames: Frames,
     server: Server,
-    binding: Binding,
+    binding: Bound,
 }
 
 impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
@@ -62,7 +63,7 @@ impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
             tx,
             frames,
             server: Server::new(db.get_database_backend()),
-            binding: Binding::default(),
+            binding: Bound::default(),
         })))
     }
 }

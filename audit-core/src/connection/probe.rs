@@ -5,9 +5,12 @@
 //! ours, leaves the answer there.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use sea_orm::ConnectionTrait;
 use sea_orm::prelude::Uuid;
+
+use crate::bound::Bound;
 
 /// What an audited connection says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +23,29 @@ pub(crate) struct Probed {
 enum Slot {
     Idle,
     Asked,
+    /// What is bound to it is wanted, too.
+    AskedInFull,
     Answered(Probed),
 }
 
 thread_local! {
     static SLOT: Cell<Slot> = const { Cell::new(Slot::Idle) };
+    /// The rest of the answer, which costs more to give.
+    static BINDING: Cell<Option<Arc<Bound>>> = const { Cell::new(None) };
 }
 
 /// Asks a connection whether it is audited; `None` when it is not.
 pub(crate) fn probe<C: ConnectionTrait>(db: &C) -> Option<Probed> {
+    ask(db, Slot::Asked)
+}
+
+/// Asks a connection what is bound to it.
+pub(crate) fn bound_to<C: ConnectionTrait>(db: &C) -> Bound {
+    ask(db, Slot::AskedInFull);
+    BINDING.take().as_deref().cloned().unwrap_or_default()
+}
+
+fn ask<C: ConnectionTrait>(db: &C, question: Slot) -> Option<Probed> {
     /// Leaves the slot idle, also when the connection panics.
     struct Reset;
     impl Drop for Reset {
@@ -36,18 +53,21 @@ pub(crate) fn probe<C: ConnectionTrait>(db: &C) -> Option<Probed> {
             SLOT.set(Slot::Idle);
         }
     }
-    SLOT.set(Slot::Asked);
+    SLOT.set(question);
     let _reset = Reset;
     let _ = db.get_database_backend();
     match SLOT.get() {
         Slot::Answered(probed) => Some(probed),
-        Slot::Idle | Slot::Asked => None,
+        Slot::Idle | Slot::Asked | Slot::AskedInFull => None,
     }
 }
 
 /// Answers, when asked.
-pub(super) fn answer(transaction_id: Option<Uuid>) {
-    if matches!(SLOT.get(), Slot::Asked) {
-        SLOT.set(Slot::Answered(Probed { transaction_id }));
+pub(super) fn answer(transaction_id: Option<Uuid>, binding: &Arc<Bound>) {
+    match SLOT.get() {
+        Slot::Idle | Slot::Answered(_) => return,
+        Slot::Asked => {}
+        Slot::AskedInFull => BINDING.set(Some(Arc::clone(binding))),
     }
+    SLOT.set(Slot::Answered(Probed { transaction_id }));
 }

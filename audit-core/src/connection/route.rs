@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::action::Source;
+use crate::bound::Bound;
 use crate::capture::{Audited, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
@@ -12,29 +13,6 @@ use crate::error::AuditError;
 use crate::event::{EventType, SystemEvent};
 use crate::sql::{Opaque, TableName, Understood, Write, outline_of, understand};
 use crate::stats::{COUNTERS, count};
-
-/// What is bound to a connection.
-#[derive(Default)]
-pub(super) struct Binding {
-    pub(super) context: Option<AuditContext>,
-    pub(super) config: Option<AuditConfig>,
-}
-
-impl Binding {
-    /// The configuration that applies now.
-    pub(super) fn config(&self) -> AuditConfig {
-        self.config.clone().unwrap_or_else(AuditConfig::current)
-    }
-
-    /// The context that applies now.
-    pub(super) fn context(&self) -> AuditContext {
-        let ambient = AuditContext::current();
-        match &self.context {
-            Some(bound) => bound.clone().or(&ambient),
-            None => ambient,
-        }
-    }
-}
 
 /// Which way a statement goes.
 pub(super) enum Route {
@@ -86,7 +64,7 @@ impl Route {
     /// Returns [`AuditError::Refused`] and what else keeps a statement from being run.
     pub(super) async fn of<C: ConnectionTrait>(
         is_mock: bool,
-        binding: &Binding,
+        binding: &Bound,
         server: &Server,
         db: &C,
         sql: &str,
@@ -152,7 +130,7 @@ impl Route {
     }
 
     fn opaque(
-        binding: &Binding,
+        binding: &Bound,
         config: AuditConfig,
         server: &Server,
         opaque: &Opaque,
@@ -259,7 +237,7 @@ impl Reported {
 /// Refuses to stream a write.
 pub(super) fn refuse_stream(
     backend: DbBackend,
-    binding: &Binding,
+    binding: &Bound,
     server: &Server,
     sql: &str,
 ) -> Result<(), DbErr> {

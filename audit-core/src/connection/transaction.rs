@@ -12,8 +12,9 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
-use super::route::{Binding, Route};
+use super::route::Route;
 use super::{Frames, probe, run, unit};
+use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server};
 use crate::error::AuditError;
 use crate::sql::{Understood, understand};
@@ -32,7 +33,7 @@ pub struct AuditedTransaction {
     tx: Option<DatabaseTransaction>,
     physical: Arc<Physical>,
     pub(super) server: Server,
-    pub(super) binding: Arc<Binding>,
+    pub(super) binding: Arc<Bound>,
     nested: bool,
     /// SeaORM's own transaction does not say so.
     mock: bool,
@@ -59,7 +60,7 @@ impl AuditedTransaction {
     pub(super) fn outermost(
         tx: DatabaseTransaction,
         server: Server,
-        binding: Arc<Binding>,
+        binding: Arc<Bound>,
         mock: bool,
     ) -> Self {
         Self {
@@ -307,7 +308,7 @@ impl Drop for AuditedTransaction {
 #[async_trait]
 impl ConnectionTrait for AuditedTransaction {
     fn get_database_backend(&self) -> DbBackend {
-        probe::answer(Some(self.id()));
+        probe::answer(Some(self.id()), &self.binding);
         self.tx
             .as_ref()
             .map_or(DbBackend::Sqlite, ConnectionTrait::get_database_backend)

@@ -31,7 +31,7 @@ pub(crate) struct Suppression {
 }
 
 impl Suppression {
-    fn enter(reason: String) -> Self {
+    pub(crate) fn enter(reason: String) -> Self {
         tracing::info!(reason = reason.as_str(), "audit migration mode entered");
         report(
             SystemEvent::new(EventType::Maintenance, "audit migration mode entered")
@@ -47,6 +47,15 @@ impl Suppression {
     pub(crate) fn count(&self) {
         self.writes.fetch_add(1, Relaxed);
     }
+
+    /// How many writes it kept out of the log so far.
+    pub(crate) fn so_far(&self, title: &str) -> SystemEvent {
+        let writes = self.writes.load(Relaxed);
+        SystemEvent::new(EventType::Maintenance, title)
+            .fingerprint(format!("{title}\n{}\n{writes}", self.reason))
+            .metadata("reason", self.reason.as_str())
+            .metadata("suppressed", writes)
+    }
 }
 
 impl Drop for Suppression {
@@ -56,13 +65,7 @@ impl Drop for Suppression {
             suppressed = self.writes.load(Relaxed),
             "audit migration mode left"
         );
-        let writes = self.writes.load(Relaxed);
-        report(
-            SystemEvent::new(EventType::Maintenance, "audit migration mode left")
-                .fingerprint(format!("migration mode left\n{}\n{writes}", self.reason))
-                .metadata("reason", self.reason.as_str())
-                .metadata("suppressed", writes),
-        );
+        report(self.so_far("audit migration mode left"));
     }
 }
 
@@ -74,7 +77,12 @@ impl Scope {
             context: None,
             config: outer.as_ref().and_then(|outer| outer.config.clone()),
             suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
-            outer,
+            // A level that states no context has nothing to add: a task that goes on in tasks of its own
+            // would else make a chain without end.
+            outer: match outer {
+                Some(outer) if outer.context.is_none() => outer.outer.clone(),
+                outer => outer,
+            },
             has_images: AtomicBool::new(false),
         }
     }

@@ -13,6 +13,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Tra
 use super::detail::Linked;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_data_export as row;
@@ -22,7 +23,8 @@ use crate::target::fit;
 
 /// An export of data, to be recorded.
 ///
-/// Actor, address and request come from the current [`AuditContext`].
+/// Actor, address and request come from the context that is bound to the connection, else from the
+/// current [`AuditContext`].
 ///
 /// # Examples
 /// ```
@@ -141,6 +143,14 @@ impl DataExport {
     where
         C: ConnectionTrait + TransactionTrait,
     {
+        // Large, and seldom.
+        Box::pin(Bound::to(db).scope(self.record_here(db))).await
+    }
+
+    async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait,
+    {
         let config = AuditConfig::current();
         if is_skipped(&config, db) {
             return Ok(0);
@@ -198,8 +208,7 @@ impl DataExport {
             };
             insert_row(tx, row).await
         });
-        // Large, and seldom.
-        Box::pin(written).await
+        written.await
     }
 
     /// Counts a download of the file that an export left, and records it as an `EXPORT` of its own.
@@ -208,6 +217,13 @@ impl DataExport {
     /// Returns [`AuditError::NotRecorded`] when it cannot be written, or when there is no such export;
     /// the download should then not be given.
     pub async fn record_download<C>(db: &C, export: i64) -> Result<(), AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait,
+    {
+        Box::pin(Bound::to(db).scope(Self::count_download(db, export))).await
+    }
+
+    async fn count_download<C>(db: &C, export: i64) -> Result<(), AuditError>
     where
         C: ConnectionTrait + TransactionTrait,
     {
@@ -238,7 +254,7 @@ impl DataExport {
             }
             Ok(export)
         });
-        Box::pin(counted).await.map(|_| ())
+        counted.await.map(|_| ())
     }
 }
 

@@ -3,14 +3,18 @@
 //! The answer is advice: the application refuses. Blocked attempts do not count, so that whoever waits
 //! is let in, however often they tried meanwhile.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::login::{LoginStatus, known_name, unknown_name};
+use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt::{Column, Entity};
@@ -86,9 +90,10 @@ impl Lockout {
 
     /// Whether a name may try to sign in from the current context's address.
     ///
-    /// Asks one question of an index. A success ends the count. Without an address in the context, all
-    /// that come without one are counted together. Several attempts at the same moment may each be let
-    /// through.
+    /// Asks one question of an index. Upper and lower case are one. A success ends the count of a name, but
+    /// not that of an address. Without an address in the context a name is counted wherever it comes from,
+    /// and [`per_address`](Self::per_address) blocks nobody. Several attempts at the same moment may each be
+    /// let through.
     ///
     /// # Errors
     /// Returns the database's error; the application decides whether it then lets people in.
@@ -97,9 +102,44 @@ impl Lockout {
         db: &C,
         username: &str,
     ) -> Result<LockoutDecision, DbErr> {
+        Bound::to(db)
+            .scope(self.check_here(db, username, None))
+            .await
+    }
+
+    /// As [`check`](Self::check), for a name of which the account is known before: what was tried with other
+    /// names of the account counts, too.
+    ///
+    /// # Errors
+    /// Returns the database's error; the application decides whether it then lets people in.
+    pub async fn check_account<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        username: &str,
+        account: &Actor,
+    ) -> Result<LockoutDecision, DbErr> {
+        Bound::to(db)
+            .scope(self.check_here(db, username, Some(account)))
+            .await
+    }
+
+    async fn check_here<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        username: &str,
+        account: Option<&Actor>,
+    ) -> Result<LockoutDecision, DbErr> {
         let config = AuditConfig::current();
         let now = config.now();
         let address = AuditContext::current().ip_address.map(address);
+        if address.is_none() && !self.by_user {
+            // All the world would be one address, and whoever fails would lock it out.
+            static SAY_ONCE: Once = Once::new();
+            SAY_ONCE.call_once(|| {
+                tracing::warn!("addresses cannot be locked out: the context names none");
+            });
+            return Ok(LockoutDecision::Allowed);
+        }
         let span =
             |time: Duration| chrono::TimeDelta::from_std(time).unwrap_or(chrono::TimeDelta::MAX);
         let reach = span(self.window.saturating_add(self.cool_down));
@@ -110,7 +150,6 @@ impl Lockout {
                 Some(address) => Column::IpAddress.eq(address),
                 None => Column::IpAddress.is_null(),
             })
-            .filter(Column::Status.ne(LoginStatus::Blocked.as_str()))
             .order_by_desc(Column::OccurredAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(self.failures));
@@ -118,11 +157,24 @@ impl Lockout {
             attempts =
                 attempts.filter(Column::OccurredAt.gt(instant(db.get_database_backend(), since)));
         }
-        if self.by_user {
-            // Whether the name belongs to anybody is not known yet.
-            let names = [known_name(username), unknown_name(&config, username)];
-            attempts = attempts.filter(Column::Username.is_in(names));
-        }
+        attempts = if self.by_user {
+            // Whether the name belongs to anybody is not known yet. However it is written: for most
+            // applications that is one account.
+            let names = [
+                known_name(username).to_lowercase(),
+                unknown_name(&config, username),
+            ];
+            let mut same = Expr::expr(Func::lower(Expr::col(Column::Username))).is_in(names);
+            if let Some(id) = account.and_then(Actor::id) {
+                same = same.or(Column::ActorId.eq(id));
+            }
+            attempts
+                .filter(same)
+                .filter(Column::Status.ne(LoginStatus::Blocked.as_str()))
+        } else {
+            // Whoever guesses at others may well sign in to an account of their own.
+            attempts.filter(Column::Status.eq(LoginStatus::Failed.as_str()))
+        };
         let attempts: Vec<(DateTimeUtc, String)> = attempts.into_tuple().all(db).await?;
         let failed = |status: &String| status == LoginStatus::Failed.as_str();
         let all_failed = attempts.len() >= self.failures as usize

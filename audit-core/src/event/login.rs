@@ -14,12 +14,13 @@ use super::detail::Linked;
 use super::manual::AuditEvent;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::recorder::{address, clean, insert_row, limits, shown};
-use crate::redact::REDACTED;
+use crate::hash::HashKey;
+use crate::recorder::{address, agent, clean, insert_row, limits, shown};
 use crate::target::{fit, shorten, text_of};
 use crate::text::clean as clean_text;
 
@@ -52,7 +53,8 @@ const REASON: u32 = 1000;
 
 /// An attempt to sign in, to be recorded.
 ///
-/// Address, agent and request come from the current [`AuditContext`].
+/// Address, agent and request come from the context that is bound to the connection, else from the
+/// current [`AuditContext`].
 ///
 /// # Examples
 /// ```
@@ -116,7 +118,7 @@ impl LoginAttempt {
     }
 
     /// The account that the name belongs to. Without one, the name is stored as a hash under the
-    /// configured key, or not at all where there is no key.
+    /// configured key, where there is none under one that ends with the process.
     pub fn account(mut self, account: Actor) -> Self {
         self.account = Some(account);
         self
@@ -138,6 +140,14 @@ impl LoginAttempt {
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
     pub async fn record<C>(self, db: &C) -> Result<i64, AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait,
+    {
+        // Large, and seldom.
+        Box::pin(Bound::to(db).scope(self.record_here(db))).await
+    }
+
+    async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>
     where
         C: ConnectionTrait + TransactionTrait,
     {
@@ -164,7 +174,7 @@ impl LoginAttempt {
         let context = context
             .metadata("username", username.clone())
             .metadata("status", self.status.as_str());
-        let reason = self.reason.map(|text| shorten(clean(text), REASON));
+        let reason = self.reason.map(|text| shorten(shown(text), REASON));
         let context = match &reason {
             Some(reason) => context.metadata("failure_reason", reason.clone()),
             None => context,
@@ -183,7 +193,7 @@ impl LoginAttempt {
             actor_id: Set(account.id().map(name)),
             actor_name: Set(account.name().map(|text| name(&shown(text.to_owned())))),
             ip_address: Set(context.ip_address.clone().map(address)),
-            user_agent: Set(context.user_agent.clone().map(clean)),
+            user_agent: Set(context.user_agent.clone().map(agent)),
             country: place(self.country),
             city: place(self.city),
             request_id: Set(context.request_id.as_deref().map(name)),
@@ -202,8 +212,7 @@ impl LoginAttempt {
             };
             insert_row(tx, row).await
         });
-        // Large, and seldom.
-        Box::pin(written).await
+        written.await
     }
 }
 
@@ -225,15 +234,11 @@ pub(super) fn known_name(username: &str) -> String {
 }
 
 /// What is stored of a name that belongs to nobody. A digest without a key would give away a password
-/// to whoever guesses it.
+/// to whoever guesses it; where none is configured, the name is told from others until the process ends.
 pub(super) fn unknown_name(config: &AuditConfig, username: &str) -> String {
-    match config.hash_key() {
-        Some(key) => {
-            let name = Json::String(username.to_owned());
-            text_of(key.hash("audit_login_attempt", "username", &name))
-        }
-        None => REDACTED.to_owned(),
-    }
+    let key = config.hash_key().unwrap_or(HashKey::of_process());
+    let name = Json::String(username.to_owned());
+    text_of(key.hash("audit_login_attempt", "username", &name))
 }
 
 /// Records that the current context's actor signed out.

@@ -11,6 +11,7 @@ use sea_orm::{ConnectionTrait, ModelTrait};
 use crate::action::{Action, Outcome, Source};
 use crate::actor::Actor;
 use crate::auditable::{Auditable, EntityInfo, audited_entities, values_of};
+use crate::bound::Bound;
 use crate::change::{Change, Changes};
 use crate::config::{AuditConfig, Plan};
 use crate::context::AuditContext;
@@ -20,8 +21,8 @@ use crate::target::Target;
 
 /// A record that the application writes itself.
 ///
-/// Actor, address, request and the rest come from the current [`AuditContext`]; what is set here
-/// wins. Fields are skipped, redacted and hashed as the target's entity and the configuration say,
+/// Actor, address, request and the rest come from the context that is bound to the connection, else from
+/// the current [`AuditContext`]; what is set here wins. Fields are skipped, redacted and hashed as the target's entity and the configuration say,
 /// and names that look like secrets are redacted as everywhere.
 ///
 /// # Examples
@@ -183,6 +184,10 @@ impl AuditEvent {
     /// Returns [`AuditError::NotRecorded`] when the record cannot be written, whatever the failure
     /// policy: there is no other write that could go on.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), AuditError> {
+        Bound::to(db).scope(self.record_here(db)).await
+    }
+
+    async fn record_here<C: ConnectionTrait>(self, db: &C) -> Result<(), AuditError> {
         let config = AuditConfig::current();
         let plan = (self.target.as_ref())
             .and_then(TargetOf::info)

@@ -4,6 +4,7 @@
 //! the [`EventWriter`](crate::EventWriter), which blocks nobody. A flood of one event is one row that
 //! counts: equal events have one *fingerprint*.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,14 +18,18 @@ use sea_orm::{
 use serde_json::Map;
 
 use crate::actor::Actor;
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
-use crate::recorder::{address, cause_in, clean, clean_json, insert_row, instant, limits, shown};
+use crate::recorder::{
+    LONG, address, cause_in, clean_json, insert_row, insert_rows_of, instant, limits, shown,
+};
 use crate::stats::{COUNTERS, count};
 use crate::target::{fit, shorten};
+use crate::text::clean_lines;
 
 /// What kind of event the system had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,9 +66,6 @@ impl EventType {
 
 /// How long equal events are counted in one row, from the first on: an hour.
 pub(crate) const WINDOW: Duration = Duration::from_hours(1);
-
-/// The longest description and stack trace that are stored, in characters.
-const LONG: u32 = 32_000;
 
 /// An event of the system, to be recorded.
 ///
@@ -207,6 +209,10 @@ impl SystemEvent {
         self
     }
 
+    pub(crate) const fn kind(&self) -> EventType {
+        self.kind
+    }
+
     /// What is stored as the fingerprint.
     pub(crate) fn print(&self) -> String {
         match &self.fingerprint {
@@ -231,9 +237,11 @@ impl SystemEvent {
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
-        self.in_current_context()
-            .count_or_insert(db, 1, WINDOW)
-            .await
+        let recorded = async {
+            let event = self.in_current_context();
+            event.count_or_insert(db, 1, WINDOW).await
+        };
+        Bound::to(db).scope(recorded).await
     }
 
     /// Writes that the event happened so many times.
@@ -247,10 +255,7 @@ impl SystemEvent {
             return Ok(0);
         }
         let config = AuditConfig::current();
-        let occurred_at = self.occurred_at.unwrap_or_else(|| config.now());
-        let since = chrono::TimeDelta::from_std(window)
-            .ok()
-            .and_then(|window| occurred_at.checked_sub_signed(window));
+        let since = self.counts_since(&config, window);
         let failed = |error| refused(&config, error);
         let backend = db.get_database_backend();
         let mut same = row::Entity::find()
@@ -273,10 +278,52 @@ impl SystemEvent {
         insert_row(db, row).await.map_err(failed)
     }
 
+    /// From when on an equal event counts as the same.
+    fn counts_since(&self, config: &AuditConfig, window: Duration) -> Option<DateTimeUtc> {
+        let occurred_at = self.occurred_at.unwrap_or_else(|| config.now());
+        let window = chrono::TimeDelta::from_std(window).ok()?;
+        occurred_at.checked_sub_signed(window)
+    }
+
+    /// Writes those of several different events that have no row yet, in one statement. Returns the
+    /// fingerprints of those that have one.
+    pub(crate) async fn insert_new<C: ConnectionTrait>(
+        db: &C,
+        events: Vec<(Self, i64)>,
+        window: Duration,
+    ) -> Result<HashSet<String>, AuditError> {
+        let config = AuditConfig::current();
+        let failed = |error| refused(&config, error);
+        if db.is_mock_connection() {
+            return Ok(HashSet::new());
+        }
+        let prints = events.iter().map(|(event, _)| event.print());
+        let rows: Vec<(String, DateTimeUtc)> = row::Entity::find()
+            .select_only()
+            .columns([row::Column::Fingerprint, row::Column::OccurredAt])
+            .filter(row::Column::Fingerprint.is_in(prints))
+            .filter(row::Column::Resolved.eq(false))
+            .into_tuple()
+            .all(db)
+            .await
+            .map_err(failed)?;
+        let is_there = |event: &Self| {
+            let (print, since) = (event.print(), event.counts_since(&config, window));
+            (rows.iter()).any(|(of, at)| *of == print && since.is_none_or(|since| *at >= since))
+        };
+        let (there, new): (Vec<_>, Vec<_>) =
+            (events.into_iter()).partition(|(event, _)| is_there(event));
+        if !new.is_empty() {
+            let new = (new.into_iter()).map(|(event, times)| event.into_row(&config, times));
+            insert_rows_of(db, new).await.map_err(failed)?;
+        }
+        Ok(there.iter().map(|(event, _)| event.print()).collect())
+    }
+
     fn into_row(self, config: &AuditConfig, times: i64) -> row::ActiveModel {
         let fingerprint = self.print();
-        let name = |text: Option<String>| text.map(|text| fit(clean(text), limits::NAME));
-        let long = |text: Option<String>| text.map(|text| shorten(clean(text), LONG));
+        let name = |text: Option<String>| text.map(|text| fit(shown(text), limits::NAME));
+        let long = |text: Option<String>| text.map(|text| clean_lines(&text, LONG).into_owned());
         let actor = self.context.actor.unwrap_or_default();
         let metadata = (!self.metadata.is_empty()).then(|| {
             let mut json = config.without_secrets(Json::Object(self.metadata));
@@ -287,7 +334,7 @@ impl SystemEvent {
             id: NotSet,
             occurred_at: Set(self.occurred_at.unwrap_or_else(|| config.now())),
             event_type: Set(self.kind.as_str().to_owned()),
-            title: Set(shorten(clean(self.title), limits::NAME)),
+            title: Set(shorten(shown(self.title), limits::NAME)),
             description: Set(long(self.description)),
             module: Set(name(self.module)),
             function_name: Set(name(self.function)),
@@ -296,7 +343,7 @@ impl SystemEvent {
             stack_trace: Set(long(self.stack_trace)),
             actor_type: Set(actor.kind().as_str().to_owned()),
             actor_id: Set(name(actor.id().map(str::to_owned))),
-            actor_name: Set(name(actor.name().map(str::to_owned).map(shown))),
+            actor_name: Set(name(actor.name().map(str::to_owned))),
             ip_address: Set(self.context.ip_address.map(address)),
             request_id: Set(name(self.context.request_id)),
             fingerprint: Set(Some(fingerprint)),
@@ -320,10 +367,21 @@ impl SystemEvent {
         by: impl Into<String>,
         note: impl Into<String>,
     ) -> Result<bool, AuditError> {
+        let (by, note) = (by.into(), note.into());
+        let resolved = Self::resolve_here(db, id, by, note);
+        Bound::to(db).scope(resolved).await
+    }
+
+    async fn resolve_here<C: ConnectionTrait>(
+        db: &C,
+        id: i64,
+        by: String,
+        note: String,
+    ) -> Result<bool, AuditError> {
         let config = AuditConfig::current();
         let now = instant(db.get_database_backend(), config.now());
-        let by = fit(clean(by.into()), limits::NAME);
-        let note = shorten(clean(note.into()), LONG);
+        let by = fit(shown(by), limits::NAME);
+        let note = clean_lines(&note, LONG).into_owned();
         let update = row::Entity::update_many()
             .col_expr(row::Column::Resolved, Expr::value(true))
             .col_expr(row::Column::ResolvedAt, Expr::value(now))

@@ -15,7 +15,10 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use tokio::sync::{Notify, watch};
 
-use super::system::{SystemEvent, WINDOW};
+use super::system::{EventType, SystemEvent, WINDOW};
+use crate::bound::Bound;
+use crate::config::AuditConfig;
+use crate::context::scoped_config;
 use crate::stats::{COUNTERS, count, count_many};
 use worker::Worker;
 
@@ -45,7 +48,7 @@ pub struct EventWriterBuilder<C> {
 }
 
 impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
-    /// How many different events may wait, 1,024 by default.
+    /// How many different events may wait, 1,024 by default; SECURITY events at most half as many.
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events.max(1);
         self
@@ -82,7 +85,10 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
             queue: Arc::clone(&queue),
             written,
         };
-        tokio::spawn(WRITING.scope((), worker.run()));
+        // How the tables are called: what is bound to the connection says it, else the scope.
+        let mut bound = Bound::to(&worker.db);
+        bound.config = bound.config.or_else(scoped_config);
+        tokio::spawn(bound.scope(WRITING.scope((), worker.run())));
         EventWriter(Arc::new(Handle { queue, seen }))
     }
 }
@@ -135,6 +141,23 @@ struct Waiting {
     closed: bool,
 }
 
+impl Waiting {
+    /// Whether no more different events of this kind should wait: what attackers do must not leave the
+    /// system's own errors without room.
+    fn has_enough_of(&self, event: &SystemEvent, capacity: usize) -> bool {
+        let is_security = |event: &SystemEvent| event.kind() == EventType::Security;
+        let half = capacity.div_ceil(2);
+        is_security(event)
+            && self.events.len() >= half
+            && (self
+                .events
+                .values()
+                .filter(|other| is_security(&other.event)))
+            .count()
+                >= half
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Counted {
     event: SystemEvent,
@@ -163,7 +186,8 @@ impl Queue {
         }
         waiting.submitted += 1;
         let number = waiting.submitted;
-        let full = waiting.events.len() >= self.capacity;
+        let full =
+            waiting.events.len() >= self.capacity || waiting.has_enough_of(&event, self.capacity);
         match waiting.events.entry(print) {
             Entry::Occupied(mut same) => same.get_mut().times += 1,
             Entry::Vacant(_) if full => {
@@ -272,7 +296,8 @@ impl EventWriter {
     }
 
     /// Waits until everything that was submitted so far has been written, or refused by the database
-    /// once. Returns at once when the writer has ended, or while the database cannot be reached.
+    /// once. Returns at once when the writer has ended. While the database cannot be reached it takes as long
+    /// as the connection waits for it; bound it with `tokio::time::timeout` where that is too long.
     pub async fn flush(&self) {
         let submitted = self.0.queue.waiting().submitted;
         let mut seen = self.0.seen.clone();
@@ -282,8 +307,12 @@ impl EventWriter {
     }
 
     /// Ends the writer, with all its handles, after everything that was submitted so far has been
-    /// written, or refused by the database.
+    /// written, or refused by the database. As with [`flush`](Self::flush), that may take as long as the
+    /// connection waits for a database that is away.
     pub async fn shutdown(&self) {
+        if let Some(event) = AuditConfig::current().suppressed_so_far() {
+            self.submit(event);
+        }
         self.0.queue.waiting().closed = true;
         self.0.queue.news.notify_one();
         let mut seen = self.0.seen.clone();

@@ -7,6 +7,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_system_event};
 use crate::recorder::instant;
@@ -163,6 +164,10 @@ impl SummaryQuery {
     /// # Errors
     /// Returns the database's error.
     pub async fn fetch<C: ConnectionTrait>(self, db: &C) -> Result<Summary, DbErr> {
+        Bound::to(db).scope(self.fetch_here(db)).await
+    }
+
+    async fn fetch_here<C: ConnectionTrait>(self, db: &C) -> Result<Summary, DbErr> {
         use audit_log::Column as L;
         use audit_system_event::Column as S;
         let backend = db.get_database_backend();

@@ -1,5 +1,6 @@
 //! The task that writes events, one round after the other.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use crate::recorder::is_away;
 
 /// After so many tries in a row that did not reach it, the database is not asked for the others.
 const ENOUGH: usize = 3;
+
+/// So many new events are written in one statement: of 20 values each, and SQLite takes 32,766.
+const TOGETHER: usize = 100;
 
 /// What the task has.
 pub(super) struct Worker<C> {
@@ -123,9 +127,41 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
         (batch, dropped, waiting.submitted, waiting.closed)
     }
 
-    /// Writes events.
+    /// Writes events: new ones together, and one by one those that count up a row, or that the database
+    /// does not take together.
     async fn write(&self, batch: Vec<(String, Counted)>) -> Round {
-        let (mut round, mut unreachable) = (Round::default(), 0);
+        let (mut round, mut one_by_one) = (Round::default(), Vec::new());
+        let mut batch = batch.into_iter().peekable();
+        while batch.peek().is_some() {
+            let some: Vec<_> = batch.by_ref().take(TOGETHER).collect();
+            let there = self.write_together(&some).await;
+            for (print, counted) in some {
+                match &there {
+                    Some(there) if !there.contains(&print) => {
+                        self.queue.written(&print, counted.times);
+                        round.taken = true;
+                    }
+                    // Which of them was refused shows one by one.
+                    _ => one_by_one.push((print, counted)),
+                }
+            }
+        }
+        self.write_one_by_one(one_by_one, round).await
+    }
+
+    /// Writes those that are new. Returns those that are not; `None` where that failed.
+    async fn write_together(&self, events: &[(String, Counted)]) -> Option<HashSet<String>> {
+        if events.len() < 2 {
+            return None;
+        }
+        let events = (events.iter()).map(|(_, counted)| (counted.event.clone(), counted.times));
+        SystemEvent::insert_new(&self.db, events.collect(), self.window)
+            .await
+            .ok()
+    }
+
+    async fn write_one_by_one(&self, batch: Vec<(String, Counted)>, mut round: Round) -> Round {
+        let mut unreachable = 0;
         for (print, counted) in batch {
             let times = counted.times;
             let written = counted

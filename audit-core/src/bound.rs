@@ -1,0 +1,54 @@
+//! What is bound to a connection: a context and a configuration that apply to all that is recorded
+//! through it.
+
+use sea_orm::ConnectionTrait;
+
+use crate::config::AuditConfig;
+use crate::context::AuditContext;
+
+/// What is bound to a connection; nothing for those that are not audited.
+#[derive(Clone, Default)]
+pub(crate) struct Bound {
+    pub(crate) context: Option<AuditContext>,
+    pub(crate) config: Option<AuditConfig>,
+}
+
+impl Bound {
+    /// What is bound to this one.
+    #[cfg(feature = "statements")]
+    pub(crate) fn to<C: ConnectionTrait>(db: &C) -> Self {
+        crate::connection::bound_to(db)
+    }
+
+    /// What is bound to this one: only audited connections can be bound to something.
+    #[cfg(not(feature = "statements"))]
+    pub(crate) fn to<C: ConnectionTrait>(_: &C) -> Self {
+        Self::default()
+    }
+
+    /// The configuration that applies now.
+    #[cfg(feature = "statements")]
+    pub(crate) fn config(&self) -> AuditConfig {
+        self.config.clone().unwrap_or_else(AuditConfig::current)
+    }
+
+    /// The context that applies now.
+    #[cfg(feature = "statements")]
+    pub(crate) fn context(&self) -> AuditContext {
+        let ambient = AuditContext::current();
+        match &self.context {
+            Some(bound) => bound.clone().or(&ambient),
+            None => ambient,
+        }
+    }
+
+    /// Runs a future for which this applies, before what applies around it.
+    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
+        match (self.context, self.config) {
+            (None, None) => future.await,
+            (context, None) => Box::pin(context.unwrap_or_default().scope(future)).await,
+            (None, Some(config)) => Box::pin(config.scope(future)).await,
+            (Some(context), Some(config)) => Box::pin(config.scope(context.scope(future))).await,
+        }
+    }
+}
