@@ -16,7 +16,7 @@ use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn}
 #[cfg(feature = "statements")]
 pub(crate) use access::{Access, Followed};
 #[cfg(feature = "statements")]
-pub(crate) use by_table::{find, known, register};
+pub(crate) use by_table::{find, has_triggers, known, register};
 pub use registry::{Registration, audited_entities};
 
 use crate::action::ChangeActions;

@@ -47,6 +47,12 @@ pub(crate) fn find(
     known.iter().copied().find(|info| accept(info))
 }
 
+/// Whether an entity is known whose changes triggers record.
+pub(crate) fn has_triggers() -> bool {
+    let tables = TABLES.read().unwrap_or_else(PoisonError::into_inner);
+    tables.values().flatten().any(|info| info.by_trigger)
+}
+
 /// All entities that are known.
 pub(crate) fn known() -> Vec<&'static EntityInfo> {
     let tables = TABLES.read().unwrap_or_else(PoisonError::into_inner);

@@ -30,9 +30,9 @@ impl Operating {
     ) -> Option<Self> {
         let info: &'static EntityInfo = E::info();
         if info.skip
-            || info.by_trigger
             || db.is_mock_connection()
             || is_captured_by_connection(db, info)
+            || info.by_trigger
         {
             return None;
         }
@@ -118,7 +118,11 @@ fn is_captured_by_connection<C: ConnectionTrait>(_: &C, _: &'static EntityInfo) 
 /// Counts a write that migration mode keeps out of the log.
 pub(super) fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
     let info = E::info();
-    if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {
+    if info.skip
+        || db.is_mock_connection()
+        || is_captured_by_connection(db, info)
+        || info.by_trigger
+    {
         return;
     }
     let config = AuditConfig::current();
