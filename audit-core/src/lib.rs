@@ -22,6 +22,8 @@ mod redact;
 #[cfg(feature = "statements")]
 mod sql;
 mod stats;
+#[doc(hidden)]
+pub mod survey;
 mod target;
 mod text;
 #[doc(hidden)]

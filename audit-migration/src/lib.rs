@@ -10,6 +10,7 @@
 //! Names of tables and schema come from the `AuditConfig` that applies when a run begins.
 
 mod audited;
+mod coverage;
 mod create_tables;
 mod table;
 mod trigger;
@@ -21,8 +22,10 @@ use sea_orm_migration::sea_orm::{DbErr, DynIden};
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 
 pub use audited::AuditedMigrator;
+pub use coverage::{Captured, Coverage, CoverageIncomplete, Finding, TableCoverage, coverage};
+pub use sea_orm_audit_core::survey::SkippedBy;
 pub use sea_orm_migration::MigratorTrait;
-pub use trigger::AuditTriggers;
+pub use trigger::{AuditTriggers, TriggerCheck};
 
 /// The migrations of the audit tables, to be put into the application's own Migrator.
 ///

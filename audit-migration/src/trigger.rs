@@ -1,9 +1,11 @@
 //! Triggers that record what no ORM sees: other programs, SQL by hand, cascades of the database.
 
+mod check;
 mod mysql;
 mod postgres;
 mod sqlite;
 
+pub use check::TriggerCheck;
 use sea_orm_audit_core::trigger::TriggerPlan;
 use sea_orm_audit_core::{AuditConfig, Auditable, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
@@ -65,6 +67,10 @@ impl AuditTriggers {
     /// The triggers of an entity, as the configuration says that applies when they are made.
     pub fn of<E: Auditable>() -> Self {
         Self { info: E::info() }
+    }
+
+    pub(crate) const fn of_info(info: &'static EntityInfo) -> Self {
+        Self { info }
     }
 
     fn plan(self) -> TriggerPlan {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value,
+    self, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value,
 };
 
 /// A table by its schema and name. SQLite's has no schema.
@@ -59,7 +59,7 @@ impl Reaction {
 
 /// The tables of some schemas.
 #[derive(Debug, Default)]
-pub(super) struct LiveSchema {
+pub(crate) struct LiveSchema {
     /// The schema in which names without one are found.
     pub(super) default: Option<String>,
     pub(super) tables: Vec<LiveTable>,
@@ -88,14 +88,17 @@ struct KeyRow {
 
 impl LiveSchema {
     /// Reads the schema in which names without one are found, and those that are named.
-    pub(super) async fn read<C: ConnectionTrait>(
+    pub(crate) async fn read<C: ConnectionTrait>(
         db: &C,
         named: &BTreeSet<String>,
     ) -> Result<Self, DbErr> {
         let backend = db.get_database_backend();
         let default = default_schema(db).await?;
         let schemas: BTreeSet<&String> = named.iter().chain(&default).collect();
-        let values: Vec<Value> = schemas.iter().map(|name| Value::from(name.as_str())).collect();
+        let values: Vec<Value> = schemas
+            .iter()
+            .map(|name| Value::from(name.as_str()))
+            .collect();
         let places = places(backend, values.len());
         let query = |sql: String| async {
             let values = values.clone();
@@ -118,6 +121,22 @@ impl LiveSchema {
             .find(|table| table.id.name == name && table.id.schema.as_deref() == schema)
     }
 
+    /// The columns of a table; none where it is not there.
+    pub(crate) fn columns_of(&self, schema: Option<&str>, name: &str) -> Vec<String> {
+        let table = self.find(schema, name);
+        table.map(|table| table.columns.clone()).unwrap_or_default()
+    }
+
+    /// A table's name, with its schema where that is not the one of names without.
+    pub(super) fn shown(&self, id: &TableId) -> String {
+        match &id.schema {
+            Some(schema) if Some(schema) != self.default.as_ref() => {
+                format!("{schema}.{}", id.name)
+            }
+            _ => id.name.clone(),
+        }
+    }
+
     /// Whether a table, by its schema where one is named, is this one.
     pub(super) fn is(&self, id: &TableId, schema: Option<&str>, name: &str) -> bool {
         id.name == name && id.schema.as_deref() == schema.or(self.default.as_deref())
@@ -125,7 +144,9 @@ impl LiveSchema {
 }
 
 fn rows<R: FromQueryResult>(rows: &[QueryResult]) -> Result<Vec<R>, DbErr> {
-    rows.iter().map(|row| R::from_query_result(row, "")).collect()
+    rows.iter()
+        .map(|row| R::from_query_result(row, ""))
+        .collect()
 }
 
 async fn default_schema<C: ConnectionTrait>(db: &C) -> Result<Option<String>, DbErr> {
