@@ -81,30 +81,10 @@ pub(crate) fn address(text: String) -> String {
     fit(clean(text), limits::ADDRESS)
 }
 
-/// Text that is only there to be shown, such as labels and names: harmless to whoever shows it, a terminal
+/// Text that is only there to be shown, such as labels, names, reasons and agents: harmless to whoever shows it, a terminal
 /// for example. What changed is stored as it is.
 pub(crate) fn shown(text: String) -> String {
-    bounded(text, usize::MAX)
-}
-
-/// The longest user agent that is stored, in characters.
-const AGENT: usize = 1000;
-
-/// The longest reasons, descriptions and stack traces that are stored, in characters.
-pub(crate) const LONG: usize = 32_000;
-
-/// A client's user agent as every audit table stores it.
-pub(crate) fn agent(text: String) -> String {
-    bounded(text, AGENT)
-}
-
-/// A text of any length that people write, on one line.
-pub(crate) fn told(text: String) -> String {
-    bounded(text, LONG)
-}
-
-fn bounded(text: String, limit: usize) -> String {
-    if let Cow::Owned(harmless) = crate::text::clean(&text, limit) {
+    if let Cow::Owned(harmless) = crate::text::clean(&text, usize::MAX) {
         return harmless;
     }
     text
@@ -231,13 +211,13 @@ impl Record {
             bounded(actor.name().map(str::to_owned).map(shown), limits::NAME),
             bounded(actor.impersonator().map(str::to_owned), limits::NAME),
             self.context.ip_address.map(address).into(),
-            self.context.user_agent.map(agent).into(),
+            self.context.user_agent.map(shown).into(),
             self.context.session_key.map(digest).into(),
             bounded(self.context.request_id, limits::NAME),
             bounded(self.context.trace_id, limits::NAME),
             Value::Uuid(self.transaction_id),
             bounded(self.tenant.or(self.context.tenant), limits::NAME),
-            self.context.reason.map(told).into(),
+            self.context.reason.map(shown).into(),
             bounded(self.module.or(self.context.module), limits::NAME),
             word(self.source.as_str()),
             metadata.into(),

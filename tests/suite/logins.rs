@@ -259,13 +259,12 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
         }
     }
     let logins = db.logins().await?;
-    // A name is shown, an agent was made harmless by whoever read the request, a reason is the application's.
+    // Whatever is shown is harmless.
     let shown = "␀␁␍␊␛[31m\u{FFFD}'\";--😀";
     assert_eq!(logins[0].username.as_deref(), Some(shown));
     assert_eq!(logins[0].actor_name.as_deref(), Some(shown));
-    let clean = strange.replace('\0', "\u{FFFD}");
-    assert_eq!(logins[1].failure_reason.as_ref(), Some(&clean));
-    assert_eq!(logins[0].user_agent, Some(clean.repeat(1_000)));
+    assert_eq!(logins[1].failure_reason.as_deref(), Some(shown));
+    assert_eq!(logins[0].user_agent, Some(shown.repeat(1_000)));
     let lengths = |text: &Option<String>| text.as_deref().map(|text| text.chars().count());
     assert_eq!(lengths(&logins[3].username), Some(255));
     assert_eq!(lengths(&logins[4].failure_reason), Some(1_000));

@@ -20,7 +20,7 @@ use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
 use crate::hash::HashKey;
-use crate::recorder::{address, agent, clean, insert_row, limits, shown};
+use crate::recorder::{address, clean, insert_row, limits, shown};
 use crate::target::{fit, shorten, text_of};
 use crate::text::clean as clean_text;
 
@@ -193,7 +193,7 @@ impl LoginAttempt {
             actor_id: Set(account.id().map(name)),
             actor_name: Set(account.name().map(|text| name(&shown(text.to_owned())))),
             ip_address: Set(context.ip_address.clone().map(address)),
-            user_agent: Set(context.user_agent.clone().map(agent)),
+            user_agent: Set(context.user_agent.clone().map(shown)),
             country: place(self.country),
             city: place(self.city),
             request_id: Set(context.request_id.as_deref().map(name)),

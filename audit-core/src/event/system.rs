@@ -25,7 +25,7 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
 use crate::recorder::{
-    LONG, address, cause_in, clean_json, insert_row, insert_rows_of, instant, limits, shown,
+    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, limits, shown,
 };
 use crate::stats::{COUNTERS, count};
 use crate::target::{fit, shorten};
@@ -63,6 +63,9 @@ impl EventType {
         }
     }
 }
+
+/// The longest description and stack trace that are stored, in characters.
+const LONG: usize = 32_000;
 
 /// How long equal events are counted in one row, from the first on: an hour.
 pub(crate) const WINDOW: Duration = Duration::from_hours(1);
@@ -322,6 +325,8 @@ impl SystemEvent {
 
     fn into_row(self, config: &AuditConfig, times: i64) -> row::ActiveModel {
         let fingerprint = self.print();
+        // As the log stores them, under which they are looked for.
+        let id = |text: Option<String>| text.map(|text| fit(clean(text), limits::NAME));
         let name = |text: Option<String>| text.map(|text| fit(shown(text), limits::NAME));
         let long = |text: Option<String>| text.map(|text| clean_lines(&text, LONG).into_owned());
         let actor = self.context.actor.unwrap_or_default();
@@ -342,10 +347,10 @@ impl SystemEvent {
             error_code: Set(name(self.error_code)),
             stack_trace: Set(long(self.stack_trace)),
             actor_type: Set(actor.kind().as_str().to_owned()),
-            actor_id: Set(name(actor.id().map(str::to_owned))),
+            actor_id: Set(id(actor.id().map(str::to_owned))),
             actor_name: Set(name(actor.name().map(str::to_owned))),
             ip_address: Set(self.context.ip_address.map(address)),
-            request_id: Set(name(self.context.request_id)),
+            request_id: Set(id(self.context.request_id)),
             fingerprint: Set(Some(fingerprint)),
             occurrences: Set(times),
             resolved: Set(false),
