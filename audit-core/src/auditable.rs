@@ -278,12 +278,6 @@ impl EntityInfo {
         self.module
     }
 
-    /// Whether the database's own triggers record the changes (`capture = "trigger"`).
-    #[must_use]
-    pub const fn is_captured_by_trigger(&self) -> bool {
-        self.by_trigger
-    }
-
     /// The primary key of a row.
     pub(crate) fn key_of(&self, row: &[Value]) -> Vec<Value> {
         (self.key.iter())

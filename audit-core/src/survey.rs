@@ -11,6 +11,8 @@ pub struct Surveyed {
     pub info: &'static EntityInfo,
     /// Who left it out, if anybody.
     pub skipped: Option<SkippedBy>,
+    /// Whether triggers record its changes.
+    pub by_trigger: bool,
     /// Whether deletes of its rows are recorded.
     pub deletes: bool,
     /// Whether updates of its rows are recorded.
@@ -82,6 +84,7 @@ fn of(info: &'static EntityInfo, config: &AuditConfig) -> Surveyed {
             (false, true) => Some(SkippedBy::Configuration),
             (false, false) => None,
         },
+        by_trigger: plan.by_trigger,
         deletes: !plan.skips(config, &Action::Delete),
         updates: !plan.skips(config, &Action::Update),
         plain_secrets: plain_secrets.collect(),

@@ -126,7 +126,7 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         };
         let triggers = AuditTriggers::of_info(info);
         let table = schema.shown(&live.id);
-        let found = if info.is_captured_by_trigger() {
+        let found = if entity.by_trigger {
             let check = triggers.state(db).await?;
             Finding::of_triggers(&table, check)
         } else if triggers.are_there(db).await? {

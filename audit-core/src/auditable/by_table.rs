@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use super::{EntityInfo, audited_entities};
+use crate::config::AuditConfig;
 
 type ByTable = HashMap<String, Vec<&'static EntityInfo>>;
 
@@ -48,9 +49,8 @@ pub(crate) fn find(
 }
 
 /// Whether an entity is known whose changes triggers record.
-pub(crate) fn has_triggers() -> bool {
-    let tables = TABLES.read().unwrap_or_else(PoisonError::into_inner);
-    tables.values().flatten().any(|info| info.by_trigger)
+pub(crate) fn has_triggers(config: &AuditConfig) -> bool {
+    known().into_iter().any(|info| config.plan(info).by_trigger)
 }
 
 /// All entities that are known.

@@ -29,17 +29,13 @@ impl Operating {
         operation: Operation,
     ) -> Option<Self> {
         let info: &'static EntityInfo = E::info();
-        if info.skip
-            || db.is_mock_connection()
-            || is_captured_by_connection(db, info)
-            || info.by_trigger
-        {
+        if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {
             return None;
         }
         let config = AuditConfig::current();
         let plan = config.plan(info);
         let action = operation.action();
-        if plan.skips(&config, &action) || config.is_suppressed() {
+        if plan.by_trigger || plan.skips(&config, &action) || config.is_suppressed() {
             return None;
         }
         Some(Self {
@@ -118,15 +114,12 @@ fn is_captured_by_connection<C: ConnectionTrait>(_: &C, _: &'static EntityInfo) 
 /// Counts a write that migration mode keeps out of the log.
 pub(super) fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
     let info = E::info();
-    if info.skip
-        || db.is_mock_connection()
-        || is_captured_by_connection(db, info)
-        || info.by_trigger
-    {
+    if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {
         return;
     }
     let config = AuditConfig::current();
-    if !config.plan(info).skips(&config, &operation.action()) {
+    let plan = config.plan(info);
+    if !plan.by_trigger && !plan.skips(&config, &operation.action()) {
         config.suppresses_write();
     }
 }

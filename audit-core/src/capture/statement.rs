@@ -86,7 +86,7 @@ impl Audited {
             Kind::Insert(insert) => (insert.conflict.as_ref())
                 .is_some_and(|conflict| conflict.action == ConflictAction::Replace),
         };
-        let recorded = |action: &Action| !info.by_trigger && !plan.skips(config, action);
+        let recorded = |action: &Action| !plan.by_trigger && !plan.skips(config, action);
         let records = match &write.kind {
             Kind::Change(change) if change.delete => recorded(&Action::Delete),
             Kind::Truncate => recorded(&Action::Delete),
@@ -101,8 +101,10 @@ impl Audited {
         } else {
             Vec::new()
         };
-        let fires_triggers = info.by_trigger
-            || (deletes && server.cascades_fire_triggers() && cascade::reaches_triggers(info));
+        let fires_triggers = plan.by_trigger
+            || (deletes
+                && server.cascades_fire_triggers()
+                && cascade::reaches_triggers(config, info));
         (records || !followers.is_empty() || fires_triggers).then_some(Self {
             info,
             plan,

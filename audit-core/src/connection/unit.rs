@@ -93,8 +93,8 @@ pub(super) async fn follow<C: ConnectionTrait>(
         Route::Straight => run(db, call, statement).await,
         Route::Reported(reported) => {
             // What it does is not known: it may fire any of them.
-            if has_triggers() {
-                let (config, context) = reported.teller();
+            let (config, context) = reported.teller();
+            if has_triggers(config) {
                 frames.tell_triggers(db, config, context).await?;
             }
             let answer = run(db, call, statement).await?;

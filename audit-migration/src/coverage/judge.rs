@@ -79,7 +79,7 @@ impl Judge<'_> {
                 None => Captured::NotAtAll,
                 Some(entity) => match entity.skipped {
                     Some(by) => Captured::Skipped(by),
-                    None if entity.info.is_captured_by_trigger() => Captured::Trigger,
+                    None if entity.by_trigger => Captured::Trigger,
                     None => Captured::Hook,
                 },
             };
@@ -180,7 +180,7 @@ impl Judge<'_> {
             return Some("that table has no audited entity");
         };
         // On MySQL the parent's triggers tell of its descendants' rows.
-        if child.info.is_captured_by_trigger() && parent.info.is_captured_by_trigger() {
+        if child.by_trigger && parent.by_trigger {
             return None;
         }
         let deletes = key.on_delete == Reaction::Cascades;
@@ -204,7 +204,7 @@ impl Judge<'_> {
 
     /// Whether what the database does to the rows of an entity fires their triggers.
     fn fires_triggers(&self, child: &Surveyed) -> bool {
-        child.info.is_captured_by_trigger() && self.backend != DbBackend::MySql
+        child.by_trigger && self.backend != DbBackend::MySql
     }
 }
 

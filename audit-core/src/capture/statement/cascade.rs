@@ -22,27 +22,38 @@ pub(super) struct Follower {
 }
 
 /// The entities whose rows follow those of an entity, where any of what follows is recorded here.
-pub(super) fn followers(config: &AuditConfig, server: &Server, info: &EntityInfo) -> Vec<Follower> {
+pub(super) fn followers(
+    config: &AuditConfig,
+    server: &Server,
+    info: &'static EntityInfo,
+) -> Vec<Follower> {
     let mut direct = direct(info);
     direct.retain(|follower| {
         let mut seen = HashSet::from([info.type_id]);
         leads_to(follower, &mut seen, &|next, action| {
-            is_told_here(server, info, next) && !config.plan(next).skips(config, action)
+            is_told_here(config, server, info, next) && !config.plan(next).skips(config, action)
         })
     });
     direct
 }
 
 /// Whether anything that follows the rows of an entity is recorded by triggers of its own.
-pub(super) fn reaches_triggers(info: &EntityInfo) -> bool {
+pub(super) fn reaches_triggers(config: &AuditConfig, info: &EntityInfo) -> bool {
     let mut seen = HashSet::from([info.type_id]);
-    (direct(info).iter()).any(|follower| leads_to(follower, &mut seen, &|info, _| info.by_trigger))
+    let by_trigger = |info: &'static EntityInfo, _: &Action| config.plan(info).by_trigger;
+    (direct(info).iter()).any(|follower| leads_to(follower, &mut seen, &by_trigger))
 }
 
 /// Whether a row that follows is told of here, and not by triggers: where cascades fire none, those of the
 /// table that is written to tell of the tables that have their own.
-fn is_told_here(server: &Server, written: &EntityInfo, info: &EntityInfo) -> bool {
-    !(info.by_trigger && (written.by_trigger || server.cascades_fire_triggers()))
+fn is_told_here(
+    config: &AuditConfig,
+    server: &Server,
+    written: &'static EntityInfo,
+    info: &'static EntityInfo,
+) -> bool {
+    let by_trigger = |info| config.plan(info).by_trigger;
+    !(by_trigger(info) && (server.cascades_fire_triggers() || by_trigger(written)))
 }
 
 fn direct(info: &EntityInfo) -> Vec<Follower> {
@@ -120,7 +131,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                         .into_iter()
                         .filter(|row| told.insert(identity(row)))
                         .collect();
-                    if fresh.is_empty() || !is_told_here(self.server, audited.info, follower.info) {
+                    if fresh.is_empty()
+                        || !is_told_here(self.config, self.server, audited.info, follower.info)
+                    {
                         continue;
                     }
                     trails.push(Trail {
