@@ -2,7 +2,7 @@
 //! `audit-migration` makes SQL of.
 
 use crate::action::Action;
-use crate::auditable::{EntityInfo, Part};
+use crate::auditable::{EntityInfo, Part, audited_entities};
 use crate::config::{AuditConfig, Plan, Tables, Treatment};
 use crate::value::Shape;
 
@@ -32,6 +32,9 @@ pub struct TriggerPlan {
     pub tables: Tables,
     /// Which keys inside JSON are secrets'.
     pub secrets: SecretKeys,
+    /// The other entities that triggers capture: where the database's cascades fire no triggers, those of
+    /// this table record what becomes of the others' rows. Theirs is empty.
+    pub others: Vec<TriggerPlan>,
 }
 
 /// A column of the table.
@@ -85,6 +88,19 @@ impl TriggerPlan {
     /// What triggers record of an entity under a configuration.
     #[must_use]
     pub fn of(info: &'static EntityInfo, config: &AuditConfig) -> Self {
+        let mut others: Vec<Self> = audited_entities()
+            .filter(|other| other.by_trigger && other.type_id != info.type_id)
+            .map(|other| Self::alone(other, config))
+            .collect();
+        // In an order that does not change from one process to the next.
+        others.sort_by(|a, b| (&a.schema, a.table).cmp(&(&b.schema, b.table)));
+        Self {
+            others,
+            ..Self::alone(info, config)
+        }
+    }
+
+    fn alone(info: &'static EntityInfo, config: &AuditConfig) -> Self {
         let plan = config.plan(info);
         let recorded = |action: &Action| !plan.skips(config, action);
         Self {
@@ -101,6 +117,7 @@ impl TriggerPlan {
             delete: recorded(&Action::Delete),
             tables: config.tables(),
             secrets: config.sensitive().for_triggers(),
+            others: Vec::new(),
         }
     }
 }

@@ -12,6 +12,7 @@
 mod audited;
 mod coverage;
 mod create_tables;
+mod create_trigger_context;
 mod table;
 mod trigger;
 
@@ -55,7 +56,10 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
 /// The migrations of audit tables with these names.
 #[must_use]
 pub fn migrations_for(tables: Tables) -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(create_tables::Migration(tables))]
+    vec![
+        Box::new(create_tables::Migration(tables)),
+        Box::new(create_trigger_context::Migration(tables)),
+    ]
 }
 
 /// Runs the migrations of the audit tables, with a history table of its own (`audit_migrations`).

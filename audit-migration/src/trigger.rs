@@ -40,7 +40,7 @@ pub(crate) async fn pieces<C: ConnectionTrait>(
     match db.get_database_backend() {
         DbBackend::Postgres => postgres::pieces(db, plan).await,
         DbBackend::Sqlite => Ok(sqlite::pieces(plan)),
-        _ => Ok(mysql::pieces(plan)),
+        _ => mysql::pieces(db, plan).await,
     }
 }
 
@@ -93,7 +93,15 @@ impl AuditTriggers {
     /// # Errors
     /// Returns the database's error.
     pub async fn drop<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
-        for piece in pieces(db, &self.plan()).await?.iter().rev() {
+        let plan = self.plan();
+        if db.get_database_backend() == DbBackend::MySql {
+            // Which there are depends on the foreign keys of the day.
+            for drop in mysql::drops(&plan) {
+                db.execute_unprepared(&drop).await?;
+            }
+            return Ok(());
+        }
+        for piece in pieces(db, &plan).await?.iter().rev() {
             db.execute_unprepared(&piece.drop).await?;
         }
         Ok(())
@@ -106,5 +114,27 @@ impl AuditTriggers {
     pub async fn recreate<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
         self.drop(db).await?;
         self.create(db).await
+    }
+
+    /// The names of the triggers that are missing, are there without need, do not fire or are not as they
+    /// should be.
+    #[doc(hidden)]
+    pub async fn differences<C: ConnectionTrait>(self, db: &C) -> Result<Vec<String>, DbErr> {
+        let plan = self.plan();
+        let wanted = pieces(db, &plan).await?;
+        let found = installed(db, &plan).await?;
+        let is_there = |piece: &Piece| {
+            found.iter().any(|found| {
+                found.enabled && found.name == piece.name && found.definition == piece.definition
+            })
+        };
+        let missing = wanted
+            .iter()
+            .filter(|piece| !is_there(piece))
+            .map(|piece| &piece.name);
+        let needless = (found.iter())
+            .filter(|found| !wanted.iter().any(|piece| piece.name == found.name))
+            .map(|found| &found.name);
+        Ok(missing.chain(needless).cloned().collect())
     }
 }
