@@ -89,7 +89,7 @@ impl TriggerPlan {
     #[must_use]
     pub fn of(info: &'static EntityInfo, config: &AuditConfig) -> Self {
         let mut others: Vec<Self> = audited_entities()
-            .filter(|other| other.by_trigger && other.type_id != info.type_id)
+            .filter(|other| config.plan(other).by_trigger && other.type_id != info.type_id)
             .map(|other| Self::alone(other, config))
             .collect();
         // In an order that does not change from one process to the next.

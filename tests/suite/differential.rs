@@ -12,12 +12,16 @@ mod rows;
 mod samples;
 mod workload;
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::prelude::Json;
+use sea_orm::{ConnectionTrait, DbBackend, Iterable, Statement};
 use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::migration::AuditTriggers;
+use sea_orm_audit::{Shape, normalize};
 
 use crate::support::{TestDb, TestResult};
 use replay::{Contents, Keys};
@@ -33,7 +37,7 @@ macro_rules! each_entity {
     ($backend:expr, $entity:ident => $run:expr) => {{
         macro_rules! with {
             ($name:ident) => {{
-                use entity::$name::Entity as $entity;
+                use $crate::differential::entity::$name::Entity as $entity;
                 $run
             }};
         }
@@ -57,6 +61,8 @@ macro_rules! each_entity {
     }};
 }
 
+use each_entity;
+
 /// A road and its database.
 struct Lane {
     road: Road,
@@ -79,6 +85,12 @@ impl Lane {
         };
         let db = db.ok_or("the server is gone")?;
         each_entity!(backend, E => db.create(E).await?);
+        if road == Road::Triggers {
+            let config = road::config_of(road, backend).build()?;
+            each_entity!(backend, E => {
+                config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?
+            });
+        }
         Ok(Self { road, db })
     }
 
@@ -116,9 +128,44 @@ impl Lane {
         each_entity!(self.db.backend(), E => replay::read::<E>(&self.db, &mut contents).await?);
         Ok(Left {
             answers,
-            log: self.db.records().await?,
+            log: self.records().await?,
             contents,
         })
+    }
+
+    /// The log; what triggers wrote in the form of its columns' types, and at the others' time.
+    async fn records(&self) -> TestResult<Vec<audit_log::Model>> {
+        let mut log = self.db.records().await?;
+        if self.road != Road::Triggers {
+            return Ok(log);
+        }
+        let mut shapes: HashMap<(String, String), Shape> = HashMap::new();
+        each_entity!(self.db.backend(), E => {
+            for column in <E as sea_orm::EntityTrait>::Column::iter() {
+                let table = sea_orm::EntityName::table_name(&E).to_owned();
+                let name = sea_orm::IdenStatic::as_str(&column).to_owned();
+                shapes.insert((table, name), Shape::of_column::<E>(column));
+            }
+        });
+        for record in &mut log {
+            assert_eq!(record.source, "TRIGGER", "{record:?}");
+            assert!(record.transaction_id.is_some(), "{record:?}");
+            record.occurred_at = road::NOON.parse()?;
+            let model = record.model.clone().unwrap_or_default();
+            let Some(fields) = record.changes.as_mut().and_then(Json::as_object_mut) else {
+                continue;
+            };
+            for (field, change) in fields {
+                let shape = &shapes[&(model.clone(), field.clone())];
+                let change = change.as_object_mut().ok_or("a change is an object")?;
+                for side in ["old", "new"] {
+                    if let Some(value) = change.get_mut(side) {
+                        *value = normalize(value.take(), shape);
+                    }
+                }
+            }
+        }
+        Ok(log)
     }
 }
 

@@ -29,12 +29,7 @@ const ON_DELETE: u8 = 1 << 3;
 const ON_UPDATE: u8 = 1 << 4;
 const ON_TRUNCATE: u8 = 1 << 5;
 
-const EVENTS: [Event; 4] = [
-    Event::Insert,
-    Event::Update,
-    Event::Delete,
-    Event::Truncate,
-];
+const EVENTS: [Event; 4] = [Event::Insert, Event::Update, Event::Delete, Event::Truncate];
 
 /// The longest name.
 const NAME_LIMIT: usize = 63;

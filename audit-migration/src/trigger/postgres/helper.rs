@@ -220,7 +220,9 @@ END";
 fn shown() -> String {
     let pictured = (1..0x20).chain([0x7f]);
     let replaced = (0x80..0xa0).chain(0x2028..0x202f).chain(0x2066..0x206a);
-    let all: String = (pictured.chain(replaced)).filter_map(char::from_u32).collect();
+    let all: String = (pictured.chain(replaced))
+        .filter_map(char::from_u32)
+        .collect();
     let becomes: String = (all.chars())
         .map(|char| match u32::from(char) {
             code @ 0..0x20 => char::from_u32(0x2400 + code).unwrap_or(char),
@@ -230,7 +232,9 @@ fn shown() -> String {
         .collect();
     // The characters by number, so that the function's text is harmless itself.
     let by_number = |text: &str| -> String {
-        let escaped = text.chars().map(|char| format!("\\u{:04x}", u32::from(char)));
+        let escaped = text
+            .chars()
+            .map(|char| format!("\\u{:04x}", u32::from(char)));
         format!("E'{}'", escaped.collect::<String>())
     };
     let ranges = "[\\x01-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]";
@@ -246,7 +250,8 @@ fn shown() -> String {
 
 /// One for each type whose text in JSON is another one than PostgreSQL's own.
 fn json_helpers(s: &str) -> Vec<Helper> {
-    let one = |kind: &str, expression: String| Helper::sql(&format!("x {kind}"), "text", expression);
+    let one =
+        |kind: &str, expression: String| Helper::sql(&format!("x {kind}"), "text", expression);
     let quoted = |text: &str| format!("COALESCE('\"' || {text} || '\"', 'null')");
     let instant = |from: &str, to: &str, x: &str, form: &str, zone: &str| {
         format!(
@@ -372,7 +377,8 @@ fn differ_helpers(s: &str) -> Vec<Helper> {
             "bytea",
             "inet",
         ];
-        helpers.extend(own.map(|kind| one(&format!("{kind}{list}"), "a IS DISTINCT FROM b".into())));
+        helpers
+            .extend(own.map(|kind| one(&format!("{kind}{list}"), "a IS DISTINCT FROM b".into())));
         let documents = format!("{by_text} AND {s}.{JSON}(a)::jsonb <> {s}.{JSON}(b)::jsonb");
         helpers.push(one(&format!("json{list}"), documents));
     }
