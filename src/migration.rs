@@ -1,5 +1,5 @@
 //! The audit tables as SeaORM migrations, and migration mode for the application's own.
 
 pub use sea_orm_audit_migration::{
-    AuditedMigrator, Migrator, MigratorTrait, migrations, migrations_for,
+    AuditTriggers, AuditedMigrator, Migrator, MigratorTrait, migrations, migrations_for,
 };

@@ -1,0 +1,136 @@
+//! Secrets inside JSON documents.
+//!
+//! A key is split into words as the hooks do it, character by character. Where SQLite cannot tell,
+//! as with letters beyond ASCII, both ways are tried: what the hooks take for a secret is one here.
+
+use std::collections::BTreeSet;
+
+use sea_orm_audit_core::trigger::SecretKeys;
+
+use super::sql::{joined, text};
+
+/// A longer key that holds one of the words is a secret without being looked at.
+const LONGEST: usize = 200;
+
+/// Whether a JSON text has a value behind a secret's key; NULL and booleans are none.
+pub(super) fn has_secret(keys: &SecretKeys, json: &str) -> String {
+    let tests = tests(keys);
+    if tests.is_empty() {
+        return "0".to_owned();
+    }
+    let hints: Vec<String> = hints(keys)
+        .iter()
+        .map(|hint| format!("instr(l, {})", text(hint)))
+        .collect();
+    let (hints, tests) = (joined(&hints, "OR"), joined(&tests, "OR"));
+    let words = words(keys);
+    format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
+         WHERE {hints} OR instr(l, '\\u')) THEN \
+         EXISTS (SELECT 1 FROM (SELECT k, replace(replace(replace(w, 's_', '_'), 's_', '_'), 's_', '_') \
+         AS w FROM (SELECT k, replace(replace(replace('_' || replace(w, '~', '') || '_' || \
+         replace(w, '~', '_') || '_', '_', '<>'), '><', ''), '<>', '_') AS w FROM (SELECT lower(key) AS k, \
+         {words} AS w FROM json_tree({json}) WHERE typeof(key) = 'text' AND type NOT IN \
+         ('null', 'true', 'false') LIMIT -1) LIMIT -1) LIMIT -1) WHERE {tests}) ELSE 0 END"
+    )
+}
+
+/// The words of `key`, with `_` between, and `~` where there may be a border or none.
+fn words(keys: &SecretKeys) -> String {
+    let letters: BTreeSet<char> = (keys.words.iter().flatten())
+        .flat_map(|word| word.chars())
+        .filter(|c| !c.is_ascii())
+        .collect();
+    let mut beyond = String::new();
+    for lower in letters {
+        let upper: String = lower.to_uppercase().collect();
+        let lower = lower.to_string();
+        if upper != lower {
+            let border = text(&format!("~{lower}"));
+            beyond += &format!(
+                "WHEN substr(key, i + 1, 1) = {} THEN {border} ",
+                text(&upper)
+            );
+        }
+        let lower = text(&lower);
+        beyond += &format!("WHEN substr(key, i + 1, 1) = {lower} THEN {lower} ");
+    }
+    format!(
+        "CASE WHEN length(key) > {LONGEST} THEN '' ELSE (WITH RECURSIVE c(i, t) AS (SELECT 0, '' \
+         UNION ALL SELECT i + 1, t || CASE WHEN substr(key, i + 1, 1) GLOB '[a-z]' THEN \
+         substr(key, i + 1, 1) WHEN substr(key, i + 1, 1) GLOB '[A-Z]' THEN \
+         CASE WHEN substr(key, i, 1) GLOB '[A-Z]' AND i > 0 THEN CASE \
+         WHEN substr(key, i + 2, 1) GLOB '[a-z]' THEN '_' \
+         WHEN unicode(substr(key, i + 2, 1)) > 127 THEN '~' ELSE '' END \
+         WHEN i > 0 AND unicode(substr(key, i, 1)) > 127 THEN '~' ELSE '_' END \
+         || lower(substr(key, i + 1, 1)) {beyond}ELSE '_' END \
+         FROM c WHERE i < length(key)) SELECT t FROM c ORDER BY i DESC LIMIT 1) END"
+    )
+}
+
+/// A word as `words` leaves it: digits part it, and it is in the singular.
+fn word(word: &str) -> String {
+    let parts: Vec<&str> = (word.split(|c: char| !c.is_alphabetic()))
+        .filter(|part| !part.is_empty())
+        .map(|part| match part.trim_end_matches('s') {
+            "" => part,
+            singular => singular,
+        })
+        .collect();
+    parts.join("_")
+}
+
+/// Conditions on `w`, the words of a key, and `k`, the key in lower case.
+fn tests(keys: &SecretKeys) -> Vec<String> {
+    let all = |patterns: &[Vec<String>]| -> BTreeSet<String> {
+        (patterns.iter())
+            .map(|words| words.iter().map(|w| word(w)).collect::<Vec<_>>().join("_"))
+            .filter(|words| !words.is_empty())
+            .collect()
+    };
+    let holds = |part: String| format!("instr(w, {})", text(&part));
+    let mut tests = Vec::new();
+    tests.extend((all(&keys.words).iter()).map(|words| holds(format!("_{words}_"))));
+    for words in all(&keys.anywhere) {
+        tests.push(holds(format!("_{words}")));
+        tests.push(holds(format!("{words}_")));
+    }
+    tests.extend((all(&keys.at_the_end).iter()).map(|words| holds(format!("{words}_"))));
+    tests.extend((keys.names.iter()).map(|name| format!("k GLOB {}", text(&named(name)))));
+    if !tests.is_empty() {
+        tests.push(format!("length(k) > {LONGEST}"));
+    }
+    tests
+}
+
+/// A whole name as a pattern: `lower` knows ASCII only.
+fn named(name: &str) -> String {
+    let part = |c: char| match c {
+        '*' | '?' | '[' => format!("[{c}]"),
+        c if c.is_ascii() => c.to_string(),
+        _ => "*".to_owned(),
+    };
+    name.chars().map(part).collect()
+}
+
+/// Texts of which a document with a secret has at least one, in lower case: for each pattern its
+/// longest run of ASCII letters.
+fn hints(keys: &SecretKeys) -> BTreeSet<String> {
+    let longest = |words: &Vec<String>| {
+        let runs = words
+            .iter()
+            .flat_map(|word| word.split(|c: char| !c.is_ascii_lowercase()));
+        runs.max_by_key(|run| run.len())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let patterns = [&keys.words, &keys.anywhere, &keys.at_the_end];
+    let mut all: BTreeSet<String> = patterns.into_iter().flatten().map(longest).collect();
+    all.extend((keys.names.iter()).map(|name| longest(&vec![name.clone()])));
+    // An empty hint is in every document. One that holds another is not needed.
+    let short = |hint: &String| {
+        all.iter()
+            .any(|other| other != hint && hint.contains(other.as_str()))
+    };
+    all.iter().filter(|hint| !short(hint)).cloned().collect()
+}
