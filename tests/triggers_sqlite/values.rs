@@ -270,6 +270,9 @@ fn compare(recorded: &Json, word: &str, row: &sample::Model) -> Vec<String> {
 
 async fn every_type_is_recorded_as_hooks_record_it(db: &TestDb) -> TestResult {
     captured(db, sample::Entity).await?;
+    if let Ok(f) = std::env::var("KEEP") {
+        db.execute_unprepared(&format!("VACUUM INTO '{f}'")).await?;
+    }
     let mut before: Option<sample::Model> = None;
     let mut wrong = Vec::new();
     for new in rows()? {

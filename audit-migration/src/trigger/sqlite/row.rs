@@ -71,7 +71,7 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
         ("model", text(&plan.model)),
         ("object_id", unquoted("r.q", '\u{FFFD}')),
         ("object_repr", harmless("r.l")),
-        ("changes", "r.changes".to_owned()),
+        ("changes", "d.changes".to_owned()),
         (
             "actor_type",
             format!(
@@ -108,9 +108,9 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
     // A LIMIT keeps SQLite from working an expression out once for every mention of it.
     format!(
         "INSERT INTO {log} ({columns}) SELECT {values} FROM \
-         (SELECT changes, q, {cut} AS l FROM (SELECT changes, q, {label} AS l FROM (SELECT changes, {key} AS q FROM \
-         (SELECT ({changes}) AS changes LIMIT 1) WHERE changes IS NOT NULL LIMIT 1) LIMIT 1) LIMIT 1) AS r \
-         LEFT JOIN ({context}) AS c ON 1;",
+         (SELECT ({changes}) AS changes LIMIT 1) AS d CROSS JOIN \
+         (SELECT q, {cut} AS l FROM (SELECT q, {label} AS l FROM (SELECT {key} AS q LIMIT 1) LIMIT 1) \
+         LIMIT 1) AS r LEFT JOIN ({context}) AS c ON 1 WHERE d.changes IS NOT NULL;",
         log = name(plan.tables.log()),
         columns = columns.join(", "),
         values = values.join(", "),

@@ -24,14 +24,20 @@ pub(super) fn has_secret(keys: &SecretKeys, json: &str) -> String {
         .collect();
     let (hints, tests) = (joined(&hints, "OR"), joined(&tests, "OR"));
     let words = words(keys);
+    // One query after the other, as nesting them is more than SQLite's parser holds.
     format!(
         "CASE WHEN EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
-         WHERE {hints} OR instr(l, '\\u')) THEN \
-         EXISTS (SELECT 1 FROM (SELECT k, replace(replace(replace(w, 's_', '_'), 's_', '_'), 's_', '_') \
-         AS w FROM (SELECT k, replace(replace(replace('_' || replace(w, '~', '') || '_' || \
-         replace(w, '~', '_') || '_', '_', '<>'), '><', ''), '<>', '_') AS w FROM (SELECT lower(key) AS k, \
-         {words} AS w FROM json_tree({json}) WHERE typeof(key) = 'text' AND type NOT IN \
-         ('null', 'true', 'false') LIMIT -1) LIMIT -1) LIMIT -1) WHERE {tests}) ELSE 0 END"
+         WHERE {hints} OR instr(l, '\\u')) THEN EXISTS (WITH \
+         keys AS (SELECT key FROM json_tree({json}) WHERE typeof(key) = 'text' \
+         AND type NOT IN ('null', 'true', 'false') LIMIT -1), \
+         parted AS (SELECT lower(key) AS k, {words} AS w FROM keys LIMIT -1), \
+         both AS (SELECT k, '_' || replace(w, '~', '') || '_' || replace(w, '~', '_') || '_' AS w \
+         FROM parted LIMIT -1), \
+         single AS (SELECT k, replace(replace(replace(w, '_', '<>'), '><', ''), '<>', '_') AS w \
+         FROM both LIMIT -1), \
+         singular AS (SELECT k, replace(replace(replace(w, 's_', '_'), 's_', '_'), 's_', '_') AS w \
+         FROM single LIMIT -1) \
+         SELECT 1 FROM singular WHERE {tests}) ELSE 0 END"
     )
 }
 

@@ -15,20 +15,20 @@ fn printable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
-/// Several expressions with an operator between, as a balanced tree: SQLite bounds the depth of an
-/// expression, and 1,000 columns in a row would be beyond it.
+/// Several expressions with an operator between.
+///
+/// SQLite bounds both the depth of an expression, to 1,000, and, until 3.44, the depth of what its
+/// parser has open, to 100: long rows are parted, and nothing is nested needlessly.
 pub(super) fn joined(parts: &[String], operator: &str) -> String {
-    match parts {
-        [] => "''".to_owned(),
-        [one] => one.clone(),
-        [a, b] => format!("{a} {operator} {b}"),
-        many => {
-            let (a, b) = many.split_at(many.len() / 2);
-            format!(
-                "({}) {operator} ({})",
-                joined(a, operator),
-                joined(b, operator)
-            )
+    const FLAT: usize = 400;
+    let operator = format!(" {operator} ");
+    match parts.len() {
+        0 => "''".to_owned(),
+        ..=FLAT => parts.join(&operator),
+        _ => {
+            let groups = parts.chunks(FLAT);
+            let groups = groups.map(|group| format!("({})", group.join(&operator)));
+            groups.collect::<Vec<_>>().join(&operator)
         }
     }
 }
@@ -45,8 +45,13 @@ mod tests {
     }
 
     #[test]
-    fn many_parts_make_a_flat_tree() {
-        let parts: Vec<String> = (0..5).map(|n| n.to_string()).collect();
-        assert_eq!(joined(&parts, "OR"), "(0 OR 1) OR ((2) OR (3 OR 4))");
+    fn many_parts_stay_flat() {
+        let parts = |count: usize| vec!["1".to_owned(); count];
+        assert_eq!(joined(&parts(3), "OR"), "1 OR 1 OR 1");
+        let sql = joined(&parts(1000), "OR");
+        assert_eq!(
+            (sql.matches('1').count(), sql.matches('(').count()),
+            (1000, 3)
+        );
     }
 }
