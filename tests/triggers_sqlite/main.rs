@@ -1,17 +1,20 @@
 //! The triggers of SQLite, through SeaORM and through the `sqlite3` client.
-
 #![allow(
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::print_stderr
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    unused_macros
 )]
-// `unwrap` in tests, `println!` in what skips.
-#![allow(dead_code, unused_macros)]
 
 #[path = "../suite/support.rs"]
 #[macro_use]
 mod support;
 
 mod client;
+mod context;
+mod forms;
 mod values;
