@@ -17,4 +17,6 @@ mod support;
 mod client;
 mod context;
 mod forms;
+mod policies;
+mod schemas;
 mod values;

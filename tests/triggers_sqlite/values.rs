@@ -5,7 +5,7 @@ use sea_orm::{IntoActiveModel, Iterable, ModelTrait, Set};
 use sea_orm_audit::{Shape, encode, normalize};
 use serde_json::json;
 
-use crate::client::{captured, changes};
+use crate::client::{captured, changes, sqlite3};
 use crate::support::{TestDb, TestResult};
 
 mod sqlite {
@@ -18,7 +18,10 @@ mod sample {
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
     #[sea_orm(table_name = "sample")]
-    #[audit(capture = "trigger")]
+    #[audit(
+        capture = "trigger",
+        display = "{yes}{double}{decimal}{big_decimal}{text}{bytes}{uuid}{json}{time}{naive}{instant}"
+    )]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
@@ -270,9 +273,8 @@ fn compare(recorded: &Json, word: &str, row: &sample::Model) -> Vec<String> {
 
 async fn every_type_is_recorded_as_hooks_record_it(db: &TestDb) -> TestResult {
     captured(db, sample::Entity).await?;
-    if let Ok(f) = std::env::var("KEEP") {
-        db.execute_unprepared(&format!("VACUUM INTO '{f}'")).await?;
-    }
+    // Older versions of SQLite have less room to parse what they find in the schema.
+    assert_eq!(sqlite3(db, "SELECT count(*) FROM sample").await?, "0");
     let mut before: Option<sample::Model> = None;
     let mut wrong = Vec::new();
     for new in rows()? {

@@ -47,7 +47,12 @@ fn piece(plan: &TriggerPlan, event: Event) -> Piece {
     );
     Piece {
         name: trigger,
-        create: format!("CREATE TRIGGER {qualified} {rest}"),
+        // A connection of a pool goes by the schema that it has read, and says that a trigger is there
+        // which another one dropped. A query lets it look again.
+        create: format!(
+            "SELECT 1 FROM {}sqlite_master LIMIT 0; CREATE TRIGGER {qualified} {rest}",
+            schema(plan),
+        ),
         drop: format!("DROP TRIGGER IF EXISTS {qualified}"),
         // SQLite keeps the text as it was, but for the schema.
         definition: format!("CREATE TRIGGER {quoted} {rest}"),

@@ -109,8 +109,8 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
     format!(
         "INSERT INTO {log} ({columns}) SELECT {values} FROM \
          (SELECT ({changes}) AS changes LIMIT 1) AS d CROSS JOIN \
-         (SELECT q, {cut} AS l FROM (SELECT q, {label} AS l FROM (SELECT {key} AS q LIMIT 1) LIMIT 1) \
-         LIMIT 1) AS r LEFT JOIN ({context}) AS c ON 1 WHERE d.changes IS NOT NULL;",
+         (WITH k AS (SELECT {key} AS q LIMIT 1), l AS (SELECT q, {label} AS l FROM k LIMIT 1) \
+         SELECT q, {cut} AS l FROM l LIMIT 1) AS r LEFT JOIN ({context}) AS c ON 1 WHERE d.changes IS NOT NULL;",
         log = name(plan.tables.log()),
         columns = columns.join(", "),
         values = values.join(", "),
@@ -144,6 +144,7 @@ fn changes(plan: &TriggerPlan, event: Event) -> String {
         let quoted = name(column.name);
         // The sign does nothing; without it SQLite names the list's columns after the first row.
         let row = match event {
+            _ if treatment == REDACT && event != Event::Update => "NULL".to_owned(),
             Event::Insert => format!("+NEW.{quoted}"),
             Event::Delete => format!("+OLD.{quoted}"),
             Event::Update => format!("+OLD.{quoted}, +NEW.{quoted}"),
@@ -176,7 +177,7 @@ fn changes(plan: &TriggerPlan, event: Event) -> String {
         return format!(
             "SELECT '{{' || group_concat(column1 || CASE WHEN column3 = {REDACT} THEN {redacted} \
              {secret}ELSE '{{\"{word}\":' || v || '}}' END) || '}}' FROM \
-             (SELECT column1, column3, column4, CASE column3 WHEN {RECORD} THEN {value} END AS v \
+             (SELECT column1, column3, column4, {value} AS v \
              FROM (VALUES {columns}) LIMIT -1)"
         );
     }

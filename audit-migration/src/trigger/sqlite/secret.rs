@@ -23,58 +23,54 @@ pub(super) fn has_secret(keys: &SecretKeys, json: &str) -> String {
         .map(|hint| format!("instr(l, {})", text(hint)))
         .collect();
     let (hints, tests) = (joined(&hints, "OR"), joined(&tests, "OR"));
-    let words = words(keys);
+    let letter = letter(keys);
     // One query after the other, as nesting them is more than SQLite's parser holds.
     format!(
-        "CASE WHEN EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
-         WHERE {hints} OR instr(l, '\\u')) THEN EXISTS (WITH \
+        "(EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
+         WHERE {hints} OR instr(l, '\\u')) AND EXISTS (WITH RECURSIVE \
          keys AS (SELECT key FROM json_tree({json}) WHERE typeof(key) = 'text' \
-         AND type NOT IN ('null', 'true', 'false') LIMIT -1), \
-         parted AS (SELECT lower(key) AS k, {words} AS w FROM keys LIMIT -1), \
-         both AS (SELECT k, '_' || replace(w, '~', '') || '_' || replace(w, '~', '_') || '_' AS w \
-         FROM parted LIMIT -1), \
+         AND type NOT IN ('null', 'true', 'false')), \
+         letters(key, i, w) AS (SELECT key, 0, '' FROM keys UNION ALL SELECT key, i + 1, w || {letter} \
+         FROM letters WHERE i < length(key) AND length(key) <= {LONGEST}), \
+         parted AS (SELECT lower(key) AS k, '_' || replace(w, '~', '') || '_' || replace(w, '~', '_') \
+         || '_' AS w FROM letters WHERE i = length(key) OR length(key) > {LONGEST} LIMIT -1), \
          single AS (SELECT k, replace(replace(replace(w, '_', '<>'), '><', ''), '<>', '_') AS w \
-         FROM both LIMIT -1), \
+         FROM parted LIMIT -1), \
          singular AS (SELECT k, replace(replace(replace(w, 's_', '_'), 's_', '_'), 's_', '_') AS w \
          FROM single LIMIT -1) \
-         SELECT 1 FROM singular WHERE {tests}) ELSE 0 END"
+         SELECT 1 FROM singular WHERE {tests}))"
     )
 }
 
-/// The words of `key`, with `_` between, and `~` where there may be a border or none.
-fn words(keys: &SecretKeys) -> String {
+/// The letter after the first `i` of `key`, in lower case: with `_` before it where a word begins, and
+/// `~` where one may begin. What is no letter is `_`.
+fn letter(keys: &SecretKeys) -> String {
     let letters: BTreeSet<char> = (keys.words.iter().flatten())
         .flat_map(|word| word.chars())
         .filter(|c| !c.is_ascii())
         .collect();
+    let (this, next) = ("substr(key, i + 1, 1)", "substr(key, i + 2, 1)");
+    let before = "CASE i WHEN 0 THEN '' ELSE substr(key, i, 1) END";
     let mut beyond = String::new();
     for lower in letters {
         let upper: String = lower.to_uppercase().collect();
         let lower = lower.to_string();
         if upper != lower {
-            let border = text(&format!("~{lower}"));
-            beyond += &format!(
-                "WHEN substr(key, i + 1, 1) = {} THEN {border} ",
-                text(&upper)
-            );
+            let begun = text(&format!("~{lower}"));
+            beyond += &format!("WHEN {this} = {} THEN {begun} ", text(&upper));
         }
         let lower = text(&lower);
-        beyond += &format!("WHEN substr(key, i + 1, 1) = {lower} THEN {lower} ");
+        beyond += &format!("WHEN {this} = {lower} THEN {lower} ");
     }
     format!(
-        "CASE WHEN length(key) > {LONGEST} THEN '' ELSE (WITH RECURSIVE c(i, t) AS (SELECT 0, '' \
-         UNION ALL SELECT i + 1, t || CASE WHEN substr(key, i + 1, 1) GLOB '[a-z]' THEN \
-         substr(key, i + 1, 1) WHEN substr(key, i + 1, 1) GLOB '[A-Z]' THEN \
-         CASE WHEN substr(key, i, 1) GLOB '[A-Z]' AND i > 0 THEN CASE \
-         WHEN substr(key, i + 2, 1) GLOB '[a-z]' THEN '_' \
-         WHEN unicode(substr(key, i + 2, 1)) > 127 THEN '~' ELSE '' END \
-         WHEN i > 0 AND unicode(substr(key, i, 1)) > 127 THEN '~' ELSE '_' END \
-         || lower(substr(key, i + 1, 1)) {beyond}ELSE '_' END \
-         FROM c WHERE i < length(key)) SELECT t FROM c ORDER BY i DESC LIMIT 1) END"
+        "CASE WHEN {this} GLOB '[a-z]' THEN {this} {beyond}WHEN {this} NOT GLOB '[A-Z]' THEN '_' \
+         WHEN unicode({before}) > 127 THEN '~' || lower({this}) \
+         WHEN {before} NOT GLOB '[A-Z]' OR {next} GLOB '[a-z]' THEN '_' || lower({this}) \
+         WHEN unicode({next}) > 127 THEN '~' || lower({this}) ELSE lower({this}) END"
     )
 }
 
-/// A word as `words` leaves it: digits part it, and it is in the singular.
+/// A word as `letter` leaves it: digits part it, and it is in the singular.
 fn word(word: &str) -> String {
     let parts: Vec<&str> = (word.split(|c: char| !c.is_alphabetic()))
         .filter(|part| !part.is_empty())

@@ -41,14 +41,14 @@ pub(super) fn naive(v: &str) -> String {
 pub(super) fn zoned(v: &str) -> String {
     let fraction = fraction("substr(b, 20)");
     format!(
-        "(SELECT '\"' || CASE WHEN z IN ('', 'Z', '+00:00', '-00:00') \
+        "(WITH zone AS (SELECT CASE WHEN {v} GLOB '*Z' THEN 'Z' \
+         WHEN {v} GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr({v}, -6) ELSE '' END AS z), \
+         parts AS (SELECT substr({v}, 1, length({v}) - length(z)) AS b, z FROM zone LIMIT 1), \
+         utc AS (SELECT b, CASE WHEN z IN ('', 'Z', '+00:00', '-00:00') \
          THEN substr(b, 1, 10) || 'T' || substr(b, 12, 8) \
          WHEN b > '0001' THEN strftime('%Y-%m-%dT%H:%M:%S', substr(b, 1, 19), \
-         CASE substr(z, 1, 1) WHEN '-' THEN '+' ELSE '-' END || substr(z, 2)) END \
-         || {fraction} || 'Z\"' \
-         FROM (SELECT substr({v}, 1, length({v}) - length(z)) AS b, z FROM \
-         (SELECT CASE WHEN {v} GLOB '*Z' THEN 'Z' \
-         WHEN {v} GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr({v}, -6) ELSE '' END AS z)) \
-         WHERE b GLOB '{DAY}[ T]{CLOCK}*')"
+         CASE substr(z, 1, 1) WHEN '-' THEN '+' ELSE '-' END || substr(z, 2)) END AS s \
+         FROM parts WHERE b GLOB '{DAY}[ T]{CLOCK}*' LIMIT 1) \
+         SELECT '\"' || s || {fraction} || 'Z\"' FROM utc)"
     )
 }
