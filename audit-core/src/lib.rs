@@ -61,4 +61,4 @@ pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;
 pub use target::Target;
 pub use text::clean as clean_text;
-pub use value::{Shape, decode, encode, same};
+pub use value::{Shape, decode, encode, normalize, same};
