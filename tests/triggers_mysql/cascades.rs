@@ -68,7 +68,9 @@ async fn tables(db: &TestDb) -> TestResult {
         db.execute_unprepared(sql).await?;
     }
     AuditTriggers::of::<root::Entity>().create(&db.conn).await?;
-    AuditTriggers::of::<branch::Entity>().create(&db.conn).await?;
+    AuditTriggers::of::<branch::Entity>()
+        .create(&db.conn)
+        .await?;
     AuditTriggers::of::<leaf::Entity>().create(&db.conn).await?;
     AuditTriggers::of::<node::Entity>().create(&db.conn).await?;
     Ok(())
@@ -85,7 +87,10 @@ const FILL: &str = "INSERT INTO root VALUES (1, 1), (2, 2); \
 async fn replayed(db: &TestDb) -> TestResult {
     let mut rows: BTreeMap<(String, String), Map<String, Json>> = BTreeMap::new();
     for record in db.records().await? {
-        let at = (record.model.clone().unwrap(), record.object_id.clone().unwrap());
+        let at = (
+            record.model.clone().unwrap(),
+            record.object_id.clone().unwrap(),
+        );
         let before = rows.remove(&at);
         assert_eq!(before.is_none(), record.action == "CREATE", "{record:#?}");
         let mut row = before.unwrap_or_default();
@@ -110,8 +115,15 @@ async fn replayed(db: &TestDb) -> TestResult {
         ("leaf", vec!["id", "branch_id", "note"]),
         ("node", vec!["id", "middle_id", "above_id", "beside_id"]),
     ] {
-        let list = columns.iter().map(|c| format!("'{c}', {c}")).collect::<Vec<_>>().join(", ");
-        for line in client(db, &format!("SELECT JSON_OBJECT({list}) FROM {table}")).await?.lines() {
+        let list = columns
+            .iter()
+            .map(|c| format!("'{c}', {c}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        for line in client(db, &format!("SELECT JSON_OBJECT({list}) FROM {table}"))
+            .await?
+            .lines()
+        {
             let row: Map<String, Json> = serde_json::from_str(line)?;
             found.insert((table.to_owned(), row["id"].to_string()), row);
         }
@@ -133,8 +145,14 @@ async fn cascades_two_levels_deep_are_recorded(db: &TestDb) -> TestResult {
     assert_eq!(deleted("DELETE node"), 3, "{after:#?}");
     assert_eq!(deleted("DELETE branch"), 2);
     assert_eq!(deleted("DELETE root"), 1);
-    assert_eq!(deleted("UPDATE node 1003 {\"beside_id\":{\"new\":null,\"old\":1002}}"), 1);
-    assert_eq!(deleted("UPDATE branch 12 {\"other_id\":{\"new\":null,\"old\":1}}"), 1);
+    assert_eq!(
+        deleted("UPDATE node 1003 {\"beside_id\":{\"new\":null,\"old\":1002}}"),
+        1
+    );
+    assert_eq!(
+        deleted("UPDATE branch 12 {\"other_id\":{\"new\":null,\"old\":1}}"),
+        1
+    );
     assert_eq!(deleted("UPDATE leaf"), 2);
     let label = db.records().await?.iter().rev().find_map(|record| {
         (record.model.as_deref() == Some("leaf")).then(|| record.object_repr.clone())
@@ -161,11 +179,19 @@ async fn rows_that_refer_to_rows_of_their_own_table_are_followed(db: &TestDb) ->
 async fn changed_keys_are_recorded_where_they_are_referred_to(db: &TestDb) -> TestResult {
     tables(db).await?;
     client(db, FILL).await?;
-    client(db, "UPDATE root SET id = 7, note = 3 WHERE id = 1; UPDATE root SET note = 4").await?;
+    client(
+        db,
+        "UPDATE root SET id = 7, note = 3 WHERE id = 1; UPDATE root SET note = 4",
+    )
+    .await?;
     replayed(db).await?;
     let log = db.log().await?;
     let one = "UPDATE branch 11 {\"other_id\":{\"new\":null,\"old\":1},\"root_id\":{\"new\":7,\"old\":1}}";
-    assert_eq!(log.iter().filter(|line| *line == one).count(), 1, "{log:#?}");
+    assert_eq!(
+        log.iter().filter(|line| *line == one).count(),
+        1,
+        "{log:#?}"
+    );
     Ok(())
 }
 
@@ -186,7 +212,8 @@ async fn a_delete_that_fails_leaves_no_record(db: &TestDb) -> TestResult {
 
 async fn foreign_keys_that_come_later_need_the_triggers_anew(db: &TestDb) -> TestResult {
     let triggers = AuditTriggers::of::<root::Entity>();
-    db.execute_unprepared("CREATE TABLE root (id INT PRIMARY KEY, note INT)").await?;
+    db.execute_unprepared("CREATE TABLE root (id INT PRIMARY KEY, note INT)")
+        .await?;
     triggers.create(&db.conn).await?;
     assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
     db.execute_unprepared(
@@ -194,11 +221,18 @@ async fn foreign_keys_that_come_later_need_the_triggers_anew(db: &TestDb) -> Tes
          FOREIGN KEY (root_id) REFERENCES root (id) ON DELETE CASCADE)",
     )
     .await?;
-    assert_eq!(triggers.differences(&db.conn).await?, ["sea_orm_audit_cascade_delete_root"]);
+    assert_eq!(
+        triggers.differences(&db.conn).await?,
+        ["sea_orm_audit_cascade_delete_root"]
+    );
     triggers.recreate(&db.conn).await?;
     assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
-    db.execute_unprepared("ALTER TABLE branch DROP FOREIGN KEY up").await?;
-    assert_eq!(triggers.differences(&db.conn).await?, ["sea_orm_audit_cascade_delete_root"]);
+    db.execute_unprepared("ALTER TABLE branch DROP FOREIGN KEY up")
+        .await?;
+    assert_eq!(
+        triggers.differences(&db.conn).await?,
+        ["sea_orm_audit_cascade_delete_root"]
+    );
     triggers.recreate(&db.conn).await?;
     assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
     Ok(())
@@ -208,7 +242,11 @@ async fn a_table_or_a_column_that_is_gone_stops_no_delete(db: &TestDb) -> TestRe
     tables(db).await?;
     client(db, FILL).await?;
     taken(db).await?;
-    client(db, "ALTER TABLE leaf DROP COLUMN note; DELETE FROM root WHERE id = 1").await?;
+    client(
+        db,
+        "ALTER TABLE leaf DROP COLUMN note; DELETE FROM root WHERE id = 1",
+    )
+    .await?;
     let records = db.records().await?;
     let leaves: Vec<_> = (records.iter())
         .filter(|record| record.model.as_deref() == Some("leaf"))
@@ -245,6 +283,15 @@ async fn tables_in_a_circle_are_followed(db: &TestDb) -> TestResult {
     let mut log = taken(db).await?;
     log.sort();
     let ids: Vec<_> = log.iter().map(|line| &line[..12]).collect();
-    assert_eq!(ids, ["DELETE egg 1", "DELETE egg 2", "DELETE egg 3", "DELETE hen 1", "DELETE hen 2"]);
+    assert_eq!(
+        ids,
+        [
+            "DELETE egg 1",
+            "DELETE egg 2",
+            "DELETE egg 3",
+            "DELETE hen 1",
+            "DELETE hen 2"
+        ]
+    );
     Ok(())
 }

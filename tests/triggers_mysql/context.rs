@@ -78,10 +78,16 @@ async fn the_context_of_the_transaction_is_recorded(db: &TestDb) -> TestResult {
     assert_eq!(record.reason, text("it's \"so\""));
     assert_eq!(record.module, text("shop"));
     assert_eq!(record.metadata, Some(json!({"a": [1, "é"]})));
-    assert_eq!((record.source.as_str(), record.outcome.as_str()), ("TRIGGER", "SUCCESS"));
+    assert_eq!(
+        (record.source.as_str(), record.outcome.as_str()),
+        ("TRIGGER", "SUCCESS")
+    );
 
     let record = written_with(db, r#"{"actor_id": "7"}"#).await?;
-    assert_eq!((record.actor_type.as_str(), record.actor_name), ("USER", None));
+    assert_eq!(
+        (record.actor_type.as_str(), record.actor_name),
+        ("USER", None)
+    );
     assert_eq!(record.metadata, None);
     // The row's own tenant wins.
     client(
@@ -103,10 +109,17 @@ async fn a_context_ends_with_its_transaction(db: &TestDb) -> TestResult {
     )
     .await?;
     tx.rollback().await?;
-    one.execute_unprepared("INSERT INTO post (org) VALUES (1)").await?;
+    one.execute_unprepared("INSERT INTO post (org) VALUES (1)")
+        .await?;
     let record = db.record().await?;
-    assert_eq!((record.actor_type.as_str(), record.actor_name.as_deref()), ("SERVICE", Some("audit")));
-    assert_eq!((record.actor_id, record.transaction_id, record.reason), (None, None, None));
+    assert_eq!(
+        (record.actor_type.as_str(), record.actor_name.as_deref()),
+        ("SERVICE", Some("audit"))
+    );
+    assert_eq!(
+        (record.actor_id, record.transaction_id, record.reason),
+        (None, None, None)
+    );
     one.close().await?;
     Ok(())
 }
@@ -130,8 +143,10 @@ async fn a_context_with_wrong_values_fails_no_write(db: &TestDb) -> TestResult {
     }
     // What is no JSON is refused where it is written.
     assert!(written_with(db, "{").await.is_err());
-    db.execute_unprepared("ALTER TABLE audit_trigger_context DROP COLUMN context, ADD COLUMN context LONGTEXT")
-        .await?;
+    db.execute_unprepared(
+        "ALTER TABLE audit_trigger_context DROP COLUMN context, ADD COLUMN context LONGTEXT",
+    )
+    .await?;
     for context in ["{", "", "{\"actor_id\": \"7\", \"actor_name\": \"\\u00"] {
         assert_eq!(written_with(db, context).await?.transaction_id, None);
     }
@@ -140,7 +155,11 @@ async fn a_context_with_wrong_values_fails_no_write(db: &TestDb) -> TestResult {
 
 async fn without_the_table_of_contexts_writes_go_on(db: &TestDb) -> TestResult {
     watched(db, post::Entity).await?;
-    client(db, "DROP TABLE audit_trigger_context; INSERT INTO post (org) VALUES (1)").await?;
+    client(
+        db,
+        "DROP TABLE audit_trigger_context; INSERT INTO post (org) VALUES (1)",
+    )
+    .await?;
     assert_eq!(db.record().await?.actor_type, "SERVICE");
     Ok(())
 }
@@ -149,17 +168,32 @@ async fn reading_the_context_waits_for_nobody(db: &TestDb) -> TestResult {
     watched(db, post::Entity).await?;
     let (one, other) = (db.another().await?, db.another().await?);
     let first = one.begin().await?;
-    first.execute_unprepared("INSERT INTO post (org) VALUES (1)").await?;
-    let second = other.begin().await?;
-    second.execute_unprepared("SET innodb_lock_wait_timeout = 1").await?;
-    second
-        .execute_unprepared("INSERT INTO audit_trigger_context VALUES (CONNECTION_ID(), '{\"actor_id\": \"7\"}')")
+    first
+        .execute_unprepared("INSERT INTO post (org) VALUES (1)")
         .await?;
-    first.execute_unprepared("INSERT INTO post (org) VALUES (2)").await?;
-    second.execute_unprepared("INSERT INTO post (org) VALUES (3)").await?;
+    let second = other.begin().await?;
+    second
+        .execute_unprepared("SET innodb_lock_wait_timeout = 1")
+        .await?;
+    second
+        .execute_unprepared(
+            "INSERT INTO audit_trigger_context VALUES (CONNECTION_ID(), '{\"actor_id\": \"7\"}')",
+        )
+        .await?;
+    first
+        .execute_unprepared("INSERT INTO post (org) VALUES (2)")
+        .await?;
+    second
+        .execute_unprepared("INSERT INTO post (org) VALUES (3)")
+        .await?;
     first.commit().await?;
     second.commit().await?;
-    let actors: Vec<_> = db.records().await?.into_iter().map(|record| record.actor_id).collect();
+    let actors: Vec<_> = db
+        .records()
+        .await?
+        .into_iter()
+        .map(|record| record.actor_id)
+        .collect();
     assert_eq!(actors, [None, None, Some("7".to_owned())]);
     assert_eq!(post::Entity::find().all(&db.conn).await?.len(), 3);
     one.close().await?;

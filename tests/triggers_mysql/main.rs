@@ -56,7 +56,12 @@ pub(crate) async fn client_with(db: &TestDb, options: &[&str], sql: &str) -> Tes
     };
     let mut command = std::process::Command::new("mariadb");
     command
-        .args(["--no-defaults", "--batch", "--skip-column-names"])
+        .args([
+            "--no-defaults",
+            "--batch",
+            "--skip-column-names",
+            "--default-character-set=utf8mb4",
+        ])
         .args(["-h", host, "-P", port, "-u", user])
         .arg(format!("-p{password}"))
         .args(options)

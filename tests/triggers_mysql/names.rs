@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Set};
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{Auditable, AuditConfig};
+use sea_orm_audit::{AuditConfig, Auditable};
 use serde_json::json;
 
 use crate::support::{TestDb, TestResult};
@@ -41,10 +41,34 @@ macro_rules! odd {
 }
 
 odd!(reserved, "select", "Order", "Group", "by {title}");
-odd!(quotes, "a`b\"c'd", "e`f\"g'h", "m'\"`", "it's \"{title}\" `");
-odd!(comments, "x -- y /* z */ ;#", "-- ; DROP TABLE x; /*", "/* -- */;", "*/ -- ; {title} /*!");
-odd!(slashes, "back\\slash", "\\'; DROP TABLE x; -- \\", "\\\\'", "\\{title}\\'");
-odd!(dollars, "$$ $1 %s ?", "? $$ :a @b %", "$$ ? %", "? {title} $$");
+odd!(
+    quotes,
+    "a`b\"c'd",
+    "e`f\"g'h",
+    "m'\"`",
+    "it's \"{title}\" `"
+);
+odd!(
+    comments,
+    "x -- y /* z */ ;#",
+    "-- ; DROP TABLE x; /*",
+    "/* -- */;",
+    "*/ -- ; {title} /*!"
+);
+odd!(
+    slashes,
+    "back\\slash",
+    "\\'; DROP TABLE x; -- \\",
+    "\\\\'",
+    "\\{title}\\'"
+);
+odd!(
+    dollars,
+    "$$ $1 %s ?",
+    "? $$ :a @b %",
+    "$$ ? %",
+    "? {title} $$"
+);
 odd!(lines, "a\nb\tc", "d\r\ne", "f\ng", "h\n{title}\t");
 odd!(letters, "Größe_表", "é ü", "Ünïcode 😀", "😀 {title} …");
 odd!(
@@ -76,13 +100,18 @@ macro_rules! told {
         let row = row.update(&$db.conn).await?;
         $name::Entity::delete_by_id(row.id).exec(&$db.conn).await?;
         let records = $db.records().await?;
-        let actions: Vec<_> = records.iter().map(|record| record.action.as_str()).collect();
+        let actions: Vec<_> = records
+            .iter()
+            .map(|record| record.action.as_str())
+            .collect();
         assert_eq!(actions, ["CREATE", "UPDATE", "DELETE"]);
         let info = $name::Entity::info();
         let column = info.columns().nth(1).unwrap();
         for record in &records {
             assert_eq!(record.model.as_deref(), Some(info.model()));
-            assert!(change(record, column, "new").is_some() || change(record, column, "old").is_some());
+            assert!(
+                change(record, column, "new").is_some() || change(record, column, "old").is_some()
+            );
         }
         assert_eq!(change(&records[1], column, "old"), Some(json!("T'\\")));
         assert_eq!(records[0].object_repr.as_deref(), Some($label));
@@ -106,7 +135,12 @@ async fn the_longest_names_have_triggers_of_their_own(db: &TestDb) -> TestResult
     told!(db, long, "T'\\");
     watched(db, long_too::Entity).await?;
     AuditTriggers::of::<long::Entity>().create(&db.conn).await?;
-    assert_eq!(AuditTriggers::of::<long_too::Entity>().differences(&db.conn).await?, [""; 0]);
+    assert_eq!(
+        AuditTriggers::of::<long_too::Entity>()
+            .differences(&db.conn)
+            .await?,
+        [""; 0]
+    );
     Ok(())
 }
 
@@ -127,33 +161,45 @@ mod elsewhere {
 }
 
 async fn tables_of_another_schema_are_recorded(db: &TestDb) -> TestResult {
-    db.execute_unprepared("DROP DATABASE IF EXISTS `sea_orm_audit_else``where`").await?;
-    db.execute_unprepared("CREATE DATABASE `sea_orm_audit_else``where`").await?;
+    db.execute_unprepared("DROP DATABASE IF EXISTS `sea_orm_audit_else``where`")
+        .await?;
+    db.execute_unprepared("CREATE DATABASE `sea_orm_audit_else``where`")
+        .await?;
     watched(db, elsewhere::Entity).await?;
     let triggers = AuditTriggers::of::<elsewhere::Entity>();
     assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
-    db.execute_unprepared("INSERT INTO `sea_orm_audit_else``where`.thing VALUES (5)").await?;
+    db.execute_unprepared("INSERT INTO `sea_orm_audit_else``where`.thing VALUES (5)")
+        .await?;
     let record = db.record().await?;
-    assert_eq!(record.model.as_deref(), Some("sea_orm_audit_else`where.thing"));
+    assert_eq!(
+        record.model.as_deref(),
+        Some("sea_orm_audit_else`where.thing")
+    );
     triggers.drop(&db.conn).await?;
-    db.execute_unprepared("DROP DATABASE `sea_orm_audit_else``where`").await?;
+    db.execute_unprepared("DROP DATABASE `sea_orm_audit_else``where`")
+        .await?;
     Ok(())
 }
 
 async fn the_log_may_be_in_another_schema(db: &TestDb) -> TestResult {
     use sea_orm_audit::migration::{Migrator, MigratorTrait};
     let schema = db.schema_beside().unwrap();
-    let config = AuditConfig::builder().table_prefix("my_").table_schema(&schema).build()?;
+    let config = AuditConfig::builder()
+        .table_prefix("my_")
+        .table_schema(&schema)
+        .build()?;
     config
         .scope(async {
             Migrator::up(&db.conn, None).await?;
             watched(db, reserved::Entity).await?;
-            db.execute_unprepared("INSERT INTO `select` VALUES (1, 'x')").await?;
+            db.execute_unprepared("INSERT INTO `select` VALUES (1, 'x')")
+                .await?;
             assert_eq!(db.record().await?.object_repr.as_deref(), Some("by x"));
             TestResult::Ok(())
         })
         .await?;
-    db.execute_unprepared(&format!("DROP DATABASE {schema}")).await?;
+    db.execute_unprepared(&format!("DROP DATABASE {schema}"))
+        .await?;
     Ok(())
 }
 
@@ -178,7 +224,6 @@ macro_rules! wide {
     };
 }
 
-
 wide! {
     c000 c001 c002 c003 c004 c005 c006 c007 c008 c009 c010 c011 c012 c013 c014 c015 c016 c017 c018 c019
     c020 c021 c022 c023 c024 c025 c026 c027 c028 c029 c030 c031 c032 c033 c034 c035 c036 c037 c038 c039
@@ -196,12 +241,22 @@ async fn tables_of_two_hundred_columns_are_recorded(db: &TestDb) -> TestResult {
     watched(db, wide::Entity).await?;
     let triggers = AuditTriggers::of::<wide::Entity>();
     assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
-    db.execute_unprepared("INSERT INTO wide (id, c000, c199) VALUES (1, 'a', 'z')").await?;
+    db.execute_unprepared("INSERT INTO wide (id, c000, c199) VALUES (1, 'a', 'z')")
+        .await?;
     db.execute_unprepared("UPDATE wide SET c100 = 'm'").await?;
-    db.execute_unprepared("ALTER TABLE wide DROP COLUMN c050").await?;
+    db.execute_unprepared("ALTER TABLE wide DROP COLUMN c050")
+        .await?;
     db.execute_unprepared("DELETE FROM wide").await?;
     let records = db.records().await?;
-    let fields = |at: usize| records[at].changes.as_ref().unwrap().as_object().unwrap().len();
+    let fields = |at: usize| {
+        records[at]
+            .changes
+            .as_ref()
+            .unwrap()
+            .as_object()
+            .unwrap()
+            .len()
+    };
     assert_eq!((fields(0), fields(1), fields(2)), (201, 1, 200));
     assert_eq!(change(&records[0], "c199", "new"), Some(json!("z")));
     Ok(())

@@ -28,7 +28,13 @@ mod member {
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
     #[sea_orm(table_name = "member")]
-    #[audit(capture = "trigger", name = "Member", module = "club", tenant = "org", display = "{name} of {org}")]
+    #[audit(
+        capture = "trigger",
+        name = "Member",
+        module = "club",
+        tenant = "org",
+        display = "{name} of {org}"
+    )]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i32,
@@ -76,8 +82,15 @@ async fn treatments_are_kept(db: &TestDb) -> TestResult {
         }))
     );
     taken(db).await?;
-    client(db, "UPDATE member SET seen = 1; UPDATE member SET password = 's3cret', salary = 7").await?;
-    assert_eq!(taken(db).await?, [r#"UPDATE Member 1 {"salary":{"redacted":true}}"#]);
+    client(
+        db,
+        "UPDATE member SET seen = 1; UPDATE member SET password = 's3cret', salary = 7",
+    )
+    .await?;
+    assert_eq!(
+        taken(db).await?,
+        [r#"UPDATE Member 1 {"salary":{"redacted":true}}"#]
+    );
     client(db, "UPDATE member SET password = 'S3cret', email = NULL").await?;
     assert_eq!(
         taken(db).await?,
@@ -100,28 +113,93 @@ async fn documents_with_secrets_are_redacted_as_a_whole(db: &TestDb) -> TestResu
         Ok(record.changes.unwrap()["settings"].clone())
     };
     for key in [
-        "password", "PASSWORD", "userPassword", "password_hash", "APIKey", "api-key", "apiKeys", "api key",
-        "api\nkey", "X-Api-Key", "refresh_tokens", "private_key", "Authorization", "ssn", "cardNumber",
-        "password2", "pin²", "PASSWORDHASH", "userpassword", "accesstoken", "clientSecret1", "my\tpin", "é_pin",
-        "to\u{212a}en", "\"pin\"",
+        "password",
+        "PASSWORD",
+        "userPassword",
+        "password_hash",
+        "APIKey",
+        "api-key",
+        "apiKeys",
+        "api key",
+        "api\nkey",
+        "X-Api-Key",
+        "refresh_tokens",
+        "private_key",
+        "Authorization",
+        "ssn",
+        "cardNumber",
+        "password2",
+        "pin²",
+        "PASSWORDHASH",
+        "userpassword",
+        "accesstoken",
+        "clientSecret1",
+        "my\tpin",
+        "é_pin",
+        "to\u{212a}en",
+        "\"pin\"",
     ] {
         let secret = json!({"redacted": true});
         assert_eq!(told(json!({ key: "x" })).await?, secret, "{key}");
-        assert_eq!(told(json!([{"a": {key: 7, "b": 1}}])).await?, secret, "{key}");
+        assert_eq!(
+            told(json!([{"a": {key: 7, "b": 1}}])).await?,
+            secret,
+            "{key}"
+        );
     }
     for key in [
-        "spinner", "pinned", "PINNER", "keyboard", "key", "monkey", "title", "id", "tokenizer", "secretary",
-        "author", "", "shipping_address", "description", "café", "api", "pinto_bean",
+        "spinner",
+        "pinned",
+        "PINNER",
+        "keyboard",
+        "key",
+        "monkey",
+        "title",
+        "id",
+        "tokenizer",
+        "secretary",
+        "author",
+        "",
+        "shipping_address",
+        "description",
+        "café",
+        "api",
+        "pinto_bean",
     ] {
         let document = json!([{key: ["password", "\"token\": 1", {"a": "x\\"}]}]);
-        assert_eq!(told(document.clone()).await?, json!({ "new": document }), "{key}");
+        assert_eq!(
+            told(document.clone()).await?,
+            json!({ "new": document }),
+            "{key}"
+        );
     }
-    client(db, r#"UPDATE member SET settings = '{"p\\u0061ssword" : 1}' WHERE id = 1"#).await?;
-    assert_eq!(taken(db).await?, [r#"UPDATE Member 1 {"settings":{"redacted":true}}"#]);
-    client(db, r#"UPDATE member SET settings = '{"a": 1}' WHERE id = 1"#).await?;
-    assert_eq!(taken(db).await?, [r#"UPDATE Member 1 {"settings":{"redacted":true}}"#]);
-    client(db, r#"UPDATE member SET settings = '{"a": 2}' WHERE id = 1"#).await?;
-    assert_eq!(taken(db).await?, [r#"UPDATE Member 1 {"settings":{"new":{"a":2},"old":{"a":1}}}"#]);
+    client(
+        db,
+        r#"UPDATE member SET settings = '{"p\\u0061ssword" : 1}' WHERE id = 1"#,
+    )
+    .await?;
+    assert_eq!(
+        taken(db).await?,
+        [r#"UPDATE Member 1 {"settings":{"redacted":true}}"#]
+    );
+    client(
+        db,
+        r#"UPDATE member SET settings = '{"a": 1}' WHERE id = 1"#,
+    )
+    .await?;
+    assert_eq!(
+        taken(db).await?,
+        [r#"UPDATE Member 1 {"settings":{"redacted":true}}"#]
+    );
+    client(
+        db,
+        r#"UPDATE member SET settings = '{"a": 2}' WHERE id = 1"#,
+    )
+    .await?;
+    assert_eq!(
+        taken(db).await?,
+        [r#"UPDATE Member 1 {"settings":{"new":{"a":2},"old":{"a":1}}}"#]
+    );
     Ok(())
 }
 
@@ -131,7 +209,10 @@ async fn labels_are_cut_and_made_harmless(db: &TestDb) -> TestResult {
         ("ä".repeat(196), format!("{} of ", "ä".repeat(196))),
         ("😀".repeat(250), format!("{}…", "😀".repeat(199))),
         ("a\r\nb\x1b[2J\t\0\x7f".into(), "a␍␊b␛[2J␉␀␡ of ".into()),
-        ("a\u{85}b\u{2028}c\u{202e}d\u{2066}".into(), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd} of ".into()),
+        (
+            "a\u{85}b\u{2028}c\u{202e}d\u{2066}".into(),
+            "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd} of ".into(),
+        ),
     ] {
         let row = member::ActiveModel {
             name: Set(name),
@@ -193,20 +274,34 @@ async fn keys_of_all_kinds_name_the_object(db: &TestDb) -> TestResult {
     let uuid = Uuid::from_u128(0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF);
     let text = uuid.to_string();
     assert_eq!(ids!(db, text_key, { a: "a\"b\\ 😀" }).0, "a\"b\\ 😀");
-    assert_eq!(ids!(db, text_key, { a: "a\nb" }), ("a\nb".into(), "keyed #a␊b".into()));
-    assert_eq!(ids!(db, uuid_key, { a: uuid }), (text.clone(), format!("keyed #{text}")));
-    assert_eq!(ids!(db, bytes_key, { a: vec![0_u8, 0xCA, 0xFE] }).0, "00cafe");
+    assert_eq!(
+        ids!(db, text_key, { a: "a\nb" }),
+        ("a\nb".into(), "keyed #a␊b".into())
+    );
+    assert_eq!(
+        ids!(db, uuid_key, { a: uuid }),
+        (text.clone(), format!("keyed #{text}"))
+    );
+    assert_eq!(
+        ids!(db, bytes_key, { a: vec![0_u8, 0xCA, 0xFE] }).0,
+        "00cafe"
+    );
     assert_eq!(ids!(db, huge_key, { a: u64::MAX }).0, u64::MAX.to_string());
     let (id, label) = ids!(db, pair_key, { a: "x\"\\\n/é", b: uuid, c: i64::MAX });
-    assert_eq!(id, json!(["x\"\\\n/é", text, i64::MAX.to_string()]).to_string());
+    assert_eq!(
+        id,
+        json!(["x\"\\\n/é", text, i64::MAX.to_string()]).to_string()
+    );
     assert_eq!(label, format!("keyed #{}", id.replace('\n', "␊")));
     Ok(())
 }
 
 async fn long_keys_stay_within_the_log_and_apart(db: &TestDb) -> TestResult {
     watched(db, text_key::Entity).await?;
-    db.execute_unprepared("ALTER TABLE keyed MODIFY a VARCHAR(750) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-        .await?;
+    db.execute_unprepared(
+        "ALTER TABLE keyed MODIFY a VARCHAR(750) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    )
+    .await?;
     let mut ids = Vec::new();
     for end in ["x", "y"] {
         let row = text_key::ActiveModel {
@@ -221,7 +316,10 @@ async fn long_keys_stay_within_the_log_and_apart(db: &TestDb) -> TestResult {
     assert_ne!(ids[0], ids[1]);
     for id in ids {
         assert_eq!(id.chars().count(), 600);
-        assert!(id.starts_with(&format!("{}~sha256:", "ä".repeat(528))), "{id}");
+        assert!(
+            id.starts_with(&format!("{}~sha256:", "ä".repeat(528))),
+            "{id}"
+        );
     }
     Ok(())
 }
@@ -257,7 +355,10 @@ async fn only_some_actions_are_recorded(db: &TestDb) -> TestResult {
         "INSERT INTO created_only (qty) VALUES (1); UPDATE created_only SET qty = 2; DELETE FROM created_only",
     )
     .await?;
-    assert_eq!(taken(db).await?, [r#"CREATE created_only 1 {"qty":{"new":1}}"#]);
+    assert_eq!(
+        taken(db).await?,
+        [r#"CREATE created_only 1 {"qty":{"new":1}}"#]
+    );
     Ok(())
 }
 

@@ -92,7 +92,7 @@ pub(crate) mod kinds {
     pub enum Mood {
         #[sea_orm(string_value = "Glad é")]
         Glad,
-        #[sea_orm(string_value = "it's")]
+        #[sea_orm(string_value = "sad \"x\"")]
         Sad,
     }
 
@@ -181,12 +181,19 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
         let id = row.insert(&db.conn).await?.id;
         let model = kinds::Entity::find_by_id(id).one(&db.conn).await?.unwrap();
         let record = db.record().await?;
-        assert_eq!((record.action.as_str(), record.source.as_str()), ("CREATE", "TRIGGER"));
+        assert_eq!(
+            (record.action.as_str(), record.source.as_str()),
+            ("CREATE", "TRIGGER")
+        );
         assert_eq!(record.object_id, Some(id.to_string()));
         assert_eq!(record.object_repr, Some(format!("kinds #{id}")));
         for column in kinds::Column::iter() {
             let name = column.as_str();
-            assert_eq!(change(&record, name, "new"), Some(told(&model, column)?), "{name}");
+            assert_eq!(
+                change(&record, name, "new"),
+                Some(told(&model, column)?),
+                "{name}"
+            );
             assert_eq!(change(&record, name, "old"), None);
         }
         db.forget().await?;
@@ -197,7 +204,10 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
         let mut row = next.clone().into_active_model().reset_all();
         row.id = sea_orm::Unchanged(current.id);
         row.update(&db.conn).await?;
-        let model = kinds::Entity::find_by_id(current.id).one(&db.conn).await?.unwrap();
+        let model = kinds::Entity::find_by_id(current.id)
+            .one(&db.conn)
+            .await?
+            .unwrap();
         let log = db.records().await?;
         assert!(log.len() <= 1, "{log:#?}");
         for column in kinds::Column::iter() {
@@ -212,13 +222,21 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
         current = model;
     }
     for model in stored {
-        let model = if model.id == current.id { current.clone() } else { model };
+        let model = if model.id == current.id {
+            current.clone()
+        } else {
+            model
+        };
         kinds::Entity::delete_by_id(model.id).exec(&db.conn).await?;
         let record = db.record().await?;
         assert_eq!(record.action, "DELETE");
         for column in kinds::Column::iter() {
             let name = column.as_str();
-            assert_eq!(change(&record, name, "old"), Some(told(&model, column)?), "{name}");
+            assert_eq!(
+                change(&record, name, "old"),
+                Some(told(&model, column)?),
+                "{name}"
+            );
         }
         db.forget().await?;
     }
@@ -241,7 +259,10 @@ async fn floats_of_all_magnitudes_are_recorded_exactly(db: &TestDb) -> TestResul
     let models = crate::all::<kinds::Entity>(db).await?;
     for (record, model) in db.records().await?.iter().zip(models) {
         for column in [kinds::Column::Twofold, kinds::Column::Single] {
-            assert_eq!(change(record, column.as_str(), "new"), Some(told(&model, column)?));
+            assert_eq!(
+                change(record, column.as_str(), "new"),
+                Some(told(&model, column)?)
+            );
         }
     }
     Ok(())
@@ -256,9 +277,18 @@ async fn a_session_in_another_zone_records_the_same_instant(db: &TestDb) -> Test
     )
     .await?;
     let record = db.record().await?;
-    assert_eq!(change(&record, "instant", "new"), Some(json!("2026-11-23T00:00:00.500000Z")));
-    assert_eq!(change(&record, "utc", "new"), Some(json!("2026-11-23T00:00:00.000000Z")));
-    assert_eq!(change(&record, "naive", "new"), Some(json!("2026-11-23T01:00:00.000000")));
+    assert_eq!(
+        change(&record, "instant", "new"),
+        Some(json!("2026-11-23T00:00:00.500000Z"))
+    );
+    assert_eq!(
+        change(&record, "utc", "new"),
+        Some(json!("2026-11-23T00:00:00.000000Z"))
+    );
+    assert_eq!(
+        change(&record, "naive", "new"),
+        Some(json!("2026-11-23T01:00:00.000000"))
+    );
     let apart = chrono::Utc::now() - record.occurred_at;
     assert!(apart.num_seconds().abs() < 60, "{apart}");
     Ok(())
@@ -266,7 +296,11 @@ async fn a_session_in_another_zone_records_the_same_instant(db: &TestDb) -> Test
 
 async fn documents_are_compared_by_structure(db: &TestDb) -> TestResult {
     watched(db, kinds::Entity).await?;
-    client(db, r#"INSERT INTO kinds (id, json) VALUES (1, '{"a":1,"b":[1,2]}')"#).await?;
+    client(
+        db,
+        r#"INSERT INTO kinds (id, json) VALUES (1, '{"a":1,"b":[1,2]}')"#,
+    )
+    .await?;
     db.forget().await?;
     let set = async |json: &str| -> TestResult<usize> {
         client(db, &format!("UPDATE kinds SET json = {json}")).await?;
@@ -287,7 +321,11 @@ async fn documents_too_deep_for_the_log_are_recorded_as_text(db: &TestDb) -> Tes
     watched(db, kinds::Entity).await?;
     for (depth, is_text) in [(28, false), (29, true), (30, true)] {
         let document = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-        client(db, &format!("INSERT INTO kinds (json) VALUES ('{document}')")).await?;
+        client(
+            db,
+            &format!("INSERT INTO kinds (json) VALUES ('{document}')"),
+        )
+        .await?;
         let json = change(&db.record().await?, "json", "new").unwrap();
         assert_eq!(json.is_string(), is_text, "{depth}");
         if is_text {
@@ -300,7 +338,8 @@ async fn documents_too_deep_for_the_log_are_recorded_as_text(db: &TestDb) -> Tes
 
 async fn large_values_are_recorded(db: &TestDb) -> TestResult {
     watched(db, kinds::Entity).await?;
-    db.execute_unprepared("ALTER TABLE kinds MODIFY `long` LONGTEXT, MODIFY `blob` LONGBLOB").await?;
+    db.execute_unprepared("ALTER TABLE kinds MODIFY `long` LONGTEXT, MODIFY `blob` LONGBLOB")
+        .await?;
     client(
         db,
         "SET SESSION group_concat_max_len = 4; \
@@ -311,10 +350,22 @@ async fn large_values_are_recorded(db: &TestDb) -> TestResult {
     .await?;
     let model = crate::all::<kinds::Entity>(db).await?.remove(0);
     let log = db.records().await?;
-    assert_eq!(change(&log[0], "long", "new"), Some(json!("\"\n".repeat(524_288))));
-    assert_eq!(change(&log[0], "blob", "new"), Some(told(&model, kinds::Column::Blob)?));
-    assert_eq!(change(&log[0], "json", "new"), Some(told(&model, kinds::Column::Json)?));
-    assert_eq!(change(&log[1], "long", "new"), Some(told(&model, kinds::Column::Long)?));
+    assert_eq!(
+        change(&log[0], "long", "new"),
+        Some(json!("\"\n".repeat(524_288)))
+    );
+    assert_eq!(
+        change(&log[0], "blob", "new"),
+        Some(told(&model, kinds::Column::Blob)?)
+    );
+    assert_eq!(
+        change(&log[0], "json", "new"),
+        Some(told(&model, kinds::Column::Json)?)
+    );
+    assert_eq!(
+        change(&log[1], "long", "new"),
+        Some(told(&model, kinds::Column::Long)?)
+    );
     // What the server cannot put together does not stop the write.
     client_with(
         db,
@@ -329,7 +380,9 @@ async fn large_values_are_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn columns_with_other_character_sets_are_recorded_and_compared_exactly(db: &TestDb) -> TestResult {
+async fn columns_with_other_character_sets_are_recorded_and_compared_exactly(
+    db: &TestDb,
+) -> TestResult {
     watched(db, kinds::Entity).await?;
     db.execute_unprepared(
         "ALTER TABLE kinds MODIFY short VARCHAR(255) CHARACTER SET latin1 COLLATE latin1_swedish_ci, \
@@ -337,8 +390,10 @@ async fn columns_with_other_character_sets_are_recorded_and_compared_exactly(db:
     )
     .await?;
     let sql = |short: &str| {
-        format!("SET NAMES utf8mb4; INSERT INTO kinds (id, short, `long`) VALUES (1, '{short}', '{short}') \
-                 ON DUPLICATE KEY UPDATE short = VALUES(short), `long` = VALUES(`long`)")
+        format!(
+            "SET NAMES utf8mb4; INSERT INTO kinds (id, short, `long`) VALUES (1, '{short}', '{short}') \
+                 ON DUPLICATE KEY UPDATE short = VALUES(short), `long` = VALUES(`long`)"
+        )
     };
     let mut old = None;
     for new in ["é", "e", "E", "E ", "ß", "ss"] {
@@ -346,7 +401,10 @@ async fn columns_with_other_character_sets_are_recorded_and_compared_exactly(db:
         let record = db.record().await?;
         for column in ["short", "long"] {
             assert_eq!(change(&record, column, "new"), Some(json!(new)), "{column}");
-            assert_eq!(change(&record, column, "old"), old.map(|old: &str| json!(old)));
+            assert_eq!(
+                change(&record, column, "old"),
+                old.map(|old: &str| json!(old))
+            );
         }
         db.forget().await?;
         client(db, &sql(new)).await?;
