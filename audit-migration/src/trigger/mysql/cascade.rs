@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
-use super::follow::{Closure, same_key};
+use super::follow::Closure;
 use super::record::{self, Parts};
 use super::subject::{Row, Subject, row};
 use super::{quote, variable};
@@ -104,11 +104,12 @@ impl<'a> Cascade<'a> {
             };
             let mut but = closure.gone(table, &subject.key());
             if *table == self.root.table {
-                but += &format!(" AND NOT {}", same_key(&subject.key(), "x", "OLD"));
+                but += &format!(" AND {}", closure.row.is_other("x"));
             }
             statements.extend(self.touched(subject, touches, log, &with, &but));
         }
-        self.body(&statements, context)
+        let (declare, set) = (closure.row.declare(), closure.row.set());
+        self.body(&statements, context, &declare, &set)
     }
 
     /// The body of the trigger before UPDATE, where anything follows.
@@ -127,7 +128,7 @@ impl<'a> Cascade<'a> {
                 from: format!(
                     "FROM {} x WHERE {} AND ({})",
                     self.name(&key.child),
-                    Closure::refers(key, "x", "OLD"),
+                    refers(key),
                     moves(key)
                 ),
                 sets_null: key.on_update == Rule::SetNull,
@@ -146,7 +147,7 @@ impl<'a> Cascade<'a> {
                     .map(|written| format!("IF {} THEN\n{written}\nEND IF;", moves.join(" OR "))),
             );
         }
-        self.body(&statements, context)
+        self.body(&statements, context, "", "")
     }
 
     /// Records the rows whose references change.
@@ -221,7 +222,13 @@ impl<'a> Cascade<'a> {
         Some(write(subject, "UPDATE", log, with, &from, &parts, &after))
     }
 
-    fn body(&self, statements: &[String], context: &str) -> Option<String> {
+    fn body(
+        &self,
+        statements: &[String],
+        context: &str,
+        declare: &str,
+        begin: &str,
+    ) -> Option<String> {
         if statements.is_empty() {
             return None;
         }
@@ -229,7 +236,7 @@ impl<'a> Cascade<'a> {
             .chain(self.others.values())
             .find_map(|subject| subject.secrets.as_deref());
         Some(format!(
-            "BEGIN\n{}\n{}{}\n{}\nEND",
+            "BEGIN\n{}\n{}{declare}{begin}{}\n{}\nEND",
             record::declare(&[variable::NOTE, variable::CONTEXT]),
             record::declare_secrets(secrets),
             record::read_context(context),
@@ -246,6 +253,14 @@ fn add<'a>(touched: &mut Vec<(Table, Vec<Touch<'a>>)>, touch: Touch<'a>) {
         Some((_, touches)) => touches.push(touch),
         None => touched.push((touch.key.child.clone(), vec![touch])),
     }
+}
+
+/// A condition: whether a row refers to the one that changes.
+fn refers(key: &ForeignKey) -> String {
+    let pairs = key.from.iter().zip(&key.to);
+    let pairs =
+        pairs.map(|(from, to)| format!("x.{} = OLD.{}", quote::name(from), quote::name(to)));
+    pairs.collect::<Vec<_>>().join(" AND ")
 }
 
 /// A condition: whether what a key refers to changes.

@@ -45,6 +45,8 @@ pub(super) struct Column {
     pub(super) name: String,
     /// Its type, in lower case and without length.
     pub(super) kind: String,
+    /// Its type as it is declared, for a variable that holds its values.
+    pub(super) declared: String,
     pub(super) is_key: bool,
 }
 
@@ -180,7 +182,9 @@ impl Catalogue {
         schemas.sort_unstable();
         schemas.dedup();
         let sql = "SELECT CAST(TABLE_NAME AS CHAR) AS t, CAST(COLUMN_NAME AS CHAR) AS c, \
-             CAST(DATA_TYPE AS CHAR) AS d, CAST(COLUMN_KEY AS CHAR) AS k \
+             CAST(DATA_TYPE AS CHAR) AS d, CAST(COLUMN_KEY AS CHAR) AS k, \
+             CONCAT(COLUMN_TYPE, IFNULL(CONCAT(' CHARACTER SET ', CHARACTER_SET_NAME), ''), \
+             IFNULL(CONCAT(' COLLATE ', COLLATION_NAME), '')) AS f \
              FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
              ORDER BY TABLE_NAME, ORDINAL_POSITION";
         for schema in schemas {
@@ -193,6 +197,7 @@ impl Catalogue {
                 self.columns.entry(table).or_default().push(Column {
                     name: text("c")?,
                     kind: text("d")?.to_ascii_lowercase(),
+                    declared: text("f")?,
                     is_key: text("k")? == "PRI",
                 });
             }

@@ -11,7 +11,7 @@ const LEVELS: usize = 8;
 /// The tables whose rows go along.
 pub(super) struct Closure<'a> {
     root: Table,
-    root_key: Vec<String>,
+    pub(super) row: Root,
     tables: Vec<Going>,
     /// The foreign keys by which rows go.
     keys: Vec<&'a ForeignKey>,
@@ -34,7 +34,7 @@ impl<'a> Closure<'a> {
     ) -> Self {
         let mut closure = Self {
             root: root.clone(),
-            root_key: key_of(catalogue, root),
+            row: Root::of(root, catalogue),
             tables: Vec::new(),
             keys: Vec::new(),
             expressions: Vec::new(),
@@ -189,26 +189,17 @@ impl<'a> Closure<'a> {
         format!("SELECT {} {from}", columns.join(", "))
     }
 
-    /// A condition: whether a row refers to another.
-    pub(super) fn refers(key: &ForeignKey, child: &str, parent: &str) -> String {
-        let pairs = key.from.iter().zip(&key.to);
-        let pairs = pairs.map(|(from, to)| {
-            format!(
-                "{child}.{} = {parent}.{}",
-                quote::name(from),
-                quote::name(to)
-            )
-        });
-        pairs.collect::<Vec<_>>().join(" AND ")
-    }
-
     /// The rows that refer to the root's row.
     pub(super) fn direct(&self, key: &ForeignKey, alias: &str) -> String {
-        let refers = Self::refers(key, alias, "OLD");
+        let pairs =
+            key.from.iter().zip(&key.to).map(|(from, to)| {
+                format!("{alias}.{} = {}", quote::name(from), self.row.variable(to))
+            });
+        let refers = pairs.collect::<Vec<_>>().join(" AND ");
         let name = self.table_name(&key.child);
         let mut text = format!("FROM {name} {alias} WHERE {refers}");
         if key.child == self.root {
-            text += &format!(" AND NOT {}", same_key(&self.root_key, alias, "OLD"));
+            text += &format!(" AND {}", self.row.is_other(alias));
         }
         text
     }
@@ -238,7 +229,7 @@ impl<'a> Closure<'a> {
             pairs.join(" AND ")
         );
         if key.child == self.root {
-            text += &format!(" WHERE NOT {}", same_key(&self.root_key, alias, "OLD"));
+            text += &format!(" WHERE {}", self.row.is_other(alias));
         }
         text
     }
@@ -301,12 +292,62 @@ fn key_of(catalogue: &Catalogue, table: &Table) -> Vec<String> {
     key.map(|column| column.name.clone()).collect()
 }
 
-/// A condition: whether two rows of a table are one.
-pub(super) fn same_key<T: AsRef<str>>(key: &[T], a: &str, b: &str) -> String {
-    let pairs = key.iter().map(|name| {
-        let name = quote::name(name.as_ref());
-        format!("{a}.{name} <=> {b}.{name}")
-    });
-    let pairs: Vec<_> = pairs.collect();
-    format!("({})", pairs.join(" AND "))
+/// The values of the root's row that others refer to, and its key, as variables: MariaDB reads an expression
+/// that is used twice anew, and then knows no `OLD`.
+pub(super) struct Root {
+    /// Their names and declared types.
+    columns: Vec<(String, String)>,
+    key: Vec<String>,
+}
+
+impl Root {
+    fn of(root: &Table, catalogue: &Catalogue) -> Self {
+        let key = key_of(catalogue, root);
+        let known = catalogue.columns(root).unwrap_or_default().iter();
+        let referred = |name: &String| {
+            (catalogue.foreign_keys.iter())
+                .any(|foreign| foreign.parent == *root && foreign.to.contains(name))
+        };
+        let columns = known
+            .filter(|column| key.contains(&column.name) || referred(&column.name))
+            .map(|column| (column.name.clone(), column.declared.clone()));
+        Self {
+            columns: columns.collect(),
+            key,
+        }
+    }
+
+    fn variable(&self, name: &str) -> String {
+        match self.columns.iter().position(|(column, _)| column == name) {
+            Some(at) => format!("sea_orm_audit_old_{at}"),
+            None => format!("OLD.{}", quote::name(name)),
+        }
+    }
+
+    /// Declares the variables.
+    pub(super) fn declare(&self) -> String {
+        let declare = |(name, declared): &(String, String)| {
+            format!("DECLARE {} {declared};\n", self.variable(name))
+        };
+        self.columns.iter().map(declare).collect()
+    }
+
+    /// Sets them, where there are such columns.
+    pub(super) fn set(&self) -> String {
+        let set = |(name, _): &(String, String)| {
+            format!("SET {} = OLD.{};\n", self.variable(name), quote::name(name))
+        };
+        let all: String = self.columns.iter().map(set).collect();
+        format!("BEGIN\nDECLARE CONTINUE HANDLER FOR 1054 BEGIN END;\n{all}END;\n")
+    }
+
+    /// A condition: whether a row is another one than the root's.
+    pub(super) fn is_other(&self, alias: &str) -> String {
+        let pairs = self
+            .key
+            .iter()
+            .map(|name| format!("{alias}.{} <=> {}", quote::name(name), self.variable(name)));
+        let pairs: Vec<_> = pairs.collect();
+        format!("NOT ({})", pairs.join(" AND "))
+    }
 }

@@ -87,7 +87,7 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
 /// A condition: whether a document has such a key. It is an expression's text, and so is the pattern.
 pub(super) fn is_in(document: &str, pattern: &str) -> String {
     format!(
-        "(LENGTH({document}) > {LONGEST} OR \
-         IFNULL(CONVERT({document} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {pattern}, TRUE))"
+        "({document} IS NOT NULL AND (LENGTH({document}) > {LONGEST} OR \
+         IFNULL(CONVERT({document} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {pattern}, TRUE)))"
     )
 }
