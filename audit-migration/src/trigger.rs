@@ -30,6 +30,8 @@ pub(crate) struct Installed {
     pub(crate) definition: String,
     /// Whether it fires.
     pub(crate) enabled: bool,
+    /// Whether it is there for other tables, too.
+    pub(crate) shared: bool,
 }
 
 /// All that makes up the triggers of a table, in the order of their making.

@@ -114,6 +114,7 @@ impl AuditTriggers {
 
     /// Whether any of them is there.
     pub(crate) async fn are_there<C: ConnectionTrait>(self, db: &C) -> Result<bool, DbErr> {
-        Ok(!installed(db, &self.plan()).await?.is_empty())
+        let there = installed(db, &self.plan()).await?;
+        Ok(there.iter().any(|there| !there.shared))
     }
 }

@@ -112,6 +112,7 @@ pub(super) async fn installed<C: ConnectionTrait>(
             definition: format!("{} {} {}", text("t")?, text("e")?, text("s")?),
             // There is nothing that stops one from firing.
             enabled: true,
+            shared: false,
         })
     });
     rows.collect()

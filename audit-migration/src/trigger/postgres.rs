@@ -174,19 +174,19 @@ fn look(helpers: &str) -> String {
            COALESCE(t.tgoldtable::text, '-'), COALESCE(t.tgnewtable::text, '-'), \
            CASE WHEN t.tgqual IS NULL AND t.tgnargs = 0 AND t.tgattr::text = '' \
            THEN 'always' ELSE 'sometimes' END, n.nspname, p.proname) AS definition, \
-           t.tgenabled IN ('O', 'A') AS enabled \
+           t.tgenabled IN ('O', 'A') AS enabled, false AS shared \
          FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid \
          JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
          WHERE t.tgrelid = pg_catalog.to_regclass($1::text)::pg_catalog.oid \
            AND t.tgname LIKE $2::text AND NOT t.tgisinternal \
          UNION ALL \
          SELECT p.proname::text, p.prosecdef::text || ' ' || \
-           pg_catalog.array_to_string(p.proconfig, E'\\n') || E'\\n' || p.prosrc, true \
+           pg_catalog.array_to_string(p.proconfig, E'\\n') || E'\\n' || p.prosrc, true, false \
          FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
          WHERE n.nspname = $3::text AND p.proname::text \
            = ANY (pg_catalog.string_to_array($4::text, pg_catalog.chr(1))) \
          UNION ALL \
-         SELECT p.proname::text, {helpers}, true \
+         SELECT p.proname::text, {helpers}, true, true \
          FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
          JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang \
          WHERE n.nspname = $3::text AND p.proname::text \
@@ -218,6 +218,7 @@ pub(super) async fn installed<C: ConnectionTrait>(
             name: row.try_get("", "name")?,
             definition: row.try_get("", "definition")?,
             enabled: row.try_get("", "enabled")?,
+            shared: row.try_get("", "shared")?,
         })
     });
     installed.collect()

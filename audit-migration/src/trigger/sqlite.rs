@@ -90,6 +90,7 @@ pub(super) async fn installed<C: ConnectionTrait>(
                 definition: row.try_get("", "sql")?,
                 // There is no way to disable one.
                 enabled: true,
+                shared: false,
             })
         })
         .collect()
