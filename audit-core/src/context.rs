@@ -17,7 +17,7 @@ use crate::actor::Actor;
 use crate::recorder::limits;
 use crate::target::fit;
 
-pub use scope::{AuditScope, WithAuditContext, migration_mode};
+pub use scope::{AuditScope, MakeContext, WithAuditContext, migration_mode};
 pub(crate) use scope::{
     Scope, Suppression, current_scope, scoped_config, suppression, with_config,
 };
@@ -146,6 +146,13 @@ impl AuditContext {
         current_scope()
             .map(|scope| scope.merged())
             .unwrap_or_default()
+    }
+
+    /// The actor that somebody named in the scopes around, if any.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn actor_around() -> Option<Actor> {
+        current_scope()?.merged().actor
     }
 
     /// Sets the actor of the innermost context scope, for what is written from now on: when the

@@ -1,18 +1,30 @@
 //! The client of the current request, whole, whatever is stored of its address.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
-tokio::task_local! {
-    static CLIENT: Option<IpAddr>;
+thread_local! {
+    /// The thread's is enough: nothing is awaited inside of [`for_client`].
+    static CLIENT: Cell<Option<IpAddr>> = const { Cell::new(None) };
+}
+
+/// Makes the client before this one the current one again, also when the function panics.
+struct Before(Option<IpAddr>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        CLIENT.set(self.0);
+    }
 }
 
 /// Runs a function for a client.
 pub(crate) fn for_client<R>(client: Option<IpAddr>, function: impl FnOnce() -> R) -> R {
-    CLIENT.sync_scope(client, function)
+    let _before = Before(CLIENT.replace(client));
+    function()
 }
 
 /// The client's address, inside of the [`AuditLayer`](crate::AuditLayer).
 #[cfg(any(feature = "security", feature = "geoip"))]
 pub(crate) fn current_client() -> Option<IpAddr> {
-    CLIENT.try_with(|client| *client).ok().flatten()
+    CLIENT.get()
 }

@@ -2,6 +2,7 @@
 
 mod future;
 mod observe;
+mod origin;
 mod settings;
 
 use std::net::SocketAddr;
@@ -22,9 +23,11 @@ pub(crate) use settings::Settings;
 use crate::actor::IdentifyActor;
 use crate::body::AuditBody;
 use crate::client_address::{AddressPrivacy, ClientAddress};
+use crate::panic::watched;
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
 use observe::Observed;
+use origin::Origin;
 
 /// Gives everything that is done for a request, up to the last byte of the response's body, its context:
 /// actor, address, agent, request id and trace. Reports slow requests, answers of 500 and above, and
@@ -189,12 +192,16 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let (scope, client, request_id) = self.settings.scope_of(&mut parts);
-        let observed = Observed::new(&parts, Arc::clone(&self.settings), scope.clone(), client);
-        parts.extensions.insert(scope.clone());
+        let observed = Observed::new(Origin::of(&mut parts, Arc::clone(&self.settings)));
+        parts.extensions.insert(observed.scope.clone());
         let request = Request::from_parts(parts, body);
         // A service may do all its work here.
-        let inner = observed.run(|| self.inner.call(request));
-        AuditFuture::new(inner, observed, request_id)
+        let call = || observed.run(|| self.inner.call(request));
+        let called = if self.settings.catches_panics {
+            watched(call)
+        } else {
+            Ok(call())
+        };
+        AuditFuture::new(called, observed)
     }
 }

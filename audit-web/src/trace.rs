@@ -6,7 +6,9 @@
 
 use std::fmt;
 
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// How long `traceparent` is in version 00; later versions may only add to it.
 const LENGTH: usize = 55;
@@ -32,7 +34,7 @@ impl TraceId {
     /// The trace in the header `traceparent`; `None` when it is not valid, or is there twice.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let mut lines = headers.get_all("traceparent").iter();
+        let mut lines = headers.get_all(TRACEPARENT).iter();
         match (lines.next(), lines.next()) {
             (Some(line), None) => parse(line.as_bytes()),
             _ => None,

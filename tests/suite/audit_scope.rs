@@ -1,7 +1,10 @@
 //! A context's scope that is left and entered again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use sea_orm::ActiveModelTrait;
-use sea_orm_audit::{Actor, AuditContext};
+use sea_orm_audit::{Actor, AuditContext, AuditScope};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
@@ -85,4 +88,75 @@ async fn a_scope_inside_keeps_its_actor_to_itself() {
     });
     assert_eq!(scope.enter(inner).await.as_deref(), Some("2"));
     assert_eq!(scope.run(actor), None);
+}
+
+/// A scope whose context is made when asked for, and how often it was made.
+fn unasked() -> (AuditScope, Arc<AtomicUsize>) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let make = move || {
+        count.fetch_add(1, Relaxed);
+        AuditContext::new()
+            .actor(Actor::anonymous())
+            .request_id("r")
+            .metadata("from", "head")
+    };
+    (AuditScope::when_asked(Arc::new(make)), made)
+}
+
+#[test]
+fn a_context_is_made_once_and_not_before_somebody_asks() {
+    let (scope, made) = unasked();
+    let another = scope.clone();
+    scope.run(|| another.run(|| ()));
+    assert_eq!(made.load(Relaxed), 0);
+    assert_eq!(scope.context().get_request_id(), Some("r"));
+    assert_eq!(scope.context(), another.context());
+    assert_eq!(made.load(Relaxed), 1);
+    let (never_asked, made) = unasked();
+    drop(never_asked);
+    assert_eq!(made.load(Relaxed), 0);
+}
+
+#[test]
+fn what_is_set_before_anybody_asked_wins_over_what_is_made() {
+    let (scope, made) = unasked();
+    let another = scope.clone();
+    assert!(scope.run(|| AuditContext::set_actor(Actor::user(7))));
+    assert!(another.run(|| AuditContext::set_metadata("from", "handler")));
+    let expected = AuditContext::new()
+        .actor(Actor::user(7))
+        .request_id("r")
+        .metadata("from", "handler");
+    assert_eq!(scope.context(), expected);
+    assert_eq!(another.context(), expected);
+    assert_eq!(made.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_context_that_is_made_late_is_inside_of_what_was_outside_at_the_beginning() {
+    let outer = AuditContext::new().reason("outer").actor(Actor::user(1));
+    let (scope, _) = outer.scope(async { unasked() }).await;
+    let elsewhere = AuditContext::new().reason("elsewhere").tenant("elsewhere");
+    let there = elsewhere.scope(scope.enter(async { AuditContext::current() }));
+    let expected = AuditContext::new()
+        .actor(Actor::anonymous())
+        .request_id("r")
+        .metadata("from", "head")
+        .reason("outer");
+    assert_eq!(there.await, expected);
+}
+
+#[tokio::test]
+async fn a_scope_inside_asks_the_one_outside() {
+    let (scope, made) = unasked();
+    let inner = AuditContext::new().reason("inner").scope(async {
+        assert!(AuditContext::set_actor(Actor::user(2)));
+        AuditContext::current()
+    });
+    let seen = scope.enter(inner).await;
+    assert_eq!(seen.get_request_id(), Some("r"));
+    assert_eq!(seen.get_actor().id(), Some("2"));
+    assert_eq!(scope.context().get_actor(), Actor::anonymous());
+    assert_eq!(made.load(Relaxed), 1);
 }

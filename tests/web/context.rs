@@ -45,6 +45,34 @@ async fn insert(db: &AuditedConnection) -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let outer = |parts: &Parts| parts.headers.get("x-user").map(|_| Actor::user(7));
+    let inner = |parts: &Parts| parts.headers.get("x-key").map(|_| Actor::service("key"));
+    let router = router(&db)
+        .layer(AuditLayer::new().actor(inner))
+        .layer(AuditLayer::new().actor(outer));
+    let new = || get("/new");
+    send(&router, new()).await?;
+    send(&router, new().with("x-user", b"ann")).await?;
+    send(&router, new().with("x-user", b"ann").with("x-key", b"k")).await?;
+    let actors: Vec<_> = (shop.log().await?.into_iter())
+        .map(|record| (record.actor_type, record.actor_id))
+        .collect();
+    let actor = |kind: &str, id: Option<&str>| (kind.to_owned(), id.map(str::to_owned));
+    assert_eq!(
+        actors,
+        [
+            actor("ANONYMOUS", None),
+            actor("USER", Some("7")),
+            actor("SERVICE", Some("key")),
+        ]
+    );
+    Ok(())
+}
+
 async fn only_record(shop: &Shop) -> TestResult<audit_log::Model> {
     let mut log = shop.log().await?;
     assert_eq!(log.len(), 1, "{log:?}");
@@ -170,6 +198,42 @@ async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() ->
     let record = only_record(&shop).await?;
     assert_eq!(record.actor_id.as_deref(), Some("7"));
     assert_eq!(record.request_id.as_deref(), Some("streamed"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_context_that_is_first_asked_for_in_the_body_is_the_requests_as_it_came() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let key = HashKey::from_bytes("k1", &[7; 32])?;
+    let config = AuditConfig::builder().hash_key(key).build()?;
+    let handler = async move || {
+        let chunk = stream::once(async move {
+            insert(&db).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>("done")
+        });
+        Body::from_stream(chunk)
+    };
+    let forget = |mut request: axum::extract::Request| {
+        request.headers_mut().clear();
+        request.extensions_mut().clear();
+        std::future::ready(request)
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(axum::middleware::map_request(forget))
+        .layer(AuditLayer::new().address_privacy(AddressPrivacy::Hashed));
+    let mut request = get("/")
+        .with("user-agent", b"curl")
+        .with("x-request-id", b"r-17");
+    request.extensions_mut().insert(peer("192.0.2.60:1")?);
+    let response = config.scope(send(&router, request)).await?;
+    assert_eq!(text(response).await?, "done");
+    let record = only_record(&shop).await?;
+    assert_eq!(record.user_agent.as_deref(), Some("curl"));
+    assert_eq!(record.request_id.as_deref(), Some("r-17"));
+    let address = record.ip_address.unwrap_or_default();
+    assert!(address.starts_with("hmac-sha256:"), "{address}");
     Ok(())
 }
 

@@ -46,6 +46,78 @@ async fn a_slow_request_is_an_event_and_a_fast_one_is_none() -> TestResult {
 }
 
 #[tokio::test]
+async fn each_route_and_status_is_an_event_of_its_own() -> TestResult {
+    let shop = Shop::open().await?;
+    let layer = AuditLayer::new().events(shop.events.clone());
+    let failing = on_get(async || StatusCode::INTERNAL_SERVER_ERROR);
+    let router = Router::new()
+        .route(
+            "/orders/{id}",
+            failing.clone().post(async || StatusCode::BAD_GATEWAY),
+        )
+        .route("/payments", failing.clone())
+        .layer(layer.clone());
+    for path in [
+        "/orders/1",
+        "/orders/2",
+        "/payments",
+        "/payments",
+        "/payments",
+    ] {
+        send(&router, get(path)).await?;
+    }
+    // Where nobody tells the route.
+    let bare =
+        tower::ServiceBuilder::new()
+            .layer(layer)
+            .service_fn(async |_: axum::extract::Request| {
+                Ok::<_, std::convert::Infallible>(axum::response::IntoResponse::into_response(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                ))
+            });
+    for path in ["/shop.Orders/Get", "/items/17", "/items/18"] {
+        let answer = bare.clone().oneshot(get(path)).await?;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let mut told: Vec<_> = (shop.events().await?.into_iter())
+        .map(|event| (event.function_name.unwrap_or_default(), event.occurrences))
+        .collect();
+    told.sort();
+    let expected = [
+        ("/items/*", 2),
+        ("/orders/{id}", 2),
+        ("/payments", 3),
+        ("/shop.Orders/Get", 1),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(route, times)| (route.to_owned(), times))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_before_there_is_a_future_is_caught_as_well() -> TestResult {
+    let shop = Shop::open().await?;
+    let service = tower::ServiceBuilder::new()
+        .layer(AuditLayer::new().events(shop.events.clone()))
+        .map_request(|request: axum::extract::Request| {
+            assert!(request.uri().path() != "/bad", "a bad path");
+            request
+        })
+        .service(Router::new().route("/good", on_get(async || "")));
+    let good = service.clone().oneshot(get("/good")).await?;
+    assert_eq!(good.status(), StatusCode::OK);
+    let bad = service.oneshot(get("/bad")).await?;
+    assert_eq!(bad.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(bad.headers().contains_key("x-request-id"));
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].description.as_deref(), Some("a bad path"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_client_that_went_away_ends_a_slow_request() -> TestResult {
     let shop = Shop::open().await?;
     let layer = AuditLayer::new()

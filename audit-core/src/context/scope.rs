@@ -1,7 +1,7 @@
 //! The task-local scope that holds context, configuration and migration mode.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::AuditContext;
 use crate::capture;
@@ -14,14 +14,54 @@ tokio::task_local! {
 
 /// One level of nesting. What an inner level does not state it has from the outer one.
 pub(crate) struct Scope {
-    id: u64,
+    /// Zero until somebody asks. The counter is everybody's, and few scopes need to be told apart.
+    id: AtomicU64,
     /// `None` where the level states no context, so that a late actor goes to the level that does.
-    context: Option<Mutex<AuditContext>>,
+    context: Option<Mutex<Stated>>,
     outer: Option<Arc<Self>>,
     config: Option<AuditConfig>,
     suppression: Option<Arc<Suppression>>,
     /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
     has_images: AtomicBool,
+}
+
+/// Makes the context of a scope when somebody first asks for it. Closures satisfy it.
+pub trait MakeContext: Send + Sync {
+    /// Makes it. Runs once at most, wherever that is: what it needs of its surroundings it has with it, and
+    /// it asks for no context itself.
+    fn make_context(&self) -> AuditContext;
+}
+
+impl<F: Fn() -> AuditContext + Send + Sync> MakeContext for F {
+    fn make_context(&self) -> AuditContext {
+        self()
+    }
+}
+
+/// The context that a level states.
+struct Stated {
+    /// `None` until somebody asks.
+    context: Option<Box<AuditContext>>,
+    maker: Option<Arc<dyn MakeContext>>,
+}
+
+impl Stated {
+    fn context(&mut self) -> &mut AuditContext {
+        let make = || {
+            let maker = self.maker.take();
+            Box::new(maker.map_or_else(AuditContext::new, |it| it.make_context()))
+        };
+        self.context.get_or_insert_with(make)
+    }
+}
+
+impl From<AuditContext> for Stated {
+    fn from(context: AuditContext) -> Self {
+        Self {
+            context: Some(Box::new(context)),
+            maker: None,
+        }
+    }
 }
 
 /// A stretch of migration mode.
@@ -71,9 +111,8 @@ impl Drop for Suppression {
 
 impl Scope {
     fn inside(outer: Option<Arc<Self>>) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
-            id: NEXT.fetch_add(1, Relaxed),
+            id: AtomicU64::new(0),
             context: None,
             config: outer.as_ref().and_then(|outer| outer.config.clone()),
             suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
@@ -93,18 +132,25 @@ impl Scope {
     }
 
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = self.id.load(Relaxed);
+        if id != 0 {
+            return id;
+        }
+        let new = NEXT.fetch_add(1, Relaxed);
+        let exchanged = self.id.compare_exchange(0, new, Relaxed, Relaxed);
+        exchanged.map_or_else(|another| another, |_| new)
     }
 
     /// An image is kept for an operation in this scope. Returns its id.
     pub(crate) fn keeps_image(&self) -> u64 {
         self.has_images.store(true, Relaxed);
-        self.id
+        self.id()
     }
 
     pub(crate) fn merged(&self) -> AuditContext {
         let own = match &self.context {
-            Some(own) => own.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Some(own) => lock(own).context().clone(),
             None => AuditContext::default(),
         };
         match &self.outer {
@@ -116,7 +162,7 @@ impl Scope {
     pub(super) fn update(&self, change: impl FnOnce(&mut AuditContext)) -> bool {
         match (&self.context, &self.outer) {
             (Some(own), _) => {
-                change(&mut own.lock().unwrap_or_else(PoisonError::into_inner));
+                change(lock(own).context());
                 true
             }
             (None, Some(outer)) => outer.update(change),
@@ -125,11 +171,15 @@ impl Scope {
     }
 }
 
+fn lock(stated: &Mutex<Stated>) -> MutexGuard<'_, Stated> {
+    stated.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for Scope {
     fn drop(&mut self) {
         // What still waits belongs to writes that failed or were dropped.
         if *self.has_images.get_mut() {
-            capture::store().forget_scope(self.id);
+            capture::store().forget_scope(self.id());
         }
     }
 }
@@ -175,8 +225,30 @@ pub struct AuditScope(Arc<Scope>);
 
 impl AuditScope {
     pub(super) fn new(context: AuditContext) -> Self {
+        Self::stating(context.into())
+    }
+
+    /// A scope inside the one that applies here, whose context is made when somebody first asks for it: for
+    /// what is entered often and asked for seldom, such as requests.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
+    /// let ann = || AuditContext::new().actor(Actor::user(7));
+    /// let scope = AuditScope::when_asked(Arc::new(ann));
+    /// scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("7")));
+    /// ```
+    pub fn when_asked(maker: Arc<dyn MakeContext>) -> Self {
+        Self::stating(Stated {
+            context: None,
+            maker: Some(maker),
+        })
+    }
+
+    fn stating(stated: Stated) -> Self {
         let mut scope = Scope::inside(current_scope());
-        scope.context = Some(Mutex::new(context));
+        scope.context = Some(Mutex::new(stated));
         Self(Arc::new(scope))
     }
 
@@ -206,7 +278,10 @@ pub(super) fn with_context<F: Future>(
     context: AuditContext,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    inside(|scope| scope.context = Some(Mutex::new(context)), future)
+    inside(
+        |scope| scope.context = Some(Mutex::new(context.into())),
+        future,
+    )
 }
 
 pub(crate) fn with_config<F: Future>(

@@ -9,28 +9,33 @@ use sea_orm_audit_core::AuditError;
 
 use super::observe::Observed;
 use crate::body::AuditBody;
-use crate::panic::watched;
+use crate::panic::{Panicked, watched};
 use crate::view::{Pending, Recording};
 
 pin_project! {
     /// The future of a response, within the context of its request.
     #[must_use = "futures do nothing unless polled"]
     pub struct AuditFuture<F, R> {
+        // None where there was a panic before there was a future.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         observed: Observed,
-        request_id: HeaderValue,
-        // The response, while it waits for its views to be recorded.
-        viewed: Option<(Recording, Response<R>)>,
+        panicked: Option<Box<Panicked>>,
+        // The response, while it waits for its views to be recorded. Seldom, and large.
+        viewed: Option<Box<(Recording, Response<R>)>>,
     }
 }
 
 impl<F, R> AuditFuture<F, R> {
-    pub(super) fn new(inner: F, observed: Observed, request_id: HeaderValue) -> Self {
+    pub(super) fn new(called: Result<F, Panicked>, observed: Observed) -> Self {
+        let (inner, panicked) = match called {
+            Ok(inner) => (Some(inner), None),
+            Err(panicked) => (None, Some(Box::new(panicked))),
+        };
         Self {
             inner,
             observed,
-            request_id,
+            panicked,
             viewed: None,
         }
     }
@@ -45,20 +50,24 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let observed = this.observed;
-        let finish = |observed: &mut Observed, request_id: &HeaderValue, response: Response<R>| {
+        let finish = |observed: &mut Observed, response: Response<R>| {
             observed.answered(response.status());
             let body = |inner| AuditBody::new(inner, observed.scope.clone());
             let mut response = response.map(body);
-            observed.identify(&mut response, request_id);
+            observed.identify(&mut response);
             response
         };
         if this.viewed.is_none() {
-            let inner = this.inner;
-            let poll = || observed.run(|| inner.poll(context));
-            let polled = if observed.settings.catches_panics {
-                watched(poll)
-            } else {
-                Ok(poll())
+            let polled = match this.inner.as_pin_mut() {
+                Some(inner) => {
+                    let poll = || observed.run(|| inner.poll(context));
+                    if observed.origin.settings.catches_panics {
+                        watched(poll)
+                    } else {
+                        Ok(poll())
+                    }
+                }
+                None => Err(this.panicked.take().map(|it| *it).unwrap_or_default()),
             };
             let mut response = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
@@ -69,26 +78,25 @@ where
                 }
                 Err(panicked) => {
                     observed.panicked(panicked);
-                    return Poll::Ready(Ok(observed.withheld(this.request_id)));
+                    return Poll::Ready(Ok(observed.withheld()));
                 }
             };
             let pending = response.extensions_mut().remove::<Pending>();
             match pending.and_then(|pending| observed.views(pending)) {
-                Some(recording) => *this.viewed = Some((recording, response)),
-                None => return Poll::Ready(Ok(finish(observed, this.request_id, response))),
+                Some(recording) => *this.viewed = Some(Box::new((recording, response))),
+                None => return Poll::Ready(Ok(finish(observed, response))),
             }
         }
         let recorded = match this.viewed {
-            Some((recording, _)) => {
-                ready!(observed.run(|| recording.as_mut().poll(context)))
-            }
+            Some(viewed) => ready!(observed.run(|| viewed.0.as_mut().poll(context))),
             None => Ok(()),
         };
-        Poll::Ready(Ok(match (this.viewed.take(), recorded) {
-            (Some((_, response)), Ok(())) => finish(observed, this.request_id, response),
+        let response = this.viewed.take().map(|viewed| viewed.1);
+        Poll::Ready(Ok(match (response, recorded) {
+            (Some(response), Ok(())) => finish(observed, response),
             (_, recorded) => {
                 observed.unviewed(recorded.err());
-                observed.withheld(this.request_id)
+                observed.withheld()
             }
         }))
     }
@@ -97,7 +105,7 @@ where
 impl Observed {
     /// Begins to record the views that a response asks for.
     fn views(&self, pending: Pending) -> Option<Recording> {
-        let views = self.settings.views.as_ref();
+        let views = self.origin.settings.views.as_ref();
         if views.is_none() {
             tracing::warn!("a view is not recorded: call `AuditLayer::views(..)`");
         }
@@ -113,20 +121,20 @@ impl Observed {
     }
 
     /// The answer where there is none that may be sent.
-    fn withheld<R>(&self, request_id: &HeaderValue) -> Response<AuditBody<R>> {
+    fn withheld<R>(&self) -> Response<AuditBody<R>> {
         let mut response = Response::new(AuditBody::empty(self.scope.clone()));
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        self.identify(&mut response, request_id);
+        self.identify(&mut response);
         response
     }
 
     /// Gives the response the request's id.
-    fn identify<R>(&self, response: &mut Response<R>, request_id: &HeaderValue) {
-        let name = self.settings.request_id_header.clone();
+    fn identify<R>(&self, response: &mut Response<R>) {
+        let name = self.origin.settings.request_id_header.clone();
         response
             .headers_mut()
             .entry(name)
-            .or_insert_with(|| request_id.clone());
+            .or_insert_with(|| HeaderValue::from(&self.origin.request_id));
     }
 }
 

@@ -1,64 +1,50 @@
 //! What a request did to the system: slowness, errors, panics.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
-use http::request::Parts;
-use http::{Method, StatusCode, Uri};
-use sea_orm_audit_core::{AuditScope, EventType, SystemEvent, clean_text};
+use http::StatusCode;
+use http::uri::PathAndQuery;
+use sea_orm_audit_core::{AuditScope, EventType, MakeContext, SystemEvent, clean_text};
 
-use super::settings::Settings;
+use super::origin::Origin;
 use crate::client::for_client;
 use crate::panic::Panicked;
 
 /// The longest path that is stored, in characters.
 const PATH_LIMIT: usize = 512;
 
+/// So many segments of a path are taken for its route, the empty one before the first slash included.
+const SEGMENTS: usize = 5;
+
 /// A request that is being handled.
 pub(crate) struct Observed {
-    pub(super) settings: Arc<Settings>,
+    pub(super) origin: Arc<Origin>,
     pub(super) scope: AuditScope,
-    client: Option<IpAddr>,
-    began: Instant,
-    method: Method,
-    uri: Uri,
-    /// The pattern of the route, which is the same for all objects.
-    route: Option<Arc<str>>,
     /// The future is done, or was dropped.
     ended: bool,
 }
 
 impl Observed {
-    pub(super) fn new(
-        parts: &Parts,
-        settings: Arc<Settings>,
-        scope: AuditScope,
-        client: Option<IpAddr>,
-    ) -> Self {
+    pub(super) fn new(origin: Origin) -> Self {
+        let origin = Arc::new(origin);
         Self {
-            settings,
-            scope,
-            client,
-            began: Instant::now(),
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            route: route_of(parts),
+            scope: AuditScope::when_asked(Arc::clone(&origin) as Arc<dyn MakeContext>),
+            origin,
             ended: false,
         }
     }
 
     /// Runs a function as a part of the request.
     pub(super) fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        for_client(self.client, || self.scope.run(function))
+        for_client(self.origin.client, || self.scope.run(function))
     }
 
     /// The request was answered.
     pub(super) fn answered(&mut self, status: StatusCode) {
-        if status.is_server_error() && self.settings.server_errors {
+        if status.is_server_error() && self.origin.settings.server_errors {
             let title = "a request was answered with a server error";
             let event = self
-                .event(EventType::Error, title)
+                .event(EventType::Error, title, status.as_str())
                 .error_code(status.as_str());
             self.submit(event);
         }
@@ -68,7 +54,7 @@ impl Observed {
     /// The handler panicked.
     pub(super) fn panicked(&mut self, panicked: Panicked) {
         let event = panicked.event("a handler panicked");
-        let event = self.described(event, false);
+        let event = self.described(event);
         self.submit(event);
         self.end("panicked");
     }
@@ -78,38 +64,59 @@ impl Observed {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let took = self.began.elapsed();
-        if self.settings.slow_after.is_some_and(|limit| took >= limit) {
+        let (Some(began), Some(limit)) = (self.origin.began, self.origin.settings.slow_after)
+        else {
+            return;
+        };
+        let took = began.elapsed();
+        if took >= limit {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let event = self
-                .event(EventType::Performance, "a request was slow")
+                .event(EventType::Performance, "a request was slow", "")
                 .metadata("milliseconds", millis)
                 .metadata("ended", how);
             self.submit(event);
         }
     }
 
-    fn event(&self, kind: EventType, title: &str) -> SystemEvent {
-        self.described(SystemEvent::new(kind, title), true)
+    /// An event of a route: one that counts, whichever of its objects was asked for.
+    fn event(&self, kind: EventType, title: &str, status: &str) -> SystemEvent {
+        let (method, route) = (self.origin.method.as_str(), self.route());
+        let event = SystemEvent::new(kind, title)
+            .fingerprint(format!("{title}\n{method}\n{route}\n{status}"))
+            .description(format!("{method} {}", self.path()))
+            .function(route);
+        self.described(event)
     }
 
-    fn described(&self, event: SystemEvent, by_route: bool) -> SystemEvent {
-        // Without the query, which may hold secrets.
-        let path = clean_text(self.uri.path(), PATH_LIMIT).into_owned();
-        let route = self.route.as_deref().unwrap_or(&path).to_owned();
-        let method = self.method.as_str();
-        let event = if by_route {
-            event
-                .description(format!("{method} {path}"))
-                .function(route.clone())
-        } else {
-            event.metadata("path", path)
-        };
-        event.metadata("method", method).metadata("route", route)
+    fn described(&self, event: SystemEvent) -> SystemEvent {
+        event
+            .metadata("path", self.path())
+            .metadata("method", self.origin.method.as_str())
+            .metadata("route", self.route())
+    }
+
+    /// Without the query, which may hold secrets.
+    fn path(&self) -> String {
+        let path = self.origin.target.as_ref().map_or("", PathAndQuery::path);
+        clean_text(path, PATH_LIMIT).into_owned()
+    }
+
+    /// The pattern of the route. Where nobody tells it, the path, in which numbers and ids are left out.
+    fn route(&self) -> String {
+        if let Some(route) = &self.origin.route {
+            return route.as_str().to_owned();
+        }
+        let path = self.path();
+        let words = path.split('/').take(SEGMENTS).map(|segment| {
+            let is_word = segment.len() <= 64 && !segment.bytes().any(|byte| byte.is_ascii_digit());
+            if is_word { segment } else { "*" }
+        });
+        words.collect::<Vec<_>>().join("/")
     }
 
     fn submit(&self, event: SystemEvent) {
-        let Some(writer) = self.settings.events() else {
+        let Some(writer) = self.origin.settings.events() else {
             tracing::warn!(?event, "no writer is installed for this system event");
             return;
         };
@@ -123,15 +130,4 @@ impl Drop for Observed {
     fn drop(&mut self) {
         self.end("dropped");
     }
-}
-
-#[cfg(feature = "axum")]
-fn route_of(parts: &Parts) -> Option<Arc<str>> {
-    let route = parts.extensions.get::<axum::extract::MatchedPath>()?;
-    Some(route.as_str().into())
-}
-
-#[cfg(not(feature = "axum"))]
-fn route_of(_: &Parts) -> Option<Arc<str>> {
-    None
 }

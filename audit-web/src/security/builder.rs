@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use thiserror::Error;
 
-use super::agent;
+use super::agent::{self, Harmless};
 use super::bursts::{Burst, BurstLimit, BurstLimits};
 use super::event::SecurityEventName;
 use super::path::PathRules;
@@ -189,6 +189,7 @@ impl SecurityRulesBuilder {
         Ok(SecurityRules::from_inner(Inner {
             paths,
             scanners,
+            harmless: Harmless::new(),
             defaults,
             custom,
             limits: self.limits,

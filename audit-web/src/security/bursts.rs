@@ -66,6 +66,15 @@ impl Burst {
         }
     }
 
+    /// What an answer of this status counts as.
+    pub(super) const fn of_status(status: StatusCode) -> Option<Self> {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(Self::Refused),
+            StatusCode::NOT_FOUND => Some(Self::NotFound),
+            _ => None,
+        }
+    }
+
     const fn event(self) -> SecurityEventName {
         match self {
             Self::Refused => SecurityEventName::AuthzFail,
@@ -182,11 +191,10 @@ impl BurstMonitor {
         status: StatusCode,
         now: Instant,
     ) -> Option<Finding> {
-        let burst = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Burst::Refused,
-            StatusCode::NOT_FOUND => Burst::NotFound,
-            _ => return None,
-        };
+        self.observe(Burst::of_status(status)?, address, now)
+    }
+
+    pub(super) fn observe(&self, burst: Burst, address: IpAddr, now: Instant) -> Option<Finding> {
         self.count(burst, self.address_key(burst, address), now)
     }
 

@@ -12,6 +12,8 @@ pub(super) const PATH_SPECIAL: u8 = 1 << 3;
 pub(super) const QUERY_SPECIAL: u8 = 1 << 4;
 /// No default pattern can match an agent that has no such byte.
 pub(super) const AGENT_SPECIAL: u8 = 1 << 5;
+/// The byte is a dot, two of which can climb.
+pub(super) const DOT: u8 = 1 << 6;
 
 static CLASSES: [u8; 256] = table();
 
@@ -43,6 +45,7 @@ const fn table() -> [u8; 256] {
     table = mark(table, b"%+&", QUERY_ENCODED);
     table = mark(table, b"%\\'\"<>($`{|;*+# ", PATH_SPECIAL);
     table = mark(table, b"%\\'\"<>($`{|;*+#/ )", QUERY_SPECIAL);
+    table = mark(table, b".", DOT);
     mark(table, b"\\'\"<$`{|", AGENT_SPECIAL)
 }
 

@@ -1,8 +1,8 @@
 //! The layer that looks at requests.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use http::header::USER_AGENT;
 use http::{Request, Response};
@@ -11,7 +11,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::SecurityMonitor;
-use crate::client::current_client;
 
 /// Looks at every request for signs of an attack, and at the answers for bursts of refusals; what it finds
 /// are SECURITY events. No request is touched or refused.
@@ -37,7 +36,7 @@ impl<S> Layer<S> for SecurityLayer {
     fn layer(&self, inner: S) -> SecurityService<S> {
         SecurityService {
             inner,
-            monitor: self.monitor.clone(),
+            monitor: Arc::new(self.monitor.clone()),
         }
     }
 }
@@ -46,7 +45,7 @@ impl<S> Layer<S> for SecurityLayer {
 #[derive(Debug, Clone)]
 pub struct SecurityService<S> {
     inner: S,
-    monitor: SecurityMonitor,
+    monitor: Arc<SecurityMonitor>,
 }
 
 impl<S, B, R> Service<Request<B>> for SecurityService<S>
@@ -70,7 +69,7 @@ where
         }
         SecurityFuture {
             inner: self.inner.call(request),
-            monitor: self.monitor.clone(),
+            monitor: Arc::clone(&self.monitor),
         }
     }
 }
@@ -82,7 +81,7 @@ pin_project! {
     pub struct SecurityFuture<F> {
         #[pin]
         inner: F,
-        monitor: SecurityMonitor,
+        monitor: Arc<SecurityMonitor>,
     }
 }
 
@@ -95,12 +94,8 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.inner.poll(context));
-        if let (Ok(response), Some(client)) = (&answer, current_client()) {
-            let now = Instant::now();
-            let bursts = &this.monitor.bursts;
-            if let Some(finding) = bursts.observe_status(client, response.status(), now) {
-                this.monitor.report(finding);
-            }
+        if let Ok(response) = &answer {
+            this.monitor.answered(response.status());
         }
         Poll::Ready(answer)
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::StatusCode;
 use sea_orm_audit_core::{EventType, EventWriter, SystemEvent};
 
-use super::{BurstMonitor, Finding, SecurityRules};
+use super::{Burst, BurstMonitor, Finding, SecurityRules};
 use crate::client::current_client;
 
 /// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
@@ -51,6 +52,17 @@ impl SecurityMonitor {
             self.bursts
                 .observe_failed_login(Some(username), current_client(), Instant::now());
         for finding in found {
+            self.report(finding);
+        }
+    }
+
+    /// Counts an answer to the client of the current request.
+    pub(super) fn answered(&self, status: StatusCode) {
+        // Most answers are no refusals, and need no look at the clock.
+        if let Some(burst) = Burst::of_status(status)
+            && let Some(client) = current_client()
+            && let Some(finding) = self.bursts.observe(burst, client, Instant::now())
+        {
             self.report(finding);
         }
     }

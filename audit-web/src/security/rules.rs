@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock};
 use regex::bytes::RegexSet;
 use sea_orm_audit_core::AuditConfig;
 
-use super::agent;
+use super::agent::{self, Harmless};
 use super::builder::SecurityRulesBuilder;
 use super::bursts::{BurstLimits, BurstMonitor};
-use super::classes::{AGENT_SPECIAL, PATH_SPECIAL, QUERY_SPECIAL, classes};
+use super::classes::{AGENT_SPECIAL, DOT, PATH_SPECIAL, QUERY_SPECIAL, classes};
 use super::decode;
 use super::event::SecurityEventName as Event;
 use super::finding::Finding;
@@ -58,6 +58,7 @@ impl fmt::Debug for SecurityRules {
 pub(super) struct Inner {
     pub(super) paths: PathRules,
     pub(super) scanners: Runs,
+    pub(super) harmless: Harmless,
     pub(super) defaults: PatternSet,
     /// Patterns of the user's: they are asked about every target, whatever characters it has.
     pub(super) custom: PatternSet,
@@ -141,14 +142,16 @@ impl SecurityRules {
         }
         self.query(query)
             .or_else(|| self.path(path))
-            .or_else(|| self.agent(agent))
+            .or_else(|| self.inner.harmless.or_else(agent, || self.agent(agent)))
     }
 
     fn query(&self, raw: &[u8]) -> Option<Finding> {
         if raw.is_empty() {
             return None;
         }
-        let special = classes(raw) & QUERY_SPECIAL != 0 || raw.windows(2).any(|pair| pair == b"..");
+        let seen = classes(raw);
+        let climbs = || seen & DOT != 0 && raw.windows(2).any(|pair| pair == b"..");
+        let special = seen & QUERY_SPECIAL != 0 || climbs();
         if !special && self.inner.custom.rules.is_empty() {
             return None;
         }

@@ -126,7 +126,8 @@ pub async fn app(
         hasher,
         slow: options.slow_after + Duration::from_millis(50),
     };
-    // From the inside out: the last layer is the first to see a request. The order matters:
+    // From the inside out: the last layer is the first to see a request, and in a tuple, which spares axum
+    // a box for each, the first one. The order matters:
     // - `AuditLayer` is outermost, since everything below it writes in the context that it makes;
     // - `SecurityLayer` needs the client's address from it, and sees what any layer below answers;
     // - axum-login's layer loads session and user,
@@ -136,14 +137,14 @@ pub async fn app(
         .with_state(shop)
         .layer(AuditAuthLayer::<Auth, _>::new(db.clone()))
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
-        .layer(SecurityLayer::new(monitor))
-        .layer(
+        .layer((
             AuditLayer::new()
                 .client_address(options.client_address)
                 .slow_after(options.slow_after)
                 .events(events)
                 .views(Views::new(db)),
-        ))
+            SecurityLayer::new(monitor),
+        )))
 }
 
 /// Nobody is there yet who could do it: it is the application itself.

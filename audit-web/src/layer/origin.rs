@@ -1,0 +1,133 @@
+//! What is kept of a request, to make its context and its events of when they are needed.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Once};
+use std::time::Instant;
+
+use http::header::USER_AGENT;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method};
+use sea_orm_audit_core::{Actor, AuditConfig, AuditContext, MakeContext, clean_text};
+
+use super::settings::{ClientIp, Settings};
+use crate::client_address::AddressPrivacy;
+use crate::request_id::RequestId;
+use crate::trace::TraceId;
+
+/// The longest user agent that is stored, in characters.
+const USER_AGENT_LIMIT: usize = 512;
+
+/// What came with a request, in cheap clones: most requests write nothing, and need no context. The clones
+/// keep the buffer that the head was read into, until the context is made or its scope ends.
+pub(super) struct Origin {
+    pub(super) settings: Arc<Settings>,
+    pub(super) client: Option<IpAddr>,
+    pub(super) request_id: RequestId,
+    /// Where slowness is looked for.
+    pub(super) began: Option<Instant>,
+    pub(super) method: Method,
+    pub(super) target: Option<PathAndQuery>,
+    pub(super) route: Option<Route>,
+    actor: Option<Actor>,
+    address: Option<StoredAddress>,
+    agent: Option<HeaderValue>,
+    trace: Option<TraceId>,
+}
+
+impl Origin {
+    /// Reads a request's head. A request without an id is given one.
+    pub(super) fn of(parts: &mut Parts, settings: Arc<Settings>) -> Self {
+        let name = &settings.request_id_header;
+        let (request_id, given) = settings.incoming_request_id.read(&parts.headers, name);
+        if !given {
+            parts.headers.insert(name.clone(), (&request_id).into());
+        }
+        let peer = (settings.peer)(&parts.extensions).map(|peer| peer.ip());
+        let client = settings.address.of(peer, &parts.headers);
+        parts.extensions.insert(ClientIp(client));
+        let privacy = settings.privacy;
+        let agent = parts
+            .headers
+            .get(USER_AGENT)
+            .filter(|_| settings.user_agent);
+        Self {
+            client,
+            request_id,
+            began: settings.slow_after.map(|_| Instant::now()),
+            method: parts.method.clone(),
+            target: parts.uri.path_and_query().cloned(),
+            route: route_of(parts),
+            actor: (settings.identify.as_ref())
+                .and_then(|who| who.identify(parts))
+                .or_else(AuditContext::actor_around),
+            address: client.and_then(|client| StoredAddress::of(client, privacy)),
+            agent: agent.cloned(),
+            trace: TraceId::of_request(&parts.headers),
+            settings,
+        }
+    }
+}
+
+impl MakeContext for Origin {
+    fn make_context(&self) -> AuditContext {
+        let mut context = AuditContext::new()
+            .actor(self.actor.clone().unwrap_or_else(Actor::anonymous))
+            .request_id(self.request_id.as_str());
+        context = match &self.address {
+            Some(StoredAddress::Whole(client)) => context.ip_address(*client),
+            Some(StoredAddress::Text(text)) => context.ip_address_as(text),
+            None => context,
+        };
+        if let Some(agent) = &self.agent {
+            context = context.user_agent(clean_text(agent.as_bytes(), USER_AGENT_LIMIT));
+        }
+        if let Some(trace) = self.trace {
+            context = context.trace_id(trace.to_string());
+        }
+        context
+    }
+}
+
+/// What is stored of a client's address.
+enum StoredAddress {
+    Whole(IpAddr),
+    /// Made when the request comes: a hash depends on the configuration that applies there.
+    Text(String),
+}
+
+impl StoredAddress {
+    fn of(client: IpAddr, privacy: AddressPrivacy) -> Option<Self> {
+        if privacy == AddressPrivacy::Full {
+            return Some(Self::Whole(client));
+        }
+        let config = AuditConfig::current();
+        if privacy == AddressPrivacy::Hashed && config.keyed_hash("ip_address", "").is_none() {
+            static SAY_ONCE: Once = Once::new();
+            SAY_ONCE.call_once(|| {
+                tracing::error!("addresses are to be hashed, but the audit configuration has no hash key: none is stored");
+            });
+            return None;
+        }
+        let hash = |text: &str| config.keyed_hash("ip_address", text).unwrap_or_default();
+        privacy.shown(client, hash).map(Self::Text)
+    }
+}
+
+/// The pattern of the route, which is the same for all objects.
+#[cfg(feature = "axum")]
+type Route = axum::extract::MatchedPath;
+
+#[cfg(feature = "axum")]
+fn route_of(parts: &Parts) -> Option<Route> {
+    parts.extensions.get().cloned()
+}
+
+/// Nobody but axum tells the pattern of a route.
+#[cfg(not(feature = "axum"))]
+type Route = String;
+
+#[cfg(not(feature = "axum"))]
+fn route_of(_: &Parts) -> Option<Route> {
+    None
+}
