@@ -64,11 +64,14 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         changes,
         tenant: subject.plan.tenant.map(|_| variable::TENANT),
     };
+    // Most of what other programs write has no context: then there is nothing to look up in it.
     let write = format!(
-        "{}\n{} VALUES ({});",
+        "{}\nIF {} IS NULL THEN\n{insert} VALUES ({});\nELSE\n{insert} VALUES ({});\nEND IF;",
         record::read_context(context),
-        record::insert(log),
-        record::values(subject, &parts)
+        variable::CONTEXT,
+        record::values(subject, &parts, false),
+        record::values(subject, &parts, true),
+        insert = record::insert(log),
     );
     let write = if kind == Kind::Update {
         format!("IF {changes} <> '' THEN\n{write}\nEND IF;")
@@ -110,22 +113,25 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
 /// The assignments that name and show the object.
 fn about(subject: &Subject<'_>, key: Row<'_>, shown: Row<'_>) -> String {
     let (id, label) = (variable::ID, variable::LABEL);
-    let mut text = format!("SET {id} = {};\n", subject.object_id(key));
-    if let Some(stored) = subject.stored_id(id) {
-        text += &format!("SET {id} = {stored};\n");
-    }
-    text += &format!("SET {label} = {};\n", subject.label(shown, id));
-    text += &format!("SET {label} = {};\n", subject.stored_label(label));
-    if let Some(tenant) = subject.tenant(shown) {
-        text += &format!("SET {} = {tenant};\n", variable::TENANT);
-    }
-    text
+    let mut set = vec![(id, subject.object_id(key))];
+    set.extend(subject.stored_id(id).map(|stored| (id, stored)));
+    set.push((label, subject.label(shown, id)));
+    set.extend(subject.stored_label(label).map(|stored| (label, stored)));
+    set.extend(
+        subject
+            .tenant(shown)
+            .map(|tenant| (variable::TENANT, tenant)),
+    );
+    let set = set
+        .iter()
+        .map(|(variable, value)| format!("SET {variable} = {value};\n"));
+    set.collect()
 }
 
 /// The same column by column.
 fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -> String {
     let (changes, piece, note) = (variable::CHANGES, variable::PIECE, variable::NOTE);
-    let mut text = format!(
+    let begin = format!(
         "BEGIN\n\
          DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET {piece} = NULL;\n\
          DECLARE CONTINUE HANDLER FOR 1054 SET {piece} = '', {note} = {};\n\
@@ -133,13 +139,14 @@ fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -
         quote::text(OUT_OF_DATE),
         quote::text(TOO_LONG),
     );
-    for (at, parts) in pieces {
-        text += &format!(
+    let pieces = pieces.iter().map(|(at, parts)| {
+        format!(
             "SET {piece} = CONCAT({});\n\
              SET {piece} = IFNULL({piece}, {}), {changes} = IFNULL(CONCAT({changes}, {piece}), {changes});\n",
             parts.join(", "),
             subject.unknown(*at),
-        );
-    }
-    text + about + "END;\n"
+        )
+    });
+    let pieces: String = pieces.collect();
+    format!("{begin}{pieces}{about}END;\n")
 }

@@ -67,8 +67,74 @@ fn said_at_length(name: &str) -> String {
     format!("IF(JSON_TYPE({value}) = 'STRING', JSON_UNQUOTE({value}), NULL)")
 }
 
-/// The values of the record.
-pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
+/// What is said in a context, and what takes its place where it is silent.
+struct Said {
+    /// The columns from `actor_type` to `transaction_id`.
+    who: [String; 10],
+    tenant: String,
+    reason: String,
+    module: String,
+    metadata: String,
+}
+
+/// Who signed in, without the host. (The current user of a trigger is its definer.)
+const USER: &str =
+    "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
+
+impl Said {
+    /// Where there is no context.
+    fn nothing() -> Self {
+        let null = || "NULL".to_owned();
+        let mut who: [String; 10] = std::array::from_fn(|_| null());
+        "'SERVICE'".clone_into(&mut who[0]);
+        USER.clone_into(&mut who[2]);
+        Self {
+            who,
+            tenant: null(),
+            reason: null(),
+            module: null(),
+            metadata: variable::NOTE.to_owned(),
+        }
+    }
+
+    fn in_context() -> Self {
+        let (kind, id, name) = (
+            said("actor_type", limits::WORD),
+            said("actor_id", limits::NAME),
+            said("actor_name", limits::NAME),
+        );
+        // What is no hexadecimal digit makes it NULL.
+        let transaction = said("transaction_id", 36);
+        let transaction = format!("UNHEX(REPLACE({transaction}, '-', ''))");
+        let metadata = format!("JSON_EXTRACT({}, '$.metadata')", variable::CONTEXT);
+        let metadata =
+            format!("IF(JSON_TYPE({metadata}) = 'OBJECT', NULLIF({metadata}, '{{}}'), NULL)");
+        let note = variable::NOTE;
+        Self {
+            who: [
+                format!("COALESCE({kind}, IF({id} IS NULL, 'SERVICE', 'USER'))"),
+                id.clone(),
+                format!("COALESCE({name}, IF({kind} IS NULL AND {id} IS NULL, {USER}, NULL))"),
+                said("impersonator_id", limits::NAME),
+                said("ip_address", limits::ADDRESS),
+                said_at_length("user_agent"),
+                said("session_key", limits::DIGEST),
+                said("request_id", limits::NAME),
+                said("trace_id", limits::NAME),
+                format!("IF(LENGTH({transaction}) = 16, {transaction}, NULL)"),
+            ],
+            tenant: said("tenant", limits::NAME),
+            reason: said_at_length("reason"),
+            module: said("module", limits::NAME),
+            metadata: format!(
+                "IF({note} IS NULL, {metadata}, JSON_MERGE_PATCH(IFNULL({metadata}, '{{}}'), {note}))"
+            ),
+        }
+    }
+}
+
+/// The values of the record, with or without a context.
+pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>, in_context: bool) -> String {
     let plan = subject.plan;
     let bounded = |text: &str, limit: usize| {
         if text.chars().count() > limit {
@@ -77,22 +143,12 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
             quote::text(text)
         }
     };
-    let (kind, id, name) = (
-        said("actor_type", limits::WORD),
-        said("actor_id", limits::NAME),
-        said("actor_name", limits::NAME),
-    );
-    // The definer is somebody else: the name in front of the host is who signed in.
-    let user =
-        "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
-    let transaction = said("transaction_id", 36);
-    let uuid = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
-    let metadata = format!("JSON_EXTRACT({}, '$.metadata')", variable::CONTEXT);
-    let metadata =
-        format!("IF(JSON_TYPE({metadata}) = 'OBJECT', NULLIF({metadata}, '{{}}'), NULL)");
-    let note = variable::NOTE;
-    let tenant = said("tenant", limits::NAME);
-    let values = [
+    let said = if in_context {
+        Said::in_context()
+    } else {
+        Said::nothing()
+    };
+    let mut values = vec![
         "UTC_TIMESTAMP(6)".to_owned(),
         quote::text(parts.action),
         "'SUCCESS'".to_owned(),
@@ -100,30 +156,21 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
         parts.object_id.to_owned(),
         parts.label.to_owned(),
         format!("CONCAT('{{', SUBSTRING({}, 2), '}}')", parts.changes),
-        format!("COALESCE({kind}, IF({id} IS NULL, 'SERVICE', 'USER'))"),
-        id.clone(),
-        format!("COALESCE({name}, IF({kind} IS NULL AND {id} IS NULL, {user}, NULL))"),
-        said("impersonator_id", limits::NAME),
-        said("ip_address", limits::ADDRESS),
-        said_at_length("user_agent"),
-        said("session_key", limits::DIGEST),
-        said("request_id", limits::NAME),
-        said("trace_id", limits::NAME),
-        format!("IF({transaction} REGEXP '{uuid}', UNHEX(REPLACE({transaction}, '-', '')), NULL)"),
+    ];
+    values.extend(said.who);
+    values.extend([
         match parts.tenant {
-            Some(own) => format!("COALESCE({own}, {tenant})"),
-            None => tenant,
+            Some(own) => format!("COALESCE({own}, {})", said.tenant),
+            None => said.tenant,
         },
-        said_at_length("reason"),
+        said.reason,
         match plan.module {
             Some(module) => bounded(module, limits::NAME as usize),
-            None => said("module", limits::NAME),
+            None => said.module,
         },
         "'TRIGGER'".to_owned(),
-        format!(
-            "IF({note} IS NULL, {metadata}, JSON_MERGE_PATCH(IFNULL({metadata}, '{{}}'), {note}))"
-        ),
-    ];
+        said.metadata,
+    ]);
     values.join(", ")
 }
 
