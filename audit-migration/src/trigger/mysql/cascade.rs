@@ -237,8 +237,9 @@ impl<'a> Cascade<'a> {
             .chain(self.others.values())
             .find_map(|subject| subject.secrets.as_deref());
         Some(format!(
-            "BEGIN\n{}\n{}{declare}{begin}{}\n{}\nEND",
-            record::declare(&[variable::NOTE, variable::CONTEXT]),
+            "BEGIN\n{}\n{}{}{declare}{begin}{}\n{}\nEND",
+            record::declare(&[variable::NOTE]),
+            record::declare_context(),
             record::declare_secrets(secrets),
             record::read_context(context),
             statements.join("\n")
@@ -311,7 +312,6 @@ fn write(
                 changes: "d.c",
                 tenant: Some("d.t"),
             },
-            true,
         );
         format!(
             "{} {with}SELECT {values} FROM (SELECT {id} AS i, {label} AS l, {changes} AS c, {tenant} AS t \

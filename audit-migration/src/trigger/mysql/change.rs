@@ -64,14 +64,11 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         changes,
         tenant: subject.plan.tenant.map(|_| variable::TENANT),
     };
-    // Most of what other programs write has no context: then there is nothing to look up in it.
     let write = format!(
-        "{}\nIF {} IS NULL THEN\n{insert} VALUES ({});\nELSE\n{insert} VALUES ({});\nEND IF;",
+        "{}\n{} VALUES ({});",
         record::read_context(context),
-        variable::CONTEXT,
-        record::values(subject, &parts, false),
-        record::values(subject, &parts, true),
-        insert = record::insert(log),
+        record::insert(log),
+        record::values(subject, &parts),
     );
     let write = if kind == Kind::Update {
         format!("IF {changes} <> '' THEN\n{write}\nEND IF;")
@@ -85,7 +82,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         about.clone()
     };
     format!(
-        "BEGIN\n{declare}\n{secrets}\
+        "BEGIN\n{declare}\n{context}{secrets}\
          BEGIN\n\
          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {changes} = NULL;\n\
          DECLARE EXIT HANDLER FOR 1054 SET {changes} = NULL, {note} = {out_of_date};\n\
@@ -102,8 +99,8 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
             variable::LABEL,
             variable::TENANT,
             variable::PIECE,
-            variable::CONTEXT,
         ]),
+        context = record::declare_context(),
         secrets = record::declare_secrets(subject.secrets.as_deref()),
         out_of_date = quote::text(OUT_OF_DATE),
         gently = gently(subject, &pieces, &about),
