@@ -40,7 +40,7 @@ async fn written_with(db: &TestDb, context: &str) -> TestResult<audit_log::Model
     client(
         db,
         &format!(
-            "BEGIN; INSERT INTO audit_trigger_context VALUES (CONNECTION_ID(), '{quoted}'); \
+            "BEGIN; INSERT INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{quoted}'); \
              INSERT INTO post (org) VALUES (NULL); \
              DELETE FROM audit_trigger_context WHERE connection_id = CONNECTION_ID(); COMMIT"
         ),
@@ -92,7 +92,7 @@ async fn the_context_of_the_transaction_is_recorded(db: &TestDb) -> TestResult {
     // The row's own tenant wins.
     client(
         db,
-        "BEGIN; INSERT INTO audit_trigger_context VALUES (CONNECTION_ID(), '{\"tenant\": \"t\"}'); \
+        "BEGIN; INSERT INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{\"tenant\": \"t\"}'); \
          INSERT INTO post (org) VALUES (5); ROLLBACK; INSERT INTO post (org) VALUES (6)",
     )
     .await?;
@@ -105,7 +105,7 @@ async fn a_context_ends_with_its_transaction(db: &TestDb) -> TestResult {
     let one = db.another().await?;
     let tx = one.begin().await?;
     tx.execute_unprepared(
-        "INSERT INTO audit_trigger_context VALUES (CONNECTION_ID(), '{\"actor_id\": \"7\"}')",
+        "INSERT INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{\"actor_id\": \"7\"}')",
     )
     .await?;
     tx.rollback().await?;
@@ -142,13 +142,8 @@ async fn a_context_with_wrong_values_fails_no_write(db: &TestDb) -> TestResult {
         assert_eq!(record.metadata, None, "{context}");
     }
     // What is no JSON is refused where it is written.
-    assert!(written_with(db, "{").await.is_err());
-    db.execute_unprepared(
-        "ALTER TABLE audit_trigger_context DROP COLUMN context, ADD COLUMN context LONGTEXT",
-    )
-    .await?;
     for context in ["{", "", "{\"actor_id\": \"7\", \"actor_name\": \"\\u00"] {
-        assert_eq!(written_with(db, context).await?.transaction_id, None);
+        assert!(written_with(db, context).await.is_err());
     }
     Ok(())
 }
@@ -177,7 +172,7 @@ async fn reading_the_context_waits_for_nobody(db: &TestDb) -> TestResult {
         .await?;
     second
         .execute_unprepared(
-            "INSERT INTO audit_trigger_context VALUES (CONNECTION_ID(), '{\"actor_id\": \"7\"}')",
+            "INSERT INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{\"actor_id\": \"7\"}')",
         )
         .await?;
     first

@@ -26,7 +26,6 @@ mod variable {
     pub(super) const LABEL: &str = "sea_orm_audit_label";
     pub(super) const TENANT: &str = "sea_orm_audit_tenant";
     pub(super) const PIECE: &str = "sea_orm_audit_piece";
-    pub(super) const CONTEXT: &str = "sea_orm_audit_context";
     pub(super) const SECRETS: &str = "sea_orm_audit_secrets";
 }
 

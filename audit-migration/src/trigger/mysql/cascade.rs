@@ -104,7 +104,8 @@ impl<'a> Cascade<'a> {
             };
             let mut but = closure.gone(table, &subject.key());
             if *table == self.root.table {
-                but += &format!(" AND {}", closure.row.is_other("x"));
+                but.push_str(" AND ");
+                but.push_str(&closure.row.is_other("x"));
             }
             statements.extend(self.touched(subject, touches, log, &with, &but));
         }
@@ -200,17 +201,17 @@ impl<'a> Cascade<'a> {
         );
         let x = row("x");
         let after = |name: &str| {
-            let mut cases = String::new();
-            for (n, touch) in touches.iter().enumerate() {
-                let at = (touch.key.from.iter()).position(|from| from.eq_ignore_ascii_case(name));
-                let Some(at) = at else { continue };
+            let cases = touches.iter().enumerate().filter_map(|(n, touch)| {
+                let same = |from: &String| from.eq_ignore_ascii_case(name);
+                let at = touch.key.from.iter().position(same)?;
                 let value = if touch.sets_null {
                     "NULL".to_owned()
                 } else {
                     format!("NEW.{}", quote::name(&touch.key.to[at]))
                 };
-                cases += &format!(" WHEN u.e{n} THEN {value}");
-            }
+                Some(format!(" WHEN u.e{n} THEN {value}"))
+            });
+            let cases: String = cases.collect();
             if cases.is_empty() {
                 return x(name);
             }
@@ -236,8 +237,9 @@ impl<'a> Cascade<'a> {
             .chain(self.others.values())
             .find_map(|subject| subject.secrets.as_deref());
         Some(format!(
-            "BEGIN\n{}\n{}{declare}{begin}{}\n{}\nEND",
-            record::declare(&[variable::NOTE, variable::CONTEXT]),
+            "BEGIN\n{}\n{}{}{declare}{begin}{}\n{}\nEND",
+            record::declare(&[variable::NOTE]),
+            record::declare_context(),
             record::declare_secrets(secrets),
             record::read_context(context),
             statements.join("\n")
@@ -246,11 +248,9 @@ impl<'a> Cascade<'a> {
 }
 
 fn add<'a>(touched: &mut Vec<(Table, Vec<Touch<'a>>)>, touch: Touch<'a>) {
-    match touched
-        .iter_mut()
-        .find(|(table, _)| *table == touch.key.child)
-    {
-        Some((_, touches)) => touches.push(touch),
+    let known = (touched.iter_mut()).find(|(table, _)| *table == touch.key.child);
+    match known {
+        Some((_, list)) => list.push(touch),
         None => touched.push((touch.key.child.clone(), vec![touch])),
     }
 }
@@ -299,13 +299,16 @@ fn write(
     };
     let statement = |label: &str, changes: &str, tenant: Option<String>| {
         let stored = subject.stored_id("d.i").unwrap_or_else(|| "d.i".to_owned());
+        let label_of = subject
+            .stored_label("d.l")
+            .unwrap_or_else(|| "d.l".to_owned());
         let tenant = tenant.unwrap_or_else(|| "NULL".to_owned());
         let values = record::values(
             subject,
             &Parts {
                 action,
                 object_id: &stored,
-                label: &subject.stored_label("d.l"),
+                label: &label_of,
                 changes: "d.c",
                 tenant: Some("d.t"),
             },

@@ -68,7 +68,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         "{}\n{} VALUES ({});",
         record::read_context(context),
         record::insert(log),
-        record::values(subject, &parts)
+        record::values(subject, &parts),
     );
     let write = if kind == Kind::Update {
         format!("IF {changes} <> '' THEN\n{write}\nEND IF;")
@@ -82,7 +82,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         about.clone()
     };
     format!(
-        "BEGIN\n{declare}\n{secrets}\
+        "BEGIN\n{declare}\n{context}{secrets}\
          BEGIN\n\
          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {changes} = NULL;\n\
          DECLARE EXIT HANDLER FOR 1054 SET {changes} = NULL, {note} = {out_of_date};\n\
@@ -99,8 +99,8 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
             variable::LABEL,
             variable::TENANT,
             variable::PIECE,
-            variable::CONTEXT,
         ]),
+        context = record::declare_context(),
         secrets = record::declare_secrets(subject.secrets.as_deref()),
         out_of_date = quote::text(OUT_OF_DATE),
         gently = gently(subject, &pieces, &about),
@@ -110,22 +110,25 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
 /// The assignments that name and show the object.
 fn about(subject: &Subject<'_>, key: Row<'_>, shown: Row<'_>) -> String {
     let (id, label) = (variable::ID, variable::LABEL);
-    let mut text = format!("SET {id} = {};\n", subject.object_id(key));
-    if let Some(stored) = subject.stored_id(id) {
-        text += &format!("SET {id} = {stored};\n");
-    }
-    text += &format!("SET {label} = {};\n", subject.label(shown, id));
-    text += &format!("SET {label} = {};\n", subject.stored_label(label));
-    if let Some(tenant) = subject.tenant(shown) {
-        text += &format!("SET {} = {tenant};\n", variable::TENANT);
-    }
-    text
+    let mut set = vec![(id, subject.object_id(key))];
+    set.extend(subject.stored_id(id).map(|stored| (id, stored)));
+    set.push((label, subject.label(shown, id)));
+    set.extend(subject.stored_label(label).map(|stored| (label, stored)));
+    set.extend(
+        subject
+            .tenant(shown)
+            .map(|tenant| (variable::TENANT, tenant)),
+    );
+    let set = set
+        .iter()
+        .map(|(variable, value)| format!("SET {variable} = {value};\n"));
+    set.collect()
 }
 
 /// The same column by column.
 fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -> String {
     let (changes, piece, note) = (variable::CHANGES, variable::PIECE, variable::NOTE);
-    let mut text = format!(
+    let begin = format!(
         "BEGIN\n\
          DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET {piece} = NULL;\n\
          DECLARE CONTINUE HANDLER FOR 1054 SET {piece} = '', {note} = {};\n\
@@ -133,13 +136,14 @@ fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -
         quote::text(OUT_OF_DATE),
         quote::text(TOO_LONG),
     );
-    for (at, parts) in pieces {
-        text += &format!(
+    let pieces = pieces.iter().map(|(at, parts)| {
+        format!(
             "SET {piece} = CONCAT({});\n\
              SET {piece} = IFNULL({piece}, {}), {changes} = IFNULL(CONCAT({changes}, {piece}), {changes});\n",
             parts.join(", "),
             subject.unknown(*at),
-        );
-    }
-    text + about + "END;\n"
+        )
+    });
+    let pieces: String = pieces.collect();
+    format!("{begin}{pieces}{about}END;\n")
 }

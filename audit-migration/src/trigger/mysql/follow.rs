@@ -199,7 +199,8 @@ impl<'a> Closure<'a> {
         let name = self.table_name(&key.child);
         let mut text = format!("FROM {name} {alias} WHERE {refers}");
         if key.child == self.root {
-            text += &format!(" AND {}", self.row.is_other(alias));
+            text.push_str(" AND ");
+            text.push_str(&self.row.is_other(alias));
         }
         text
     }
@@ -229,7 +230,8 @@ impl<'a> Closure<'a> {
             pairs.join(" AND ")
         );
         if key.child == self.root {
-            text += &format!(" WHERE {}", self.row.is_other(alias));
+            text.push_str(" WHERE ");
+            text.push_str(&self.row.is_other(alias));
         }
         text
     }

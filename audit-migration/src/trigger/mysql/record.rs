@@ -55,16 +55,30 @@ pub(super) fn insert(log: &str) -> String {
     format!("INSERT INTO {log} ({})", columns.join(", "))
 }
 
-/// A text of the context; nothing where it is empty.
-fn said(name: &str, limit: u32) -> String {
-    let context = variable::CONTEXT;
-    format!("NULLIF(LEFT(JSON_VALUE({context}, '$.{name}'), {limit}), '')")
-}
+/// What a context can say, and the types of the variables that take it.
+const SAID: [(&str, &str); 14] = [
+    ("actor_type", SHORT),
+    ("actor_id", SHORT),
+    ("actor_name", SHORT),
+    ("impersonator_id", SHORT),
+    ("ip_address", SHORT),
+    ("user_agent", LONG),
+    ("session_key", SHORT),
+    ("request_id", SHORT),
+    ("trace_id", SHORT),
+    ("transaction_id", "VARBINARY(16)"),
+    ("tenant", SHORT),
+    ("reason", LONG),
+    ("module", SHORT),
+    ("metadata", LONG),
+];
 
-/// A text of the context of any length, for which MySQL's `JSON_VALUE` is too short.
-fn said_at_length(name: &str) -> String {
-    let value = format!("JSON_EXTRACT({}, '$.{name}')", variable::CONTEXT);
-    format!("IF(JSON_TYPE({value}) = 'STRING', JSON_UNQUOTE({value}), NULL)")
+const SHORT: &str = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+const LONG: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+/// The variable that has what the context says.
+fn said(name: &str) -> String {
+    format!("sea_orm_audit_context_{name}")
 }
 
 /// The values of the record.
@@ -77,21 +91,12 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
             quote::text(text)
         }
     };
-    let (kind, id, name) = (
-        said("actor_type", limits::WORD),
-        said("actor_id", limits::NAME),
-        said("actor_name", limits::NAME),
-    );
+    let (kind, id, name) = (said("actor_type"), said("actor_id"), said("actor_name"));
     // The definer is somebody else: the name in front of the host is who signed in.
     let user =
         "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
-    let transaction = said("transaction_id", 36);
-    let uuid = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
-    let metadata = format!("JSON_EXTRACT({}, '$.metadata')", variable::CONTEXT);
-    let metadata =
-        format!("IF(JSON_TYPE({metadata}) = 'OBJECT', NULLIF({metadata}, '{{}}'), NULL)");
-    let note = variable::NOTE;
-    let tenant = said("tenant", limits::NAME);
+    let (note, metadata) = (variable::NOTE, said("metadata"));
+    let tenant = said("tenant");
     let values = [
         "UTC_TIMESTAMP(6)".to_owned(),
         quote::text(parts.action),
@@ -100,24 +105,24 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
         parts.object_id.to_owned(),
         parts.label.to_owned(),
         format!("CONCAT('{{', SUBSTRING({}, 2), '}}')", parts.changes),
-        format!("COALESCE({kind}, IF({id} IS NULL, 'SERVICE', 'USER'))"),
+        format!("IFNULL({kind}, IF({id} IS NULL, 'SERVICE', 'USER'))"),
         id.clone(),
-        format!("COALESCE({name}, IF({kind} IS NULL AND {id} IS NULL, {user}, NULL))"),
-        said("impersonator_id", limits::NAME),
-        said("ip_address", limits::ADDRESS),
-        said_at_length("user_agent"),
-        said("session_key", limits::DIGEST),
-        said("request_id", limits::NAME),
-        said("trace_id", limits::NAME),
-        format!("IF({transaction} REGEXP '{uuid}', UNHEX(REPLACE({transaction}, '-', '')), NULL)"),
+        format!("IF({name} IS NULL AND {kind} IS NULL AND {id} IS NULL, {user}, {name})"),
+        said("impersonator_id"),
+        said("ip_address"),
+        said("user_agent"),
+        said("session_key"),
+        said("request_id"),
+        said("trace_id"),
+        said("transaction_id"),
         match parts.tenant {
-            Some(own) => format!("COALESCE({own}, {tenant})"),
+            Some(own) => format!("IFNULL({own}, {tenant})"),
             None => tenant,
         },
-        said_at_length("reason"),
+        said("reason"),
         match plan.module {
             Some(module) => bounded(module, limits::NAME as usize),
-            None => said("module", limits::NAME),
+            None => said("module"),
         },
         "'TRIGGER'".to_owned(),
         format!(
@@ -127,32 +132,44 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
     values.join(", ")
 }
 
-/// Reads the context of the transaction. `SELECT .. INTO` locks nothing, `SET` of a subquery would; MAX makes
-/// one row of none.
+/// Declares the variables that take the context.
+pub(super) fn declare_context() -> String {
+    let declare = [SHORT, "VARBINARY(16)", LONG].map(|kind| {
+        let names = SAID.iter().filter(|(_, of)| *of == kind);
+        let names: Vec<_> = names.map(|(name, _)| said(name)).collect();
+        format!("DECLARE {} {kind};\n", names.join(", "))
+    });
+    declare.concat()
+}
+
+/// Reads the context of the transaction, where there is one. `SELECT .. INTO` locks nothing; `SET` of a subquery
+/// would, also where there is no row.
 pub(super) fn read_context(table: &str) -> String {
+    let names = SAID
+        .iter()
+        .map(|(name, _)| format!("c.{}", quote::name(name)));
+    let variables = SAID.iter().map(|(name, _)| said(name));
     format!(
         "BEGIN\n\
-         DECLARE CONTINUE HANDLER FOR 1146 BEGIN END;\n\
-         SELECT MAX({}.`context`) INTO {} FROM {table} WHERE `connection_id` = CONNECTION_ID();\n\
+         DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;\n\
+         DECLARE CONTINUE HANDLER FOR 1054, 1146 BEGIN END;\n\
+         SELECT {} INTO {} FROM {table} c WHERE c.`connection_id` = CONNECTION_ID();\n\
          END;",
-        table,
-        variable::CONTEXT,
+        names.collect::<Vec<_>>().join(", "),
+        variables.collect::<Vec<_>>().join(", "),
     )
 }
 
 /// Declares variables of long text.
 pub(super) fn declare(names: &[&str]) -> String {
-    format!(
-        "DECLARE {} LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;",
-        names.join(", ")
-    )
+    format!("DECLARE {} {LONG};", names.join(", "))
 }
 
 /// Declares what tells secrets' keys, where there are documents.
 pub(super) fn declare_secrets(pattern: Option<&str>) -> String {
     pattern.map_or_else(String::new, |pattern| {
         format!(
-            "DECLARE {} LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT {};\n",
+            "DECLARE {} {LONG} DEFAULT {};\n",
             variable::SECRETS,
             quote::text(pattern)
         )

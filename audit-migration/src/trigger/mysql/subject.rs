@@ -240,25 +240,32 @@ impl<'a> Subject<'a> {
         format!("CONCAT({})", parts.join(", "))
     }
 
-    /// The label as it is stored, from its whole text.
-    pub(super) fn stored_label(&self, label: &str) -> String {
+    /// The label as it is stored, from its whole text, where that may be another.
+    pub(super) fn stored_label(&self, label: &str) -> Option<String> {
         let short = format!(
             "IF(CHAR_LENGTH({label}) > {LABEL}, CONCAT(LEFT({label}, {}), {}), {label})",
             LABEL - 1,
             quote::text("…"),
         );
-        let free = if self.plan.label.is_empty() {
-            self.key_is_free_text()
+        // What is no free text and no fraction has 40 characters at most.
+        let (free, longest) = if self.plan.label.is_empty() {
+            // A key as JSON has quotes and commas, too.
+            let longest = self.plan.model.chars().count() + 2 + 72 * self.plan.key.len();
+            (self.key_is_free_text(), longest)
         } else {
-            self.plan.label.iter().any(|part| match part {
-                LabelPart::Text(_) => false,
+            let parts = self.plan.label.iter().map(|part| match part {
+                LabelPart::Text(text) => (false, text.chars().count()),
                 LabelPart::Column(at) => {
-                    self.columns[*at].is_some_and(|column| column.form.is_free_text())
+                    (self.columns[*at]).map_or((false, 1), |column| match column.form {
+                        Form::Float | Form::Decimal | Form::Bits => (false, LABEL),
+                        form => (form.is_free_text(), 40),
+                    })
                 }
-            })
+            });
+            parts.fold((false, 0), |sum, part| (sum.0 || part.0, sum.1 + part.1))
         };
         if !free {
-            return short;
+            return (longest > LABEL).then_some(short);
         }
         let mut harmless = short.clone();
         for code in (0..=0x1f).chain([0x7f]) {
@@ -271,12 +278,12 @@ impl<'a> Subject<'a> {
         }
         let others = r"[\x{80}-\x{9F}\x{2028}-\x{202E}\x{2066}-\x{2069}]";
         let any = format!(r"[\x{{0}}-\x{{1F}}\x{{7F}}]|{others}");
-        format!(
+        Some(format!(
             "IF({label} COLLATE utf8mb4_bin REGEXP {}, REGEXP_REPLACE({harmless}, {}, {}), {short})",
             quote::text(&any),
             quote::text(others),
             quote::text("\u{fffd}"),
-        )
+        ))
     }
 
     /// The tenant that the row names.

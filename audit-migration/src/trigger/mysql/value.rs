@@ -48,8 +48,12 @@ impl Form {
         };
         match kind {
             T::Bool => Self::Bool,
-            T::TinyInt | T::SmallInt | T::Int => Self::Integer,
-            T::TinyUnsigned | T::SmallUnsigned | T::Unsigned => Self::Integer,
+            T::TinyInt
+            | T::SmallInt
+            | T::Int
+            | T::TinyUnsigned
+            | T::SmallUnsigned
+            | T::Unsigned => Self::Integer,
             T::BigInt | T::BigUnsigned => Self::Large,
             T::Float | T::Double => Self::Float,
             T::Bytes if column == "bit" => Self::Bits,
