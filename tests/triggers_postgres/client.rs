@@ -40,7 +40,11 @@ pub(crate) async fn psql(db: &TestDb, sql: &str) -> TestResult<String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    child.stdin.take().ok_or("no input")?.write_all(sql.as_bytes())?;
+    child
+        .stdin
+        .take()
+        .ok_or("no input")?
+        .write_all(sql.as_bytes())?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());

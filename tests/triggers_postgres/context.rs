@@ -67,17 +67,29 @@ async fn without_a_context_the_actor_is_the_database_user(db: &TestDb) -> TestRe
     psql(db, "INSERT INTO post (title) VALUES ('a')").await?;
     let record = db.record().await?;
     assert_eq!(record.actor_type, "SERVICE");
-    assert_eq!((record.actor_id, record.actor_name), (None, Some(user.clone())));
+    assert_eq!(
+        (record.actor_id, record.actor_name),
+        (None, Some(user.clone()))
+    );
     assert_eq!((record.transaction_id, record.metadata), (None, None));
     for (context, expected) in [
         (r#"{"actor_id": "7"}"#, ("USER", Some("7"), None)),
-        (r#"{"actor_id": "7", "actor_name": "Ann"}"#, ("USER", Some("7"), Some("Ann"))),
+        (
+            r#"{"actor_id": "7", "actor_name": "Ann"}"#,
+            ("USER", Some("7"), Some("Ann")),
+        ),
         (r#"{"actor_type": "SYSTEM"}"#, ("SYSTEM", None, None)),
         (r#"{"reason": "x"}"#, ("SERVICE", None, Some(user.as_str()))),
-        (r#"{"actor_type": "KING"}"#, ("SERVICE", None, Some(user.as_str()))),
+        (
+            r#"{"actor_type": "KING"}"#,
+            ("SERVICE", None, Some(user.as_str())),
+        ),
     ] {
         db.forget().await?;
-        let sql = format!("BEGIN; {} UPDATE post SET title = title || 'x'; COMMIT;", told(context));
+        let sql = format!(
+            "BEGIN; {} UPDATE post SET title = title || 'x'; COMMIT;",
+            told(context)
+        );
         psql(db, &sql).await?;
         let record = db.record().await?;
         let actor = (
@@ -95,21 +107,33 @@ async fn a_context_ends_with_its_transaction_and_with_its_savepoint(db: &TestDb)
     let one = db.another().await?;
     let tx = one.begin().await?;
     tx.execute_unprepared(&told(r#"{"actor_id": "7"}"#)).await?;
-    tx.execute_unprepared("INSERT INTO post (title) VALUES ('7')").await?;
+    tx.execute_unprepared("INSERT INTO post (title) VALUES ('7')")
+        .await?;
     tx.rollback().await?;
-    one.execute_unprepared("INSERT INTO post (title) VALUES ('-')").await?;
+    one.execute_unprepared("INSERT INTO post (title) VALUES ('-')")
+        .await?;
     let tx = one.begin().await?;
     let inner = tx.begin().await?;
-    inner.execute_unprepared(&told(r#"{"actor_id": "8"}"#)).await?;
-    inner.execute_unprepared("INSERT INTO post (title) VALUES ('8')").await?;
+    inner
+        .execute_unprepared(&told(r#"{"actor_id": "8"}"#))
+        .await?;
+    inner
+        .execute_unprepared("INSERT INTO post (title) VALUES ('8')")
+        .await?;
     inner.rollback().await?;
-    tx.execute_unprepared("INSERT INTO post (title) VALUES ('-')").await?;
+    tx.execute_unprepared("INSERT INTO post (title) VALUES ('-')")
+        .await?;
     tx.execute_unprepared(&told(r#"{"actor_id": "9"}"#)).await?;
-    tx.execute_unprepared("INSERT INTO post (title) VALUES ('9')").await?;
+    tx.execute_unprepared("INSERT INTO post (title) VALUES ('9')")
+        .await?;
     tx.commit().await?;
-    one.execute_unprepared("INSERT INTO post (title) VALUES ('-')").await?;
+    one.execute_unprepared("INSERT INTO post (title) VALUES ('-')")
+        .await?;
     for record in db.records().await? {
-        let title = record.changes.unwrap()["title"]["new"].as_str().unwrap().to_owned();
+        let title = record.changes.unwrap()["title"]["new"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(record.actor_id.unwrap_or_else(|| "-".into()), title);
     }
     assert_eq!(db.records().await?.len(), 4);
@@ -128,8 +152,14 @@ async fn a_malformed_context_fails_no_write(db: &TestDb) -> TestResult {
         ("\"actor_id\"", None),
         ("{\"actor_id\": \"\\u0000\"}", None),
         (r#"{"actor_id": null, "metadata": []}"#, None),
-        (r#"{"actor_id": "5", "transaction_id": "no uuid", "metadata": "x"}"#, Some("5")),
-        (r#"{"actor_id": 5, "tenant": {"a": 1}, "ip_address": [], "metadata": {}}"#, Some("5")),
+        (
+            r#"{"actor_id": "5", "transaction_id": "no uuid", "metadata": "x"}"#,
+            Some("5"),
+        ),
+        (
+            r#"{"actor_id": 5, "tenant": {"a": 1}, "ip_address": [], "metadata": {}}"#,
+            Some("5"),
+        ),
     ] {
         db.forget().await?;
         let sql = format!(
@@ -152,13 +182,27 @@ async fn what_is_too_long_is_cut(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let long = "ä".repeat(1000);
     let names = [
-        "actor_id", "actor_name", "impersonator_id", "ip_address", "user_agent", "session_key",
-        "request_id", "trace_id", "tenant", "reason", "module",
+        "actor_id",
+        "actor_name",
+        "impersonator_id",
+        "ip_address",
+        "user_agent",
+        "session_key",
+        "request_id",
+        "trace_id",
+        "tenant",
+        "reason",
+        "module",
     ];
-    let context: serde_json::Map<_, _> =
-        names.iter().map(|name| ((*name).to_owned(), json!(long))).collect();
+    let context: serde_json::Map<_, _> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!(long)))
+        .collect();
     let context = serde_json::Value::Object(context).to_string();
-    let sql = format!("BEGIN; {} INSERT INTO post (title) VALUES ('a'); COMMIT;", told(&context));
+    let sql = format!(
+        "BEGIN; {} INSERT INTO post (title) VALUES ('a'); COMMIT;",
+        told(&context)
+    );
     psql(db, &sql).await?;
     let record = db.record().await?;
     assert_eq!(record.actor_id.unwrap().chars().count(), 255);
@@ -187,7 +231,11 @@ async fn writers_need_no_right_on_the_log(db: &TestDb) -> TestResult {
     psql(db, &format!("DROP OWNED BY {role}; DROP ROLE {role};")).await?;
     result?;
     assert_eq!(records.len(), 5);
-    assert!(records.iter().all(|record| record.actor_name.as_deref() == Some(role.as_str())));
+    assert!(
+        records
+            .iter()
+            .all(|record| record.actor_name.as_deref() == Some(role.as_str()))
+    );
     Ok(())
 }
 
@@ -204,6 +252,11 @@ async fn nobody_else_can_make_triggers_of_the_functions(db: &TestDb) -> TestResu
     )
     .await;
     psql(db, &format!("DROP OWNED BY {role}; DROP ROLE {role};")).await?;
-    assert!(result.unwrap_err().to_string().contains("permission denied for function"));
+    assert!(
+        result
+            .unwrap_err()
+            .to_string()
+            .contains("permission denied for function")
+    );
     Ok(())
 }

@@ -89,22 +89,83 @@ macro_rules! same {
 }
 
 async fn keys_of_every_kind_make_the_ids_that_the_hooks_make(db: &TestDb) -> TestResult {
-    for text in ["a", "", " A ", "it's \"\\\n\u{1b}🦀", &"ä".repeat(600), &"ä".repeat(601)] {
-        same!(db, text { code: text.to_owned() });
-        same!(db, triple { left: text.to_owned(), middle: 1 << 53, right: vec![0, 255] });
-        same!(db, secret { token: text.to_owned() });
-        same!(db, half_secret { code: 7, password: text.to_owned() });
+    for text in [
+        "a",
+        "",
+        " A ",
+        "it's \"\\\n\u{1b}🦀",
+        &"ä".repeat(600),
+        &"ä".repeat(601),
+    ] {
+        same!(
+            db,
+            text {
+                code: text.to_owned()
+            }
+        );
+        same!(
+            db,
+            triple {
+                left: text.to_owned(),
+                middle: 1 << 53,
+                right: vec![0, 255]
+            }
+        );
+        same!(
+            db,
+            secret {
+                token: text.to_owned()
+            }
+        );
+        same!(
+            db,
+            half_secret {
+                code: 7,
+                password: text.to_owned()
+            }
+        );
     }
-    same!(db, uuid { code: sea_orm::prelude::Uuid::max() });
+    same!(
+        db,
+        uuid {
+            code: sea_orm::prelude::Uuid::max()
+        }
+    );
     for large in [0, -1, i64::MIN, i64::MAX, 1 << 53] {
         same!(db, large { code: large });
     }
     same!(db, bytes { code: vec![] });
-    same!(db, bytes { code: vec![0xca; 400] });
-    same!(db, exact { code: "12.500".parse()? });
-    same!(db, instant { code: "2026-11-23T04:05:06.5+01:00".parse()? });
-    same!(db, day { code: "2026-11-23".parse()? });
+    same!(
+        db,
+        bytes {
+            code: vec![0xca; 400]
+        }
+    );
+    same!(
+        db,
+        exact {
+            code: "12.500".parse()?
+        }
+    );
+    same!(
+        db,
+        instant {
+            code: "2026-11-23T04:05:06.5+01:00".parse()?
+        }
+    );
+    same!(
+        db,
+        day {
+            code: "2026-11-23".parse()?
+        }
+    );
     same!(db, yes { code: true });
-    same!(db, pair { left: -5, right: sea_orm::prelude::Uuid::nil() });
+    same!(
+        db,
+        pair {
+            left: -5,
+            right: sea_orm::prelude::Uuid::nil()
+        }
+    );
     Ok(())
 }

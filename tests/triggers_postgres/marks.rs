@@ -67,16 +67,21 @@ async fn marks_are_heeded(db: &TestDb) -> TestResult {
             "org_id": {"old": "acme", "new": null},
         }))
     );
-    assert_eq!(records[2].changes.as_ref().unwrap()["password"], json!({"redacted": true}));
+    assert_eq!(
+        records[2].changes.as_ref().unwrap()["password"],
+        json!({"redacted": true})
+    );
     Ok(())
 }
 
 /// Sets a document, and returns what is recorded of it.
 async fn recorded(db: &TestDb, document: &str) -> TestResult<sea_orm::prelude::Json> {
-    db.execute_unprepared("UPDATE marked SET settings = '{}'").await?;
+    db.execute_unprepared("UPDATE marked SET settings = '{}'")
+        .await?;
     db.forget().await?;
     let quoted = document.replace('\'', "''");
-    db.execute_unprepared(&format!("UPDATE marked SET settings = '{quoted}'")).await?;
+    db.execute_unprepared(&format!("UPDATE marked SET settings = '{quoted}'"))
+        .await?;
     Ok(db.record().await?.changes.ok_or("no changes")?["settings"].take())
 }
 
@@ -84,11 +89,40 @@ async fn secrets_inside_json_redact_the_column(db: &TestDb) -> TestResult {
     create(db, marked::Entity).await?;
     psql(db, ROW).await?;
     for key in [
-        "password", "PASSWORD", "userPassword", "password_hash", "APIKey", "api-key", "apiKeys",
-        "X-Api-Key", "refresh_tokens", "private_key", "Authorization", "ssn", "cardNumber",
-        "password2", "PASSWORDHASH", "userpassword", "accesstoken", "clientSecret1", "userPin",
-        "PINCode", "XPin", "my pin", "a\\\"b pin", "pin\\\"c", "\\npassword", "api\\nkey",
-        "p\\u0061ssword", "pin ", "tokens2", "TOKEN_x", "pass\\u0077d.é", "épin", "oldPINs", "cvv2",
+        "password",
+        "PASSWORD",
+        "userPassword",
+        "password_hash",
+        "APIKey",
+        "api-key",
+        "apiKeys",
+        "X-Api-Key",
+        "refresh_tokens",
+        "private_key",
+        "Authorization",
+        "ssn",
+        "cardNumber",
+        "password2",
+        "PASSWORDHASH",
+        "userpassword",
+        "accesstoken",
+        "clientSecret1",
+        "userPin",
+        "PINCode",
+        "XPin",
+        "my pin",
+        "a\\\"b pin",
+        "pin\\\"c",
+        "\\npassword",
+        "api\\nkey",
+        "p\\u0061ssword",
+        "pin ",
+        "tokens2",
+        "TOKEN_x",
+        "pass\\u0077d.é",
+        "épin",
+        "oldPINs",
+        "cvv2",
     ] {
         for document in [
             format!("{{\"{key}\": \"s3cret\"}}"),
@@ -98,7 +132,11 @@ async fn secrets_inside_json_redact_the_column(db: &TestDb) -> TestResult {
             if key == "oldPINs" {
                 continue; // The hooks read it as `old_PI_Ns`.
             }
-            assert_eq!(recorded(db, &document).await?, json!({"redacted": true}), "{document}");
+            assert_eq!(
+                recorded(db, &document).await?,
+                json!({"redacted": true}),
+                "{document}"
+            );
         }
     }
     db.forget().await?;
@@ -112,7 +150,10 @@ async fn secrets_inside_json_redact_the_column(db: &TestDb) -> TestResult {
     let log = db.records().await?;
     assert_eq!(log.len(), 3, "{log:#?}");
     for record in &log {
-        assert_eq!(record.changes.as_ref().unwrap()["settings"], json!({"redacted": true}));
+        assert_eq!(
+            record.changes.as_ref().unwrap()["settings"],
+            json!({"redacted": true})
+        );
     }
     Ok(())
 }
@@ -154,7 +195,11 @@ async fn what_jsonb_cannot_hold_does_not_fail_a_write(db: &TestDb) -> TestResult
             assert_eq!(kept, json!({"old": {}, "new": document}));
         }
         db.forget().await?;
-        psql(db, &format!("UPDATE marked SET open_settings = '{document}'")).await?;
+        psql(
+            db,
+            &format!("UPDATE marked SET open_settings = '{document}'"),
+        )
+        .await?;
         let changes = db.record().await?.changes.unwrap();
         assert_eq!(changes["open_settings"]["new"], json!(document));
     }
@@ -237,7 +282,11 @@ async fn skips_of_the_configuration_are_heeded(db: &TestDb) -> TestResult {
             AuditTriggers::of::<marked::Entity>().create(&db.conn).await
         })
         .await?;
-    psql(db, "INSERT INTO post (title) VALUES ('a'); DELETE FROM post;").await?;
+    psql(
+        db,
+        "INSERT INTO post (title) VALUES ('a'); DELETE FROM post;",
+    )
+    .await?;
     assert_eq!(
         db.record().await?.changes,
         Some(json!({"id": {"new": 1}, "title": {"redacted": true}, "score": {"new": null}}))
@@ -245,20 +294,30 @@ async fn skips_of_the_configuration_are_heeded(db: &TestDb) -> TestResult {
     psql(db, ROW).await?;
     let change = recorded(db, r#"{"KundenNummer": 1}"#).await?;
     assert_eq!(change["new"], json!({"KundenNummer": 1}));
-    assert_eq!(recorded(db, r#"{"myKundennummer": 1}"#).await?, json!({"redacted": true}));
+    assert_eq!(
+        recorded(db, r#"{"myKundennummer": 1}"#).await?,
+        json!({"redacted": true})
+    );
     Ok(())
 }
 
 async fn labels_are_harmless_and_cut(db: &TestDb) -> TestResult {
     create(db, marked::Entity).await?;
-    for title in ["x\r\n\u{1b}[31m\u{7f}\u{85}\u{202e}\u{2066}é🦀", &"ä🦀".repeat(150), &"n".repeat(200)] {
+    for title in [
+        "x\r\n\u{1b}[31m\u{7f}\u{85}\u{202e}\u{2066}é🦀",
+        &"ä🦀".repeat(150),
+        &"n".repeat(200),
+    ] {
         db.forget().await?;
         db.execute_unprepared("DELETE FROM marked").await?;
         let insert = format!("INSERT INTO marked (title, password) VALUES ('{title}', 'p')");
         db.execute_unprepared(&insert).await?;
         let label = format!("{title} (, [redacted])");
         let record = db.records().await?.pop().unwrap();
-        assert_eq!(record.object_repr.unwrap(), sea_orm_audit::clean_text(&label, 200));
+        assert_eq!(
+            record.object_repr.unwrap(),
+            sea_orm_audit::clean_text(&label, 200)
+        );
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ mod elsewhere {
 }
 
 async fn names_of_every_kind_do_no_harm(db: &TestDb) -> TestResult {
-    db.execute_unprepared("CREATE SCHEMA \"sch\"\"ema'; --\"").await?;
+    db.execute_unprepared("CREATE SCHEMA \"sch\"\"ema'; --\"")
+        .await?;
     create(db, harmful::Entity).await?;
     let table = "\"sch\"\"ema'; --\".\"Ta\"\"ble'; DROP TABLE audit_log; -- $$ \\ /* é\n🦀\"";
     psql(
@@ -95,7 +96,10 @@ async fn names_of_every_kind_do_no_harm(db: &TestDb) -> TestResult {
     let records = db.records().await?;
     assert_eq!(records.len(), 3);
     for record in &records {
-        assert_eq!(record.model.as_deref(), Some("Mo'del\\'; -- $sea_orm_audit$ \" %s %"));
+        assert_eq!(
+            record.model.as_deref(),
+            Some("Mo'del\\'; -- $sea_orm_audit$ \" %s %")
+        );
         assert_eq!(record.module.as_deref(), Some("mod'\\"));
         assert_eq!(record.object_repr.as_deref(), Some("it's \\ s %s $1 c"));
         assert_eq!(record.object_id.as_deref(), Some("1"));
@@ -108,13 +112,26 @@ async fn names_of_every_kind_do_no_harm(db: &TestDb) -> TestResult {
             "x": {"old": "x", "new": "y"},
         }))
     );
-    assert_eq!(records[2].changes.as_ref().unwrap().as_object().unwrap().len(), 12);
+    assert_eq!(
+        records[2]
+            .changes
+            .as_ref()
+            .unwrap()
+            .as_object()
+            .unwrap()
+            .len(),
+        12
+    );
     assert_eq!(
         records[0].changes.as_ref().unwrap()["100%s %1$s % \\ \\u0041 \t\n"],
         json!({"new": null})
     );
-    AuditTriggers::of::<harmful::Entity>().recreate(&db.conn).await?;
-    AuditTriggers::of::<harmful::Entity>().drop(&db.conn).await?;
+    AuditTriggers::of::<harmful::Entity>()
+        .recreate(&db.conn)
+        .await?;
+    AuditTriggers::of::<harmful::Entity>()
+        .drop(&db.conn)
+        .await?;
     Ok(())
 }
 
@@ -128,9 +145,16 @@ async fn tables_of_one_name_in_two_schemas_have_triggers_of_their_own(db: &TestD
          SET search_path = other; UPDATE post SET title = 'c'; TRUNCATE post; TRUNCATE public.post;",
     )
     .await?;
-    let models = db.records().await?.into_iter().map(|record| record.model.unwrap());
+    let models = db
+        .records()
+        .await?
+        .into_iter()
+        .map(|record| record.model.unwrap());
     let models: Vec<_> = models.collect();
-    assert_eq!(models, ["post", "other.post", "other.post", "other.post", "post"]);
+    assert_eq!(
+        models,
+        ["post", "other.post", "other.post", "other.post", "post"]
+    );
     Ok(())
 }
 
@@ -144,7 +168,9 @@ async fn the_log_can_be_in_a_schema_of_its_own(db: &TestDb) -> TestResult {
     config
         .scope(async {
             sea_orm_audit::migration::Migrator::up(&db.conn, None).await?;
-            AuditTriggers::of::<crate::entity::post::Entity>().create(&db.conn).await
+            AuditTriggers::of::<crate::entity::post::Entity>()
+                .create(&db.conn)
+                .await
         })
         .await?;
     psql(db, "INSERT INTO post (title) VALUES ('a')").await?;
@@ -202,9 +228,15 @@ async fn generated_columns_and_two_hundred_columns_are_recorded(db: &TestDb) -> 
     let records = db.records().await?;
     assert_eq!(records.len(), 5);
     for record in [&records[0], &records[3], &records[4]] {
-        assert_eq!(record.changes.as_ref().unwrap().as_object().unwrap().len(), 201);
+        assert_eq!(
+            record.changes.as_ref().unwrap().as_object().unwrap().len(),
+            201
+        );
     }
-    assert_eq!(records[0].changes.as_ref().unwrap()["j19"], json!({"new": 2}));
+    assert_eq!(
+        records[0].changes.as_ref().unwrap()["j19"],
+        json!({"new": 2})
+    );
     assert_eq!(
         records[2].changes,
         Some(json!({"a00": {"old": 2, "new": 5}, "j19": {"old": 3, "new": 6}}))

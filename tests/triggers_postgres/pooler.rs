@@ -16,7 +16,9 @@ async fn a_context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestRes
             std::env::var_os("CI").is_none(),
             "TEST_PGBOUNCER_URL is not set, so this test cannot run"
         );
-        eprintln!("NOT RUN: TEST_PGBOUNCER_URL is not set; start servers with scripts/with-databases");
+        eprintln!(
+            "NOT RUN: TEST_PGBOUNCER_URL is not set; start servers with scripts/with-databases"
+        );
         return Ok(());
     }
     create(db, post::Entity).await?;
@@ -63,7 +65,10 @@ async fn a_context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestRes
         ]
     );
     // All of it over one connection of the server.
-    assert_eq!(value::<i64>(db, "SELECT count(DISTINCT score) FROM post").await?, 1);
+    assert_eq!(
+        value::<i64>(db, "SELECT count(DISTINCT score) FROM post").await?,
+        1
+    );
     one.close().await?;
     two.close().await?;
     // The pooler keeps its connection, and the database could not be dropped.

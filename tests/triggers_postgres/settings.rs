@@ -29,8 +29,15 @@ async fn settings_of_the_session_make_no_difference(db: &TestDb) -> TestResult {
     let _ = log;
     let strip = |lines: Vec<String>| -> Vec<String> {
         // The ids are counted on.
-        let cut = |line: String| line.split_once(" {").map_or(String::new(), |(_, c)| c.to_owned());
-        lines.into_iter().map(cut).map(|line| line.replace("\"id\":", "")).collect()
+        let cut = |line: String| {
+            line.split_once(" {")
+                .map_or(String::new(), |(_, c)| c.to_owned())
+        };
+        lines
+            .into_iter()
+            .map(cut)
+            .map(|line| line.replace("\"id\":", ""))
+            .collect()
     };
     let reset = "ALTER SEQUENCE wide_id_seq RESTART; DELETE FROM audit_log;";
     let usual = strip(db.log().await?);
@@ -93,13 +100,25 @@ async fn extremes_that_no_orm_reads_fail_no_write(db: &TestDb) -> TestResult {
     assert_eq!(first["exact"], json!({"new": "NaN"}));
     assert_eq!(first["larges"], json!({"new": [[1, 2], [3, 4]]}));
     assert_eq!(first["instants"], json!({"new": ["infinity", null]}));
-    assert_eq!(second["naive"], json!({"new": "-4712-01-01T00:00:00.000000"}));
-    assert_eq!(second["instant"], json!({"new": "+294276-12-31T23:59:59.999999Z"}));
+    assert_eq!(
+        second["naive"],
+        json!({"new": "-4712-01-01T00:00:00.000000"})
+    );
+    assert_eq!(
+        second["instant"],
+        json!({"new": "+294276-12-31T23:59:59.999999Z"})
+    );
     assert_eq!(second["day"], json!({"new": "+5874897-12-31"}));
     assert_eq!(second["larges"], json!({"new": [7, 8]}));
-    assert_eq!(second["instants"], json!({"new": ["-0043-03-15T00:00:00.000000Z"]}));
+    assert_eq!(
+        second["instants"],
+        json!({"new": ["-0043-03-15T00:00:00.000000Z"]})
+    );
     assert_eq!(third["naive"]["new"], json!("0000-12-31T23:59:59.500000"));
-    assert_eq!(third["instant"]["new"], json!("0000-12-31T23:59:59.000000Z"));
+    assert_eq!(
+        third["instant"]["new"],
+        json!("0000-12-31T23:59:59.000000Z")
+    );
     assert_eq!(third["day"]["new"], json!("-0043-03-15"));
     assert_eq!(records.len(), 7);
     Ok(())

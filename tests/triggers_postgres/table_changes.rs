@@ -48,9 +48,7 @@ async fn a_column_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,
-        &format!(
-            "INSERT INTO post (title) VALUES ('a'); ALTER TABLE post DROP title; {WRITES}"
-        ),
+        &format!("INSERT INTO post (title) VALUES ('a'); ALTER TABLE post DROP title; {WRITES}"),
     )
     .await?;
     assert_eq!(
@@ -79,9 +77,14 @@ async fn a_column_that_is_renamed_fails_no_write(db: &TestDb) -> TestResult {
         [r#"CREATE post 2 {"id":{"new":2},"score":{"new":null},"title":{"new":null}}"#]
     );
     db.forget().await?;
-    AuditTriggers::of::<post::Entity>().recreate(&db.conn).await?;
+    AuditTriggers::of::<post::Entity>()
+        .recreate(&db.conn)
+        .await?;
     psql(db, "UPDATE post SET title = 'c' WHERE id = 1").await?;
-    assert_eq!(db.log().await?, [r#"UPDATE post 1 {"title":{"new":"c","old":"aa"}}"#]);
+    assert_eq!(
+        db.log().await?,
+        [r#"UPDATE post 1 {"title":{"new":"c","old":"aa"}}"#]
+    );
     Ok(())
 }
 
@@ -116,9 +119,15 @@ async fn a_column_that_becomes_any_other_type_fails_no_write(db: &TestDb) -> Tes
     )
     .await?;
     assert!(names.split(';').count() > 100, "{names}");
-    db.execute_unprepared("CREATE DOMAIN few AS numeric CHECK (value < 10)").await?;
+    db.execute_unprepared("CREATE DOMAIN few AS numeric CHECK (value < 10)")
+        .await?;
     for name in names.split(';').chain(["few", "few[]", "wide_mood"]) {
-        for (table, column) in [("wide", "instant"), ("wide", "larges"), ("wide", "json"), ("post", "score")] {
+        for (table, column) in [
+            ("wide", "instant"),
+            ("wide", "larges"),
+            ("wide", "json"),
+            ("post", "score"),
+        ] {
             let change = format!(
                 "ALTER TABLE {table} ALTER {column} TYPE {name} USING NULL;
                  UPDATE {table} SET {column} = NULL;

@@ -105,7 +105,14 @@ fn samples(column: Column) -> Vec<Value> {
             f64::INFINITY,
             f64::NEG_INFINITY,
         ]),
-        C::Exact => or_null(parsed::<Decimal>(&["0", "0.00", "12.5", "12.50", "-0.000001", "100"])),
+        C::Exact => or_null(parsed::<Decimal>(&[
+            "0",
+            "0.00",
+            "12.5",
+            "12.50",
+            "-0.000001",
+            "100",
+        ])),
         C::BigExact => or_null(parsed::<BigDecimal>(&[
             "0",
             "0.000",
@@ -136,7 +143,11 @@ fn samples(column: Column) -> Vec<Value> {
             "-0043-03-15",
             "0000-01-01",
         ])),
-        C::Clock => or_null(parsed::<Time>(&["00:00:00", "23:59:59.999999", "04:05:06.5"])),
+        C::Clock => or_null(parsed::<Time>(&[
+            "00:00:00",
+            "23:59:59.999999",
+            "04:05:06.5",
+        ])),
         C::Naive => or_null(parsed::<DateTime>(&NAIVE)),
         C::Instant => or_null(parsed::<DateTimeUtc>(&INSTANTS)),
         C::Zoned => or_null(parsed::<DateTimeWithTimeZone>(&INSTANTS)),
@@ -188,7 +199,11 @@ fn time_clocks() -> Vec<TimeTime> {
 
 fn time_naives() -> Vec<TimeDateTime> {
     let both = |(day, clock)| TimeDateTime::new(day, clock);
-    time_days().into_iter().zip(time_clocks()).map(both).collect()
+    time_days()
+        .into_iter()
+        .zip(time_clocks())
+        .map(both)
+        .collect()
 }
 
 /// A row whose columns hold the sample of a number.

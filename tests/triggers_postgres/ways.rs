@@ -200,7 +200,11 @@ async fn related(db: &TestDb) -> TestResult {
 
 async fn cascades_of_the_database_are_recorded_two_levels_deep(db: &TestDb) -> TestResult {
     related(db).await?;
-    psql(db, "DELETE FROM root WHERE id = 1; UPDATE root SET id = 9 WHERE id = 2;").await?;
+    psql(
+        db,
+        "DELETE FROM root WHERE id = 1; UPDATE root SET id = 9 WHERE id = 2;",
+    )
+    .await?;
     let mut log = db.log().await?;
     log.sort();
     assert_eq!(
@@ -262,7 +266,14 @@ async fn partitioned_tables_are_recorded_and_so_are_rows_that_move(db: &TestDb) 
     }
     replay(db, &["post"]).await?;
     psql(db, "TRUNCATE post").await?;
-    assert_eq!(db.records().await?.iter().filter(|r| r.action == "DELETE").count(), 4);
+    assert_eq!(
+        db.records()
+            .await?
+            .iter()
+            .filter(|r| r.action == "DELETE")
+            .count(),
+        4
+    );
     Ok(())
 }
 

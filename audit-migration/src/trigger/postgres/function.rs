@@ -82,7 +82,11 @@ impl<'a> Functions<'a> {
             site,
             schema: ident(&site.log_schema),
             secrets: pattern(&plan.secrets).map(|pattern| literal(&pattern)),
-            used: recorded.chain(shown).chain(key).chain(plan.tenant).collect(),
+            used: recorded
+                .chain(shown)
+                .chain(key)
+                .chain(plan.tenant)
+                .collect(),
         }
     }
 
@@ -136,7 +140,12 @@ impl<'a> Functions<'a> {
             return Default::default();
         };
         let module = match self.plan.module {
-            Some(module) => literal(&module.chars().take(limits::NAME as usize).collect::<String>()),
+            Some(module) => literal(
+                &module
+                    .chars()
+                    .take(limits::NAME as usize)
+                    .collect::<String>(),
+            ),
             None => module.clone(),
         };
         let tenant = match self.plan.tenant {

@@ -76,12 +76,15 @@ impl Helper {
 }
 
 /// What the catalogue says of the helpers called `p.proname`; see [`definition`].
-pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(\
-     pg_catalog.pg_get_function_arguments(p.oid) || ' ' || \
+pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(a.parameters || ' ' || \
      pg_catalog.format_type(p.prorettype, NULL) || ' ' || l.lanname || ' ' || \
      p.provolatile::text || ' ' || p.prosecdef::text || ' ' || COALESCE(p.proconfig::text, '') || \
-     E'\\n' || p.prosrc, E'\\n' \
-     ORDER BY pg_catalog.pg_get_function_arguments(p.oid) COLLATE \"C\")";
+     E'\\n' || p.prosrc, E'\\n' ORDER BY a.parameters COLLATE \"C\")";
+
+/// The parameters of `p` as they are written here, in whichever way the session quotes names.
+pub(super) const PARAMETERS: &str = "(SELECT pg_catalog.string_agg(\
+     a.name || ' ' || pg_catalog.format_type(a.kind, NULL), ', ' ORDER BY a.place) AS parameters \
+     FROM unnest(p.proargnames, p.proargtypes::oid[]) WITH ORDINALITY AS a (name, kind, place))";
 
 fn definition(helpers: &[Helper]) -> String {
     let mut helpers: Vec<&Helper> = helpers.iter().collect();
@@ -225,7 +228,9 @@ END";
 fn shown() -> String {
     let pictured = (1..0x20).chain([0x7f]);
     let replaced = (0x80..0xa0).chain(0x2028..0x202f).chain(0x2066..0x206a);
-    let all: String = (pictured.chain(replaced)).filter_map(char::from_u32).collect();
+    let all: String = (pictured.chain(replaced))
+        .filter_map(char::from_u32)
+        .collect();
     let becomes: String = (all.chars())
         .map(|char| match u32::from(char) {
             code @ 0..0x20 => char::from_u32(0x2400 + code).unwrap_or(char),
@@ -235,7 +240,9 @@ fn shown() -> String {
         .collect();
     // The characters by number, so that the function's text is harmless itself.
     let by_number = |text: &str| -> String {
-        let escaped = text.chars().map(|char| format!("\\u{:04x}", u32::from(char)));
+        let escaped = text
+            .chars()
+            .map(|char| format!("\\u{:04x}", u32::from(char)));
         format!("E'{}'", escaped.collect::<String>())
     };
     let ranges = "[\\x01-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]";
@@ -269,7 +276,8 @@ END"
 
 /// One for each type whose text in JSON is another one than PostgreSQL's own.
 fn json_helpers(s: &str) -> Vec<Helper> {
-    let one = |kind: &str, expression: String| Helper::sql(&format!("x {kind}"), "text", expression);
+    let one =
+        |kind: &str, expression: String| Helper::sql(&format!("x {kind}"), "text", expression);
     let quoted = |text: &str| format!("COALESCE('\"' || {text} || '\"', 'null')");
     let instant = |from: &str, to: &str, x: &str, form: &str, zone: &str| {
         format!(

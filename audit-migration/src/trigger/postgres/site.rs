@@ -1,7 +1,7 @@
 //! Where a table and its log are, and what the catalogue says of the table.
 
 use sea_orm_audit_core::trigger::TriggerPlan;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, JsonValue, Statement};
 
 use super::quote::{ident, qualified};
 
@@ -59,8 +59,8 @@ SELECT log_schema, table_schema, pg_catalog.md5(table_schema || pg_catalog.chr(1
     'float4', 'float8', 'numeric', 'text', 'varchar', 'bpchar', 'citext', 'name', 'char', 'uuid',
     'json', 'jsonb', 'date', 'time', 'timestamp', 'timestamptz', 'bytea', 'inet', 'cidr', 'macaddr',
     'macaddr8', 'bit', 'varbit', 'vector', 'halfvec')) AS has_others,
-  (SELECT pg_catalog.string_agg(name, pg_catalog.chr(1)) FROM columns WHERE type = 'bpchar') AS padded,
-  (SELECT pg_catalog.string_agg(name, pg_catalog.chr(1)) FROM columns WHERE category = 'A') AS lists
+  (SELECT pg_catalog.json_agg(name) FROM columns WHERE type = 'bpchar') AS padded,
+  (SELECT pg_catalog.json_agg(name) FROM columns WHERE category = 'A') AS lists
 FROM placed";
 
 impl Site {
@@ -94,9 +94,10 @@ impl Site {
             )
         };
         let names = |column: &str| -> Result<Vec<String>, DbErr> {
-            let names: Option<String> = row.try_get("", column)?;
-            let names = names.iter().flat_map(|names| names.split('\u{1}'));
-            Ok(names.map(str::to_owned).collect())
+            let names: Option<JsonValue> = row.try_get("", column)?;
+            let names = names.as_ref().and_then(JsonValue::as_array);
+            let text = |name: &JsonValue| name.as_str().map(str::to_owned);
+            Ok(names.into_iter().flatten().filter_map(text).collect())
         };
         Ok(Self {
             log_schema: row
