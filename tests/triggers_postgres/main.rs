@@ -17,15 +17,17 @@
 #[path = "../suite/support.rs"]
 mod support;
 
+#[macro_use]
+mod entity;
+
 mod client;
 mod context;
-mod entity;
-//mod keys;
+mod keys;
 mod marks;
-//mod names;
-//mod pooler;
+mod names;
+mod pooler;
 mod replay;
-//mod settings;
+mod settings;
 mod table_changes;
 mod values;
 mod ways;

@@ -13,13 +13,15 @@ mod helper;
 mod quote;
 mod secret;
 mod site;
+#[cfg(test)]
+mod tests;
 
 use sea_orm_audit_core::trigger::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::{Installed, Piece};
 use function::{Event, Functions, NEW, OLD};
-use quote::{ident, literal, qualified};
+use quote::{ident, json, literal, qualified};
 use site::Site;
 
 /// The bits of `pg_trigger.tgtype`: for each row, before, and on which event.
@@ -168,7 +170,8 @@ fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> Piece {
 }
 
 /// The triggers of a table, the functions of one name or another, and the helpers.
-fn look(helpers: &str) -> String {
+fn look() -> String {
+    let (helpers, parameters) = (helper::CATALOGUE, helper::PARAMETERS);
     format!(
         "SELECT t.tgname::text AS name, pg_catalog.concat_ws(' ', t.tgtype, \
            COALESCE(t.tgoldtable::text, '-'), COALESCE(t.tgnewtable::text, '-'), \
@@ -183,16 +186,23 @@ fn look(helpers: &str) -> String {
          SELECT p.proname::text, p.prosecdef::text || ' ' || \
            pg_catalog.array_to_string(p.proconfig, E'\\n') || E'\\n' || p.prosrc, true, false \
          FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
-         WHERE n.nspname = $3::text AND p.proname::text \
-           = ANY (pg_catalog.string_to_array($4::text, pg_catalog.chr(1))) \
+         WHERE n.nspname = $3::text AND p.proname::text IN \
+           (SELECT pg_catalog.json_array_elements_text($4::text::json)) \
          UNION ALL \
          SELECT p.proname::text, {helpers}, true, true \
          FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
          JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang \
-         WHERE n.nspname = $3::text AND p.proname::text \
-           = ANY (pg_catalog.string_to_array($5::text, pg_catalog.chr(1))) \
+         CROSS JOIN LATERAL {parameters} AS a \
+         WHERE n.nspname = $3::text AND p.proname::text IN \
+           (SELECT pg_catalog.json_array_elements_text($5::text::json)) \
          GROUP BY p.proname"
     )
+}
+
+/// Names as a JSON array.
+fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<String> = names.iter().map(|name| json(name.as_ref())).collect();
+    format!("[{}]", names.join(","))
 }
 
 pub(super) async fn installed<C: ConnectionTrait>(
@@ -203,13 +213,13 @@ pub(super) async fn installed<C: ConnectionTrait>(
     let functions = EVENTS.map(|event| function_name(plan, &site, event));
     let look = Statement::from_sql_and_values(
         db.get_database_backend(),
-        look(helper::CATALOGUE),
+        look(),
         [
             qualified(&site.schema, plan.table).into(),
             "sea\\_orm\\_audit\\_%".into(),
             site.log_schema.into(),
-            functions.join("\u{1}").into(),
-            helper::NAMES.join("\u{1}").into(),
+            list(&functions).into(),
+            list(&helper::NAMES).into(),
         ],
     );
     let rows = db.query_all_raw(look).await?;

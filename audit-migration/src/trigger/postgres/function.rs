@@ -15,7 +15,7 @@ use sea_orm_audit_core::{Shape, clean_text, limits};
 use sea_orm_migration::sea_orm::sea_query::ArrayType;
 
 use super::context::{VARIABLES, read};
-use super::helper::{CHANGE, DIFFER, FIT, JSON, SECRET, SHOWN, VECTOR};
+use super::helper::{CHANGE, DIFFER, FIT, JSON, LIST, SECRET, SHOWN, VECTOR};
 use super::quote::{ident, json, literal, qualified};
 use super::secret::pattern;
 use super::site::Site;
@@ -237,7 +237,25 @@ impl<'a> Functions<'a> {
     fn json(&self, row: &str, at: usize) -> String {
         match self.plan.columns[at].shape {
             Shape::Vector => format!("{}.{VECTOR}({row}.c{at}::text)", self.schema),
+            _ if self.is_list(at) => format!("{}.{LIST}({row}.c{at})", self.schema),
             _ => format!("{}.{JSON}({row}.c{at})", self.schema),
+        }
+    }
+
+    fn is_list(&self, at: usize) -> bool {
+        let column = &self.plan.columns[at];
+        matches!(column.shape, Shape::Many(_)) || self.site.lists.iter().any(|l| l == column.name)
+    }
+
+    /// Whether a column differs between `o` and `n`.
+    fn differs(&self, at: usize) -> String {
+        let differs = format!("{}.{DIFFER}(o.c{at}, n.c{at})", self.schema);
+        if self.is_list(at) {
+            // The helper compares them by their text.
+            let (old, new) = (self.json("o", at), self.json("n", at));
+            format!("{differs} AND {old}::jsonb <> {new}::jsonb")
+        } else {
+            differs
         }
     }
 
@@ -377,10 +395,7 @@ impl<'a> Functions<'a> {
                     self.json("n", at),
                 ),
             };
-            Some(format!(
-                "CASE WHEN {}.{DIFFER}(o.c{at}, n.c{at}) THEN {change} END",
-                self.schema
-            ))
+            Some(format!("CASE WHEN {} THEN {change} END", self.differs(at)))
         });
         format!(
             "concat_ws(',', VARIADIC ARRAY[{}]::text[])",

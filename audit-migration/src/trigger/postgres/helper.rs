@@ -15,6 +15,10 @@ pub(super) const DIFFER: &str = "sea_orm_audit_differ";
 const FAR: &str = "sea_orm_audit_far";
 /// A document of the type `json`, which holds what `jsonb` cannot.
 const DOCUMENT: &str = "sea_orm_audit_document";
+/// An array, or what a column of arrays has become.
+///
+/// It has a name of its own, since an array of domains could mean more than one of several.
+pub(super) const LIST: &str = "sea_orm_audit_list";
 /// An embedding of pgvector.
 pub(super) const VECTOR: &str = "sea_orm_audit_vector";
 /// The change of a JSON column, which may hold secrets.
@@ -27,8 +31,8 @@ pub(super) const SHOWN: &str = "sea_orm_audit_shown";
 pub(super) const FIT: &str = "sea_orm_audit_fit";
 
 /// All names, in the order of their making.
-pub(super) const NAMES: [&str; 9] = [
-    FAR, DOCUMENT, JSON, DIFFER, VECTOR, SECRET, CHANGE, SHOWN, FIT,
+pub(super) const NAMES: [&str; 10] = [
+    FAR, DOCUMENT, JSON, LIST, DIFFER, VECTOR, SECRET, CHANGE, SHOWN, FIT,
 ];
 
 /// A function of several that may have one name.
@@ -72,12 +76,15 @@ impl Helper {
 }
 
 /// What the catalogue says of the helpers called `p.proname`; see [`definition`].
-pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(\
-     pg_catalog.pg_get_function_arguments(p.oid) || ' ' || \
+pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(a.parameters || ' ' || \
      pg_catalog.format_type(p.prorettype, NULL) || ' ' || l.lanname || ' ' || \
      p.provolatile::text || ' ' || p.prosecdef::text || ' ' || COALESCE(p.proconfig::text, '') || \
-     E'\\n' || p.prosrc, E'\\n' \
-     ORDER BY pg_catalog.pg_get_function_arguments(p.oid) COLLATE \"C\")";
+     E'\\n' || p.prosrc, E'\\n' ORDER BY a.parameters COLLATE \"C\")";
+
+/// The parameters of `p` as they are written here, in whichever way the session quotes names.
+pub(super) const PARAMETERS: &str = "(SELECT pg_catalog.string_agg(\
+     a.name || ' ' || pg_catalog.format_type(a.kind, NULL), ', ' ORDER BY a.place) AS parameters \
+     FROM unnest(p.proargnames, p.proargtypes::oid[]) WITH ORDINALITY AS a (name, kind, place))";
 
 fn definition(helpers: &[Helper]) -> String {
     let mut helpers: Vec<&Helper> = helpers.iter().collect();
@@ -139,11 +146,12 @@ fn named(schema: &str, name: &str) -> Vec<Helper> {
         DOCUMENT => vec![Helper::plpgsql("document text", "text", DOCUMENT_BODY)],
         JSON => json_helpers(&s),
         DIFFER => differ_helpers(&s),
+        LIST => vec![Helper::plpgsql("x anyelement", "text", list(&s))],
         VECTOR => vec![Helper::plpgsql(
             "embedding text",
             "text",
             format!(
-                "BEGIN RETURN COALESCE({s}.{JSON}(translate(embedding, '[]', '{{}}')::real[]), \
+                "BEGIN RETURN COALESCE({s}.{LIST}(translate(embedding, '[]', '{{}}')::real[]), \
                  'null'); EXCEPTION WHEN OTHERS THEN RETURN to_json(embedding)::text; END"
             ),
         )],
@@ -248,6 +256,24 @@ fn shown() -> String {
     )
 }
 
+/// Element by element. A list of several dimensions, which no SeaORM value is, stays as PostgreSQL
+/// writes it.
+fn list(s: &str) -> String {
+    format!(
+        "BEGIN
+  IF x IS NULL THEN
+    RETURN 'null';
+  ELSIF pg_typeof(x)::text NOT LIKE '%[]' THEN
+    RETURN {s}.{JSON}(x);
+  ELSIF array_ndims(x) > 1 THEN
+    RETURN to_json(x)::text;
+  END IF;
+  RETURN '[' || COALESCE((SELECT string_agg({s}.{JSON}(item), ',' ORDER BY place)
+    FROM unnest(x) WITH ORDINALITY AS items (item, place)), '') || ']';
+END"
+    )
+}
+
 /// One for each type whose text in JSON is another one than PostgreSQL's own.
 fn json_helpers(s: &str) -> Vec<Helper> {
     let one =
@@ -259,7 +285,7 @@ fn json_helpers(s: &str) -> Vec<Helper> {
              WHEN x IS NULL THEN 'null' ELSE {s}.{FAR}(to_json({x}) #>> '{{}}', '{zone}') END"
         )
     };
-    let mut helpers = vec![
+    vec![
         one("anyelement", "COALESCE(to_json(x)::text, 'null')".into()),
         // Spelled out: an integer would go to the one for double precision.
         one("smallint", "COALESCE(x::text, 'null')".into()),
@@ -315,35 +341,7 @@ fn json_helpers(s: &str) -> Vec<Helper> {
         one("bytea", quoted("encode(x, 'hex')")),
         one("inet", quoted("x::text")),
         one("json", format!("COALESCE({s}.{DOCUMENT}(x::text), 'null')")),
-    ];
-    let lists = [
-        "smallint",
-        "integer",
-        "bigint",
-        "real",
-        "double precision",
-        "numeric",
-        "date",
-        "time without time zone",
-        "timestamp without time zone",
-        "timestamp with time zone",
-        "bytea",
-        "inet",
-        "cidr",
-        "oid",
-        "json",
-    ];
-    helpers.extend(lists.map(|kind| {
-        // One of several dimensions, which no SeaORM value is, stays as PostgreSQL writes it.
-        let body = format!(
-            "BEGIN\n  IF x IS NULL THEN\n    RETURN 'null';\n  ELSIF array_ndims(x) > 1 THEN\n    \
-             RETURN to_json(x)::text;\n  END IF;\n  \
-             RETURN '[' || COALESCE((SELECT string_agg({s}.{JSON}(item), ',' ORDER BY place) \
-             FROM unnest(x) WITH ORDINALITY AS items (item, place)), '') || ']';\nEND"
-        );
-        Helper::plpgsql(&format!("x {kind}[]"), "text", body)
-    }));
-    helpers
+    ]
 }
 
 /// By the type's own equality where it is that of the values, else by their text.
@@ -360,29 +358,24 @@ fn differ_helpers(s: &str) -> Vec<Helper> {
             "COALESCE(a, 'null'::jsonb) <> COALESCE(b, 'null'::jsonb)".into(),
         ),
     ];
-    for list in ["", "[]"] {
-        let own = [
-            "boolean",
-            "smallint",
-            "integer",
-            "bigint",
-            "real",
-            "double precision",
-            "numeric",
-            "uuid",
-            "date",
-            "time without time zone",
-            "timestamp without time zone",
-            "timestamp with time zone",
-            "bytea",
-            "inet",
-        ];
-        helpers
-            .extend(own.map(|kind| one(&format!("{kind}{list}"), "a IS DISTINCT FROM b".into())));
-        let documents = format!("{by_text} AND {s}.{JSON}(a)::jsonb <> {s}.{JSON}(b)::jsonb");
-        helpers.push(one(&format!("json{list}"), documents));
-    }
-    // Spelled out, as these would go to more than one of the above.
-    helpers.extend(["cidr[]", "oid[]"].map(|kind| one(kind, by_text.into())));
+    let own = [
+        "boolean",
+        "smallint",
+        "integer",
+        "bigint",
+        "real",
+        "double precision",
+        "numeric",
+        "uuid",
+        "date",
+        "time without time zone",
+        "timestamp without time zone",
+        "timestamp with time zone",
+        "bytea",
+        "inet",
+    ];
+    helpers.extend(own.map(|kind| one(kind, "a IS DISTINCT FROM b".into())));
+    let documents = format!("{by_text} AND {s}.{JSON}(a)::jsonb <> {s}.{JSON}(b)::jsonb");
+    helpers.push(one("json", documents));
     helpers
 }

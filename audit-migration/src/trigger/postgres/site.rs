@@ -1,7 +1,7 @@
 //! Where a table and its log are, and what the catalogue says of the table.
 
 use sea_orm_audit_core::trigger::TriggerPlan;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, JsonValue, Statement};
 
 use super::quote::{ident, qualified};
 
@@ -22,6 +22,8 @@ pub(super) struct Site {
     pub(super) has_others: bool,
     /// The columns of the type `character(n)`.
     pub(super) padded: Vec<String>,
+    /// The columns that hold arrays.
+    pub(super) lists: Vec<String>,
 }
 
 /// The log is where it is found, or will be made; so is the table.
@@ -38,6 +40,7 @@ WITH named AS (
   FROM named
 ), columns AS (
   SELECT a.attnum, a.attname::text AS name, t.typname::text AS type, a.atttypmod,
+    t.typcategory::text AS category,
     COALESCE(e.typname, t.typname)::text AS element, COALESCE(e.typtype, t.typtype)::text AS kind,
     n.nspname::text AS type_schema
   FROM placed JOIN pg_catalog.pg_attribute AS a ON a.attrelid = relid
@@ -56,7 +59,8 @@ SELECT log_schema, table_schema, pg_catalog.md5(table_schema || pg_catalog.chr(1
     'float4', 'float8', 'numeric', 'text', 'varchar', 'bpchar', 'citext', 'name', 'char', 'uuid',
     'json', 'jsonb', 'date', 'time', 'timestamp', 'timestamptz', 'bytea', 'inet', 'cidr', 'macaddr',
     'macaddr8', 'bit', 'varbit', 'vector', 'halfvec')) AS has_others,
-  (SELECT pg_catalog.string_agg(name, pg_catalog.chr(1)) FROM columns WHERE type = 'bpchar') AS padded
+  (SELECT pg_catalog.json_agg(name) FROM columns WHERE type = 'bpchar') AS padded,
+  (SELECT pg_catalog.json_agg(name) FROM columns WHERE category = 'A') AS lists
 FROM placed";
 
 impl Site {
@@ -89,7 +93,12 @@ impl Site {
                 "no schema for the audit triggers: `search_path` names none that is there".into(),
             )
         };
-        let padded: Option<String> = row.try_get("", "padded")?;
+        let names = |column: &str| -> Result<Vec<String>, DbErr> {
+            let names: Option<JsonValue> = row.try_get("", column)?;
+            let names = names.as_ref().and_then(JsonValue::as_array);
+            let text = |name: &JsonValue| name.as_str().map(str::to_owned);
+            Ok(names.into_iter().flatten().filter_map(text).collect())
+        };
         Ok(Self {
             log_schema: row
                 .try_get::<Option<String>>("", "log_schema")?
@@ -101,9 +110,8 @@ impl Site {
             fingerprint: row.try_get("", "fingerprint")?,
             has_floats: row.try_get("", "has_floats")?,
             has_others: row.try_get("", "has_others")?,
-            padded: (padded.iter().flat_map(|names| names.split('\u{1}')))
-                .map(str::to_owned)
-                .collect(),
+            padded: names("padded")?,
+            lists: names("lists")?,
         })
     }
 }
