@@ -21,9 +21,12 @@ fn json_of(column: &TriggerColumn, row: &str) -> String {
 pub(super) fn key(plan: &TriggerPlan, row: &str) -> String {
     let parts: Vec<String> = (plan.key.iter())
         .map(|at| &plan.columns[*at])
-        .map(|column| match column.open {
-            true => json_of(column, row),
-            false => text(&format!("\"{REDACTED}\"")),
+        .map(|column| {
+            if column.open {
+                json_of(column, row)
+            } else {
+                text(&format!("\"{REDACTED}\""))
+            }
         })
         .collect();
     match parts.as_slice() {

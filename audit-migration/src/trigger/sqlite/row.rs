@@ -1,6 +1,7 @@
 //! The record of a changed row: one INSERT.
 
 use sea_orm_audit_core::trigger::{TriggerPlan, TriggerTreatment};
+use sea_orm_migration::sea_orm::JsonValue;
 
 use super::context::context;
 use super::json::same;
@@ -140,7 +141,7 @@ fn changes(plan: &TriggerPlan, event: Event) -> String {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
-        let field = text(&format!("{}:", serde_json_string(column.name)));
+        let field = text(&format!("{}:", JsonValue::from(column.name)));
         let quoted = name(column.name);
         // The sign does nothing; without it SQLite names the list's columns after the first row.
         let row = match event {
@@ -163,12 +164,12 @@ fn changes(plan: &TriggerPlan, event: Event) -> String {
     }
     let columns = columns.join(", ");
     let redacted = "'{\"redacted\":true}'";
-    let secret = |doc: &str| match scanned {
-        true => format!(
+    let secret = |doc: &str| {
+        let found = format!(
             "WHEN column4 AND {} THEN {redacted} ",
             has_secret(&plan.secrets, doc)
-        ),
-        false => String::new(),
+        );
+        if scanned { found } else { String::new() }
     };
     if event != Event::Update {
         let word = if event == Event::Insert { "new" } else { "old" };
@@ -184,33 +185,16 @@ fn changes(plan: &TriggerPlan, event: Event) -> String {
     let old = canonical(&kinds, "column2", "column5");
     let new = canonical(&kinds, "column2", "column6");
     let (old_secret, new_secret) = (secret("o"), secret("n"));
-    let document = match kinds.contains(&Kind::Json) {
-        true => format!(
-            " AND NOT (column2 = {} AND {})",
-            Kind::Json.number(),
-            same("o", "n")
-        ),
-        false => String::new(),
-    };
+    let mut differs = "o <> n".to_owned();
+    if kinds.contains(&Kind::Json) {
+        let (json, same) = (Kind::Json.number(), same("o", "n"));
+        differs = format!("o <> n AND NOT (column2 = {json} AND {same})");
+    }
     // Whatever collation a column has, its values are compared byte by byte.
     format!(
         "SELECT '{{' || group_concat(column1 || CASE WHEN column3 = {REDACT} THEN {redacted} \
          {old_secret}{new_secret}ELSE '{{\"old\":' || o || ',\"new\":' || n || '}}' END) || '}}' FROM \
          (SELECT column1, column2, column3, column4, {old} AS o, {new} AS n FROM (VALUES {columns}) \
-         WHERE column5 COLLATE BINARY IS NOT column6 COLLATE BINARY LIMIT -1) WHERE o <> n{document}"
+         WHERE column5 COLLATE BINARY IS NOT column6 COLLATE BINARY LIMIT -1) WHERE {differs}"
     )
-}
-
-/// A name as a JSON string.
-fn serde_json_string(name: &str) -> String {
-    let mut json = String::from("\"");
-    for c in name.chars() {
-        match c {
-            '"' | '\\' => json.extend(['\\', c]),
-            '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
-            _ => json.push(c),
-        }
-    }
-    json.push('"');
-    json
 }

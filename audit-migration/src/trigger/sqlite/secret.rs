@@ -51,17 +51,15 @@ fn letter(keys: &SecretKeys) -> String {
         .collect();
     let (this, next) = ("substr(key, i + 1, 1)", "substr(key, i + 2, 1)");
     let before = "CASE i WHEN 0 THEN '' ELSE substr(key, i, 1) END";
-    let mut beyond = String::new();
-    for lower in letters {
-        let upper: String = lower.to_uppercase().collect();
-        let lower = lower.to_string();
-        if upper != lower {
+    let beyond: Vec<String> = (letters.iter())
+        .map(|lower| {
+            let upper: String = lower.to_uppercase().collect();
             let begun = text(&format!("~{lower}"));
-            beyond += &format!("WHEN {this} = {} THEN {begun} ", text(&upper));
-        }
-        let lower = text(&lower);
-        beyond += &format!("WHEN {this} = {lower} THEN {lower} ");
-    }
+            let (upper, lower) = (text(&upper), text(&lower.to_string()));
+            format!("WHEN {this} = {lower} THEN {lower} WHEN {this} = {upper} THEN {begun} ")
+        })
+        .collect();
+    let beyond = beyond.concat();
     format!(
         "CASE WHEN {this} GLOB '[a-z]' THEN {this} {beyond}WHEN {this} NOT GLOB '[A-Z]' THEN '_' \
          WHEN unicode({before}) > 127 THEN '~' || lower({this}) \

@@ -24,7 +24,7 @@ pub(super) fn joined(parts: &[String], operator: &str) -> String {
     let operator = format!(" {operator} ");
     match parts.len() {
         0 => "''".to_owned(),
-        ..=FLAT => parts.join(&operator),
+        1..=FLAT => parts.join(&operator),
         _ => {
             let groups = parts.chunks(FLAT);
             let groups = groups.map(|group| format!("({})", group.join(&operator)));

@@ -17,7 +17,7 @@ pub(super) fn canonical(kinds: &[Kind], kind: &str, v: &str) -> String {
             .map(|(known, value)| format!("WHEN {} THEN {value}", known.number()))
             .collect();
         if cases.is_empty() {
-            return "CASE WHEN 1".to_owned() + " THEN NULL";
+            return "CASE WHEN 1 THEN NULL".to_owned();
         }
         format!("CASE {kind} {}", cases.join(" "))
     };
