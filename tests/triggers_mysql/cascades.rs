@@ -15,6 +15,7 @@ mod mariadb {
         rows_that_refer_to_rows_of_their_own_table_are_followed,
         changed_keys_are_recorded_where_they_are_referred_to,
         a_delete_that_fails_leaves_no_record,
+        without_foreign_key_checks_nothing_follows,
         foreign_keys_that_come_later_need_the_triggers_anew,
         a_table_or_a_column_that_is_gone_stops_no_delete,
         tables_in_a_circle_are_followed,
@@ -208,6 +209,17 @@ async fn a_delete_that_fails_leaves_no_record(db: &TestDb) -> TestResult {
     assert!(client(db, "DELETE FROM root WHERE id = 1").await.is_err());
     assert_eq!(taken(db).await?, [""; 0]);
     Ok(())
+}
+
+async fn without_foreign_key_checks_nothing_follows(db: &TestDb) -> TestResult {
+    tables(db).await?;
+    client(db, FILL).await?;
+    client(
+        db,
+        "SET foreign_key_checks = 0; DELETE FROM root WHERE id = 1; UPDATE root SET id = 9",
+    )
+    .await?;
+    replayed(db).await
 }
 
 async fn foreign_keys_that_come_later_need_the_triggers_anew(db: &TestDb) -> TestResult {

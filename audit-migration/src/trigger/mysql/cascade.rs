@@ -3,6 +3,9 @@
 //! They run before the row is deleted, or changed, while what refers to it can still be read; the statement
 //! is undone with their records when it fails. Which foreign keys there are, and what they do, the catalogue
 //! says; rows of tables that are not recorded are followed, too.
+//!
+//! What they cannot know: a row that `DELETE IGNORE` leaves where it is, as something else still refers to it,
+//! has been recorded with all that would have gone along.
 
 use std::collections::HashMap;
 
@@ -237,7 +240,8 @@ impl<'a> Cascade<'a> {
             .chain(self.others.values())
             .find_map(|subject| subject.secrets.as_deref());
         Some(format!(
-            "BEGIN\n{}\n{}{}{declare}{begin}{}\n{}\nEND",
+            "BEGIN\n{}\n{}{}{declare}\
+             IF @@SESSION.foreign_key_checks THEN\n{begin}{}\n{}\nEND IF;\nEND",
             record::declare(&[variable::NOTE]),
             record::declare_context(),
             record::declare_secrets(secrets),
