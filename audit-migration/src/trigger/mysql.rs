@@ -4,6 +4,7 @@
 //! TRIGGER on the table and what the triggers do: SELECT on the tables of the context and of the rows that follow,
 //! INSERT on the log; with a binary log also SUPER, or `log_bin_trust_function_creators`.
 //!
+//! The tables are to be of the engine `InnoDB`: a rollback takes the records back, but not the rows of other engines.
 //! Not recorded are TRUNCATE, DROP and ALTER, and what a foreign key changes while its checks are switched off.
 //! With a binary log by statements (`binlog_format = STATEMENT`) reading the context locks it; rows, or the mixed
 //! format, do not. The time of a record is that of the statement, so that all rows of one have the same.
