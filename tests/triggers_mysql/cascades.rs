@@ -15,6 +15,7 @@ mod mariadb {
         rows_that_refer_to_rows_of_their_own_table_are_followed,
         changed_keys_are_recorded_where_they_are_referred_to,
         a_delete_that_fails_leaves_no_record,
+        without_foreign_key_checks_nothing_follows,
         foreign_keys_that_come_later_need_the_triggers_anew,
         a_table_or_a_column_that_is_gone_stops_no_delete,
         tables_in_a_circle_are_followed,
@@ -158,6 +159,16 @@ async fn cascades_two_levels_deep_are_recorded(db: &TestDb) -> TestResult {
         (record.model.as_deref() == Some("leaf")).then(|| record.object_repr.clone())
     });
     assert_eq!(label, Some(Some("leaf of ".into())));
+    client(db, "REPLACE INTO root VALUES (2, 9)").await?;
+    replayed(db).await?;
+    client(
+        db,
+        "INSERT INTO branch VALUES (20, 2, 2), (21, 2, NULL); INSERT INTO middle VALUES (20); \
+         INSERT INTO node (id, middle_id) VALUES (20, 20); \
+         DELETE root, branch FROM root JOIN branch ON branch.root_id = root.id",
+    )
+    .await?;
+    replayed(db).await?;
     client(db, "DELETE FROM root").await?;
     replayed(db).await
 }
@@ -210,6 +221,17 @@ async fn a_delete_that_fails_leaves_no_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
+async fn without_foreign_key_checks_nothing_follows(db: &TestDb) -> TestResult {
+    tables(db).await?;
+    client(db, FILL).await?;
+    client(
+        db,
+        "SET foreign_key_checks = 0; DELETE FROM root WHERE id = 1; UPDATE root SET id = 9",
+    )
+    .await?;
+    replayed(db).await
+}
+
 async fn foreign_keys_that_come_later_need_the_triggers_anew(db: &TestDb) -> TestResult {
     let triggers = AuditTriggers::of::<root::Entity>();
     db.execute_unprepared("CREATE TABLE root (id INT PRIMARY KEY, note INT)")
@@ -252,6 +274,31 @@ async fn a_table_or_a_column_that_is_gone_stops_no_delete(db: &TestDb) -> TestRe
         .filter(|record| record.model.as_deref() == Some("leaf"))
         .collect();
     assert_eq!(leaves.len(), 2, "{records:#?}");
+    client(
+        db,
+        "ALTER TABLE root RENAME COLUMN id TO number; UPDATE root SET number = 3",
+    )
+    .await?;
+    client(
+        db,
+        "DELETE FROM root; ALTER TABLE root RENAME COLUMN number TO id",
+    )
+    .await?;
+    client(
+        db,
+        "DELETE FROM node; DELETE FROM middle; DELETE FROM branch; DELETE FROM leaf",
+    )
+    .await?;
+    taken(db).await?;
+    client(
+        db,
+        FILL.replace(
+            "INTO leaf VALUES (100, 10, 1), (101, 12, 1), (102, 10, NULL)",
+            "INTO leaf VALUES (1, 10)",
+        )
+        .as_str(),
+    )
+    .await?;
     client(db, "DROP TABLE leaf; DELETE FROM root").await?;
     assert_eq!(client(db, "SELECT COUNT(*) FROM root").await?, "0\n");
     let nodes = (db.records().await?.into_iter())

@@ -147,6 +147,11 @@ async fn what_changes_nothing_is_not_recorded(db: &TestDb) -> TestResult {
         taken(db).await?,
         [r#"UPDATE item 1 {"note":{"new":" ","old":""}}"#]
     );
+    // Nor does the client hear of the triggers.
+    let heard =
+        "INSERT INTO item (code, qty) VALUES ('z', 1); SHOW WARNINGS; SELECT LAST_INSERT_ID()";
+    let id = client(db, &format!("{heard} = (SELECT MAX(id) FROM item)")).await?;
+    assert_eq!(id, "1\n");
     Ok(())
 }
 

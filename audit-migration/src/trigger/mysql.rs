@@ -1,4 +1,15 @@
 //! Triggers on MySQL and MariaDB: AFTER each row, and BEFORE it for what foreign keys take along.
+//!
+//! They run with the rights of whoever makes them, so those who write need none to the log. Making them needs
+//! TRIGGER on the table and what the triggers do: SELECT on the tables of the context and of the rows that follow,
+//! INSERT on the log; with a binary log also SUPER, or `log_bin_trust_function_creators`.
+//!
+//! The tables are to be of the engine `InnoDB`: a rollback takes the records back, but not the rows of other engines.
+//! Not recorded are TRUNCATE, DROP and ALTER, and what a foreign key changes while its checks are switched off.
+//! With a binary log by statements (`binlog_format = STATEMENT`) reading the context locks it; rows, or the mixed
+//! format, do not. The time of a record is that of the statement, so that all rows of one have the same.
+//! MySQL differs in three things: it has no SQL mode for one statement, so the triggers keep the session's; it
+//! compares documents of its JSON type as it does, `1` equal to `1.0`; and `JSON_VALUE` came with 8.0.21.
 
 mod cascade;
 mod catalogue;

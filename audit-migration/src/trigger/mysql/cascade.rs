@@ -3,6 +3,9 @@
 //! They run before the row is deleted, or changed, while what refers to it can still be read; the statement
 //! is undone with their records when it fails. Which foreign keys there are, and what they do, the catalogue
 //! says; rows of tables that are not recorded are followed, too.
+//!
+//! What they cannot know: a row that `DELETE IGNORE` leaves where it is, as something else still refers to it,
+//! has been recorded with all that would have gone along.
 
 use std::collections::HashMap;
 
@@ -13,6 +16,9 @@ use super::subject::{Row, Subject, row};
 use super::{quote, variable};
 
 const NOTE: &str = r#"{"trigger_out_of_date":true}"#;
+
+/// The variable that tells whether anything follows.
+const FOLLOWS: &str = "sea_orm_audit_follows";
 
 /// What follows the rows of a table.
 pub(super) struct Cascade<'a> {
@@ -68,13 +74,12 @@ impl<'a> Cascade<'a> {
             let Some(joined) = closure.joined(table, &subject.key()) else {
                 continue;
             };
-            let from = format!("{} x JOIN {joined}", self.name(table));
             let parts = subject
                 .recorded()
                 .flat_map(|at| subject.whole(at, "old", &row("x")));
             let parts: Vec<_> = parts.collect();
             let x = row("x");
-            statements.push(write(subject, "DELETE", log, &with, &from, &parts, &x));
+            statements.push(write(subject, "DELETE", log, &with, &joined, &parts, &x));
         }
         let parents = |key: &ForeignKey| {
             let mut sources = Vec::new();
@@ -109,8 +114,24 @@ impl<'a> Cascade<'a> {
             }
             statements.extend(self.touched(subject, touches, log, &with, &but));
         }
-        let (declare, set) = (closure.row.declare(), closure.row.set());
-        self.body(&statements, context, &declare, &set)
+        // Most rows have nothing that refers to them: that is quick to tell.
+        let direct = (self.catalogue.foreign_keys.iter())
+            .filter(|key| key.parent == self.root.table && key.on_delete != Rule::Nothing)
+            .map(|key| {
+                format!(
+                    "SET {FOLLOWS} = {FOLLOWS} OR EXISTS (SELECT 1 {});\n",
+                    closure.direct(key, "x")
+                )
+            });
+        let begin = format!(
+            "{}SET {FOLLOWS} = FALSE;\n\
+             BEGIN\n\
+             DECLARE CONTINUE HANDLER FOR 1054, 1146 SET {FOLLOWS} = TRUE;\n\
+             {}END;\n",
+            closure.row.set(),
+            direct.collect::<String>(),
+        );
+        self.body(&statements, context, &closure.row.declare(), &begin)
     }
 
     /// The body of the trigger before UPDATE, where anything follows.
@@ -148,7 +169,12 @@ impl<'a> Cascade<'a> {
                     .map(|written| format!("IF {} THEN\n{written}\nEND IF;", moves.join(" OR "))),
             );
         }
-        self.body(&statements, context, "", "")
+        self.body(
+            &statements,
+            context,
+            "",
+            &format!("SET {FOLLOWS} = TRUE;\n"),
+        )
     }
 
     /// Records the rows whose references change.
@@ -193,10 +219,10 @@ impl<'a> Cascade<'a> {
             .collect();
         let names = names.join(", ");
         let from = format!(
-            "{} x JOIN (SELECT {names}, {} FROM ({}) y GROUP BY {names}) u ON {} WHERE TRUE{but}",
-            self.name(&subject.table),
+            "(SELECT {names}, {} FROM ({}) y GROUP BY {names}) u STRAIGHT_JOIN {} x ON {} WHERE TRUE{but}",
             flags.join(", "),
             terms.join(" UNION ALL "),
+            self.name(&subject.table),
             on.join(" AND "),
         );
         let x = row("x");
@@ -237,7 +263,10 @@ impl<'a> Cascade<'a> {
             .chain(self.others.values())
             .find_map(|subject| subject.secrets.as_deref());
         Some(format!(
-            "BEGIN\n{}\n{}{}{declare}{begin}{}\n{}\nEND",
+            "BEGIN\nDECLARE {FOLLOWS} BOOL;\n{}\n{}{}{declare}\
+             DECLARE CONTINUE HANDLER FOR 1054 BEGIN END;\n\
+             IF @@SESSION.foreign_key_checks THEN\n{begin}\
+             IF {FOLLOWS} THEN\n{}\n{}\nEND IF;\nEND IF;\nEND",
             record::declare(&[variable::NOTE]),
             record::declare_context(),
             record::declare_secrets(secrets),

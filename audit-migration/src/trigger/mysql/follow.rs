@@ -226,7 +226,7 @@ impl<'a> Closure<'a> {
         let pairs: Vec<_> = pairs.collect();
         let name = self.table_name(&key.child);
         let mut text = format!(
-            "FROM {name} {alias} JOIN {source} p ON {}",
+            "FROM {source} p STRAIGHT_JOIN {name} {alias} ON {}",
             pairs.join(" AND ")
         );
         if key.child == self.root {
@@ -258,10 +258,12 @@ impl<'a> Closure<'a> {
             .map(|pairs| pairs.join(" AND "))
     }
 
-    /// What joins the rows `x` of a table that go, by their key.
+    /// The rows `x` of a table that go. What goes is read first: the tables may be large.
     pub(super) fn joined(&self, table: &Table, key: &[&str]) -> Option<String> {
         let at = self.position(table)?;
-        Some(format!("{} g ON {}", cte(at), self.matched(at, key, "g")?))
+        let (cte, name) = (cte(at), &self.tables[at].name);
+        let matched = self.matched(at, key, "g")?;
+        Some(format!("{cte} g STRAIGHT_JOIN {name} x ON {matched}"))
     }
 
     /// A condition that leaves out the rows `x` of a table that go.
