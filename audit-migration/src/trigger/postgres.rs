@@ -8,6 +8,7 @@
 //! into the log. What they find is fixed by their `search_path`, whatever the session's is.
 
 mod context;
+mod event;
 mod function;
 mod helper;
 mod quote;
@@ -20,7 +21,8 @@ use sea_orm_audit_core::trigger::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::{Installed, Piece};
-use function::{Event, Functions, NEW, OLD};
+use event::{Event, NEW, OLD};
+use function::Functions;
 use quote::{ident, json, literal, qualified};
 use site::Site;
 
@@ -103,7 +105,7 @@ fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: E
     let signature = format!("{}()", qualified(&site.log_schema, &name));
     let body = functions.body(event);
     let settings = settings(site, event);
-    let set: String = (settings.iter())
+    let set: Vec<String> = (settings.iter())
         .map(|(name, value)| {
             // A list of schemas in quotes would be the name of one.
             let value = match *name {
@@ -118,8 +120,9 @@ fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: E
         .collect();
     Piece {
         create: format!(
-            "CREATE FUNCTION {signature} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER{set} \
+            "CREATE FUNCTION {signature} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER{} \
              AS {};\nREVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
+            set.concat(),
             literal(&body)
         ),
         drop: format!("DROP FUNCTION IF EXISTS {signature}"),
@@ -142,15 +145,15 @@ fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> Piece {
         Event::Delete => ("AFTER DELETE", ON_DELETE, OLD, ""),
         Event::Truncate => ("BEFORE TRUNCATE", BEFORE | ON_TRUNCATE, "", ""),
     };
-    let mut referencing = String::new();
-    for (word, rows) in [(" OLD", old), (" NEW", new)] {
-        if !rows.is_empty() {
-            referencing.push_str(&format!("{word} TABLE AS {rows}"));
-        }
-    }
-    if !referencing.is_empty() {
-        referencing.insert_str(0, " REFERENCING");
-    }
+    let rows: Vec<String> = ([("OLD", old), ("NEW", new)].into_iter())
+        .filter(|(_, rows)| !rows.is_empty())
+        .map(|(word, rows)| format!(" {word} TABLE AS {rows}"))
+        .collect();
+    let referencing = if rows.is_empty() {
+        String::new()
+    } else {
+        format!(" REFERENCING{}", rows.concat())
+    };
     Piece {
         create: format!(
             "CREATE TRIGGER {} {when} ON {table}{referencing} FOR EACH STATEMENT \

@@ -15,45 +15,13 @@ use sea_orm_audit_core::{Shape, clean_text, limits};
 use sea_orm_migration::sea_orm::sea_query::ArrayType;
 
 use super::context::{VARIABLES, read};
+use super::event::{Event, NEW, OLD};
 use super::helper::{CHANGE, DIFFER, FIT, JSON, LIST, SECRET, SHOWN, VECTOR};
 use super::quote::{ident, json, literal, qualified};
 use super::secret::pattern;
 use super::site::Site;
 
 const REDACTED: &str = "[redacted]";
-
-/// The names of the transition tables.
-pub(super) const OLD: &str = "old_rows";
-pub(super) const NEW: &str = "new_rows";
-
-/// What a trigger records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
-    Insert,
-    Update,
-    Delete,
-    /// A DELETE for each row.
-    Truncate,
-}
-
-impl Event {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Truncate => "truncate",
-        }
-    }
-
-    const fn action(self) -> &'static str {
-        match self {
-            Self::Insert => "CREATE",
-            Self::Update => "UPDATE",
-            Self::Delete | Self::Truncate => "DELETE",
-        }
-    }
-}
 
 /// Makes the functions of one table.
 pub(super) struct Functions<'a> {
@@ -97,24 +65,20 @@ impl<'a> Functions<'a> {
             self.site.fingerprint,
             read(&self.site.log_schema)
         );
-        match event {
-            Event::Truncate => {
-                // The table's name is the one that it has when it is emptied.
-                let (begin, end) = self.insert(event, &|at| format!("${}", at + 1));
-                format!(
-                    "{before}  EXECUTE {} || (SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END \
-                     FROM pg_class WHERE oid = TG_RELID) || TG_RELID::regclass::text || {}\n  \
-                     USING {};\n  RETURN NULL;\nEND",
-                    literal(&begin),
-                    literal(&end),
-                    VARIABLES.join(", "),
-                )
-            }
-            _ => {
-                let (begin, end) = self.insert(event, &|at| VARIABLES[at].to_owned());
-                format!("{before}  {begin}{end};\n  RETURN NULL;\nEND")
-            }
+        if event != Event::Truncate {
+            let (begin, end) = self.insert(event, &|at| VARIABLES[at].to_owned());
+            return format!("{before}  {begin}{end};\n  RETURN NULL;\nEND");
         }
+        // The table's name is the one that it has when it is emptied.
+        let (begin, end) = self.insert(event, &|at| format!("${}", at + 1));
+        format!(
+            "{before}  EXECUTE {} || (SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END \
+             FROM pg_class WHERE oid = TG_RELID) || TG_RELID::regclass::text || {}\n  \
+             USING {};\n  RETURN NULL;\nEND",
+            literal(&begin),
+            literal(&end),
+            VARIABLES.join(", "),
+        )
     }
 
     /// The INSERT into the log, parted where the name of the emptied table stands.
@@ -279,9 +243,12 @@ impl<'a> Functions<'a> {
             [one] => format!("{}.{FIT}({})", self.schema, self.plain(row, *one)),
             many => {
                 let parts: Vec<String> = (many.iter())
-                    .map(|part| match at(part).open {
-                        true => self.json(row, *part),
-                        false => literal(&json(REDACTED)),
+                    .map(|part| {
+                        if at(part).open {
+                            self.json(row, *part)
+                        } else {
+                            literal(&json(REDACTED))
+                        }
                     })
                     .collect();
                 let id = format!("'[' || {} || ']'", parts.join(" || ',' || "));

@@ -236,8 +236,8 @@ async fn any_name_is_quoted() -> TestResult {
         return Ok(());
     };
     let db = &all.0;
-    let long: &'static str = "äöü\"'$$--/*\\;äöüäöüäöüäöüäöüäöüäöüäöüäöü";
-    let other: &'static str = "äöü\"'$$--/*\\;äöüäöüäöüäöüäöüäöüäöüäöüäö_";
+    let long: &'static str = "äöü\"'$$--/*\\;äöüäöüäöüäöüäöüäöüäöü";
+    let other: &'static str = "äöü\"'$$--/*\\;äöüäöüäöüäöüäöüäöüäö_";
     for name in [
         "select",
         "Order",
@@ -290,7 +290,7 @@ async fn any_name_is_quoted() -> TestResult {
         let table = qualified(&schema, name);
         let value = literal(name);
         let create_table = format!(
-            "CREATE SCHEMA {}; CREATE TABLE {table} (id int PRIMARY KEY, {} text, ratio float8, doc json)",
+            "CREATE SCHEMA IF NOT EXISTS {}; CREATE TABLE {table} (id int PRIMARY KEY, {} text, ratio float8, doc json)",
             ident(&schema),
             ident(name),
         );
