@@ -11,10 +11,14 @@ use super::value::{canonical, unquoted};
 /// What stands for a secret in text.
 const REDACTED: &str = "[redacted]";
 
+/// The value has a name of its own, so that the row's column stands where RENAME COLUMN finds it.
 fn json_of(column: &TriggerColumn, row: &str) -> String {
     let kind = Kind::of(&column.shape);
-    let value = format!("{row}.{}", name(column.name));
-    canonical(&[kind], &kind.number().to_string(), &value)
+    let value = canonical(&[kind], &kind.number().to_string(), "v");
+    format!(
+        "(SELECT {value} FROM (SELECT {row}.{} AS v LIMIT 1))",
+        name(column.name)
+    )
 }
 
 /// The JSON text of a row's key: of one value, or of an array.
