@@ -14,7 +14,7 @@ pub(super) fn context(plan: &TriggerPlan) -> (String, String) {
     (
         format!(
             "(SELECT CASE json_type(o) WHEN 'object' THEN o END FROM (SELECT CASE typeof(context) \
-             WHEN 'text' THEN {document} END AS o FROM {table} WHERE id = 1 LIMIT 1))"
+             WHEN 'text' THEN {document} END AS o FROM {table} WHERE id = 1 LIMIT 1) WHERE o <> '')"
         ),
         format!(
             "(SELECT CASE WHEN typeof(transaction_id) = 'blob' AND length(transaction_id) = 16 \

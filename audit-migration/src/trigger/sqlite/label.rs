@@ -78,7 +78,9 @@ fn shown(plan: &TriggerPlan, column: &TriggerColumn, row: &str) -> String {
         } else {
             part
         };
-    format!("(SELECT CASE q WHEN 'null' THEN '' ELSE {part} END FROM (SELECT {json} AS q LIMIT 1))")
+    format!(
+        "(SELECT CASE q WHEN 'null' THEN '' ELSE {part} END FROM (SELECT {json} AS q LIMIT 1) WHERE q <> '')"
+    )
 }
 
 /// A label cut to what its column holds.
@@ -114,6 +116,6 @@ pub(super) fn tenant(plan: &TriggerPlan, row: &str) -> Option<String> {
     let json = json_of(column, row);
     let part = unquoted("q", '\u{FFFD}');
     Some(format!(
-        "(SELECT CASE q WHEN 'null' THEN NULL ELSE {part} END FROM (SELECT {json} AS q LIMIT 1))"
+        "(SELECT CASE q WHEN 'null' THEN NULL ELSE {part} END FROM (SELECT {json} AS q LIMIT 1) WHERE q <> '')"
     ))
 }

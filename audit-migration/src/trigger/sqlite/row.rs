@@ -112,12 +112,14 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
     let key = key(plan, event.keyed());
     let (context, transaction_id) = context(plan);
     // Each query is over the one inside of it alone: so they are coroutines, where a join would fill a
-    // table. A LIMIT keeps SQLite from working an expression out for every mention. And none is a WITH,
+    // table. A LIMIT inside and a
+    // WHERE outside keep SQLite from working an expression out for every mention. And none is a WITH,
     // as RENAME COLUMN does not look for columns of the row in there.
     format!(
         "INSERT INTO {log} ({columns}) SELECT {values} FROM \
          (SELECT changes, q, {label} AS l, {context} AS j, {transaction_id} AS x FROM \
-         (SELECT ({changes}) AS changes, {key} AS q LIMIT 1) WHERE changes IS NOT NULL LIMIT 1);",
+         (SELECT ({changes}) AS changes, {key} AS q LIMIT 1) WHERE changes IS NOT NULL LIMIT 1) \
+         WHERE changes IS NOT NULL;",
         log = name(plan.tables.log()),
         columns = columns.join(", "),
         values = values.join(", "),
