@@ -12,6 +12,7 @@ mod sqlite {
     crate::support::tests_on!(sqlite:
         names_are_quoted_whatever_is_in_them,
         a_column_is_added_dropped_or_renamed,
+        every_column_can_be_renamed,
         a_table_that_is_built_anew_has_no_triggers,
         a_table_that_is_renamed_keeps_its_triggers,
         two_hundred_columns_and_a_mebibyte_are_recorded,
@@ -195,6 +196,28 @@ async fn a_column_is_added_dropped_or_renamed(db: &TestDb) -> TestResult {
     Ok(())
 }
 
+/// SQLite looks for a column in every corner of a trigger, but for some.
+async fn every_column_can_be_renamed(db: &TestDb) -> TestResult {
+    captured(db, loose::Entity).await?;
+    let columns = "SELECT group_concat(name) AS text FROM pragma_table_info('loose')";
+    let columns = text(db, columns).await?.ok_or("no columns")?;
+    for column in columns.split(',') {
+        sqlite3(
+            db,
+            &format!("ALTER TABLE loose RENAME COLUMN \"{column}\" TO \"{column}_2\""),
+        )
+        .await?;
+    }
+    sqlite3(db, "INSERT INTO loose (id_2, text_2) VALUES (7, 'a')").await?;
+    let record = db.record().await?;
+    assert_eq!(record.object_id.as_deref(), Some("7"));
+    assert_eq!(
+        record.changes.ok_or("no changes")?["text"],
+        json!({"new": "a"})
+    );
+    Ok(())
+}
+
 async fn definition(db: &TestDb) -> TestResult<Option<String>> {
     let sql = "SELECT group_concat(sql, x'0a') AS text FROM \
                (SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name)";
@@ -360,7 +383,10 @@ mod loose {
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
     #[sea_orm(table_name = "loose")]
-    #[audit(capture = "trigger")]
+    #[audit(capture = "trigger", tenant = "instant")]
+    #[audit(
+        display = "{yes}{number}{double}{decimal}{text}{bytes}{uuid}{json}{date}{time}{naive}{instant}"
+    )]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i32,

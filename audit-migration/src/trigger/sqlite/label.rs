@@ -11,10 +11,14 @@ use super::value::{canonical, unquoted};
 /// What stands for a secret in text.
 const REDACTED: &str = "[redacted]";
 
+/// The value has a name of its own, so that the row's column stands where RENAME COLUMN finds it.
 fn json_of(column: &TriggerColumn, row: &str) -> String {
     let kind = Kind::of(&column.shape);
-    let value = format!("{row}.{}", name(column.name));
-    canonical(&[kind], &kind.number().to_string(), &value)
+    let value = canonical(&[kind], &kind.number().to_string(), "v");
+    format!(
+        "(SELECT {value} FROM (SELECT {row}.{} AS v LIMIT 1))",
+        name(column.name)
+    )
 }
 
 /// The JSON text of a row's key: of one value, or of an array.
@@ -74,7 +78,9 @@ fn shown(plan: &TriggerPlan, column: &TriggerColumn, row: &str) -> String {
         } else {
             part
         };
-    format!("(SELECT CASE q WHEN 'null' THEN '' ELSE {part} END FROM (SELECT {json} AS q LIMIT 1))")
+    format!(
+        "(SELECT CASE q WHEN 'null' THEN '' ELSE {part} END FROM (SELECT {json} AS q LIMIT 1) WHERE q <> '')"
+    )
 }
 
 /// A label cut to what its column holds.
@@ -110,6 +116,6 @@ pub(super) fn tenant(plan: &TriggerPlan, row: &str) -> Option<String> {
     let json = json_of(column, row);
     let part = unquoted("q", '\u{FFFD}');
     Some(format!(
-        "(SELECT CASE q WHEN 'null' THEN NULL ELSE {part} END FROM (SELECT {json} AS q LIMIT 1))"
+        "(SELECT CASE q WHEN 'null' THEN NULL ELSE {part} END FROM (SELECT {json} AS q LIMIT 1) WHERE q <> '')"
     ))
 }

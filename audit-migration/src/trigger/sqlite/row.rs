@@ -3,7 +3,7 @@
 use sea_orm_audit_core::trigger::{TriggerPlan, TriggerTreatment};
 use sea_orm_migration::sea_orm::JsonValue;
 
-use super::context::context;
+use super::context::{context, field, metadata};
 use super::json::same;
 use super::kind::Kind;
 use super::label::{cut, harmless, key, label, tenant};
@@ -56,11 +56,15 @@ impl Event {
 /// The INSERT of a trigger.
 pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
     let tenant = tenant(plan, event.shown()).map_or_else(
-        || "c.tenant".to_owned(),
-        |tenant| format!("coalesce({tenant}, c.tenant)"),
+        || field("tenant"),
+        |tenant| format!("coalesce({tenant}, {})", field("tenant")),
     );
-    let module = plan.module.map_or_else(|| "c.module".to_owned(), text);
-    let known = "c.actor_type IN ('USER', 'SERVICE', 'SYSTEM', 'ANONYMOUS', 'UNKNOWN')";
+    let module = plan.module.map_or_else(|| field("module"), text);
+    let actor_name = field("actor_name");
+    let (actor_id, actor_type) = (field("actor_id"), field("actor_type"));
+    let known = format!(
+        "coalesce({actor_type} IN ('USER', 'SERVICE', 'SYSTEM', 'ANONYMOUS', 'UNKNOWN'), 0)"
+    );
     let values = [
         // As sqlx writes a time in UTC, so that times are equal and in order as text.
         (
@@ -70,53 +74,55 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
         ("action", text(event.action())),
         ("outcome", "'SUCCESS'".to_owned()),
         ("model", text(&plan.model)),
-        ("object_id", unquoted("r.q", '\u{FFFD}')),
-        ("object_repr", harmless("r.l")),
-        ("changes", "d.changes".to_owned()),
+        ("object_id", unquoted("q", '\u{FFFD}')),
+        ("object_repr", harmless(&cut("l"))),
+        ("changes", "changes".to_owned()),
         (
             "actor_type",
             format!(
-                "CASE WHEN {known} THEN c.actor_type WHEN c.actor_id IS NOT NULL THEN 'USER' \
+                "CASE WHEN {known} THEN {actor_type} WHEN {actor_id} IS NOT NULL THEN 'USER' \
                  ELSE 'SERVICE' END"
             ),
         ),
-        ("actor_id", "c.actor_id".to_owned()),
+        ("actor_id", actor_id.clone()),
         // SQLite has no users.
         (
             "actor_name",
             format!(
-                "CASE WHEN {known} OR c.actor_id IS NOT NULL THEN c.actor_name \
-                 ELSE coalesce(c.actor_name, 'sqlite') END"
+                "CASE WHEN {known} OR {actor_id} IS NOT NULL THEN {actor_name} \
+                 ELSE coalesce({actor_name}, 'sqlite') END"
             ),
         ),
-        ("impersonator_id", "c.impersonator_id".to_owned()),
-        ("ip_address", "c.ip_address".to_owned()),
-        ("user_agent", "c.user_agent".to_owned()),
-        ("session_key", "c.session_key".to_owned()),
-        ("request_id", "c.request_id".to_owned()),
-        ("trace_id", "c.trace_id".to_owned()),
-        ("transaction_id", "c.transaction_id".to_owned()),
+        ("impersonator_id", field("impersonator_id")),
+        ("ip_address", field("ip_address")),
+        ("user_agent", field("user_agent")),
+        ("session_key", field("session_key")),
+        ("request_id", field("request_id")),
+        ("trace_id", field("trace_id")),
+        ("transaction_id", "x".to_owned()),
         ("tenant", tenant),
-        ("reason", "c.reason".to_owned()),
+        ("reason", field("reason")),
         ("module", module),
         ("source", "'TRIGGER'".to_owned()),
-        ("metadata", "c.metadata".to_owned()),
+        ("metadata", metadata()),
     ];
     let (columns, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
     let changes = changes(plan, event);
     let label = label(plan, event.shown(), "q");
     let key = key(plan, event.keyed());
-    // A LIMIT keeps SQLite from working an expression out once for every mention of it.
+    let (context, transaction_id) = context(plan);
+    // Each query is over the one inside of it alone: so they are coroutines, where a join would fill a
+    // table. A LIMIT inside and a
+    // WHERE outside keep SQLite from working an expression out for every mention. And none is a WITH,
+    // as RENAME COLUMN does not look for columns of the row in there.
     format!(
         "INSERT INTO {log} ({columns}) SELECT {values} FROM \
-         (SELECT ({changes}) AS changes LIMIT 1) AS d CROSS JOIN \
-         (WITH k AS (SELECT {key} AS q LIMIT 1), l AS (SELECT q, {label} AS l FROM k LIMIT 1) \
-         SELECT q, {cut} AS l FROM l LIMIT 1) AS r LEFT JOIN ({context}) AS c ON 1 WHERE d.changes IS NOT NULL;",
+         (SELECT changes, q, {label} AS l, {context} AS j, {transaction_id} AS x FROM \
+         (SELECT ({changes}) AS changes, {key} AS q LIMIT 1) WHERE changes IS NOT NULL LIMIT 1) \
+         WHERE changes IS NOT NULL;",
         log = name(plan.tables.log()),
         columns = columns.join(", "),
         values = values.join(", "),
-        cut = cut("l"),
-        context = context(plan),
     )
 }
 

@@ -28,9 +28,10 @@ pub(super) fn has_secret(keys: &SecretKeys, json: &str) -> String {
     format!(
         "(EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
          WHERE {hints} OR instr(l, '\\u')) AND EXISTS (WITH RECURSIVE \
-         keys AS (SELECT key FROM json_tree({json}) WHERE typeof(key) = 'text' \
-         AND type NOT IN ('null', 'true', 'false')), \
-         letters(key, i, w) AS (SELECT key, 0, '' FROM keys UNION ALL SELECT key, i + 1, w || {letter} \
+         keys AS (SELECT key, lower(key) AS l FROM json_tree({json}) WHERE typeof(key) = 'text' \
+         AND type NOT IN ('null', 'true', 'false') LIMIT -1), \
+         hit AS (SELECT key FROM keys WHERE {hints} LIMIT -1), \
+         letters(key, i, w) AS (SELECT key, 0, '' FROM hit UNION ALL SELECT key, i + 1, w || {letter} \
          FROM letters WHERE i < length(key) AND length(key) <= {LONGEST}), \
          parted AS (SELECT lower(key) AS k, '_' || replace(w, '~', '') || '_' || replace(w, '~', '_') \
          || '_' AS w FROM letters WHERE i = length(key) OR length(key) > {LONGEST} LIMIT -1), \

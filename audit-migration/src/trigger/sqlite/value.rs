@@ -97,7 +97,7 @@ fn uuid(v: &str) -> String {
     format!(
         "CASE WHEN length({v}) = 16 THEN (SELECT '\"' || substr(h, 1, 8) || '-' || substr(h, 9, 4) \
          || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21) || '\"' \
-         FROM (SELECT lower(hex({v})) AS h LIMIT 1)) END"
+         FROM (SELECT lower(hex({v})) AS h LIMIT 1) WHERE h <> '') END"
     )
 }
 
