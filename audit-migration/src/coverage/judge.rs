@@ -197,7 +197,10 @@ impl Judge<'_> {
     /// Why the cascade of a changed key leaves no record, if it leaves none.
     fn update_hole(&self, key: &LiveKey, child: &Surveyed) -> Option<&'static str> {
         let is_quiet = key.on_update == Reaction::Refuses || !child.updates;
-        (!is_quiet && !self.fires_triggers(child)).then_some(
+        let by_triggers = self.fires_triggers(child)
+            || (child.by_trigger
+                && (self.entity(&key.parent)).is_some_and(|parent| parent.by_trigger));
+        (!is_quiet && !by_triggers).then_some(
             "changes of keys are not followed: capture it by triggers, or accept that keys never change",
         )
     }
