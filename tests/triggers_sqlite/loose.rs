@@ -13,7 +13,7 @@ mod sqlite {
     );
 }
 
-mod loose {
+mod anything {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
 
@@ -52,7 +52,7 @@ async fn loose(db: &TestDb) -> TestResult {
          json, date, time, naive, instant)",
     )
     .await?;
-    triggers::<loose::Entity>(db).await
+    triggers::<anything::Entity>(db).await
 }
 
 async fn values_of_another_type_are_kept_as_they_are(db: &TestDb) -> TestResult {
@@ -131,9 +131,10 @@ async fn documents_that_cannot_be_read_again_are_kept_as_text(db: &TestDb) -> Te
             } else {
                 "old"
             };
-            let expected: Value = match is_text {
-                true => json!(document),
-                false => serde_json::from_str(document)?,
+            let expected: Value = if is_text {
+                json!(document)
+            } else {
+                serde_json::from_str(document)?
             };
             assert_eq!(changes["json"][word], expected, "{document}");
         }
@@ -144,7 +145,7 @@ async fn documents_that_cannot_be_read_again_are_kept_as_text(db: &TestDb) -> Te
 
 /// SQLite looks for a column in every corner of a trigger, but for some.
 async fn every_column_can_be_renamed(db: &TestDb) -> TestResult {
-    captured(db, loose::Entity).await?;
+    captured(db, anything::Entity).await?;
     let columns = "SELECT group_concat(name) AS text FROM pragma_table_info('loose')";
     let columns = text(db, columns).await?.ok_or("no columns")?;
     for column in columns.split(',') {

@@ -1,6 +1,5 @@
 //! What is left out, redacted, shown and cut.
 
-use sea_orm::ConnectionTrait;
 use sea_orm_audit::AuditConfig;
 use sea_orm_audit::migration::AuditTriggers;
 use serde_json::json;
