@@ -90,12 +90,17 @@ impl AuditTriggers {
         Ok(())
     }
 
-    /// Drops the triggers where they are there.
+    /// Drops the triggers where they are there, also those of actions that are not recorded any more.
     ///
     /// # Errors
     /// Returns the database's error.
     pub async fn drop<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
-        let plan = self.plan();
+        let plan = TriggerPlan {
+            create: true,
+            update: true,
+            delete: true,
+            ..self.plan()
+        };
         if db.get_database_backend() == DbBackend::MySql {
             // Which there are depends on the foreign keys of the day.
             for drop in mysql::drops(&plan) {
@@ -116,27 +121,5 @@ impl AuditTriggers {
     pub async fn recreate<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
         self.drop(db).await?;
         self.create(db).await
-    }
-
-    /// The names of the triggers that are missing, are there without need, do not fire or are not as they
-    /// should be.
-    #[doc(hidden)]
-    pub async fn differences<C: ConnectionTrait>(self, db: &C) -> Result<Vec<String>, DbErr> {
-        let plan = self.plan();
-        let wanted = pieces(db, &plan).await?;
-        let found = installed(db, &plan).await?;
-        let is_there = |piece: &Piece| {
-            found.iter().any(|found| {
-                found.enabled && found.name == piece.name && found.definition == piece.definition
-            })
-        };
-        let missing = wanted
-            .iter()
-            .filter(|piece| !is_there(piece))
-            .map(|piece| &piece.name);
-        let needless = (found.iter())
-            .filter(|found| !wanted.iter().any(|piece| piece.name == found.name))
-            .map(|found| &found.name);
-        Ok(missing.chain(needless).cloned().collect())
     }
 }

@@ -6,6 +6,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;
 use serde_json::{Map, Value as Json};
 
+use crate::differences;
 use crate::support::{TestDb, TestResult};
 use crate::{client, taken};
 
@@ -237,26 +238,26 @@ async fn foreign_keys_that_come_later_need_the_triggers_anew(db: &TestDb) -> Tes
     db.execute_unprepared("CREATE TABLE root (id INT PRIMARY KEY, note INT)")
         .await?;
     triggers.create(&db.conn).await?;
-    assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
+    assert_eq!(differences(triggers, &db.conn).await?, [""; 0]);
     db.execute_unprepared(
         "CREATE TABLE branch (id INT PRIMARY KEY, root_id INT, other_id INT, CONSTRAINT up \
          FOREIGN KEY (root_id) REFERENCES root (id) ON DELETE CASCADE)",
     )
     .await?;
     assert_eq!(
-        triggers.differences(&db.conn).await?,
+        differences(triggers, &db.conn).await?,
         ["sea_orm_audit_cascade_delete_root"]
     );
     triggers.recreate(&db.conn).await?;
-    assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
+    assert_eq!(differences(triggers, &db.conn).await?, [""; 0]);
     db.execute_unprepared("ALTER TABLE branch DROP FOREIGN KEY up")
         .await?;
     assert_eq!(
-        triggers.differences(&db.conn).await?,
+        differences(triggers, &db.conn).await?,
         ["sea_orm_audit_cascade_delete_root"]
     );
     triggers.recreate(&db.conn).await?;
-    assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
+    assert_eq!(differences(triggers, &db.conn).await?, [""; 0]);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use sea_orm_audit::encode;
 use sea_orm_audit::migration::AuditTriggers;
 use serde_json::{Map, Value as Json};
 
+use crate::differences;
 use crate::support::{TestDb, TestResult};
 use crate::{client, client_with, taken, watched};
 
@@ -192,7 +193,7 @@ async fn sql_modes_make_no_difference(db: &TestDb) -> TestResult {
         one.execute_unprepared(&format!("SET SESSION sql_mode = '{mode}'"))
             .await?;
         triggers.recreate(&one).await?;
-        assert_eq!(triggers.differences(&db.conn).await?, [""; 0], "{mode}");
+        assert_eq!(differences(triggers, &db.conn).await?, [""; 0], "{mode}");
         one.close().await?;
         for writer in ["", "NO_BACKSLASH_ESCAPES,ANSI_QUOTES", "STRICT_ALL_TABLES"] {
             client(

@@ -33,6 +33,15 @@ pub(crate) async fn watched<E: Auditable>(db: &TestDb, entity: E) -> Result<(), 
     AuditTriggers::of::<E>().create(&db.conn).await
 }
 
+/// The names of the triggers that are missing, not wanted, or not as they should be.
+pub(crate) async fn differences(
+    triggers: AuditTriggers,
+    db: &sea_orm::DatabaseConnection,
+) -> Result<Vec<String>, DbErr> {
+    let check = triggers.check(db).await?;
+    Ok([check.missing, check.disabled, check.out_of_date].concat())
+}
+
 /// Runs statements in the command line client, as another program would.
 pub(crate) async fn client(db: &TestDb, sql: &str) -> TestResult<String> {
     client_with(db, &[], sql).await

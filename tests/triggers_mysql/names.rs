@@ -5,6 +5,7 @@ use sea_orm_audit::migration::AuditTriggers;
 use sea_orm_audit::{AuditConfig, Auditable};
 use serde_json::json;
 
+use crate::differences;
 use crate::support::{TestDb, TestResult};
 use crate::{change, watched};
 
@@ -90,7 +91,7 @@ macro_rules! told {
     ($db:expr, $name:ident, $label:expr) => {{
         watched($db, $name::Entity).await?;
         let triggers = AuditTriggers::of::<$name::Entity>();
-        assert_eq!(triggers.differences(&$db.conn).await?, [""; 0]);
+        assert_eq!(differences(triggers, &$db.conn).await?, [""; 0]);
         let row = $name::ActiveModel {
             title: Set(Some("T'\\".to_owned())),
             ..Default::default()
@@ -136,9 +137,7 @@ async fn the_longest_names_have_triggers_of_their_own(db: &TestDb) -> TestResult
     watched(db, long_too::Entity).await?;
     AuditTriggers::of::<long::Entity>().create(&db.conn).await?;
     assert_eq!(
-        AuditTriggers::of::<long_too::Entity>()
-            .differences(&db.conn)
-            .await?,
+        differences(AuditTriggers::of::<long_too::Entity>(), &db.conn).await?,
         [""; 0]
     );
     Ok(())
@@ -167,7 +166,7 @@ async fn tables_of_another_schema_are_recorded(db: &TestDb) -> TestResult {
         .await?;
     watched(db, elsewhere::Entity).await?;
     let triggers = AuditTriggers::of::<elsewhere::Entity>();
-    assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
+    assert_eq!(differences(triggers, &db.conn).await?, [""; 0]);
     db.execute_unprepared("INSERT INTO `sea_orm_audit_else``where`.thing VALUES (5)")
         .await?;
     let record = db.record().await?;
@@ -240,7 +239,7 @@ wide! {
 async fn tables_of_two_hundred_columns_are_recorded(db: &TestDb) -> TestResult {
     watched(db, wide::Entity).await?;
     let triggers = AuditTriggers::of::<wide::Entity>();
-    assert_eq!(triggers.differences(&db.conn).await?, [""; 0]);
+    assert_eq!(differences(triggers, &db.conn).await?, [""; 0]);
     db.execute_unprepared("INSERT INTO wide (id, c000, c199) VALUES (1, 'a', 'z')")
         .await?;
     db.execute_unprepared("UPDATE wide SET c100 = 'm'").await?;

@@ -67,6 +67,7 @@ pub(crate) struct LiveSchema {
 }
 
 #[derive(FromQueryResult)]
+#[allow(clippy::struct_field_names)] // what a query calls its columns
 struct ColumnRow {
     schema_name: Option<String>,
     table_name: String,
@@ -74,6 +75,7 @@ struct ColumnRow {
 }
 
 #[derive(FromQueryResult)]
+#[allow(clippy::struct_field_names)]
 struct KeyRow {
     key_name: String,
     schema_name: Option<String>,
