@@ -1,5 +1,6 @@
 //! The audit tables as SeaORM migrations, and migration mode for the application's own.
 
 pub use sea_orm_audit_migration::{
-    AuditedMigrator, Migrator, MigratorTrait, migrations, migrations_for,
+    AuditTriggers, AuditedMigrator, Captured, Coverage, CoverageIncomplete, Finding, Migrator,
+    MigratorTrait, SkippedBy, TableCoverage, TriggerCheck, coverage, migrations, migrations_for,
 };

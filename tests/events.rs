@@ -165,7 +165,7 @@ async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -> TestResul
         "audit migration mode entered".to_owned(),
         json!({"reason": reason}),
     );
-    assert_eq!(titles(told(db).await?), [entered.clone()]);
+    assert_eq!(titles(told(db).await?), vec![entered.clone()]);
     drop(config);
     let left = (
         "audit migration mode left".to_owned(),

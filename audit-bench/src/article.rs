@@ -1,4 +1,4 @@
-//! The article: one entity of twelve columns, in four tables that differ only in who looks on.
+//! The article: one entity of twelve columns, in five tables that differ only in who looks on.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveModelBehavior, FromQueryResult, IntoActiveModel, Set};
@@ -137,6 +137,13 @@ twin!(
     #[derive(sea_orm_audit::Auditable)]
     #[sea_orm(table_name = "article")]
     #[audit(display = "{title} (#{id})")]
+);
+twin!(
+    triggered,
+    Triggered,
+    #[derive(sea_orm_audit::Auditable)]
+    #[sea_orm(table_name = "article_triggered")]
+    #[audit(display = "{title} (#{id})", capture = "trigger")]
 );
 twin!(
     skipped,

@@ -2,11 +2,15 @@
 
 use std::time::Instant;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, PaginatorTrait,
+    TransactionTrait,
+};
+use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::BoxError;
-use crate::article::{Audited, Bare, Hand, Skipped};
+use crate::article::{Audited, Bare, Hand, Skipped, Triggered};
 use crate::database::Database;
 use crate::operation::Operation;
 use crate::path::{Kind, Path};
@@ -47,7 +51,6 @@ pub(crate) async fn run(
     let plain = || connections.plain.clone();
     let audited = || connections.audited.clone();
     let rows = || database.conn.clone();
-    let before = database.audit_rows().await?;
     // A task of its own, as a request has, within the scope that a web layer makes around it.
     let worker = match block.path {
         Path::Bare => tokio::spawn(scope().scope(work::<SeaOrm<Bare>, _>(rows(), plain(), block))),
@@ -59,11 +62,17 @@ pub(crate) async fn run(
             tokio::spawn(scope().scope(work::<SeaOrm<Audited>, _>(rows(), audited(), block)))
         }
         Path::Bulk => tokio::spawn(scope().scope(work::<Builders, _>(rows(), plain(), block))),
+        Path::Trigger => {
+            tokio::spawn(scope().scope(work::<SeaOrm<Triggered>, _>(rows(), plain(), block)))
+        }
+        Path::ToldTrigger => {
+            tokio::spawn(scope().scope(work::<SeaOrm<Triggered>, _>(rows(), audited(), block)))
+        }
         Path::Skipped => {
             tokio::spawn(scope().scope(work::<SeaOrm<Skipped>, _>(rows(), audited(), block)))
         }
     };
-    let micros = worker.await?.map_err(|error| {
+    let (before, micros) = worker.await?.map_err(|error| {
         let (path, operation, kind) =
             (block.path.name(), block.operation.name(), block.kind.name());
         format!("the path `{path}` failed at `{operation}` ({kind}): {error}")
@@ -86,19 +95,26 @@ fn scope() -> AuditContext {
         .request_id("benchmark")
 }
 
-async fn work<R: Road, C>(rows: DatabaseConnection, db: C, block: Block) -> Result<Vec<f64>, DbErr>
+/// Returns the audit rows that were there before, and the microseconds of each operation.
+async fn work<R: Road, C>(
+    rows: DatabaseConnection,
+    db: C,
+    block: Block,
+) -> Result<(u64, Vec<f64>), DbErr>
 where
     C: ConnectionTrait + TransactionTrait,
 {
     let writes = write::prepare::<R::Twin>(&rows, block.operation, block.times).await?;
     settle(&rows).await?;
+    // Triggers have recorded how the rows were made ready.
+    let before = audit_log::Entity::find().count(&rows).await?;
     let mut micros = Vec::with_capacity(writes.len());
     for write in writes {
         let start = Instant::now();
         write::run::<R, C>(&db, block.kind, write).await?;
         micros.push(start.elapsed().as_secs_f64() * 1e6);
     }
-    Ok(micros)
+    Ok((before, micros))
 }
 
 /// Moves what others have written out of SQLite's log. Whoever fills it pays for that, and the one

@@ -6,11 +6,11 @@ use sea_orm::{
 };
 use sea_orm::{EntityName, EntityTrait};
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::migration::{Migrator, MigratorTrait};
+use sea_orm_audit::migration::{AuditTriggers, Migrator, MigratorTrait};
 
 use crate::BoxError;
 use crate::args::Server;
-use crate::article::{audited, bare, hand, skipped};
+use crate::article::{audited, bare, hand, skipped, triggered};
 use crate::servers;
 
 /// A fresh database with the audit tables and the articles', all empty.
@@ -36,6 +36,10 @@ impl Database {
         database.create_table(hand::Entity).await?;
         database.create_table(audited::Entity).await?;
         database.create_table(skipped::Entity).await?;
+        database.create_table(triggered::Entity).await?;
+        AuditTriggers::of::<triggered::Entity>()
+            .create(&database.conn)
+            .await?;
         Ok(database)
     }
 
@@ -92,12 +96,14 @@ impl Database {
 
     /// Empties every table that is written to.
     pub(crate) async fn clear(&self) -> Result<(), DbErr> {
+        // The log last: what triggers record of the others goes, too.
         let tables = [
-            audit_log::Entity.table_name(),
             bare::Entity.table_name(),
             hand::Entity.table_name(),
             audited::Entity.table_name(),
             skipped::Entity.table_name(),
+            triggered::Entity.table_name(),
+            audit_log::Entity.table_name(),
         ];
         for table in tables {
             let word = match self.server {

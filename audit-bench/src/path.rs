@@ -13,17 +13,23 @@ pub(crate) enum Path {
     Connection,
     /// The bulk builders, on SeaORM's own connection.
     Bulk,
+    /// Triggers of the database, on SeaORM's own connection.
+    Trigger,
+    /// Triggers of the database, on an `AuditedConnection`, which tells them who writes.
+    ToldTrigger,
     /// `AuditedConnection`, on an entity that is skipped.
     Skipped,
 }
 
 impl Path {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Bare,
         Self::Hand,
         Self::Hooks,
         Self::Connection,
         Self::Bulk,
+        Self::Trigger,
+        Self::ToldTrigger,
         Self::Skipped,
     ];
 
@@ -34,6 +40,8 @@ impl Path {
             Self::Hooks => "hooks",
             Self::Connection => "connection",
             Self::Bulk => "bulk",
+            Self::Trigger => "trigger",
+            Self::ToldTrigger => "told trigger",
             Self::Skipped => "skipped",
         }
     }

@@ -16,7 +16,7 @@ use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn}
 #[cfg(feature = "statements")]
 pub(crate) use access::{Access, Followed};
 #[cfg(feature = "statements")]
-pub(crate) use by_table::{find, known, register};
+pub(crate) use by_table::{find, has_triggers, known, register};
 pub use registry::{Registration, audited_entities};
 
 use crate::action::ChangeActions;
@@ -81,6 +81,8 @@ pub struct EntityInfo {
     pub(crate) skip: bool,
     pub(crate) skip_actions: ChangeActions,
     pub(crate) tenant: Option<usize>,
+    /// The database's own triggers record the changes.
+    pub(crate) by_trigger: bool,
     #[cfg(feature = "statements")]
     pub(crate) access: Access,
 }
@@ -93,6 +95,8 @@ pub(crate) struct ColumnInfo {
     pub(crate) field: Option<&'static str>,
     pub(crate) policy: FieldPolicy,
     pub(crate) can_be_secret: bool,
+    /// What kind of value it holds.
+    pub(crate) shape: Shape,
 }
 
 /// A piece of a `display` template; a column by its position.
@@ -132,6 +136,7 @@ pub struct Options<C: 'static> {
     pub only: &'static [C],
     pub redact_by_default: bool,
     pub tenant: Option<C>,
+    pub by_trigger: bool,
     pub fields: &'static [Field<C>],
 }
 
@@ -167,6 +172,7 @@ impl<C> Options<C> {
         only: &[],
         redact_by_default: false,
         tenant: None,
+        by_trigger: false,
         fields: &[],
     };
 }
@@ -200,8 +206,9 @@ impl EntityInfo {
                     }
                     stated => stated,
                 };
-                let can_be_secret = match Shape::of_column::<E>(*column) {
-                    Shape::One(kind) | Shape::Many(kind) => can_be_secret(&kind),
+                let shape = Shape::of_column::<E>(*column);
+                let can_be_secret = match &shape {
+                    Shape::One(kind) | Shape::Many(kind) => can_be_secret(kind),
                     Shape::Vector => true,
                 };
                 ColumnInfo {
@@ -209,6 +216,7 @@ impl EntityInfo {
                     field: field.map(|field| field.name),
                     policy,
                     can_be_secret,
+                    shape,
                 }
             })
             .collect();
@@ -239,6 +247,7 @@ impl EntityInfo {
             skip: options.skip,
             skip_actions: options.skip_actions,
             tenant: options.tenant.as_ref().and_then(position),
+            by_trigger: options.by_trigger,
             #[cfg(feature = "statements")]
             access: Access::of::<E>(),
         }

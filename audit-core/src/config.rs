@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 use sea_orm::prelude::{DateTimeUtc, Json};
 
 pub use builder::AuditConfigBuilder;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, Treatment};
 pub use tables::Tables;
 
 use crate::action::Action;
@@ -116,6 +116,7 @@ struct Inner {
 pub(crate) struct Settings {
     pub(crate) skip_models: HashSet<String>,
     pub(crate) skip_types: HashSet<std::any::TypeId>,
+    pub(crate) trigger_types: HashSet<std::any::TypeId>,
     pub(crate) skip_actions: HashSet<Action>,
     pub(crate) skip_fields: HashSet<String>,
     pub(crate) redact_fields: HashSet<String>,
@@ -375,12 +376,14 @@ impl fmt::Debug for AuditConfig {
             sorted(words.iter().map(String::as_str))
         }
         let settings = &self.0.settings;
-        let entities = audited_entities()
-            .filter(|info| settings.skip_types.contains(&info.type_id))
-            .map(EntityInfo::model);
+        let among = |types: &HashSet<std::any::TypeId>| -> BTreeSet<&str> {
+            let entities = audited_entities().filter(|info| types.contains(&info.type_id));
+            entities.map(EntityInfo::model).collect()
+        };
         f.debug_struct("AuditConfig")
             .field("skip_models", &texts(&settings.skip_models))
-            .field("skip_entities", &sorted(entities))
+            .field("skip_entities", &among(&settings.skip_types))
+            .field("captured_by_trigger", &among(&settings.trigger_types))
             .field(
                 "skip_actions",
                 &sorted(settings.skip_actions.iter().map(Action::as_str)),

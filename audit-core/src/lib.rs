@@ -22,8 +22,12 @@ mod redact;
 #[cfg(feature = "statements")]
 mod sql;
 mod stats;
+#[doc(hidden)]
+pub mod survey;
 mod target;
 mod text;
+#[doc(hidden)]
+pub mod trigger;
 mod value;
 
 #[doc(hidden)]
@@ -59,4 +63,4 @@ pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;
 pub use target::Target;
 pub use text::clean as clean_text;
-pub use value::{Shape, decode, encode, same};
+pub use value::{Shape, decode, encode, normalize, same};

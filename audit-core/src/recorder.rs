@@ -3,6 +3,8 @@
 #[cfg(feature = "statements")]
 mod batch;
 mod failure;
+#[cfg(feature = "statements")]
+mod trigger_context;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -34,6 +36,8 @@ pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::has_ended_transaction;
 pub(crate) use failure::{cause, cause_in, is_away};
 pub(crate) use failure::{ends_transaction, missing_table};
+#[cfg(feature = "statements")]
+pub(crate) use trigger_context::{take_back, tell};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
 ///

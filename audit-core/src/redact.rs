@@ -9,9 +9,12 @@
 //! This module refuses to look at values: a password in a column called `note` is not found.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
+
+use crate::trigger::SecretKeys;
 
 /// What stands in place of a secret in text and inside JSON.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -153,6 +156,25 @@ impl Sensitive {
         self.names.extend(names);
     }
 
+    /// The same in the form that a trigger is made from.
+    pub(crate) fn for_triggers(&self) -> SecretKeys {
+        let texts = |words: &[&str]| words.iter().map(|word| vec![(*word).to_owned()]).collect();
+        SecretKeys {
+            words: self.patterns.clone(),
+            anywhere: if self.run_together {
+                texts(&RUN_TOGETHER)
+            } else {
+                Vec::new()
+            },
+            at_the_end: if self.run_together {
+                texts(&AT_THE_END)
+            } else {
+                Vec::new()
+            },
+            names: self.names.iter().cloned().collect(),
+        }
+    }
+
     pub(crate) fn matches(&self, name: &str) -> bool {
         if self.names.contains(&name.to_lowercase()) {
             return true;
@@ -199,6 +221,12 @@ impl Sensitive {
             _ => {}
         }
     }
+}
+
+/// Whether a name looks like a secret's, whatever the configuration says.
+pub(crate) fn is_secret(name: &str) -> bool {
+    static KNOWN: LazyLock<Sensitive> = LazyLock::new(|| Sensitive::new([]));
+    KNOWN.matches(name)
 }
 
 /// Whether a value of this type can be a secret at all.

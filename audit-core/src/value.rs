@@ -21,6 +21,7 @@
 //! [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339
 
 mod decode;
+mod normal;
 mod time_text;
 
 use std::fmt::Write as _;
@@ -30,6 +31,7 @@ use sea_orm::sea_query::{OptionEnum, Value};
 use serde_json::Number;
 
 pub use decode::{Shape, decode};
+pub use normal::normalize;
 
 use crate::error::EncodeError;
 use time_text::TimeText;

@@ -150,6 +150,9 @@ fn options(model: &Model, private: &Path) -> TokenStream {
     if model.skip {
         set.push(quote!(skip: true));
     }
+    if model.by_trigger {
+        set.push(quote!(by_trigger: true));
+    }
     if !model.skip_actions.is_empty() {
         let [create, update, delete] = [
             ChangeAction::Create,

@@ -34,7 +34,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `skip_actions(Update, ..)` | no record of these actions | none |
 /// | `skip` | no record at all | |
 /// | `behavior = "own"` | the entity has an `impl ActiveModelBehavior` of its own | the derive writes it |
-/// | `capture = "hook"` | the hooks record | so it is |
+/// | `capture = "trigger"` | the database's triggers record (`AuditTriggers`), and nothing else does | `"hook"`: hooks and connection do |
 /// | `crate = "path"` | where `sea_orm_audit` is to be found | `::sea_orm_audit` |
 ///
 /// # On a field: `#[audit(..)]`

@@ -15,6 +15,8 @@ pub(crate) struct Model {
     pub(crate) redact_by_default: bool,
     pub(crate) skip_actions: Vec<ChangeAction>,
     pub(crate) skip: bool,
+    /// The database's own triggers record the changes.
+    pub(crate) by_trigger: bool,
     pub(crate) behavior: Behavior,
     pub(crate) fields: Vec<Field>,
 }
@@ -89,6 +91,7 @@ impl Model {
             redact_by_default: false,
             skip_actions: Vec::new(),
             skip: false,
+            by_trigger: false,
             behavior: Behavior::Derived,
             fields: Vec::new(),
         }

@@ -215,14 +215,14 @@ fn struct_key(
         }
         "capture" => {
             let value = text(meta)?;
-            let message = match value.value().as_str() {
-                "hook" => return Ok(()),
-                "trigger" => {
-                    "`capture = \"trigger\"` is reserved: this version captures by hooks only"
+            model.by_trigger = match value.value().as_str() {
+                "hook" => false,
+                "trigger" => true,
+                _ => {
+                    let message = "the ways of capture are \"hook\" and \"trigger\"";
+                    return Err(Error::new(value.span(), message));
                 }
-                _ => "the ways of capture are \"hook\" and \"trigger\"",
             };
-            return Err(Error::new(value.span(), message));
         }
         // Read before everything else, by `crate_path`.
         "crate" => drop(text(meta)?),

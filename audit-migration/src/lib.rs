@@ -10,8 +10,11 @@
 //! Names of tables and schema come from the `AuditConfig` that applies when a run begins.
 
 mod audited;
+mod coverage;
 mod create_tables;
+mod create_trigger_context;
 mod table;
+mod trigger;
 
 use async_trait::async_trait;
 use sea_orm_audit_core::{AuditConfig, Tables};
@@ -20,7 +23,10 @@ use sea_orm_migration::sea_orm::{DbErr, DynIden};
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 
 pub use audited::AuditedMigrator;
+pub use coverage::{Captured, Coverage, CoverageIncomplete, Finding, TableCoverage, coverage};
+pub use sea_orm_audit_core::survey::SkippedBy;
 pub use sea_orm_migration::MigratorTrait;
+pub use trigger::{AuditTriggers, TriggerCheck};
 
 /// The migrations of the audit tables, to be put into the application's own Migrator.
 ///
@@ -50,7 +56,10 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
 /// The migrations of audit tables with these names.
 #[must_use]
 pub fn migrations_for(tables: Tables) -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(create_tables::Migration(tables))]
+    vec![
+        Box::new(create_tables::Migration(tables)),
+        Box::new(create_trigger_context::Migration(tables)),
+    ]
 }
 
 /// Runs the migrations of the audit tables, with a history table of its own (`audit_migrations`).

@@ -12,12 +12,17 @@ mod rows;
 mod samples;
 mod workload;
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::prelude::Json;
+use sea_orm::{ConnectionTrait, DbBackend, Iterable, Statement};
 use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::migration::AuditTriggers;
+use sea_orm_audit::{Shape, normalize};
+use serde_json::Map;
 
 use crate::support::{TestDb, TestResult};
 use replay::{Contents, Keys};
@@ -33,7 +38,7 @@ macro_rules! each_entity {
     ($backend:expr, $entity:ident => $run:expr) => {{
         macro_rules! with {
             ($name:ident) => {{
-                use entity::$name::Entity as $entity;
+                use $crate::differential::entity::$name::Entity as $entity;
                 $run
             }};
         }
@@ -57,10 +62,35 @@ macro_rules! each_entity {
     }};
 }
 
+use each_entity;
+
 /// A road and its database.
 struct Lane {
     road: Road,
     db: TestDb,
+}
+
+/// Adds to a record of a row what the same statement did to it next.
+fn go_on(first: &mut audit_log::Model, next: audit_log::Model) {
+    first.object_repr = next.object_repr;
+    let (Some(Json::Object(changes)), Some(Json::Object(next))) =
+        (&mut first.changes, next.changes)
+    else {
+        return;
+    };
+    for (field, change) in next {
+        let before = changes.remove(&field);
+        let old = match &before {
+            Some(before) => before.get("old"),
+            None => change.get("old"),
+        };
+        let mut both = Map::new();
+        both.extend(old.map(|old| ("old".to_owned(), old.clone())));
+        both.extend(change.get("new").map(|new| ("new".to_owned(), new.clone())));
+        if both.get("old") != both.get("new") {
+            changes.insert(field, Json::Object(both));
+        }
+    }
 }
 
 /// What is left at the end.
@@ -79,6 +109,12 @@ impl Lane {
         };
         let db = db.ok_or("the server is gone")?;
         each_entity!(backend, E => db.create(E).await?);
+        if road == Road::Triggers {
+            let config = road::config_of(road, backend).build()?;
+            each_entity!(backend, E => {
+                config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?
+            });
+        }
         Ok(Self { road, db })
     }
 
@@ -114,11 +150,76 @@ impl Lane {
         let answers = road::take(self.road, &self.db, workload).await?;
         let mut contents = Contents::new();
         each_entity!(self.db.backend(), E => replay::read::<E>(&self.db, &mut contents).await?);
+        let log = self.ends(&answers, self.records().await?);
         Ok(Left {
             answers,
-            log: self.db.records().await?,
+            log,
             contents,
         })
+    }
+
+    /// Brings together what triggers tell of a row that one statement writes more than once: the others tell
+    /// what became of it in the end.
+    fn ends(&self, answers: &[String], log: Vec<audit_log::Model>) -> Vec<audit_log::Model> {
+        if self.road != Road::Triggers {
+            return log;
+        }
+        let mut ends: Vec<audit_log::Model> = Vec::new();
+        for record in log {
+            let step = record.reason.as_deref().and_then(|step| step.parse().ok());
+            let step: Option<&String> = step.and_then(|step: usize| answers.get(step));
+            let is_upsert = step.is_some_and(|step| step.contains("Upsert("));
+            let same = |other: &&mut audit_log::Model| {
+                (&other.model, &other.object_id, &other.reason)
+                    == (&record.model, &record.object_id, &record.reason)
+            };
+            match ends.iter_mut().find(same).filter(|_| is_upsert) {
+                Some(first) => go_on(first, record),
+                None => ends.push(record),
+            }
+        }
+        // What is at the end as it was at the beginning is no change.
+        ends.retain(|record| {
+            record.action != "UPDATE"
+                || (record.changes.as_ref())
+                    .is_some_and(|changes| *changes != Json::Object(Map::new()))
+        });
+        ends
+    }
+
+    /// The log; what triggers wrote in the form of its columns' types, and at the others' time.
+    async fn records(&self) -> TestResult<Vec<audit_log::Model>> {
+        let mut log = self.db.records().await?;
+        if self.road != Road::Triggers {
+            return Ok(log);
+        }
+        let mut shapes: HashMap<(String, String), Shape> = HashMap::new();
+        each_entity!(self.db.backend(), E => {
+            for column in <E as sea_orm::EntityTrait>::Column::iter() {
+                let table = sea_orm::EntityName::table_name(&E).to_owned();
+                let name = sea_orm::IdenStatic::as_str(&column).to_owned();
+                shapes.insert((table, name), Shape::of_column::<E>(column));
+            }
+        });
+        for record in &mut log {
+            assert_eq!(record.source, "TRIGGER", "{record:?}");
+            assert!(record.transaction_id.is_some(), "{record:?}");
+            record.occurred_at = road::NOON.parse()?;
+            let model = record.model.clone().unwrap_or_default();
+            let Some(fields) = record.changes.as_mut().and_then(Json::as_object_mut) else {
+                continue;
+            };
+            for (field, change) in fields {
+                let shape = &shapes[&(model.clone(), field.clone())];
+                let change = change.as_object_mut().ok_or("a change is an object")?;
+                for side in ["old", "new"] {
+                    if let Some(value) = change.get_mut(side) {
+                        *value = normalize(value.take(), shape);
+                    }
+                }
+            }
+        }
+        Ok(log)
     }
 }
 

@@ -22,6 +22,7 @@ mod only_mariadb {
     crate::support::tests_on!(
         mariadb: a_modifier_is_not_taken_for_the_table,
         an_upsert_by_an_index_that_nobody_declared_creates_nothing,
+        a_new_row_that_an_upsert_names_twice_is_created,
     );
 }
 
@@ -52,6 +53,22 @@ async fn events(db: &TestDb) -> TestResult<usize> {
         .all(&db.conn)
         .await?
         .len())
+}
+
+async fn a_new_row_that_an_upsert_names_twice_is_created(db: &TestDb) -> TestResult {
+    posts(db, &[]).await?;
+    let conflict = OnConflict::column(post::Column::Title)
+        .update_column(post::Column::Title)
+        .to_owned();
+    post::Entity::insert_many([post::new("a"), post::new("a")])
+        .on_conflict(conflict)
+        .exec_without_returning(&db.audited())
+        .await?;
+    let record = db.record().await?;
+    assert_eq!(record.action, "CREATE");
+    let changes = record.changes.unwrap_or_default();
+    assert_eq!(changes["title"], serde_json::json!({"new": "a"}));
+    Ok(())
 }
 
 async fn a_write_beside_something_not_understood_is_not_let_pass_unseen(db: &TestDb) -> TestResult {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use super::{EntityInfo, audited_entities};
+use crate::config::AuditConfig;
 
 type ByTable = HashMap<String, Vec<&'static EntityInfo>>;
 
@@ -45,6 +46,11 @@ pub(crate) fn find(
         None => tables.get(table.to_lowercase().as_str())?,
     };
     known.iter().copied().find(|info| accept(info))
+}
+
+/// Whether an entity is known whose changes triggers record.
+pub(crate) fn has_triggers(config: &AuditConfig) -> bool {
+    known().into_iter().any(|info| config.plan(info).by_trigger)
 }
 
 /// All entities that are known.

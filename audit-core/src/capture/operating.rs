@@ -35,7 +35,7 @@ impl Operating {
         let config = AuditConfig::current();
         let plan = config.plan(info);
         let action = operation.action();
-        if plan.skips(&config, &action) || config.is_suppressed() {
+        if plan.by_trigger || plan.skips(&config, &action) || config.is_suppressed() {
             return None;
         }
         Some(Self {
@@ -118,7 +118,8 @@ pub(super) fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operati
         return;
     }
     let config = AuditConfig::current();
-    if !config.plan(info).skips(&config, &operation.action()) {
+    let plan = config.plan(info);
+    if !plan.by_trigger && !plan.skips(&config, &operation.action()) {
         config.suppresses_write();
     }
 }

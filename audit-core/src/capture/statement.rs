@@ -71,6 +71,8 @@ pub(crate) struct Audited {
     followers: Vec<Follower>,
     /// Whether the rows that are written themselves are recorded.
     records: bool,
+    /// Whether it fires triggers that record, too.
+    fires_triggers: bool,
 }
 
 impl Audited {
@@ -84,7 +86,7 @@ impl Audited {
             Kind::Insert(insert) => (insert.conflict.as_ref())
                 .is_some_and(|conflict| conflict.action == ConflictAction::Replace),
         };
-        let recorded = |action: &Action| !plan.skips(config, action);
+        let recorded = |action: &Action| !plan.by_trigger && !plan.skips(config, action);
         let records = match &write.kind {
             Kind::Change(change) if change.delete => recorded(&Action::Delete),
             Kind::Truncate => recorded(&Action::Delete),
@@ -95,15 +97,39 @@ impl Audited {
             Kind::Change(_) => recorded(&Action::Update),
         };
         let followers = if deletes {
-            cascade::followers(config, info)
+            cascade::followers(config, server, info)
         } else {
             Vec::new()
         };
-        (records || !followers.is_empty()).then_some(Self {
+        let fires_triggers = plan.by_trigger
+            || (deletes
+                && server.cascades_fire_triggers()
+                && cascade::reaches_triggers(config, info));
+        (records || !followers.is_empty() || fires_triggers).then_some(Self {
             info,
             plan,
             followers,
             records,
+            fires_triggers,
+        })
+    }
+
+    /// Whether the engine has anything to do.
+    pub(crate) fn is_captured(&self) -> bool {
+        self.records || !self.followers.is_empty()
+    }
+
+    /// Whether triggers are to be told who writes.
+    pub(crate) fn fires_triggers(&self) -> bool {
+        self.fires_triggers
+    }
+
+    /// What is left of it when the engine stands down.
+    pub(crate) fn for_triggers_only(self) -> Option<Self> {
+        self.fires_triggers.then_some(Self {
+            followers: Vec::new(),
+            records: false,
+            ..self
         })
     }
 

@@ -47,6 +47,7 @@ impl Default for AuditConfigBuilder {
             settings: Settings {
                 skip_models: HashSet::new(),
                 skip_types: HashSet::new(),
+                trigger_types: HashSet::new(),
                 skip_actions: HashSet::new(),
                 skip_fields: HashSet::new(),
                 redact_fields: HashSet::new(),
@@ -91,6 +92,13 @@ impl AuditConfigBuilder {
     /// Records nothing of this entity. By default no entity is skipped.
     pub fn skip_entity<E: EntityTrait>(mut self) -> Self {
         self.settings.skip_types.insert(TypeId::of::<E>());
+        self
+    }
+
+    /// Leaves the changes of an entity to its table's triggers, as `#[audit(capture = "trigger")]` does: for
+    /// an entity of another crate, whose derive says nothing of them.
+    pub fn captured_by_trigger<E: EntityTrait>(mut self) -> Self {
+        self.settings.trigger_types.insert(TypeId::of::<E>());
         self
     }
 

@@ -36,7 +36,7 @@ impl Treatment {
     }
 
     /// Whether the column's values may be read in plain text.
-    const fn is_open(self) -> bool {
+    pub(crate) const fn is_open(self) -> bool {
         matches!(self, Self::Record | Self::Plain | Self::LeftOut)
     }
 }
@@ -45,6 +45,8 @@ impl Treatment {
 pub(crate) struct Plan {
     pub(crate) info: &'static EntityInfo,
     pub(crate) skip: bool,
+    /// The database's own triggers record the changes.
+    pub(crate) by_trigger: bool,
     pub(crate) columns: Vec<Treatment>,
 }
 
@@ -79,6 +81,7 @@ impl Plan {
             skip: info.skip
                 || settings.skip_models.contains(info.model())
                 || settings.skip_types.contains(&info.type_id),
+            by_trigger: info.by_trigger || settings.trigger_types.contains(&info.type_id),
             columns,
         }
     }

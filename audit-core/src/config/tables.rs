@@ -19,6 +19,7 @@ pub struct Tables {
     data_export: &'static str,
     system_event: &'static str,
     history: &'static str,
+    trigger_context: &'static str,
 }
 
 impl Default for Tables {
@@ -30,6 +31,7 @@ impl Default for Tables {
             data_export: "audit_data_export",
             system_event: "audit_system_event",
             history: "audit_migrations",
+            trigger_context: "audit_trigger_context",
         }
     }
 }
@@ -88,6 +90,7 @@ impl Tables {
             data_export: name("data_export"),
             system_event: name("system_event"),
             history: name("migrations"),
+            trigger_context: name("trigger_context"),
         })
     }
 
@@ -126,6 +129,13 @@ impl Tables {
     #[must_use]
     pub const fn history(self) -> &'static str {
         self.history
+    }
+
+    /// The table in which a transaction tells triggers its context; not on PostgreSQL, which has settings
+    /// for that.
+    #[must_use]
+    pub const fn trigger_context(self) -> &'static str {
+        self.trigger_context
     }
 
     /// A table for a statement, qualified with the schema where there is one.

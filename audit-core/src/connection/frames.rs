@@ -10,9 +10,10 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::capture::{is_given_up, roll_back};
-use crate::config::{AuditConfig, FailurePolicy};
+use crate::config::{AuditConfig, FailurePolicy, Tables};
+use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
-use crate::recorder::{Record, Row, cause, has_ended_transaction, insert_rows};
+use crate::recorder::{Record, Row, cause, has_ended_transaction, insert_rows, take_back, tell};
 use crate::stats::{COUNTERS, count_many};
 
 /// About how many bytes of records are held.
@@ -36,6 +37,10 @@ struct State {
     suspect: bool,
     /// The database has ended the transaction: what is sent now would be committed at once.
     ended: Option<DbErr>,
+    /// What the database's triggers know of who writes; lost when a savepoint is rolled back.
+    told: Option<AuditContext>,
+    /// Where that is to be taken back before COMMIT.
+    take_back: Option<Tables>,
 }
 
 #[derive(Default)]
@@ -167,6 +172,7 @@ impl Frames {
         while state.discard_innermost() {}
         // PostgreSQL takes statements again.
         state.suspect = false;
+        state.told = None;
     }
 
     /// The engine set a savepoint.
@@ -184,7 +190,9 @@ impl Frames {
 
     /// The engine rolled back to its savepoint.
     pub(crate) fn discard_own(&self) {
-        self.state().discard_innermost();
+        let mut state = self.state();
+        state.discard_innermost();
+        state.told = None;
     }
 
     /// The innermost frame must not be committed.
@@ -237,7 +245,9 @@ impl Frames {
 
     /// From now on records are written at once.
     pub(super) fn stop_buffering(&self) {
-        self.state().unbuffered = true;
+        let mut state = self.state();
+        state.unbuffered = true;
+        state.told = None;
     }
 
     pub(crate) fn needs_write_lock(&self) -> bool {
@@ -326,6 +336,36 @@ impl Frames {
         }
         doubt.settle();
         Ok(())
+    }
+
+    /// Makes sure that the database's triggers know who writes now.
+    pub(crate) async fn tell_triggers<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        config: &AuditConfig,
+        context: &AuditContext,
+    ) -> Result<(), DbErr> {
+        {
+            let mut state = self.state();
+            if state.told.as_ref() == Some(context) {
+                return Ok(());
+            }
+            // Should this future be dropped, nobody knows what they know.
+            state.told = None;
+            state.take_back = Some(config.tables());
+        }
+        tell(db, config, context.clone(), self.id).await?;
+        self.state().told = Some(context.clone());
+        Ok(())
+    }
+
+    /// Takes back what the database's triggers were told, as the last thing before COMMIT.
+    pub(super) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        let told = self.state().take_back;
+        match told {
+            Some(tables) => take_back(db, tables).await,
+            None => Ok(()),
+        }
     }
 
     /// Begins something that is to be told. Unless it is settled, the innermost frame must not be

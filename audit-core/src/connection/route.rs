@@ -85,7 +85,7 @@ impl Route {
             Understood::Write(write) => Audited::of(&config, server, write),
             _ => None,
         };
-        let audited: Vec<Option<Audited>> = match understood.as_ref() {
+        let mut audited: Vec<Option<Audited>> = match understood.as_ref() {
             Understood::Several(parts) => {
                 for (_, part) in parts {
                     if let Understood::Opaque(opaque) = part
@@ -115,7 +115,14 @@ impl Route {
             };
             return Self::opaque(binding, config, server, &opaque);
         }
-        if !wanted || config.suppresses_write() {
+        let captured = audited.iter().flatten().any(Audited::is_captured);
+        if captured && config.suppresses_write() {
+            // Triggers know of no migration mode, and shall know who it was.
+            audited = (audited.into_iter())
+                .map(|audited| audited.and_then(Audited::for_triggers_only))
+                .collect();
+        }
+        if audited.iter().all(Option::is_none) {
             return Ok(Self::Straight);
         }
         let context = binding.context();
@@ -184,6 +191,11 @@ impl Reported {
             why,
             outline: outline.to_owned(),
         }
+    }
+
+    /// What triggers are told by.
+    pub(super) fn teller(&self) -> (&AuditConfig, &AuditContext) {
+        (&self.config, &self.context)
     }
 
     /// Refuses the statement, lets it be reported, or lets it pass.

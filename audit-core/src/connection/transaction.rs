@@ -259,10 +259,16 @@ impl TransactionSession for AuditedTransaction {
         if let Some(error) = self.aborted().await? {
             return self.refuse(error.to_string()).await;
         }
-        if !self.nested
-            && let Err(error) = physical.frames.flush(self.tx()?).await
-        {
-            return self.refuse(error.to_string()).await;
+        if !self.nested {
+            let tx = self.tx()?;
+            let flushed = physical.frames.flush(tx).await;
+            let ready = match flushed {
+                Ok(()) => physical.frames.take_back(tx).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ready {
+                return self.refuse(error.to_string()).await;
+            }
         }
         let Some(tx) = self.tx.take() else {
             return Ok(());

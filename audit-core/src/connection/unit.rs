@@ -11,6 +11,7 @@ use sea_orm::{
 use super::finish::detached;
 use super::route::{Captured, Reported, Route};
 use super::{AuditedConnection, Frames, run};
+use crate::auditable::has_triggers;
 use crate::capture::{Answer, Call, Engine, Problem, Server, result_of};
 use crate::error::AuditError;
 use crate::sql::Understood;
@@ -57,7 +58,10 @@ where
     T: ConnectionTrait + TransactionSession,
 {
     let done = match done {
-        Ok(done) => frames.flush(&tx).await.map(|()| done),
+        Ok(done) => match frames.flush(&tx).await {
+            Ok(()) => frames.take_back(&tx).await.map(|()| done),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     let done = match (done, frames.failure()) {
@@ -88,6 +92,11 @@ pub(super) async fn follow<C: ConnectionTrait>(
     match route {
         Route::Straight => run(db, call, statement).await,
         Route::Reported(reported) => {
+            // What it does is not known: it may fire any of them.
+            let (config, context) = reported.teller();
+            if has_triggers(config) {
+                frames.tell_triggers(db, config, context).await?;
+            }
             let answer = run(db, call, statement).await?;
             Box::pin(reported.report(db)).await;
             Ok(answer)
@@ -142,7 +151,13 @@ async fn statements<C: ConnectionTrait>(
             },
         };
         let audited = match (part, audited) {
-            (Understood::Write(write), Some(audited)) => Some((write, audited)),
+            (Understood::Write(write), Some(audited)) => {
+                if audited.fires_triggers() {
+                    let (config, context) = (&captured.config, &captured.context);
+                    frames.tell_triggers(db, config, context).await?;
+                }
+                audited.is_captured().then_some((write, audited))
+            }
             _ => None,
         };
         let next = match audited {

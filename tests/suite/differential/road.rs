@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, TransactionSession, TransactionTrait};
-use sea_orm_audit::{Actor, AuditConfig, AuditContext};
+use sea_orm_audit::{Actor, AuditConfig, AuditConfigBuilder, AuditContext};
 
 use super::entity::{huge, label, listed, narrow, pair, wide};
 use super::workload::{Group, Op, Step, Table, Workload};
@@ -23,19 +24,22 @@ pub(super) enum Road {
     Statements,
     /// `Entity::audited_insert_many` and its like on SeaORM's own connection.
     Builders,
+    /// Models on an `AuditedConnection`, which leaves the record to triggers.
+    Triggers,
 }
 
 impl Road {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Unaudited,
         Self::Hooks,
         Self::Models,
         Self::Statements,
         Self::Builders,
+        Self::Triggers,
     ];
 
     pub(super) fn has_models(self) -> bool {
-        matches!(self, Self::Hooks | Self::Models)
+        matches!(self, Self::Hooks | Self::Models | Self::Triggers)
     }
 
     /// Whether builders take the place of SeaORM's statements.
@@ -78,10 +82,22 @@ impl<T> Transaction for T where
 {
 }
 
+/// The time of all records but those of triggers, which have the database's.
+pub(super) const NOON: &str = "2026-11-23T12:00:00Z";
+
+/// What says who records.
+pub(super) fn config_of(road: Road, backend: DbBackend) -> AuditConfigBuilder {
+    let mut config = AuditConfig::builder();
+    if road == Road::Triggers {
+        super::each_entity!(backend, E => config = config.captured_by_trigger::<E>());
+    }
+    config
+}
+
 /// Runs the workload and returns what every step answered.
 pub(super) async fn take(road: Road, db: &TestDb, workload: &Workload) -> TestResult<Vec<String>> {
-    let noon = "2026-11-23T12:00:00Z".parse()?;
-    let config = AuditConfig::builder()
+    let noon: DateTimeUtc = NOON.parse()?;
+    let config = config_of(road, db.backend())
         .clock(move || noon)
         .buffered_records(workload.buffered_records)
         .chunk_rows(workload.chunk_rows)
@@ -92,7 +108,9 @@ pub(super) async fn take(road: Road, db: &TestDb, workload: &Workload) -> TestRe
         answers: Mutex::default(),
     };
     let done = match road {
-        Road::Models | Road::Statements => config.scope(run.groups(&db.audited(), workload)).await,
+        Road::Models | Road::Statements | Road::Triggers => {
+            config.scope(run.groups(&db.audited(), workload)).await
+        }
         _ => config.scope(run.groups(&db.conn, workload)).await,
     };
     done.map_err(|error| format!("{road:?} fails: {error}"))?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Audited, Engine};
+use super::{Audited, Engine, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
 use crate::config::AuditConfig;
@@ -21,14 +21,39 @@ pub(super) struct Follower {
     key: &'static Followed,
 }
 
-/// The entities whose rows follow those of an entity, where any of what follows is recorded.
-pub(super) fn followers(config: &AuditConfig, info: &EntityInfo) -> Vec<Follower> {
+/// The entities whose rows follow those of an entity, where any of what follows is recorded here.
+pub(super) fn followers(
+    config: &AuditConfig,
+    server: &Server,
+    info: &'static EntityInfo,
+) -> Vec<Follower> {
     let mut direct = direct(info);
     direct.retain(|follower| {
         let mut seen = HashSet::from([info.type_id]);
-        leads_to_record(config, follower, &mut seen)
+        leads_to(follower, &mut seen, &|next, action| {
+            is_told_here(config, server, info, next) && !config.plan(next).skips(config, action)
+        })
     });
     direct
+}
+
+/// Whether anything that follows the rows of an entity is recorded by triggers of its own.
+pub(super) fn reaches_triggers(config: &AuditConfig, info: &EntityInfo) -> bool {
+    let mut seen = HashSet::from([info.type_id]);
+    let by_trigger = |info: &'static EntityInfo, _: &Action| config.plan(info).by_trigger;
+    (direct(info).iter()).any(|follower| leads_to(follower, &mut seen, &by_trigger))
+}
+
+/// Whether a row that follows is told of here, and not by triggers: where cascades fire none, those of the
+/// table that is written to tell of the tables that have their own.
+fn is_told_here(
+    config: &AuditConfig,
+    server: &Server,
+    written: &'static EntityInfo,
+    info: &'static EntityInfo,
+) -> bool {
+    let by_trigger = |info| config.plan(info).by_trigger;
+    !(by_trigger(info) && (server.cascades_fire_triggers() || by_trigger(written)))
 }
 
 fn direct(info: &EntityInfo) -> Vec<Follower> {
@@ -45,25 +70,24 @@ fn direct(info: &EntityInfo) -> Vec<Follower> {
     all
 }
 
-fn leads_to_record(
-    config: &AuditConfig,
+fn leads_to(
     follower: &Follower,
     seen: &mut HashSet<std::any::TypeId>,
+    is_wanted: &impl Fn(&'static EntityInfo, &Action) -> bool,
 ) -> bool {
-    let plan = config.plan(follower.info);
     let action = if follower.key.deletes {
         Action::Delete
     } else {
         Action::Update
     };
-    if !plan.skips(config, &action) {
+    if is_wanted(follower.info, &action) {
         return true;
     }
     follower.key.deletes
         && seen.insert(follower.info.type_id)
         && direct(follower.info)
             .iter()
-            .any(|next| leads_to_record(config, next, seen))
+            .any(|next| leads_to(next, seen, is_wanted))
 }
 
 /// Rows of one entity that follow.
@@ -107,7 +131,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                         .into_iter()
                         .filter(|row| told.insert(identity(row)))
                         .collect();
-                    if fresh.is_empty() {
+                    if fresh.is_empty()
+                        || !is_told_here(self.config, self.server, audited.info, follower.info)
+                    {
                         continue;
                     }
                     trails.push(Trail {
@@ -116,6 +142,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                             plan: Arc::clone(&self.config.plan(follower.info)),
                             followers: Vec::new(),
                             records: true,
+                            fires_triggers: false,
                         },
                         rows: fresh,
                     });

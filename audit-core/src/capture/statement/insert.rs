@@ -153,8 +153,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             before.as_slice(),
             self.server.is_mysql(),
         ) && result.rows_affected() == 2
+            && listed == 1
         {
-            // MySQL counts an updated row twice: another transaction had put it there unseen.
+            // MySQL counts an updated row twice: another transaction had put it there unseen. Of several
+            // rows, one may have met another of the same statement.
             self.tell_updated_from_unknown(audited, &all_columns(audited), new)?;
             doubt.settle();
             return Ok(answer);

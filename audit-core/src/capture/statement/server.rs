@@ -28,6 +28,11 @@ impl Server {
         }
     }
 
+    /// Whether cascades of the database fire triggers.
+    pub(crate) fn cascades_fire_triggers(&self) -> bool {
+        self.backend != DbBackend::MySql
+    }
+
     /// Asks the server, once. Needed by MySQL's INSERT and by names with a schema.
     pub(crate) async fn ask<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         if self.asked.get().is_some() {

@@ -6,7 +6,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 
 use super::values::{of_shape, shapes, written_differently};
-use crate::value::{Shape, decode, encode, same};
+use crate::value::{Shape, decode, encode, normalize, same};
 
 type TestResult = Result<(), TestCaseError>;
 
@@ -106,6 +106,15 @@ fn sameness_is_equality_of_the_canonical_forms() {
             a,
             b
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn canonical_forms_are_normal() {
+    of_all_values(|shape, value| {
+        let json = canonical(&value)?;
+        prop_assert_eq!(normalize(json.clone(), shape), json);
         Ok(())
     });
 }

@@ -1,0 +1,180 @@
+//! What triggers are told of the context, and how.
+//!
+//! On PostgreSQL it is a setting of the transaction, elsewhere a row that is gone before COMMIT: nothing
+//! that the next user of the connection could inherit.
+
+use sea_orm::prelude::{Json, Uuid};
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable, Statement};
+
+use super::{Record, cause_in};
+use crate::action::{Action, Outcome, Source};
+use crate::config::{AuditConfig, Tables};
+use crate::context::AuditContext;
+use crate::entity::audit_log::Column;
+use crate::error::{AuditError, Cause, ChangeState};
+use crate::value::encode;
+
+/// The setting on PostgreSQL.
+const SETTING: &str = "sea_orm_audit.context";
+
+/// Whether a column of a record tells of its context; the JSON has the same names.
+fn is_context(column: Column) -> bool {
+    use Column as C;
+    matches!(
+        column,
+        C::ActorType
+            | C::ActorId
+            | C::ActorName
+            | C::ImpersonatorId
+            | C::IpAddress
+            | C::UserAgent
+            | C::SessionKey
+            | C::RequestId
+            | C::TraceId
+            | C::TransactionId
+            | C::Tenant
+            | C::Reason
+            | C::Module
+            | C::Metadata
+    )
+}
+
+/// Tells the triggers of a transaction who writes from now on.
+pub(crate) async fn tell<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+    context: AuditContext,
+    transaction: Uuid,
+) -> Result<(), DbErr> {
+    let not_tried = |cause| AuditError::NotRecorded {
+        state: ChangeState::NotTried,
+        cause,
+    };
+    let backend = db.get_database_backend();
+    let json = json_of(config, context, transaction, backend).map_err(not_tried)?;
+    let table = quoted(config.tables(), backend);
+    let (sql, values): (_, Vec<Value>) = match backend {
+        DbBackend::Postgres => (
+            "SELECT set_config($1, $2, true)".to_owned(),
+            vec![SETTING.into(), json.into()],
+        ),
+        DbBackend::Sqlite => (
+            format!(
+                "INSERT OR REPLACE INTO {table} (id, context, transaction_id) VALUES (1, ?, ?)"
+            ),
+            vec![json.into(), transaction.into()],
+        ),
+        _ => (
+            format!("REPLACE INTO {table} (connection_id, context) VALUES (CONNECTION_ID(), ?)"),
+            vec![json.into()],
+        ),
+    };
+    let told = db.execute_raw(Statement::from_sql_and_values(backend, sql, values));
+    told.await.map(|_| ()).map_err(|error| {
+        let tables = config.tables();
+        let table = tables.qualified(tables.trigger_context());
+        not_tried(cause_in(config, table, error)).into()
+    })
+}
+
+/// Takes back what the triggers of a transaction were told, before it is committed.
+pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    let table = quoted(tables, backend);
+    let sql = match backend {
+        // It ends with the transaction.
+        DbBackend::Postgres => return Ok(()),
+        DbBackend::Sqlite => format!("DELETE FROM {table}"),
+        _ => format!("DELETE FROM {table} WHERE connection_id = CONNECTION_ID()"),
+    };
+    db.execute_unprepared(&sql).await.map(|_| ())
+}
+
+/// The table of contexts, for a text: its names are plain identifiers, as `Tables` makes sure.
+fn quoted(tables: Tables, backend: DbBackend) -> String {
+    let quote = if backend == DbBackend::MySql {
+        '`'
+    } else {
+        '"'
+    };
+    let name = tables.trigger_context();
+    match tables.schema() {
+        Some(schema) => format!("{quote}{schema}{quote}.{quote}{name}{quote}"),
+        None => format!("{quote}{name}{quote}"),
+    }
+}
+
+/// The context as a record would have it.
+fn json_of(
+    config: &AuditConfig,
+    context: AuditContext,
+    transaction: Uuid,
+    backend: DbBackend,
+) -> Result<String, Cause> {
+    let record = Record {
+        occurred_at: config.now(),
+        action: Action::Update,
+        outcome: Outcome::Success,
+        target: None,
+        changes: None,
+        tenant: None,
+        module: None,
+        source: Source::Trigger,
+        context,
+        transaction_id: Some(transaction),
+    };
+    let values = record.values(config, backend)?;
+    let mut told = serde_json::Map::new();
+    for (column, value) in Column::iter().skip(1).zip(values) {
+        if !is_context(column) {
+            continue;
+        }
+        let json = match (column, value) {
+            // It is written as text already.
+            (Column::Metadata, Value::String(Some(text))) => {
+                serde_json::from_str(&text).unwrap_or(Json::Null)
+            }
+            (_, value) => encode(&value).unwrap_or_default(),
+        };
+        if !json.is_null() {
+            told.insert(sea_orm::IdenStatic::as_str(&column).to_owned(), json);
+        }
+    }
+    Ok(Json::Object(told).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::Actor;
+    use serde_json::json;
+
+    #[test]
+    fn triggers_are_told_what_a_record_would_say() -> Result<(), Box<dyn std::error::Error>> {
+        let context = AuditContext::new()
+            .actor(Actor::user(7).named("Ann\n"))
+            .reason("a \"reason\"")
+            .session_key("secret")
+            .metadata("password", "x")
+            .metadata("n", 1);
+        let id = Uuid::nil();
+        let text = json_of(&AuditConfig::default(), context, id, DbBackend::MySql)?;
+        assert!(!text.contains("secret"), "{text}");
+        let mut told: Json = serde_json::from_str(&text)?;
+        let members = told.as_object_mut().ok_or("an object")?;
+        assert!(members.remove("session_key").is_some());
+        assert_eq!(
+            told,
+            json!({
+                "actor_type": "USER",
+                "actor_id": "7",
+                "actor_name": "Ann␊",
+                "reason": "a \"reason\"",
+                "transaction_id": id.to_string(),
+                "metadata": {"password": "[redacted]", "n": 1},
+            })
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! What can be left open.
+
+use std::fmt;
+
+use crate::trigger::TriggerCheck;
+
+/// Something that changes without leaving a record, or that the log should not hold as it does.
+///
+/// Tables are named as in [`TableCoverage`](super::TableCoverage). `Display` says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Finding {
+    /// No audited entity is of this table.
+    NotCaptured {
+        /// The table.
+        table: String,
+    },
+    /// The database itself changes or deletes rows of an audited table, by a foreign key that capture does
+    /// not follow.
+    CascadeNotCaptured {
+        /// The table whose rows change.
+        table: String,
+        /// The foreign key.
+        key: String,
+        /// The table that it refers to.
+        parent: String,
+        /// What sets it off, `ON DELETE` or `ON UPDATE`.
+        on: &'static str,
+        /// Why it is not followed.
+        why: &'static str,
+    },
+    /// The triggers of a table are not there, or not all.
+    TriggersMissing {
+        /// The table.
+        table: String,
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Triggers of a table do not fire.
+    TriggersDisabled {
+        /// The table.
+        table: String,
+        /// Which.
+        names: Vec<String>,
+    },
+    /// The triggers of a table are not those that its entity, and the configuration, ask for.
+    TriggersOutOfDate {
+        /// The table.
+        table: String,
+        /// Which.
+        names: Vec<String>,
+    },
+    /// A table has triggers, and its entity hooks: each change is recorded twice.
+    RecordedTwice {
+        /// The table.
+        table: String,
+    },
+    /// The table of an audited entity is not there.
+    TableMissing {
+        /// The model.
+        model: String,
+        /// The table.
+        table: String,
+    },
+    /// A column of an audited entity is not there.
+    ColumnMissing {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A table has a column that its entity does not have, so that its values are not recorded.
+    ColumnNotCaptured {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A column looks like a secret's, and is stored in plain text, although nobody has said that it may
+    /// be (`#[audit(plain)]`).
+    PlainSecret {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+}
+
+impl Finding {
+    pub(super) fn of_triggers(table: &str, check: TriggerCheck) -> Vec<Self> {
+        let table = || table.to_owned();
+        let mut found = Vec::new();
+        if !check.missing.is_empty() {
+            let (table, names) = (table(), check.missing);
+            found.push(Self::TriggersMissing { table, names });
+        }
+        if !check.disabled.is_empty() {
+            let (table, names) = (table(), check.disabled);
+            found.push(Self::TriggersDisabled { table, names });
+        }
+        if !check.out_of_date.is_empty() {
+            let (table, names) = (table(), check.out_of_date);
+            found.push(Self::TriggersOutOfDate { table, names });
+        }
+        found
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCaptured { table } => write!(
+                f,
+                "`{table}` is not captured: derive `Auditable` on its entity, or accept it with `.except([\"{table}\"])`"
+            ),
+            Self::CascadeNotCaptured {
+                table,
+                key,
+                parent,
+                on,
+                why,
+            } => write!(
+                f,
+                "`{table}` changes with `{parent}` by {on} of `{key}`, without a record: {why}"
+            ),
+            Self::TriggersMissing { table, names } => write!(
+                f,
+                "`{table}` lacks triggers ({}): call `AuditTriggers::create` in a migration",
+                names.join(", ")
+            ),
+            Self::TriggersDisabled { table, names } => write!(
+                f,
+                "`{table}` has triggers that do not fire ({}): enable them",
+                names.join(", ")
+            ),
+            Self::TriggersOutOfDate { table, names } => write!(
+                f,
+                "`{table}` has triggers that are out of date ({}): call `AuditTriggers::recreate` in a migration",
+                names.join(", ")
+            ),
+            Self::RecordedTwice { table } => write!(
+                f,
+                "`{table}` has triggers although its entity is captured by hooks, so that changes are recorded twice: \
+                 drop them, or say `#[audit(capture = \"trigger\")]`"
+            ),
+            Self::TableMissing { model, table } => {
+                write!(f, "`{table}`, the table of `{model}`, is not there")
+            }
+            Self::ColumnMissing { table, column } => {
+                write!(f, "`{table}` has no column `{column}`, but its entity does")
+            }
+            Self::ColumnNotCaptured { table, column } => write!(
+                f,
+                "`{table}`.`{column}` is not recorded: the entity does not have it"
+            ),
+            Self::PlainSecret { table, column } => write!(
+                f,
+                "`{table}`.`{column}` looks like a secret and is stored in plain text: mark it `redact`, or `plain` if it is none"
+            ),
+        }
+    }
+}

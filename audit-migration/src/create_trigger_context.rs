@@ -1,0 +1,102 @@
+//! The table in which a transaction tells triggers who acts, on databases without settings of a
+//! transaction.
+
+use async_trait::async_trait;
+use sea_orm_audit_core::{Tables, limits};
+use sea_orm_migration::sea_orm::sea_query::Table;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+pub(crate) struct Migration(pub(crate) Tables);
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m20261125_000001_sea_orm_audit_create_trigger_context"
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let name = self.0.trigger_context();
+        let create = match manager.get_database_backend() {
+            // A setting that ends with the transaction does it there.
+            DbBackend::Postgres => return Ok(()),
+            // Everybody's own file has one writer at a time, and so one row.
+            DbBackend::Sqlite => format!(
+                "CREATE TABLE IF NOT EXISTS \"{name}\" (\"id\" INTEGER PRIMARY KEY CHECK (\"id\" = 1), \
+                 \"context\" TEXT, \"transaction_id\" BLOB)"
+            ),
+            _ => mysql(self.0.schema(), name),
+        };
+        manager.get_connection().execute_unprepared(&create).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() == DbBackend::Postgres {
+            return Ok(());
+        }
+        let mut table = Table::drop();
+        table
+            .table(self.0.reference(self.0.trigger_context()))
+            .if_exists();
+        manager.get_connection().execute(&table).await?;
+        Ok(())
+    }
+}
+
+/// One row for each connection that is in a transaction with a context.
+///
+/// Programs write `connection_id` and `context`, a JSON object. What triggers need of it is taken out once for
+/// each transaction, not once for each row that is changed. Whatever the context holds, nothing in here fails.
+fn mysql(schema: Option<&str>, name: &str) -> String {
+    let text = |name: &str, limit: u32| {
+        format!(
+            "`{name}` VARCHAR({limit}) GENERATED ALWAYS AS \
+             (NULLIF(LEFT(JSON_VALUE(`context`, '$.{name}'), {limit}), '')) STORED"
+        )
+    };
+    // `JSON_VALUE` of MySQL has 512 characters.
+    let long = |name: &str| {
+        let value = format!("JSON_EXTRACT(`context`, '$.{name}')");
+        format!(
+            "`{name}` MEDIUMTEXT GENERATED ALWAYS AS \
+             (IF(JSON_TYPE({value}) = 'STRING', JSON_UNQUOTE({value}), NULL)) STORED"
+        )
+    };
+    let uuid = "UNHEX(REPLACE(LEFT(JSON_VALUE(`context`, '$.transaction_id'), 36), '-', ''))";
+    let metadata = "JSON_EXTRACT(`context`, '$.metadata')";
+    let columns = [
+        "`connection_id` BIGINT UNSIGNED NOT NULL PRIMARY KEY".to_owned(),
+        "`context` JSON NOT NULL".to_owned(),
+        text("actor_type", limits::WORD),
+        text("actor_id", limits::NAME),
+        text("actor_name", limits::NAME),
+        text("impersonator_id", limits::NAME),
+        text("ip_address", limits::ADDRESS),
+        long("user_agent"),
+        text("session_key", limits::DIGEST),
+        text("request_id", limits::NAME),
+        text("trace_id", limits::NAME),
+        format!(
+            "`transaction_id` VARBINARY(16) GENERATED ALWAYS AS \
+             (IF(LENGTH({uuid}) = 16, {uuid}, NULL)) STORED"
+        ),
+        text("tenant", limits::NAME),
+        long("reason"),
+        text("module", limits::NAME),
+        format!(
+            "`metadata` MEDIUMTEXT GENERATED ALWAYS AS (IF(JSON_TYPE({metadata}) = 'OBJECT' \
+             AND JSON_LENGTH({metadata}) > 0, {metadata}, NULL)) STORED"
+        ),
+    ];
+    // Plain identifiers only, as `Tables` makes sure.
+    let schema = schema.map_or_else(String::new, |schema| format!("`{schema}`."));
+    // Rows go with the transaction that wrote them: InnoDB, whatever the default is.
+    format!(
+        "CREATE TABLE IF NOT EXISTS {schema}`{name}` ({}) \
+         ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        columns.join(", ")
+    )
+}

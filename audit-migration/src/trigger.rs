@@ -1,0 +1,125 @@
+//! Triggers that record what no ORM sees: other programs, SQL by hand, cascades of the database.
+
+mod check;
+mod mysql;
+mod postgres;
+mod sqlite;
+
+pub use check::TriggerCheck;
+use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::{AuditConfig, Auditable, EntityInfo};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+/// A trigger, or a function that one calls, as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Its name in the database, by which it is found again.
+    pub(crate) name: String,
+    /// The statement that creates it.
+    pub(crate) create: String,
+    /// The statement that drops it where it is there, together with nothing else.
+    pub(crate) drop: String,
+    /// What the database's catalogue says of it when it is up to date.
+    pub(crate) definition: String,
+}
+
+/// A trigger, or a function, as the catalogue has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Installed {
+    pub(crate) name: String,
+    pub(crate) definition: String,
+    /// Whether it fires.
+    pub(crate) enabled: bool,
+    /// Whether it is there for other tables, too.
+    pub(crate) shared: bool,
+}
+
+/// All that makes up the triggers of a table, in the order of their making.
+pub(crate) async fn pieces<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Piece>, DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => postgres::pieces(db, plan).await,
+        DbBackend::Sqlite => Ok(sqlite::pieces(plan)),
+        _ => mysql::pieces(db, plan).await,
+    }
+}
+
+/// What is there of it.
+pub(crate) async fn installed<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Installed>, DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => postgres::installed(db, plan).await,
+        DbBackend::Sqlite => sqlite::installed(db, plan).await,
+        _ => mysql::installed(db, plan).await,
+    }
+}
+
+/// The triggers of one audited table.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "triggers are created, dropped or checked only when that is awaited"]
+pub struct AuditTriggers {
+    info: &'static EntityInfo,
+}
+
+impl AuditTriggers {
+    /// The triggers of an entity, as the configuration says that applies when they are made.
+    pub fn of<E: Auditable>() -> Self {
+        Self { info: E::info() }
+    }
+
+    pub(crate) const fn of_info(info: &'static EntityInfo) -> Self {
+        Self { info }
+    }
+
+    fn plan(self) -> TriggerPlan {
+        TriggerPlan::of(self.info, &AuditConfig::current())
+    }
+
+    /// Creates the triggers.
+    ///
+    /// # Errors
+    /// Returns the database's error, also when they are there already.
+    pub async fn create<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+        for piece in pieces(db, &self.plan()).await? {
+            db.execute_unprepared(&piece.create).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the triggers where they are there, also those of actions that are not recorded any more.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn drop<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+        let plan = TriggerPlan {
+            create: true,
+            update: true,
+            delete: true,
+            ..self.plan()
+        };
+        if db.get_database_backend() == DbBackend::MySql {
+            // Which there are depends on the foreign keys of the day.
+            for drop in mysql::drops(&plan) {
+                db.execute_unprepared(&drop).await?;
+            }
+            return Ok(());
+        }
+        for piece in pieces(db, &plan).await?.iter().rev() {
+            db.execute_unprepared(&piece.drop).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops and creates the triggers, as after a change of the table.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn recreate<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+        self.drop(db).await?;
+        self.create(db).await
+    }
+}

@@ -1,0 +1,120 @@
+//! Whether the triggers of a table are as they should be.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use sea_orm_audit_core::survey::survey;
+use sea_orm_audit_core::{AuditConfig, EntityInfo};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+
+use super::{AuditTriggers, installed, pieces};
+use crate::coverage::LiveSchema;
+
+/// What [`AuditTriggers::check`] found. `Display` says it in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "what was checked should be looked at"]
+pub struct TriggerCheck {
+    /// Triggers that are not there.
+    pub missing: Vec<String>,
+    /// Triggers that do not fire.
+    pub disabled: Vec<String>,
+    /// Triggers that are not those that the entity and the configuration ask for, or that nobody asks for.
+    pub out_of_date: Vec<String>,
+    /// Columns of the entity that the table does not have.
+    pub columns_missing: Vec<String>,
+    /// Columns of the table that the entity does not have: they are not recorded.
+    pub columns_not_captured: Vec<String>,
+    /// Fields that hooks would store as a keyed hash, and triggers redact, having no key. No fault.
+    pub redacted: Vec<String>,
+}
+
+impl TriggerCheck {
+    /// Whether every change of every column is recorded as the entity asks for.
+    #[must_use]
+    pub const fn is_current(&self) -> bool {
+        self.missing.is_empty()
+            && self.disabled.is_empty()
+            && self.out_of_date.is_empty()
+            && self.columns_missing.is_empty()
+            && self.columns_not_captured.is_empty()
+    }
+}
+
+impl fmt::Display for TriggerCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = [
+            ("not there", &self.missing),
+            ("do not fire", &self.disabled),
+            ("out of date", &self.out_of_date),
+            ("columns that the table lacks", &self.columns_missing),
+            ("columns that are not recorded", &self.columns_not_captured),
+            ("fields redacted in place of hashed", &self.redacted),
+        ];
+        let told: Vec<String> = (found.iter())
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+            .collect();
+        if told.is_empty() {
+            return f.write_str("as they should be");
+        }
+        f.write_str(&told.join("; "))
+    }
+}
+
+impl AuditTriggers {
+    /// Compares the triggers that are there with those that should be, and the table with its entity.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn check<C: ConnectionTrait>(self, db: &C) -> Result<TriggerCheck, DbErr> {
+        let mut check = self.state(db).await?;
+        let info: &EntityInfo = self.info;
+        let named: BTreeSet<String> = info.schema().map(str::to_owned).into_iter().collect();
+        let schema = LiveSchema::read(db, &named).await?;
+        let there = schema.columns_of(info.schema(), info.table());
+        check.columns_missing = (info.columns())
+            .filter(|column| !there.iter().any(|there| there == column))
+            .map(str::to_owned)
+            .collect();
+        check.columns_not_captured = (there.into_iter())
+            .filter(|there| !info.columns().any(|column| column == there))
+            .collect();
+        check.redacted = (survey(&AuditConfig::current()).into_iter())
+            .filter(|entity| std::ptr::eq(entity.info, info))
+            .flat_map(|entity| entity.hashed)
+            .map(str::to_owned)
+            .collect();
+        Ok(check)
+    }
+
+    /// Compares only the triggers.
+    pub(crate) async fn state<C: ConnectionTrait>(self, db: &C) -> Result<TriggerCheck, DbErr> {
+        let plan = self.plan();
+        let (wanted, there) = (pieces(db, &plan).await?, installed(db, &plan).await?);
+        let mut check = TriggerCheck::default();
+        for piece in &wanted {
+            match there.iter().find(|there| there.name == piece.name) {
+                None => check.missing.push(piece.name.clone()),
+                Some(there) => {
+                    if there.definition != piece.definition {
+                        check.out_of_date.push(piece.name.clone());
+                    }
+                    if !there.enabled {
+                        check.disabled.push(piece.name.clone());
+                    }
+                }
+            }
+        }
+        let unwanted = (there.into_iter())
+            .filter(|there| !wanted.iter().any(|piece| piece.name == there.name));
+        check.out_of_date.extend(unwanted.map(|there| there.name));
+        Ok(check)
+    }
+
+    /// Whether any of them is there.
+    pub(crate) async fn are_there<C: ConnectionTrait>(self, db: &C) -> Result<bool, DbErr> {
+        let there = installed(db, &self.plan()).await?;
+        Ok(there.iter().any(|there| !there.shared))
+    }
+}

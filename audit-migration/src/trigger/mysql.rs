@@ -1,0 +1,129 @@
+//! Triggers on MySQL and MariaDB: AFTER each row, and BEFORE it for what foreign keys take along.
+//!
+//! They run with the rights of whoever makes them, so those who write need none to the log. Making them needs
+//! TRIGGER on the table and what the triggers do: SELECT on the tables of the context and of the rows that follow,
+//! INSERT on the log; with a binary log also SUPER, or `log_bin_trust_function_creators`.
+//!
+//! The tables are to be of the engine `InnoDB`: a rollback takes the records back, but not the rows of other engines.
+//! Not recorded are TRUNCATE, DROP and ALTER, and what a foreign key changes while its checks are switched off.
+//! With a binary log by statements (`binlog_format = STATEMENT`) reading the context locks it; rows, or the mixed
+//! format, do not. The time of a record is that of the statement, so that all rows of one have the same.
+//! MySQL differs in three things: it has no SQL mode for one statement, so the triggers keep the session's; it
+//! compares documents of its JSON type as it does, `1` equal to `1.0`; and `JSON_VALUE` came with 8.0.21.
+
+mod cascade;
+mod catalogue;
+mod change;
+mod follow;
+mod quote;
+mod record;
+mod secret;
+mod subject;
+mod value;
+
+use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+
+use super::{Installed, Piece};
+use catalogue::{Catalogue, Server};
+use change::Kind;
+use subject::Subject;
+
+/// The variables of a trigger. In a statement they take precedence over columns of the same name.
+mod variable {
+    pub(super) const CHANGES: &str = "sea_orm_audit_changes";
+    pub(super) const NOTE: &str = "sea_orm_audit_note";
+    pub(super) const ID: &str = "sea_orm_audit_object_id";
+    pub(super) const LABEL: &str = "sea_orm_audit_label";
+    pub(super) const TENANT: &str = "sea_orm_audit_tenant";
+    pub(super) const PIECE: &str = "sea_orm_audit_piece";
+    pub(super) const SECRETS: &str = "sea_orm_audit_secrets";
+}
+
+/// What the triggers of a table are called, when they fire, and on what.
+const TRIGGERS: [(&str, &str, &str); 5] = [
+    ("insert", "AFTER", "INSERT"),
+    ("update", "AFTER", "UPDATE"),
+    ("delete", "AFTER", "DELETE"),
+    ("cascade_update", "BEFORE", "UPDATE"),
+    ("cascade_delete", "BEFORE", "DELETE"),
+];
+
+pub(super) async fn pieces<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Piece>, DbErr> {
+    let catalogue = Catalogue::read(db, plan.schema.as_deref()).await?;
+    let subject = Subject::new(plan, &catalogue);
+    let own = catalogue.schema.as_str();
+    let tables = plan.tables;
+    let log = record::audit_table(tables, own, &subject, tables.log());
+    let context = record::audit_table(tables, own, &subject, tables.trigger_context());
+    let row = |wanted: bool, kind| wanted.then(|| change::body(&subject, kind, &log, &context));
+    let updates = plan.update && subject.recorded().next().is_some();
+    let cascade = cascade::Cascade::new(&subject, &catalogue);
+    let bodies = [
+        row(plan.create, Kind::Insert),
+        row(updates, Kind::Update),
+        row(plan.delete, Kind::Delete),
+        cascade.on_update(&log, &context),
+        cascade.on_delete(&log, &context),
+    ];
+    // A trigger keeps the SQL mode that it is made under: with this one, values that do not fit are no
+    // errors. MySQL cannot set it for a single statement.
+    let mode = match catalogue.server {
+        Server::MariaDb { .. } => "SET STATEMENT sql_mode = '' FOR ",
+        Server::MySql => "",
+    };
+    let pieces = TRIGGERS.iter().zip(bodies).filter_map(|(trigger, body)| {
+        let (body, (what, timing, event)) = (body?, *trigger);
+        Some(Piece {
+            create: format!(
+                "{mode}CREATE TRIGGER {} {timing} {event} ON {} FOR EACH ROW {body}",
+                full_name(plan, what),
+                quote::qualified(plan.schema.as_deref(), plan.table),
+            ),
+            drop: drop_one(plan, what),
+            definition: format!("{timing} {event} {body}"),
+            name: quote::trigger(what, plan.table),
+        })
+    });
+    Ok(pieces.collect())
+}
+
+fn full_name(plan: &TriggerPlan, what: &str) -> String {
+    quote::qualified(plan.schema.as_deref(), &quote::trigger(what, plan.table))
+}
+
+fn drop_one(plan: &TriggerPlan, what: &str) -> String {
+    format!("DROP TRIGGER IF EXISTS {}", full_name(plan, what))
+}
+
+/// The statements that drop all triggers that a table can have, also those that it needs no more.
+pub(super) fn drops(plan: &TriggerPlan) -> impl Iterator<Item = String> + '_ {
+    (TRIGGERS.iter()).map(|(what, _, _)| drop_one(plan, what))
+}
+
+pub(super) async fn installed<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Installed>, DbErr> {
+    let sql = "SELECT CAST(TRIGGER_NAME AS CHAR) AS n, CAST(ACTION_TIMING AS CHAR) AS t, \
+         CAST(EVENT_MANIPULATION AS CHAR) AS e, CAST(ACTION_STATEMENT AS CHAR) AS s \
+         FROM information_schema.TRIGGERS \
+         WHERE EVENT_OBJECT_SCHEMA = IFNULL(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
+         AND LEFT(TRIGGER_NAME, 14) = 'sea_orm_audit_' ORDER BY TRIGGER_NAME";
+    let values = [plan.schema.clone().into(), plan.table.into()];
+    let rows = catalogue::rows(db, sql, values).await?;
+    let rows = rows.iter().map(|row| {
+        let text = |name: &str| row.try_get::<String>("", name);
+        Ok(Installed {
+            name: text("n")?,
+            definition: format!("{} {} {}", text("t")?, text("e")?, text("s")?),
+            // There is nothing that stops one from firing.
+            enabled: true,
+            shared: false,
+        })
+    });
+    rows.collect()
+}

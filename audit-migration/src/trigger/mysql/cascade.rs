@@ -1,0 +1,371 @@
+//! The triggers that record what foreign keys take along: these databases fire none for it.
+//!
+//! They run before the row is deleted, or changed, while what refers to it can still be read; the statement
+//! is undone with their records when it fails. Which foreign keys there are, and what they do, the catalogue
+//! says; rows of tables that are not recorded are followed, too.
+//!
+//! What they cannot know: a row that `DELETE IGNORE` leaves where it is, as something else still refers to it,
+//! has been recorded with all that would have gone along.
+
+use std::collections::HashMap;
+
+use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
+use super::follow::Closure;
+use super::record::{self, Parts};
+use super::subject::{Row, Subject, row};
+use super::{quote, variable};
+
+const NOTE: &str = r#"{"trigger_out_of_date":true}"#;
+
+/// The variable that tells whether anything follows.
+const FOLLOWS: &str = "sea_orm_audit_follows";
+
+/// What follows the rows of a table.
+pub(super) struct Cascade<'a> {
+    root: &'a Subject<'a>,
+    catalogue: &'a Catalogue,
+    others: HashMap<Table, Subject<'a>>,
+}
+
+/// A foreign key by which rows are changed, and what they then refer to.
+struct Touch<'a> {
+    key: &'a ForeignKey,
+    /// `SELECT` of the keys of these rows, without what follows the columns.
+    from: String,
+    /// Whether the columns become NULL, or those of `NEW`.
+    sets_null: bool,
+}
+
+impl<'a> Cascade<'a> {
+    pub(super) fn new(root: &'a Subject<'a>, catalogue: &'a Catalogue) -> Self {
+        let others = root.plan.others.iter().map(|plan| {
+            let subject = Subject::new(plan, catalogue);
+            (subject.table.clone(), subject)
+        });
+        Self {
+            root,
+            catalogue,
+            others: others.collect(),
+        }
+    }
+
+    fn subject(&self, table: &Table) -> Option<&Subject<'a>> {
+        if *table == self.root.table {
+            return Some(self.root);
+        }
+        self.others.get(table)
+    }
+
+    /// A table as it is named in the trigger, where its own schema goes without saying.
+    fn name(&self, table: &Table) -> String {
+        let schema = (table.schema != self.root.table.schema).then_some(table.schema.as_str());
+        quote::qualified(schema, &table.name)
+    }
+
+    /// The body of the trigger before DELETE, where anything follows.
+    pub(super) fn on_delete(&self, log: &str, context: &str) -> Option<String> {
+        let closure = Closure::of(&self.root.table, self.catalogue, |table| self.name(table));
+        let with = closure.with();
+        let mut statements = Vec::new();
+        for table in closure.tables() {
+            let Some(subject) = self.subject(table).filter(|subject| subject.plan.delete) else {
+                continue;
+            };
+            let Some(joined) = closure.joined(table, &subject.key()) else {
+                continue;
+            };
+            let parts = subject
+                .recorded()
+                .flat_map(|at| subject.whole(at, "old", &row("x")));
+            let parts: Vec<_> = parts.collect();
+            let x = row("x");
+            statements.push(write(subject, "DELETE", log, &with, &joined, &parts, &x));
+        }
+        let parents = |key: &ForeignKey| {
+            let mut sources = Vec::new();
+            if key.parent == self.root.table {
+                sources.push(closure.direct(key, "x"));
+            }
+            sources.extend(closure.through(key, "x"));
+            sources
+        };
+        let mut touched: Vec<(Table, Vec<Touch<'_>>)> = Vec::new();
+        for key in &self.catalogue.foreign_keys {
+            if key.on_delete != Rule::SetNull {
+                continue;
+            }
+            for from in parents(key) {
+                let touch = Touch {
+                    key,
+                    from,
+                    sets_null: true,
+                };
+                add(&mut touched, touch);
+            }
+        }
+        for (table, touches) in &touched {
+            let Some(subject) = self.subject(table) else {
+                continue;
+            };
+            let mut but = closure.gone(table, &subject.key());
+            if *table == self.root.table {
+                but.push_str(" AND ");
+                but.push_str(&closure.row.is_other("x"));
+            }
+            statements.extend(self.touched(subject, touches, log, &with, &but));
+        }
+        // Most rows have nothing that refers to them: that is quick to tell.
+        let direct = (self.catalogue.foreign_keys.iter())
+            .filter(|key| key.parent == self.root.table && key.on_delete != Rule::Nothing)
+            .map(|key| {
+                format!(
+                    "SET {FOLLOWS} = {FOLLOWS} OR EXISTS (SELECT 1 {});\n",
+                    closure.direct(key, "x")
+                )
+            });
+        let begin = format!(
+            "{}SET {FOLLOWS} = FALSE;\n\
+             BEGIN\n\
+             DECLARE CONTINUE HANDLER FOR 1054, 1146 SET {FOLLOWS} = TRUE;\n\
+             {}END;\n",
+            closure.row.set(),
+            direct.collect::<String>(),
+        );
+        self.body(&statements, context, &closure.row.declare(), &begin)
+    }
+
+    /// The body of the trigger before UPDATE, where anything follows.
+    pub(super) fn on_update(&self, log: &str, context: &str) -> Option<String> {
+        let mut touched: Vec<(Table, Vec<Touch<'_>>)> = Vec::new();
+        for key in &self.catalogue.foreign_keys {
+            // InnoDB refuses to change what refers to its own table.
+            if key.on_update == Rule::Nothing
+                || key.parent != self.root.table
+                || key.child == self.root.table
+            {
+                continue;
+            }
+            let touch = Touch {
+                key,
+                from: format!(
+                    "FROM {} x WHERE {} AND ({})",
+                    self.name(&key.child),
+                    refers(key),
+                    moves(key)
+                ),
+                sets_null: key.on_update == Rule::SetNull,
+            };
+            add(&mut touched, touch);
+        }
+        let mut statements = Vec::new();
+        for (table, touches) in &touched {
+            let Some(subject) = self.subject(table) else {
+                continue;
+            };
+            let written = self.touched(subject, touches, log, "", "");
+            let moves: Vec<_> = touches.iter().map(|touch| moves(touch.key)).collect();
+            statements.extend(
+                written
+                    .map(|written| format!("IF {} THEN\n{written}\nEND IF;", moves.join(" OR "))),
+            );
+        }
+        self.body(
+            &statements,
+            context,
+            "",
+            &format!("SET {FOLLOWS} = TRUE;\n"),
+        )
+    }
+
+    /// Records the rows whose references change.
+    fn touched(
+        &self,
+        subject: &Subject<'_>,
+        touches: &[Touch<'_>],
+        log: &str,
+        with: &str,
+        but: &str,
+    ) -> Option<String> {
+        let mut columns: Vec<&str> = (touches.iter())
+            .flat_map(|touch| touch.key.from.iter().map(String::as_str))
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let recorded: Vec<usize> = (columns.iter())
+            .filter_map(|name| subject.position(name))
+            .collect();
+        let key = subject.key();
+        if !subject.plan.update || recorded.is_empty() || key.is_empty() {
+            return None;
+        }
+        // One row may be reached by several keys, or several times by one.
+        let number = |at: usize| (0..touches.len()).map(move |other| u8::from(other == at));
+        let terms = touches.iter().enumerate().map(|(at, touch)| {
+            let keys = (key.iter().enumerate())
+                .map(|(n, name)| format!("x.{} AS a{n}", quote::name(name)));
+            let flags = number(at)
+                .enumerate()
+                .map(|(n, flag)| format!("{flag} AS e{n}"));
+            let list: Vec<_> = keys.chain(flags).collect();
+            format!("SELECT {} {}", list.join(", "), touch.from)
+        });
+        let terms: Vec<_> = terms.collect();
+        let names: Vec<_> = (0..key.len()).map(|n| format!("a{n}")).collect();
+        let flags: Vec<_> = (0..touches.len())
+            .map(|n| format!("MAX(e{n}) AS e{n}"))
+            .collect();
+        let on: Vec<_> = (key.iter().enumerate())
+            .map(|(n, name)| format!("x.{} = u.a{n}", quote::name(name)))
+            .collect();
+        let names = names.join(", ");
+        let from = format!(
+            "(SELECT {names}, {} FROM ({}) y GROUP BY {names}) u STRAIGHT_JOIN {} x ON {} WHERE TRUE{but}",
+            flags.join(", "),
+            terms.join(" UNION ALL "),
+            self.name(&subject.table),
+            on.join(" AND "),
+        );
+        let x = row("x");
+        let after = |name: &str| {
+            let cases = touches.iter().enumerate().filter_map(|(n, touch)| {
+                let same = |from: &String| from.eq_ignore_ascii_case(name);
+                let at = touch.key.from.iter().position(same)?;
+                let value = if touch.sets_null {
+                    "NULL".to_owned()
+                } else {
+                    format!("NEW.{}", quote::name(&touch.key.to[at]))
+                };
+                Some(format!(" WHEN u.e{n} THEN {value}"))
+            });
+            let cases: String = cases.collect();
+            if cases.is_empty() {
+                return x(name);
+            }
+            format!("(CASE{cases} ELSE {} END)", x(name))
+        };
+        let parts: Vec<_> = (recorded.iter())
+            .filter_map(|at| subject.between(*at, &x, &after, None))
+            .collect();
+        Some(write(subject, "UPDATE", log, with, &from, &parts, &after))
+    }
+
+    fn body(
+        &self,
+        statements: &[String],
+        context: &str,
+        declare: &str,
+        begin: &str,
+    ) -> Option<String> {
+        if statements.is_empty() {
+            return None;
+        }
+        let secrets = std::iter::once(self.root)
+            .chain(self.others.values())
+            .find_map(|subject| subject.secrets.as_deref());
+        Some(format!(
+            "BEGIN\nDECLARE {FOLLOWS} BOOL;\n{}\n{}{}{declare}\
+             DECLARE CONTINUE HANDLER FOR 1054 BEGIN END;\n\
+             IF @@SESSION.foreign_key_checks THEN\n{begin}\
+             IF {FOLLOWS} THEN\n{}\n{}\nEND IF;\nEND IF;\nEND",
+            record::declare(&[variable::NOTE]),
+            record::declare_context(),
+            record::declare_secrets(secrets),
+            record::read_context(context),
+            statements.join("\n")
+        ))
+    }
+}
+
+fn add<'a>(touched: &mut Vec<(Table, Vec<Touch<'a>>)>, touch: Touch<'a>) {
+    let known = (touched.iter_mut()).find(|(table, _)| *table == touch.key.child);
+    match known {
+        Some((_, list)) => list.push(touch),
+        None => touched.push((touch.key.child.clone(), vec![touch])),
+    }
+}
+
+/// A condition: whether a row refers to the one that changes.
+fn refers(key: &ForeignKey) -> String {
+    let pairs = key.from.iter().zip(&key.to);
+    let pairs =
+        pairs.map(|(from, to)| format!("x.{} = OLD.{}", quote::name(from), quote::name(to)));
+    pairs.collect::<Vec<_>>().join(" AND ")
+}
+
+/// A condition: whether what a key refers to changes.
+fn moves(key: &ForeignKey) -> String {
+    let moves = key.to.iter().map(|to| {
+        let to = quote::name(to);
+        format!("NOT (CAST(OLD.{to} AS BINARY) <=> CAST(NEW.{to} AS BINARY))")
+    });
+    let moves: Vec<_> = moves.collect();
+    moves.join(" OR ")
+}
+
+/// Records rows. `shown` are their columns after the change, or before they went.
+///
+/// Where a table or a column is gone that the statement names, a record is tried that says only which row it
+/// was, and then none: the write itself does not fail for it.
+fn write(
+    subject: &Subject<'_>,
+    action: &str,
+    log: &str,
+    with: &str,
+    from: &str,
+    parts: &[String],
+    shown: Row<'_>,
+) -> String {
+    let x = row("x");
+    let id = subject.object_id(&x);
+    let unknown: Vec<_> = subject.recorded().map(|at| subject.unknown(at)).collect();
+    let changes = match parts.len() {
+        0 => "''".to_owned(),
+        _ => format!(
+            "IFNULL(CONCAT({}), CONCAT('', {}))",
+            parts.join(", "),
+            unknown.join(", ")
+        ),
+    };
+    let statement = |label: &str, changes: &str, tenant: Option<String>| {
+        let stored = subject.stored_id("d.i").unwrap_or_else(|| "d.i".to_owned());
+        let label_of = subject
+            .stored_label("d.l")
+            .unwrap_or_else(|| "d.l".to_owned());
+        let tenant = tenant.unwrap_or_else(|| "NULL".to_owned());
+        let values = record::values(
+            subject,
+            &Parts {
+                action,
+                object_id: &stored,
+                label: &label_of,
+                changes: "d.c",
+                tenant: Some("d.t"),
+            },
+        );
+        format!(
+            "{} {with}SELECT {values} FROM (SELECT {id} AS i, {label} AS l, {changes} AS c, {tenant} AS t \
+             FROM {from}) d",
+            record::insert(log),
+        )
+    };
+    let whole = statement(&subject.label(shown, &id), &changes, subject.tenant(shown));
+    let whole = if action == "UPDATE" {
+        whole + " WHERE d.c <> ''"
+    } else {
+        whole
+    };
+    let little = statement(&id, "''", None);
+    format!(
+        "BEGIN\n\
+         DECLARE EXIT HANDLER FOR 1054, 1146 BEGIN\n\
+         DECLARE EXIT HANDLER FOR 1054, 1146 BEGIN END;\n\
+         SET {note} = {out_of_date};\n\
+         {little};\n\
+         SET {note} = NULL;\n\
+         END;\n\
+         {whole};\n\
+         END;",
+        note = variable::NOTE,
+        out_of_date = quote::text(NOTE),
+    )
+}

@@ -1,0 +1,242 @@
+//! What the database says of itself and of the tables.
+
+use std::collections::HashMap;
+
+use sea_orm_migration::sea_orm::sea_query::Value;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+
+/// Which server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    /// `JSON_EQUALS` came with 10.7.
+    MariaDb {
+        json_equals: bool,
+    },
+    MySql,
+}
+
+impl Server {
+    fn of(version: &str) -> Self {
+        if !version.contains("MariaDB") {
+            return Self::MySql;
+        }
+        // Old clients are told `5.5.5-10.11.6-MariaDB`.
+        let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+        let mut numbers = version
+            .split(['.', '-'])
+            .map(|part| part.parse::<u32>().unwrap_or_default());
+        let version = (numbers.next(), numbers.next());
+        Self::MariaDb {
+            json_equals: version >= (Some(10), Some(7)),
+        }
+    }
+}
+
+/// A table with its schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Table {
+    pub(super) schema: String,
+    pub(super) name: String,
+}
+
+/// A column as it is.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// Its type, in lower case and without length.
+    pub(super) kind: String,
+    /// Its type as it is declared, for a variable that holds its values.
+    pub(super) declared: String,
+    pub(super) is_key: bool,
+}
+
+/// What happens to the rows that refer to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    Cascade,
+    SetNull,
+    Nothing,
+}
+
+impl Rule {
+    fn of(text: &str) -> Self {
+        match text {
+            "CASCADE" => Self::Cascade,
+            "SET NULL" => Self::SetNull,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// A foreign key.
+#[derive(Debug, Clone)]
+pub(super) struct ForeignKey {
+    pub(super) child: Table,
+    pub(super) parent: Table,
+    /// The columns of the child, and those of the parent.
+    pub(super) from: Vec<String>,
+    pub(super) to: Vec<String>,
+    pub(super) on_delete: Rule,
+    pub(super) on_update: Rule,
+}
+
+/// All that is to be known.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    pub(super) server: Server,
+    /// The connection's own schema.
+    pub(super) schema: String,
+    pub(super) columns: HashMap<Table, Vec<Column>>,
+    pub(super) foreign_keys: Vec<ForeignKey>,
+}
+
+pub(super) async fn rows<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    db.query_all_raw(Statement::from_sql_and_values(
+        DbBackend::MySql,
+        sql,
+        values,
+    ))
+    .await
+}
+
+impl Catalogue {
+    /// Reads what concerns a schema, by default the connection's own.
+    pub(super) async fn read<C: ConnectionTrait>(
+        db: &C,
+        schema: Option<&str>,
+    ) -> Result<Self, DbErr> {
+        let sql = "SELECT CAST(IFNULL(DATABASE(), '') AS CHAR) AS a, CAST(VERSION() AS CHAR) AS b";
+        let found = rows(db, sql, []).await?;
+        let found = (found.first())
+            .ok_or_else(|| DbErr::RecordNotFound("the database did not tell its name".into()))?;
+        let own: String = found.try_get("", "a")?;
+        let version: String = found.try_get("", "b")?;
+        let schema = schema.unwrap_or(&own).to_owned();
+        let mut catalogue = Self {
+            server: Server::of(&version),
+            schema: own,
+            columns: HashMap::new(),
+            foreign_keys: Vec::new(),
+        };
+        catalogue.read_foreign_keys(db, &schema).await?;
+        catalogue.read_columns(db, &schema).await?;
+        Ok(catalogue)
+    }
+
+    async fn read_foreign_keys<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        schema: &str,
+    ) -> Result<(), DbErr> {
+        let sql = "SELECT CAST(k.TABLE_SCHEMA AS CHAR) AS cs, CAST(k.TABLE_NAME AS CHAR) AS ct, \
+             CAST(k.REFERENCED_TABLE_SCHEMA AS CHAR) AS ps, CAST(k.REFERENCED_TABLE_NAME AS CHAR) AS pt, \
+             CAST(k.COLUMN_NAME AS CHAR) AS c, CAST(k.REFERENCED_COLUMN_NAME AS CHAR) AS p, \
+             CAST(r.DELETE_RULE AS CHAR) AS d, CAST(r.UPDATE_RULE AS CHAR) AS u, \
+             CAST(k.ORDINAL_POSITION AS SIGNED) AS n \
+             FROM information_schema.KEY_COLUMN_USAGE k \
+             JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
+             ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
+             AND r.TABLE_NAME = k.TABLE_NAME \
+             WHERE k.REFERENCED_TABLE_NAME IS NOT NULL \
+             AND (k.TABLE_SCHEMA = ? OR k.REFERENCED_TABLE_SCHEMA = ?) \
+             ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
+        for row in rows(db, sql, [schema.into(), schema.into()]).await? {
+            let text = |name: &str| row.try_get::<String>("", name);
+            if row.try_get::<i64>("", "n")? == 1 {
+                self.foreign_keys.push(ForeignKey {
+                    child: Table {
+                        schema: text("cs")?,
+                        name: text("ct")?,
+                    },
+                    parent: Table {
+                        schema: text("ps")?,
+                        name: text("pt")?,
+                    },
+                    from: Vec::new(),
+                    to: Vec::new(),
+                    on_delete: Rule::of(&text("d")?),
+                    on_update: Rule::of(&text("u")?),
+                });
+            }
+            if let Some(key) = self.foreign_keys.last_mut() {
+                key.from.push(text("c")?);
+                key.to.push(text("p")?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_columns<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        schema: &str,
+    ) -> Result<(), DbErr> {
+        let mut schemas: Vec<&str> = (self.foreign_keys.iter())
+            .flat_map(|key| [key.child.schema.as_str(), key.parent.schema.as_str()])
+            .chain([schema])
+            .collect();
+        schemas.sort_unstable();
+        schemas.dedup();
+        let sql = "SELECT CAST(TABLE_NAME AS CHAR) AS t, CAST(COLUMN_NAME AS CHAR) AS c, \
+             CAST(DATA_TYPE AS CHAR) AS d, CAST(COLUMN_KEY AS CHAR) AS k, \
+             CONCAT(COLUMN_TYPE, IFNULL(CONCAT(' CHARACTER SET ', CHARACTER_SET_NAME), ''), \
+             IFNULL(CONCAT(' COLLATE ', COLLATION_NAME), '')) AS f \
+             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+             ORDER BY TABLE_NAME, ORDINAL_POSITION";
+        for schema in schemas {
+            for row in rows(db, sql, [schema.into()]).await? {
+                let text = |name: &str| row.try_get::<String>("", name);
+                let table = Table {
+                    schema: schema.to_owned(),
+                    name: text("t")?,
+                };
+                self.columns.entry(table).or_default().push(Column {
+                    name: text("c")?,
+                    kind: text("d")?.to_ascii_lowercase(),
+                    declared: text("f")?,
+                    is_key: text("k")? == "PRI",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A table as the catalogue spells it, which need not be as the entity does.
+    pub(super) fn table(&self, schema: Option<&str>, name: &str) -> Table {
+        let wanted = Table {
+            schema: schema.unwrap_or(&self.schema).to_owned(),
+            name: name.to_owned(),
+        };
+        if self.columns.contains_key(&wanted) {
+            return wanted;
+        }
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        let alike =
+            |table: &&Table| same(&table.schema, &wanted.schema) && same(&table.name, &wanted.name);
+        let found = self.columns.keys().find(alike).cloned();
+        found.unwrap_or(wanted)
+    }
+
+    /// The columns of a table; `None` where there is no such table.
+    pub(super) fn columns(&self, table: &Table) -> Option<&[Column]> {
+        self.columns.get(table).map(Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_told_apart() {
+        let maria = |json_equals| Server::MariaDb { json_equals };
+        assert_eq!(Server::of("10.6.12-MariaDB-log"), maria(false));
+        assert_eq!(Server::of("5.5.5-10.11.6-MariaDB-1:10.11"), maria(true));
+        assert_eq!(Server::of("11.4.2-MariaDB"), maria(true));
+        assert_eq!(Server::of("8.0.36"), Server::MySql);
+    }
+}

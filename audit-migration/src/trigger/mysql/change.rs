@@ -1,0 +1,149 @@
+//! The triggers that record the changed row itself.
+//!
+//! What they say of the row is worked out in one go. Where that fails, it is worked out once more column by
+//! column, and what cannot be told is left out, or marked as unknown where it was only too long: the write
+//! itself never fails for that. A column that is gone (error 1054) is the usual reason, and is noted in the
+//! metadata.
+
+use super::record::{self, Parts};
+use super::subject::{Row, Subject, row};
+use super::{quote, variable};
+
+/// What is done to the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Kind {
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Insert => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+const OUT_OF_DATE: &str = r#"{"trigger_out_of_date":true}"#;
+const TOO_LONG: &str = r#"{"changes_too_long":true}"#;
+
+/// The trigger's body.
+pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) -> String {
+    let (old, new) = (row("OLD"), row("NEW"));
+    // The object is named by the key that it had, and shown as it is now.
+    let key: Row<'_> = if kind == Kind::Insert { &new } else { &old };
+    let shown: Row<'_> = if kind == Kind::Delete { &old } else { &new };
+    let pieces: Vec<(usize, Vec<String>)> = subject
+        .recorded()
+        .map(|at| {
+            let piece = match kind {
+                Kind::Insert => subject.whole(at, "new", &new),
+                Kind::Delete => subject.whole(at, "old", &old),
+                Kind::Update => subject.between(at, &old, &new, None).into_iter().collect(),
+            };
+            (at, piece)
+        })
+        .collect();
+    let about = about(subject, key, shown);
+    let (changes, note) = (variable::CHANGES, variable::NOTE);
+    let all: Vec<&str> = (pieces.iter())
+        .flat_map(|(_, piece)| piece.iter().map(String::as_str))
+        .collect();
+    let at_once = if all.is_empty() {
+        "''".to_owned()
+    } else {
+        format!("CONCAT({})", all.join(", "))
+    };
+    let parts = Parts {
+        action: kind.action(),
+        object_id: variable::ID,
+        label: variable::LABEL,
+        changes,
+        tenant: subject.plan.tenant.map(|_| variable::TENANT),
+    };
+    let write = format!(
+        "{}\n{} VALUES ({});",
+        record::read_context(context),
+        record::insert(log),
+        record::values(subject, &parts),
+    );
+    let write = if kind == Kind::Update {
+        format!("IF {changes} <> '' THEN\n{write}\nEND IF;")
+    } else {
+        write
+    };
+    // A row that is as it was is the quickest to tell.
+    let about_if = if kind == Kind::Update {
+        format!("IF {changes} <> '' THEN\n{about}END IF;\n")
+    } else {
+        about.clone()
+    };
+    format!(
+        "BEGIN\n{declare}\n{context}{secrets}\
+         BEGIN\n\
+         DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {changes} = NULL;\n\
+         DECLARE EXIT HANDLER FOR 1054 SET {changes} = NULL, {note} = {out_of_date};\n\
+         SET {changes} = {at_once};\n\
+         {about_if}\
+         END;\n\
+         IF {changes} IS NULL THEN\n{gently}END IF;\n\
+         {write}\n\
+         END",
+        declare = record::declare(&[
+            changes,
+            note,
+            variable::ID,
+            variable::LABEL,
+            variable::TENANT,
+            variable::PIECE,
+        ]),
+        context = record::declare_context(),
+        secrets = record::declare_secrets(subject.secrets.as_deref()),
+        out_of_date = quote::text(OUT_OF_DATE),
+        gently = gently(subject, &pieces, &about),
+    )
+}
+
+/// The assignments that name and show the object.
+fn about(subject: &Subject<'_>, key: Row<'_>, shown: Row<'_>) -> String {
+    let (id, label) = (variable::ID, variable::LABEL);
+    let mut set = vec![(id, subject.object_id(key))];
+    set.extend(subject.stored_id(id).map(|stored| (id, stored)));
+    set.push((label, subject.label(shown, id)));
+    set.extend(subject.stored_label(label).map(|stored| (label, stored)));
+    set.extend(
+        subject
+            .tenant(shown)
+            .map(|tenant| (variable::TENANT, tenant)),
+    );
+    let set = set
+        .iter()
+        .map(|(variable, value)| format!("SET {variable} = {value};\n"));
+    set.collect()
+}
+
+/// The same column by column.
+fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -> String {
+    let (changes, piece, note) = (variable::CHANGES, variable::PIECE, variable::NOTE);
+    let begin = format!(
+        "BEGIN\n\
+         DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET {piece} = NULL;\n\
+         DECLARE CONTINUE HANDLER FOR 1054 SET {piece} = '', {note} = {};\n\
+         SET {note} = IFNULL({note}, {}), {changes} = '';\n",
+        quote::text(OUT_OF_DATE),
+        quote::text(TOO_LONG),
+    );
+    let pieces = pieces.iter().map(|(at, parts)| {
+        format!(
+            "SET {piece} = CONCAT({});\n\
+             SET {piece} = IFNULL({piece}, {}), {changes} = IFNULL(CONCAT({changes}, {piece}), {changes});\n",
+            parts.join(", "),
+            subject.unknown(*at),
+        )
+    });
+    let pieces: String = pieces.collect();
+    format!("{begin}{pieces}{about}END;\n")
+}

@@ -1,0 +1,177 @@
+//! The INSERT of a record, and what the transaction's context adds to it.
+
+use sea_orm_audit_core::{Tables, limits};
+
+use super::subject::{Subject, fit};
+use super::{quote, variable};
+
+/// What is different from record to record; all of it expressions.
+pub(super) struct Parts<'a> {
+    pub(super) action: &'a str,
+    pub(super) object_id: &'a str,
+    pub(super) label: &'a str,
+    pub(super) changes: &'a str,
+    pub(super) tenant: Option<&'a str>,
+}
+
+const COLUMNS: [&str; 22] = [
+    "occurred_at",
+    "action",
+    "outcome",
+    "model",
+    "object_id",
+    "object_repr",
+    "changes",
+    "actor_type",
+    "actor_id",
+    "actor_name",
+    "impersonator_id",
+    "ip_address",
+    "user_agent",
+    "session_key",
+    "request_id",
+    "trace_id",
+    "transaction_id",
+    "tenant",
+    "reason",
+    "module",
+    "source",
+    "metadata",
+];
+
+/// Where the audit tables are, seen from a table's triggers: names without a schema mean the trigger's.
+pub(super) fn audit_table(tables: Tables, own: &str, subject: &Subject<'_>, table: &str) -> String {
+    let schema = match tables.schema() {
+        Some(schema) => Some(schema),
+        None if subject.table.schema == own => None,
+        None => Some(own),
+    };
+    quote::qualified(schema, table)
+}
+
+/// `INSERT INTO audit_log (..)`
+pub(super) fn insert(log: &str) -> String {
+    let columns: Vec<_> = COLUMNS.iter().map(|column| quote::name(column)).collect();
+    format!("INSERT INTO {log} ({})", columns.join(", "))
+}
+
+/// What a context can say, and the types of the variables that take it.
+const SAID: [(&str, &str); 14] = [
+    ("actor_type", SHORT),
+    ("actor_id", SHORT),
+    ("actor_name", SHORT),
+    ("impersonator_id", SHORT),
+    ("ip_address", SHORT),
+    ("user_agent", LONG),
+    ("session_key", SHORT),
+    ("request_id", SHORT),
+    ("trace_id", SHORT),
+    ("transaction_id", "VARBINARY(16)"),
+    ("tenant", SHORT),
+    ("reason", LONG),
+    ("module", SHORT),
+    ("metadata", LONG),
+];
+
+const SHORT: &str = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+const LONG: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+/// The variable that has what the context says.
+fn said(name: &str) -> String {
+    format!("sea_orm_audit_context_{name}")
+}
+
+/// The values of the record.
+pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
+    let plan = subject.plan;
+    let bounded = |text: &str, limit: usize| {
+        if text.chars().count() > limit {
+            fit(&quote::text(text), limit)
+        } else {
+            quote::text(text)
+        }
+    };
+    let (kind, id, name) = (said("actor_type"), said("actor_id"), said("actor_name"));
+    // The definer is somebody else: the name in front of the host is who signed in.
+    let user =
+        "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
+    let (note, metadata) = (variable::NOTE, said("metadata"));
+    let tenant = said("tenant");
+    let values = [
+        "UTC_TIMESTAMP(6)".to_owned(),
+        quote::text(parts.action),
+        "'SUCCESS'".to_owned(),
+        bounded(&plan.model, limits::MODEL as usize),
+        parts.object_id.to_owned(),
+        parts.label.to_owned(),
+        format!("CONCAT('{{', SUBSTRING({}, 2), '}}')", parts.changes),
+        format!("IFNULL({kind}, IF({id} IS NULL, 'SERVICE', 'USER'))"),
+        id.clone(),
+        format!("IF({name} IS NULL AND {kind} IS NULL AND {id} IS NULL, {user}, {name})"),
+        said("impersonator_id"),
+        said("ip_address"),
+        said("user_agent"),
+        said("session_key"),
+        said("request_id"),
+        said("trace_id"),
+        said("transaction_id"),
+        match parts.tenant {
+            Some(own) => format!("IFNULL({own}, {tenant})"),
+            None => tenant,
+        },
+        said("reason"),
+        match plan.module {
+            Some(module) => bounded(module, limits::NAME as usize),
+            None => said("module"),
+        },
+        "'TRIGGER'".to_owned(),
+        format!(
+            "IF({note} IS NULL, {metadata}, JSON_MERGE_PATCH(IFNULL({metadata}, '{{}}'), {note}))"
+        ),
+    ];
+    values.join(", ")
+}
+
+/// Declares the variables that take the context.
+pub(super) fn declare_context() -> String {
+    let declare = [SHORT, "VARBINARY(16)", LONG].map(|kind| {
+        let names = SAID.iter().filter(|(_, of)| *of == kind);
+        let names: Vec<_> = names.map(|(name, _)| said(name)).collect();
+        format!("DECLARE {} {kind};\n", names.join(", "))
+    });
+    declare.concat()
+}
+
+/// Reads the context of the transaction, where there is one. `SELECT .. INTO` locks nothing; `SET` of a subquery
+/// would, also where there is no row.
+pub(super) fn read_context(table: &str) -> String {
+    let names = SAID
+        .iter()
+        .map(|(name, _)| format!("c.{}", quote::name(name)));
+    let variables = SAID.iter().map(|(name, _)| said(name));
+    format!(
+        "BEGIN\n\
+         DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;\n\
+         DECLARE CONTINUE HANDLER FOR 1054, 1146 BEGIN END;\n\
+         SELECT {} INTO {} FROM {table} c WHERE c.`connection_id` = CONNECTION_ID();\n\
+         END;",
+        names.collect::<Vec<_>>().join(", "),
+        variables.collect::<Vec<_>>().join(", "),
+    )
+}
+
+/// Declares variables of long text.
+pub(super) fn declare(names: &[&str]) -> String {
+    format!("DECLARE {} {LONG};", names.join(", "))
+}
+
+/// Declares what tells secrets' keys, where there are documents.
+pub(super) fn declare_secrets(pattern: Option<&str>) -> String {
+    pattern.map_or_else(String::new, |pattern| {
+        format!(
+            "DECLARE {} {LONG} DEFAULT {};\n",
+            variable::SECRETS,
+            quote::text(pattern)
+        )
+    })
+}

@@ -1,0 +1,309 @@
+//! An audited table: what a record says of one of its rows, as SQL.
+
+use sea_orm_audit_core::clean_text;
+use sea_orm_audit_core::trigger::{LabelPart, TriggerPlan, TriggerTreatment};
+
+use super::catalogue::{Catalogue, Server, Table};
+use super::value::Form;
+use super::{quote, secret, variable};
+
+/// How a column of a row is written: `NEW`.`title`.
+pub(super) type Row<'r> = &'r dyn Fn(&str) -> String;
+
+/// A row that has a name.
+pub(super) fn row(of: &'static str) -> impl Fn(&str) -> String {
+    move |column| format!("{of}.{}", quote::name(column))
+}
+
+/// A plan and the table that it is for.
+pub(super) struct Subject<'a> {
+    pub(super) plan: &'a TriggerPlan,
+    pub(super) table: Table,
+    /// The columns of the plan, where the table has them.
+    columns: Vec<Option<Column<'a>>>,
+    server: Server,
+    /// Where text beginning with a secret's key is looked for.
+    pub(super) secrets: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+struct Column<'a> {
+    name: &'a str,
+    form: Form,
+    kind: Option<&'a str>,
+}
+
+const REDACTED: &str = "[redacted]";
+const LABEL: usize = 200;
+/// What a record says of a value that could not be told.
+const UNKNOWN: &str = "{\"old_unknown\":true}";
+const WITHHELD: &str = "{\"redacted\":true}";
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(plan: &'a TriggerPlan, catalogue: &'a Catalogue) -> Self {
+        let table = catalogue.table(plan.schema.as_deref(), plan.table);
+        let known = catalogue.columns(&table);
+        let columns = plan.columns.iter().map(|column| {
+            // Names of columns differ by case nowhere.
+            let found = known.map(|known| {
+                let wanted = column.name.to_lowercase();
+                (known.iter()).find(|known| known.name.to_lowercase() == wanted)
+            });
+            let kind = match found {
+                Some(None) => return None,
+                Some(Some(found)) => Some(found.kind.as_str()),
+                // There is no such table yet: the database will say so.
+                None => None,
+            };
+            Some(Column {
+                name: column.name,
+                form: Form::of(&column.shape, kind),
+                kind,
+            })
+        });
+        let columns: Vec<_> = columns.collect();
+        let has_documents = (columns.iter().zip(&plan.columns)).any(|(column, planned)| {
+            column.is_some_and(|column| column.form == Form::Json)
+                && planned.treatment == TriggerTreatment::Record
+        });
+        let pattern = secret::pattern(&plan.secrets).filter(|_| has_documents);
+        Self {
+            plan,
+            table,
+            columns,
+            server: catalogue.server,
+            secrets: pattern,
+        }
+    }
+
+    /// The names of the key's columns that there are.
+    pub(super) fn key(&self) -> Vec<&'a str> {
+        let columns = self.plan.key.iter().filter_map(|at| self.columns[*at]);
+        columns.map(|column| column.name).collect()
+    }
+
+    fn treatment(&self, at: usize) -> TriggerTreatment {
+        self.plan.columns[at].treatment
+    }
+
+    /// The positions of the columns that are recorded.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.columns.len()).filter(|at| {
+            self.columns[*at].is_some() && self.treatment(*at) != TriggerTreatment::Leave
+        })
+    }
+
+    /// The position of a recorded column.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        let name = name.to_lowercase();
+        let is = |at: &usize| self.plan.columns[*at].name.to_lowercase() == name;
+        self.recorded().find(is)
+    }
+
+    /// `,"title":` as text.
+    fn field(&self, at: usize) -> String {
+        format!(",{}:", quote::json(self.plan.columns[at].name))
+    }
+
+    fn is_secret(&self, at: usize, column: Column<'_>, row: Row<'_>) -> Option<String> {
+        let looks = self.secrets.is_some()
+            && column.form == Form::Json
+            && self.treatment(at) == TriggerTreatment::Record;
+        looks.then(|| secret::is_in(&row(column.name), variable::SECRETS))
+    }
+
+    /// The change of a column of a row that came (`new`) or went (`old`), as parts to be joined.
+    pub(super) fn whole(&self, at: usize, word: &str, row: Row<'_>) -> Vec<String> {
+        let Some(column) = self.columns[at] else {
+            return Vec::new();
+        };
+        let field = self.field(at);
+        if self.treatment(at) == TriggerTreatment::Redact {
+            return vec![quote::text(&(field + WITHHELD))];
+        }
+        let value = column.form.json(&row(column.name));
+        if let Some(is_secret) = self.is_secret(at, column, row) {
+            return vec![
+                quote::text(&field),
+                format!(
+                    "IF({is_secret}, {}, CONCAT({}, {value}, '}}'))",
+                    quote::text(WITHHELD),
+                    quote::text(&format!("{{\"{word}\":")),
+                ),
+            ];
+        }
+        vec![
+            quote::text(&format!("{field}{{\"{word}\":")),
+            value,
+            "'}'".to_owned(),
+        ]
+    }
+
+    /// The change of a column between two rows, for sure or where it differs.
+    pub(super) fn between(
+        &self,
+        at: usize,
+        old: Row<'_>,
+        new: Row<'_>,
+        condition: Option<&str>,
+    ) -> Option<String> {
+        let column = self.columns[at]?;
+        let (was, is) = (old(column.name), new(column.name));
+        let condition = condition.map_or_else(
+            || column.form.differ(&was, &is, self.server, column.kind),
+            str::to_owned,
+        );
+        let field = self.field(at);
+        let withheld = quote::text(&format!("{field}{WITHHELD}"));
+        if self.treatment(at) == TriggerTreatment::Redact {
+            return Some(format!("IF({condition}, {withheld}, '')"));
+        }
+        let mut change = format!(
+            "CONCAT({}, {}, ',\"new\":', {}, '}}')",
+            quote::text(&format!("{field}{{\"old\":")),
+            column.form.json(&was),
+            column.form.json(&is),
+        );
+        let secrets = (self.is_secret(at, column, old)).zip(self.is_secret(at, column, new));
+        if let Some((was, is)) = secrets {
+            change = format!("IF({was} OR {is}, {withheld}, {change})");
+        }
+        Some(format!("IF({condition}, {change}, '')"))
+    }
+
+    /// What is said of a column whose values could not be told.
+    pub(super) fn unknown(&self, at: usize) -> String {
+        quote::text(&(self.field(at) + UNKNOWN))
+    }
+
+    fn key_is_free_text(&self) -> bool {
+        self.plan.key.iter().any(|at| {
+            self.plan.columns[*at].open
+                && self.columns[*at].is_some_and(|column| column.form.is_free_text())
+        })
+    }
+
+    /// The key as text, not yet shortened.
+    pub(super) fn object_id(&self, row: Row<'_>) -> String {
+        let columns = (self.plan.key.iter()).filter_map(|at| Some((*at, self.columns[*at]?)));
+        let columns: Vec<_> = columns.collect();
+        match columns.as_slice() {
+            [(at, _)] if !self.plan.columns[*at].open => quote::text(REDACTED),
+            [(_, column)] => column.form.text(&row(column.name)),
+            [] => "NULL".to_owned(),
+            many => {
+                let parts = many.iter().map(|(at, column)| {
+                    if self.plan.columns[*at].open {
+                        column.form.json(&row(column.name))
+                    } else {
+                        quote::text(&quote::json(REDACTED))
+                    }
+                });
+                let parts: Vec<_> = parts.collect();
+                format!("CONCAT('[', {}, ']')", parts.join(", ',', "))
+            }
+        }
+    }
+
+    /// The key as it is stored, from its whole text.
+    pub(super) fn stored_id(&self, id: &str) -> Option<String> {
+        let nul = quote::text("\u{fffd}");
+        (self.key_is_free_text()).then(|| {
+            let short = fit(id, 600);
+            format!("REPLACE({short}, CHAR(0 USING utf8mb4), {nul})")
+        })
+    }
+
+    /// The label, not yet shortened.
+    pub(super) fn label(&self, row: Row<'_>, id: &str) -> String {
+        if self.plan.label.is_empty() {
+            let model = clean_text(&self.plan.model, LABEL + 1);
+            return format!("CONCAT({}, {id})", quote::text(&format!("{model} #")));
+        }
+        let parts = self.plan.label.iter().map(|part| match part {
+            LabelPart::Text(text) => quote::text(&clean_text(text, LABEL + 1)),
+            LabelPart::Column(at) => match self.columns[*at] {
+                None => "'?'".to_owned(),
+                Some(column) => {
+                    let mut text = column.form.text(&row(column.name));
+                    if column.form.is_free_text() {
+                        text = format!("LEFT({text}, {})", LABEL + 1);
+                    }
+                    if let Some(is_secret) = self.is_secret(*at, column, row) {
+                        text = format!("IF({is_secret}, {}, {text})", quote::text(REDACTED));
+                    }
+                    format!("IFNULL({text}, '')")
+                }
+            },
+        });
+        let parts: Vec<_> = parts.collect();
+        format!("CONCAT({})", parts.join(", "))
+    }
+
+    /// The label as it is stored, from its whole text, where that may be another.
+    pub(super) fn stored_label(&self, label: &str) -> Option<String> {
+        let short = format!(
+            "IF(CHAR_LENGTH({label}) > {LABEL}, CONCAT(LEFT({label}, {}), {}), {label})",
+            LABEL - 1,
+            quote::text("…"),
+        );
+        // What is no free text and no fraction has 40 characters at most.
+        let (free, longest) = if self.plan.label.is_empty() {
+            // A key as JSON has quotes and commas, too.
+            let longest = self.plan.model.chars().count() + 2 + 72 * self.plan.key.len();
+            (self.key_is_free_text(), longest)
+        } else {
+            let parts = self.plan.label.iter().map(|part| match part {
+                LabelPart::Text(text) => (false, text.chars().count()),
+                LabelPart::Column(at) => {
+                    (self.columns[*at]).map_or((false, 1), |column| match column.form {
+                        Form::Float | Form::Decimal | Form::Bits => (false, LABEL),
+                        form => (form.is_free_text(), 40),
+                    })
+                }
+            });
+            parts.fold((false, 0), |sum, part| (sum.0 || part.0, sum.1 + part.1))
+        };
+        if !free {
+            return (longest > LABEL).then_some(short);
+        }
+        let mut harmless = short.clone();
+        for code in (0..=0x1f).chain([0x7f]) {
+            let picture = if code == 0x7f { 0x2421 } else { 0x2400 + code };
+            let picture = char::from_u32(picture).unwrap_or(char::REPLACEMENT_CHARACTER);
+            harmless = format!(
+                "REPLACE({harmless}, CHAR({code} USING utf8mb4), {})",
+                quote::text(&picture.to_string())
+            );
+        }
+        let others = r"[\x{80}-\x{9F}\x{2028}-\x{202E}\x{2066}-\x{2069}]";
+        let any = format!(r"[\x{{0}}-\x{{1F}}\x{{7F}}]|{others}");
+        Some(format!(
+            "IF({label} COLLATE utf8mb4_bin REGEXP {}, REGEXP_REPLACE({harmless}, {}, {}), {short})",
+            quote::text(&any),
+            quote::text(others),
+            quote::text("\u{fffd}"),
+        ))
+    }
+
+    /// The tenant that the row names.
+    pub(super) fn tenant(&self, row: Row<'_>) -> Option<String> {
+        let column = self.columns[self.plan.tenant?]?;
+        let text = column.form.text(&row(column.name));
+        Some(if column.form.is_free_text() {
+            fit(&text, 255)
+        } else {
+            text
+        })
+    }
+}
+
+/// Text that fits a column, and stays different from others.
+pub(super) fn fit(text: &str, limit: usize) -> String {
+    let digest = "~sha256:".len() + 64;
+    format!(
+        "IF(CHAR_LENGTH({text}) > {limit}, \
+         CONCAT(LEFT({text}, {}), '~sha256:', SHA2({text}, 256)), {text})",
+        limit - digest,
+    )
+}

@@ -1,0 +1,238 @@
+//! Triggers on PostgreSQL.
+//!
+//! One trigger for each action, AFTER the STATEMENT, with transition tables: one INSERT into the log
+//! for all rows of a statement. Before a TRUNCATE each row of the table is recorded as deleted.
+//!
+//! The functions are in the schema of the log and run with the rights of who created them, so that
+//! writers need none on the log. Nobody else may make triggers of them, which could write any row
+//! into the log. What they find is fixed by their `search_path`, whatever the session's is.
+
+mod context;
+mod event;
+mod function;
+mod helper;
+mod quote;
+mod secret;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use super::{Installed, Piece};
+use event::{Event, NEW, OLD};
+use function::Functions;
+use quote::{ident, json, literal, qualified};
+use site::Site;
+
+/// The bits of `pg_trigger.tgtype`: for each row, before, and on which event.
+const BEFORE: u8 = 1 << 1;
+const ON_INSERT: u8 = 1 << 2;
+const ON_DELETE: u8 = 1 << 3;
+const ON_UPDATE: u8 = 1 << 4;
+const ON_TRUNCATE: u8 = 1 << 5;
+
+const EVENTS: [Event; 4] = [Event::Insert, Event::Update, Event::Delete, Event::Truncate];
+
+/// The longest name.
+const NAME_LIMIT: usize = 63;
+
+pub(super) async fn pieces<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Piece>, DbErr> {
+    let site = Site::of(db, plan).await?;
+    let functions = Functions::new(plan, &site);
+    let mut pieces = helper::pieces(&site.log_schema);
+    let recorded = EVENTS.into_iter().filter(|event| match event {
+        Event::Insert => plan.create,
+        Event::Update => plan.update,
+        Event::Delete | Event::Truncate => plan.delete,
+    });
+    for event in recorded {
+        pieces.push(function(plan, &site, &functions, event));
+        pieces.push(trigger(plan, &site, event));
+    }
+    Ok(pieces)
+}
+
+/// The name of a function: the log's schema holds those of many tables.
+fn function_name(plan: &TriggerPlan, site: &Site, event: Event) -> String {
+    let table = if site.schema == site.log_schema {
+        plan.table.to_owned()
+    } else {
+        format!("{}.{}", site.schema, plan.table)
+    };
+    let name = |table: &str| format!("sea_orm_audit_{table}_{}", event.word());
+    let whole = name(&table);
+    // A point inside of a name could make two names one; so could being cut off.
+    let points = usize::from(site.schema != site.log_schema);
+    if whole.len() <= NAME_LIMIT && table.matches('.').count() == points {
+        return whole;
+    }
+    let digest = &site.digest[..16];
+    let room = NAME_LIMIT - name(digest).len() - 1;
+    let mut begin = plan.table;
+    while begin.len() > room {
+        let mut chars = begin.chars();
+        chars.next_back();
+        begin = chars.as_str();
+    }
+    name(&format!("{begin}_{digest}"))
+}
+
+/// The settings that a function runs under, as they are written and as the catalogue has them.
+fn settings(site: &Site, event: Event) -> Vec<(&'static str, &'static str)> {
+    let mut settings = vec![("search_path", "pg_catalog, pg_temp")];
+    if event == Event::Update {
+        // A plan made for one row is kept, and must do for a thousand.
+        settings.push(("enable_nestloop", "off"));
+    }
+    if site.has_floats {
+        settings.push(("extra_float_digits", "1"));
+    }
+    if site.has_others {
+        settings.push(("TimeZone", "UTC"));
+        settings.push(("DateStyle", "ISO, MDY"));
+        settings.push(("IntervalStyle", "postgres"));
+    }
+    settings
+}
+
+fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: Event) -> Piece {
+    let name = function_name(plan, site, event);
+    let signature = format!("{}()", qualified(&site.log_schema, &name));
+    let body = functions.body(event);
+    let settings = settings(site, event);
+    let set: Vec<String> = (settings.iter())
+        .map(|(name, value)| {
+            // A list of schemas in quotes would be the name of one.
+            let value = match *name {
+                "search_path" => (*value).to_owned(),
+                _ => literal(value),
+            };
+            format!(" SET \"{name}\" TO {value}")
+        })
+        .collect();
+    let listed: Vec<String> = (settings.iter())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    Piece {
+        create: format!(
+            "CREATE FUNCTION {signature} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER{} \
+             AS {};\nREVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
+            set.concat(),
+            literal(&body)
+        ),
+        drop: format!("DROP FUNCTION IF EXISTS {signature}"),
+        definition: format!("true {}\n{body}", listed.join("\n")),
+        name,
+    }
+}
+
+fn or_dash(rows: &str) -> &str {
+    if rows.is_empty() { "-" } else { rows }
+}
+
+fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> Piece {
+    let name = format!("sea_orm_audit_{}", event.word());
+    let table = qualified(&site.schema, plan.table);
+    let function = function_name(plan, site, event);
+    let (when, kind, old, new) = match event {
+        Event::Insert => ("AFTER INSERT", ON_INSERT, "", NEW),
+        Event::Update => ("AFTER UPDATE", ON_UPDATE, OLD, NEW),
+        Event::Delete => ("AFTER DELETE", ON_DELETE, OLD, ""),
+        Event::Truncate => ("BEFORE TRUNCATE", BEFORE | ON_TRUNCATE, "", ""),
+    };
+    let rows: Vec<String> = ([("OLD", old), ("NEW", new)].into_iter())
+        .filter(|(_, rows)| !rows.is_empty())
+        .map(|(word, rows)| format!(" {word} TABLE AS {rows}"))
+        .collect();
+    let referencing = if rows.is_empty() {
+        String::new()
+    } else {
+        format!(" REFERENCING{}", rows.concat())
+    };
+    Piece {
+        create: format!(
+            "CREATE TRIGGER {} {when} ON {table}{referencing} FOR EACH STATEMENT \
+             EXECUTE FUNCTION {}()",
+            ident(&name),
+            qualified(&site.log_schema, &function),
+        ),
+        drop: format!("DROP TRIGGER IF EXISTS {} ON {table}", ident(&name)),
+        definition: format!(
+            "{kind} {} {} always {} {function}",
+            or_dash(old),
+            or_dash(new),
+            site.log_schema
+        ),
+        name,
+    }
+}
+
+/// The triggers of a table, the functions of one name or another, and the helpers.
+fn look() -> String {
+    let (helpers, parameters) = (helper::CATALOGUE, helper::PARAMETERS);
+    format!(
+        "SELECT t.tgname::text AS name, pg_catalog.concat_ws(' ', t.tgtype, \
+           COALESCE(t.tgoldtable::text, '-'), COALESCE(t.tgnewtable::text, '-'), \
+           CASE WHEN t.tgqual IS NULL AND t.tgnargs = 0 AND t.tgattr::text = '' \
+           THEN 'always' ELSE 'sometimes' END, n.nspname, p.proname) AS definition, \
+           t.tgenabled IN ('O', 'A') AS enabled, false AS shared \
+         FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid \
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
+         WHERE t.tgrelid = pg_catalog.to_regclass($1::text)::pg_catalog.oid \
+           AND t.tgname LIKE $2::text AND NOT t.tgisinternal \
+         UNION ALL \
+         SELECT p.proname::text, p.prosecdef::text || ' ' || \
+           pg_catalog.array_to_string(p.proconfig, E'\\n') || E'\\n' || p.prosrc, true, false \
+         FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
+         WHERE n.nspname = $3::text AND p.proname::text IN \
+           (SELECT pg_catalog.json_array_elements_text($4::text::json)) \
+         UNION ALL \
+         SELECT p.proname::text, {helpers}, true, true \
+         FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
+         JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang \
+         CROSS JOIN LATERAL {parameters} AS a \
+         WHERE n.nspname = $3::text AND p.proname::text IN \
+           (SELECT pg_catalog.json_array_elements_text($5::text::json)) \
+         GROUP BY p.proname"
+    )
+}
+
+/// Names as a JSON array.
+fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<String> = names.iter().map(|name| json(name.as_ref())).collect();
+    format!("[{}]", names.join(","))
+}
+
+pub(super) async fn installed<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Installed>, DbErr> {
+    let site = Site::of(db, plan).await?;
+    let functions = EVENTS.map(|event| function_name(plan, &site, event));
+    let look = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        look(),
+        [
+            qualified(&site.schema, plan.table).into(),
+            "sea\\_orm\\_audit\\_%".into(),
+            site.log_schema.into(),
+            list(&functions).into(),
+            list(&helper::NAMES).into(),
+        ],
+    );
+    let rows = db.query_all_raw(look).await?;
+    let installed = rows.iter().map(|row| {
+        Ok(Installed {
+            name: row.try_get("", "name")?,
+            definition: row.try_get("", "definition")?,
+            enabled: row.try_get("", "enabled")?,
+            shared: row.try_get("", "shared")?,
+        })
+    });
+    installed.collect()
+}

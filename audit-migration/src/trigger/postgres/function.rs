@@ -1,0 +1,404 @@
+//! The functions of one table: what they write into the log.
+//!
+//! No function names a column in a way that fails when the column is gone. Names are looked up in
+//! the row first, and then in a row of NULLs around it that has all of them:
+//!
+//! ```sql
+//! FROM (SELECT NULL::text AS "title") AS gone CROSS JOIN new_rows AS t
+//! CROSS JOIN LATERAL (SELECT "title" AS c0 FROM (SELECT t.*) AS x) AS r
+//! ```
+
+use std::collections::BTreeSet;
+
+use sea_orm_audit_core::trigger::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
+use sea_orm_audit_core::{Shape, clean_text, limits};
+use sea_orm_migration::sea_orm::sea_query::ArrayType;
+
+use super::context::{VARIABLES, read};
+use super::event::{Event, NEW, OLD};
+use super::helper::{CHANGE, DIFFER, FIT, JSON, LIST, SECRET, SHOWN, VECTOR};
+use super::quote::{ident, json, literal, qualified};
+use super::secret::pattern;
+use super::site::Site;
+
+const REDACTED: &str = "[redacted]";
+
+/// Makes the functions of one table.
+pub(super) struct Functions<'a> {
+    plan: &'a TriggerPlan,
+    site: &'a Site,
+    /// The helpers' schema, quoted.
+    schema: String,
+    /// The pattern of secret keys, as a literal.
+    secrets: Option<String>,
+    /// The positions of the columns that are looked at.
+    used: BTreeSet<usize>,
+}
+
+impl<'a> Functions<'a> {
+    pub(super) fn new(plan: &'a TriggerPlan, site: &'a Site) -> Self {
+        let recorded = (plan.columns.iter().enumerate())
+            .filter(|(_, column)| column.treatment != TriggerTreatment::Leave)
+            .map(|(at, _)| at);
+        let shown = plan.label.iter().filter_map(|part| match part {
+            LabelPart::Column(at) => Some(*at),
+            LabelPart::Text(_) => None,
+        });
+        let key = plan.key.iter().copied().filter(|at| plan.columns[*at].open);
+        Self {
+            plan,
+            site,
+            schema: ident(&site.log_schema),
+            secrets: pattern(&plan.secrets).map(|pattern| literal(&pattern)),
+            used: recorded
+                .chain(shown)
+                .chain(key)
+                .chain(plan.tenant)
+                .collect(),
+        }
+    }
+
+    /// The body of a function.
+    pub(super) fn body(&self, event: Event) -> String {
+        let before = format!(
+            "#variable_conflict use_column\n-- The table as it was: {}\n{}",
+            self.site.fingerprint,
+            read(&self.site.log_schema)
+        );
+        if event != Event::Truncate {
+            let (begin, end) = self.insert(event, &|at| VARIABLES[at].to_owned());
+            return format!("{before}  {begin}{end};\n  RETURN NULL;\nEND");
+        }
+        // The table's name is the one that it has when it is emptied.
+        let (begin, end) = self.insert(event, &|at| format!("${}", at + 1));
+        format!(
+            "{before}  EXECUTE {} || (SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END \
+             FROM pg_class WHERE oid = TG_RELID) || TG_RELID::regclass::text || {}\n  \
+             USING {};\n  RETURN NULL;\nEND",
+            literal(&begin),
+            literal(&end),
+            VARIABLES.join(", "),
+        )
+    }
+
+    /// The INSERT into the log, parted where the name of the emptied table stands.
+    fn insert(&self, event: Event, told: &dyn Fn(usize) -> String) -> (String, String) {
+        let told: Vec<String> = (0..VARIABLES.len()).map(told).collect();
+        let [
+            actor_type,
+            actor_id,
+            actor_name,
+            impersonator_id,
+            ip_address,
+            user_agent,
+            session_key,
+            request_id,
+            trace_id,
+            transaction_id,
+            tenant,
+            reason,
+            module,
+            metadata,
+        ] = &told[..]
+        else {
+            return Default::default();
+        };
+        let module = match self.plan.module {
+            Some(module) => literal(
+                &module
+                    .chars()
+                    .take(limits::NAME as usize)
+                    .collect::<String>(),
+            ),
+            None => module.clone(),
+        };
+        let tenant = match self.plan.tenant {
+            Some(_) => format!("COALESCE(left(d.tenant, {}), {tenant})", limits::NAME),
+            None => tenant.clone(),
+        };
+        let begin = format!(
+            "INSERT INTO {log} (occurred_at, action, outcome, model, object_id, object_repr, \
+             changes, actor_type, actor_id, actor_name, impersonator_id, ip_address, user_agent, \
+             session_key, request_id, trace_id, transaction_id, tenant, reason, module, source, \
+             metadata)\n  \
+             SELECT clock_timestamp(), '{action}', 'SUCCESS', {model}, d.object_id, {label}, \
+             ('{{' || d.changes || '}}')::jsonb, {actor_type}, {actor_id}, {actor_name}, \
+             {impersonator_id}, {ip_address}, {user_agent}, {session_key}, {request_id}, \
+             {trace_id}, {transaction_id}, {tenant}, {reason}, {module}, 'TRIGGER', {metadata}\n  \
+             FROM (",
+            log = qualified(&self.site.log_schema, self.plan.tables.log()),
+            action = event.action(),
+            model = literal(&self.plan.model),
+            label = self.label_of_record(),
+        );
+        let id_row = if event == Event::Update { "o" } else { "r" };
+        let shown_row = if event == Event::Update { "n" } else { "r" };
+        let mut columns = vec![format!("{} AS object_id", self.object_id(id_row))];
+        if !self.plan.label.is_empty() {
+            columns.push(format!("{} AS object_repr", self.label(shown_row)));
+        }
+        if let Some(at) = self.plan.tenant {
+            columns.push(format!("{} AS tenant", self.plain(shown_row, at)));
+        }
+        columns.push(format!(
+            "{} AS changes",
+            match event {
+                Event::Insert => self.whole_row("new"),
+                Event::Update => self.differences(),
+                Event::Delete | Event::Truncate => self.whole_row("old"),
+            }
+        ));
+        let columns = columns.join(", ");
+        match event {
+            Event::Insert => (
+                format!("{begin}SELECT {columns}\n  FROM {}) AS d", self.rows(NEW)),
+                String::new(),
+            ),
+            Event::Delete => (
+                format!("{begin}SELECT {columns}\n  FROM {}) AS d", self.rows(OLD)),
+                String::new(),
+            ),
+            Event::Truncate => {
+                let rows = self.rows("\u{0}");
+                let (before, after) = rows.split_once('\u{0}').unwrap_or_default();
+                (
+                    format!("{begin}SELECT {columns}\n  FROM {before}"),
+                    format!("{after}) AS d"),
+                )
+            }
+            // Both tables have the rows in the same order, so that rows whose key changed are
+            // paired, too. Not flattened, as changes would then be worked out twice.
+            Event::Update => (
+                format!(
+                    "{begin}SELECT {columns}\n  \
+                     FROM (SELECT row_number() OVER () AS place, r.* FROM {}) AS o\n  \
+                     JOIN (SELECT row_number() OVER () AS place, r.* FROM {}) AS n \
+                     ON n.place = o.place OFFSET 0) AS d\n  WHERE d.changes <> ''",
+                    self.rows(OLD),
+                    self.rows(NEW)
+                ),
+                String::new(),
+            ),
+        }
+    }
+
+    /// The rows of a table as `r`, their columns by number.
+    fn rows(&self, table: &str) -> String {
+        let list = |item: &dyn Fn(usize) -> String| -> String {
+            let items: Vec<String> = self.used.iter().map(|at| item(*at)).collect();
+            items.join(", ")
+        };
+        let name = |at: usize| ident(self.plan.columns[at].name);
+        format!(
+            "(SELECT {}) AS gone CROSS JOIN {table} AS t\n  \
+             CROSS JOIN LATERAL (SELECT {} FROM (SELECT t.*) AS x) AS r",
+            list(&|at| format!("NULL::text AS {}", name(at))),
+            list(&|at| format!("{} AS c{at}", name(at))),
+        )
+    }
+
+    /// A column's value as canonical JSON.
+    fn json(&self, row: &str, at: usize) -> String {
+        match self.plan.columns[at].shape {
+            Shape::Vector => format!("{}.{VECTOR}({row}.c{at}::text)", self.schema),
+            _ if self.is_list(at) => format!("{}.{LIST}({row}.c{at})", self.schema),
+            _ => format!("{}.{JSON}({row}.c{at})", self.schema),
+        }
+    }
+
+    fn is_list(&self, at: usize) -> bool {
+        let column = &self.plan.columns[at];
+        matches!(column.shape, Shape::Many(_)) || self.site.lists.iter().any(|l| l == column.name)
+    }
+
+    /// Whether a column differs between `o` and `n`.
+    fn differs(&self, at: usize) -> String {
+        let differs = format!("{}.{DIFFER}(o.c{at}, n.c{at})", self.schema);
+        if self.is_list(at) {
+            // The helper compares them by their text.
+            let (old, new) = (self.json("o", at), self.json("n", at));
+            format!("{differs} AND {old}::jsonb <> {new}::jsonb")
+        } else {
+            differs
+        }
+    }
+
+    /// A column's value as text, without the quotes of JSON; NULL where it is.
+    fn plain(&self, row: &str, at: usize) -> String {
+        let column = &self.plan.columns[at];
+        // A `character(n)` would lose its blanks by the cast.
+        let padded = self.site.padded.iter().any(|name| name == column.name);
+        if is_text_as_it_is(&column.shape) && !padded {
+            format!("{row}.c{at}::text")
+        } else {
+            format!("({}::json #>> '{{}}')", self.json(row, at))
+        }
+    }
+
+    fn object_id(&self, row: &str) -> String {
+        let at = |at: &usize| &self.plan.columns[*at];
+        match &self.plan.key[..] {
+            [one] if !at(one).open => literal(REDACTED),
+            [one] if is_short(at(one)) => self.plain(row, *one),
+            [one] => format!("{}.{FIT}({})", self.schema, self.plain(row, *one)),
+            many => {
+                let parts: Vec<String> = (many.iter())
+                    .map(|part| {
+                        if at(part).open {
+                            self.json(row, *part)
+                        } else {
+                            literal(&json(REDACTED))
+                        }
+                    })
+                    .collect();
+                let id = format!("'[' || {} || ']'", parts.join(" || ',' || "));
+                if many.len() < 9 && many.iter().all(|part| is_short(at(part))) {
+                    id
+                } else {
+                    format!("{}.{FIT}({id})", self.schema)
+                }
+            }
+        }
+    }
+
+    /// The label as it is stored, from the columns of `d`.
+    fn label_of_record(&self) -> String {
+        if !self.plan.label.is_empty() {
+            return format!("{}.{SHOWN}(d.object_repr, {})", self.schema, limits::REPR);
+        }
+        let model = clean_text(&self.plan.model, usize::MAX);
+        let label = format!("{} || d.object_id", literal(&format!("{model} #")));
+        let short = self.plan.key.len() == 1 && is_short(&self.plan.columns[self.plan.key[0]]);
+        if short && model.chars().count() < 150 {
+            label
+        } else {
+            format!("{}.{SHOWN}({label}, {})", self.schema, limits::REPR)
+        }
+    }
+
+    fn label(&self, row: &str) -> String {
+        let parts = self.plan.label.iter().map(|part| match part {
+            LabelPart::Text(text) => literal(text),
+            LabelPart::Column(at) => {
+                let plain = format!("COALESCE({}, '')", self.plain(row, *at));
+                match self.secrets_in(*at) {
+                    Some(secrets) => format!(
+                        "CASE WHEN {}.{SECRET}({}, {secrets}) THEN {} ELSE {plain} END",
+                        self.schema,
+                        self.json(row, *at),
+                        literal(REDACTED),
+                    ),
+                    None => plain,
+                }
+            }
+        });
+        parts.collect::<Vec<_>>().join(" || ")
+    }
+
+    /// The pattern of secret keys for a column that may have such.
+    fn secrets_in(&self, at: usize) -> Option<&str> {
+        let column = &self.plan.columns[at];
+        let is_json = matches!(
+            column.shape,
+            Shape::One(ArrayType::Json) | Shape::Many(ArrayType::Json)
+        );
+        let recorded = column.treatment != TriggerTreatment::Plain;
+        (is_json && recorded).then_some(self.secrets.as_deref())?
+    }
+
+    /// The changes of a row that came into being, or is gone, without the braces around.
+    ///
+    /// One call of `format`, as each call that an expression has costs when a statement begins.
+    fn whole_row(&self, word: &str) -> String {
+        let mut form = Vec::new();
+        let mut values = Vec::new();
+        for (at, column) in self.plan.columns.iter().enumerate() {
+            let name = json(column.name).replace('%', "%%");
+            match column.treatment {
+                TriggerTreatment::Leave => {}
+                TriggerTreatment::Redact => form.push(format!("{name}:{{\"redacted\":true}}")),
+                _ => {
+                    let value = self.json("r", at);
+                    if let Some(secrets) = self.secrets_in(at) {
+                        form.push(format!("{name}:%s"));
+                        let (old, new) = match word {
+                            "old" => (value.as_str(), "NULL"),
+                            _ => ("NULL", value.as_str()),
+                        };
+                        values.push(format!("{}.{CHANGE}({old}, {new}, {secrets})", self.schema));
+                    } else {
+                        form.push(format!("{name}:{{\"{word}\":%s}}"));
+                        values.push(value);
+                    }
+                }
+            }
+        }
+        format!(
+            "format({}, VARIADIC ARRAY[{}]::text[])",
+            literal(&form.join(",")),
+            values.join(", ")
+        )
+    }
+
+    /// The changes between `o` and `n`; empty where there are none.
+    fn differences(&self) -> String {
+        let differences = (self.plan.columns.iter().enumerate()).filter_map(|(at, column)| {
+            let name = json(column.name);
+            let escaped = name.replace('%', "%%");
+            let change = match (column.treatment, self.secrets_in(at)) {
+                (TriggerTreatment::Leave, _) => return None,
+                (TriggerTreatment::Redact, _) => literal(&format!("{name}:{{\"redacted\":true}}")),
+                (_, Some(secrets)) => format!(
+                    "{} || {}.{CHANGE}({}, {}, {secrets})",
+                    literal(&format!("{name}:")),
+                    self.schema,
+                    self.json("o", at),
+                    self.json("n", at),
+                ),
+                _ => format!(
+                    "format({}, {}, {})",
+                    literal(&format!("{escaped}:{{\"old\":%s,\"new\":%s}}")),
+                    self.json("o", at),
+                    self.json("n", at),
+                ),
+            };
+            Some(format!("CASE WHEN {} THEN {change} END", self.differs(at)))
+        });
+        format!(
+            "concat_ws(',', VARIADIC ARRAY[{}]::text[])",
+            differences.collect::<Vec<_>>().join(",\n    ")
+        )
+    }
+}
+
+/// Whether the canonical form is PostgreSQL's own text.
+fn is_text_as_it_is(shape: &Shape) -> bool {
+    use ArrayType as T;
+    matches!(
+        shape,
+        Shape::One(
+            T::TinyInt
+                | T::SmallInt
+                | T::Int
+                | T::BigInt
+                | T::TinyUnsigned
+                | T::SmallUnsigned
+                | T::Unsigned
+                | T::BigUnsigned
+                | T::String
+                | T::Char
+                | T::Enum(_)
+                | T::Uuid
+        )
+    )
+}
+
+/// Whether a value is always far shorter than the log's columns, and harmless.
+fn is_short(column: &TriggerColumn) -> bool {
+    use ArrayType as T;
+    match &column.shape {
+        Shape::One(T::String | T::Char | T::Enum(_)) => false,
+        Shape::One(kind) => is_text_as_it_is(&column.shape) || *kind == T::Bool,
+        _ => false,
+    }
+}

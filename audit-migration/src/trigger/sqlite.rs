@@ -1,0 +1,97 @@
+//! Triggers on SQLite: one for each action, after each row.
+//!
+//! A trigger is one INSERT. The columns of the row are a list of values with their kinds, so that
+//! how a kind is written stands in it once, whether there are two columns or two hundred. SQL as of
+//! SQLite 3.38. Records are in the same database file as the table.
+
+mod context;
+mod json;
+mod kind;
+mod label;
+mod row;
+mod secret;
+mod sql;
+mod time;
+mod value;
+
+use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::{Installed, Piece};
+use row::Event;
+use sql::name;
+
+const PREFIX: &str = "sea_orm_audit_";
+
+pub(super) fn pieces(plan: &TriggerPlan) -> Vec<Piece> {
+    let events = [
+        (Event::Insert, plan.create),
+        (Event::Update, plan.update),
+        (Event::Delete, plan.delete),
+    ];
+    (events.into_iter())
+        .filter(|(_, recorded)| *recorded)
+        .map(|(event, _)| piece(plan, event))
+        .collect()
+}
+
+fn piece(plan: &TriggerPlan, event: Event) -> Piece {
+    let trigger = format!("{PREFIX}{}_{}", plan.table, event.sql().to_lowercase());
+    let quoted = name(&trigger);
+    let qualified = format!("{}{quoted}", schema(plan));
+    let rest = format!(
+        "AFTER {} ON {} FOR EACH ROW BEGIN {} END",
+        event.sql(),
+        name(plan.table),
+        row::record(plan, event),
+    );
+    Piece {
+        name: trigger,
+        // A connection of a pool goes by the schema that it has read, and says that a trigger is there
+        // which another one dropped. A query lets it look again.
+        create: format!(
+            "SELECT 1 FROM {}sqlite_master LIMIT 0; CREATE TRIGGER {qualified} {rest}",
+            schema(plan),
+        ),
+        drop: format!("DROP TRIGGER IF EXISTS {qualified}"),
+        // SQLite keeps the text as it was, but for the schema.
+        definition: format!("CREATE TRIGGER {quoted} {rest}"),
+    }
+}
+
+/// The schema before a name, where the entity names one: an attached database.
+fn schema(plan: &TriggerPlan) -> String {
+    (plan.schema.as_deref()).map_or_else(String::new, |schema| format!("{}.", name(schema)))
+}
+
+/// All triggers of ours on the table, also those that the plan does not have any more.
+pub(super) async fn installed<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Installed>, DbErr> {
+    let find = format!(
+        "SELECT name, sql FROM {}sqlite_master WHERE type = 'trigger' \
+         AND tbl_name = ? COLLATE NOCASE AND substr(name, 1, {}) = ? ORDER BY rowid",
+        schema(plan),
+        PREFIX.len(),
+    );
+    let values = [plan.table.into(), PREFIX.into()];
+    let rows = db
+        .query_all_raw(Statement::from_sql_and_values(
+            DbBackend::Sqlite,
+            find,
+            values,
+        ))
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Installed {
+                name: row.try_get("", "name")?,
+                definition: row.try_get("", "sql")?,
+                // There is no way to disable one.
+                enabled: true,
+                shared: false,
+            })
+        })
+        .collect()
+}

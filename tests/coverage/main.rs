@@ -1,0 +1,367 @@
+//! The coverage report: a schema of twenty tables in which nothing is open, and then one hole after the
+//! other. A program of its own, since every entity that it names is looked for in the schema.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::large_futures,
+    dead_code,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[macro_use]
+#[path = "../suite/support.rs"]
+mod support;
+mod entities;
+
+use entities::{
+    author, book, cache, chapter, comment, entry, ledger, login, membership, odd, order, page,
+    review, t11, t12, t13, t14, t15, t16, t17,
+};
+use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_audit::migration::{AuditTriggers, Captured, Finding, SkippedBy, coverage};
+use sea_orm_audit::{AuditConfig, HashKey};
+
+use support::{TestDb, TestResult};
+
+on_every_database! {
+    nothing_is_found_in_a_complete_schema,
+    each_hole_is_found,
+    holes_of_the_configuration_are_found,
+    what_is_accepted_is_no_hole,
+    the_report_is_a_table,
+}
+
+/// The schema, with its triggers.
+async fn build(db: &TestDb) -> TestResult {
+    db.create(author::Entity).await?;
+    db.create(book::Entity).await?;
+    db.create(chapter::Entity).await?;
+    db.create(review::Entity).await?;
+    db.create(comment::Entity).await?;
+    db.create(ledger::Entity).await?;
+    db.create(entry::Entity).await?;
+    db.create(page::Entity).await?;
+    db.create(login::Entity).await?;
+    db.create(membership::Entity).await?;
+    db.create(cache::Entity).await?;
+    db.create(order::Entity).await?;
+    db.create(odd::Entity).await?;
+    db.create(t11::Entity).await?;
+    db.create(t12::Entity).await?;
+    db.create(t13::Entity).await?;
+    db.create(t14::Entity).await?;
+    db.create(t15::Entity).await?;
+    db.create(t16::Entity).await?;
+    db.create(t17::Entity).await?;
+    AuditTriggers::of::<ledger::Entity>()
+        .create(&db.conn)
+        .await?;
+    AuditTriggers::of::<entry::Entity>()
+        .create(&db.conn)
+        .await?;
+    AuditTriggers::of::<page::Entity>().create(&db.conn).await?;
+    Ok(())
+}
+
+async fn found(db: &TestDb) -> TestResult<Vec<Finding>> {
+    Ok(coverage(&db.conn).await?.findings)
+}
+
+async fn nothing_is_found_in_a_complete_schema(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let coverage = coverage(&db.conn).await?;
+    assert_eq!(coverage.findings, []);
+    let captured = |table: &str| {
+        let row = coverage.tables.iter().find(|row| row.table == table);
+        row.map(|row| row.captured)
+    };
+    assert_eq!(captured("author"), Some(Captured::Hook));
+    assert_eq!(captured("Odd \"Name\""), Some(Captured::Hook));
+    assert_eq!(captured("entry"), Some(Captured::Trigger));
+    assert_eq!(
+        captured("cache"),
+        Some(Captured::Skipped(SkippedBy::Attribute))
+    );
+    assert_eq!(captured("audit_log"), Some(Captured::Own));
+    let of_the_application =
+        |row: &&sea_orm_audit::migration::TableCoverage| row.captured != Captured::Own;
+    assert_eq!(
+        coverage.tables.iter().filter(of_the_application).count(),
+        20
+    );
+    coverage.assert_complete()?;
+    // The checks of the triggers say the same.
+    let check = AuditTriggers::of::<ledger::Entity>()
+        .check(&db.conn)
+        .await?;
+    assert!(check.is_current(), "{check}");
+    assert_eq!(check.redacted, ["account"]);
+    Ok(())
+}
+
+/// A hole: what is done to the schema, what is found then, and how it is undone.
+struct Hole {
+    plant: Vec<String>,
+    found: Vec<Finding>,
+    mend: Vec<String>,
+}
+
+fn hole(plant: &[&str], found: Vec<Finding>, mend: &[&str]) -> Hole {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Hole {
+        plant: texts(plant),
+        found,
+        mend: texts(mend),
+    }
+}
+
+fn not_captured(table: &str) -> Finding {
+    Finding::NotCaptured {
+        table: table.into(),
+    }
+}
+
+fn cascade(table: &str, key: &str, parent: &str, on: &'static str, why: &'static str) -> Finding {
+    Finding::CascadeNotCaptured {
+        table: table.into(),
+        key: key.into(),
+        parent: parent.into(),
+        on,
+        why,
+    }
+}
+
+const NOT_DECLARED: &str =
+    "no `belongs_to` relation of its entity declares this foreign key with its `on_delete`";
+const NO_ENTITY: &str = "that table has no audited entity";
+const KEYS_CHANGE: &str =
+    "changes of keys are not followed: capture it by triggers, or accept that keys never change";
+
+/// The holes that every database can have.
+fn holes() -> Vec<Hole> {
+    let column = |table: &str, column: &str| (table.to_owned(), column.to_owned());
+    let (table, extra) = column("t11", "extra");
+    let (lost_table, lost) = column("t12", "note");
+    vec![
+        hole(
+            &["CREATE TABLE loose (id INTEGER PRIMARY KEY)"],
+            vec![not_captured("loose")],
+            &["DROP TABLE loose"],
+        ),
+        hole(
+            &["ALTER TABLE t11 ADD COLUMN extra INTEGER"],
+            vec![Finding::ColumnNotCaptured {
+                table,
+                column: extra,
+            }],
+            &["ALTER TABLE t11 DROP COLUMN extra"],
+        ),
+        hole(
+            &["ALTER TABLE t12 DROP COLUMN note"],
+            vec![Finding::ColumnMissing {
+                table: lost_table,
+                column: lost,
+            }],
+            &["ALTER TABLE t12 ADD COLUMN note VARCHAR(255)"],
+        ),
+        hole(
+            &["ALTER TABLE t13 RENAME TO t13_old"],
+            vec![
+                not_captured("t13_old"),
+                Finding::TableMissing {
+                    model: "t13".into(),
+                    table: "t13".into(),
+                },
+            ],
+            &["ALTER TABLE t13_old RENAME TO t13"],
+        ),
+    ]
+}
+
+/// Tables whose foreign keys are other than their entities say. SQLite's keys are part of their tables.
+fn foreign_keys(backend: DbBackend) -> Vec<Hole> {
+    let name = |name: &'static str| match backend {
+        DbBackend::Sqlite => "foreign key 0",
+        _ => name,
+    };
+    let table = |references: &str| {
+        format!(
+            "CREATE TABLE comment (id INTEGER PRIMARY KEY, parent_id INTEGER, note VARCHAR(255), \
+             CONSTRAINT named FOREIGN KEY (parent_id) REFERENCES {references})"
+        )
+    };
+    let as_it_should_be = table("review (id)");
+    let planted = |references: &str, found: Vec<Finding>| {
+        hole(
+            &["DROP TABLE comment", &table(references)],
+            found,
+            &["DROP TABLE comment", &as_it_should_be],
+        )
+    };
+    let on = |parent: &str, on: &'static str, why: &'static str| {
+        vec![cascade("comment", name("named"), parent, on, why)]
+    };
+    let mut unknown_parent = planted(
+        "loose (id) ON DELETE SET NULL",
+        [
+            vec![not_captured("loose")],
+            on("loose", "ON DELETE", NO_ENTITY),
+        ]
+        .concat(),
+    );
+    unknown_parent
+        .plant
+        .insert(0, "CREATE TABLE loose (id INTEGER PRIMARY KEY)".to_owned());
+    unknown_parent.mend.push("DROP TABLE loose".to_owned());
+    vec![
+        planted(
+            "review (id) ON DELETE CASCADE",
+            on("review", "ON DELETE", NOT_DECLARED),
+        ),
+        planted(
+            "review (id) ON DELETE SET NULL",
+            on("review", "ON DELETE", NOT_DECLARED),
+        ),
+        planted(
+            "review (id) ON UPDATE CASCADE",
+            on("review", "ON UPDATE", KEYS_CHANGE),
+        ),
+        unknown_parent,
+    ]
+}
+
+async fn each_hole_is_found(db: &TestDb) -> TestResult {
+    build(db).await?;
+    for hole in holes().into_iter().chain(foreign_keys(db.backend())) {
+        for sql in &hole.plant {
+            db.execute_unprepared(sql).await?;
+        }
+        assert_eq!(found(db).await?, hole.found, "{:?}", hole.plant);
+        for sql in &hole.mend {
+            db.execute_unprepared(sql).await?;
+        }
+        assert_eq!(found(db).await?, [], "{:?}", hole.mend);
+    }
+    holes_of_triggers(db).await
+}
+
+async fn holes_of_triggers(db: &TestDb) -> TestResult {
+    // Not there.
+    let triggers = AuditTriggers::of::<entry::Entity>();
+    triggers.drop(&db.conn).await?;
+    let missing = found(db).await?;
+    assert!(
+        matches!(&missing[..], [Finding::TriggersMissing { table, .. }] if table == "entry"),
+        "{missing:?}"
+    );
+    triggers.create(&db.conn).await?;
+
+    // Of another configuration.
+    let other = AuditConfig::builder().redact_field("note").build()?;
+    other.scope(triggers.recreate(&db.conn)).await?;
+    let old = found(db).await?;
+    assert!(
+        matches!(&old[..], [Finding::TriggersOutOfDate { table, .. }] if table == "entry"),
+        "{old:?}"
+    );
+    triggers.recreate(&db.conn).await?;
+
+    // Beside hooks.
+    let beside = AuditTriggers::of::<author::Entity>();
+    beside.create(&db.conn).await?;
+    let twice = Finding::RecordedTwice {
+        table: "author".into(),
+    };
+    assert_eq!(found(db).await?, [twice]);
+    beside.drop(&db.conn).await?;
+
+    // Disabled, where that can be.
+    if db.backend() == DbBackend::Postgres {
+        db.execute_unprepared("ALTER TABLE entry DISABLE TRIGGER USER")
+            .await?;
+        let disabled = found(db).await?;
+        assert!(
+            matches!(&disabled[..], [Finding::TriggersDisabled { table, .. }] if table == "entry"),
+            "{disabled:?}"
+        );
+        db.execute_unprepared("ALTER TABLE entry ENABLE TRIGGER USER")
+            .await?;
+    }
+    assert_eq!(found(db).await?, []);
+    Ok(())
+}
+
+async fn holes_of_the_configuration_are_found(db: &TestDb) -> TestResult {
+    let key = HashKey::from_bytes("k", &[1; 32])?;
+    build(db).await?;
+    let open = AuditConfig::builder()
+        .hash_key(key)
+        .no_secret_detection()
+        .build()?;
+    let report = open.scope(coverage(&db.conn)).await?;
+    let plain = Finding::PlainSecret {
+        table: "login".into(),
+        column: "password_hash".into(),
+    };
+    let secrets: Vec<_> = (report.findings.iter())
+        .filter(|finding| matches!(finding, Finding::PlainSecret { .. }))
+        .collect();
+    assert_eq!(secrets, [&plain]);
+
+    let skipping = AuditConfig::builder().skip_model("author").build()?;
+    let report = skipping.scope(coverage(&db.conn)).await?;
+    let author = report.tables.iter().find(|row| row.table == "author");
+    let by = author.map(|row| row.captured);
+    assert_eq!(by, Some(Captured::Skipped(SkippedBy::Configuration)));
+    assert_eq!(report.findings, []);
+    Ok(())
+}
+
+async fn what_is_accepted_is_no_hole(db: &TestDb) -> TestResult {
+    build(db).await?;
+    db.execute_unprepared("CREATE TABLE session (id INTEGER PRIMARY KEY)")
+        .await?;
+    db.execute_unprepared("ALTER TABLE t11 ADD COLUMN extra INTEGER")
+        .await?;
+    let report = coverage(&db.conn).await?;
+    assert!(!report.is_complete());
+    let error = report
+        .clone()
+        .assert_complete()
+        .expect_err("it has two holes");
+    assert!(
+        error.to_string().starts_with("the audit log has 2 holes:"),
+        "{error}"
+    );
+    let report = report.except(["session"]);
+    assert_eq!((report.findings.len(), report.accepted.len()), (1, 1));
+    let report = report.accept(|finding| matches!(finding, Finding::ColumnNotCaptured { .. }));
+    report.assert_complete()?;
+    Ok(())
+}
+
+async fn the_report_is_a_table(db: &TestDb) -> TestResult {
+    build(db).await?;
+    db.execute_unprepared("CREATE TABLE loose (id INTEGER PRIMARY KEY)")
+        .await?;
+    let text = coverage(&db.conn).await?.to_string();
+    // Columns are as wide as their longest word.
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in [
+        "table captured by model",
+        "author hooks and connection author",
+        "cache skipped by its derive cache",
+        "entry triggers entry",
+        "loose not at all -",
+        "open:",
+        "- `loose` is not captured: derive `Auditable` on its entity, or accept it with `.except([\"loose\"])`",
+    ] {
+        assert!(
+            text.lines().any(|there| words(there) == line),
+            "{line}\n{text}"
+        );
+    }
+    Ok(())
+}

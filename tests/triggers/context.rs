@@ -1,0 +1,309 @@
+//! What triggers know of who writes through an `AuditedConnection`.
+
+use futures::future::join_all;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
+    TransactionTrait,
+};
+use sea_orm_audit::{
+    Actor, AuditConfig, AuditContext, Auditable, AuditedConnection, RequireActor, migration_mode,
+};
+use serde_json::json;
+
+use crate::entities::{create, ledger};
+use crate::support::{TestDb, TestResult};
+
+on_every_database! {
+    a_write_is_recorded_once_with_its_context,
+    a_transaction_is_one_and_its_actors_are_several,
+    a_savepoint_that_is_rolled_back_takes_nobody_along,
+    savepoints_by_hand_take_nobody_along,
+    builders_and_statements_tell_the_triggers,
+    a_statement_that_is_not_understood_is_told_in_a_transaction,
+    a_plain_connection_tells_nothing,
+    migration_mode_does_not_keep_triggers_from_recording,
+    a_write_by_nobody_is_refused_where_an_actor_is_required,
+    fifty_actors_on_five_connections_are_told_apart,
+    a_write_takes_so_many_statements,
+}
+
+fn ann(db: &TestDb) -> AuditedConnection {
+    let context = AuditContext::new()
+        .actor(Actor::user(7).named("Ann").impersonated_by("root"))
+        .ip_address_as("192.0.2.7")
+        .user_agent("curl")
+        .session_key("session")
+        .request_id("request")
+        .trace_id("trace")
+        .tenant("tenant")
+        .reason("a \"reason\" of 'hers'")
+        .module("module")
+        .metadata("n", 1)
+        .metadata("password", "p");
+    db.audited().with_context(context)
+}
+
+async fn a_write_is_recorded_once_with_its_context(db: &TestDb) -> TestResult {
+    create(db).await?;
+    ledger::new(1, "a").insert(&ann(db)).await?;
+    let record = db.record().await?;
+    assert_eq!((&*record.action, &*record.source), ("CREATE", "TRIGGER"));
+    assert_eq!(record.object_id.as_deref(), Some("1"));
+    assert_eq!(record.actor_type, "USER");
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(record.actor_id, text("7"));
+    assert_eq!(record.actor_name, text("Ann"));
+    assert_eq!(record.impersonator_id, text("root"));
+    assert_eq!(record.ip_address, text("192.0.2.7"));
+    assert_eq!(record.user_agent, text("curl"));
+    assert_eq!(record.request_id, text("request"));
+    assert_eq!(record.trace_id, text("trace"));
+    assert_eq!(record.tenant, text("tenant"));
+    assert_eq!(record.reason, text("a \"reason\" of 'hers'"));
+    assert_eq!(record.module, text("module"));
+    assert_eq!(
+        record.metadata,
+        Some(json!({"n": 1, "password": "[redacted]"}))
+    );
+    let session = record.session_key.unwrap_or_default();
+    assert!(session.len() > 30 && session != "session", "{session}");
+    assert!(record.transaction_id.is_some());
+    Ok(())
+}
+
+/// Action, actor and object of each record.
+async fn told(db: &TestDb) -> TestResult<Vec<String>> {
+    Ok((db.records().await?.into_iter())
+        .map(|record| {
+            let actor = record.actor_id.unwrap_or(record.actor_type);
+            let object = record.object_id.unwrap_or_default();
+            format!("{} {object} by {actor}", record.action)
+        })
+        .collect())
+}
+
+async fn a_transaction_is_one_and_its_actors_are_several(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let tx = db.audited().as_actor(Actor::user(1)).begin().await?;
+    ledger::new(1, "a").insert(&tx).await?;
+    ledger::new(2, "b").insert(&tx).await?;
+    let deleted = ledger::Entity::delete_by_id(1).exec(&tx);
+    // What is bound to the transaction wins; what it leaves out is taken from around.
+    AuditContext::new()
+        .actor(Actor::user(9))
+        .reason("late")
+        .scope(deleted)
+        .await?;
+    tx.commit().await?;
+    let tx = db.audited().begin().await?;
+    for id in [3, 4] {
+        let insert = ledger::new(id, "c");
+        let context = AuditContext::new().actor(Actor::user(id));
+        context.scope(insert.insert(&tx)).await?;
+    }
+    let id = tx.id();
+    tx.commit().await?;
+    assert_eq!(
+        told(db).await?,
+        [
+            "CREATE 1 by 1",
+            "CREATE 2 by 1",
+            "DELETE 1 by 1",
+            "CREATE 3 by 3",
+            "CREATE 4 by 4"
+        ]
+    );
+    let records = db.records().await?;
+    assert_eq!(records[0].transaction_id, records[2].transaction_id);
+    assert_eq!(records[0].reason, None);
+    assert_eq!(records[2].reason.as_deref(), Some("late"));
+    assert_eq!(records[4].transaction_id, Some(id));
+    Ok(())
+}
+
+async fn a_savepoint_that_is_rolled_back_takes_nobody_along(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let tx = ann(db).begin().await?;
+    let inner = tx.begin().await?;
+    ledger::new(1, "lost").insert(&inner).await?;
+    inner.rollback().await?;
+    ledger::new(2, "kept").insert(&tx).await?;
+    let inner = tx.begin().await?;
+    ledger::new(3, "kept").insert(&inner).await?;
+    inner.commit().await?;
+    let inner = tx.begin().await?;
+    ledger::new(4, "lost").insert(&inner).await?;
+    drop(inner);
+    ledger::new(5, "kept").insert(&tx).await?;
+    tx.commit().await?;
+    assert_eq!(
+        told(db).await?,
+        ["CREATE 2 by 7", "CREATE 3 by 7", "CREATE 5 by 7"]
+    );
+    Ok(())
+}
+
+async fn savepoints_by_hand_take_nobody_along(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let tx = ann(db).begin().await?;
+    tx.execute_unprepared("SAVEPOINT one").await?;
+    ledger::new(1, "lost").insert(&tx).await?;
+    tx.execute_unprepared("ROLLBACK TO SAVEPOINT one").await?;
+    ledger::new(2, "kept").insert(&tx).await?;
+    tx.commit().await?;
+    assert_eq!(told(db).await?, ["CREATE 2 by 7"]);
+    Ok(())
+}
+
+async fn builders_and_statements_tell_the_triggers(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let context = AuditContext::new().actor(Actor::user(7));
+    let many = (1..=3).map(|id| ledger::new(id, "a"));
+    // A builder on a plain connection has a transaction of its own.
+    let inserted = ledger::Entity::audited_insert_many(many).exec_without_returning(&db.conn);
+    context.clone().scope(inserted).await?;
+    let sql = "UPDATE ledger SET title = 'b' WHERE id < 3";
+    ann(db).execute_unprepared(sql).await?;
+    let updated = ledger::ActiveModel {
+        title: Set("c".to_owned()),
+        ..Default::default()
+    };
+    ledger::Entity::update_many()
+        .set(updated)
+        .filter(ledger::Column::Id.eq(3))
+        .exec(&ann(db))
+        .await?;
+    assert_eq!(
+        told(db).await?,
+        [
+            "CREATE 1 by 7",
+            "CREATE 2 by 7",
+            "CREATE 3 by 7",
+            "UPDATE 1 by 7",
+            "UPDATE 2 by 7",
+            "UPDATE 3 by 7"
+        ]
+    );
+    Ok(())
+}
+
+async fn a_statement_that_is_not_understood_is_told_in_a_transaction(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let sql = match db.backend() {
+        DbBackend::Sqlite => "UPDATE OR IGNORE ledger SET title = 'b'",
+        DbBackend::Postgres => {
+            "WITH x AS (UPDATE ledger SET title = 'b' RETURNING id) SELECT count(*) FROM x"
+        }
+        _ => "UPDATE IGNORE ledger SET title = 'b'",
+    };
+    ledger::new(1, "a").insert(&ann(db)).await?;
+    let tx = ann(db).begin().await?;
+    tx.execute_unprepared(sql).await?;
+    tx.commit().await?;
+    assert_eq!(told(db).await?, ["CREATE 1 by 7", "UPDATE 1 by 7"]);
+    Ok(())
+}
+
+async fn a_plain_connection_tells_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let context = AuditContext::new().actor(Actor::user(7));
+    let insert = ledger::new(1, "a");
+    context.scope(insert.insert(&db.conn)).await?;
+    let record = db.record().await?;
+    assert_eq!(
+        (&*record.source, &*record.actor_type),
+        ("TRIGGER", "SERVICE")
+    );
+    assert_eq!(record.actor_id, None);
+    let user = match db.backend() {
+        DbBackend::Sqlite => "sqlite",
+        _ => "audit",
+    };
+    assert_eq!(record.actor_name.as_deref(), Some(user));
+    assert_eq!(record.transaction_id, None);
+    Ok(())
+}
+
+async fn migration_mode_does_not_keep_triggers_from_recording(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let insert = ledger::new(1, "a");
+    migration_mode("test", insert.insert(&ann(db))).await?;
+    assert_eq!(told(db).await?, ["CREATE 1 by 7"]);
+    Ok(())
+}
+
+async fn a_write_by_nobody_is_refused_where_an_actor_is_required(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let config = AuditConfig::builder()
+        .require_actor(RequireActor::Deny)
+        .build()?;
+    let strict = db.audited().with_config(config);
+    assert!(ledger::new(1, "a").insert(&strict).await.is_err());
+    assert_eq!(ledger::Entity::find().all(&db.conn).await?.len(), 0);
+    let known = strict.as_actor(Actor::user(7));
+    ledger::new(1, "a").insert(&known).await?;
+    assert_eq!(told(db).await?, ["CREATE 1 by 7"]);
+    Ok(())
+}
+
+async fn fifty_actors_on_five_connections_are_told_apart(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let connection = db.audited();
+    let work = (0..50).map(|actor: i32| {
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            let own = connection.as_actor(Actor::user(actor));
+            for number in 0..4 {
+                let id = actor * 10 + number;
+                if number % 2 == 0 {
+                    ledger::new(id, "a").insert(&own).await?;
+                } else {
+                    let tx = own.begin().await?;
+                    ledger::new(id, "a").insert(&tx).await?;
+                    tx.commit().await?;
+                }
+            }
+            Ok::<_, sea_orm::DbErr>(())
+        })
+    });
+    for done in join_all(work).await {
+        done??;
+    }
+    let records = db.records().await?;
+    assert_eq!(records.len(), 200);
+    for record in records {
+        let object: i32 = record.object_id.as_deref().unwrap_or_default().parse()?;
+        let actor: i32 = record.actor_id.as_deref().unwrap_or_default().parse()?;
+        assert_eq!(object / 10, actor);
+    }
+    Ok(())
+}
+
+async fn a_write_takes_so_many_statements(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let connection = ann(db);
+    // The server is asked once what it is.
+    ledger::new(1, "a").insert(&connection).await?;
+    let insert = ledger::new(2, "a");
+    let (inserted, alone) = db.statements_of(insert.insert(&connection)).await;
+    inserted?;
+    // Told, done, and, where it is a row, taken back. MariaDB reads what SeaORM has inserted.
+    let most = match db.backend() {
+        DbBackend::Postgres => 2,
+        _ => 4,
+    };
+    assert!(alone.len() <= most, "{alone:#?}");
+    let many = async {
+        let tx = connection.begin().await?;
+        for id in 10..110 {
+            ledger::Entity::insert(ledger::new(id, "a"))
+                .exec_without_returning(&tx)
+                .await?;
+        }
+        tx.commit().await
+    };
+    let (inserted, statements) = db.statements_of(many).await;
+    inserted?;
+    assert!(statements.len() <= 102, "{}", statements.len());
+    Ok(())
+}
