@@ -94,14 +94,14 @@ async fn a_scope_inside_keeps_its_actor_to_itself() {
 fn unasked() -> (AuditScope, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let make = move || {
+    let maker = move || {
         count.fetch_add(1, Relaxed);
         AuditContext::new()
             .actor(Actor::anonymous())
             .request_id("r")
             .metadata("from", "head")
     };
-    (AuditScope::when_asked(Arc::new(make)), made)
+    (AuditScope::when_asked(Arc::new(maker)), made)
 }
 
 #[test]

@@ -23,11 +23,11 @@ macro_rules! child {
             #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
             pub enum Relation {
                 #[sea_orm(
-                                                            belongs_to = $parent,
-                                                            from = "Column::ParentId",
-                                                            to = $id,
-                                                            on_delete = "Cascade"
-                                                        )]
+                                                                    belongs_to = $parent,
+                                                                    from = "Column::ParentId",
+                                                                    to = $id,
+                                                                    on_delete = "Cascade"
+                                                                )]
                 Parent,
             }
         }

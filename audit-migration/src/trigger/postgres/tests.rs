@@ -87,6 +87,7 @@ fn plan(table: &'static str) -> TriggerPlan {
         delete: true,
         tables: Tables::default(),
         secrets: SecretKeys::default(),
+        others: Vec::new(),
     }
 }
 
