@@ -153,8 +153,12 @@ async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -> TestResul
     let config = AuditConfig::builder().migration_mode(true).build()?;
     config.scope(async {}).await;
     assert_eq!(told(db).await?.len(), 0, "it kept nothing out of the log");
-    config.scope(post::new("a").insert(&db.conn)).await?;
-    config.scope(post::new("b").insert(&db.conn)).await?;
+    config
+        .scope(post::new("of a configuration, a").insert(&db.conn))
+        .await?;
+    config
+        .scope(post::new("of a configuration, b").insert(&db.conn))
+        .await?;
     let titles = |told: Vec<(String, Value, i64)>| -> Vec<_> {
         told.into_iter()
             .map(|(title, told, _)| (title, told))
@@ -177,7 +181,7 @@ async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -> TestResul
     // One that is installed is left when another takes its place, and told of when the writer is shut down.
     let config = AuditConfig::builder().migration_mode(true).build()?;
     config.install()?;
-    post::new("c").insert(&db.conn).await?;
+    post::new("of a configuration, c").insert(&db.conn).await?;
     let writer = EventWriter::start(db.conn.clone());
     writer.shutdown().await;
     let standing = titles(told(db).await?);

@@ -121,8 +121,9 @@ impl Server {
         let children = children_of(&pid)?.join(" ");
         let kill = format!("kill -9 {pid} {children}");
         Command::new("sh").args(["-c", &kill]).status()?;
-        while std::path::Path::new(&format!("/proc/{pid}/stat")).exists()
-            && !std::fs::read_to_string(format!("/proc/{pid}/stat"))?.contains(") Z ")
+        // It cannot be read any more once the process is gone.
+        while std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.contains(") Z "))
         {
             std::thread::yield_now();
         }
