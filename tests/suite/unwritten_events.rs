@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbBackend, MockDatabase};
 use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditError, DataExport, EventType, Lockout, LockoutDecision,
-    LoginAttempt, Summary, SystemEvent, migration_mode, record_logout,
+    Action, Actor, AuditConfig, AuditContext, AuditError, DataExport, EventType, Lockout,
+    LockoutDecision, LoginAttempt, Summary, SystemEvent, migration_mode, record_logout,
 };
 
 use crate::support::{HandClock, TestDb, TestResult};
@@ -96,5 +96,7 @@ async fn a_time_after_2038_is_a_time(db: &TestDb) -> TestResult {
         assert_eq!((summary.by_day[0].count, summary.exports.count), (5, 1));
         TestResult::Ok(())
     };
-    clock.config().build()?.scope(test).await
+    // An address, by which the attempts are counted.
+    let context = AuditContext::new().ip_address_as("192.0.2.1");
+    clock.config().build()?.scope(context.scope(test)).await
 }
