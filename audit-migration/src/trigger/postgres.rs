@@ -84,7 +84,9 @@ fn function_name(plan: &TriggerPlan, site: &Site, event: Event) -> String {
 
 /// The settings that a function runs under, as they are written and as the catalogue has them.
 fn settings(site: &Site, event: Event) -> Vec<(&'static str, &'static str)> {
-    let mut settings = vec![("search_path", "pg_catalog, pg_temp")];
+    // Compiling the expressions of a statement takes longer than it does to run them for a few rows, and
+    // servers think that it pays.
+    let mut settings = vec![("search_path", "pg_catalog, pg_temp"), ("jit", "off")];
     if event == Event::Update {
         // A plan made for one row is kept, and must do for a thousand.
         settings.push(("enable_nestloop", "off"));
