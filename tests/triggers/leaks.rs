@@ -11,6 +11,7 @@ use crate::support::{TestDb, TestResult};
 on_every_database! {
     a_pool_of_one_forgets_who_wrote,
     a_future_that_is_dropped_leaves_nothing,
+    a_transaction_that_is_committed_by_hand_leaves_nothing,
 }
 
 /// The number of contexts that are there.
@@ -74,6 +75,23 @@ async fn a_pool_of_one_forgets_who_wrote(db: &TestDb) -> TestResult {
     tx.rollback().await?;
     assert!(ledger::new(10, "a").insert(&ann).await.is_err());
     assert_eq!(next(db, &conn, 12).await?, "SERVICE");
+    Ok(())
+}
+
+async fn a_transaction_that_is_committed_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    // A connection of its own: sqlx's is out of step with SQLite afterwards.
+    let conn = db.another().await?;
+    let ann = AuditedConnection::new(conn).as_actor(Actor::user(7));
+    let tx = ann.begin().await?;
+    ledger::new(1, "a").insert(&tx).await?;
+    tx.execute_unprepared("COMMIT").await?;
+    assert_eq!(contexts(&db.conn).await?, 0);
+    ledger::new(2, "b").insert(&db.conn).await?;
+    let actors: Vec<_> = (db.records().await?.into_iter())
+        .map(|record| record.actor_type)
+        .collect();
+    assert_eq!(actors, ["USER", "SERVICE"]);
     Ok(())
 }
 

@@ -359,9 +359,14 @@ impl Frames {
         Ok(())
     }
 
-    /// Takes back what the database's triggers were told, as the last thing before COMMIT.
+    /// Takes back what the database's triggers were told, as the last thing before a COMMIT, or what may be
+    /// one.
     pub(super) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let told = self.state().take_back;
+        let told = {
+            let mut state = self.state();
+            state.told = None;
+            state.take_back.take()
+        };
         match told {
             Some(tables) => take_back(db, tables).await,
             None => Ok(()),

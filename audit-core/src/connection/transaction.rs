@@ -131,9 +131,11 @@ impl AuditedTransaction {
         unit::follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 
-    /// What is gathered goes before a statement that may set or roll back a savepoint, or commit.
+    /// What is gathered goes before a statement that may set or roll back a savepoint, or commit; and so does
+    /// what triggers were told, which must not be committed.
     async fn before_control(&self) -> Result<(), DbErr> {
         self.frames().flush(self.tx()?).await?;
+        self.frames().take_back(self.tx()?).await?;
         self.frames().stop_buffering();
         Ok(())
     }
