@@ -88,8 +88,9 @@ impl std::error::Error for CoverageIncomplete {}
 
 /// Compares the audited entities with the live schema, under the configuration that applies.
 ///
-/// Looked at is the schema in which names without one are found (on MySQL and MariaDB the database), and
-/// every schema that an audited entity names. Known are the entities of the crates that the binary names,
+/// Looked at is the schema in which new tables are made (on PostgreSQL the first of `search_path`, on MySQL and
+/// MariaDB the database), and every schema that an audited entity names. Not followed are cascades through
+/// tables that are skipped; not looked at are partitions by themselves. Names are compared by case. Known are the entities of the crates that the binary names,
 /// so call it where these are linked: in the application, or in a test of it.
 ///
 /// # Errors
