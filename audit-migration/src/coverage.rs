@@ -89,8 +89,7 @@ impl std::error::Error for CoverageIncomplete {}
 /// Compares the audited entities with the live schema, under the configuration that applies.
 ///
 /// Looked at is the schema in which new tables are made (on PostgreSQL the first of `search_path`, on MySQL and
-/// MariaDB the database), and every schema that an audited entity names. Not followed are cascades through
-/// tables that are skipped; not looked at are partitions by themselves. Names are compared by case. Known are the entities of the crates that the binary names,
+/// MariaDB the database), and every schema that an audited entity names. Not looked at are partitions by themselves. Names are compared by case. Known are the entities of the crates that the binary names,
 /// so call it where these are linked: in the application, or in a test of it.
 ///
 /// # Errors
@@ -110,27 +109,31 @@ impl std::error::Error for CoverageIncomplete {}
 pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
     let config = AuditConfig::current();
     let entities = survey(&config);
-    let named: BTreeSet<String> = (entities.iter())
+    let schemas: BTreeSet<String> = (entities.iter())
         .filter_map(|entity| entity.info.schema().map(str::to_owned))
         .collect();
-    let schema = LiveSchema::read(db, &named).await?;
+    let schema = LiveSchema::read(db, &schemas).await?;
     let mut coverage = judge::judge(
         db.get_database_backend(),
         &schema,
         &entities,
         config.tables(),
     );
-    for entity in entities.iter().filter(|entity| entity.skipped.is_none()) {
+    for entity in &entities {
         let info = entity.info;
         let Some(live) = schema.find(info.schema(), info.table()) else {
             continue;
         };
         let triggers = AuditTriggers::of_info(info);
         let table = schema.shown(&live.id);
-        let found = if entity.by_trigger {
+        let found = if entity.skipped.is_some() {
+            let names = triggers.left(db).await?;
+            let found = (!names.is_empty()).then_some(Finding::TriggersLeft { table, names });
+            found.into_iter().collect()
+        } else if entity.by_trigger {
             let check = triggers.state(db).await?;
             Finding::of_triggers(&table, check)
-        } else if triggers.are_there(db).await? {
+        } else if !triggers.left(db).await?.is_empty() {
             vec![Finding::RecordedTwice { table }]
         } else {
             Vec::new()

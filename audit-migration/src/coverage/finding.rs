@@ -55,6 +55,13 @@ pub enum Finding {
         /// The table.
         table: String,
     },
+    /// A table is skipped, and its triggers go on recording it.
+    TriggersLeft {
+        /// The table.
+        table: String,
+        /// Which.
+        names: Vec<String>,
+    },
     /// The table of an audited entity is not there.
     TableMissing {
         /// The model.
@@ -142,6 +149,11 @@ impl fmt::Display for Finding {
                 f,
                 "`{table}` has triggers although its entity is captured by hooks, so that changes are recorded twice: \
                  drop them, or say `#[audit(capture = \"trigger\")]`"
+            ),
+            Self::TriggersLeft { table, names } => write!(
+                f,
+                "`{table}` is skipped, but its triggers record it ({}): call `AuditTriggers::drop` in a migration",
+                names.join(", ")
             ),
             Self::TableMissing { model, table } => {
                 write!(f, "`{table}`, the table of `{model}`, is not there")

@@ -1,5 +1,7 @@
 //! What the live schema and the audited entities say of each other.
 
+use std::collections::HashSet;
+
 use sea_orm_audit_core::Tables;
 use sea_orm_audit_core::survey::Surveyed;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -146,16 +148,14 @@ impl Judge<'_> {
             let Some(child) = self.entity(&key.table) else {
                 continue;
             };
-            if child.skipped.is_some() {
-                continue;
-            }
-            for (on, why) in [
+            let update = self.update_hole(key, child).map(|why| (&key.table, why));
+            for (on, hole) in [
                 ("ON DELETE", self.delete_hole(key, child)),
-                ("ON UPDATE", self.update_hole(key, child)),
+                ("ON UPDATE", update),
             ] {
-                if let Some(why) = why {
+                if let Some((table, why)) = hole {
                     findings.push(Finding::CascadeNotCaptured {
-                        table: self.schema.shown(&key.table),
+                        table: self.schema.shown(table),
                         key: key.name.clone(),
                         parent: self.schema.shown(&key.parent),
                         on,
@@ -166,21 +166,56 @@ impl Judge<'_> {
         }
     }
 
-    /// Why the cascade of a delete leaves no record, if it leaves none.
-    fn delete_hole(&self, key: &LiveKey, child: &Surveyed) -> Option<&'static str> {
-        let wanted = match key.on_delete {
+    /// Whether the connection is to record what a delete does to the rows that have this key.
+    fn is_wanted(&self, key: &LiveKey, child: &Surveyed) -> bool {
+        let recorded = match key.on_delete {
             Reaction::Refuses => false,
             Reaction::Cascades => child.deletes,
             Reaction::Sets => child.updates,
         };
-        if !wanted || self.fires_triggers(child) {
-            return None;
+        recorded && !self.fires_triggers(child)
+    }
+
+    /// A table whose rows the connection is to record when rows of this one go, however far below.
+    fn recorded_below<'k>(
+        &'k self,
+        table: &TableId,
+        seen: &mut HashSet<&'k TableId>,
+    ) -> Option<&'k TableId> {
+        for key in self.schema.keys.iter().filter(|key| key.parent == *table) {
+            if (self.entity(&key.table)).is_some_and(|child| self.is_wanted(key, child)) {
+                return Some(&key.table);
+            }
+            if key.on_delete == Reaction::Cascades
+                && seen.insert(&key.table)
+                && let Some(below) = self.recorded_below(&key.table, seen)
+            {
+                return Some(below);
+            }
         }
+        None
+    }
+
+    /// Whose rows go without a record by the cascade of a delete, and why, if any do.
+    fn delete_hole<'k>(
+        &'k self,
+        key: &'k LiveKey,
+        child: &Surveyed,
+    ) -> Option<(&'k TableId, &'static str)> {
+        let here = self.is_wanted(key, child);
+        let table = if here {
+            &key.table
+        } else if key.on_delete == Reaction::Cascades {
+            // What is not recorded itself may lead on to what is.
+            self.recorded_below(&key.table, &mut HashSet::new())?
+        } else {
+            return None;
+        };
         let Some(parent) = self.entity(&key.parent) else {
-            return Some("that table has no audited entity");
+            return Some((table, "that table has no audited entity"));
         };
         // On MySQL the parent's triggers tell of its descendants' rows.
-        if child.by_trigger && parent.by_trigger {
+        if here && child.by_trigger && parent.by_trigger {
             return None;
         }
         let deletes = key.on_delete == Reaction::Cascades;
@@ -189,9 +224,9 @@ impl Judge<'_> {
                 && (self.schema).is(&key.parent, followed.schema.as_deref(), &followed.table)
                 && same_columns(&followed.columns, &key.columns)
         });
-        (!declared).then_some(
-            "no `belongs_to` relation of its entity declares this foreign key with its `on_delete`",
-        )
+        let why =
+            "no `belongs_to` relation of its entity declares this foreign key with its `on_delete`";
+        (!declared).then_some((table, why))
     }
 
     /// Why the cascade of a changed key leaves no record, if it leaves none.

@@ -199,7 +199,7 @@ fn columns_sql(backend: DbBackend, schemas: &str) -> String {
              FROM information_schema.COLUMNS c \
              JOIN information_schema.TABLES t \
                ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
-             WHERE t.TABLE_TYPE = 'BASE TABLE' AND c.TABLE_SCHEMA IN {schemas} \
+             WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND c.TABLE_SCHEMA IN {schemas} \
              ORDER BY 1, 2, c.ORDINAL_POSITION"
         ),
     }

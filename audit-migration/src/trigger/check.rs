@@ -112,9 +112,10 @@ impl AuditTriggers {
         Ok(check)
     }
 
-    /// Whether any of them is there.
-    pub(crate) async fn are_there<C: ConnectionTrait>(self, db: &C) -> Result<bool, DbErr> {
+    /// The names of those that are there, wanted or not.
+    pub(crate) async fn left<C: ConnectionTrait>(self, db: &C) -> Result<Vec<String>, DbErr> {
         let there = installed(db, &self.plan()).await?;
-        Ok(there.iter().any(|there| !there.shared))
+        let own = there.into_iter().filter(|there| !there.shared);
+        Ok(own.map(|there| there.name).collect())
     }
 }
