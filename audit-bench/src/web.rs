@@ -1,10 +1,11 @@
 //! What the web layers cost: requests per second of a handler that does nothing, bare and with both layers,
 //! over real connections; and whether memory grows.
 //!
-//! The client writes one text and looks for the end of the answer. A real one does more, on the same cores, and
-//! the layers' part would be smaller beside it.
+//! Twice: with a client as programs have it, hyper's, and with one that only writes a text and looks for the end of the
+//! answer, beside which the layers' part is as large as it can be.
 
-use std::io;
+mod client;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -16,9 +17,9 @@ use sea_orm_audit::migration::Migrator;
 use sea_orm_audit::migration::MigratorTrait;
 use sea_orm_audit::web::AuditLayer;
 use sea_orm_audit::web::security::SecurityLayer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use self::client::Client;
 use crate::BoxError;
 use crate::statistics::{median, percentile};
 
@@ -28,35 +29,44 @@ const REQUESTS: usize = 300;
 /// What is sent through the layers to see whether memory grows.
 const MANY: usize = 1_000_000;
 
-/// What a browser sends, about.
-const REQUEST: &[u8] = b"GET /products?page=2&sort=price HTTP/1.1\r\nhost: shop.example\r\n\
-accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
-accept-language: en-GB,en;q=0.5\r\naccept-encoding: gzip, deflate, br\r\n\
-user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0\r\n\
-cookie: id=dGhpcyBpcyBub3QgYSByZWFsIHNlc3Npb24\r\n\r\n";
-
-/// The body of the answer, by which its end is known.
-const ANSWER: &[u8] = b"that is all";
-
 /// Measures, and returns what to print.
 pub(crate) async fn measure(rounds: usize, many: bool) -> Result<String, BoxError> {
     let db = Database::connect("sqlite::memory:").await?;
     Migrator::up(&db, None).await?;
     let writer = EventWriter::start(db);
     writer.install();
-    let router = || Router::new().route("/products", get(async || "that is all"));
+    let router = || Router::new().route("/products", get(async || client::ANSWER));
     // In one call, as the documentation advises.
     let layers = (AuditLayer::new(), SecurityLayer::default());
     let bare = serve(router()).await?;
     let layered = serve(router().layer(layers)).await?;
+    let mut report = format!(
+        "## Web layers\n\n{rounds} rounds of {CONNECTIONS} connections with {REQUESTS} requests each, client and \
+         server on the same cores.\n"
+    );
+    for client in [Client::Hyper, Client::Text] {
+        report += &compare(client, [bare, layered], rounds).await?;
+    }
+    if many {
+        report += &memory(layered).await?;
+    }
+    writer.shutdown().await;
+    Ok(report)
+}
+
+/// The requests of one client, without the layers and with them.
+async fn compare(
+    client: Client,
+    addresses: [SocketAddr; 2],
+    rounds: usize,
+) -> Result<String, BoxError> {
     let (mut ratios, mut micros) = (Vec::new(), (Vec::new(), Vec::new()));
     // The first round is for the caches.
     for round in 0..=rounds {
         let mut rates = [0.0; 2];
         let order = if fastrand::bool() { [0, 1] } else { [1, 0] };
         for path in order {
-            let address = [bare, layered][path];
-            rates[path] = requests_per_second(address, REQUESTS).await?;
+            rates[path] = requests_per_second(client, addresses[path], REQUESTS).await?;
         }
         if round > 0 {
             ratios.push(rates[1] / rates[0]);
@@ -64,19 +74,11 @@ pub(crate) async fn measure(rounds: usize, many: bool) -> Result<String, BoxErro
             micros.1.push(1e6 / rates[1]);
         }
     }
-    let memory = if many {
-        memory(layered).await?
-    } else {
-        String::new()
-    };
-    writer.shutdown().await;
     let (without, with) = (median(&micros.0), median(&micros.1));
     Ok(format!(
-        "## Web layers\n\n{rounds} rounds of {CONNECTIONS} connections with {REQUESTS} requests each, client and \
-         server on the same cores.\n\
-         Requests per second with both layers, as a part of those without: {:.3} \
-         ({:.3}–{:.3}, 10th–90th percentile).\n\
-         One request: {without:.2} µs without, {with:.2} µs with them.\n{memory}",
+        "{}: requests per second with both layers, as a part of those without: {:.3} \
+         ({:.3}–{:.3}, 10th–90th percentile). One request: {without:.2} µs without, {with:.2} µs with them.\n",
+        client.name(),
         median(&ratios),
         percentile(&ratios, 0.1),
         percentile(&ratios, 0.9),
@@ -92,14 +94,18 @@ async fn serve(router: Router) -> Result<SocketAddr, BoxError> {
     Ok(address)
 }
 
-async fn requests_per_second(address: SocketAddr, each: usize) -> Result<f64, BoxError> {
+async fn requests_per_second(
+    client: Client,
+    address: SocketAddr,
+    each: usize,
+) -> Result<f64, BoxError> {
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        connections.push(TcpStream::connect(address).await?);
+        connections.push(client.connect(address).await?);
     }
     let began = Instant::now();
     let tasks: Vec<_> = (connections.into_iter())
-        .map(|connection| tokio::spawn(send(connection, each)))
+        .map(|connection| tokio::spawn(connection.send(each)))
         .collect();
     for task in tasks {
         task.await??;
@@ -108,31 +114,11 @@ async fn requests_per_second(address: SocketAddr, each: usize) -> Result<f64, Bo
     Ok((CONNECTIONS * each) as f64 / began.elapsed().as_secs_f64())
 }
 
-async fn send(mut connection: TcpStream, times: usize) -> io::Result<()> {
-    connection.set_nodelay(true)?;
-    let mut answer = [0; 2048];
-    for _ in 0..times {
-        connection.write_all(REQUEST).await?;
-        let mut length = 0;
-        while !answer[..length].ends_with(ANSWER) {
-            let more = connection.read(&mut answer[length..]).await?;
-            if more == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            length += more;
-        }
-        if !answer.starts_with(b"HTTP/1.1 200") {
-            return Err(io::Error::other("an answer was not 200"));
-        }
-    }
-    Ok(())
-}
-
 /// What the process holds after a tenth of the requests, and after all.
 async fn memory(address: SocketAddr) -> Result<String, BoxError> {
     let mut held = [0; 2];
     for (share, held) in [MANY / 10, MANY - MANY / 10].into_iter().zip(&mut held) {
-        requests_per_second(address, share / CONNECTIONS).await?;
+        requests_per_second(Client::Text, address, share / CONNECTIONS).await?;
         *held = resident_kib()?;
     }
     let [early, late] = held;

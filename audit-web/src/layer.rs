@@ -27,7 +27,7 @@ use crate::panic::watched;
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
 use observe::Observed;
-use origin::Origin;
+use origin::{Head, Origin};
 
 /// Gives everything that is done for a request, up to the last byte of the response's body, its context:
 /// actor, address, agent, request id and trace. Reports slow requests, answers of 500 and above, and
@@ -190,11 +190,17 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let observed = Observed::new(Origin::of(&mut parts, Arc::clone(&self.settings)));
-        parts.extensions.insert(observed.scope.clone());
-        let request = Request::from_parts(parts, body);
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let settings = Arc::clone(&self.settings);
+        let head = Head::read(&mut request, &settings);
+        let mut actor = None;
+        if let Some(who) = &settings.identify {
+            let (parts, body) = request.into_parts();
+            actor = who.identify(&parts);
+            request = Request::from_parts(parts, body);
+        }
+        let observed = Observed::new(Origin::of(&request, head, actor, settings));
+        request.extensions_mut().insert(observed.scope.clone());
         // A service may do all its work here.
         let call = || observed.run(|| self.inner.call(request));
         let called = if self.settings.catches_panics {

@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::backtrace::Backtrace;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,20 +24,16 @@ pub(crate) struct Panicked {
     scope: Option<AuditScope>,
 }
 
-/// So many panics are kept of one poll.
+/// So many panics are kept of one poll: the first ones, and the last.
 const MOST_KEPT: usize = 16;
-
-enum Watch {
-    /// Nobody waits for a panic.
-    Off,
-    On(Vec<Panicked>),
-}
 
 /// Whether panics are recorded that nobody here catches.
 static RECORDS_ALL: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    static WATCH: RefCell<Watch> = const { RefCell::new(Watch::Off) };
+    /// Where the innermost function that is watched has its part of [`KEPT`]. `None` where nobody waits for a panic.
+    static WATCHED: Cell<Option<usize>> = const { Cell::new(None) };
+    static KEPT: RefCell<Vec<Panicked>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Panicked {
@@ -85,14 +81,13 @@ fn keep_panics() {
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            WATCH.with_borrow_mut(|watch| {
-                if let Watch::On(kept) = watch {
-                    if kept.len() == MOST_KEPT {
-                        kept.remove(0);
-                    }
-                    kept.push(Panicked::of(info));
-                }
-            });
+            if let Some(from) = WATCHED.get() {
+                let panicked = Panicked::of(info);
+                KEPT.with_borrow_mut(|kept| {
+                    kept.truncate(from + MOST_KEPT - 1);
+                    kept.push(panicked);
+                });
+            }
             before(info);
         }));
     });
@@ -100,25 +95,35 @@ fn keep_panics() {
 
 /// Runs a function, and returns what is known of its panic instead of panicking. Panics that were caught
 /// inside of it are recorded, where all are.
-pub(crate) fn watched<R>(function: impl FnOnce() -> R) -> Result<R, Panicked> {
+pub(crate) fn watched<R>(function: impl FnOnce() -> R) -> Result<R, Box<Panicked>> {
     keep_panics();
-    let outer = WATCH.replace(Watch::On(Vec::new()));
+    let from = KEPT.with_borrow(Vec::len);
+    let outer = WATCHED.replace(Some(from));
     let result = catch_unwind(AssertUnwindSafe(function));
-    let mut kept = match WATCH.replace(outer) {
-        Watch::On(kept) => kept,
-        Watch::Off => Vec::new(),
-    };
+    WATCHED.set(outer);
+    match result {
+        Ok(value) if KEPT.with_borrow(Vec::len) == from => Ok(value),
+        result => result_of_panics(result, KEPT.with_borrow_mut(|kept| kept.split_off(from))),
+    }
+}
+
+/// There were panics: that which ended the function, or such as it caught.
+#[cold]
+fn result_of_panics<R>(
+    result: std::thread::Result<R>,
+    mut kept: Vec<Panicked>,
+) -> Result<R, Box<Panicked>> {
     let result = result.map_err(|payload| {
         let message = message(payload.as_ref());
         let ours = kept.iter().rposition(|kept| kept.message == message);
-        match ours {
+        Box::new(match ours {
             Some(place) => kept.remove(place),
             // Somebody else's hook has taken our place.
             None => Panicked {
                 message,
                 ..Panicked::default()
             },
-        }
+        })
     });
     if RECORDS_ALL.load(Relaxed) {
         kept.into_iter().for_each(record);
@@ -149,12 +154,44 @@ pub fn record_panics() {
     RECORDS_ALL.store(true, Relaxed);
     let before = take_hook();
     set_hook(Box::new(move |info| {
-        let watched = WATCH.with_borrow(|watch| matches!(watch, Watch::On(_)));
-        if !watched {
+        if WATCHED.get().is_none() {
             // A panic while panicking would abort the process.
             let submitted = catch_unwind(AssertUnwindSafe(|| record(Panicked::of(info))));
             drop(submitted);
         }
         before(info);
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics so many times, and copes.
+    fn cope(times: usize) {
+        for number in 0..times {
+            let caught = catch_unwind(|| panic!("caught {number}"));
+            assert!(caught.is_err());
+        }
+    }
+
+    #[test]
+    fn every_level_finds_its_own_panic_whatever_was_caught_around_it() {
+        let outer = watched(|| -> () {
+            cope(2 * MOST_KEPT);
+            let inner = watched(|| -> () {
+                cope(2 * MOST_KEPT);
+                panic!("inner");
+            });
+            let place = inner.err().map(|it| (it.message, it.line.is_some()));
+            assert_eq!(place, Some(("inner".to_owned(), true)));
+            let quiet = watched(|| 7);
+            assert!(matches!(quiet, Ok(7)));
+            KEPT.with_borrow(|kept| assert_eq!(kept.len(), MOST_KEPT));
+            panic!("outer");
+        });
+        let place = outer.err().map(|it| (it.message, it.line.is_some()));
+        assert_eq!(place, Some(("outer".to_owned(), true)));
+        assert!(KEPT.with_borrow(Vec::is_empty) && WATCHED.get().is_none());
+    }
 }

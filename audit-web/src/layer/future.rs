@@ -27,10 +27,10 @@ pin_project! {
 }
 
 impl<F, R> AuditFuture<F, R> {
-    pub(super) fn new(called: Result<F, Panicked>, observed: Observed) -> Self {
+    pub(super) fn new(called: Result<F, Box<Panicked>>, observed: Observed) -> Self {
         let (inner, panicked) = match called {
             Ok(inner) => (Some(inner), None),
-            Err(panicked) => (None, Some(Box::new(panicked))),
+            Err(panicked) => (None, Some(panicked)),
         };
         Self {
             inner,
@@ -67,7 +67,7 @@ where
                         Ok(poll())
                     }
                 }
-                None => Err(this.panicked.take().map(|it| *it).unwrap_or_default()),
+                None => Err(this.panicked.take().unwrap_or_default()),
             };
             let mut response = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
@@ -77,7 +77,7 @@ where
                     return Poll::Ready(Err(error));
                 }
                 Err(panicked) => {
-                    observed.panicked(panicked);
+                    observed.panicked(*panicked);
                     return Poll::Ready(Ok(observed.withheld()));
                 }
             };

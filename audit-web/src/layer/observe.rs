@@ -25,8 +25,7 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    pub(super) fn new(origin: Origin) -> Self {
-        let origin = Arc::new(origin);
+    pub(super) fn new(origin: Arc<Origin>) -> Self {
         Self {
             scope: AuditScope::when_asked(Arc::clone(&origin) as Arc<dyn MakeContext>),
             origin,

@@ -5,9 +5,8 @@ use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use http::header::USER_AGENT;
-use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method};
+use http::{Extensions, HeaderValue, Method, Request};
 use sea_orm_audit_core::{Actor, AuditConfig, AuditContext, MakeContext, clean_text};
 
 use super::settings::{ClientIp, Settings};
@@ -36,36 +35,50 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Reads a request's head. A request without an id is given one.
-    pub(super) fn of(parts: &mut Parts, settings: Arc<Settings>) -> Self {
-        let name = &settings.request_id_header;
-        let (request_id, given) = settings.incoming_request_id.read(&parts.headers, name);
-        if !given {
-            parts.headers.insert(name.clone(), (&request_id).into());
-        }
-        let peer = (settings.peer)(&parts.extensions).map(|peer| peer.ip());
-        let client = settings.address.of(peer, &parts.headers);
-        parts.extensions.insert(ClientIp(client));
+    /// Keeps what is needed of a request whose head was read.
+    pub(super) fn of<B>(
+        request: &Request<B>,
+        Head { request_id, client }: Head,
+        actor: Option<Actor>,
+        settings: Arc<Settings>,
+    ) -> Arc<Self> {
         let privacy = settings.privacy;
-        let agent = parts
-            .headers
-            .get(USER_AGENT)
-            .filter(|_| settings.user_agent);
-        Self {
+        let headers = request.headers();
+        let agent = headers.get(USER_AGENT).filter(|_| settings.user_agent);
+        Arc::new(Self {
             client,
             request_id,
             began: settings.slow_after.map(|_| Instant::now()),
-            method: parts.method.clone(),
-            target: parts.uri.path_and_query().cloned(),
-            route: route_of(parts),
-            actor: (settings.identify.as_ref())
-                .and_then(|who| who.identify(parts))
-                .or_else(AuditContext::actor_around),
+            method: request.method().clone(),
+            target: request.uri().path_and_query().cloned(),
+            route: route_of(request.extensions()),
+            actor: actor.or_else(AuditContext::actor_around),
             address: client.and_then(|client| StoredAddress::of(client, privacy)),
             agent: agent.cloned(),
-            trace: TraceId::of_request(&parts.headers),
+            trace: TraceId::of_request(headers),
             settings,
+        })
+    }
+}
+
+/// What the request itself shall have, too.
+pub(super) struct Head {
+    request_id: RequestId,
+    client: Option<IpAddr>,
+}
+
+impl Head {
+    /// Reads a request's head. A request without an id is given one.
+    pub(super) fn read<B>(request: &mut Request<B>, settings: &Settings) -> Self {
+        let name = &settings.request_id_header;
+        let (request_id, given) = settings.incoming_request_id.read(request.headers(), name);
+        if !given {
+            (request.headers_mut()).insert(name.clone(), (&request_id).into());
         }
+        let peer = (settings.peer)(request.extensions()).map(|peer| peer.ip());
+        let client = settings.address.of(peer, request.headers());
+        request.extensions_mut().insert(ClientIp(client));
+        Self { request_id, client }
     }
 }
 
@@ -119,8 +132,8 @@ impl StoredAddress {
 type Route = axum::extract::MatchedPath;
 
 #[cfg(feature = "axum")]
-fn route_of(parts: &Parts) -> Option<Route> {
-    parts.extensions.get().cloned()
+fn route_of(extensions: &Extensions) -> Option<Route> {
+    extensions.get().cloned()
 }
 
 /// Nobody but axum tells the pattern of a route.
@@ -128,6 +141,6 @@ fn route_of(parts: &Parts) -> Option<Route> {
 type Route = String;
 
 #[cfg(not(feature = "axum"))]
-fn route_of(_: &Parts) -> Option<Route> {
+fn route_of(_: &Extensions) -> Option<Route> {
     None
 }

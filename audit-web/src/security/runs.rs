@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// A rule: words that must follow one another, each matched whole, ASCII letters in any case.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
-    /// The [`bucket`] of the first word.
-    key: (u8, u8, u8),
+    /// The [`hash`] of the first word.
+    key: u32,
     /// The words, at least one.
     words: Vec<Vec<u8>>,
     /// Whether the run must start where the text starts.
@@ -26,9 +26,8 @@ impl Run {
             .filter(|word| !word.is_empty())
             .map(<[u8]>::to_vec)
             .collect();
-        let key = bucket(words.first()?)?;
         Some(Self {
-            key,
+            key: hash(words.first()?),
             words,
             rooted,
             name,
@@ -55,27 +54,27 @@ impl Run {
 /// A fixed set of runs, with a table that rules out almost every ordinary word at once.
 #[derive(Debug, Clone)]
 pub(super) struct Runs {
-    /// By the first byte of a run's first word: which lengths such words have, a bit each.
-    first: Box<[u64; 256]>,
-    /// The same by the last byte.
-    last: Box<[u64; 256]>,
+    /// A bit for the last [`BITS`] of each key: to look for a key among a thousand is a dozen looks at memory that
+    /// nobody else has just used.
+    known: Box<[u64; 1 << (BITS - 6)]>,
     /// Sorted by key.
     sorted: Vec<Run>,
 }
 
+/// Of a thousand rules, one ordinary word in 64 meets one by chance.
+const BITS: u32 = 16;
+
 impl Runs {
     /// Builds the set.
     pub(super) fn new(mut runs: Vec<Run>) -> Self {
-        let (mut firsts, mut lasts) = (Box::new([0; 256]), Box::new([0; 256]));
+        let mut known = Box::new([0; 1 << (BITS - 6)]);
         for run in &runs {
-            let (first, length, last) = run.key;
-            firsts[usize::from(first)] |= 1 << length;
-            lasts[usize::from(last)] |= 1 << length;
+            let (word, bit) = place(run.key);
+            known[word] |= bit;
         }
         runs.sort_by_key(|run| run.key);
         Self {
-            first: firsts,
-            last: lasts,
+            known,
             sorted: runs,
         }
     }
@@ -87,9 +86,9 @@ impl Runs {
         rest: &(impl Iterator<Item = &'t [u8]> + Clone),
         at_root: bool,
     ) -> Option<&Run> {
-        let key = bucket(word)?;
-        let (first, length, last) = key;
-        if self.first[usize::from(first)] & self.last[usize::from(last)] & (1 << length) == 0 {
+        let key = hash(word);
+        let (index, bit) = place(key);
+        if self.known[index] & bit == 0 {
             return None;
         }
         let start = self.sorted.partition_point(|run| run.key < key);
@@ -100,14 +99,18 @@ impl Runs {
     }
 }
 
-/// Returns the first byte, the length, 63 standing for all longer ones, and the last byte.
-fn bucket(word: &[u8]) -> Option<(u8, u8, u8)> {
-    let length = u8::try_from(word.len()).unwrap_or(u8::MAX).min(63);
-    Some((
-        word.first()?.to_ascii_lowercase(),
-        length,
-        word.last()?.to_ascii_lowercase(),
-    ))
+/// Where a key is in the table, and which bit of it.
+const fn place(key: u32) -> (usize, u64) {
+    let low = key & ((1 << BITS) - 1);
+    ((low >> 6) as usize, 1 << (low & 63))
+}
+
+/// A hash of a word, the same in any case of its ASCII letters: FNV-1a of 32 bits. Whoever makes words that meet it
+/// makes the search as long as for a word of the rules, and no longer.
+fn hash(word: &[u8]) -> u32 {
+    word.iter().fold(0x811c_9dc5, |hash: u32, byte| {
+        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    })
 }
 
 #[cfg(test)]
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn very_long_words_share_a_bucket_and_are_still_compared() {
+    fn very_long_words_are_compared_whole() {
         let (long, longer) = ("x".repeat(70), "x".repeat(300));
         let runs = runs(&[(long.as_str(), false)]);
         assert!(found(&runs, &long, false).is_some());
