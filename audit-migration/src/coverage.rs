@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use sea_orm_audit_core::AuditConfig;
-use sea_orm_audit_core::survey::{SkippedBy, survey};
+use sea_orm_audit_core::survey::{SkippedBy, Surveyed, survey};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 pub use finding::Finding;
@@ -49,7 +49,7 @@ impl fmt::Display for Captured {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableCoverage {
-    /// Its name, with its schema where that is not the connection's own.
+    /// Its name, with its schema where it is not found by its name alone.
     pub table: String,
     /// The model's name in the log, where there is an entity.
     pub model: Option<String>,
@@ -88,9 +88,11 @@ impl std::error::Error for CoverageIncomplete {}
 
 /// Compares the audited entities with the live schema, under the configuration that applies.
 ///
-/// Looked at is the schema in which new tables are made (on PostgreSQL the first of `search_path`, on MySQL and
-/// MariaDB the database), and every schema that an audited entity names. Not looked at are partitions by themselves. Names are compared by case. Known are the entities of the crates that the binary names,
-/// so call it where these are linked: in the application, or in a test of it.
+/// Looked at are the schemas in which names without one are found (on PostgreSQL those of `search_path`, on MySQL
+/// and MariaDB the database, on SQLite `main`), and every schema that an audited entity names. Names are compared
+/// as the database does. A table with partitions is one table; a view is looked at where an entity is of it. Known
+/// are the entities of the crates that the binary names, so call it where these are linked: in the application, or
+/// in a test of it.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -119,26 +121,33 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         &entities,
         config.tables(),
     );
-    for entity in &entities {
-        let info = entity.info;
-        let Some(live) = schema.find(info.schema(), info.table()) else {
+    for live in &schema.tables {
+        let of_table = (entities.iter()).filter(|entity| {
+            let info = entity.info;
+            schema.is(&live.id, info.schema(), info.table())
+        });
+        let (skipped, recorded): (Vec<&Surveyed>, Vec<&Surveyed>) =
+            of_table.partition(|entity| entity.skipped.is_some());
+        let table = schema.shown(&live.id);
+        for entity in recorded.iter().filter(|entity| entity.by_trigger) {
+            let check = AuditTriggers::of_info(entity.info).state(db).await?;
+            (coverage.findings).extend(Finding::of_triggers(&table, check));
+        }
+        // Triggers are the table's, whichever of its entities is asked.
+        let by_hook = recorded.iter().find(|entity| !entity.by_trigger);
+        let Some(entity) = by_hook.or_else(|| skipped.first().filter(|_| recorded.is_empty()))
+        else {
             continue;
         };
-        let triggers = AuditTriggers::of_info(info);
-        let table = schema.shown(&live.id);
-        let found = if entity.skipped.is_some() {
-            let names = triggers.left(db).await?;
-            let found = (!names.is_empty()).then_some(Finding::TriggersLeft { table, names });
-            found.into_iter().collect()
-        } else if entity.by_trigger {
-            let check = triggers.state(db).await?;
-            Finding::of_triggers(&table, check)
-        } else if !triggers.left(db).await?.is_empty() {
-            vec![Finding::RecordedTwice { table }]
+        let names = AuditTriggers::of_info(entity.info).left(db).await?;
+        if names.is_empty() {
+            continue;
+        }
+        coverage.findings.push(if by_hook.is_some() {
+            Finding::RecordedTwice { table }
         } else {
-            Vec::new()
-        };
-        coverage.findings.extend(found);
+            Finding::TriggersLeft { table, names }
+        });
     }
     Ok(coverage)
 }

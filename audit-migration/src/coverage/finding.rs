@@ -15,12 +15,19 @@ pub enum Finding {
         /// The table.
         table: String,
     },
+    /// A rollback does not undo what a table's engine did (`MyISAM`, `Aria`): changes and records need not agree.
+    NotTransactional {
+        /// The table, an audited one or one of the log.
+        table: String,
+        /// Its engine.
+        engine: String,
+    },
     /// The database itself changes or deletes rows of an audited table, by a foreign key that capture does
     /// not follow.
     CascadeNotCaptured {
         /// The table whose rows change.
         table: String,
-        /// The foreign key.
+        /// The foreign key's name, on SQLite its columns: `(author_id)`.
         key: String,
         /// The table that it refers to.
         parent: String,
@@ -119,6 +126,10 @@ impl fmt::Display for Finding {
             Self::NotCaptured { table } => write!(
                 f,
                 "`{table}` is not captured: derive `Auditable` on its entity, or accept it with `.except([\"{table}\"])`"
+            ),
+            Self::NotTransactional { table, engine } => write!(
+                f,
+                "`{table}` has the engine {engine}, whose changes no rollback undoes: say `ENGINE = InnoDB`"
             ),
             Self::CascadeNotCaptured {
                 table,

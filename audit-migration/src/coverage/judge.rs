@@ -1,12 +1,12 @@
 //! What the live schema and the audited entities say of each other.
 
-use std::collections::HashSet;
+mod cascade;
 
 use sea_orm_audit_core::Tables;
 use sea_orm_audit_core::survey::Surveyed;
 use sea_orm_migration::sea_orm::DbBackend;
 
-use super::schema::{LiveKey, LiveSchema, Reaction, TableId};
+use super::schema::{LiveSchema, LiveTable, TableId};
 use super::{Captured, Coverage, Finding, TableCoverage};
 
 /// The history of SeaORM's own Migrator.
@@ -26,9 +26,14 @@ pub(super) fn judge(
         audit,
     };
     let mut findings = Vec::new();
-    let tables = judge.tables(&mut findings);
-    judge.entities(&mut findings);
-    judge.keys(&mut findings);
+    let mut tables = Vec::new();
+    for live in (schema.tables.iter()).filter(|live| live.has_rows || judge.has_entity(&live.id)) {
+        let table = judge.table(live);
+        findings.extend(judge.findings(live, &table));
+        tables.push(table);
+    }
+    findings.extend(judge.tables_missing());
+    findings.extend(judge.cascades());
     Coverage {
         tables,
         findings,
@@ -43,16 +48,21 @@ struct Judge<'a> {
     audit: Tables,
 }
 
-impl Judge<'_> {
-    /// The entity of a table; one that is recorded, if there are several.
-    fn entity(&self, id: &TableId) -> Option<&Surveyed> {
-        let of_table = || {
-            (self.entities.iter())
-                .filter(|entity| (self.schema).is(id, entity.info.schema(), entity.info.table()))
-        };
-        of_table()
-            .find(|entity| entity.skipped.is_none())
-            .or_else(|| of_table().next())
+impl<'a> Judge<'a> {
+    /// The entities of a table: a full one and a partial one, perhaps.
+    fn entities_of<'s>(&'s self, id: &'s TableId) -> impl Iterator<Item = &'a Surveyed> + 's {
+        (self.entities.iter())
+            .filter(|entity| (self.schema).is(id, entity.info.schema(), entity.info.table()))
+    }
+
+    /// Those that are recorded.
+    fn recorded<'s>(&'s self, id: &'s TableId) -> impl Iterator<Item = &'a Surveyed> + 's {
+        self.entities_of(id)
+            .filter(|entity| entity.skipped.is_none())
+    }
+
+    fn has_entity(&self, id: &TableId) -> bool {
+        self.entities_of(id).next().is_some()
     }
 
     fn is_own(&self, id: &TableId) -> bool {
@@ -64,195 +74,103 @@ impl Judge<'_> {
             audit.system_event(),
             audit.trigger_context(),
         ];
-        id.name == SEAORM_HISTORY
-            || id.name == audit.history()
-            || own
-                .iter()
-                .any(|name| self.schema.is(id, audit.schema(), name))
+        let is = |schema: Option<&str>, name: &str| self.schema.is(id, schema, name);
+        // SeaORM looks for histories where names without a schema are found.
+        is(None, SEAORM_HISTORY)
+            || is(None, audit.history())
+            || own.iter().any(|name| is(audit.schema(), name))
     }
 
-    fn tables(&self, findings: &mut Vec<Finding>) -> Vec<TableCoverage> {
-        let mut tables = Vec::new();
-        for live in &self.schema.tables {
-            let table = self.schema.shown(&live.id);
-            let entity = self.entity(&live.id);
-            let captured = match entity {
-                _ if self.is_own(&live.id) => Captured::Own,
-                None => Captured::NotAtAll,
-                Some(entity) => match entity.skipped {
-                    Some(by) => Captured::Skipped(by),
-                    None if entity.by_trigger => Captured::Trigger,
-                    None => Captured::Hook,
-                },
-            };
-            if captured == Captured::NotAtAll {
-                findings.push(Finding::NotCaptured {
-                    table: table.clone(),
-                });
-            }
-            tables.push(TableCoverage {
-                table,
-                model: entity.map(|entity| entity.info.model().to_owned()),
-                captured,
+    fn table(&self, live: &LiveTable) -> TableCoverage {
+        let id = &live.id;
+        let mut recorded = self.recorded(id).peekable();
+        let entity = (recorded.peek().copied()).or_else(|| self.entities_of(id).next());
+        let captured = match entity {
+            _ if self.is_own(id) => Captured::Own,
+            None => Captured::NotAtAll,
+            Some(entity) => match entity.skipped {
+                Some(by) => Captured::Skipped(by),
+                None if recorded.any(|entity| entity.by_trigger) => Captured::Trigger,
+                None => Captured::Hook,
+            },
+        };
+        TableCoverage {
+            table: self.schema.shown(id),
+            model: entity.map(|entity| entity.info.model().to_owned()),
+            captured,
+        }
+    }
+
+    /// What is found of a table that is there.
+    fn findings(&self, live: &LiveTable, shown: &TableCoverage) -> Vec<Finding> {
+        let table = || shown.table.clone();
+        let mut findings = Vec::new();
+        if shown.captured == Captured::NotAtAll {
+            findings.push(Finding::NotCaptured { table: table() });
+        }
+        if let Some(engine) = &live.unsafe_engine
+            && matches!(
+                shown.captured,
+                Captured::Hook | Captured::Trigger | Captured::Own
+            )
+        {
+            findings.push(Finding::NotTransactional {
+                table: table(),
+                engine: engine.clone(),
             });
         }
-        tables
-    }
-
-    fn entities(&self, findings: &mut Vec<Finding>) {
-        for entity in self
-            .entities
-            .iter()
-            .filter(|entity| entity.skipped.is_none())
-        {
-            let info = entity.info;
-            let Some(live) = self.schema.find(info.schema(), info.table()) else {
-                findings.push(Finding::TableMissing {
-                    model: info.model().to_owned(),
-                    table: match info.schema() {
-                        Some(schema) => format!("{schema}.{}", info.table()),
-                        None => info.table().to_owned(),
-                    },
-                });
-                continue;
-            };
-            let table = self.schema.shown(&live.id);
-            for column in info.columns() {
-                if !live.columns.iter().any(|there| there == column) {
-                    findings.push(Finding::ColumnMissing {
-                        table: table.clone(),
-                        column: column.to_owned(),
-                    });
-                }
-            }
-            for there in &live.columns {
-                if !info.columns().any(|column| column == there) {
-                    findings.push(Finding::ColumnNotCaptured {
-                        table: table.clone(),
-                        column: there.clone(),
-                    });
-                }
-            }
+        let mut missing = Vec::new();
+        let mut secrets = Vec::new();
+        for entity in self.recorded(&live.id) {
+            missing.extend((entity.info.columns()).filter(|column| !self.has(live, column)));
             // What the derive calls plain has been thought of.
-            for (column, _) in entity.plain_secrets.iter().filter(|(_, stated)| !stated) {
-                findings.push(Finding::PlainSecret {
-                    table: table.clone(),
-                    column: (*column).to_owned(),
-                });
-            }
+            let open = entity.plain_secrets.iter().filter(|(_, stated)| !stated);
+            secrets.extend(open.map(|(column, _)| *column));
         }
-    }
-
-    fn keys(&self, findings: &mut Vec<Finding>) {
-        for key in &self.schema.keys {
-            let Some(child) = self.entity(&key.table) else {
-                continue;
-            };
-            let update = self.update_hole(key, child).map(|why| (&key.table, why));
-            for (on, hole) in [
-                ("ON DELETE", self.delete_hole(key, child)),
-                ("ON UPDATE", update),
-            ] {
-                if let Some((table, why)) = hole {
-                    findings.push(Finding::CascadeNotCaptured {
-                        table: self.schema.shown(table),
-                        key: key.name.clone(),
-                        parent: self.schema.shown(&key.parent),
-                        on,
-                        why,
-                    });
-                }
-            }
+        for names in [&mut missing, &mut secrets] {
+            names.sort_unstable();
+            names.dedup();
         }
-    }
-
-    /// Whether the connection is to record what a delete does to the rows that have this key.
-    fn is_wanted(&self, key: &LiveKey, child: &Surveyed) -> bool {
-        let recorded = match key.on_delete {
-            Reaction::Refuses => false,
-            Reaction::Cascades => child.deletes,
-            Reaction::Sets => child.updates,
-        };
-        recorded && !self.fires_triggers(child)
-    }
-
-    /// A table whose rows the connection is to record when rows of this one go, however far below.
-    fn recorded_below<'k>(
-        &'k self,
-        table: &TableId,
-        seen: &mut HashSet<&'k TableId>,
-    ) -> Option<&'k TableId> {
-        for key in self.schema.keys.iter().filter(|key| key.parent == *table) {
-            if (self.entity(&key.table)).is_some_and(|child| self.is_wanted(key, child)) {
-                return Some(&key.table);
-            }
-            if key.on_delete == Reaction::Cascades
-                && seen.insert(&key.table)
-                && let Some(below) = self.recorded_below(&key.table, seen)
-            {
-                return Some(below);
-            }
-        }
-        None
-    }
-
-    /// Whose rows go without a record by the cascade of a delete, and why, if any do.
-    fn delete_hole<'k>(
-        &'k self,
-        key: &'k LiveKey,
-        child: &Surveyed,
-    ) -> Option<(&'k TableId, &'static str)> {
-        let here = self.is_wanted(key, child);
-        let table = if here {
-            &key.table
-        } else if key.on_delete == Reaction::Cascades {
-            // What is not recorded itself may lead on to what is.
-            self.recorded_below(&key.table, &mut HashSet::new())?
-        } else {
-            return None;
-        };
-        let Some(parent) = self.entity(&key.parent) else {
-            return Some((table, "that table has no audited entity"));
-        };
-        // On MySQL the parent's triggers tell of its descendants' rows.
-        if here && child.by_trigger && parent.by_trigger {
-            return None;
-        }
-        let deletes = key.on_delete == Reaction::Cascades;
-        let declared = child.followed.iter().any(|followed| {
-            followed.deletes == deletes
-                && (self.schema).is(&key.parent, followed.schema.as_deref(), &followed.table)
-                && same_columns(&followed.columns, &key.columns)
-        });
-        let why =
-            "no `belongs_to` relation of its entity declares this foreign key with its `on_delete`";
-        (!declared).then_some((table, why))
-    }
-
-    /// Why the cascade of a changed key leaves no record, if it leaves none.
-    fn update_hole(&self, key: &LiveKey, child: &Surveyed) -> Option<&'static str> {
-        let is_quiet = key.on_update == Reaction::Refuses || !child.updates;
-        let by_triggers = self.fires_triggers(child)
-            || (child.by_trigger
-                && (self.entity(&key.parent)).is_some_and(|parent| parent.by_trigger));
-        (!is_quiet && !by_triggers).then_some(
-            "changes of keys are not followed: capture it by triggers, or accept that keys never change",
-        )
-    }
-
-    /// Whether what the database does to the rows of an entity fires their triggers.
-    fn fires_triggers(&self, child: &Surveyed) -> bool {
-        child.by_trigger && self.backend != DbBackend::MySql
-    }
-}
-
-/// Whether a declared key is the live one, in whichever order its columns stand.
-fn same_columns(declared: &[(String, String)], live: &[(String, String)]) -> bool {
-    declared.len() == live.len()
-        && declared.iter().all(|(own, other)| {
-            (live.iter()).any(|(live_own, live_other)| {
-                // SQLite does not always say which columns of the parent it is.
-                own == live_own && (live_other.is_empty() || other == live_other)
+        findings.extend(missing.into_iter().map(|column| Finding::ColumnMissing {
+            table: table(),
+            column: column.to_owned(),
+        }));
+        // One entity may leave to another what it does not know.
+        let is_known = |there: &str| {
+            self.recorded(&live.id).any(|entity| {
+                (entity.info.columns()).any(|column| self.schema.same_column(column, there))
             })
+        };
+        if self.recorded(&live.id).next().is_some() {
+            let unknown = live.columns.iter().filter(|there| !is_known(there));
+            findings.extend(unknown.map(|there| Finding::ColumnNotCaptured {
+                table: table(),
+                column: there.clone(),
+            }));
+        }
+        findings.extend(secrets.into_iter().map(|column| Finding::PlainSecret {
+            table: table(),
+            column: column.to_owned(),
+        }));
+        findings
+    }
+
+    fn has(&self, live: &LiveTable, column: &str) -> bool {
+        (live.columns.iter()).any(|there| self.schema.same_column(there, column))
+    }
+
+    fn tables_missing(&self) -> impl Iterator<Item = Finding> {
+        let recorded = (self.entities.iter()).filter(|entity| entity.skipped.is_none());
+        let missing = recorded.filter(|entity| {
+            let info = entity.info;
+            self.schema.find(info.schema(), info.table()).is_none()
+        });
+        missing.map(|entity| Finding::TableMissing {
+            model: entity.info.model().to_owned(),
+            table: match entity.info.schema() {
+                Some(schema) => format!("{schema}.{}", entity.info.table()),
+                None => entity.info.table().to_owned(),
+            },
         })
+    }
 }

@@ -74,11 +74,15 @@ impl AuditTriggers {
         let schema = LiveSchema::read(db, &named).await?;
         let there = schema.columns_of(info.schema(), info.table());
         check.columns_missing = (info.columns())
-            .filter(|column| !there.iter().any(|there| there == column))
+            .filter(|column| !there.iter().any(|there| schema.same_column(there, column)))
             .map(str::to_owned)
             .collect();
         check.columns_not_captured = (there.into_iter())
-            .filter(|there| !info.columns().any(|column| column == there))
+            .filter(|there| {
+                !info
+                    .columns()
+                    .any(|column| schema.same_column(column, there))
+            })
             .collect();
         check.redacted = (survey(&AuditConfig::current()).into_iter())
             .filter(|entity| std::ptr::eq(entity.info, info))
