@@ -15,6 +15,7 @@ mod mariadb {
         cascades_two_levels_deep_are_recorded,
         rows_that_refer_to_rows_of_their_own_table_are_followed,
         changed_keys_are_recorded_where_they_are_referred_to,
+        changed_keys_are_followed_to_the_end,
         a_delete_that_fails_leaves_no_record,
         without_foreign_key_checks_nothing_follows,
         foreign_keys_that_come_later_need_the_triggers_anew,
@@ -48,6 +49,10 @@ entity!(root, "root", { note: Option<i32> }, name = "root");
 entity!(branch, "branch", { root_id: Option<i32>, other_id: Option<i32> }, name = "branch");
 entity!(leaf, "leaf", { branch_id: Option<i32>, note: Option<i32> }, display = "leaf of {branch_id}");
 entity!(node, "node", { middle_id: Option<i32>, above_id: Option<i32>, beside_id: Option<i32> }, name = "node");
+entity!(realm, "realm", { code: Option<i32> }, name = "realm");
+entity!(town, "town", { realm_code: Option<i32>, number: Option<i32> }, name = "town");
+entity!(street, "street", { realm_code: Option<i32>, town_number: Option<i32> }, name = "street");
+entity!(house, "house", { street_realm: Option<i32>, note: Option<i32> }, name = "house");
 entity!(egg, "egg", { hen_id: Option<i32> }, name = "egg");
 entity!(hen, "hen", { egg_id: Option<i32> }, name = "hen");
 
@@ -204,6 +209,66 @@ async fn changed_keys_are_recorded_where_they_are_referred_to(db: &TestDb) -> Te
         1,
         "{log:#?}"
     );
+    Ok(())
+}
+
+async fn changed_keys_are_followed_to_the_end(db: &TestDb) -> TestResult {
+    client(
+        db,
+        "CREATE TABLE realm (id INT PRIMARY KEY, code INT, UNIQUE (code)); \
+         CREATE TABLE town (id INT PRIMARY KEY, realm_code INT, number INT, UNIQUE (realm_code, number), \
+         FOREIGN KEY (realm_code) REFERENCES realm (code) ON UPDATE CASCADE); \
+         CREATE TABLE street (id INT PRIMARY KEY, realm_code INT, town_number INT, KEY (realm_code), \
+         FOREIGN KEY (realm_code, town_number) REFERENCES town (realm_code, number) ON UPDATE CASCADE); \
+         CREATE TABLE house (id INT PRIMARY KEY, street_realm INT, note INT, \
+         FOREIGN KEY (street_realm) REFERENCES street (realm_code) ON UPDATE SET NULL)",
+    )
+    .await?;
+    AuditTriggers::of::<realm::Entity>()
+        .create(&db.conn)
+        .await?;
+    AuditTriggers::of::<town::Entity>().create(&db.conn).await?;
+    AuditTriggers::of::<street::Entity>()
+        .create(&db.conn)
+        .await?;
+    AuditTriggers::of::<house::Entity>()
+        .create(&db.conn)
+        .await?;
+    client(
+        db,
+        "INSERT INTO realm VALUES (1, 10), (2, 20); INSERT INTO town VALUES (1, 10, 1), (2, 20, 1); \
+         INSERT INTO street VALUES (1, 10, 1), (2, 20, 1); INSERT INTO house VALUES (1, 10, 5), (2, 20, 5)",
+    )
+    .await?;
+    for (change, records) in [
+        (
+            "UPDATE realm SET code = 11 WHERE id = 1",
+            &[
+                r#"UPDATE house 1 {"street_realm":{"new":null,"old":10}}"#,
+                r#"UPDATE realm 1 {"code":{"new":11,"old":10}}"#,
+                r#"UPDATE street 1 {"realm_code":{"new":11,"old":10}}"#,
+                r#"UPDATE town 1 {"realm_code":{"new":11,"old":10}}"#,
+            ][..],
+        ),
+        // From the middle, and only the columns that change.
+        (
+            "UPDATE town SET number = 2 WHERE id = 2",
+            &[
+                r#"UPDATE street 2 {"town_number":{"new":2,"old":1}}"#,
+                r#"UPDATE town 2 {"number":{"new":2,"old":1}}"#,
+            ],
+        ),
+        ("UPDATE realm SET code = code", &[]),
+    ] {
+        taken(db).await?;
+        client(db, change).await?;
+        let mut log = taken(db).await?;
+        log.sort();
+        assert_eq!(log, records, "{change}");
+    }
+    let rows = "SELECT CONCAT_WS(' ', id, realm_code, town_number) FROM street ORDER BY id; \
+                SELECT CONCAT_WS(' ', id, IFNULL(street_realm, 'none')) FROM house ORDER BY id";
+    assert_eq!(client(db, rows).await?, "1 11 1\n2 20 2\n1 none\n2 20\n");
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod cascade;
 mod catalogue;
 mod change;
 mod follow;
+mod moved;
 mod quote;
 mod record;
 mod secret;

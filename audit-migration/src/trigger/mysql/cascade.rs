@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::follow::Closure;
+use super::moved::{Moved, moved};
 use super::record::{self, Parts};
 use super::subject::{Row, Subject, row};
 use super::{quote, variable};
@@ -25,15 +26,6 @@ pub(super) struct Cascade<'a> {
     root: &'a Subject<'a>,
     catalogue: &'a Catalogue,
     others: HashMap<Table, Subject<'a>>,
-}
-
-/// A foreign key by which rows are changed, and what they then refer to.
-struct Touch<'a> {
-    key: &'a ForeignKey,
-    /// `SELECT` of the keys of these rows, without what follows the columns.
-    from: String,
-    /// Whether the columns become NULL, or those of `NEW`.
-    sets_null: bool,
 }
 
 impl<'a> Cascade<'a> {
@@ -89,18 +81,19 @@ impl<'a> Cascade<'a> {
             sources.extend(closure.through(key, "x"));
             sources
         };
-        let mut touched: Vec<(Table, Vec<Touch<'_>>)> = Vec::new();
+        let mut touched = Vec::new();
         for key in &self.catalogue.foreign_keys {
             if key.on_delete != Rule::SetNull {
                 continue;
             }
             for from in parents(key) {
-                let touch = Touch {
-                    key,
+                let moved = Moved {
+                    table: &key.child,
                     from,
-                    sets_null: true,
+                    sets: key.from.iter().map(|own| (own.as_str(), None)).collect(),
+                    when: "TRUE".to_owned(),
                 };
-                add(&mut touched, touch);
+                add(&mut touched, moved);
             }
         }
         for (table, touches) in &touched {
@@ -108,7 +101,7 @@ impl<'a> Cascade<'a> {
                 continue;
             };
             let mut but = closure.gone(table, &subject.key());
-            if *table == self.root.table {
+            if **table == self.root.table {
                 but.push_str(" AND ");
                 but.push_str(&closure.row.is_other("x"));
             }
@@ -136,26 +129,9 @@ impl<'a> Cascade<'a> {
 
     /// The body of the trigger before UPDATE, where anything follows.
     pub(super) fn on_update(&self, log: &str, context: &str) -> Option<String> {
-        let mut touched: Vec<(Table, Vec<Touch<'_>>)> = Vec::new();
-        for key in &self.catalogue.foreign_keys {
-            // InnoDB refuses to change what refers to its own table.
-            if key.on_update == Rule::Nothing
-                || key.parent != self.root.table
-                || key.child == self.root.table
-            {
-                continue;
-            }
-            let touch = Touch {
-                key,
-                from: format!(
-                    "FROM {} x WHERE {} AND ({})",
-                    self.name(&key.child),
-                    refers(key),
-                    moves(key)
-                ),
-                sets_null: key.on_update == Rule::SetNull,
-            };
-            add(&mut touched, touch);
+        let mut touched = Vec::new();
+        for moved in moved(&self.root.table, self.catalogue, &|table| self.name(table)) {
+            add(&mut touched, moved);
         }
         let mut statements = Vec::new();
         for (table, touches) in &touched {
@@ -163,10 +139,11 @@ impl<'a> Cascade<'a> {
                 continue;
             };
             let written = self.touched(subject, touches, log, "", "");
-            let moves: Vec<_> = touches.iter().map(|touch| moves(touch.key)).collect();
+            let mut when: Vec<&str> = touches.iter().map(|moved| moved.when.as_str()).collect();
+            when.sort_unstable();
+            when.dedup();
             statements.extend(
-                written
-                    .map(|written| format!("IF {} THEN\n{written}\nEND IF;", moves.join(" OR "))),
+                written.map(|written| format!("IF {} THEN\n{written}\nEND IF;", when.join(" OR "))),
             );
         }
         self.body(
@@ -181,13 +158,13 @@ impl<'a> Cascade<'a> {
     fn touched(
         &self,
         subject: &Subject<'_>,
-        touches: &[Touch<'_>],
+        touches: &[Moved<'_>],
         log: &str,
         with: &str,
         but: &str,
     ) -> Option<String> {
         let mut columns: Vec<&str> = (touches.iter())
-            .flat_map(|touch| touch.key.from.iter().map(String::as_str))
+            .flat_map(|touch| touch.sets.iter().map(|(own, _)| *own))
             .collect();
         columns.sort_unstable();
         columns.dedup();
@@ -228,13 +205,10 @@ impl<'a> Cascade<'a> {
         let x = row("x");
         let after = |name: &str| {
             let cases = touches.iter().enumerate().filter_map(|(n, touch)| {
-                let same = |from: &String| from.eq_ignore_ascii_case(name);
-                let at = touch.key.from.iter().position(same)?;
-                let value = if touch.sets_null {
-                    "NULL".to_owned()
-                } else {
-                    format!("NEW.{}", quote::name(&touch.key.to[at]))
-                };
+                let same = |(own, _): &&(&str, _)| own.eq_ignore_ascii_case(name);
+                let (_, new) = touch.sets.iter().find(same)?;
+                let null = || "NULL".to_owned();
+                let value = new.map_or_else(null, |new| format!("NEW.{}", quote::name(new)));
                 Some(format!(" WHEN u.e{n} THEN {value}"))
             });
             let cases: String = cases.collect();
@@ -276,30 +250,12 @@ impl<'a> Cascade<'a> {
     }
 }
 
-fn add<'a>(touched: &mut Vec<(Table, Vec<Touch<'a>>)>, touch: Touch<'a>) {
-    let known = (touched.iter_mut()).find(|(table, _)| *table == touch.key.child);
+fn add<'a>(touched: &mut Vec<(&'a Table, Vec<Moved<'a>>)>, moved: Moved<'a>) {
+    let known = (touched.iter_mut()).find(|(table, _)| *table == moved.table);
     match known {
-        Some((_, list)) => list.push(touch),
-        None => touched.push((touch.key.child.clone(), vec![touch])),
+        Some((_, list)) => list.push(moved),
+        None => touched.push((moved.table, vec![moved])),
     }
-}
-
-/// A condition: whether a row refers to the one that changes.
-fn refers(key: &ForeignKey) -> String {
-    let pairs = key.from.iter().zip(&key.to);
-    let pairs =
-        pairs.map(|(from, to)| format!("x.{} = OLD.{}", quote::name(from), quote::name(to)));
-    pairs.collect::<Vec<_>>().join(" AND ")
-}
-
-/// A condition: whether what a key refers to changes.
-fn moves(key: &ForeignKey) -> String {
-    let moves = key.to.iter().map(|to| {
-        let to = quote::name(to);
-        format!("NOT (CAST(OLD.{to} AS BINARY) <=> CAST(NEW.{to} AS BINARY))")
-    });
-    let moves: Vec<_> = moves.collect();
-    moves.join(" OR ")
 }
 
 /// Records rows. `shown` are their columns after the change, or before they went.

@@ -1,0 +1,211 @@
+//! Which rows change with a key: those that refer to it, and where others refer to what changes in these, those, too.
+
+use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
+use super::quote;
+
+/// InnoDB follows no more.
+const LEVELS: usize = 15;
+
+/// Rows of a table that a changed key takes along.
+pub(super) struct Moved<'a> {
+    pub(super) table: &'a Table,
+    /// `SELECT` of these rows as `x`, without what is selected.
+    pub(super) from: String,
+    /// The columns that change, and the columns of the changed row whose new values they get; `None` for NULL.
+    pub(super) sets: Vec<(&'a str, Option<&'a str>)>,
+    /// Whether any row can be taken along: the key does change.
+    pub(super) when: String,
+}
+
+/// Everything that a change of a row of this table takes along.
+pub(super) fn moved<'a>(
+    root: &Table,
+    catalogue: &'a Catalogue,
+    name: &dyn Fn(&Table) -> String,
+) -> Vec<Moved<'a>> {
+    let mut all = Vec::new();
+    let keys = (catalogue.foreign_keys.iter()).filter(|key| key.parent == *root);
+    for key in keys {
+        let new = (key.to.iter()).map(|column| (column.as_str(), Some(column.as_str())));
+        let new: Vec<_> = new.collect();
+        follow(
+            root,
+            catalogue,
+            name,
+            &mut vec![Step::of(key, &new)],
+            &mut all,
+        );
+    }
+    all
+}
+
+/// A key on the way from the changed row, and what changes by it.
+struct Step<'a> {
+    key: &'a ForeignKey,
+    sets: Vec<(&'a str, Option<&'a str>)>,
+    moves: String,
+}
+
+impl<'a> Step<'a> {
+    /// A key to a table in which these columns change.
+    fn of(key: &'a ForeignKey, new: &[(&str, Option<&'a str>)]) -> Self {
+        let (mut sets, mut moves) = (Vec::new(), Vec::new());
+        for (own, parents) in key.from.iter().zip(&key.to) {
+            let same = |(column, _): &&(&str, Option<&str>)| column.eq_ignore_ascii_case(parents);
+            let Some((_, value)) = new.iter().find(same) else {
+                continue;
+            };
+            sets.push((own.as_str(), *value));
+            moves.push(value.map_or_else(|| "TRUE".to_owned(), changes));
+        }
+        if key.on_update == Rule::SetNull && !sets.is_empty() {
+            sets = key.from.iter().map(|own| (own.as_str(), None)).collect();
+        }
+        Self {
+            key,
+            sets,
+            moves: format!("({})", moves.join(" OR ")),
+        }
+    }
+}
+
+fn follow<'a>(
+    root: &Table,
+    catalogue: &'a Catalogue,
+    name: &dyn Fn(&Table) -> String,
+    path: &mut Vec<Step<'a>>,
+    all: &mut Vec<Moved<'a>>,
+) {
+    let Some(last) = path.last() else { return };
+    let table = &last.key.child;
+    // InnoDB refuses to change what refers to its own table, and a table that it is changing already.
+    let is_known = |table: &Table| {
+        *table == *root
+            || path
+                .iter()
+                .rev()
+                .skip(1)
+                .any(|step| step.key.child == *table)
+    };
+    if last.key.on_update == Rule::Nothing || last.sets.is_empty() || is_known(table) {
+        return;
+    }
+    let sets = last.sets.clone();
+    all.push(Moved {
+        table,
+        from: rows(path, name),
+        sets: sets.clone(),
+        when: path[0].moves.clone(),
+    });
+    if path.len() == LEVELS {
+        return;
+    }
+    for key in (catalogue.foreign_keys.iter()).filter(|key| key.parent == *table) {
+        path.push(Step::of(key, &sets));
+        follow(root, catalogue, name, path, all);
+        path.pop();
+    }
+}
+
+/// The rows at the end of a path, before anything has changed.
+fn rows(path: &[Step<'_>], name: &dyn Fn(&Table) -> String) -> String {
+    let last = path.len().saturating_sub(1);
+    let alias = |at: usize| {
+        if at == last {
+            "x".to_owned()
+        } else {
+            format!("p{at}")
+        }
+    };
+    let refers = |at: usize, to: &str| {
+        let key = path[at].key;
+        let pairs = key.from.iter().zip(&key.to).map(|(own, parents)| {
+            let (own, parents) = (quote::name(own), quote::name(parents));
+            format!("{}.{own} = {to}.{parents}", alias(at))
+        });
+        pairs.collect::<Vec<_>>().join(" AND ")
+    };
+    let table = |at: usize| format!("{} {}", name(&path[at].key.child), alias(at));
+    let joins = (0..last).rev();
+    let joins = joins.map(|at| format!(" JOIN {} ON {}", table(at), refers(at + 1, &alias(at))));
+    let moves: Vec<&str> = path.iter().map(|step| step.moves.as_str()).collect();
+    format!(
+        "FROM {}{} WHERE {} AND {}",
+        table(last),
+        joins.collect::<String>(),
+        refers(0, "OLD"),
+        moves.join(" AND ")
+    )
+}
+
+/// A condition: whether a column of the row changes.
+fn changes(column: &str) -> String {
+    let column = quote::name(column);
+    format!("NOT (CAST(OLD.{column} AS BINARY) <=> CAST(NEW.{column} AS BINARY))")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::Server;
+    use super::*;
+
+    fn key(child: &str, from: &[&str], parent: &str, to: &[&str], rule: Rule) -> ForeignKey {
+        let table = |name: &str| Table {
+            schema: "s".into(),
+            name: name.into(),
+        };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        ForeignKey {
+            child: table(child),
+            parent: table(parent),
+            from: names(from),
+            to: names(to),
+            on_delete: Rule::Nothing,
+            on_update: rule,
+        }
+    }
+
+    #[test]
+    fn what_changes_is_followed_down_and_what_does_not_is_not() {
+        let catalogue = Catalogue {
+            server: Server::MySql,
+            schema: "s".into(),
+            columns: std::collections::HashMap::new(),
+            foreign_keys: vec![
+                key("b", &["a1", "a2"], "a", &["k1", "k2"], Rule::Cascade),
+                key("c", &["b2"], "b", &["a2"], Rule::SetNull),
+                key("d", &["b9"], "b", &["other"], Rule::Cascade),
+                key("e", &["c2"], "c", &["b2"], Rule::Cascade),
+                key("f", &["a1"], "a", &["k1"], Rule::Nothing),
+                key("a", &["e2"], "e", &["c2"], Rule::Cascade),
+                key("b", &["c9"], "c", &["b2"], Rule::Cascade),
+            ],
+        };
+        let root = &catalogue.foreign_keys[0].parent;
+        let moved = moved(root, &catalogue, &|table| table.name.clone());
+        let found: Vec<_> = moved
+            .iter()
+            .map(|it| (it.table.name.as_str(), &it.sets[..]))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("b", &[("a1", Some("k1")), ("a2", Some("k2"))][..]),
+                ("c", &[("b2", None)]),
+                ("e", &[("c2", None)]),
+            ]
+        );
+        let k2 = "NOT (CAST(OLD.`k2` AS BINARY) <=> CAST(NEW.`k2` AS BINARY))";
+        let k1 = k2.replace("k2", "k1");
+        assert_eq!(
+            moved[1].from,
+            format!(
+                "FROM c x JOIN b p0 ON x.`b2` = p0.`a2` WHERE p0.`a1` = OLD.`k1` AND p0.`a2` = OLD.`k2` \
+                 AND ({k1} OR {k2}) AND ({k2})"
+            )
+        );
+        assert!(moved[2].from.starts_with(
+            "FROM e x JOIN c p1 ON x.`c2` = p1.`b2` JOIN b p0 ON p1.`b2` = p0.`a2` WHERE "
+        ));
+    }
+}
