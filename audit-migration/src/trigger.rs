@@ -41,7 +41,7 @@ pub(crate) async fn pieces<C: ConnectionTrait>(
 ) -> Result<Vec<Piece>, DbErr> {
     match db.get_database_backend() {
         DbBackend::Postgres => postgres::pieces(db, plan).await,
-        DbBackend::Sqlite => Ok(sqlite::pieces(plan)),
+        DbBackend::Sqlite => sqlite::pieces(db, plan).await,
         _ => mysql::pieces(db, plan).await,
     }
 }

@@ -14,7 +14,7 @@ mod sql;
 mod time;
 mod value;
 
-use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::trigger::{LabelPart, TriggerPlan};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Installed, Piece};
@@ -23,16 +23,55 @@ use sql::name;
 
 const PREFIX: &str = "sea_orm_audit_";
 
-pub(super) fn pieces(plan: &TriggerPlan) -> Vec<Piece> {
+pub(super) async fn pieces<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<Piece>, DbErr> {
+    let plan = &of_table(plan, &columns(db, plan).await?);
     let events = [
         (Event::Insert, plan.create),
         (Event::Update, plan.update),
         (Event::Delete, plan.delete),
     ];
-    (events.into_iter())
-        .filter(|(_, recorded)| *recorded)
-        .map(|(event, _)| piece(plan, event))
-        .collect()
+    let recorded = events.into_iter().filter(|(_, recorded)| *recorded);
+    Ok(recorded.map(|(event, _)| piece(plan, event)).collect())
+}
+
+/// The columns of the table; none where it is not there.
+async fn columns<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<Vec<String>, DbErr> {
+    let schema = plan.schema.as_deref().unwrap_or("main");
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Sqlite,
+        "SELECT name FROM pragma_table_xinfo(?, ?)",
+        [plan.table.into(), schema.into()],
+    );
+    let found = db.query_all_raw(statement).await?;
+    found.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+/// The plan without the columns that the table does not have: a trigger that names one lets every write fail.
+fn of_table(plan: &TriggerPlan, there: &[String]) -> TriggerPlan {
+    if there.is_empty() {
+        return plan.clone();
+    }
+    let is_there = |at: usize| {
+        let name = plan.columns[at].name;
+        there.iter().any(|column| column.eq_ignore_ascii_case(name))
+    };
+    let kept: Vec<usize> = (0..plan.columns.len()).filter(|at| is_there(*at)).collect();
+    let place = |at: usize| kept.iter().position(|kept| *kept == at);
+    TriggerPlan {
+        columns: kept.iter().map(|at| plan.columns[*at].clone()).collect(),
+        key: plan.key.iter().filter_map(|at| place(*at)).collect(),
+        label: (plan.label.iter())
+            .filter_map(|part| match part {
+                LabelPart::Text(text) => Some(LabelPart::Text(text.clone())),
+                LabelPart::Column(at) => place(*at).map(LabelPart::Column),
+            })
+            .collect(),
+        tenant: plan.tenant.and_then(place),
+        ..plan.clone()
+    }
 }
 
 fn piece(plan: &TriggerPlan, event: Event) -> Piece {

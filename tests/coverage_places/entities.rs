@@ -1,0 +1,103 @@
+//! Entities whose tables are of an odd kind, or stand in an odd place.
+
+/// An entity that refers to no other.
+macro_rules! alone {
+    ($name:ident, [$($meta:tt)*], [$($audit:tt)*], { $($fields:tt)* }) => {
+        pub mod $name {
+            use sea_orm::entity::prelude::*;
+            use sea_orm_audit::Auditable;
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+            #[sea_orm($($meta)*)]
+            #[audit(name = $($audit)*)]
+            pub struct Model {
+                #[sea_orm(primary_key, auto_increment = false)]
+                pub id: i32,
+                $($fields)*
+            }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+        }
+    };
+}
+
+alone!(elsewhere, [schema_name = "elsewhere", table_name = "item"], ["elsewhere"], { pub note: String, });
+alone!(mixed, [table_name = "Mixed"], ["mixed"], {
+    #[sea_orm(column_name = "Note")]
+    pub note: String,
+});
+// One table, known whole and in part.
+alone!(person, [table_name = "person"], ["person"], { pub name: String, pub note: String, });
+alone!(person_brief, [table_name = "person"], ["person_brief"], { pub name: String, });
+alone!(person_name, [table_name = "person_name"], ["person_name"], { pub name: String, });
+alone!(made, [table_name = "made"], ["made"], { pub qty: i32, pub twice: i32, });
+alone!(measure, [table_name = "measure"], ["measure"], { pub person_id: Option<i32>, });
+alone!(metered, [table_name = "metered"], ["metered", capture = "trigger"], { pub person_id: Option<i32>, });
+alone!(ware, [table_name = "ware"], ["ware", capture = "trigger"], { pub name: String, pub qty: i32, });
+
+pub mod mixed_child {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "mixed_child")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub mixed_id: Option<i32>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::mixed::Entity",
+            from = "Column::MixedId",
+            to = "super::mixed::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Mixed,
+    }
+}
+
+pub mod couple {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "couple")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub a: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub b: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+pub mod guest {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "guest")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub x: i32,
+        pub y: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::couple::Entity",
+            from = "(Column::X, Column::Y)",
+            to = "(super::couple::Column::A, super::couple::Column::B)",
+            on_delete = "Cascade"
+        )]
+        Couple,
+    }
+}

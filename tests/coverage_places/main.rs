@@ -1,0 +1,214 @@
+//! The coverage report where tables stand in several schemas, are views or partitions, have names in another case, or
+//! changed under their triggers. A program of its own, since every entity that it names is looked for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::large_futures,
+    dead_code,
+    unused_macros,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[macro_use]
+#[path = "../suite/support.rs"]
+mod support;
+mod changes;
+mod entities;
+mod kinds;
+mod schemas;
+
+use entities::{metered, ware};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use sea_orm_audit::migration::{AuditTriggers, Finding, coverage};
+
+use support::{TestDb, TestResult};
+
+on_every_database! {
+    nothing_is_found_in_a_complete_schema,
+    several_holes_are_found_at_once,
+    names_that_would_break_a_statement_are_told_as_they_are,
+}
+
+/// All tables but that of another schema.
+async fn build(db: &TestDb) -> TestResult {
+    let backend = db.backend();
+    // Elsewhere as the entity says, if the database takes names in another case for other ones.
+    let (mixed, note) = match backend {
+        DbBackend::Postgres => ("\"Mixed\"", "\"Note\""),
+        DbBackend::Sqlite => ("mIXED", "nOTE"),
+        _ => ("Mixed", "nOTE"),
+    };
+    let partitioned = |table: &str| match backend {
+        DbBackend::Postgres => format!(
+            "CREATE TABLE {table} (id INT PRIMARY KEY, person_id INT) PARTITION BY RANGE (id); \
+             CREATE TABLE {table}_low PARTITION OF {table} FOR VALUES FROM (MINVALUE) TO (0); \
+             CREATE TABLE {table}_high PARTITION OF {table} DEFAULT"
+        ),
+        _ => format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, person_id INT)"),
+    };
+    for sql in [
+        &format!("CREATE TABLE {mixed} (id INTEGER PRIMARY KEY, {note} VARCHAR(20))"),
+        &format!(
+            "CREATE TABLE mixed_child (id INTEGER PRIMARY KEY, mixed_id INT, CONSTRAINT to_mixed \
+             FOREIGN KEY (mixed_id) REFERENCES {} (id) ON DELETE CASCADE)",
+            if backend == DbBackend::Sqlite {
+                "MIXED"
+            } else {
+                mixed
+            }
+        ),
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, name VARCHAR(20), note VARCHAR(20))",
+        "CREATE VIEW person_name AS SELECT id, name FROM person",
+        // Of nobody.
+        "CREATE VIEW person_note AS SELECT id, note FROM person",
+        "CREATE TABLE made (id INTEGER PRIMARY KEY, qty INT, twice INT GENERATED ALWAYS AS (qty * 2) STORED)",
+        "CREATE TABLE couple (a INT, b INT, PRIMARY KEY (a, b), UNIQUE (b, a))",
+        "CREATE TABLE guest (id INTEGER PRIMARY KEY, x INT, y INT, \
+         FOREIGN KEY (y, x) REFERENCES couple (b, a) ON DELETE CASCADE)",
+        &partitioned("measure"),
+        &partitioned("metered"),
+        "CREATE TABLE ware (id INTEGER PRIMARY KEY, name VARCHAR(20), qty INT)",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    AuditTriggers::of::<metered::Entity>()
+        .create(&db.conn)
+        .await?;
+    AuditTriggers::of::<ware::Entity>().create(&db.conn).await?;
+    Ok(())
+}
+
+/// What is found, but for the table of the other schema.
+async fn found(db: &DatabaseConnection) -> TestResult<Vec<Finding>> {
+    let elsewhere = Finding::TableMissing {
+        model: "elsewhere".into(),
+        table: "elsewhere.item".into(),
+    };
+    let mut findings = coverage(db).await?.findings;
+    let before = findings.len();
+    findings.retain(|finding| *finding != elsewhere);
+    assert_eq!(findings.len() + 1, before, "{findings:#?}");
+    Ok(findings)
+}
+
+fn not_captured(table: &str) -> Finding {
+    Finding::NotCaptured {
+        table: table.into(),
+    }
+}
+
+async fn nothing_is_found_in_a_complete_schema(db: &TestDb) -> TestResult {
+    build(db).await?;
+    assert_eq!(found(db).await?, []);
+    let tables = coverage(&db.conn).await?.tables;
+    let names: Vec<_> = tables.iter().map(|table| table.table.as_str()).collect();
+    assert!(names.contains(&"person_name"), "{names:?}");
+    assert!(!names.contains(&"person_note"), "{names:?}");
+    let partitions = names.iter().filter(|name| name.starts_with("metered"));
+    assert_eq!(partitions.count(), 1, "{names:?}");
+    Ok(())
+}
+
+async fn several_holes_are_found_at_once(db: &TestDb) -> TestResult {
+    build(db).await?;
+    for sql in [
+        "CREATE TABLE loose (id INTEGER PRIMARY KEY)",
+        "ALTER TABLE person ADD COLUMN born INT",
+        "ALTER TABLE couple ADD COLUMN c INT",
+        "DROP TABLE guest",
+        "DROP TABLE mixed_child",
+        "CREATE TABLE guest (id INTEGER PRIMARY KEY, x INT, y INT, CONSTRAINT swapped \
+         FOREIGN KEY (x, y) REFERENCES couple (b, a) ON DELETE CASCADE)",
+        "ALTER TABLE ware ADD COLUMN price INT",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    AuditTriggers::of::<metered::Entity>()
+        .drop(&db.conn)
+        .await?;
+    let unknown = |table: &str, column: &str| Finding::ColumnNotCaptured {
+        table: table.into(),
+        column: column.into(),
+    };
+    let findings = found(db).await?;
+    for finding in [
+        not_captured("loose"),
+        unknown("person", "born"),
+        unknown("couple", "c"),
+        unknown("ware", "price"),
+        Finding::TableMissing {
+            model: "mixed_child".into(),
+            table: "mixed_child".into(),
+        },
+        Finding::CascadeNotCaptured {
+            table: "guest".into(),
+            key: match db.backend() {
+                DbBackend::Sqlite => "(x, y)".into(),
+                _ => "swapped".into(),
+            },
+            parent: "couple".into(),
+            on: "ON DELETE",
+            why: "no `belongs_to` relation of its entity declares this foreign key with its `on_delete`",
+        },
+    ] {
+        let count = findings.iter().filter(|it| **it == finding).count();
+        assert_eq!(count, 1, "{finding:?}: {findings:#?}");
+    }
+    let gone = findings
+        .iter()
+        .filter(|it| matches!(it, Finding::TriggersMissing { table, .. } if table == "metered"));
+    assert_eq!(gone.count(), 1);
+    // PostgreSQL's triggers know the columns that were there.
+    let old = findings
+        .iter()
+        .filter(|it| matches!(it, Finding::TriggersOutOfDate { table, .. } if table == "ware"));
+    let expected = usize::from(db.backend() == DbBackend::Postgres);
+    assert_eq!(
+        (old.count(), findings.len()),
+        (expected, 7 + expected),
+        "{findings:#?}"
+    );
+    Ok(())
+}
+
+async fn names_that_would_break_a_statement_are_told_as_they_are(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let quote = |name: &str| match db.backend() {
+        DbBackend::MySql => format!("`{}`", name.replace('`', "``")),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    };
+    let names = [
+        "o'brien",
+        "a\"b",
+        "a`b",
+        "a\\",
+        "$$; DROP TABLE person; --",
+        "$1 ? %s {}",
+        "größe 表",
+        "select",
+    ];
+    for name in names {
+        let (table, column, key) = (
+            quote(name),
+            quote(&format!("{name} of")),
+            quote(&format!("k {name}")),
+        );
+        db.execute_unprepared(&format!(
+            "CREATE TABLE {table} (id INTEGER PRIMARY KEY, {column} INT, CONSTRAINT {key} \
+             FOREIGN KEY ({column}) REFERENCES {table} (id))"
+        ))
+        .await?;
+    }
+    let mut findings = found(db).await?;
+    findings.sort_by_key(ToString::to_string);
+    let mut expected: Vec<_> = names.iter().map(|name| not_captured(name)).collect();
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(findings, expected);
+    let accepted = coverage(&db.conn).await?.except(names);
+    assert_eq!(
+        (accepted.findings.len(), accepted.accepted.len()),
+        (1, names.len())
+    );
+    Ok(())
+}

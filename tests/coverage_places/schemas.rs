@@ -1,0 +1,114 @@
+//! Where names are found.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_audit::migration::{Finding, coverage};
+
+use crate::support::{TestDb, TestResult};
+use crate::{build, found, not_captured};
+
+mod sqlite {
+    crate::support::tests_on! { sqlite: attached_databases_are_looked_at_where_an_entity_names_them }
+}
+mod postgres {
+    crate::support::tests_on! { postgres:
+        other_schemas_are_looked_at_where_an_entity_names_them,
+        names_are_found_along_the_search_path,
+        without_a_search_path_only_what_is_named_is_found,
+    }
+}
+mod mariadb {
+    crate::support::tests_on! { mariadb: other_databases_are_looked_at_where_an_entity_names_them }
+}
+
+/// The table of the other schema, which is there by now, and a hole beside it.
+async fn is_looked_at(db: &sea_orm::DatabaseConnection) -> TestResult {
+    assert_eq!(coverage(db).await?.findings, []);
+    db.execute_unprepared("CREATE TABLE elsewhere.loose (id INT)")
+        .await?;
+    db.execute_unprepared("ALTER TABLE elsewhere.item ADD COLUMN more INT")
+        .await?;
+    let more = Finding::ColumnNotCaptured {
+        table: "elsewhere.item".into(),
+        column: "more".into(),
+    };
+    let findings = coverage(db).await?.findings;
+    assert_eq!(findings, [more, not_captured("elsewhere.loose")]);
+    Ok(())
+}
+
+const ITEM: &str = "CREATE TABLE elsewhere.item (id INTEGER PRIMARY KEY, note VARCHAR(20))";
+
+async fn attached_databases_are_looked_at_where_an_entity_names_them(db: &TestDb) -> TestResult {
+    build(db).await?;
+    // Only the connection that attaches it has it.
+    let one = db.another().await?;
+    for sql in ["ATTACH ':memory:' AS elsewhere", ITEM] {
+        one.execute_unprepared(sql).await?;
+    }
+    is_looked_at(&one).await?;
+    one.close().await?;
+    Ok(())
+}
+
+async fn other_schemas_are_looked_at_where_an_entity_names_them(db: &TestDb) -> TestResult {
+    build(db).await?;
+    for sql in ["CREATE SCHEMA elsewhere", ITEM] {
+        db.execute_unprepared(sql).await?;
+    }
+    is_looked_at(db).await
+}
+
+async fn other_databases_are_looked_at_where_an_entity_names_them(db: &TestDb) -> TestResult {
+    build(db).await?;
+    for sql in [
+        "DROP DATABASE IF EXISTS elsewhere",
+        "CREATE DATABASE elsewhere",
+        ITEM,
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    let looked_at = is_looked_at(db).await;
+    db.execute_unprepared("DROP DATABASE elsewhere").await?;
+    looked_at
+}
+
+async fn names_are_found_along_the_search_path(db: &TestDb) -> TestResult {
+    build(db).await?;
+    for sql in [
+        "CREATE SCHEMA second",
+        "ALTER TABLE made SET SCHEMA second",
+        // Hidden by that of the first schema.
+        "CREATE TABLE second.person (id INT PRIMARY KEY)",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    let missing = Finding::TableMissing {
+        model: "made".into(),
+        table: "made".into(),
+    };
+    assert_eq!(found(db).await?, [missing]);
+    let one = db.another().await?;
+    one.execute_unprepared("SET search_path = nowhere, public, second")
+        .await?;
+    assert_eq!(found(&one).await?, [not_captured("second.person")]);
+    one.close().await?;
+    Ok(())
+}
+
+async fn without_a_search_path_only_what_is_named_is_found(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let one = db.another().await?;
+    one.execute_unprepared("SET search_path = ''").await?;
+    let report = coverage(&one).await?;
+    let missing = |finding: &Finding| matches!(finding, Finding::TableMissing { .. });
+    assert!(report.tables.is_empty() && report.findings.iter().all(missing));
+    assert!(report.findings.len() > 5);
+    // There is no log to write to: that is said.
+    for sql in ["CREATE SCHEMA elsewhere", ITEM] {
+        one.execute_unprepared(sql).await?;
+    }
+    let error = coverage(&one).await.err().map(|error| error.to_string());
+    assert!(error.is_some_and(|it| it.contains("`search_path` names none")));
+    one.close().await?;
+    Ok(())
+}
