@@ -8,6 +8,10 @@ use sea_orm_audit::{Actor, AuditedConnection};
 use crate::entities::{create, ledger};
 use crate::support::{TestDb, TestResult};
 
+mod mariadb_only {
+    crate::support::tests_on! { mariadb: a_transaction_that_ddl_ends_leaves_nothing }
+}
+
 on_every_database! {
     a_pool_of_one_forgets_who_wrote,
     a_future_that_is_dropped_leaves_nothing,
@@ -116,6 +120,27 @@ async fn a_future_that_is_dropped_leaves_nothing(db: &TestDb) -> TestResult {
         let object: i32 = record.object_id.as_deref().unwrap_or_default().parse()?;
         let expected = if object < 200 { "USER" } else { "SERVICE" };
         assert_eq!(record.actor_type, expected, "{object}");
+    }
+    Ok(())
+}
+
+async fn a_transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let conn = db.another().await?;
+    let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
+    for (number, way) in ["commit", "rollback", "drop"].into_iter().enumerate() {
+        let tx = ann.begin().await?;
+        let id = i32::try_from(number)? * 10;
+        ledger::new(id, "a").insert(&tx).await?;
+        // Which commits all before it.
+        tx.execute_unprepared(&format!("CREATE TABLE made_{number} (id INT)"))
+            .await?;
+        match way {
+            "commit" => tx.commit().await?,
+            "rollback" => tx.rollback().await?,
+            _ => drop(tx),
+        }
+        assert_eq!(next(db, &conn, id + 1).await?, "SERVICE", "{way}");
     }
     Ok(())
 }
