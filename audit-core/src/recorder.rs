@@ -32,12 +32,12 @@ use crate::target::{Target, fit};
 
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
-#[cfg(feature = "statements")]
-pub(crate) use failure::has_ended_transaction;
 pub(crate) use failure::{cause, cause_in, is_away};
 pub(crate) use failure::{ends_transaction, missing_table};
 #[cfg(feature = "statements")]
-pub(crate) use trigger_context::{take_back, tell};
+pub(crate) use failure::{has_ended_transaction, is_read_only};
+#[cfg(feature = "statements")]
+pub(crate) use trigger_context::{restore, take_back, tell, told_before};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
 ///

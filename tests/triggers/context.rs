@@ -3,10 +3,11 @@
 use futures::future::join_all;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
-    TransactionTrait,
+    Statement, TransactionTrait,
 };
 use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, Auditable, AuditedConnection, RequireActor, migration_mode,
+    Actor, AuditConfig, AuditContext, Auditable, AuditedConnection, RequireActor, StatementPolicy,
+    migration_mode,
 };
 use serde_json::json;
 
@@ -20,6 +21,8 @@ on_every_database! {
     savepoints_by_hand_take_nobody_along,
     builders_and_statements_tell_the_triggers,
     a_statement_that_is_not_understood_is_told_in_a_transaction,
+    what_writes_without_being_a_write_is_by_whoever_acts,
+    what_is_let_pass_is_by_whoever_acts,
     a_plain_connection_tells_nothing,
     migration_mode_does_not_keep_triggers_from_recording,
     a_write_by_nobody_is_refused_where_an_actor_is_required,
@@ -201,6 +204,94 @@ async fn a_statement_that_is_not_understood_is_told_in_a_transaction(db: &TestDb
     tx.execute_unprepared(sql).await?;
     tx.commit().await?;
     assert_eq!(told(db).await?, ["CREATE 1 by 7", "UPDATE 1 by 7"]);
+    Ok(())
+}
+
+/// Another table whose own trigger, written by somebody else, writes into the ledger.
+async fn orders(db: &TestDb) -> TestResult {
+    let trigger = match db.backend() {
+        DbBackend::Postgres => {
+            "CREATE FUNCTION of_order() RETURNS trigger LANGUAGE plpgsql AS \
+             $$BEGIN INSERT INTO ledger VALUES (NEW.id, 'order'); RETURN NULL; END$$; \
+             CREATE TRIGGER of_order AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION of_order(); \
+             CREATE FUNCTION writes(id int) RETURNS int LANGUAGE sql AS \
+             $$INSERT INTO ledger VALUES (id, 'function') RETURNING id$$"
+        }
+        _ => {
+            "CREATE TRIGGER of_order AFTER INSERT ON orders FOR EACH ROW \
+             BEGIN INSERT INTO ledger VALUES (NEW.id, 'order'); END"
+        }
+    };
+    db.execute_unprepared("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        .await?;
+    db.execute_unprepared(trigger).await?;
+    Ok(())
+}
+
+/// Who wrote each row of the ledger, in its order.
+async fn writers(db: &TestDb) -> TestResult<Vec<String>> {
+    let records = db.records().await?.into_iter();
+    Ok(records
+        .map(|record| record.actor_id.unwrap_or(record.actor_type))
+        .collect())
+}
+
+async fn what_writes_without_being_a_write_is_by_whoever_acts(db: &TestDb) -> TestResult {
+    create(db).await?;
+    orders(db).await?;
+    let tx = db.audited().begin().await?;
+    let by = |id: i32| AuditContext::new().actor(Actor::user(id));
+    by(7).scope(ledger::new(1, "a").insert(&tx)).await?;
+    let mut expected = vec!["7", "8"];
+    let order = tx.execute_unprepared("INSERT INTO orders VALUES (2)");
+    by(8).scope(order).await?;
+    if db.backend() == DbBackend::Postgres {
+        by(7).scope(ledger::new(3, "a").insert(&tx)).await?;
+        let function = Statement::from_string(db.backend(), "SELECT writes(4)");
+        by(8).scope(tx.query_one_raw(function)).await?;
+        expected.extend(["7", "8"]);
+    }
+    by(7).scope(ledger::new(5, "a").insert(&tx)).await?;
+    expected.push("7");
+    tx.commit().await?;
+    assert_eq!(writers(db).await?, expected);
+    Ok(())
+}
+
+async fn what_is_let_pass_is_by_whoever_acts(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let sql = match db.backend() {
+        DbBackend::Postgres => {
+            "MERGE INTO ledger USING (SELECT 2 AS n) x ON id = n WHEN NOT MATCHED THEN INSERT VALUES (2, 'b')"
+        }
+        // Whatever is not understood.
+        DbBackend::Sqlite => "WITH x AS (SELECT 2) INSERT INTO ledger SELECT *, 'b' FROM x",
+        _ => "BEGIN NOT ATOMIC INSERT INTO ledger VALUES (2, 'b'); END",
+    };
+    let config = AuditConfig::builder()
+        .statement_policy(StatementPolicy::Allow)
+        .build()?;
+    let connection = db.audited();
+    let bob = AuditContext::new().actor(Actor::user(8));
+    let by_both = async {
+        let tx = connection.begin().await?;
+        let ann = AuditContext::new().actor(Actor::user(7));
+        ann.scope(ledger::new(1, "a").insert(&tx)).await?;
+        bob.clone().scope(tx.execute_unprepared(sql)).await?;
+        tx.commit().await
+    };
+    config.scope(by_both).await?;
+    assert_eq!(writers(db).await?, ["7", "8"]);
+
+    // In migration mode, too.
+    db.forget().await?;
+    db.execute_unprepared("DELETE FROM ledger").await?;
+    db.forget().await?;
+    let tx = connection.begin().await?;
+    let repaired = migration_mode("repair", tx.execute_unprepared(sql));
+    bob.scope(repaired).await?;
+    tx.commit().await?;
+    assert_eq!(writers(db).await?, ["8"]);
     Ok(())
 }
 

@@ -1,21 +1,27 @@
 //! Nothing that a transaction tells triggers is left for the next user of its connection.
 
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Statement,
+    TransactionTrait,
 };
-use sea_orm_audit::{Actor, AuditedConnection};
+use sea_orm_audit::{Actor, AuditContext, Auditable, AuditedConnection};
 
 use crate::entities::{create, ledger};
 use crate::support::{TestDb, TestResult};
 
 mod mariadb_only {
-    crate::support::tests_on! { mariadb: a_transaction_that_ddl_ends_leaves_nothing }
+    crate::support::tests_on! { mariadb:
+        a_transaction_that_ddl_ends_leaves_nothing,
+        a_transaction_that_a_statement_ends_leaves_nothing,
+    }
 }
 
 on_every_database! {
     a_pool_of_one_forgets_who_wrote,
     a_future_that_is_dropped_leaves_nothing,
     a_transaction_that_is_committed_by_hand_leaves_nothing,
+    what_comes_after_a_commit_by_hand_leaves_nothing,
+    a_builder_leaves_what_it_found,
 }
 
 /// The number of contexts that are there.
@@ -132,9 +138,10 @@ async fn a_transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
         let tx = ann.begin().await?;
         let id = i32::try_from(number)? * 10;
         ledger::new(id, "a").insert(&tx).await?;
-        // Which commits all before it.
+        // Which commits all before it, and leaves all behind it in no transaction.
         tx.execute_unprepared(&format!("CREATE TABLE made_{number} (id INT)"))
             .await?;
+        ledger::new(id + 2, "a").insert(&tx).await?;
         match way {
             "commit" => tx.commit().await?,
             "rollback" => tx.rollback().await?,
@@ -142,5 +149,130 @@ async fn a_transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
         }
         assert_eq!(next(db, &conn, id + 1).await?, "SERVICE", "{way}");
     }
+    Ok(())
+}
+
+async fn a_transaction_that_a_statement_ends_leaves_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    db.execute_unprepared(
+        "CREATE PROCEDURE commits() BEGIN UPDATE ledger SET title = 'p'; COMMIT; END",
+    )
+    .await?;
+    let conn = db.another().await?;
+    let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
+    for (number, sql) in ["TRUNCATE entry", "CALL commits()"].into_iter().enumerate() {
+        let id = i32::try_from(number)? * 10;
+        for (id, rolls_back) in [(id, true), (id + 5, false)] {
+            let tx = ann.begin().await?;
+            tx.execute_unprepared(sql).await?;
+            if rolls_back {
+                tx.rollback().await?;
+            } else {
+                drop(tx);
+            }
+            assert_eq!(next(db, &conn, id).await?, "SERVICE", "{sql}");
+        }
+    }
+    Ok(())
+}
+
+async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    // The way of the record, then one text that does both.
+    for (number, sql) in [
+        "COMMIT",
+        "INSERT INTO ledger (id, title) VALUES (900, 'a'); COMMIT",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (rolls_back, more) in [(true, 0), (false, 1)] {
+            // A connection of its own: sqlx's is out of step with SQLite afterwards.
+            let conn = db.another().await?;
+            let ann = AuditedConnection::new(conn).as_actor(Actor::user(7));
+            let id = i32::try_from(number)? * 10 + more;
+            let tx = ann.begin().await?;
+            ledger::new(id, "a").insert(&tx).await?;
+            tx.execute_unprepared(&sql.replace("900", &format!("90{number}{more}")))
+                .await?;
+            assert_eq!(contexts(&db.conn).await?, 0, "{sql}");
+            ledger::new(id + 100, "a").insert(&tx).await?;
+            assert_eq!(contexts(&db.conn).await?, 0, "{sql}");
+            if rolls_back {
+                // There is none: SQLite says so.
+                let _ = tx.rollback().await;
+            } else {
+                drop(tx);
+            }
+            assert_eq!(contexts(&db.conn).await?, 0, "{sql}");
+            ledger::new(id + 200, "b").insert(&db.conn).await?;
+            let own = Some((id + 200).to_string());
+            let records = db.records().await?;
+            let record = records.iter().find(|record| record.object_id == own);
+            assert_eq!(record.ok_or("no record")?.actor_type, "SERVICE", "{sql}");
+        }
+    }
+    Ok(())
+}
+
+/// On a plain transaction a builder tells triggers who acts; what comes after it is not by the same.
+async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let ann = AuditContext::new().actor(Actor::user(7));
+    let tx = db.conn.begin().await?;
+    let many = ledger::Entity::audited_insert_many([ledger::new(1, "a"), ledger::new(2, "a")]);
+    ann.clone().scope(many.exec(&tx)).await?;
+    ledger::new(3, "b").insert(&tx).await?;
+    tx.commit().await?;
+
+    // Told by hand.
+    let tx = db.conn.begin().await?;
+    let told = r#"{"actor_type": "SYSTEM", "actor_id": "night"}"#;
+    let sql = match db.backend() {
+        DbBackend::Postgres => {
+            format!("SELECT set_config('sea_orm_audit.context', '{told}', true)")
+        }
+        DbBackend::Sqlite => {
+            format!(
+                "INSERT OR REPLACE INTO audit_trigger_context (id, context) VALUES (1, '{told}')"
+            )
+        }
+        _ => format!(
+            "REPLACE INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{told}')"
+        ),
+    };
+    tx.execute_unprepared(&sql).await?;
+    ledger::new(4, "c").insert(&tx).await?;
+    let more = ledger::Entity::audited_insert_many([ledger::new(5, "a")]);
+    ann.scope(more.exec(&tx)).await?;
+    ledger::new(6, "c").insert(&tx).await?;
+    tx.rollback().await.map_err(|error| error.to_string())?;
+    assert_eq!(contexts(&db.conn).await?, 0);
+
+    let tx = db.conn.begin().await?;
+    tx.execute_unprepared(&sql).await?;
+    let ann = AuditContext::new().actor(Actor::user(7));
+    let more = ledger::Entity::audited_insert_many([ledger::new(5, "a")]);
+    ann.scope(more.exec(&tx)).await?;
+    ledger::new(6, "c").insert(&tx).await?;
+    if db.backend() != DbBackend::Postgres {
+        tx.execute_unprepared("DELETE FROM audit_trigger_context")
+            .await?;
+    }
+    tx.commit().await?;
+    let actors: Vec<_> = (db.records().await?.into_iter())
+        .map(|record| (record.object_id.unwrap_or_default(), record.actor_type))
+        .collect();
+    let expected = [
+        ("1", "USER"),
+        ("2", "USER"),
+        ("3", "SERVICE"),
+        ("5", "USER"),
+        ("6", "SYSTEM"),
+    ];
+    assert_eq!(
+        actors,
+        expected.map(|(id, who)| (id.to_owned(), who.to_owned()))
+    );
     Ok(())
 }

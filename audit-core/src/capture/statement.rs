@@ -102,7 +102,7 @@ impl Audited {
             Vec::new()
         };
         let fires_triggers = plan.by_trigger
-            || (deletes
+            || ((deletes || moves_key(info, write))
                 && server.cascades_fire_triggers()
                 && cascade::reaches_triggers(config, info));
         (records || !followers.is_empty() || fires_triggers).then_some(Self {
@@ -161,6 +161,16 @@ impl Audited {
     fn has_key_among(&self, columns: &[String]) -> bool {
         let is_among = |key: &&str| columns.iter().any(|column| is_name(column, key));
         self.key_columns().iter().any(is_among)
+    }
+}
+
+/// Whether a write may change a key, so that rows follow by ON UPDATE.
+fn moves_key(info: &EntityInfo, write: &Write) -> bool {
+    let is_key =
+        |column: &String| (info.key.iter()).any(|at| is_name(column, info.columns[*at].name));
+    match &write.kind {
+        Kind::Change(change) => change.assigned.iter().any(is_key),
+        Kind::Insert(_) | Kind::Truncate => false,
     }
 }
 

@@ -58,6 +58,8 @@ impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
         let frames = Frames::new();
         if Handle::of::<C>() == Handle::Pool {
             frames.has_write_lock();
+        } else {
+            frames.are_inner();
         }
         Ok(Self::Own(Box::new(Own {
             tx,

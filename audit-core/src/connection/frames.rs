@@ -13,7 +13,9 @@ use crate::capture::{is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
-use crate::recorder::{Record, Row, cause, has_ended_transaction, insert_rows, take_back, tell};
+use crate::recorder::{
+    Record, Row, cause, has_ended_transaction, insert_rows, restore, take_back, tell, told_before,
+};
 use crate::stats::{COUNTERS, count_many};
 
 /// About how many bytes of records are held.
@@ -41,6 +43,19 @@ struct State {
     told: Option<AuditContext>,
     /// Where that is to be taken back before COMMIT.
     take_back: Option<Tables>,
+    before: Before,
+}
+
+/// What triggers were told before the transaction began.
+#[derive(Debug, Default)]
+enum Before {
+    /// Nothing: it is the database's own transaction.
+    #[default]
+    Nothing,
+    /// It is a savepoint in somebody else's transaction, and what they were told there is not known yet.
+    Unknown,
+    /// That, if anything.
+    Told(Option<String>),
 }
 
 #[derive(Default)]
@@ -338,6 +353,22 @@ impl Frames {
         Ok(())
     }
 
+    /// They are of a savepoint in somebody else's transaction.
+    pub(super) fn are_inner(&self) {
+        self.state().before = Before::Unknown;
+    }
+
+    /// Whether triggers were told of somebody else than this.
+    pub(super) fn tells_of_another(&self, context: impl FnOnce() -> AuditContext) -> bool {
+        let told = self.state().told.clone();
+        told.is_some_and(|told| told != context())
+    }
+
+    /// Whether what triggers are told must not outlive the statement: the application may have committed.
+    pub(super) fn is_unbuffered(&self) -> bool {
+        self.state().unbuffered
+    }
+
     /// Makes sure that the database's triggers know who writes now.
     pub(crate) async fn tell_triggers<C: ConnectionTrait>(
         &self,
@@ -345,16 +376,27 @@ impl Frames {
         config: &AuditConfig,
         context: &AuditContext,
     ) -> Result<(), DbErr> {
-        {
+        let was_told = {
             let mut state = self.state();
             if state.told.as_ref() == Some(context) {
                 return Ok(());
             }
             // Should this future be dropped, nobody knows what they know.
             state.told = None;
-            state.take_back = Some(config.tables());
+            state.take_back.replace(config.tables())
+        };
+        let asks = matches!(self.state().before, Before::Unknown);
+        let telling = async {
+            if asks {
+                let before = told_before(db, config).await?;
+                self.state().before = Before::Told(before);
+            }
+            tell(db, config, context.clone(), self.id).await
+        };
+        if let Err(error) = telling.await {
+            self.state().take_back = was_told;
+            return Err(error);
         }
-        tell(db, config, context.clone(), self.id).await?;
         self.state().told = Some(context.clone());
         Ok(())
     }
@@ -362,14 +404,15 @@ impl Frames {
     /// Takes back what the database's triggers were told, as the last thing before a COMMIT, or what may be
     /// one.
     pub(super) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let told = {
+        let (told, before) = {
             let mut state = self.state();
             state.told = None;
-            state.take_back.take()
+            (state.take_back.take(), std::mem::take(&mut state.before))
         };
-        match told {
-            Some(tables) => take_back(db, tables).await,
-            None => Ok(()),
+        match (told, before) {
+            (None, _) => Ok(()),
+            (Some(tables), Before::Told(before)) => restore(db, tables, before).await,
+            (Some(tables), _) => take_back(db, tables).await,
         }
     }
 

@@ -33,6 +33,10 @@ pub(super) struct Captured {
 
 /// A statement that is let pass although it is not captured.
 pub(super) struct Reported {
+    /// Nobody asked for it to be told of.
+    silent: bool,
+    /// It may commit what triggers are told, which would stay.
+    commits: bool,
     config: AuditConfig,
     context: AuditContext,
     table: String,
@@ -109,7 +113,7 @@ impl Route {
                 .any(|(_, part)| matches!(part, Understood::Control | Understood::Opaque(_)))
         {
             let opaque = Opaque {
-                why: "it mixes writes with transaction control or changes of the schema",
+                why: MIXED,
                 tables: None,
                 outline: outline_of(backend, sql),
             };
@@ -142,21 +146,29 @@ impl Route {
         server: &Server,
         opaque: &Opaque,
     ) -> Result<Self, DbErr> {
-        if is_harmless(&config, server, opaque) || config.is_suppressed() {
+        if is_harmless(&config, server, opaque) {
             return Ok(Self::Straight);
         }
+        let silent = config.is_suppressed();
         let table = opaque.tables.as_deref().and_then(<[TableName]>::first);
-        Reported {
+        let reported = Reported {
+            silent,
+            commits: opaque.why == MIXED,
             context: binding.context(),
             config,
             table: table.map(|table| table.table.clone()).unwrap_or_default(),
             why: opaque.why,
             outline: opaque.outline.clone(),
+        };
+        if silent {
+            return Ok(Self::Reported(reported));
         }
-        .by_policy()
-        .map(|reported| reported.map_or(Self::Straight, Self::Reported))
+        reported.by_policy().map(Self::Reported)
     }
 }
+
+/// Why such a text is not captured.
+const MIXED: &str = "it mixes writes with transaction control or changes of the schema";
 
 /// Whether what is not understood names its tables, none of them audited.
 fn is_harmless(config: &AuditConfig, server: &Server, opaque: &Opaque) -> bool {
@@ -185,6 +197,8 @@ impl Reported {
         outline: &str,
     ) -> Self {
         Self {
+            silent: false,
+            commits: false,
             config: captured.config.clone(),
             context: captured.context.clone(),
             table: write.table.table.clone(),
@@ -193,13 +207,13 @@ impl Reported {
         }
     }
 
-    /// What triggers are told by.
-    pub(super) fn teller(&self) -> (&AuditConfig, &AuditContext) {
-        (&self.config, &self.context)
+    /// What triggers are told by, if they are.
+    pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
+        (!self.commits).then_some((&self.config, &self.context))
     }
 
-    /// Refuses the statement, lets it be reported, or lets it pass.
-    pub(super) fn by_policy(self) -> Result<Option<Self>, DbErr> {
+    /// Refuses the statement, lets it be reported, or lets it pass silently.
+    pub(super) fn by_policy(self) -> Result<Self, DbErr> {
         match self.config.statement_policy() {
             StatementPolicy::Deny => Err(AuditError::Refused {
                 table: if self.table.is_empty() {
@@ -211,14 +225,20 @@ impl Reported {
                 outline: self.outline,
             }
             .into()),
-            StatementPolicy::Allow => Ok(None),
-            StatementPolicy::Capture | StatementPolicy::Warn => Ok(Some(self)),
+            StatementPolicy::Allow => Ok(Self {
+                silent: true,
+                ..self
+            }),
+            StatementPolicy::Capture | StatementPolicy::Warn => Ok(self),
         }
     }
 
     /// Reports that a statement was let pass: counts it, warns, and writes a system event, or counts
     /// one more occurrence of the one that is there.
     pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) {
+        if self.silent {
+            return;
+        }
         count(&COUNTERS.uncaptured);
         tracing::warn!(
             // Told by a system event already: whoever makes events of warnings leaves it out.

@@ -109,15 +109,51 @@ impl AuditedTransaction {
         let tx = self.tx()?;
         let backend = tx.get_database_backend();
         let understood = understand(backend, &statement.sql);
-        if matches!(*understood, Understood::Read) || self.mock {
+        if self.mock {
+            return self.noted(run(tx, call, statement).await);
+        }
+        if matches!(*understood, Understood::Read) {
+            if self.frames().tells_of_another(|| self.binding.context()) {
+                let _turn = self.physical.turn.lock().await;
+                self.noted(self.tell_anew(tx).await)?;
+            }
             return self.noted(run(tx, call, statement).await);
         }
         let _turn = self.physical.turn.lock().await;
         if may_control(&understood) {
             self.noted(self.before_control().await)?;
+        } else {
+            self.noted(self.tell_anew(tx).await)?;
         }
         let result = self.write(tx, call, statement).await;
+        // The application may have committed: what is told is committed at once then, and must not stay.
+        if self.frames().is_unbuffered() {
+            let taken_back = self.frames().take_back(tx).await;
+            return self.noted(result.and_then(|answer| taken_back.map(|()| answer)));
+        }
         self.noted(result)
+    }
+
+    /// Where triggers were told of somebody else, they are told of whoever acts now: also what is no write by
+    /// itself may write, by a function or another trigger.
+    async fn tell_anew(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        let context = self.binding.context();
+        if !self.frames().tells_of_another(|| context.clone()) {
+            return Ok(());
+        }
+        let config = self.binding.config();
+        (self.frames()).tell_triggers(tx, &config, &context).await
+    }
+
+    /// Takes back what triggers were told, where a rollback might not: the application has controlled the
+    /// transaction by itself.
+    async fn take_back_before_rollback(&self, tx: &DatabaseTransaction) {
+        if self.nested || !self.frames().is_unbuffered() {
+            return;
+        }
+        if let Err(error) = self.frames().take_back(tx).await {
+            tracing::debug!(%error, "what triggers were told goes with the transaction");
+        }
     }
 
     async fn write(
@@ -198,6 +234,7 @@ impl AuditedTransaction {
     /// Rolls back instead of committing.
     async fn refuse(mut self, reason: String) -> Result<(), DbErr> {
         if let Some(tx) = self.tx.take() {
+            self.take_back_before_rollback(&tx).await;
             self.physical.frames.discard();
             if let Err(error) = tx.rollback().await {
                 tracing::warn!(%error, "a refused transaction could not be rolled back");
@@ -299,6 +336,7 @@ impl TransactionSession for AuditedTransaction {
         let Some(tx) = self.tx.take() else {
             return Ok(());
         };
+        self.take_back_before_rollback(&tx).await;
         physical.frames.discard();
         tx.rollback().await
     }

@@ -14,6 +14,7 @@ use super::{AuditedConnection, Frames, run};
 use crate::auditable::has_triggers;
 use crate::capture::{Answer, Call, Engine, Problem, Server, result_of};
 use crate::error::AuditError;
+use crate::recorder::is_read_only;
 use crate::sql::Understood;
 
 /// Runs a write, or several that one text has, with their records.
@@ -93,9 +94,13 @@ pub(super) async fn follow<C: ConnectionTrait>(
         Route::Straight => run(db, call, statement).await,
         Route::Reported(reported) => {
             // What it does is not known: it may fire any of them.
-            let (config, context) = reported.teller();
-            if has_triggers(config) {
-                frames.tell_triggers(db, config, context).await?;
+            if let Some((config, context)) = reported.teller()
+                && has_triggers(config)
+                && let Err(error) = frames.tell_triggers(db, config, context).await
+                // Where nothing can be written, nothing fires.
+                && !is_read_only(&error)
+            {
+                return Err(error);
             }
             let answer = run(db, call, statement).await?;
             Box::pin(reported.report(db)).await;
@@ -170,7 +175,7 @@ async fn statements<C: ConnectionTrait>(
                     Err(Problem::Uncapturable(why)) => {
                         let outline = crate::sql::outline_of(backend, &text.sql);
                         let reported = Reported::of_write(captured, write, why, &outline);
-                        reports.extend(reported.by_policy()?);
+                        reports.push(reported.by_policy()?);
                         frames.flush(db).await?;
                         run(db, call, text).await?
                     }

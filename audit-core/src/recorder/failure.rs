@@ -67,6 +67,17 @@ pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
     }
 }
 
+/// Whether nothing can be written: MySQL's read-only transaction (1792) and server (1290), SQLite's file (8).
+#[cfg(feature = "statements")]
+pub(crate) fn is_read_only(error: &DbErr) -> bool {
+    let cause = crate::error::AuditError::of(error).and_then(crate::error::AuditError::cause);
+    let error = match cause {
+        Some(Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) => error,
+        _ => error,
+    };
+    has_code(error, &[], &[1792, 1290], &[8])
+}
+
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
 pub(crate) fn is_away(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {

@@ -47,10 +47,6 @@ pub(crate) async fn tell<C: ConnectionTrait>(
     context: AuditContext,
     transaction: Uuid,
 ) -> Result<(), DbErr> {
-    let not_tried = |cause| AuditError::NotRecorded {
-        state: ChangeState::NotTried,
-        cause,
-    };
     let backend = db.get_database_backend();
     let json = json_of(config, context, transaction, backend).map_err(not_tried)?;
     let table = quoted(config.tables(), backend);
@@ -71,11 +67,23 @@ pub(crate) async fn tell<C: ConnectionTrait>(
         ),
     };
     let told = db.execute_raw(Statement::from_sql_and_values(backend, sql, values));
-    told.await.map(|_| ()).map_err(|error| {
-        let tables = config.tables();
-        let table = tables.qualified(tables.trigger_context());
-        not_tried(cause_in(config, table, error)).into()
-    })
+    told.await
+        .map(|_| ())
+        .map_err(|error| failed(config, error))
+}
+
+const fn not_tried(cause: Cause) -> AuditError {
+    AuditError::NotRecorded {
+        state: ChangeState::NotTried,
+        cause,
+    }
+}
+
+/// The table of contexts could not be written, or read.
+fn failed(config: &AuditConfig, error: DbErr) -> DbErr {
+    let tables = config.tables();
+    let table = tables.qualified(tables.trigger_context());
+    not_tried(cause_in(config, table, error)).into()
 }
 
 /// Takes back what the triggers of a transaction were told, before it is committed.
@@ -89,6 +97,58 @@ pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Res
         _ => format!("DELETE FROM {table} WHERE connection_id = CONNECTION_ID()"),
     };
     db.execute_unprepared(&sql).await.map(|_| ())
+}
+
+/// What the triggers of somebody else's transaction were told, if anything.
+pub(crate) async fn told_before<C: ConnectionTrait>(
+    db: &C,
+    config: &AuditConfig,
+) -> Result<Option<String>, DbErr> {
+    let backend = db.get_database_backend();
+    let table = quoted(config.tables(), backend);
+    let sql = match backend {
+        DbBackend::Postgres => {
+            format!("SELECT NULLIF(current_setting('{SETTING}', true), '') AS told")
+        }
+        DbBackend::Sqlite => format!("SELECT context AS told FROM {table}"),
+        _ => format!(
+            "SELECT CAST(context AS CHAR) AS told FROM {table} WHERE connection_id = CONNECTION_ID()"
+        ),
+    };
+    let asked = db.query_one_raw(Statement::from_string(backend, sql));
+    let row = asked.await.map_err(|error| failed(config, error))?;
+    row.map_or(Ok(None), |row| row.try_get("", "told"))
+}
+
+/// Tells them that again.
+pub(crate) async fn restore<C: ConnectionTrait>(
+    db: &C,
+    tables: Tables,
+    told: Option<String>,
+) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    let table = quoted(tables, backend);
+    let (sql, text) = match (backend, told) {
+        (DbBackend::Postgres, told) => (
+            "SELECT set_config($1, $2, true)".to_owned(),
+            told.unwrap_or_default(),
+        ),
+        (_, None) => return take_back(db, tables).await,
+        (DbBackend::Sqlite, Some(told)) => (
+            format!("UPDATE {table} SET context = ?, transaction_id = NULL"),
+            told,
+        ),
+        (_, Some(told)) => (
+            format!("UPDATE {table} SET context = ? WHERE connection_id = CONNECTION_ID()"),
+            told,
+        ),
+    };
+    let mut values: Vec<Value> = vec![text.into()];
+    if backend == DbBackend::Postgres {
+        values.insert(0, SETTING.into());
+    }
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    db.execute_raw(statement).await.map(|_| ())
 }
 
 /// The table of contexts, for a text: its names are plain identifiers, as `Tables` makes sure.
