@@ -22,6 +22,7 @@ mod entity;
 
 mod client;
 mod context;
+mod guards;
 mod keys;
 mod marks;
 mod names;

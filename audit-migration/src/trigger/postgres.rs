@@ -87,11 +87,17 @@ fn settings(site: &Site, event: Event) -> Vec<(&'static str, &'static str)> {
     // Compiling the expressions of a statement takes longer than it does to run them for a few rows, and
     // servers think that it pays.
     let mut settings = vec![("search_path", "pg_catalog, pg_temp"), ("jit", "off")];
+    // A plan that was made for a thousand rows looks dear for one, which would then be planned each time.
+    settings.push(("plan_cache_mode", "force_generic_plan"));
+    if event == Event::Truncate {
+        // Rows that a policy hides from the triggers' owner go, too: better no TRUNCATE than no record of them.
+        settings.push(("row_security", "off"));
+    }
     if event == Event::Update {
         // A plan made for one row is kept, and must do for a thousand.
         settings.push(("enable_nestloop", "off"));
     }
-    if site.has_floats {
+    if site.has_floats || site.has_others {
         settings.push(("extra_float_digits", "1"));
     }
     if site.has_others {
@@ -122,15 +128,44 @@ fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: E
         .collect();
     Piece {
         create: format!(
-            "CREATE FUNCTION {signature} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER{} \
-             AS {};\nREVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
+            "CREATE OR REPLACE FUNCTION {signature} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER{} \
+             AS {};\n{}",
             set.concat(),
-            literal(&body)
+            literal(&body),
+            only_for_its_owner(&signature)
         ),
-        drop: format!("DROP FUNCTION IF EXISTS {signature}"),
+        drop: drop_unused(&signature),
         definition: format!("true {}\n{body}", listed.join("\n")),
         name,
     }
+}
+
+/// Takes the right to make triggers of a function from everybody, also from those who have it by default.
+fn only_for_its_owner(signature: &str) -> String {
+    let body = format!(
+        "DECLARE v_who oid; BEGIN REVOKE ALL ON FUNCTION {signature} FROM PUBLIC; \
+         FOR v_who IN SELECT DISTINCT a.grantee FROM pg_catalog.pg_proc AS p \
+         CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) AS a \
+         WHERE p.oid = {name}::pg_catalog.regprocedure AND a.grantee NOT IN (0, p.proowner) LOOP \
+         EXECUTE pg_catalog.format({revoke}, v_who::pg_catalog.regrole); END LOOP; END",
+        name = literal(signature),
+        revoke = literal(&format!(
+            "REVOKE ALL ON FUNCTION {} FROM %s",
+            signature.replace('%', "%%")
+        )),
+    );
+    format!("DO {}", literal(&body))
+}
+
+/// Drops a function, unless a table that had the name before still has triggers of it.
+fn drop_unused(signature: &str) -> String {
+    let body = format!(
+        "BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger \
+         WHERE tgfoid = pg_catalog.to_regprocedure({})::pg_catalog.oid) \
+         THEN DROP FUNCTION IF EXISTS {signature}; END IF; END",
+        literal(signature),
+    );
+    format!("DO {}", literal(&body))
 }
 
 fn or_dash(rows: &str) -> &str {

@@ -69,6 +69,12 @@ impl<'a> Functions<'a> {
             let (begin, end) = self.insert(event, &|at| VARIABLES[at].to_owned());
             return format!("{before}  {begin}{end};\n  RETURN NULL;\nEND");
         }
+        // A snapshot that is older than the lock does not have all rows that go.
+        let before = format!(
+            "{before}  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN\n    \
+             RAISE EXCEPTION 'TRUNCATE of an audited table needs READ COMMITTED: rows that others have committed \
+             meanwhile could not be recorded' USING HINT = 'Use DELETE, or another isolation level.';\n  END IF;\n"
+        );
         // The table's name is the one that it has when it is emptied.
         let (begin, end) = self.insert(event, &|at| format!("${}", at + 1));
         format!(
@@ -239,7 +245,8 @@ impl<'a> Functions<'a> {
         let at = |at: &usize| &self.plan.columns[*at];
         match &self.plan.key[..] {
             [one] if !at(one).open => literal(REDACTED),
-            [one] if is_short(at(one)) => self.plain(row, *one),
+            // The column may have become a longer one.
+            [one] if is_short(at(one)) => left(&self.plain(row, *one), limits::OBJECT_ID),
             [one] => format!("{}.{FIT}({})", self.schema, self.plain(row, *one)),
             many => {
                 let parts: Vec<String> = (many.iter())
@@ -253,7 +260,7 @@ impl<'a> Functions<'a> {
                     .collect();
                 let id = format!("'[' || {} || ']'", parts.join(" || ',' || "));
                 if many.len() < 9 && many.iter().all(|part| is_short(at(part))) {
-                    id
+                    left(&id, limits::OBJECT_ID)
                 } else {
                     format!("{}.{FIT}({id})", self.schema)
                 }
@@ -270,7 +277,7 @@ impl<'a> Functions<'a> {
         let label = format!("{} || d.object_id", literal(&format!("{model} #")));
         let short = self.plan.key.len() == 1 && is_short(&self.plan.columns[self.plan.key[0]]);
         if short && model.chars().count() < 150 {
-            label
+            left(&label, limits::REPR)
         } else {
             format!("{}.{SHOWN}({label}, {})", self.schema, limits::REPR)
         }
@@ -369,6 +376,10 @@ impl<'a> Functions<'a> {
             differences.collect::<Vec<_>>().join(",\n    ")
         )
     }
+}
+
+fn left(text: &str, limit: u32) -> String {
+    format!("left({text}, {limit})")
 }
 
 /// Whether the canonical form is PostgreSQL's own text.

@@ -76,14 +76,14 @@ impl Helper {
 }
 
 /// What the catalogue says of the helpers called `p.proname`; see [`definition`].
-pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(a.parameters || ' ' || \
+pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(COALESCE(a.parameters, '') || ' ' || \
      pg_catalog.replace(pg_catalog.format_type(p.prorettype, NULL), '\"', '') || ' ' || l.lanname || ' ' || \
      p.provolatile::text || ' ' || p.prosecdef::text || ' ' || COALESCE(p.proconfig::text, '') || \
      E'\\n' || p.prosrc, E'\\n' ORDER BY a.parameters COLLATE \"C\")";
 
 /// The parameters of `p` as they are written here, in whichever way the session quotes names.
 pub(super) const PARAMETERS: &str = "(SELECT pg_catalog.string_agg(\
-     a.name || ' ' || pg_catalog.replace(pg_catalog.format_type(a.kind, NULL), '\"', ''), ', ' ORDER BY a.place) AS parameters \
+     COALESCE(a.name, '') || ' ' || pg_catalog.replace(pg_catalog.format_type(a.kind, NULL), '\"', ''), ', ' ORDER BY a.place) AS parameters \
      FROM unnest(p.proargnames, p.proargtypes::oid[]) WITH ORDINALITY AS a (name, kind, place))";
 
 fn definition(helpers: &[Helper]) -> String {

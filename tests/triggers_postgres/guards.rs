@@ -1,0 +1,186 @@
+//! What stands between a change and its record: policies, old snapshots, foreign functions, types that became others.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_audit::migration::AuditTriggers;
+
+use crate::client::{create, psql};
+use crate::entity::post;
+use crate::support::{TestDb, TestResult};
+
+crate::on_postgres! {
+    truncate_is_refused_where_a_policy_hides_rows,
+    truncate_is_refused_under_an_old_snapshot,
+    a_foreign_function_of_a_helpers_name_is_told,
+    a_key_that_became_long_stops_no_write,
+    digits_of_points_are_compared_all,
+    nobody_else_may_make_triggers_of_the_functions,
+    a_table_that_takes_the_name_of_another_gets_its_triggers,
+}
+
+async fn truncate_is_refused_where_a_policy_hides_rows(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    let role = "sea_orm_audit_hidden_from";
+    psql(
+        db,
+        &format!(
+            "DROP ROLE IF EXISTS {role}; CREATE ROLE {role}; GRANT ALL ON post, audit_log TO {role};
+             GRANT ALL ON SEQUENCE audit_log_id_seq TO {role}; GRANT ALL ON SCHEMA public TO {role};
+             ALTER FUNCTION sea_orm_audit_post_truncate() OWNER TO {role};
+             INSERT INTO post (title) VALUES ('visible'), ('hidden');
+             ALTER TABLE post ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY few ON post USING (title = 'visible');"
+        ),
+    )
+    .await?;
+    db.forget().await?;
+    let refused = psql(db, "TRUNCATE post").await;
+    let left = psql(db, "SELECT count(*) FROM post").await?;
+    psql(
+        db,
+        &format!(
+            "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+        ),
+    )
+    .await?;
+    assert!(refused.is_err_and(|error| error.to_string().contains("row-level security")));
+    assert_eq!((left.trim(), db.log().await?.len()), ("2", 0));
+    Ok(())
+}
+
+async fn truncate_is_refused_under_an_old_snapshot(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        psql(db, "INSERT INTO post (title) VALUES ('a')").await?;
+        let refused = psql(
+            db,
+            &format!("BEGIN ISOLATION LEVEL {level}; TRUNCATE post; COMMIT"),
+        )
+        .await;
+        assert!(refused.is_err_and(|error| error.to_string().contains("READ COMMITTED")));
+    }
+    psql(db, "BEGIN; TRUNCATE post; COMMIT").await?;
+    let deleted = db.log().await?;
+    assert_eq!(
+        deleted
+            .iter()
+            .filter(|line| line.starts_with("DELETE"))
+            .count(),
+        2
+    );
+    Ok(())
+}
+
+async fn a_foreign_function_of_a_helpers_name_is_told(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    let triggers = AuditTriggers::of::<post::Entity>();
+    assert!(triggers.check(&db.conn).await?.is_current());
+    for arguments in ["text", "what text", "text, text"] {
+        psql(
+            db,
+            &format!(
+                "CREATE FUNCTION sea_orm_audit_json({arguments}) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$"
+            ),
+        )
+        .await?;
+        let check = triggers.check(&db.conn).await?;
+        assert_eq!(check.out_of_date, ["sea_orm_audit_json"], "{arguments}");
+        psql(
+            db,
+            &format!("DROP FUNCTION sea_orm_audit_json({arguments})"),
+        )
+        .await?;
+        assert!(triggers.check(&db.conn).await?.is_current());
+    }
+    Ok(())
+}
+
+async fn a_key_that_became_long_stops_no_write(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    db.execute_unprepared(
+        "ALTER TABLE post ALTER id DROP IDENTITY; ALTER TABLE post ALTER id TYPE text",
+    )
+    .await?;
+    psql(
+        db,
+        "INSERT INTO post (id, title) VALUES (repeat('x', 700), 'a'), (repeat('y', 300), 'b');
+         UPDATE post SET title = 'c'; DELETE FROM post;",
+    )
+    .await?;
+    assert_eq!(db.log().await?.len(), 6);
+    Ok(())
+}
+
+async fn digits_of_points_are_compared_all(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    db.execute_unprepared("ALTER TABLE post ALTER title TYPE point USING NULL")
+        .await?;
+    AuditTriggers::of::<post::Entity>()
+        .recreate(&db.conn)
+        .await?;
+    psql(
+        db,
+        "SET extra_float_digits = 0; INSERT INTO post (title) VALUES ('(0.1234567890123456,0)');
+         UPDATE post SET title = '(0.1234567890123457,0)'",
+    )
+    .await?;
+    let log = db.log().await?;
+    assert_eq!(
+        log[1..],
+        [
+            r#"UPDATE post 1 {"title":{"new":"(0.1234567890123457,0)","old":"(0.1234567890123456,0)"}}"#
+        ]
+    );
+    Ok(())
+}
+
+async fn nobody_else_may_make_triggers_of_the_functions(db: &TestDb) -> TestResult {
+    let role = "sea_orm_audit_by_default";
+    psql(
+        db,
+        &format!(
+            "DROP ROLE IF EXISTS {role}; CREATE ROLE {role};
+             ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO {role};"
+        ),
+    )
+    .await?;
+    create(db, post::Entity).await?;
+    let may = psql(
+        db,
+        &format!(
+            "SELECT has_function_privilege('{role}', 'sea_orm_audit_post_insert()', 'EXECUTE')"
+        ),
+    )
+    .await;
+    psql(
+        db,
+        &format!(
+            "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+        ),
+    )
+    .await?;
+    assert_eq!(may?.trim(), "f");
+    Ok(())
+}
+
+async fn a_table_that_takes_the_name_of_another_gets_its_triggers(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    let triggers = AuditTriggers::of::<post::Entity>();
+    // The functions are there, and the old table's triggers call them.
+    db.execute_unprepared("ALTER TABLE post RENAME TO post_old")
+        .await?;
+    db.create(post::Entity).await?;
+    triggers.recreate(&db.conn).await?;
+    assert!(triggers.check(&db.conn).await?.is_current());
+    // The functions are there, and nobody calls them.
+    db.execute_unprepared("DROP TABLE post_old; DROP TABLE post")
+        .await?;
+    db.create(post::Entity).await?;
+    triggers.create(&db.conn).await?;
+    assert!(triggers.check(&db.conn).await?.is_current());
+    psql(db, "INSERT INTO post (title) VALUES ('a')").await?;
+    assert_eq!(db.log().await?.len(), 1);
+    triggers.drop(&db.conn).await?;
+    let left = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'sea\\_orm\\_audit\\_%'";
+    assert_eq!(psql(db, left).await?.trim(), "0");
+    Ok(())
+}
