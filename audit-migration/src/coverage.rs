@@ -111,16 +111,18 @@ impl std::error::Error for CoverageIncomplete {}
 pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
     let config = AuditConfig::current();
     let entities = survey(&config);
+    let tables = config.tables();
     let schemas: BTreeSet<String> = (entities.iter())
-        .filter_map(|entity| entity.info.schema().map(str::to_owned))
+        .filter_map(|entity| entity.info.schema())
+        .chain(tables.schema())
+        .map(str::to_owned)
         .collect();
     let schema = LiveSchema::read(db, &schemas).await?;
-    let mut coverage = judge::judge(
-        db.get_database_backend(),
-        &schema,
-        &entities,
-        config.tables(),
-    );
+    let mut coverage = judge::judge(db.get_database_backend(), &schema, &entities, tables);
+    if !schema.has(tables.schema(), tables.log()) {
+        let table = tables.qualified(tables.log());
+        coverage.findings.push(Finding::LogMissing { table });
+    }
     for live in &schema.tables {
         let of_table = (entities.iter()).filter(|entity| {
             let info = entity.info;

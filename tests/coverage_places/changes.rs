@@ -11,6 +11,7 @@ on_every_database! {
     a_column_that_came_is_told,
     a_column_that_went_is_told,
     a_column_of_another_name_is_told,
+    a_log_that_is_not_there_is_told,
 }
 
 fn column_missing(column: &str) -> Finding {
@@ -93,5 +94,19 @@ async fn a_column_of_another_name_is_told(db: &TestDb) -> TestResult {
     let told = check(db).await?;
     assert_eq!(told.columns_missing, ["qty"]);
     assert_eq!(told.columns_not_captured, ["amount"]);
+    Ok(())
+}
+
+async fn a_log_that_is_not_there_is_told(db: &TestDb) -> TestResult {
+    build(db).await?;
+    db.execute_unprepared("ALTER TABLE audit_log RENAME TO moved")
+        .await?;
+    let check = AuditTriggers::of::<ware::Entity>().check(&db.conn).await?;
+    assert!(check.log_missing && !check.is_current());
+    assert!(check.to_string().contains("the log is not there"));
+    let gone = Finding::LogMissing {
+        table: "audit_log".into(),
+    };
+    assert!(found(db).await?.contains(&gone));
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use futures::future::join_all;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
-    Statement, TransactionTrait,
+    AccessMode, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    QueryFilter, Set, Statement, TransactionTrait,
 };
 use sea_orm_audit::{
     Actor, AuditConfig, AuditContext, Auditable, AuditedConnection, RequireActor, StatementPolicy,
@@ -13,6 +13,13 @@ use serde_json::json;
 
 use crate::entities::{create, ledger};
 use crate::support::{TestDb, TestResult};
+
+mod postgres_only {
+    crate::support::tests_on! { postgres: rows_that_follow_a_changed_key_are_by_whoever_changed_it }
+}
+mod mariadb_only {
+    crate::support::tests_on! { mariadb: where_nothing_can_be_written_nobody_is_told }
+}
 
 on_every_database! {
     a_write_is_recorded_once_with_its_context,
@@ -396,5 +403,36 @@ async fn a_write_takes_so_many_statements(db: &TestDb) -> TestResult {
     let (inserted, statements) = db.statements_of(many).await;
     inserted?;
     assert!(statements.len() <= 102, "{}", statements.len());
+    Ok(())
+}
+
+async fn rows_that_follow_a_changed_key_are_by_whoever_changed_it(db: &TestDb) -> TestResult {
+    create(db).await?;
+    for sql in [
+        r#"ALTER TABLE page DROP CONSTRAINT "fk-page-parent_id""#,
+        "ALTER TABLE page ADD FOREIGN KEY (parent_id) REFERENCES book (id) ON DELETE CASCADE ON UPDATE CASCADE",
+        "INSERT INTO book VALUES (1, 'a'); INSERT INTO page VALUES (1, 1)",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    db.forget().await?;
+    ann(db)
+        .execute_unprepared("UPDATE book SET id = 2 WHERE id = 1")
+        .await?;
+    let records = db.records().await?;
+    let who: Vec<_> = (records.iter())
+        .map(|record| (record.model.as_deref(), record.actor_id.as_deref()))
+        .collect();
+    assert_eq!(who, [(Some("page"), Some("7")), (Some("book"), Some("7"))]);
+    Ok(())
+}
+
+async fn where_nothing_can_be_written_nobody_is_told(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let tx = ann(db)
+        .begin_with_config(None, Some(AccessMode::ReadOnly))
+        .await?;
+    tx.execute_unprepared("DO 1").await?;
+    tx.commit().await?;
     Ok(())
 }

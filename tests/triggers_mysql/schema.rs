@@ -120,6 +120,18 @@ async fn a_column_of_another_type_stops_no_write(db: &TestDb) -> TestResult {
     )
     .await?;
     assert_eq!(taken(db).await?.len(), 3);
+    let triggers = AuditTriggers::of::<ware::Entity>();
+    assert!(!differences(triggers, &db.conn).await?.is_empty());
+    triggers.recreate(&db.conn).await?;
+    client(
+        db,
+        "INSERT INTO ware (id, qty) VALUES (1, '12abc'); UPDATE ware SET qty = '12xyz'",
+    )
+    .await?;
+    assert_eq!(
+        taken(db).await?[1],
+        r#"UPDATE ware 1 {"qty":{"new":"12xyz","old":"12abc"}}"#
+    );
     Ok(())
 }
 

@@ -8,7 +8,11 @@ use crate::client::{changes, triggers};
 use crate::support::{TestDb, TestResult};
 
 mod sqlite {
-    crate::support::tests_on!(sqlite: secrets_inside_json_redact_the_field);
+    crate::support::tests_on!(sqlite:
+        secrets_inside_json_redact_the_field,
+        secrets_inside_of_what_is_no_json_redact_the_field,
+        numbers_of_many_digits_are_compared_all
+    );
 }
 
 mod doc {
@@ -145,6 +149,58 @@ async fn secrets_inside_json_redact_the_field(db: &TestDb) -> TestResult {
         insert(db, &ordinary.to_string()).await?;
         assert_eq!(changes(db).await?["body"]["new"], ordinary);
     }
+    Ok(())
+}
+
+async fn secrets_inside_of_what_is_no_json_redact_the_field(db: &TestDb) -> TestResult {
+    db.create(doc::Entity).await?;
+    triggers::<doc::Entity>(db).await?;
+    let redacted = json!({"id": {"new": 1}, "body": {"redacted": true}});
+    for secret in [
+        r#"{"password":"hunter2","n":1e999}"#,
+        r#"{"password":"hunter2","x":"\ud800"}"#,
+        r#"{"password":"hunter2",}"#,
+        r#"{password:"hunter2"}"#,
+        r#" [{"p\u0061ssword":"hunter2"},]"#,
+        &format!(
+            r#"{}{{"password":"hunter2"}}{}"#,
+            "[".repeat(130),
+            "]".repeat(130)
+        ),
+    ] {
+        insert(db, secret).await?;
+        assert_eq!(changes(db).await?, redacted, "{secret}");
+        db.execute_unprepared("DELETE FROM audit_log; UPDATE doc SET body = NULL")
+            .await?;
+        assert_eq!(
+            changes(db).await?,
+            json!({"body": {"redacted": true}}),
+            "{secret}"
+        );
+    }
+    // Bytes, which are no text.
+    db.execute_unprepared(
+        "DELETE FROM doc; DELETE FROM audit_log; \
+         INSERT INTO doc VALUES (1, CAST('{\"password\":\"hunter2\",}' AS BLOB))",
+    )
+    .await?;
+    assert_eq!(changes(db).await?, redacted);
+    let ordinary = r#"{"title":"a","n":1e999}"#;
+    insert(db, ordinary).await?;
+    assert_eq!(changes(db).await?["body"]["new"], ordinary);
+    Ok(())
+}
+
+async fn numbers_of_many_digits_are_compared_all(db: &TestDb) -> TestResult {
+    db.create(doc::Entity).await?;
+    triggers::<doc::Entity>(db).await?;
+    insert(db, r#"{"n":12345678901234567890}"#).await?;
+    db.execute_unprepared(
+        "DELETE FROM audit_log; UPDATE doc SET body = '{\"n\":12345678901234567891}'",
+    )
+    .await?;
+    let new = &changes(db).await?["body"]["new"];
+    assert_eq!(new.to_string(), r#"{"n":12345678901234567891}"#);
     Ok(())
 }
 

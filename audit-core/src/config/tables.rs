@@ -148,7 +148,8 @@ impl Tables {
     }
 
     /// A table for a message.
-    pub(crate) fn qualified(self, table: &str) -> String {
+    #[must_use]
+    pub fn qualified(self, table: &str) -> String {
         match self.schema {
             Some(schema) => format!("{schema}.{table}"),
             None => table.to_owned(),

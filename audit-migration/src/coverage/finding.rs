@@ -69,6 +69,11 @@ pub enum Finding {
         /// Which.
         names: Vec<String>,
     },
+    /// The log is not there.
+    LogMissing {
+        /// The table.
+        table: String,
+    },
     /// The table of an audited entity is not there.
     TableMissing {
         /// The model.
@@ -166,6 +171,12 @@ impl fmt::Display for Finding {
                 "`{table}` is skipped, but its triggers record it ({}): call `AuditTriggers::drop` in a migration",
                 names.join(", ")
             ),
+            Self::LogMissing { table } => {
+                write!(
+                    f,
+                    "`{table}`, the log itself, is not there: run the audit migrations"
+                )
+            }
             Self::TableMissing { model, table } => {
                 write!(f, "`{table}`, the table of `{model}`, is not there")
             }

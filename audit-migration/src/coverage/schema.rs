@@ -91,6 +91,11 @@ impl LiveSchema {
         }
     }
 
+    /// Whether there is such a table.
+    pub(crate) fn has(&self, schema: Option<&str>, name: &str) -> bool {
+        self.find(schema, name).is_some()
+    }
+
     /// The columns of a table; none where it is not there.
     pub(crate) fn columns_of(&self, schema: Option<&str>, name: &str) -> Vec<String> {
         let table = self.find(schema, name);

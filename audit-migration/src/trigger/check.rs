@@ -25,6 +25,8 @@ pub struct TriggerCheck {
     pub columns_missing: Vec<String>,
     /// Columns of the table that the entity does not have: they are not recorded.
     pub columns_not_captured: Vec<String>,
+    /// Whether the log is not there, so that every write fails.
+    pub log_missing: bool,
     /// Fields that hooks would store as a keyed hash, and triggers redact, having no key. No fault.
     pub redacted: Vec<String>,
 }
@@ -33,7 +35,8 @@ impl TriggerCheck {
     /// Whether every change of every column is recorded as the entity asks for.
     #[must_use]
     pub const fn is_current(&self) -> bool {
-        self.missing.is_empty()
+        !self.log_missing
+            && self.missing.is_empty()
             && self.disabled.is_empty()
             && self.out_of_date.is_empty()
             && self.columns_missing.is_empty()
@@ -51,10 +54,11 @@ impl fmt::Display for TriggerCheck {
             ("columns that are not recorded", &self.columns_not_captured),
             ("fields redacted in place of hashed", &self.redacted),
         ];
-        let told: Vec<String> = (found.iter())
+        let log = (self.log_missing).then(|| "the log is not there: no write succeeds".to_owned());
+        let names = (found.iter())
             .filter(|(_, names)| !names.is_empty())
-            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
-            .collect();
+            .map(|(what, names)| format!("{what}: {}", names.join(", ")));
+        let told: Vec<String> = log.into_iter().chain(names).collect();
         if told.is_empty() {
             return f.write_str("as they should be");
         }
@@ -70,9 +74,12 @@ impl AuditTriggers {
     pub async fn check<C: ConnectionTrait>(self, db: &C) -> Result<TriggerCheck, DbErr> {
         let mut check = self.state(db).await?;
         let info: &EntityInfo = self.info;
-        let named: BTreeSet<String> = info.schema().map(str::to_owned).into_iter().collect();
+        let tables = AuditConfig::current().tables();
+        let named = info.schema().into_iter().chain(tables.schema());
+        let named: BTreeSet<String> = named.map(str::to_owned).collect();
         let schema = LiveSchema::read(db, &named).await?;
         let there = schema.columns_of(info.schema(), info.table());
+        check.log_missing = !schema.has(tables.schema(), tables.log());
         check.columns_missing = (info.columns())
             .filter(|column| !there.iter().any(|there| schema.same_column(there, column)))
             .map(str::to_owned)

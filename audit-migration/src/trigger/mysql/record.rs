@@ -105,7 +105,10 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
         parts.object_id.to_owned(),
         parts.label.to_owned(),
         format!("CONCAT('{{', SUBSTRING({}, 2), '}}')", parts.changes),
-        format!("IFNULL({kind}, IF({id} IS NULL, 'SERVICE', 'USER'))"),
+        format!(
+            "IF({kind} IN ('USER', 'SERVICE', 'SYSTEM', 'ANONYMOUS', 'UNKNOWN'), {kind}, \
+             IF({id} IS NULL, 'SERVICE', 'USER'))"
+        ),
         id.clone(),
         format!("IF({name} IS NULL AND {kind} IS NULL AND {id} IS NULL, {user}, {name})"),
         said("impersonator_id"),

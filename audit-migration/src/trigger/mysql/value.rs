@@ -46,7 +46,27 @@ impl Form {
         let Shape::One(kind) = shape else {
             return Self::Json;
         };
+        // A number that the table has as text may be no number.
+        let is_text = matches!(
+            column,
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set"
+        );
         match kind {
+            T::Bool
+            | T::TinyInt
+            | T::SmallInt
+            | T::Int
+            | T::BigInt
+            | T::TinyUnsigned
+            | T::SmallUnsigned
+            | T::Unsigned
+            | T::BigUnsigned
+            | T::Float
+            | T::Double
+                if is_text =>
+            {
+                Self::Text
+            }
             T::Bool => Self::Bool,
             T::TinyInt
             | T::SmallInt
@@ -71,7 +91,7 @@ impl Form {
             // The types of other crates by their names: which of them there are is decided by the features
             // of the whole build.
             other => match format!("{other:?}").as_str() {
-                "Decimal" | "BigDecimal" => Self::Decimal,
+                "Decimal" | "BigDecimal" if !is_text => Self::Decimal,
                 "TimeDate" => Self::Date,
                 "TimeTime" => Self::Time,
                 "TimeDateTime" if column == "timestamp" => Self::NaiveTimestamp,

@@ -8,6 +8,10 @@ const LEVELS: usize = 120;
 const LONG: &str = "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]\
      [0-9][0-9]";
 
+/// As many digits as a number may have that SQLite compares as a double.
+const INEXACT: &str =
+    "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]";
+
 /// Documents longer than this are compared as text.
 const COMPARED: usize = 8192;
 
@@ -39,7 +43,7 @@ pub(super) fn not_utf_8(v: &str) -> String {
 }
 
 /// Whether two documents are the same whatever the order of their keys. A key that is there twice
-/// makes them different, as only its place tells which one counts.
+/// makes them different, as only its place tells which one counts; so does a number of so many digits.
 pub(super) fn same(a: &str, b: &str) -> String {
     let leaves = |doc: &str| format!("SELECT fullkey, type, atom FROM json_tree({doc})");
     let unique =
@@ -50,6 +54,6 @@ pub(super) fn same(a: &str, b: &str) -> String {
         "CASE WHEN length({a}) <= {COMPARED} AND length({b}) <= {COMPARED} \
          AND json_valid({a}) AND json_valid({b}) THEN \
          NOT EXISTS ({a_leaves} EXCEPT {b_leaves}) AND NOT EXISTS ({b_leaves} EXCEPT {a_leaves}) \
-         AND {a_unique} AND {b_unique} ELSE 0 END"
+         AND {a_unique} AND {b_unique} AND {a} NOT GLOB '*{INEXACT}*' AND {b} NOT GLOB '*{INEXACT}*' ELSE 0 END"
     )
 }

@@ -9,6 +9,10 @@ use sea_orm_audit_core::trigger::SecretKeys;
 
 use super::sql::{joined, text};
 
+/// Eight bytes, which no document of any use is shorter than.
+const BYTES: &str = "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]\
+     [0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]";
+
 /// A longer key that holds one of the words is a secret without being looked at.
 const LONGEST: usize = 200;
 
@@ -24,9 +28,22 @@ pub(super) fn has_secret(keys: &SecretKeys, json: &str) -> String {
         .collect();
     let (hints, tests) = (joined(&hints, "OR"), joined(&tests, "OR"));
     let letter = letter(keys);
+    // A letter that is spelled as an escape may be one of a secret's.
+    let words = [&keys.words, &keys.anywhere, &keys.at_the_end];
+    let mut words = words.into_iter().flatten().flatten().chain(&keys.names);
+    let escaped = if words.all(|word| word.is_ascii()) {
+        "l GLOB '*\\u00[4-7]*' OR instr(l, '\\u212a') OR instr(l, '\\u017f')"
+    } else {
+        "instr(l, '\\u')"
+    };
+    // What is no document, and is kept as a string or as bytes, has no keys to look at.
+    let refused = format!(
+        "(({json} GLOB '\"*{{*' AND EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
+         WHERE {hints} OR {escaped})) OR {json} GLOB '{{\"hex\":\"{BYTES}*')"
+    );
     // One query after the other, as nesting them is more than SQLite's parser holds.
     format!(
-        "(EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
+        "({refused} OR EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
          WHERE {hints} OR instr(l, '\\u')) AND EXISTS (WITH RECURSIVE \
          keys AS (SELECT key, lower(key) AS l FROM json_tree({json}) WHERE typeof(key) = 'text' \
          AND type NOT IN ('null', 'true', 'false') LIMIT -1), \
