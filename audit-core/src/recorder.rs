@@ -37,7 +37,7 @@ pub(crate) use failure::{ends_transaction, missing_table};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{has_ended_transaction, is_read_only};
 #[cfg(feature = "statements")]
-pub(crate) use trigger_context::{restore, take_back, tell, told_before};
+pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 
 /// The longest texts that the bounded columns of `audit_log` hold, in characters.
 ///

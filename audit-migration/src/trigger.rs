@@ -58,6 +58,30 @@ pub(crate) async fn installed<C: ConnectionTrait>(
     }
 }
 
+/// The statements that drop what the table has under other names than it should.
+async fn drops_of_older<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<String>, DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => postgres::drops_of_older(db, plan).await,
+        DbBackend::Sqlite => {
+            let there = sqlite::installed(db, plan).await?;
+            Ok(there
+                .iter()
+                .map(|it| sqlite::drop_one(plan, &it.name))
+                .collect())
+        }
+        _ => {
+            let there = mysql::installed(db, plan).await?;
+            Ok(there
+                .iter()
+                .map(|it| mysql::drop_named(plan, &it.name))
+                .collect())
+        }
+    }
+}
+
 /// The triggers of one audited table.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "triggers are created, dropped or checked only when that is awaited"]
@@ -90,7 +114,8 @@ impl AuditTriggers {
         Ok(())
     }
 
-    /// Drops the triggers where they are there, also those of actions that are not recorded any more.
+    /// Drops the triggers where they are there, also those of actions that are not recorded any more, and those that
+    /// the table has from a time when it had another name.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -101,15 +126,19 @@ impl AuditTriggers {
             delete: true,
             ..self.plan()
         };
+        let older = drops_of_older(db, &plan).await?;
         if db.get_database_backend() == DbBackend::MySql {
             // Which there are depends on the foreign keys of the day.
             for drop in mysql::drops(&plan) {
                 db.execute_unprepared(&drop).await?;
             }
-            return Ok(());
+        } else {
+            for piece in pieces(db, &plan).await?.iter().rev() {
+                db.execute_unprepared(&piece.drop).await?;
+            }
         }
-        for piece in pieces(db, &plan).await?.iter().rev() {
-            db.execute_unprepared(&piece.drop).await?;
+        for drop in older {
+            db.execute_unprepared(&drop).await?;
         }
         Ok(())
     }

@@ -15,7 +15,10 @@ use crate::entities::{create, ledger};
 use crate::support::{TestDb, TestResult};
 
 mod postgres_only {
-    crate::support::tests_on! { postgres: rows_that_follow_a_changed_key_are_by_whoever_changed_it }
+    crate::support::tests_on! { postgres:
+        rows_that_follow_a_changed_key_are_by_whoever_changed_it,
+        a_report_that_fails_ends_no_transaction,
+    }
 }
 mod mariadb_only {
     crate::support::tests_on! { mariadb: where_nothing_can_be_written_nobody_is_told }
@@ -433,6 +436,17 @@ async fn where_nothing_can_be_written_nobody_is_told(db: &TestDb) -> TestResult 
         .begin_with_config(None, Some(AccessMode::ReadOnly))
         .await?;
     tx.execute_unprepared("DO 1").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn a_report_that_fails_ends_no_transaction(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let tx = ann(db)
+        .begin_with_config(None, Some(AccessMode::ReadOnly))
+        .await?;
+    tx.execute_unprepared("DO 'begin perform 1; end'").await?;
+    tx.execute_unprepared("SELECT 1").await?;
     tx.commit().await?;
     Ok(())
 }

@@ -13,6 +13,7 @@ mod mariadb_only {
     crate::support::tests_on! { mariadb:
         a_transaction_that_ddl_ends_leaves_nothing,
         a_transaction_that_a_statement_ends_leaves_nothing,
+        a_procedure_that_is_left_half_way_leaves_nothing,
     }
 }
 
@@ -22,6 +23,7 @@ on_every_database! {
     a_transaction_that_is_committed_by_hand_leaves_nothing,
     what_comes_after_a_commit_by_hand_leaves_nothing,
     a_builder_leaves_what_it_found,
+    a_nested_transaction_with_control_by_hand_leaves_nothing,
 }
 
 /// The number of contexts that are there.
@@ -160,10 +162,19 @@ async fn a_transaction_that_a_statement_ends_leaves_nothing(db: &TestDb) -> Test
     .await?;
     let conn = db.another().await?;
     let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
-    for (number, sql) in ["TRUNCATE entry", "CALL commits()"].into_iter().enumerate() {
+    for (number, sql) in [
+        "TRUNCATE entry",
+        "CALL commits()",
+        "ANALYZE TABLE ledger",
+        "SELECT 1; ANALYZE TABLE ledger",
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let id = i32::try_from(number)? * 10;
         for (id, rolls_back) in [(id, true), (id + 5, false)] {
             let tx = ann.begin().await?;
+            ledger::new(id + 3, "a").insert(&tx).await?;
             tx.execute_unprepared(sql).await?;
             if rolls_back {
                 tx.rollback().await?;
@@ -274,5 +285,53 @@ async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
         actors,
         expected.map(|(id, who)| (id.to_owned(), who.to_owned()))
     );
+    Ok(())
+}
+
+/// Rolling a savepoint back brings back what was taken back inside of it.
+async fn a_nested_transaction_with_control_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let conn = db.another().await?;
+    let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
+    for (id, rolls_back) in [(10, true), (20, false)] {
+        let tx = ann.begin().await?;
+        ledger::new(id, "a").insert(&tx).await?;
+        let nested = tx.begin().await?;
+        nested.execute_unprepared("SAVEPOINT zz").await?;
+        if rolls_back {
+            nested.rollback().await?;
+        } else {
+            drop(nested);
+        }
+        tx.commit().await?;
+        assert_eq!(next(db, &conn, id + 1).await?, "SERVICE");
+    }
+    Ok(())
+}
+
+async fn a_procedure_that_is_left_half_way_leaves_nothing(db: &TestDb) -> TestResult {
+    create(db).await?;
+    // It waits, committed, until it gets the lock.
+    db.execute_unprepared(
+        "CREATE PROCEDURE waits() BEGIN INSERT INTO ledger VALUES (7, 'c'); COMMIT; DO GET_LOCK('gate', 60); END",
+    )
+    .await?;
+    let gate = db.another().await?;
+    gate.execute_unprepared("DO GET_LOCK('gate', 60)").await?;
+    let conn = db.another().await?;
+    let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
+    let tx = ann.begin().await?;
+    {
+        let mut call = Box::pin(tx.execute_unprepared("CALL waits()"));
+        while ledger::Entity::find_by_id(7).one(&db.conn).await?.is_none() {
+            assert!(futures::poll!(&mut call).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(tx);
+    gate.execute_unprepared("DO RELEASE_LOCK('gate')").await?;
+    // The pool has one connection, which comes back when all is done.
+    assert_eq!(next(db, &conn, 8).await?, "SERVICE");
+    gate.close().await?;
     Ok(())
 }

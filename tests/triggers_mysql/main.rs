@@ -14,6 +14,7 @@ mod support;
 mod cascades;
 mod client;
 mod context;
+mod guards;
 mod kinds;
 mod names;
 mod records;

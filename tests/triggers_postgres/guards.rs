@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;
 
 use crate::client::{create, psql};
-use crate::entity::post;
+use crate::entity::{post, wide};
 use crate::support::{TestDb, TestResult};
 
 crate::on_postgres! {
@@ -15,6 +15,8 @@ crate::on_postgres! {
     digits_of_points_are_compared_all,
     nobody_else_may_make_triggers_of_the_functions,
     a_table_that_takes_the_name_of_another_gets_its_triggers,
+    a_table_of_another_name_loses_the_triggers_of_the_old_one,
+    every_record_can_be_read,
 }
 
 async fn truncate_is_refused_where_a_policy_hides_rows(db: &TestDb) -> TestResult {
@@ -182,5 +184,58 @@ async fn a_table_that_takes_the_name_of_another_gets_its_triggers(db: &TestDb) -
     triggers.drop(&db.conn).await?;
     let left = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'sea\\_orm\\_audit\\_%'";
     assert_eq!(psql(db, left).await?.trim(), "0");
+    Ok(())
+}
+
+async fn a_table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    db.execute_unprepared(
+        "ALTER TABLE post RENAME TO wide_old; ALTER TABLE wide_old RENAME TO wide",
+    )
+    .await?;
+    // As those of another entity, of the name that the table had.
+    let old = AuditTriggers::of::<wide::Entity>();
+    old.create(&db.conn).await?;
+    db.execute_unprepared("ALTER TABLE wide RENAME TO post")
+        .await?;
+    AuditTriggers::of::<post::Entity>()
+        .recreate(&db.conn)
+        .await?;
+    psql(db, "INSERT INTO post (title) VALUES ('a')").await?;
+    assert_eq!(db.log().await?.len(), 1);
+    let left = r"SELECT count(*) FROM pg_proc WHERE proname LIKE 'sea\_orm\_audit\_wide%'";
+    assert_eq!(psql(db, left).await?.trim(), "0");
+    AuditTriggers::of::<post::Entity>().drop(&db.conn).await?;
+    let left = r"SELECT count(*) FROM pg_proc WHERE proname LIKE 'sea\_orm\_audit\_%'";
+    assert_eq!(psql(db, left).await?.trim(), "0");
+    Ok(())
+}
+
+async fn every_record_can_be_read(db: &TestDb) -> TestResult {
+    create(db, wide::Entity).await?;
+    let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
+    let wide_flat = format!("[{}]", vec!["[1]"; 200].join(","));
+    psql(
+        db,
+        &format!(
+            r#"INSERT INTO wide (jsonb, json) VALUES ('{{"a":1e400}}', '{{"a":1e400}}'), ('{deep}', '{deep}'),
+                 ('{wide_flat}', '{wide_flat}');
+             BEGIN; SELECT set_config('sea_orm_audit.context', '{{"metadata":{{"a":1e400}}}}', true);
+             DELETE FROM wide WHERE id = 1; COMMIT;"#
+        ),
+    )
+    .await?;
+    let records = db.records().await?;
+    assert_eq!(records.len(), 4);
+    let stored =
+        |at: usize, column: &str| records[at].changes.as_ref().unwrap()[column]["new"].clone();
+    for column in ["jsonb", "json"] {
+        // What is kept as text may hide its keys.
+        let changes = records[0].changes.as_ref().unwrap();
+        assert_eq!(changes[column], serde_json::json!({"redacted": true}));
+        assert_eq!(stored(1, column), deep.as_str());
+        assert_eq!(stored(2, column).as_array().map(Vec::len), Some(200));
+    }
+    assert_eq!(records[3].metadata, None);
     Ok(())
 }

@@ -14,7 +14,8 @@ use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
 use crate::recorder::{
-    Record, Row, cause, has_ended_transaction, insert_rows, restore, take_back, tell, told_before,
+    Record, Row, Told, cause, has_ended_transaction, insert_rows, restore, take_back, tell,
+    told_before,
 };
 use crate::stats::{COUNTERS, count_many};
 
@@ -55,7 +56,7 @@ enum Before {
     /// It is a savepoint in somebody else's transaction, and what they were told there is not known yet.
     Unknown,
     /// That, if anything.
-    Told(Option<String>),
+    Told(Option<Told>),
 }
 
 #[derive(Default)]
@@ -369,6 +370,11 @@ impl Frames {
         self.state().unbuffered
     }
 
+    /// Whether triggers may know something that is to be taken back.
+    pub(super) fn is_to_take_back(&self) -> bool {
+        self.state().take_back.is_some()
+    }
+
     /// Makes sure that the database's triggers know who writes now.
     pub(crate) async fn tell_triggers<C: ConnectionTrait>(
         &self,
@@ -407,7 +413,12 @@ impl Frames {
         let (told, before) = {
             let mut state = self.state();
             state.told = None;
-            (state.take_back.take(), std::mem::take(&mut state.before))
+            if state.frames.len() > 1 {
+                // Rolling back a savepoint brings back what was told before it.
+                (state.take_back, Before::Nothing)
+            } else {
+                (state.take_back.take(), std::mem::take(&mut state.before))
+            }
         };
         match (told, before) {
             (None, _) => Ok(()),

@@ -235,9 +235,11 @@ impl Reported {
 
     /// Reports that a statement was let pass: counts it, warns, and writes a system event, or counts
     /// one more occurrence of the one that is there.
-    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) {
+    ///
+    /// Returns whether that could be done.
+    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) -> bool {
         if self.silent {
-            return;
+            return true;
         }
         count(&COUNTERS.uncaptured);
         tracing::warn!(
@@ -248,9 +250,16 @@ impl Reported {
             statement = self.outline.as_str(),
             "a statement changed data without being captured"
         );
-        if let Err(error) = self.write_event(db).await {
+        let written = self.write_event(db).await;
+        if let Err(error) = &written {
             tracing::error!(%error, "the system event of an uncaptured statement failed");
         }
+        written.is_ok()
+    }
+
+    /// Whether nobody asked to be told of it.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent
     }
 
     async fn write_event<C: ConnectionTrait>(&self, db: &C) -> Result<(), AuditError> {

@@ -345,8 +345,26 @@ impl TransactionSession for AuditedTransaction {
 impl Drop for AuditedTransaction {
     fn drop(&mut self) {
         // SeaORM's own handle rolls back when it is dropped, right after this.
-        if self.tx.is_some() {
-            self.physical.frames.discard();
+        if self.tx.is_none() {
+            return;
+        }
+        let frames = self.frames();
+        let left = !self.nested && frames.is_unbuffered() && frames.is_to_take_back();
+        self.physical.frames.discard();
+        // A statement that committed was left before what triggers were told could be taken back.
+        if left
+            && let Some(tx) = self.tx.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let physical = Arc::clone(&self.physical);
+            runtime.spawn(async move {
+                if let Err(error) = physical.frames.take_back(&tx).await {
+                    tracing::warn!(%error, "what triggers were told could not be taken back");
+                }
+                if let Err(error) = tx.rollback().await {
+                    tracing::debug!(%error, "a dropped transaction could not be rolled back");
+                }
+            });
         }
     }
 }

@@ -4,7 +4,7 @@
 //! stops it half way nor keeps it in its transaction with the row locked.
 
 use sea_orm::{
-    ConnectionTrait, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionSession, TransactionTrait,
 };
 
@@ -103,14 +103,14 @@ pub(super) async fn follow<C: ConnectionTrait>(
                 return Err(error);
             }
             let answer = run(db, call, statement).await?;
-            Box::pin(reported.report(db)).await;
+            report(&reported, db).await?;
             Ok(answer)
         }
         Route::Captured(captured) => {
             let (answer, reports) =
                 statements(db, frames, server, call, statement, &captured).await?;
-            for report in reports {
-                Box::pin(report.report(db)).await;
+            for reported in reports {
+                report(&reported, db).await?;
             }
             if frames.is_full(&captured.config) {
                 frames.flush(db).await?;
@@ -118,6 +118,28 @@ pub(super) async fn follow<C: ConnectionTrait>(
             Ok(answer)
         }
     }
+}
+
+/// Reports a statement inside a transaction, which goes on whether that succeeds or not: PostgreSQL would refuse
+/// what comes after an error.
+async fn report<C: ConnectionTrait>(reported: &Reported, db: &C) -> Result<(), DbErr> {
+    const POINT: &str = "sea_orm_audit_report";
+    if db.get_database_backend() != DbBackend::Postgres || reported.is_silent() {
+        Box::pin(reported.report(db)).await;
+        return Ok(());
+    }
+    // It fails where there is no transaction any more, as after a COMMIT by hand.
+    let guarded = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
+    if guarded.is_err() {
+        Box::pin(reported.report(db)).await;
+        return Ok(());
+    }
+    if !Box::pin(reported.report(db)).await {
+        (db.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {POINT}"))).await?;
+    }
+    db.execute_unprepared(&format!("RELEASE SAVEPOINT {POINT}"))
+        .await
+        .map(|_| ())
 }
 
 /// Runs the statements of one text inside a transaction.

@@ -99,54 +99,72 @@ pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Res
     db.execute_unprepared(&sql).await.map(|_| ())
 }
 
+/// What the triggers of a transaction were told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    context: String,
+    /// SQLite cannot read it out of the context.
+    transaction_id: Option<Vec<u8>>,
+}
+
 /// What the triggers of somebody else's transaction were told, if anything.
 pub(crate) async fn told_before<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
-) -> Result<Option<String>, DbErr> {
+) -> Result<Option<Told>, DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(config.tables(), backend);
     let sql = match backend {
         DbBackend::Postgres => {
-            format!("SELECT NULLIF(current_setting('{SETTING}', true), '') AS told")
+            format!(
+                "SELECT NULLIF(current_setting('{SETTING}', true), '') AS told, NULL::bytea AS id"
+            )
         }
-        DbBackend::Sqlite => format!("SELECT context AS told FROM {table}"),
+        DbBackend::Sqlite => format!("SELECT context AS told, transaction_id AS id FROM {table}"),
         _ => format!(
-            "SELECT CAST(context AS CHAR) AS told FROM {table} WHERE connection_id = CONNECTION_ID()"
+            "SELECT CAST(context AS CHAR) AS told, NULL AS id FROM {table} WHERE connection_id = CONNECTION_ID()"
         ),
     };
     let asked = db.query_one_raw(Statement::from_string(backend, sql));
     let row = asked.await.map_err(|error| failed(config, error))?;
-    row.map_or(Ok(None), |row| row.try_get("", "told"))
+    let Some(row) = row else { return Ok(None) };
+    let context: Option<String> = row.try_get("", "told")?;
+    let transaction_id = match backend {
+        DbBackend::Sqlite => row.try_get("", "id")?,
+        _ => None,
+    };
+    Ok(context.map(|context| Told {
+        context,
+        transaction_id,
+    }))
 }
 
 /// Tells them that again.
 pub(crate) async fn restore<C: ConnectionTrait>(
     db: &C,
     tables: Tables,
-    told: Option<String>,
+    told: Option<Told>,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(tables, backend);
-    let (sql, text) = match (backend, told) {
+    let (sql, values): (_, Vec<Value>) = match (backend, told) {
         (DbBackend::Postgres, told) => (
             "SELECT set_config($1, $2, true)".to_owned(),
-            told.unwrap_or_default(),
+            vec![
+                SETTING.into(),
+                told.map(|told| told.context).unwrap_or_default().into(),
+            ],
         ),
         (_, None) => return take_back(db, tables).await,
         (DbBackend::Sqlite, Some(told)) => (
-            format!("UPDATE {table} SET context = ?, transaction_id = NULL"),
-            told,
+            format!("UPDATE {table} SET context = ?, transaction_id = ?"),
+            vec![told.context.into(), told.transaction_id.into()],
         ),
         (_, Some(told)) => (
             format!("UPDATE {table} SET context = ? WHERE connection_id = CONNECTION_ID()"),
-            told,
+            vec![told.context.into()],
         ),
     };
-    let mut values: Vec<Value> = vec![text.into()];
-    if backend == DbBackend::Postgres {
-        values.insert(0, SETTING.into());
-    }
     let statement = Statement::from_sql_and_values(backend, sql, values);
     db.execute_raw(statement).await.map(|_| ())
 }

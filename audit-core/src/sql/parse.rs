@@ -258,6 +258,11 @@ impl Text {
                 }
                 self.opaque("EXPLAIN may run what it explains")
             }
+            // Which commit there.
+            Statement::Analyze(_) if self.backend == DbBackend::MySql => Understood::Control,
+            Statement::Set(set) if self.backend == DbBackend::MySql && sets_password(set) => {
+                Understood::Control
+            }
             Statement::ExplainTable { .. }
             | Statement::ShowFunctions { .. }
             | Statement::ShowVariable { .. }
@@ -456,4 +461,12 @@ fn body_reads(body: &SetExpr) -> bool {
         SetExpr::SetOperation { left, right, .. } => body_reads(left) && body_reads(right),
         SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => false,
     }
+}
+
+/// `SET PASSWORD = ..`
+fn sets_password(set: &sqlparser::ast::Set) -> bool {
+    let sqlparser::ast::Set::SingleAssignment { variable, .. } = set else {
+        return false;
+    };
+    variable.to_string().eq_ignore_ascii_case("password")
 }

@@ -97,7 +97,12 @@ fn full_name(plan: &TriggerPlan, what: &str) -> String {
 }
 
 fn drop_one(plan: &TriggerPlan, what: &str) -> String {
-    format!("DROP TRIGGER IF EXISTS {}", full_name(plan, what))
+    drop_named(plan, &quote::trigger(what, plan.table))
+}
+
+pub(super) fn drop_named(plan: &TriggerPlan, trigger: &str) -> String {
+    let name = quote::qualified(plan.schema.as_deref(), trigger);
+    format!("DROP TRIGGER IF EXISTS {name}")
 }
 
 /// The statements that drop all triggers that a table can have, also those that it needs no more.

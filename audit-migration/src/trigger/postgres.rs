@@ -140,6 +140,43 @@ fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: E
     }
 }
 
+/// Drops the functions that the table's triggers call, to be run when these are gone.
+pub(super) async fn drops_of_older<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<String>, DbErr> {
+    let site = Site::of(db, plan).await?;
+    let look = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT n.nspname::text AS schema_name, p.proname::text AS name \
+         FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid \
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
+         WHERE t.tgrelid = pg_catalog.to_regclass($1::text)::pg_catalog.oid AND NOT t.tgisinternal \
+           AND t.tgname LIKE $2::text AND p.proname LIKE $2::text",
+        [
+            qualified(&site.schema, plan.table).into(),
+            "sea\\_orm\\_audit\\_%".into(),
+        ],
+    );
+    let found = db.query_all_raw(look).await?;
+    let mut drops = Vec::new();
+    for row in &found {
+        let (schema, name): (String, String) =
+            (row.try_get("", "schema_name")?, row.try_get("", "name")?);
+        drops.push(drop_unused(&format!("{}()", qualified(&schema, &name))));
+    }
+    if !drops.is_empty() {
+        // They may have kept the helpers.
+        drops.extend(
+            helper::pieces(&site.log_schema)
+                .into_iter()
+                .rev()
+                .map(|it| it.drop),
+        );
+    }
+    Ok(drops)
+}
+
 /// Takes the right to make triggers of a function from everybody, also from those who have it by default.
 fn only_for_its_owner(signature: &str) -> String {
     let body = format!(

@@ -85,6 +85,7 @@ fn piece(plan: &TriggerPlan, event: Event) -> Piece {
         row::record(plan, event),
     );
     Piece {
+        drop: drop_one(plan, &trigger),
         name: trigger,
         // A connection of a pool goes by the schema that it has read, and says that a trigger is there
         // which another one dropped. A query lets it look again.
@@ -92,10 +93,13 @@ fn piece(plan: &TriggerPlan, event: Event) -> Piece {
             "SELECT 1 FROM {}sqlite_master LIMIT 0; CREATE TRIGGER {qualified} {rest}",
             schema(plan),
         ),
-        drop: format!("DROP TRIGGER IF EXISTS {qualified}"),
         // SQLite keeps the text as it was, but for the schema.
         definition: format!("CREATE TRIGGER {quoted} {rest}"),
     }
+}
+
+pub(super) fn drop_one(plan: &TriggerPlan, trigger: &str) -> String {
+    format!("DROP TRIGGER IF EXISTS {}{}", schema(plan), name(trigger))
 }
 
 /// The schema before a name, where the entity names one: an attached database.

@@ -122,7 +122,16 @@ impl Catalogue {
             columns: HashMap::new(),
             foreign_keys: Vec::new(),
         };
-        catalogue.read_foreign_keys(db, &schema).await?;
+        // A key may lead into another schema, and another from there.
+        let mut unread = vec![schema.clone()];
+        let mut read: Vec<String> = Vec::new();
+        while let Some(next) = unread.pop() {
+            catalogue.read_foreign_keys(db, &next, &read).await?;
+            read.push(next);
+            let schemas = (catalogue.foreign_keys.iter())
+                .flat_map(|key| [&key.child.schema, &key.parent.schema]);
+            unread = schemas.filter(|it| !read.contains(it)).cloned().collect();
+        }
         catalogue.read_columns(db, &schema).await?;
         Ok(catalogue)
     }
@@ -131,6 +140,7 @@ impl Catalogue {
         &mut self,
         db: &C,
         schema: &str,
+        read: &[String],
     ) -> Result<(), DbErr> {
         let sql = "SELECT CAST(k.TABLE_SCHEMA AS CHAR) AS cs, CAST(k.TABLE_NAME AS CHAR) AS ct, \
              CAST(k.REFERENCED_TABLE_SCHEMA AS CHAR) AS ps, CAST(k.REFERENCED_TABLE_NAME AS CHAR) AS pt, \
@@ -146,16 +156,21 @@ impl Catalogue {
              ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
         for row in rows(db, sql, [schema.into(), schema.into()]).await? {
             let text = |name: &str| row.try_get::<String>("", name);
+            let table = |schema: &str, name: &str| -> Result<Table, DbErr> {
+                Ok(Table {
+                    schema: text(schema)?,
+                    name: text(name)?,
+                })
+            };
+            let (child, parent) = (table("cs", "ct")?, table("ps", "pt")?);
+            // Keys between two schemas are read with the first of them.
+            if read.contains(&child.schema) || read.contains(&parent.schema) {
+                continue;
+            }
             if row.try_get::<i64>("", "n")? == 1 {
                 self.foreign_keys.push(ForeignKey {
-                    child: Table {
-                        schema: text("cs")?,
-                        name: text("ct")?,
-                    },
-                    parent: Table {
-                        schema: text("ps")?,
-                        name: text("pt")?,
-                    },
+                    child,
+                    parent,
                     from: Vec::new(),
                     to: Vec::new(),
                     on_delete: Rule::of(&text("d")?),

@@ -129,7 +129,8 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
         },
         "'TRIGGER'".to_owned(),
         format!(
-            "IF({note} IS NULL, {metadata}, JSON_MERGE_PATCH(IFNULL({metadata}, '{{}}'), {note}))"
+            "IF({note} IS NULL, IF({odd}, NULL, {metadata}), JSON_MERGE_PATCH(IFNULL(IF({odd}, NULL, {metadata}), '{{}}'), {note}))",
+            odd = super::value::has_odd_number(&metadata),
         ),
     ];
     values.join(", ")

@@ -165,7 +165,8 @@ impl Form {
             Self::Float => text,
             Self::Text | Self::Lower => format!("JSON_QUOTE({text})"),
             Self::Json => format!(
-                "IF(JSON_VALID({text}) AND JSON_DEPTH({text}) <= {DEPTH}, {text}, JSON_QUOTE({text}))"
+                "IF(JSON_VALID({text}) AND JSON_DEPTH({text}) <= {DEPTH} AND NOT {}, {text}, JSON_QUOTE({text}))",
+                has_odd_number(&text)
             ),
             _ => format!("CONCAT('\"', {text}, '\"')"),
         };
@@ -187,6 +188,8 @@ impl Form {
                 format!("NOT (UNIX_TIMESTAMP({old}) <=> UNIX_TIMESTAMP({new}))")
             }
             Self::Text | Self::Lower | Self::Uuid | Self::Bytes => bytes(old, new),
+            // Whatever is not zero is true.
+            Self::Bool => format!("NOT (({old} <> 0) <=> ({new} <> 0))"),
             Self::Json if column == Some("json") => {
                 let some = |value: &str| format!("IF(JSON_TYPE({value}) = 'NULL', NULL, {value})");
                 format!("NOT ({} <=> {})", some(old), some(new))
@@ -211,6 +214,28 @@ impl Form {
             _ => format!("NOT ({old} <=> {new})"),
         }
     }
+}
+
+/// Whether a document has a number that is none (`[1.]`, which MariaDB takes for valid), or that may be beyond a
+/// double: `serde_json` would refuse it, and with it the whole record.
+pub(super) fn has_odd_number(json: &str) -> String {
+    // By how many digits there are before the point, and after the `e`.
+    let fine = [
+        r"(?:0|[1-9][0-9]{0,307})(?:\.[0-9]+)?",
+        r"(?:0|[1-9][0-9]{0,199})(?:\.[0-9]+)?[eE](?:-[0-9]+|\+?[0-9]{1,2})",
+        r"[0-9](?:\.[0-9]+)?[eE]\+?(?:[12][0-9]{2}|30[0-7])",
+    ];
+    let pattern = format!(
+        r"(?:^|[\[:,])\s*+(?=[-0-9])(?!-?(?:{})\s*+(?:[,}}\]]|$))",
+        fine.join("|")
+    );
+    // What is inside of strings may look alike.
+    let string = r#""[^"\\]*+(?:\\.[^"\\]*+)*+""#;
+    format!(
+        "(REGEXP_REPLACE({json}, {}, '') REGEXP {})",
+        super::quote::text(string),
+        super::quote::text(&pattern)
+    )
 }
 
 /// A TIMESTAMP in UTC, without a detour by the session's zone.

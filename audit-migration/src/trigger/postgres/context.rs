@@ -6,7 +6,7 @@
 
 use sea_orm_audit_core::limits;
 
-use super::helper::SHOWN;
+use super::helper::{DOCUMENT, SHOWN};
 use super::quote::ident;
 
 /// The columns of the log that the context fills, and the longest text that they hold.
@@ -89,6 +89,9 @@ BEGIN
 {texts}    v_module := left(v_context ->> 'module', {name});
     v_metadata := NULLIF(CASE jsonb_typeof(v_context -> 'metadata') WHEN 'object' \
          THEN v_context -> 'metadata' END, '{{}}'::jsonb);
+    IF {schema}.{DOCUMENT}(v_metadata::text) <> v_metadata::text THEN
+      v_metadata := NULL;
+    END IF;
   END IF;
 ",
         name = limits::NAME,

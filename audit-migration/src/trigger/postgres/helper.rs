@@ -14,7 +14,7 @@ pub(super) const DIFFER: &str = "sea_orm_audit_differ";
 /// A date or time outside the years 1 to 9999.
 const FAR: &str = "sea_orm_audit_far";
 /// A document of the type `json`, which holds what `jsonb` cannot.
-const DOCUMENT: &str = "sea_orm_audit_document";
+pub(super) const DOCUMENT: &str = "sea_orm_audit_document";
 /// An array, or what a column of arrays has become.
 ///
 /// It has a name of its own, since an array of domains could mean more than one of several.
@@ -197,9 +197,18 @@ BEGIN
     || lpad(abs(year)::text, greatest(4, length(abs(year)::text)), '0') || rest || '\"';
 END";
 
-/// What `jsonb` refuses is kept as text.
-const DOCUMENT_BODY: &str = "BEGIN
-  RETURN document::jsonb::text;
+/// What `jsonb` refuses is kept as text; and so is what `serde_json` would refuse, and with it the whole record:
+/// numbers beyond a double, which `jsonb` writes out in all their digits, and too many levels.
+const DOCUMENT_BODY: &str = "DECLARE
+  stored text;
+BEGIN
+  stored := document::jsonb::text;
+  IF length(stored) >= 309 AND stored ~ '[0-9]{155}[0-9]{154}'
+    OR length(stored) - length(translate(stored, '[{', '')) > 120
+    AND jsonb_path_exists(stored::jsonb, '$.**{120 to last}') THEN
+    RETURN to_json(document)::text;
+  END IF;
+  RETURN stored;
 EXCEPTION WHEN OTHERS THEN
   RETURN to_json(document)::text;
 END";
@@ -340,6 +349,14 @@ fn json_helpers(s: &str) -> Vec<Helper> {
         ),
         one("bytea", quoted("encode(x, 'hex')")),
         one("inet", quoted("x::text")),
+        // What is short has neither long numbers nor many levels.
+        one(
+            "jsonb",
+            format!(
+                "CASE WHEN x IS NULL THEN 'null' WHEN length(x::text) < 240 THEN x::text \
+                 ELSE {s}.{DOCUMENT}(x::text) END"
+            ),
+        ),
         one("json", format!("COALESCE({s}.{DOCUMENT}(x::text), 'null')")),
     ]
 }

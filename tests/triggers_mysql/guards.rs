@@ -1,0 +1,122 @@
+//! What could keep a change from being recorded once, and readably.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_audit::migration::AuditTriggers;
+use serde_json::json;
+
+use crate::support::{TestDb, TestResult};
+use crate::{change, client, taken, watched};
+
+mod mariadb {
+    crate::support::tests_on! { mariadb:
+        every_record_can_be_read,
+        a_table_of_another_name_loses_the_triggers_of_the_old_one,
+        what_is_true_stays_so,
+    }
+}
+
+macro_rules! entity {
+    ($name:ident, $table:tt) => {
+        mod $name {
+            use sea_orm::entity::prelude::*;
+            use sea_orm_audit::Auditable;
+
+            #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+            #[sea_orm(table_name = $table)]
+            #[audit(capture = "trigger")]
+            pub struct Model {
+                #[sea_orm(primary_key, auto_increment = false)]
+                pub id: i32,
+                #[sea_orm(column_type = "Text")]
+                pub body: Option<Json>,
+                pub done: bool,
+            }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+        }
+    };
+}
+entity!(paper, "paper");
+entity!(sheet, "sheet");
+
+async fn every_record_can_be_read(db: &TestDb) -> TestResult {
+    watched(db, paper::Entity).await?;
+    for odd in [
+        r#"{"a":1e400}"#,
+        r#"{"a": -1E+999 }"#,
+        "[1.]",
+        "[-]",
+        "[1e]",
+        "1e400",
+        &format!("[{}]", "9".repeat(400)),
+    ] {
+        let written = format!("REPLACE INTO paper VALUES (1, '{odd}', 0)");
+        client(db, &written).await?;
+        let records = db.records().await?;
+        let last = records.last().ok_or("no record")?;
+        assert_eq!(change(last, "body", "new"), Some(json!(odd)), "{odd}");
+    }
+    for ordinary in [
+        r#"{"a":-1.5e-7,"b":[0,10,1e22],"c":"[1e400] at 12:30:00","hash":"12e4567"}"#,
+        "-0.5",
+        r#"["1."]"#,
+    ] {
+        client(
+            db,
+            &format!("REPLACE INTO paper VALUES (1, '{ordinary}', 0)"),
+        )
+        .await?;
+        let records = db.records().await?;
+        let last = records.last().ok_or("no record")?;
+        let value: serde_json::Value = serde_json::from_str(ordinary)?;
+        assert_eq!(change(last, "body", "new"), Some(value), "{ordinary}");
+    }
+    let told = r#"{"actor_id": "7", "metadata": {"a": 1e400}}"#;
+    client(
+        db,
+        &format!(
+            "BEGIN; REPLACE INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{told}'); \
+             DELETE FROM paper; DELETE FROM audit_trigger_context; COMMIT"
+        ),
+    )
+    .await?;
+    let records = db.records().await?;
+    let last = records.last().ok_or("no record")?;
+    assert_eq!(
+        (last.actor_id.as_deref(), &last.metadata),
+        (Some("7"), &None)
+    );
+    Ok(())
+}
+
+async fn a_table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) -> TestResult {
+    watched(db, paper::Entity).await?;
+    db.execute_unprepared("RENAME TABLE paper TO sheet").await?;
+    let triggers = AuditTriggers::of::<sheet::Entity>();
+    assert!(!triggers.check(&db.conn).await?.is_current());
+    triggers.recreate(&db.conn).await?;
+    assert!(triggers.check(&db.conn).await?.is_current());
+    client(db, "INSERT INTO sheet VALUES (1, NULL, 0)").await?;
+    let log = taken(db).await?;
+    assert!(
+        log.len() == 1 && log[0].starts_with("CREATE sheet 1"),
+        "{log:?}"
+    );
+    Ok(())
+}
+
+async fn what_is_true_stays_so(db: &TestDb) -> TestResult {
+    watched(db, paper::Entity).await?;
+    client(
+        db,
+        "ALTER TABLE paper MODIFY done INT; INSERT INTO paper VALUES (1, NULL, 1)",
+    )
+    .await?;
+    taken(db).await?;
+    client(db, "UPDATE paper SET done = 2").await?;
+    assert_eq!(taken(db).await?, [""; 0]);
+    client(db, "UPDATE paper SET done = NULL").await?;
+    assert_eq!(taken(db).await?.len(), 1);
+    Ok(())
+}
