@@ -10,6 +10,8 @@ use sea_orm_audit_core::trigger::TriggerPlan;
 use sea_orm_audit_core::{AuditConfig, Auditable, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
+use crate::coverage::LiveSchema;
+
 /// A trigger, or a function that one calls, as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
@@ -55,6 +57,19 @@ pub(crate) async fn installed<C: ConnectionTrait>(
         DbBackend::Postgres => postgres::installed(db, plan).await,
         DbBackend::Sqlite => sqlite::installed(db, plan).await,
         _ => mysql::installed(db, plan).await,
+    }
+}
+
+/// What lets every write fail although all triggers are as they should be, or lets somebody else decide what is
+/// recorded.
+pub(crate) async fn faults<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<String>, DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => postgres::faults(db, plan).await,
+        DbBackend::Sqlite => sqlite::faults(db, plan).await,
+        _ => mysql::faults(db, plan).await,
     }
 }
 
@@ -106,9 +121,31 @@ impl AuditTriggers {
     /// Creates the triggers.
     ///
     /// # Errors
-    /// Returns the database's error, also when they are there already.
+    /// Returns the database's error, also when they are there already; and refuses where no write would succeed any
+    /// more, since the log is not there or, on PostgreSQL, a partition is a foreign table.
     pub async fn create<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
-        for piece in pieces(db, &self.plan()).await? {
+        let plan = self.plan();
+        let tables = plan.tables;
+        let named = tables.schema().map(str::to_owned).into_iter().collect();
+        if !LiveSchema::read(db, &named)
+            .await?
+            .has(tables.schema(), tables.log())
+        {
+            return Err(DbErr::Migration(format!(
+                "the log `{}` is not there: run the audit migrations before triggers are created",
+                tables.qualified(tables.log())
+            )));
+        }
+        if db.get_database_backend() == DbBackend::Postgres
+            && let Some(partition) = postgres::foreign_partition(db, &plan).await?
+        {
+            return Err(DbErr::Migration(format!(
+                "`{}` cannot have audit triggers: PostgreSQL could not write its partition `{partition}`, a foreign \
+                 table, any more",
+                plan.table
+            )));
+        }
+        for piece in pieces(db, &plan).await? {
             db.execute_unprepared(&piece.create).await?;
         }
         Ok(())

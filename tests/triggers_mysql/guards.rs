@@ -12,6 +12,7 @@ mod mariadb {
         every_record_can_be_read,
         a_table_of_another_name_loses_the_triggers_of_the_old_one,
         what_is_true_stays_so,
+        a_maker_who_is_gone_is_told,
     }
 }
 
@@ -118,5 +119,28 @@ async fn what_is_true_stays_so(db: &TestDb) -> TestResult {
     assert_eq!(taken(db).await?, [""; 0]);
     client(db, "UPDATE paper SET done = NULL").await?;
     assert_eq!(taken(db).await?.len(), 1);
+    Ok(())
+}
+
+async fn a_maker_who_is_gone_is_told(db: &TestDb) -> TestResult {
+    watched(db, paper::Entity).await?;
+    let triggers = AuditTriggers::of::<paper::Entity>();
+    client(
+        db,
+        "CREATE USER audit_gone@localhost; GRANT ALL ON *.* TO audit_gone@localhost; \
+         DROP TRIGGER sea_orm_audit_delete_paper; \
+         CREATE DEFINER = audit_gone@localhost TRIGGER sea_orm_audit_delete_paper AFTER DELETE ON paper \
+         FOR EACH ROW SET @x = 1",
+    )
+    .await?;
+    assert!(triggers.check(&db.conn).await?.faults.is_empty());
+    client(db, "DROP USER audit_gone@localhost").await?;
+    let check = triggers.check(&db.conn).await?;
+    assert!(
+        check.faults.len() == 1 && check.faults[0].contains("`audit_gone@localhost`"),
+        "{check}"
+    );
+    triggers.recreate(&db.conn).await?;
+    assert!(triggers.check(&db.conn).await?.is_current());
     Ok(())
 }

@@ -17,6 +17,9 @@ crate::on_postgres! {
     a_table_that_takes_the_name_of_another_gets_its_triggers,
     a_table_of_another_name_loses_the_triggers_of_the_old_one,
     every_record_can_be_read,
+    who_could_change_what_is_recorded_is_told,
+    a_table_with_a_foreign_partition_is_refused,
+    without_a_log_there_are_no_triggers,
 }
 
 async fn truncate_is_refused_where_a_policy_hides_rows(db: &TestDb) -> TestResult {
@@ -237,5 +240,66 @@ async fn every_record_can_be_read(db: &TestDb) -> TestResult {
         assert_eq!(stored(2, column).as_array().map(Vec::len), Some(200));
     }
     assert_eq!(records[3].metadata, None);
+    Ok(())
+}
+
+async fn who_could_change_what_is_recorded_is_told(db: &TestDb) -> TestResult {
+    create(db, post::Entity).await?;
+    let triggers = AuditTriggers::of::<post::Entity>();
+    assert!(triggers.check(&db.conn).await?.is_current());
+    // As it was before PostgreSQL 15.
+    psql(db, "GRANT CREATE ON SCHEMA public TO PUBLIC").await?;
+    let check = triggers.check(&db.conn).await?;
+    assert!(!check.is_current());
+    assert!(
+        check.faults.len() == 1 && check.faults[0].starts_with("everybody may create"),
+        "{check}"
+    );
+    psql(db, "REVOKE CREATE ON SCHEMA public FROM PUBLIC").await?;
+    let role = "sea_orm_audit_may_not";
+    psql(
+        db,
+        &format!(
+            "DROP ROLE IF EXISTS {role}; CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role};
+             ALTER FUNCTION sea_orm_audit_post_insert() OWNER TO {role};"
+        ),
+    )
+    .await?;
+    let check = triggers.check(&db.conn).await?;
+    psql(
+        db,
+        &format!(
+            "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+        ),
+    )
+    .await?;
+    assert!(
+        check.to_string().contains("may not write the log"),
+        "{check}"
+    );
+    assert!(triggers.check(&db.conn).await?.is_current());
+    Ok(())
+}
+
+async fn a_table_with_a_foreign_partition_is_refused(db: &TestDb) -> TestResult {
+    psql(
+        db,
+        "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER far FOREIGN DATA WRAPPER nowhere;
+         CREATE TABLE post (id int, title text, score int) PARTITION BY LIST (id);
+         CREATE FOREIGN TABLE post_far PARTITION OF post DEFAULT SERVER far;",
+    )
+    .await?;
+    let triggers = AuditTriggers::of::<post::Entity>();
+    let refused = triggers.create(&db.conn).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("`post_far`, a foreign table")));
+    Ok(())
+}
+
+async fn without_a_log_there_are_no_triggers(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    db.execute_unprepared("ALTER TABLE audit_log RENAME TO moved")
+        .await?;
+    let refused = AuditTriggers::of::<post::Entity>().create(&db.conn).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("run the audit migrations")));
     Ok(())
 }

@@ -57,6 +57,14 @@ pub enum Finding {
         /// Which.
         names: Vec<String>,
     },
+    /// What lets every write to a table with triggers fail, or lets somebody else decide what they record; see
+    /// [`TriggerCheck::faults`](crate::TriggerCheck::faults).
+    TriggersFaulty {
+        /// The table.
+        table: String,
+        /// What is wrong, in words.
+        faults: Vec<String>,
+    },
     /// A table has triggers, and its entity hooks: each change is recorded twice.
     RecordedTwice {
         /// The table.
@@ -117,6 +125,10 @@ impl Finding {
             let (table, names) = (table(), check.disabled);
             found.push(Self::TriggersDisabled { table, names });
         }
+        if !check.faults.is_empty() {
+            let (table, faults) = (table(), check.faults);
+            found.push(Self::TriggersFaulty { table, faults });
+        }
         if !check.out_of_date.is_empty() {
             let (table, names) = (table(), check.out_of_date);
             found.push(Self::TriggersOutOfDate { table, names });
@@ -161,6 +173,9 @@ impl fmt::Display for Finding {
                 "`{table}` has triggers that are out of date ({}): call `AuditTriggers::recreate` in a migration",
                 names.join(", ")
             ),
+            Self::TriggersFaulty { table, faults } => {
+                write!(f, "the triggers of `{table}`: {}", faults.join("; "))
+            }
             Self::RecordedTwice { table } => write!(
                 f,
                 "`{table}` has triggers although its entity is captured by hooks, so that changes are recorded twice: \

@@ -7,7 +7,7 @@ use sea_orm_audit_core::survey::survey;
 use sea_orm_audit_core::{AuditConfig, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
-use super::{AuditTriggers, installed, pieces};
+use super::{AuditTriggers, faults, installed, pieces};
 use crate::coverage::LiveSchema;
 
 /// What [`AuditTriggers::check`] found. `Display` says it in words.
@@ -27,6 +27,9 @@ pub struct TriggerCheck {
     pub columns_not_captured: Vec<String>,
     /// Whether the log is not there, so that every write fails.
     pub log_missing: bool,
+    /// What lets every write fail, or lets somebody else decide what is recorded, in words: the user who made the
+    /// triggers is gone or may not write the log, others may make functions where the triggers' are.
+    pub faults: Vec<String>,
     /// Fields that hooks would store as a keyed hash, and triggers redact, having no key. No fault.
     pub redacted: Vec<String>,
 }
@@ -38,6 +41,7 @@ impl TriggerCheck {
         !self.log_missing
             && self.missing.is_empty()
             && self.disabled.is_empty()
+            && self.faults.is_empty()
             && self.out_of_date.is_empty()
             && self.columns_missing.is_empty()
             && self.columns_not_captured.is_empty()
@@ -58,7 +62,10 @@ impl fmt::Display for TriggerCheck {
         let names = (found.iter())
             .filter(|(_, names)| !names.is_empty())
             .map(|(what, names)| format!("{what}: {}", names.join(", ")));
-        let told: Vec<String> = log.into_iter().chain(names).collect();
+        let told: Vec<String> = (log.into_iter())
+            .chain(self.faults.iter().cloned())
+            .chain(names)
+            .collect();
         if told.is_empty() {
             return f.write_str("as they should be");
         }
@@ -120,6 +127,7 @@ impl AuditTriggers {
         let unwanted = (there.into_iter())
             .filter(|there| !wanted.iter().any(|piece| piece.name == there.name));
         check.out_of_date.extend(unwanted.map(|there| there.name));
+        check.faults = faults(db, &plan).await?;
         Ok(check)
     }
 

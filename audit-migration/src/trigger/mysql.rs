@@ -110,6 +110,30 @@ pub(super) fn drops(plan: &TriggerPlan) -> impl Iterator<Item = String> + '_ {
     (TRIGGERS.iter()).map(|(what, _, _)| drop_one(plan, what))
 }
 
+/// Triggers run with the rights of the user who made them.
+pub(super) async fn faults<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT DISTINCT CAST(DEFINER AS CHAR) AS d FROM information_schema.TRIGGERS \
+         WHERE EVENT_OBJECT_SCHEMA = IFNULL(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
+         AND LEFT(TRIGGER_NAME, 14) = 'sea_orm_audit_' AND DEFINER <> CURRENT_USER()";
+    let values = [plan.schema.clone().into(), plan.table.into()];
+    let mut faults = Vec::new();
+    for row in catalogue::rows(db, sql, values).await? {
+        let definer: String = row.try_get("", "d")?;
+        let look = "SELECT 1 AS n FROM mysql.user WHERE CONCAT(User, '@', Host) = ?";
+        // Not everybody may look: who may not is told nothing.
+        let found = catalogue::rows(db, look, [definer.as_str().into()]).await;
+        if found.is_ok_and(|rows| rows.is_empty()) {
+            faults.push(format!(
+                "the user `{definer}`, who made the triggers, is gone, and every write fails: recreate them"
+            ));
+        }
+    }
+    Ok(faults)
+}
+
 pub(super) async fn installed<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,

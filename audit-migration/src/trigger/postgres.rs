@@ -140,6 +140,60 @@ fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: E
     }
 }
 
+/// Functions run with the rights of who owns them; a better match of a helper's name would take its place.
+pub(super) async fn faults<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<String>, DbErr> {
+    let site = Site::of(db, plan).await?;
+    let log = qualified(&site.log_schema, plan.tables.log());
+    let functions = EVENTS.map(|event| function_name(plan, &site, event));
+    let look = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "WITH functions AS (SELECT p.proowner AS owner, n.oid AS schema, n.nspname, n.nspowner, n.nspacl \
+           FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
+           WHERE n.nspname = $1::text AND p.proname::text IN \
+             (SELECT pg_catalog.json_array_elements_text($2::text::json))) \
+         SELECT DISTINCT pg_catalog.format('%s may create functions in the schema %I, which could take the place of \
+           those that the triggers call: revoke that', \
+           CASE a.grantee WHEN 0 THEN 'everybody' ELSE a.grantee::pg_catalog.regrole::text END, f.nspname) AS fault \
+         FROM functions AS f CROSS JOIN LATERAL pg_catalog.aclexplode( \
+           COALESCE(f.nspacl, pg_catalog.acldefault('n', f.nspowner))) AS a \
+         WHERE a.privilege_type = 'CREATE' AND a.grantee NOT IN (f.nspowner, f.owner) \
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = a.grantee AND r.rolsuper) \
+         UNION \
+         SELECT DISTINCT pg_catalog.format('%s, who owns the triggers'' functions, may not write the log, and every \
+           write fails', f.owner::pg_catalog.regrole) \
+         FROM functions AS f WHERE pg_catalog.to_regclass($3::text) IS NOT NULL \
+           AND NOT pg_catalog.has_table_privilege(f.owner, pg_catalog.to_regclass($3::text), 'INSERT') \
+         ORDER BY 1",
+        [
+            site.log_schema.clone().into(),
+            list(&functions).into(),
+            log.into(),
+        ],
+    );
+    let found = db.query_all_raw(look).await?;
+    found.iter().map(|row| row.try_get("", "fault")).collect()
+}
+
+/// A partition that is a foreign table: it cannot be written through a table with transition tables.
+pub(super) async fn foreign_partition<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Option<String>, DbErr> {
+    let site = Site::of(db, plan).await?;
+    let look = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT c.relname::text AS name FROM pg_catalog.pg_partition_tree( \
+           pg_catalog.to_regclass($1::text)) AS t \
+         JOIN pg_catalog.pg_class AS c ON c.oid = t.relid WHERE c.relkind = 'f' LIMIT 1",
+        [qualified(&site.schema, plan.table).into()],
+    );
+    let found = db.query_one_raw(look).await?;
+    found.map(|row| row.try_get("", "name")).transpose()
+}
+
 /// Drops the functions that the table's triggers call, to be run when these are gone.
 pub(super) async fn drops_of_older<C: ConnectionTrait>(
     db: &C,

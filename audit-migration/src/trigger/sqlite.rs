@@ -107,6 +107,26 @@ fn schema(plan: &TriggerPlan) -> String {
     (plan.schema.as_deref()).map_or_else(String::new, |schema| format!("{}.", name(schema)))
 }
 
+/// Triggers read the context where they find one, and SQLite looks for the table in any case.
+pub(super) async fn faults<C: ConnectionTrait>(
+    db: &C,
+    plan: &TriggerPlan,
+) -> Result<Vec<String>, DbErr> {
+    let context = plan.tables.trigger_context();
+    let look = Statement::from_sql_and_values(
+        DbBackend::Sqlite,
+        "SELECT count(*) AS n FROM pragma_table_list WHERE lower(schema) = lower(?) AND lower(name) = lower(?)",
+        [
+            plan.tables.schema().unwrap_or("main").into(),
+            context.into(),
+        ],
+    );
+    let row = db.query_one_raw(look).await?;
+    let there: i64 = row.map_or(Ok(0), |row| row.try_get("", "n"))?;
+    let gone = format!("`{context}` is not there, and every write fails: run the audit migrations");
+    Ok((there == 0).then_some(gone).into_iter().collect())
+}
+
 /// All triggers of ours on the table, also those that the plan does not have any more.
 pub(super) async fn installed<C: ConnectionTrait>(
     db: &C,
