@@ -89,7 +89,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
          SET {changes} = {at_once};\n\
          {about_if}\
          END;\n\
-         IF {changes} IS NULL THEN\n{gently}END IF;\n\
+         IF {changes} IS NULL OR LENGTH({changes}) >= @@max_allowed_packet THEN\n{gently}END IF;\n\
          {write}\n\
          END",
         declare = record::declare(&[
