@@ -34,6 +34,7 @@ alone!(person_name, [table_name = "person_name"], ["person_name"], { pub name: S
 alone!(made, [table_name = "made"], ["made"], { pub qty: i32, pub twice: i32, });
 alone!(measure, [table_name = "measure"], ["measure"], { pub person_id: Option<i32>, });
 alone!(metered, [table_name = "metered"], ["metered", capture = "trigger"], { pub person_id: Option<i32>, });
+alone!(words, [table_name = "words"], ["words"], { pub word: String, });
 alone!(ware, [table_name = "ware"], ["ware", capture = "trigger"], { pub name: String, pub qty: i32, });
 
 pub mod mixed_child {

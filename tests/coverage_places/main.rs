@@ -16,7 +16,11 @@ mod support;
 mod changes;
 mod entities;
 mod kinds;
+mod names;
+mod owners;
+mod partitions;
 mod schemas;
+mod views;
 
 use entities::{metered, ware};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
@@ -47,6 +51,10 @@ async fn build(db: &TestDb) -> TestResult {
         ),
         _ => format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, person_id INT)"),
     };
+    let words = match backend {
+        DbBackend::Sqlite => "CREATE VIRTUAL TABLE words USING fts5(id UNINDEXED, word)",
+        _ => "CREATE TABLE words (id INT PRIMARY KEY, word VARCHAR(20))",
+    };
     for sql in [
         &format!("CREATE TABLE {mixed} (id INTEGER PRIMARY KEY, {note} VARCHAR(20))"),
         &format!(
@@ -68,6 +76,7 @@ async fn build(db: &TestDb) -> TestResult {
          FOREIGN KEY (y, x) REFERENCES couple (b, a) ON DELETE CASCADE)",
         &partitioned("measure"),
         &partitioned("metered"),
+        words,
         "CREATE TABLE ware (id INTEGER PRIMARY KEY, name VARCHAR(20), qty INT)",
     ] {
         db.execute_unprepared(sql).await?;
@@ -79,17 +88,19 @@ async fn build(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// What is found, but for the table of the other schema.
+/// What is found, but for the view, and for the other schema: on MariaDB all tests share that, and one makes it.
 async fn found(db: &DatabaseConnection) -> TestResult<Vec<Finding>> {
-    let elsewhere = Finding::TableMissing {
-        model: "elsewhere".into(),
-        table: "elsewhere.item".into(),
-    };
     let mut findings = coverage(db).await?.findings;
-    let before = findings.len();
-    findings.retain(|finding| *finding != elsewhere);
-    assert_eq!(findings.len() + 1, before, "{findings:#?}");
+    findings.retain(|finding| !is_view(finding) && !is_elsewhere(finding));
     Ok(findings)
+}
+
+fn is_view(finding: &Finding) -> bool {
+    matches!(finding, Finding::NotATable { table, .. } if table == "person_name")
+}
+
+fn is_elsewhere(finding: &Finding) -> bool {
+    finding.to_string().starts_with("`elsewhere.")
 }
 
 fn not_captured(table: &str) -> Finding {
@@ -205,10 +216,7 @@ async fn names_that_would_break_a_statement_are_told_as_they_are(db: &TestDb) ->
     let mut expected: Vec<_> = names.iter().map(|name| not_captured(name)).collect();
     expected.sort_by_key(ToString::to_string);
     assert_eq!(findings, expected);
-    let accepted = coverage(&db.conn).await?.except(names);
-    assert_eq!(
-        (accepted.findings.len(), accepted.accepted.len()),
-        (1, names.len())
-    );
+    let accepted = coverage(&db.conn).await?.except(names).accepted;
+    assert_eq!(accepted.len(), names.len());
     Ok(())
 }

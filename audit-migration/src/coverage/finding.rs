@@ -15,6 +15,16 @@ pub enum Finding {
         /// The table.
         table: String,
     },
+    /// What an audited entity is of is no table, but a view or the like: its rows change without a write to it.
+    NotATable {
+        /// Its name.
+        table: String,
+        /// What it is: a `view`, a `materialized view`, a `foreign table`; a `virtual table` of SQLite's
+        /// where triggers are to record it.
+        kind: &'static str,
+        /// Whether triggers are to record it, which cannot stand there.
+        by_trigger: bool,
+    },
     /// A rollback does not undo what a table's engine did (`MyISAM`, `Aria`): changes and records need not agree.
     NotTransactional {
         /// The table, an audited one or one of the log.
@@ -143,6 +153,18 @@ impl fmt::Display for Finding {
             Self::NotCaptured { table } => write!(
                 f,
                 "`{table}` is not captured: derive `Auditable` on its entity, or accept it with `.except([\"{table}\"])`"
+            ),
+            Self::NotATable {
+                table,
+                kind,
+                by_trigger: true,
+            } => write!(
+                f,
+                "`{table}` is a {kind}, on which triggers that record cannot stand: capture it by hooks"
+            ),
+            Self::NotATable { table, kind, .. } => write!(
+                f,
+                "`{table}` is a {kind}: only what is written to it through SeaORM is recorded"
             ),
             Self::NotTransactional { table, engine } => write!(
                 f,

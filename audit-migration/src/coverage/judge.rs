@@ -2,6 +2,8 @@
 
 mod cascade;
 
+use std::collections::HashMap;
+
 use sea_orm_audit_core::Tables;
 use sea_orm_audit_core::survey::Surveyed;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -12,22 +14,40 @@ use super::{Captured, Coverage, Finding, TableCoverage};
 /// The history of SeaORM's own Migrator.
 const SEAORM_HISTORY: &str = "seaql_migrations";
 
+/// The entities of each table: a full one and a partial one, perhaps.
+pub(super) type Owners<'a> = HashMap<TableId, Vec<&'a Surveyed>>;
+
+/// Finds the tables of the entities.
+pub(super) fn owners<'a>(schema: &LiveSchema, entities: &'a [Surveyed]) -> Owners<'a> {
+    let mut owners = Owners::new();
+    for entity in entities {
+        if let Some(live) = schema.find(entity.info.schema(), entity.info.table()) {
+            owners.entry(live.id.clone()).or_default().push(entity);
+        }
+    }
+    owners
+}
+
 /// Judges all but the triggers.
 pub(super) fn judge(
     backend: DbBackend,
     schema: &LiveSchema,
     entities: &[Surveyed],
+    owners: &Owners<'_>,
     audit: Tables,
 ) -> Coverage {
     let judge = Judge {
         backend,
         schema,
         entities,
+        owners,
         audit,
     };
     let mut findings = Vec::new();
     let mut tables = Vec::new();
-    for live in (schema.tables.iter()).filter(|live| live.has_rows || judge.has_entity(&live.id)) {
+    for live in
+        (schema.tables.iter()).filter(|live| live.kind.has_rows() || judge.has_entity(&live.id))
+    {
         let table = judge.table(live);
         findings.extend(judge.findings(live, &table));
         tables.push(table);
@@ -38,6 +58,7 @@ pub(super) fn judge(
         tables,
         findings,
         accepted: Vec::new(),
+        names: schema.names,
     }
 }
 
@@ -45,18 +66,17 @@ struct Judge<'a> {
     backend: DbBackend,
     schema: &'a LiveSchema,
     entities: &'a [Surveyed],
+    owners: &'a Owners<'a>,
     audit: Tables,
 }
 
 impl<'a> Judge<'a> {
-    /// The entities of a table: a full one and a partial one, perhaps.
-    fn entities_of<'s>(&'s self, id: &'s TableId) -> impl Iterator<Item = &'a Surveyed> + 's {
-        (self.entities.iter())
-            .filter(|entity| (self.schema).is(id, entity.info.schema(), entity.info.table()))
+    fn entities_of(&self, id: &TableId) -> impl Iterator<Item = &'a Surveyed> + use<'a> {
+        self.owners.get(id).into_iter().flatten().copied()
     }
 
     /// Those that are recorded.
-    fn recorded<'s>(&'s self, id: &'s TableId) -> impl Iterator<Item = &'a Surveyed> + 's {
+    fn recorded(&self, id: &TableId) -> impl Iterator<Item = &'a Surveyed> + use<'a> {
         self.entities_of(id)
             .filter(|entity| entity.skipped.is_none())
     }
@@ -65,20 +85,22 @@ impl<'a> Judge<'a> {
         self.entities_of(id).next().is_some()
     }
 
-    fn is_own(&self, id: &TableId) -> bool {
+    /// Whether it is a table of the log.
+    fn is_log(&self, id: &TableId) -> bool {
         let audit = self.audit;
-        let own = [
+        let log = [
             audit.log(),
             audit.login_attempt(),
             audit.data_export(),
             audit.system_event(),
             audit.trigger_context(),
         ];
-        let is = |schema: Option<&str>, name: &str| self.schema.is(id, schema, name);
-        // SeaORM looks for histories where names without a schema are found.
-        is(None, SEAORM_HISTORY)
-            || is(None, audit.history())
-            || own.iter().any(|name| is(audit.schema(), name))
+        (log.iter()).any(|name| self.schema.is(id, audit.schema(), name))
+    }
+
+    /// Whether it tells of migrations. SeaORM looks for these tables where names without a schema are found.
+    fn is_history(&self, id: &TableId) -> bool {
+        ([SEAORM_HISTORY, self.audit.history()].iter()).any(|name| self.schema.is(id, None, name))
     }
 
     fn table(&self, live: &LiveTable) -> TableCoverage {
@@ -86,7 +108,7 @@ impl<'a> Judge<'a> {
         let mut recorded = self.recorded(id).peekable();
         let entity = (recorded.peek().copied()).or_else(|| self.entities_of(id).next());
         let captured = match entity {
-            _ if self.is_own(id) => Captured::Own,
+            _ if self.is_log(id) || self.is_history(id) => Captured::Own,
             None => Captured::NotAtAll,
             Some(entity) => match entity.skipped {
                 Some(by) => Captured::Skipped(by),
@@ -108,11 +130,18 @@ impl<'a> Judge<'a> {
         if shown.captured == Captured::NotAtAll {
             findings.push(Finding::NotCaptured { table: table() });
         }
+        let by_trigger = shown.captured == Captured::Trigger;
+        let is_recorded = by_trigger || shown.captured == Captured::Hook;
+        let no_trigger_can_stand = by_trigger && !live.kind.takes_triggers();
+        if no_trigger_can_stand || is_recorded && !live.kind.has_rows() {
+            findings.push(Finding::NotATable {
+                table: table(),
+                kind: live.kind.as_str(),
+                by_trigger,
+            });
+        }
         if let Some(engine) = &live.unsafe_engine
-            && matches!(
-                shown.captured,
-                Captured::Hook | Captured::Trigger | Captured::Own
-            )
+            && (is_recorded || self.is_log(&live.id))
         {
             findings.push(Finding::NotTransactional {
                 table: table(),

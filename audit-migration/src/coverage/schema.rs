@@ -3,10 +3,12 @@
 //! Asked for through SeaORM's connection: `sea-schema`, which could discover the same, needs the driver of
 //! the database compiled in, and this crate forces none on anybody.
 
+mod kind;
 mod names;
 mod read;
 mod sql;
 
+pub(super) use kind::Kind;
 pub(super) use names::Names;
 
 /// A table by its schema and name.
@@ -16,13 +18,12 @@ pub(super) struct TableId {
     pub(super) name: String,
 }
 
-/// A table that is there, or a view.
+/// A table that is there, or what looks like one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LiveTable {
     pub(super) id: TableId,
     pub(super) columns: Vec<String>,
-    /// Whether it has rows of its own. A view and a foreign table have not.
-    pub(super) has_rows: bool,
+    pub(super) kind: Kind,
     /// The engine of a table whose changes are not undone by a rollback (MySQL and MariaDB only).
     pub(super) unsafe_engine: Option<String>,
 }

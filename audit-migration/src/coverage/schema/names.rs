@@ -14,7 +14,7 @@ pub(in crate::coverage) enum Names {
 }
 
 impl Names {
-    pub(super) fn same_table(self, one: &str, other: &str) -> bool {
+    pub(in crate::coverage) fn same_table(self, one: &str, other: &str) -> bool {
         match self {
             Self::ExactTables => one == other,
             other_way => other_way.same_column(one, other),

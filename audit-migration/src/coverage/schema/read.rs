@@ -6,7 +6,7 @@ use sea_orm_migration::sea_orm::{
     self, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value,
 };
 
-use super::{LiveKey, LiveSchema, LiveTable, Names, Reaction, TableId, sql};
+use super::{Kind, LiveKey, LiveSchema, LiveTable, Names, Reaction, TableId, sql};
 
 #[derive(FromQueryResult)]
 #[allow(clippy::struct_field_names)] // what a query calls its columns
@@ -14,7 +14,7 @@ struct ColumnRow {
     schema_name: String,
     table_name: String,
     column_name: String,
-    has_rows: i32,
+    kind: String,
     unsafe_engine: Option<String>,
 }
 
@@ -66,13 +66,19 @@ impl LiveSchema {
         };
         let columns = query(sql::columns(backend, schemas.len())).await?;
         let keys = query(sql::keys(backend, schemas.len())).await?;
+        // MariaDB compares what is bound in any case, even where schemas differ by nothing else.
+        let is_asked = |schema: &str| schemas.iter().any(|asked| names.same_table(asked, schema));
+        let mut columns: Vec<ColumnRow> = rows(&columns)?;
+        columns.retain(|row| is_asked(&row.schema_name));
+        let mut keys: Vec<KeyRow> = rows(&keys)?;
+        keys.retain(|row| is_asked(&row.schema_name));
         let mut schema = Self {
-            tables: tables_of(rows(&columns)?),
+            tables: tables_of(columns),
             keys: Vec::new(),
             path,
             names,
         };
-        let mut keys = keys_of(rows(&keys)?);
+        let mut keys = keys_of(keys);
         for key in &mut keys {
             // SQLite has the name as the key's declaration wrote it.
             let parent = schema.find(Some(&key.parent.schema), &key.parent.name);
@@ -134,7 +140,7 @@ fn tables_of(rows: Vec<ColumnRow>) -> Vec<LiveTable> {
             _ => tables.push(LiveTable {
                 id,
                 columns: vec![row.column_name],
-                has_rows: row.has_rows != 0,
+                kind: Kind::of(&row.kind),
                 unsafe_engine: row.unsafe_engine,
             }),
         }

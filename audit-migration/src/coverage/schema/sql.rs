@@ -16,13 +16,16 @@ fn places(backend: DbBackend, count: usize) -> String {
 /// Every column of every table and view of so many schemas, the tables one after the other.
 ///
 /// On PostgreSQL partitions are left out: what is written to the table that they are of is written to them. So are
-/// the tables in which SQLite keeps what its virtual tables hold.
+/// the tables in which SQLite keeps what its virtual tables hold, and the hidden columns of these. MariaDB's catalogue
+/// compares names in any case, also where two tables differ by nothing else.
 pub(super) fn columns(backend: DbBackend, schemas: usize) -> String {
     let schemas = places(backend, schemas);
     match backend {
         DbBackend::Postgres => format!(
             "SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, \
-                    a.attname::text AS column_name, (c.relkind IN ('r', 'p'))::int4 AS has_rows, \
+                    a.attname::text AS column_name, \
+                    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' \
+                      WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind, \
                     NULL::text AS unsafe_engine \
              FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -33,9 +36,10 @@ pub(super) fn columns(backend: DbBackend, schemas: usize) -> String {
         ),
         DbBackend::Sqlite => format!(
             "SELECT t.schema AS schema_name, t.name AS table_name, c.name AS column_name, \
-                    t.type <> 'view' AS has_rows, NULL AS unsafe_engine \
+                    CASE t.type WHEN 'virtual' THEN 'virtual table' ELSE t.type END AS kind, \
+                    NULL AS unsafe_engine \
              FROM pragma_table_list t JOIN pragma_table_xinfo(t.name, t.schema) c \
-             WHERE t.type IN ('table', 'virtual', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+             WHERE c.hidden <> 1 AND t.type IN ('table', 'virtual', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
                AND lower(t.schema) IN {schemas} \
              ORDER BY 1, 2, c.cid"
         ),
@@ -43,15 +47,18 @@ pub(super) fn columns(backend: DbBackend, schemas: usize) -> String {
             "SELECT CAST(c.TABLE_SCHEMA AS CHAR) AS schema_name, \
                     CAST(c.TABLE_NAME AS CHAR) AS table_name, \
                     CAST(c.COLUMN_NAME AS CHAR) AS column_name, \
-                    CAST(t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AS SIGNED) AS has_rows, \
+                    CAST(IF(t.TABLE_TYPE = 'VIEW', 'view', 'table') AS CHAR) AS kind, \
                     CAST(IF(e.TRANSACTIONS <> 'YES', e.ENGINE, NULL) AS CHAR) AS unsafe_engine \
              FROM information_schema.COLUMNS c \
              JOIN information_schema.TABLES t \
                ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
+              AND CAST(t.TABLE_SCHEMA AS BINARY) = CAST(c.TABLE_SCHEMA AS BINARY) \
+              AND CAST(t.TABLE_NAME AS BINARY) = CAST(c.TABLE_NAME AS BINARY) \
              LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
              WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW') \
                AND c.TABLE_SCHEMA IN {schemas} \
-             ORDER BY 1, 2, c.ORDINAL_POSITION"
+             ORDER BY CAST(c.TABLE_SCHEMA AS BINARY), CAST(c.TABLE_NAME AS BINARY), \
+                      c.ORDINAL_POSITION"
         ),
     }
 }
@@ -105,8 +112,11 @@ pub(super) fn keys(backend: DbBackend, schemas: usize) -> String {
              JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
                ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA \
               AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME \
+              AND CAST(r.CONSTRAINT_SCHEMA AS BINARY) = CAST(k.CONSTRAINT_SCHEMA AS BINARY) \
+              AND CAST(r.TABLE_NAME AS BINARY) = CAST(k.TABLE_NAME AS BINARY) \
              WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND k.TABLE_SCHEMA IN {schemas} \
-             ORDER BY 3, 4, 1, k.ORDINAL_POSITION"
+             ORDER BY CAST(k.TABLE_SCHEMA AS BINARY), CAST(k.TABLE_NAME AS BINARY), 1, \
+                      k.ORDINAL_POSITION"
         ),
     }
 }

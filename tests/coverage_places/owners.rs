@@ -1,0 +1,69 @@
+//! Tables of several entities.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::migration::{AuditTriggers, Captured, Finding, coverage};
+
+use crate::entities::{person, person_brief};
+use crate::support::{TestDb, TestResult};
+use crate::{build, found};
+
+on_every_database! {
+    what_one_entity_leaves_out_another_may_record,
+    what_only_a_skipped_entity_knows_is_not_recorded,
+    hooks_of_one_entity_beside_triggers_of_another_are_found,
+}
+
+fn unknown(column: &str) -> Finding {
+    Finding::ColumnNotCaptured {
+        table: "person".into(),
+        column: column.into(),
+    }
+}
+
+async fn what_one_entity_leaves_out_another_may_record(db: &TestDb) -> TestResult {
+    build(db).await?;
+    db.execute_unprepared("ALTER TABLE person ADD COLUMN born INT")
+        .await?;
+    assert_eq!(found(db).await?, [unknown("born")]);
+    db.execute_unprepared("ALTER TABLE person RENAME COLUMN born TO died")
+        .await?;
+    assert_eq!(found(db).await?, [unknown("died")]);
+    Ok(())
+}
+
+async fn what_only_a_skipped_entity_knows_is_not_recorded(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let config = AuditConfig::builder()
+        .skip_entity::<person::Entity>()
+        .build()?;
+    assert_eq!(config.scope(found(db)).await?, [unknown("note")]);
+    let config = AuditConfig::builder()
+        .skip_entity::<person_brief::Entity>()
+        .build()?;
+    assert_eq!(config.scope(found(db)).await?, []);
+    Ok(())
+}
+
+async fn hooks_of_one_entity_beside_triggers_of_another_are_found(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let config = AuditConfig::builder()
+        .captured_by_trigger::<person::Entity>()
+        .build()?;
+    let triggers = AuditTriggers::of::<person::Entity>();
+    config.scope(triggers.create(&db.conn)).await?;
+    let twice = Finding::RecordedTwice {
+        table: "person".into(),
+    };
+    assert_eq!(config.scope(found(db)).await?, [twice]);
+    let report = config.scope(coverage(&db.conn)).await?;
+    let row = report.tables.iter().find(|row| row.table == "person");
+    assert_eq!(row.map(|row| row.captured), Some(Captured::Trigger));
+    // The triggers record what the skipped one is not to.
+    let config = AuditConfig::builder()
+        .captured_by_trigger::<person::Entity>()
+        .skip_entity::<person_brief::Entity>()
+        .build()?;
+    assert_eq!(config.scope(found(db)).await?, []);
+    Ok(())
+}
