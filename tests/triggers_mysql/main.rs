@@ -16,6 +16,7 @@ mod client;
 mod context;
 mod guards;
 mod kinds;
+mod moved;
 mod names;
 mod records;
 mod schema;

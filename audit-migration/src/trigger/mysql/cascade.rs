@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::follow::Closure;
-use super::moved::{Moved, moved};
+use super::moved::{Moved, emptied, moved};
 use super::record::{self, Parts};
 use super::subject::{Row, Subject, row};
 use super::{quote, variable};
@@ -87,13 +87,10 @@ impl<'a> Cascade<'a> {
                 continue;
             }
             for from in parents(key) {
-                let moved = Moved {
-                    table: &key.child,
-                    from,
-                    sets: key.from.iter().map(|own| (own.as_str(), None)).collect(),
-                    when: "TRUE".to_owned(),
-                };
-                add(&mut touched, moved);
+                let root = &self.root.table;
+                for moved in emptied(root, self.catalogue, &|table| self.name(table), key, from) {
+                    add(&mut touched, moved);
+                }
             }
         }
         for (table, touches) in &touched {

@@ -39,9 +39,36 @@ pub(super) fn moved<'a>(
     all
 }
 
+/// What it takes along that a delete empties the columns of this key: `from` are the rows `x` that have it.
+pub(super) fn emptied<'a>(
+    root: &Table,
+    catalogue: &'a Catalogue,
+    name: &dyn Fn(&Table) -> String,
+    key: &'a ForeignKey,
+    from: String,
+) -> Vec<Moved<'a>> {
+    let sets: Vec<_> = key.from.iter().map(|own| (own.as_str(), None)).collect();
+    let mut all = vec![Moved {
+        table: &key.child,
+        from: from.clone(),
+        sets: sets.clone(),
+        when: "TRUE".to_owned(),
+    }];
+    let mut path = vec![Step {
+        key,
+        sets,
+        moves: "TRUE".to_owned(),
+        rows: Some(from),
+    }];
+    follow_on(root, catalogue, name, &mut path, &mut all);
+    all
+}
+
 /// A key on the way from the changed row, and what changes by it.
 struct Step<'a> {
     key: &'a ForeignKey,
+    /// The rows `x` where it begins, unless these are the ones that refer to the changed row.
+    rows: Option<String>,
     sets: Vec<(&'a str, Option<&'a str>)>,
     moves: String,
 }
@@ -65,6 +92,7 @@ impl<'a> Step<'a> {
             key,
             sets,
             moves: format!("({})", moves.join(" OR ")),
+            rows: None,
         }
     }
 }
@@ -90,16 +118,27 @@ fn follow<'a>(
     if last.key.on_update == Rule::Nothing || last.sets.is_empty() || is_known(table) {
         return;
     }
-    let sets = last.sets.clone();
     all.push(Moved {
         table,
         from: rows(path, name),
-        sets: sets.clone(),
+        sets: last.sets.clone(),
         when: path[0].moves.clone(),
     });
-    if path.len() == LEVELS {
+    follow_on(root, catalogue, name, path, all);
+}
+
+/// The keys that refer to what changes at the end of a path.
+fn follow_on<'a>(
+    root: &Table,
+    catalogue: &'a Catalogue,
+    name: &dyn Fn(&Table) -> String,
+    path: &mut Vec<Step<'a>>,
+    all: &mut Vec<Moved<'a>>,
+) {
+    let Some(last) = path.last().filter(|_| path.len() < LEVELS) else {
         return;
-    }
+    };
+    let (table, sets) = (&last.key.child, last.sets.clone());
     for key in (catalogue.foreign_keys.iter()).filter(|key| key.parent == *table) {
         path.push(Step::of(key, &sets));
         follow(root, catalogue, name, path, all);
@@ -125,16 +164,25 @@ fn rows(path: &[Step<'_>], name: &dyn Fn(&Table) -> String) -> String {
         });
         pairs.collect::<Vec<_>>().join(" AND ")
     };
-    let table = |at: usize| format!("{} {}", name(&path[at].key.child), alias(at));
-    let joins = (0..last).rev();
-    let joins = joins.map(|at| format!(" JOIN {} ON {}", table(at), refers(at + 1, &alias(at))));
-    let moves: Vec<&str> = path.iter().map(|step| step.moves.as_str()).collect();
+    let begin = path.first().and_then(|step| step.rows.as_deref());
+    let table = |at: usize| match begin.filter(|_| at == 0) {
+        Some(rows) => format!("(SELECT x.* {rows}) {}", alias(at)),
+        None => format!("{} {}", name(&path[at].key.child), alias(at)),
+    };
+    // What is at the end may be a large table: it is read last.
+    let joins = (1..=last).map(|at| {
+        let refers = refers(at, &alias(at - 1));
+        format!(" STRAIGHT_JOIN {} ON {refers}", table(at))
+    });
+    let joins: String = joins.collect();
+    let own = begin.is_none().then(|| refers(0, "OLD"));
+    let conditions: Vec<&str> = (own.iter().map(String::as_str))
+        .chain(path.iter().map(|step| step.moves.as_str()))
+        .collect();
     format!(
-        "FROM {}{} WHERE {} AND {}",
-        table(last),
-        joins.collect::<String>(),
-        refers(0, "OLD"),
-        moves.join(" AND ")
+        "FROM {}{joins} WHERE {}",
+        table(0),
+        conditions.join(" AND ")
     )
 }
 
@@ -200,12 +248,29 @@ mod tests {
         assert_eq!(
             moved[1].from,
             format!(
-                "FROM c x JOIN b p0 ON x.`b2` = p0.`a2` WHERE p0.`a1` = OLD.`k1` AND p0.`a2` = OLD.`k2` \
+                "FROM b p0 STRAIGHT_JOIN c x ON x.`b2` = p0.`a2` WHERE p0.`a1` = OLD.`k1` AND p0.`a2` = OLD.`k2` \
                  AND ({k1} OR {k2}) AND ({k2})"
             )
         );
         assert!(moved[2].from.starts_with(
-            "FROM e x JOIN c p1 ON x.`c2` = p1.`b2` JOIN b p0 ON p1.`b2` = p0.`a2` WHERE "
+            "FROM b p0 STRAIGHT_JOIN c p1 ON p1.`b2` = p0.`a2` STRAIGHT_JOIN e x ON x.`c2` = p1.`b2` WHERE "
         ));
+        let by_delete = emptied(
+            root,
+            &catalogue,
+            &|table| table.name.clone(),
+            &catalogue.foreign_keys[1],
+            "FROM c x WHERE x.`b2` = gone".to_owned(),
+        );
+        let found: Vec<_> = by_delete
+            .iter()
+            .map(|it| (it.table.name.as_str(), it.from.as_str()))
+            .collect();
+        let first = "FROM c x WHERE x.`b2` = gone";
+        let b = format!(
+            "FROM (SELECT x.* {first}) p0 STRAIGHT_JOIN b x ON x.`c9` = p0.`b2` WHERE TRUE AND (TRUE)"
+        );
+        let e = b.replace("b x ON x.`c9`", "e x ON x.`c2`");
+        assert_eq!(found, [("c", first), ("e", e.as_str()), ("b", b.as_str())]);
     }
 }
