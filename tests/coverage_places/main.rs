@@ -16,6 +16,7 @@ mod support;
 mod changes;
 mod entities;
 mod kinds;
+mod moved;
 mod names;
 mod owners;
 mod partitions;

@@ -25,6 +25,7 @@ impl Judge<'_> {
         for key in &self.schema.keys {
             for (on, hole) in [
                 ("ON DELETE", self.delete_hole(key)),
+                ("ON DELETE", self.emptied_hole(key)),
                 ("ON UPDATE", self.update_hole(key)),
             ] {
                 if let Some((table, why)) = hole {
@@ -120,9 +121,7 @@ impl Judge<'_> {
             return None;
         }
         let child = self.recorded(&key.table).find(|child| child.updates);
-        let parent_tells = self
-            .recorded(&key.parent)
-            .any(|parent| parent.by_trigger && self.backend == DbBackend::MySql);
+        let parent_tells = self.parent_tells(key);
         if let Some(child) = child {
             if !child.by_trigger {
                 return Some((&key.table, KEYS_CHANGE));
@@ -140,6 +139,22 @@ impl Judge<'_> {
         }
         let below = self.moved_below(key, &mut HashSet::from([&key.parent, &key.table]))?;
         Some((below, PARENT_BY_HOOK))
+    }
+
+    /// Whose rows change without a record as a delete empties the columns of this key, which they refer to.
+    fn emptied_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
+        let goes_on = self.backend == DbBackend::MySql && key.on_delete == Reaction::Sets;
+        if !goes_on || self.parent_tells(key) {
+            return None;
+        }
+        let below = self.moved_below(key, &mut HashSet::from([&key.parent, &key.table]))?;
+        Some((below, PARENT_BY_HOOK))
+    }
+
+    /// Whether the triggers of the table that a key refers to tell what follows there, as on MySQL.
+    fn parent_tells(&self, key: &LiveKey) -> bool {
+        self.backend == DbBackend::MySql
+            && (self.recorded(&key.parent)).any(|parent| parent.by_trigger)
     }
 
     /// A table with triggers whose rows change when the columns of this key do.
