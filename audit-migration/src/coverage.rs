@@ -9,7 +9,7 @@ use std::fmt;
 
 use sea_orm_audit_core::AuditConfig;
 use sea_orm_audit_core::survey::{SkippedBy, Surveyed, survey};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 pub use finding::Finding;
 pub(crate) use schema::LiveSchema;
@@ -132,6 +132,7 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         let table = tables.qualified(tables.log());
         coverage.findings.push(Finding::LogMissing { table });
     }
+    let replaces_unseen = replaces_unseen(db).await?;
     for live in schema
         .tables
         .iter()
@@ -144,6 +145,10 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         for entity in recorded.iter().filter(|entity| entity.by_trigger) {
             let check = AuditTriggers::of_info(entity.info).state(db).await?;
             (coverage.findings).extend(Finding::of_triggers(&table, check));
+            if entity.deletes && replaces_unseen {
+                let table = table.clone();
+                (coverage.findings).push(Finding::ReplaceNotCaptured { table });
+            }
         }
         // Triggers are the table's, whichever of its entities is asked.
         let by_hook = recorded.iter().find(|entity| !entity.by_trigger);
@@ -162,6 +167,19 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         });
     }
     Ok(coverage)
+}
+
+/// Whether REPLACE deletes rows and fires no triggers for it. It is the connection that says so.
+async fn replaces_unseen<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+    if db.get_database_backend() != DbBackend::Sqlite {
+        return Ok(false);
+    }
+    let sql = "SELECT recursive_triggers FROM pragma_recursive_triggers";
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    match db.query_one_raw(statement).await? {
+        Some(row) => Ok(row.try_get::<i32>("", "recursive_triggers")? == 0),
+        None => Ok(false),
+    }
 }
 
 impl Coverage {

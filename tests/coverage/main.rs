@@ -19,8 +19,8 @@ use entities::{
     author, book, cache, chapter, comment, entry, ledger, login, membership, odd, order, page,
     review, t11, t12, t13, t14, t15, t16, t17,
 };
-use sea_orm::{ConnectionTrait, DbBackend};
-use sea_orm_audit::migration::{AuditTriggers, Captured, Finding, SkippedBy, coverage};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_audit::migration::{AuditTriggers, Captured, Coverage, Finding, SkippedBy};
 use sea_orm_audit::{AuditConfig, HashKey};
 
 use support::{TestDb, TestResult};
@@ -63,6 +63,13 @@ async fn build(db: &TestDb) -> TestResult {
         .await?;
     AuditTriggers::of::<page::Entity>().create(&db.conn).await?;
     Ok(())
+}
+
+/// The report, but for what SQLite's triggers never see: `tests/coverage_places/replace.rs`.
+async fn coverage(db: &DatabaseConnection) -> Result<Coverage, DbErr> {
+    let mut report = sea_orm_audit::migration::coverage(db).await?;
+    (report.findings).retain(|finding| !matches!(finding, Finding::ReplaceNotCaptured { .. }));
+    Ok(report)
 }
 
 async fn found(db: &TestDb) -> TestResult<Vec<Finding>> {

@@ -20,12 +20,13 @@ mod moved;
 mod names;
 mod owners;
 mod partitions;
+mod replace;
 mod schemas;
 mod views;
 
 use entities::{metered, ware};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-use sea_orm_audit::migration::{AuditTriggers, Finding, coverage};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_audit::migration::{AuditTriggers, Coverage, Finding};
 
 use support::{TestDb, TestResult};
 
@@ -87,6 +88,13 @@ async fn build(db: &TestDb) -> TestResult {
         .await?;
     AuditTriggers::of::<ware::Entity>().create(&db.conn).await?;
     Ok(())
+}
+
+/// The report, but for what SQLite's triggers never see: `replace.rs`.
+async fn coverage(db: &DatabaseConnection) -> Result<Coverage, DbErr> {
+    let mut report = sea_orm_audit::migration::coverage(db).await?;
+    (report.findings).retain(|finding| !matches!(finding, Finding::ReplaceNotCaptured { .. }));
+    Ok(report)
 }
 
 /// What is found, but for the view, and for the other schema: on MariaDB all tests share that, and one makes it.

@@ -2,11 +2,11 @@
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::AuditConfig;
-use sea_orm_audit::migration::{AuditTriggers, coverage};
+use sea_orm_audit::migration::AuditTriggers;
 
 use crate::entities::mixed;
 use crate::support::{TestDb, TestResult};
-use crate::{build, found, not_captured};
+use crate::{build, coverage, found, not_captured};
 
 on_every_database! {
     triggers_are_found_whatever_the_case,

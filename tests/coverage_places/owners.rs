@@ -2,11 +2,11 @@
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::AuditConfig;
-use sea_orm_audit::migration::{AuditTriggers, Captured, Finding, coverage};
+use sea_orm_audit::migration::{AuditTriggers, Captured, Finding};
 
 use crate::entities::{person, person_brief};
 use crate::support::{TestDb, TestResult};
-use crate::{build, found};
+use crate::{build, coverage, found};
 
 on_every_database! {
     what_one_entity_leaves_out_another_may_record,

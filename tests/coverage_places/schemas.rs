@@ -1,10 +1,10 @@
 //! Where names are found.
 
 use sea_orm::ConnectionTrait;
-use sea_orm_audit::migration::{Finding, coverage};
+use sea_orm_audit::migration::Finding;
 
 use crate::support::{TestDb, TestResult};
-use crate::{build, found, is_view, not_captured};
+use crate::{build, coverage, found, is_view, not_captured};
 
 mod sqlite {
     crate::support::tests_on! { sqlite: attached_databases_are_looked_at_where_an_entity_names_them }

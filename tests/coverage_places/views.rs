@@ -2,11 +2,11 @@
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::AuditConfig;
-use sea_orm_audit::migration::{Finding, coverage};
+use sea_orm_audit::migration::Finding;
 
 use crate::entities::{person_name, words};
 use crate::support::{TestDb, TestResult};
-use crate::{build, found, is_elsewhere};
+use crate::{build, coverage, found, is_elsewhere};
 
 on_every_database! {
     the_view_of_an_entity_is_found_to_be_one,

@@ -25,6 +25,12 @@ pub enum Finding {
         /// Whether triggers are to record it, which cannot stand there.
         by_trigger: bool,
     },
+    /// `REPLACE` deletes rows of a table with triggers and fires none for it, as SQLite does while
+    /// `recursive_triggers` is off.
+    ReplaceNotCaptured {
+        /// The table.
+        table: String,
+    },
     /// A rollback does not undo what a table's engine did (`MyISAM`, `Aria`): changes and records need not agree.
     NotTransactional {
         /// The table, an audited one or one of the log.
@@ -165,6 +171,11 @@ impl fmt::Display for Finding {
             Self::NotATable { table, kind, .. } => write!(
                 f,
                 "`{table}` is a {kind}: only what is written to it through SeaORM is recorded"
+            ),
+            Self::ReplaceNotCaptured { table } => write!(
+                f,
+                "`{table}` loses rows to REPLACE without a record: say `PRAGMA recursive_triggers = ON` on each \
+                 connection, or accept that nobody replaces rows"
             ),
             Self::NotTransactional { table, engine } => write!(
                 f,
