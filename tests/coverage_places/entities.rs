@@ -23,6 +23,9 @@ macro_rules! alone {
 }
 
 alone!(elsewhere, [schema_name = "elsewhere", table_name = "item"], ["elsewhere"], { pub note: String, });
+// Of SQLite's own databases.
+alone!(at_main, [schema_name = "main", table_name = "at_main"], ["at_main"], { pub note: String, });
+alone!(at_temp, [schema_name = "temp", table_name = "at_temp"], ["at_temp"], { pub note: String, });
 alone!(mixed, [table_name = "Mixed"], ["mixed"], {
     #[sea_orm(column_name = "Note")]
     pub note: String,
