@@ -90,11 +90,17 @@ impl std::error::Error for CoverageIncomplete {}
 
 /// Compares the audited entities with the live schema, under the configuration that applies.
 ///
-/// Looked at are the schemas in which names without one are found (on PostgreSQL those of `search_path`, on MySQL
-/// and MariaDB the database, on SQLite `main`), and every schema that an audited entity names. Names are compared
-/// as the database does. A table with partitions is one table; a view is looked at where an entity is of it. Known
-/// are the entities of the crates that the binary names, so call it where these are linked: in the application, or
-/// in a test of it.
+/// Looked at are the schemas in which names without one are found (on PostgreSQL those of
+/// `search_path`, on MySQL and MariaDB the database, on SQLite `main`), every schema that an audited
+/// entity names, and the log's own. Names are compared as the database does.
+///
+/// A table with partitions is one table, and a key of one partition the whole table's. A view, a
+/// materialized view or a foreign table is looked at where an entity is of it. Of several entities of
+/// one table each may record what another leaves out. Known are the entities of the crates that the
+/// binary names, so call it where these are linked: in the application, or in a test of it.
+///
+/// Not found: writes to a partition by its own name; what other connections to SQLite do that are
+/// opened with other settings; schemas that neither the connection nor an entity names.
 ///
 /// # Errors
 /// Returns the database's error.
