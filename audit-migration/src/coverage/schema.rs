@@ -92,6 +92,11 @@ impl LiveSchema {
         }
     }
 
+    /// Whether names without a schema can be found at all.
+    pub(super) const fn has_path(&self) -> bool {
+        !self.path.is_empty()
+    }
+
     /// Whether there is such a table.
     pub(crate) fn has(&self, schema: Option<&str>, name: &str) -> bool {
         self.find(schema, name).is_some()
