@@ -13,6 +13,7 @@ mod mariadb {
         a_table_of_another_name_loses_the_triggers_of_the_old_one,
         what_is_true_stays_so,
         a_maker_who_is_gone_is_told,
+        values_of_a_megabyte_are_recorded,
     }
 }
 
@@ -142,5 +143,33 @@ async fn a_maker_who_is_gone_is_told(db: &TestDb) -> TestResult {
     );
     triggers.recreate(&db.conn).await?;
     assert!(triggers.check(&db.conn).await?.is_current());
+    Ok(())
+}
+
+async fn values_of_a_megabyte_are_recorded(db: &TestDb) -> TestResult {
+    watched(db, paper::Entity).await?;
+    let text =
+        |letter: &str, times: usize| format!("CONCAT('\"', REPEAT('{letter}', {times}), '\"')");
+    let (old, new) = (text("ä", 1 << 19), text("b", 1 << 20));
+    client(
+        db,
+        &format!(
+            "ALTER TABLE paper MODIFY body LONGTEXT CHARACTER SET utf8mb4; \
+             INSERT INTO paper VALUES (1, {old}, 0); UPDATE paper SET body = {new}; DELETE FROM paper"
+        ),
+    )
+    .await?;
+    let records = db.records().await?;
+    let length = |at: usize, word: &str| {
+        let value = change(&records[at], "body", word);
+        value.and_then(|value| value.as_str().map(str::len))
+    };
+    assert_eq!(records.len(), 3);
+    assert_eq!(length(0, "new"), Some(1 << 20));
+    assert_eq!(
+        (length(1, "old"), length(1, "new")),
+        (Some(1 << 20), Some(1 << 20))
+    );
+    assert_eq!(length(2, "old"), Some(1 << 20));
     Ok(())
 }

@@ -361,8 +361,7 @@ impl Frames {
 
     /// Whether triggers were told of somebody else than this.
     pub(super) fn tells_of_another(&self, context: impl FnOnce() -> AuditContext) -> bool {
-        let told = self.state().told.clone();
-        told.is_some_and(|told| told != context())
+        (self.state().told.as_ref()).is_some_and(|told| *told != context())
     }
 
     /// Whether what triggers are told must not outlive the statement: the application may have committed.

@@ -137,11 +137,10 @@ impl AuditedTransaction {
     /// Where triggers were told of somebody else, they are told of whoever acts now: also what is no write by
     /// itself may write, by a function or another trigger.
     async fn tell_anew(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let context = self.binding.context();
-        if !self.frames().tells_of_another(|| context.clone()) {
+        if !self.frames().tells_of_another(|| self.binding.context()) {
             return Ok(());
         }
-        let config = self.binding.config();
+        let (config, context) = (self.binding.config(), self.binding.context());
         (self.frames()).tell_triggers(tx, &config, &context).await
     }
 
