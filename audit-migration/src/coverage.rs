@@ -3,18 +3,17 @@
 mod finding;
 mod judge;
 mod schema;
+mod triggers;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use sea_orm_audit_core::AuditConfig;
-use sea_orm_audit_core::survey::{SkippedBy, Surveyed, survey};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm_audit_core::survey::{SkippedBy, survey};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 pub use finding::Finding;
 pub(crate) use schema::LiveSchema;
-
-use crate::trigger::AuditTriggers;
 
 /// How the changes of a table get on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,8 +95,9 @@ impl std::error::Error for CoverageIncomplete {}
 ///
 /// A table with partitions is one table, and a key of one partition the whole table's. A view, a
 /// materialized view or a foreign table is looked at where an entity is of it. Of several entities of
-/// one table each may record what another leaves out. Known are the entities of the crates that the
-/// binary names, so call it where these are linked: in the application, or in a test of it.
+/// one table each may record what another leaves out; triggers are made of one of them, and what that
+/// one leaves out is found. Known are the entities of the crates that the binary names, so call it
+/// where these are linked: in the application, or in a test of it.
 ///
 /// Not found: writes to a partition by its own name; what other connections to SQLite do that are
 /// opened with other settings; schemas that neither the connection nor an entity names.
@@ -142,54 +142,9 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         // The log is nowhere, and so are the functions that triggers would call.
         return Ok(coverage);
     }
-    let replaces_unseen = replaces_unseen(db).await?;
-    for live in schema
-        .tables
-        .iter()
-        .filter(|live| live.kind.takes_triggers())
-    {
-        let of_table = owners.get(&live.id).into_iter().flatten().copied();
-        let (skipped, recorded): (Vec<&Surveyed>, Vec<&Surveyed>) =
-            of_table.partition(|entity| entity.skipped.is_some());
-        let table = schema.shown(&live.id);
-        for entity in recorded.iter().filter(|entity| entity.by_trigger) {
-            let check = AuditTriggers::of_info(entity.info).state(db).await?;
-            (coverage.findings).extend(Finding::of_triggers(&table, check));
-            if entity.deletes && replaces_unseen {
-                let table = table.clone();
-                (coverage.findings).push(Finding::ReplaceNotCaptured { table });
-            }
-        }
-        // Triggers are the table's, whichever of its entities is asked.
-        let by_hook = recorded.iter().find(|entity| !entity.by_trigger);
-        let Some(entity) = by_hook.or_else(|| skipped.first().filter(|_| recorded.is_empty()))
-        else {
-            continue;
-        };
-        let names = AuditTriggers::of_info(entity.info).left(db).await?;
-        if names.is_empty() {
-            continue;
-        }
-        coverage.findings.push(if by_hook.is_some() {
-            Finding::RecordedTwice { table }
-        } else {
-            Finding::TriggersLeft { table, names }
-        });
-    }
+    let of_triggers = triggers::findings(db, &schema, &owners).await?;
+    coverage.findings.extend(of_triggers);
     Ok(coverage)
-}
-
-/// Whether REPLACE deletes rows and fires no triggers for it. It is the connection that says so.
-async fn replaces_unseen<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
-    if db.get_database_backend() != DbBackend::Sqlite {
-        return Ok(false);
-    }
-    let sql = "SELECT recursive_triggers FROM pragma_recursive_triggers";
-    let statement = Statement::from_string(DbBackend::Sqlite, sql);
-    match db.query_one_raw(statement).await? {
-        Some(row) => Ok(row.try_get::<i32>("", "recursive_triggers")? == 0),
-        None => Ok(false),
-    }
 }
 
 impl Coverage {

@@ -33,6 +33,10 @@ alone!(mixed, [table_name = "Mixed"], ["mixed"], {
 // One table, known whole and in part.
 alone!(person, [table_name = "person"], ["person"], { pub name: String, pub note: String, });
 alone!(person_brief, [table_name = "person"], ["person_brief"], { pub name: String, });
+// The same by triggers, of which a table has one set.
+alone!(shelf, [table_name = "shelf"], ["shelf", capture = "trigger"], { pub name: String, pub note: String, });
+alone!(shelf_brief, [table_name = "shelf"], ["shelf_brief", capture = "trigger", skip_actions(Delete)],
+    { pub name: String, });
 alone!(person_name, [table_name = "person_name"], ["person_name"], { pub name: String, });
 alone!(made, [table_name = "made"], ["made"], { pub qty: i32, pub twice: i32, });
 alone!(measure, [table_name = "measure"], ["measure"], { pub person_id: Option<i32>, });

@@ -24,7 +24,7 @@ mod replace;
 mod schemas;
 mod views;
 
-use entities::{metered, ware};
+use entities::{metered, shelf, ware};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_audit::migration::{AuditTriggers, Coverage, Finding};
 
@@ -80,6 +80,7 @@ async fn build(db: &TestDb) -> TestResult {
         &partitioned("metered"),
         words,
         "CREATE TABLE ware (id INTEGER PRIMARY KEY, name VARCHAR(20), qty INT)",
+        "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name VARCHAR(20), note VARCHAR(20))",
     ] {
         db.execute_unprepared(sql).await?;
     }
@@ -91,6 +92,9 @@ async fn build(db: &TestDb) -> TestResult {
         .create(&db.conn)
         .await?;
     AuditTriggers::of::<ware::Entity>().create(&db.conn).await?;
+    AuditTriggers::of::<shelf::Entity>()
+        .create(&db.conn)
+        .await?;
     Ok(())
 }
 

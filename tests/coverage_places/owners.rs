@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_audit::AuditConfig;
 use sea_orm_audit::migration::{AuditTriggers, Captured, Finding};
 
-use crate::entities::{person, person_brief};
+use crate::entities::{person, person_brief, shelf, shelf_brief};
 use crate::support::{TestDb, TestResult};
 use crate::{build, coverage, found};
 
@@ -12,6 +12,7 @@ on_every_database! {
     what_one_entity_leaves_out_another_may_record,
     what_only_a_skipped_entity_knows_is_not_recorded,
     hooks_of_one_entity_beside_triggers_of_another_are_found,
+    triggers_of_one_of_several_entities_will_do,
 }
 
 fn unknown(column: &str) -> Finding {
@@ -65,5 +66,49 @@ async fn hooks_of_one_entity_beside_triggers_of_another_are_found(db: &TestDb) -
         .skip_entity::<person_brief::Entity>()
         .build()?;
     assert_eq!(config.scope(found(db)).await?, []);
+    Ok(())
+}
+
+async fn triggers_of_one_of_several_entities_will_do(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let (whole, brief) = (
+        AuditTriggers::of::<shelf::Entity>(),
+        AuditTriggers::of::<shelf_brief::Entity>(),
+    );
+    // Those of the whole one stand: the other one has nothing to add.
+    assert_eq!(found(db).await?, []);
+
+    // These leave out a column, and what happens to rows that go.
+    whole.drop(&db.conn).await?;
+    brief.create(&db.conn).await?;
+    let left_out = Finding::ColumnNotCaptured {
+        table: "shelf".into(),
+        column: "note".into(),
+    };
+    let findings = found(db).await?;
+    assert!(
+        matches!(&findings[..], [Finding::TriggersMissing { table, names }, column]
+            if table == "shelf" && names.iter().all(|name| !name.contains("insert")) && *column == left_out),
+        "{findings:#?}"
+    );
+    for sql in [
+        "INSERT INTO shelf VALUES (1, 'a', 'b')",
+        "DELETE FROM shelf",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    let created = r#"CREATE shelf_brief 1 {"id":{"new":1},"name":{"new":"a"}}"#;
+    assert_eq!(db.log().await?, [created]);
+
+    // Where neither stands, that is told once.
+    brief.drop(&db.conn).await?;
+    let findings = found(db).await?;
+    assert!(
+        matches!(&findings[..], [Finding::TriggersMissing { table, .. }] if table == "shelf"),
+        "{findings:#?}"
+    );
+
+    whole.create(&db.conn).await?;
+    assert_eq!(found(db).await?, []);
     Ok(())
 }
