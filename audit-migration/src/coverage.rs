@@ -108,7 +108,8 @@ impl std::error::Error for CoverageIncomplete {}
 /// # Examples
 /// ```no_run
 /// use sea_orm_audit_migration::coverage;
-/// # async fn test(db: &sea_orm_migration::sea_orm::DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
+/// # use sea_orm_migration::sea_orm::DatabaseConnection;
+/// # async fn test(db: &DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
 /// coverage(db)
 ///     .await?
 ///     .except(["session", "cache"]) // tables that need no record
@@ -148,8 +149,8 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
 }
 
 impl Coverage {
-    /// Accepts that these tables leave no record. They are named as in the report; case counts where it does to the
-    /// database.
+    /// Accepts that these tables leave no record. They are named as in the report; case counts where
+    /// it does to the database.
     pub fn except<'a>(self, tables: impl IntoIterator<Item = &'a str>) -> Self {
         let tables: Vec<&str> = tables.into_iter().collect();
         let names = self.names;
