@@ -30,9 +30,11 @@ alone!(mixed, [table_name = "Mixed"], ["mixed"], {
     #[sea_orm(column_name = "Note")]
     pub note: String,
 });
-// One table, known whole and in part.
+// One table, known whole and in part. By their names the part comes first.
 alone!(person, [table_name = "person"], ["person"], { pub name: String, pub note: String, });
-alone!(person_brief, [table_name = "person"], ["person_brief"], { pub name: String, });
+alone!(person_brief, [table_name = "person"], ["brief_person"], { pub name: String, });
+// It does not say what `guest` refers to.
+alone!(guest_brief, [table_name = "guest"], ["brief_guest"], { pub x: i32, });
 // The same by triggers, of which a table has one set.
 alone!(shelf, [table_name = "shelf"], ["shelf", capture = "trigger"], { pub name: String, pub note: String, });
 alone!(shelf_brief, [table_name = "shelf"], ["shelf_brief", capture = "trigger", skip_actions(Delete)],
