@@ -95,12 +95,13 @@ impl std::error::Error for CoverageIncomplete {}
 ///
 /// A table with partitions is one table, and a key of one partition the whole table's. A view, a
 /// materialized view or a foreign table is looked at where an entity is of it. Of several entities of
-/// one table each may record what another leaves out; triggers are made of one of them, and what that
-/// one leaves out is found. Known are the entities of the crates that the binary names, so call it
-/// where these are linked: in the application, or in a test of it.
+/// one table each counts as recording its own columns, as hooks do; triggers are made of one of
+/// them, and what that one leaves out is found. Known are the entities of the crates that the binary
+/// names, so call it where these are linked: in the application, or in a test of it.
 ///
 /// Not found: writes to a partition by its own name; what other connections to SQLite do that are
-/// opened with other settings; schemas that neither the connection nor an entity names.
+/// opened with other settings; schemas that neither the connection nor an entity names; what an
+/// `AuditedConnection` leaves out of a table of several entities, since it records by one of them.
 ///
 /// # Errors
 /// Returns the database's error.
