@@ -13,6 +13,7 @@ on_every_database! {
     what_only_a_skipped_entity_knows_is_not_recorded,
     hooks_of_one_entity_beside_triggers_of_another_are_found,
     triggers_of_one_of_several_entities_will_do,
+    a_connection_records_by_the_entity_that_knows_most,
 }
 
 fn unknown(column: &str) -> Finding {
@@ -110,5 +111,24 @@ async fn triggers_of_one_of_several_entities_will_do(db: &TestDb) -> TestResult 
 
     whole.create(&db.conn).await?;
     assert_eq!(found(db).await?, []);
+    Ok(())
+}
+
+async fn a_connection_records_by_the_entity_that_knows_most(db: &TestDb) -> TestResult {
+    build(db).await?;
+    let connection = db.audited();
+    for sql in [
+        "INSERT INTO person (id, name, note) VALUES (1, 'a', 'b')",
+        "UPDATE person SET note = 'c' WHERE id = 1",
+    ] {
+        connection.execute_unprepared(sql).await?;
+    }
+    assert_eq!(
+        db.log().await?,
+        [
+            r#"CREATE person 1 {"id":{"new":1},"name":{"new":"a"},"note":{"new":"b"}}"#,
+            r#"UPDATE person 1 {"note":{"new":"c","old":"b"}}"#,
+        ]
+    );
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Audited entities by the tables that statements name.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -45,7 +46,10 @@ pub(crate) fn find(
         Some(known) => known,
         None => tables.get(table.to_lowercase().as_str())?,
     };
-    known.iter().copied().find(|info| accept(info))
+    // Of several entities of one table the one that leaves out least, and any before one that is skipped.
+    (known.iter().copied())
+        .filter(|info| accept(info))
+        .min_by_key(|info| (info.skip, Reverse(info.columns.len())))
 }
 
 /// Whether an entity is known whose changes triggers record.
