@@ -17,7 +17,7 @@ use crate::actor::Actor;
 use crate::recorder::limits;
 use crate::target::fit;
 
-pub use scope::{AuditScope, MakeContext, WithAuditContext, migration_mode};
+pub use scope::{AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode};
 pub(crate) use scope::{
     Scope, Suppression, current_scope, scoped_config, suppression, with_config,
 };

@@ -45,7 +45,9 @@ pub use connection::{
     AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
     AuditedUpdateMany,
 };
-pub use context::{AuditContext, AuditScope, MakeContext, WithAuditContext, migration_mode};
+pub use context::{
+    AuditContext, AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode,
+};
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
 #[doc(hidden)]
 pub use event::is_writing_events;

@@ -23,8 +23,12 @@ pub(crate) fn for_client<R>(client: Option<IpAddr>, function: impl FnOnce() -> R
     function()
 }
 
-/// The client's address, inside of the [`AuditLayer`](crate::AuditLayer).
-#[cfg(any(feature = "security", feature = "geoip"))]
-pub(crate) fn current_client() -> Option<IpAddr> {
+/// The address of the current request's client, whole, whatever is stored of it; `None` where it is not known, and
+/// outside of the [`AuditLayer`](crate::AuditLayer).
+///
+/// For what runs as a part of the request: handlers, [`AuditLayer::actor`](crate::AuditLayer::actor), layers inside. A
+/// task that a handler spawns, and the body of the response, are none.
+#[must_use]
+pub fn client_ip() -> Option<IpAddr> {
     CLIENT.get()
 }

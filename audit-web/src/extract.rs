@@ -66,8 +66,7 @@ impl IntoResponse for MissingAuditLayer {
 impl<S: Sync> FromRequestParts<S> for Audit {
     type Rejection = MissingAuditLayer;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingAuditLayer> {
-        let scope = parts.extensions.get::<AuditScope>().cloned();
-        scope.map(Self).ok_or(MissingAuditLayer)
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, MissingAuditLayer> {
+        AuditScope::current().map(Self).ok_or(MissingAuditLayer)
     }
 }

@@ -17,13 +17,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use future::AuditFuture;
-pub use settings::ClientIp;
 pub(crate) use settings::Settings;
 
 use crate::actor::IdentifyActor;
 use crate::body::AuditBody;
+use crate::client::for_client;
 use crate::client_address::{AddressPrivacy, ClientAddress};
-use crate::panic::watched;
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
 use observe::Observed;
@@ -50,7 +49,7 @@ use origin::{Head, Origin};
 /// ```
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is put into a stack"]
-pub struct AuditLayer(Arc<Settings>);
+pub struct AuditLayer(Settings);
 
 impl Default for AuditLayer {
     fn default() -> Self {
@@ -67,24 +66,24 @@ impl std::fmt::Debug for AuditLayer {
 impl AuditLayer {
     /// A layer with the defaults that each setter states.
     pub fn new() -> Self {
-        Self(Arc::default())
+        Self(Settings::default())
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+        change(&mut self.0);
         self
     }
 
     /// Tells the actor from the request's head. By default nobody does, and a request is anonymous until
     /// the actor is set.
     pub fn actor(self, identify: impl IdentifyActor + 'static) -> Self {
-        self.with(|settings| settings.identify = Some(Arc::new(identify)))
+        self.with(|settings| settings.give().identify = Some(Arc::new(identify)))
     }
 
     /// Whose word is believed on the client's address. By default nobody's: it is the address of the
     /// connection.
     pub fn client_address(self, address: ClientAddress) -> Self {
-        self.with(|settings| settings.address = address)
+        self.with(|settings| settings.give().address = address)
     }
 
     /// What of the client's address is stored, all of it by default.
@@ -99,7 +98,7 @@ impl AuditLayer {
         self,
         peer: impl Fn(&http::Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|settings| settings.peer = Arc::new(peer))
+        self.with(|settings| settings.give().peer = Some(Arc::new(peer)))
     }
 
     /// Whether the user agent is stored, up to 512 characters of it. By default it is.
@@ -110,7 +109,7 @@ impl AuditLayer {
     /// The header that carries the request's id, `x-request-id` by default. Where a request has none that
     /// can be used it gets a new one, for all that is inside; the response carries it, too.
     pub fn request_id_header(self, name: HeaderName) -> Self {
-        self.with(|settings| settings.request_id_header = name)
+        self.with(|settings| settings.give().request_id_header = Some(name))
     }
 
     /// Whether a request's id is taken over, or always made anew. By default it is taken over.
@@ -139,7 +138,7 @@ impl AuditLayer {
     /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
     /// told through `tracing` only.
     pub fn events(self, writer: EventWriter) -> Self {
-        self.with(|settings| settings.events = Some(writer))
+        self.with(|settings| settings.give().events = Some(writer))
     }
 
     /// Records what handlers return as [`Viewed`](crate::Viewed), through this connection. Without it,
@@ -148,7 +147,7 @@ impl AuditLayer {
         self,
         views: Views<C>,
     ) -> Self {
-        self.with(|settings| settings.views = Some(views.erased()))
+        self.with(|settings| settings.give().views = Some(views.erased()))
     }
 }
 
@@ -158,7 +157,7 @@ impl<S> Layer<S> for AuditLayer {
     fn layer(&self, inner: S) -> AuditService<S> {
         AuditService {
             inner,
-            settings: Arc::clone(&self.0),
+            settings: self.0.clone(),
         }
     }
 }
@@ -167,7 +166,7 @@ impl<S> Layer<S> for AuditLayer {
 #[derive(Clone)]
 pub struct AuditService<S> {
     inner: S,
-    settings: Arc<Settings>,
+    settings: Settings,
 }
 
 impl<S: std::fmt::Debug> std::fmt::Debug for AuditService<S> {
@@ -191,23 +190,22 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let settings = Arc::clone(&self.settings);
-        let head = Head::read(&mut request, &settings);
+        let head = Head::read(&mut request, &self.settings);
         let mut actor = None;
-        if let Some(who) = &settings.identify {
+        if let Some(who) = self.settings.identify() {
             let (parts, body) = request.into_parts();
-            actor = who.identify(&parts);
+            actor = for_client(head.client, || who.identify(&parts));
             request = Request::from_parts(parts, body);
         }
-        let observed = Observed::new(Origin::of(&request, head, actor, settings));
-        request.extensions_mut().insert(observed.scope.clone());
+        let observed = Observed::new(Origin::of(&request, head, actor, &self.settings));
+        let mut future = AuditFuture::new(observed);
         // A service may do all its work here.
-        let call = || observed.run(|| self.inner.call(request));
-        let called = if self.settings.catches_panics {
-            watched(call)
-        } else {
-            Ok(call())
-        };
-        AuditFuture::new(called, observed)
+        let mut request = Some(request);
+        future.begin(&mut |inner| {
+            if let Some(request) = request.take() {
+                *inner = Some(self.inner.call(request));
+            }
+        });
+        future
     }
 }

@@ -29,13 +29,14 @@ mod view;
 
 pub use actor::IdentifyActor;
 pub use body::AuditBody;
+pub use client::client_ip;
 pub use client_address::{
     AddressError, AddressPrivacy, ClientAddress, ProxyHeader, TrustedProxies,
 };
 pub use export::{BodyError, ExportBody, ExportRecorder, ExportWriter, RecordCount};
 #[cfg(feature = "axum")]
 pub use extract::{Audit, MissingAuditLayer};
-pub use layer::{AuditFuture, AuditLayer, AuditService, ClientIp};
+pub use layer::{AuditFuture, AuditLayer, AuditService};
 pub use panic::record_panics;
 pub use request_id::{IncomingRequestId, RequestId, X_REQUEST_ID};
 #[cfg(feature = "tower-sessions")]

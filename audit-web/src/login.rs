@@ -205,7 +205,7 @@ where
 {
     #[cfg(feature = "geoip")]
     fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
-        match (&self.places, crate::client::current_client()) {
+        match (&self.places, crate::client::client_ip()) {
             (Some(places), Some(address)) => match places.lookup(address) {
                 Some(place) => attempt.place(place.country, place.city),
                 None => attempt,
@@ -226,7 +226,7 @@ where
         let attempt = LoginAttempt::failed(&*username, "the credentials were refused");
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
-        let client = crate::client::current_client();
+        let client = crate::client::client_ip();
         detached(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]

@@ -93,26 +93,26 @@ fn keep_panics() {
     });
 }
 
-/// Runs a function, and returns what is known of its panic instead of panicking. Panics that were caught
-/// inside of it are recorded, where all are.
-pub(crate) fn watched<R>(function: impl FnOnce() -> R) -> Result<R, Box<Panicked>> {
+/// Does work, and returns what is known of its panic instead of panicking. Panics that were caught inside of it
+/// are recorded, where all are.
+pub(crate) fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
     keep_panics();
     let from = KEPT.with_borrow(Vec::len);
     let outer = WATCHED.replace(Some(from));
-    let result = catch_unwind(AssertUnwindSafe(function));
+    let result = catch_unwind(AssertUnwindSafe(work));
     WATCHED.set(outer);
     match result {
-        Ok(value) if KEPT.with_borrow(Vec::len) == from => Ok(value),
+        Ok(()) if KEPT.with_borrow(Vec::len) == from => Ok(()),
         result => result_of_panics(result, KEPT.with_borrow_mut(|kept| kept.split_off(from))),
     }
 }
 
 /// There were panics: that which ended the function, or such as it caught.
 #[cold]
-fn result_of_panics<R>(
-    result: std::thread::Result<R>,
+fn result_of_panics(
+    result: std::thread::Result<()>,
     mut kept: Vec<Panicked>,
-) -> Result<R, Box<Panicked>> {
+) -> Result<(), Box<Panicked>> {
     let result = result.map_err(|payload| {
         let message = message(payload.as_ref());
         let ours = kept.iter().rposition(|kept| kept.message == message);
@@ -177,16 +177,17 @@ mod tests {
 
     #[test]
     fn every_level_finds_its_own_panic_whatever_was_caught_around_it() {
-        let outer = watched(|| -> () {
+        let outer = watched(&mut || {
             cope(2 * MOST_KEPT);
-            let inner = watched(|| -> () {
+            let inner = watched(&mut || {
                 cope(2 * MOST_KEPT);
                 panic!("inner");
             });
             let place = inner.err().map(|it| (it.message, it.line.is_some()));
             assert_eq!(place, Some(("inner".to_owned(), true)));
-            let quiet = watched(|| 7);
-            assert!(matches!(quiet, Ok(7)));
+            let mut done = 0;
+            let quiet = watched(&mut || done += 1);
+            assert_eq!((quiet.is_ok(), done), (true, 1));
             KEPT.with_borrow(|kept| assert_eq!(kept.len(), MOST_KEPT));
             panic!("outer");
         });

@@ -1,27 +1,22 @@
 //! The request id: the one word under which a request is found in every log it passed.
 //!
 //! An incoming one is taken over only if it is harmless as it stands; this module refuses to repair one,
-//! since a repaired id is found nowhere else. Own ids are UUIDs of version 7 (RFC 9562), which sort by time: those
-//! of one thread in the order in which they were made, those of several to the millisecond.
+//! since a repaired id is found nowhere else. Own ids are UUIDs of version 7, which sort by time.
+
+mod sequence;
 
 use std::fmt;
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 use uuid::fmt::Hyphenated;
-use uuid::timestamp::context::{ContextV7, ThreadLocalContext};
-use uuid::{Timestamp, Uuid};
 
 /// The header in which request ids are usually sent.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest incoming id that is taken over, in characters.
 const MAX_CHARS: usize = 128;
-
-thread_local! {
-    /// Counts within a millisecond. One for all threads would be a lock that every request takes.
-    static WITHIN: ContextV7 = const { ContextV7::new() };
-}
 
 /// Whether a request id that comes with the request is taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -37,17 +32,6 @@ pub enum IncomingRequestId {
     Ignored,
 }
 
-impl IncomingRequestId {
-    /// The request's id, and whether it came with the request.
-    #[must_use]
-    pub fn read(self, headers: &HeaderMap, name: &HeaderName) -> (RequestId, bool) {
-        match self {
-            Self::Believed => RequestId::from_headers(headers, name),
-            Self::Ignored => (RequestId::generate(), false),
-        }
-    }
-}
-
 /// What there is where an id cannot be a header: nowhere, since all its characters may be in one.
 const NEVER: HeaderValue = HeaderValue::from_static("");
 
@@ -56,28 +40,49 @@ const NEVER: HeaderValue = HeaderValue::from_static("");
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The id that came with the request, or else a new one; and whether it came with the request.
+    /// The id that came with the request, or else a new one, which is put into the headers.
     ///
-    /// It is taken over when the header is there once, and has 1 to 128 characters out of ASCII letters, digits
-    /// and `._:+/=@-`: that is every UUID, ULID, hexadecimal and base64 id, and nothing that a log or a page
-    /// reads as more than a word.
+    /// It is taken over when it is to be believed, the header is there once, and it has 1 to 128 characters out of
+    /// ASCII letters, digits and `._:+/=@-`: that is every UUID, ULID, hexadecimal and base64 id, and nothing that
+    /// a log or a page reads as more than a word.
     #[must_use]
-    pub fn from_headers(headers: &HeaderMap, name: &HeaderName) -> (Self, bool) {
-        let mut lines = headers.get_all(name).iter();
-        let given = match (lines.next(), lines.next()) {
-            (Some(line), None) => accepted(line),
-            _ => None,
-        };
-        let was_given = given.is_some();
-        (given.unwrap_or_else(Self::generate), was_given)
+    pub fn settle(headers: &mut HeaderMap, name: HeaderName, incoming: IncomingRequestId) -> Self {
+        Self::settle_at(Instant::now(), headers, name, incoming)
+    }
+
+    pub(crate) fn settle_at(
+        now: Instant,
+        headers: &mut HeaderMap,
+        name: HeaderName,
+        incoming: IncomingRequestId,
+    ) -> Self {
+        match headers.try_entry(name) {
+            Ok(Entry::Occupied(mut entry)) => {
+                let mut lines = entry.iter();
+                let given = match (lines.next(), lines.next()) {
+                    (Some(line), None) if incoming == IncomingRequestId::Believed => accepted(line),
+                    _ => None,
+                };
+                given.unwrap_or_else(|| {
+                    let own = Self::generate(now);
+                    entry.insert((&own).into());
+                    own
+                })
+            }
+            Ok(Entry::Vacant(entry)) => {
+                let own = Self::generate(now);
+                // There may be more headers than a map can have; then there is an id all the same.
+                drop(entry.try_insert((&own).into()));
+                own
+            }
+            Err(_) => Self::generate(now),
+        }
     }
 
     /// A new id: a UUID of version 7.
-    #[must_use]
-    pub fn generate() -> Self {
+    fn generate(now: Instant) -> Self {
         let mut text = [0; Hyphenated::LENGTH];
-        let now = Timestamp::now(ThreadLocalContext::new(&WITHIN));
-        Uuid::new_v7(now).hyphenated().encode_lower(&mut text);
+        sequence::next(now).hyphenated().encode_lower(&mut text);
         // One allocation, which the request, its answer and its context share.
         let shared = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
         Self(shared.unwrap_or(NEVER))
@@ -113,6 +118,7 @@ impl From<&RequestId> for HeaderValue {
 mod tests {
     use http::header::InvalidHeaderValue;
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -124,8 +130,14 @@ mod tests {
         Ok(headers)
     }
 
-    fn is_own(id: &RequestId) -> bool {
+    fn settle(headers: &mut HeaderMap) -> RequestId {
+        RequestId::settle(headers, X_REQUEST_ID, IncomingRequestId::Believed)
+    }
+
+    /// The id is its own, and the only one in the headers.
+    fn is_own(id: &RequestId, headers: &HeaderMap) -> bool {
         Uuid::parse_str(id.as_str()).is_ok_and(|id| id.get_version_num() == 7)
+            && (headers.get_all(X_REQUEST_ID).iter()).eq([&HeaderValue::from(id)])
     }
 
     #[test]
@@ -138,9 +150,11 @@ mod tests {
             "a",
             &"x".repeat(128),
         ] {
-            let (id, given) = RequestId::from_headers(&headers(&[text])?, &X_REQUEST_ID);
-            assert_eq!((id.as_str(), given), (text, true));
-            assert_eq!(HeaderValue::from(&id), text);
+            let mut headers = headers(&[text])?;
+            let before = headers.clone();
+            let id = settle(&mut headers);
+            assert_eq!(id.to_string(), text);
+            assert_eq!(headers, before);
         }
         Ok(())
     }
@@ -161,26 +175,33 @@ mod tests {
             &[&long],
             &["a", "b"],
         ] {
-            let (id, given) = RequestId::from_headers(&headers(lines)?, &X_REQUEST_ID);
-            assert!(is_own(&id) && !given, "{lines:?}");
-            assert_eq!(HeaderValue::from(&id), id.as_str());
+            let mut headers = headers(lines)?;
+            let id = settle(&mut headers);
+            assert!(is_own(&id, &headers), "{lines:?}");
         }
         Ok(())
     }
 
     #[test]
     fn an_id_is_not_believed_where_none_is_to_be() -> Result<(), InvalidHeaderValue> {
-        let headers = headers(&["abc"])?;
-        let (id, given) = IncomingRequestId::Ignored.read(&headers, &X_REQUEST_ID);
-        assert!(is_own(&id) && !given);
-        let (id, given) = IncomingRequestId::default().read(&headers, &X_REQUEST_ID);
-        assert_eq!((id.to_string().as_str(), given), ("abc", true));
+        let mut headers = headers(&["abc"])?;
+        let id = RequestId::settle(&mut headers, X_REQUEST_ID, IncomingRequestId::Ignored);
+        assert!(is_own(&id, &headers));
         Ok(())
     }
 
     #[test]
-    fn own_ids_differ() {
-        assert_ne!(RequestId::generate(), RequestId::generate());
+    fn where_no_header_fits_any_more_there_is_an_id_all_the_same() {
+        let mut headers = HeaderMap::new();
+        for number in 0.. {
+            let name = HeaderName::try_from(format!("x-{number}"));
+            let Ok(name) = name else { break };
+            if headers.try_insert(name, NEVER).is_err() {
+                break;
+            }
+        }
+        let id = settle(&mut headers);
+        assert!(Uuid::parse_str(id.as_str()).is_ok());
     }
 
     proptest! {
@@ -190,10 +211,10 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 headers.insert(X_REQUEST_ID, value);
             }
-            let (id, _) = RequestId::from_headers(&headers, &X_REQUEST_ID);
+            let id = settle(&mut headers);
             prop_assert!((1..=128).contains(&id.as_str().len()));
             prop_assert!(id.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
-            prop_assert_eq!(HeaderValue::from(&id), id.as_str());
+            prop_assert_eq!(headers.get(X_REQUEST_ID), Some(&HeaderValue::from(&id)));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! finds records, and proves nothing.
 
 use std::fmt;
+use std::num::NonZeroU128;
 
 use http::header::{HeaderMap, HeaderName};
 
@@ -15,7 +16,7 @@ const LENGTH: usize = 55;
 
 /// The id of a trace, shown as 32 lower-case hexadecimal digits; never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TraceId(u128);
+pub struct TraceId(NonZeroU128);
 
 impl TraceId {
     /// The trace that the request belongs to.
@@ -56,7 +57,8 @@ impl TraceId {
         Context::map_current(|context| {
             let span = context.span();
             let span = span.span_context();
-            (span.is_valid()).then(|| Self(u128::from_be_bytes(span.trace_id().to_bytes())))
+            let trace = NonZeroU128::new(u128::from_be_bytes(span.trace_id().to_bytes()));
+            trace.filter(|_| span.is_valid()).map(Self)
         })
     }
 }
@@ -72,7 +74,9 @@ fn parse(line: &[u8]) -> Option<TraceId> {
         0xff => false,
         _ => more.is_empty() || more.starts_with(b"-"),
     };
-    (ends && trace != 0 && span != 0).then_some(TraceId(trace))
+    NonZeroU128::new(trace)
+        .filter(|_| ends && span != 0)
+        .map(TraceId)
 }
 
 /// So many lower-case hexadecimal digits, not more than 32.
@@ -176,7 +180,7 @@ mod tests {
         #[test]
         fn every_valid_header_gives_back_its_id(trace in 1_u128.., span in 1_u64.., flags in 0_u8..) {
             let line = format!("00-{trace:032x}-{span:016x}-{flags:02x}");
-            prop_assert_eq!(parse(line.as_bytes()), Some(TraceId(trace)));
+            prop_assert_eq!(parse(line.as_bytes()), NonZeroU128::new(trace).map(TraceId));
         }
     }
 
@@ -208,7 +212,10 @@ mod tests {
             let from_header = TraceId::from_headers(&headers);
             assert_eq!(TraceId::of_request(&headers), from_header);
             let guard = span_of(42).attach();
-            assert_eq!(TraceId::of_request(&headers), Some(TraceId(42)));
+            assert_eq!(
+                TraceId::of_request(&headers),
+                NonZeroU128::new(42).map(TraceId)
+            );
             drop(guard);
             assert_eq!(TraceId::of_request(&headers), from_header);
             Ok(())
@@ -229,7 +236,10 @@ mod tests {
                 let span = tracing::info_span!("request");
                 assert!(span.set_parent(span_of(42)).is_ok());
                 assert_eq!(TraceId::current(), None);
-                assert_eq!(span.in_scope(TraceId::current), Some(TraceId(42)));
+                assert_eq!(
+                    span.in_scope(TraceId::current),
+                    NonZeroU128::new(42).map(TraceId)
+                );
                 assert_eq!(TraceId::current(), None);
             });
         }

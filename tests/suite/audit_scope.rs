@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use sea_orm::ActiveModelTrait;
-use sea_orm_audit::{Actor, AuditContext, AuditScope};
+use sea_orm_audit::{Actor, AuditContext, AuditScope, migration_mode};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
@@ -101,7 +101,7 @@ fn unasked() -> (AuditScope, Arc<AtomicUsize>) {
             .request_id("r")
             .metadata("from", "head")
     };
-    (AuditScope::when_asked(Arc::new(maker)), made)
+    (AuditScope::when_asked(maker).scope(), made)
 }
 
 #[test]
@@ -159,4 +159,22 @@ async fn a_scope_inside_asks_the_one_outside() {
     assert_eq!(seen.get_actor().id(), Some("2"));
     assert_eq!(scope.context().get_actor(), Actor::anonymous());
     assert_eq!(made.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn the_current_scope_is_the_innermost_that_states_a_context() {
+    let nowhere = migration_mode("seed", async { AuditScope::current() });
+    assert!(nowhere.await.is_none());
+    let (scope, _) = unasked();
+    let inside = migration_mode("backfill", async {
+        let current = AuditScope::current();
+        let set = current.map(|it| it.run(|| AuditContext::set_actor(Actor::user(7))));
+        assert_eq!(set, Some(true));
+    });
+    scope.enter(inside).await;
+    assert_eq!(scope.context().get_actor(), Actor::user(7));
+    let inner = AuditContext::new().actor(Actor::user(8)).into_scope();
+    let current = scope.run(|| inner.run(AuditScope::current));
+    let actor = current.map(|it| it.context().get_actor());
+    assert_eq!(actor, Some(Actor::user(8)));
 }

@@ -1,10 +1,12 @@
 //! Who, from where and in which request.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::middleware::{Next, from_fn};
 use axum::routing::{get as on_get, post};
 use futures::stream;
 use http::request::Parts;
@@ -13,7 +15,7 @@ use sea_orm::{ActiveModelTrait, Set};
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::web::{
     AddressPrivacy, Audit, AuditLayer, ClientAddress, IncomingRequestId, ProxyHeader,
-    TrustedProxies,
+    TrustedProxies, client_ip,
 };
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, HashKey};
 use tower::{Layer, ServiceExt, service_fn};
@@ -241,6 +243,59 @@ async fn a_context_that_is_first_asked_for_in_the_body_is_the_requests_as_it_cam
 async fn the_extractor_says_that_the_layer_is_missing() -> TestResult {
     let router = Router::new().route("/", on_get(async |_: Audit| "never"));
     assert_eq!(send(&router, get("/")).await?.status(), 500);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_address_and_the_id_are_known_to_all_that_belongs_to_the_request() -> TestResult {
+    let known = |headers: &http::HeaderMap| {
+        let id = headers["x-request-id"].to_str().unwrap_or_default();
+        format!("{:?} {id}", client_ip())
+    };
+    let told = Arc::new(Mutex::new(String::new()));
+    let tell = Arc::clone(&told);
+    let identify = move |parts: &Parts| {
+        *tell.lock().unwrap() = known(&parts.headers);
+        None
+    };
+    let proxies = TrustedProxies::new(["10.0.0.0/8"])?;
+    let layer = AuditLayer::new()
+        .actor(identify)
+        .client_address(ClientAddress::behind(proxies, ProxyHeader::XForwardedFor))
+        .address_privacy(AddressPrivacy::Off);
+    let handler = async move |headers: http::HeaderMap| known(&headers);
+    let router = Router::new().route("/", on_get(handler)).layer(layer);
+    let mut request = get("/")
+        .with("x-forwarded-for", b"192.0.2.60")
+        .with("x-request-id", b"r-18");
+    request.extensions_mut().insert(peer("10.0.0.8:1")?);
+    let expected = "Some(192.0.2.60) r-18";
+    assert_eq!(text(send(&router, request).await?).await?, expected);
+    assert_eq!(*told.lock().unwrap(), expected);
+    assert_eq!(client_ip(), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_extractor_sets_the_actor_of_what_the_handler_writes_also_in_a_scope_inside()
+-> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let handler = async move |audit: Audit| {
+        audit.set_actor(Actor::user(7));
+        insert(&db).await.unwrap();
+    };
+    // A middleware of the application's, with a context of its own.
+    let inside = async |request, next: Next| {
+        let context = AuditContext::new().actor(Actor::service("gateway"));
+        context.scope(next.run(request)).await
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(from_fn(inside))
+        .layer(AuditLayer::new());
+    assert_eq!(send(&router, get("/")).await?.status(), 200);
+    assert_eq!(only_record(&shop).await?.actor_id.as_deref(), Some("7"));
     Ok(())
 }
 

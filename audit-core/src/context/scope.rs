@@ -1,7 +1,7 @@
 //! The task-local scope that holds context, configuration and migration mode.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::AuditContext;
 use crate::capture;
@@ -13,16 +13,17 @@ tokio::task_local! {
 }
 
 /// One level of nesting. What an inner level does not state it has from the outer one.
-pub(crate) struct Scope {
+pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
     /// Zero until somebody asks. The counter is everybody's, and few scopes need to be told apart.
     id: AtomicU64,
-    /// `None` where the level states no context, so that a late actor goes to the level that does.
-    context: Option<Mutex<Stated>>,
-    outer: Option<Arc<Self>>,
+    context: Stated,
+    outer: Option<Arc<Scope>>,
     config: Option<AuditConfig>,
     suppression: Option<Arc<Suppression>>,
     /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
     has_images: AtomicBool,
+    /// In here, and not elsewhere with a pointer to it: a request's scope is one allocation.
+    maker: M,
 }
 
 /// Makes the context of a scope when somebody first asks for it. Closures satisfy it.
@@ -39,30 +40,21 @@ impl<F: Fn() -> AuditContext + Send + Sync> MakeContext for F {
 }
 
 /// The context that a level states.
-struct Stated {
-    /// `None` until somebody asks.
-    context: Option<Box<AuditContext>>,
-    maker: Option<Arc<dyn MakeContext>>,
+enum Stated {
+    /// None, so that a late actor goes to the level that does.
+    Nothing,
+    /// The maker's, until somebody asks.
+    Context(Mutex<Option<Box<AuditContext>>>),
 }
 
 impl Stated {
-    fn context(&mut self) -> &mut AuditContext {
-        let make = || {
-            let maker = self.maker.take();
-            Box::new(maker.map_or_else(AuditContext::new, |it| it.make_context()))
-        };
-        self.context.get_or_insert_with(make)
+    fn context(context: AuditContext) -> Self {
+        Self::Context(Mutex::new(Some(Box::new(context))))
     }
 }
 
-impl From<AuditContext> for Stated {
-    fn from(context: AuditContext) -> Self {
-        Self {
-            context: Some(Box::new(context)),
-            maker: None,
-        }
-    }
-}
+/// A scope that makes no context.
+type Plain = Scope<fn() -> AuditContext>;
 
 /// A stretch of migration mode.
 pub(crate) struct Suppression {
@@ -109,26 +101,29 @@ impl Drop for Suppression {
     }
 }
 
-impl Scope {
-    fn inside(outer: Option<Arc<Self>>) -> Self {
+impl<M> Scope<M> {
+    #[inline]
+    fn inside(outer: Option<Arc<Scope>>, context: Stated, maker: M) -> Self {
         Self {
             id: AtomicU64::new(0),
-            context: None,
+            context,
             config: outer.as_ref().and_then(|outer| outer.config.clone()),
             suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
             // A level that states no context has nothing to add: a task that goes on in tasks of its own
             // would else make a chain without end.
             outer: match outer {
-                Some(outer) if outer.context.is_none() => outer.outer.clone(),
+                Some(outer) if !outer.states_context() => outer.outer.clone(),
                 outer => outer,
             },
             has_images: AtomicBool::new(false),
+            maker,
         }
     }
+}
 
-    #[cfg(test)]
-    pub(crate) fn for_test() -> Self {
-        Self::inside(None)
+impl<M: ?Sized> Scope<M> {
+    const fn states_context(&self) -> bool {
+        matches!(self.context, Stated::Context(_))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -147,12 +142,16 @@ impl Scope {
         self.has_images.store(true, Relaxed);
         self.id()
     }
+}
+
+impl Scope {
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Arc<Self> {
+        Arc::new(Scope::inside(None, Stated::Nothing, AuditContext::new))
+    }
 
     pub(crate) fn merged(&self) -> AuditContext {
-        let own = match &self.context {
-            Some(own) => lock(own).context().clone(),
-            None => AuditContext::default(),
-        };
+        let own = self.with_own(|own| own.clone()).unwrap_or_default();
         match &self.outer {
             Some(outer) => own.or(&outer.merged()),
             None => own,
@@ -160,22 +159,24 @@ impl Scope {
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut AuditContext)) -> bool {
-        match (&self.context, &self.outer) {
-            (Some(own), _) => {
-                change(lock(own).context());
-                true
-            }
-            (None, Some(outer)) => outer.update(change),
-            (None, None) => false,
+        match &self.outer {
+            Some(outer) if !self.states_context() => outer.update(change),
+            _ => self.with_own(change).is_some(),
         }
+    }
+
+    /// Does something with the context that this level states, if it does.
+    fn with_own<R>(&self, function: impl FnOnce(&mut AuditContext) -> R) -> Option<R> {
+        let Stated::Context(context) = &self.context else {
+            return None;
+        };
+        let mut context = context.lock().unwrap_or_else(PoisonError::into_inner);
+        let context = context.get_or_insert_with(|| Box::new(self.maker.make_context()));
+        Some(function(context))
     }
 }
 
-fn lock(stated: &Mutex<Stated>) -> MutexGuard<'_, Stated> {
-    stated.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Scope {
+impl<M: ?Sized> Drop for Scope<M> {
     fn drop(&mut self) {
         // What still waits belongs to writes that failed or were dropped.
         if *self.has_images.get_mut() {
@@ -203,8 +204,8 @@ pub(crate) fn suppression() -> Option<Arc<Suppression>> {
 ///
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
-async fn inside<F: Future>(state: impl FnOnce(&mut Scope), future: F) -> F::Output {
-    let mut scope = Scope::inside(current_scope());
+async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
+    let mut scope = Plain::inside(current_scope(), Stated::Nothing, AuditContext::new);
     state(&mut scope);
     SCOPE.scope(Arc::new(scope), future).await
 }
@@ -225,7 +226,12 @@ pub struct AuditScope(Arc<Scope>);
 
 impl AuditScope {
     pub(super) fn new(context: AuditContext) -> Self {
-        Self::stating(context.into())
+        let context = Stated::context(context);
+        Self(Arc::new(Plain::inside(
+            current_scope(),
+            context,
+            AuditContext::new,
+        )))
     }
 
     /// A scope inside the one that applies here, whose context is made when somebody first asks for it: for
@@ -233,23 +239,33 @@ impl AuditScope {
     ///
     /// # Examples
     /// ```
-    /// use std::sync::Arc;
     /// use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
-    /// let ann = || AuditContext::new().actor(Actor::user(7));
-    /// let scope = AuditScope::when_asked(Arc::new(ann));
+    /// let scope = AuditScope::when_asked(|| AuditContext::new().actor(Actor::user(7))).scope();
     /// scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("7")));
     /// ```
-    pub fn when_asked(maker: Arc<dyn MakeContext>) -> Self {
-        Self::stating(Stated {
-            context: None,
-            maker: Some(maker),
-        })
+    #[inline]
+    pub fn when_asked<M: MakeContext + 'static>(maker: M) -> LateScope<M> {
+        let context = Stated::Context(Mutex::default());
+        LateScope(Arc::new(Scope::inside(current_scope(), context, maker)))
     }
 
-    fn stating(stated: Stated) -> Self {
-        let mut scope = Scope::inside(current_scope());
-        scope.context = Some(Mutex::new(stated));
-        Self(Arc::new(scope))
+    /// The scope that applies here, and that a late actor goes to; `None` where nothing states a context.
+    ///
+    /// # Examples
+    /// ```
+    /// use sea_orm_audit_core::{AuditContext, AuditScope};
+    /// assert!(AuditScope::current().is_none());
+    /// let scope = AuditContext::new().into_scope();
+    /// assert!(scope.run(AuditScope::current).is_some());
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        let innermost = current_scope()?;
+        if innermost.states_context() {
+            return Some(Self(innermost));
+        }
+        // Next to it is one that does, if any.
+        innermost.outer.clone().map(Self)
     }
 
     /// Runs a function inside.
@@ -268,6 +284,28 @@ impl AuditScope {
     }
 }
 
+/// A scope whose context is made when somebody asks, and what it is made of.
+pub struct LateScope<M>(Arc<Scope<M>>);
+
+impl<M: MakeContext + 'static> LateScope<M> {
+    /// What the context is made of.
+    #[must_use]
+    pub fn maker(&self) -> &M {
+        &self.0.maker
+    }
+
+    /// The scope.
+    #[must_use]
+    pub fn scope(&self) -> AuditScope {
+        AuditScope(Arc::clone(&self.0) as Arc<Scope>)
+    }
+
+    /// Runs a function inside.
+    pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
+        self.scope().run(function)
+    }
+}
+
 impl std::fmt::Debug for AuditScope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("AuditScope").field(&self.context()).finish()
@@ -278,10 +316,7 @@ pub(super) fn with_context<F: Future>(
     context: AuditContext,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    inside(
-        |scope| scope.context = Some(Mutex::new(context.into())),
-        future,
-    )
+    inside(|scope| scope.context = Stated::context(context), future)
 }
 
 pub(crate) fn with_config<F: Future>(
@@ -313,7 +348,7 @@ pub fn migration_mode<F: Future>(
     future: F,
 ) -> impl Future<Output = F::Output> {
     let reason = reason.into();
-    let suppress = |scope: &mut Scope| {
+    let suppress = |scope: &mut Plain| {
         scope.suppression = Some(Arc::new(Suppression::enter(reason)));
     };
     inside(suppress, future)
@@ -348,6 +383,13 @@ pub trait WithAuditContext: Future + Sized {
 
 impl<F: Future> WithAuditContext for F {
     fn with_audit_context(self) -> impl Future<Output = Self::Output> {
-        SCOPE.scope(Arc::new(Scope::inside(current_scope())), self)
+        SCOPE.scope(
+            Arc::new(Plain::inside(
+                current_scope(),
+                Stated::Nothing,
+                AuditContext::new,
+            )),
+            self,
+        )
     }
 }

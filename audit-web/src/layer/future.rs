@@ -9,7 +9,7 @@ use sea_orm_audit_core::AuditError;
 
 use super::observe::Observed;
 use crate::body::AuditBody;
-use crate::panic::{Panicked, watched};
+use crate::panic::Panicked;
 use crate::view::{Pending, Recording};
 
 pin_project! {
@@ -27,17 +27,20 @@ pin_project! {
 }
 
 impl<F, R> AuditFuture<F, R> {
-    pub(super) fn new(called: Result<F, Box<Panicked>>, observed: Observed) -> Self {
-        let (inner, panicked) = match called {
-            Ok(inner) => (Some(inner), None),
-            Err(panicked) => (None, Some(panicked)),
-        };
+    pub(super) const fn new(observed: Observed) -> Self {
         Self {
-            inner,
+            inner: None,
             observed,
-            panicked,
+            panicked: None,
             viewed: None,
         }
+    }
+
+    /// Makes the future inside.
+    #[inline]
+    pub(super) fn begin(&mut self, make: &mut dyn FnMut(&mut Option<F>)) {
+        let done = self.observed.run(&mut || make(&mut self.inner));
+        self.panicked = done.err();
     }
 }
 
@@ -48,56 +51,48 @@ where
     type Output = Result<Response<AuditBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let observed = this.observed;
-        let finish = |observed: &mut Observed, response: Response<R>| {
-            observed.answered(response.status());
-            let body = |inner| AuditBody::new(inner, observed.scope.clone());
-            let mut response = response.map(body);
-            observed.identify(&mut response);
-            response
-        };
+        if let Some(panicked) = this.panicked.take() {
+            return Poll::Ready(Ok(observed.panicked(*panicked)));
+        }
         if this.viewed.is_none() {
-            let polled = match this.inner.as_pin_mut() {
-                Some(inner) => {
-                    let poll = || observed.run(|| inner.poll(context));
-                    if observed.origin.settings.catches_panics {
-                        watched(poll)
-                    } else {
-                        Ok(poll())
-                    }
+            let mut polled = Poll::Pending;
+            let done = observed.run(&mut || {
+                if let Some(inner) = this.inner.as_mut().as_pin_mut() {
+                    polled = inner.poll(context);
                 }
-                None => Err(this.panicked.take().unwrap_or_default()),
-            };
-            let mut response = match polled {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Ok(response))) => response,
-                Ok(Poll::Ready(Err(error))) => {
+            });
+            if let Err(panicked) = done {
+                return Poll::Ready(Ok(observed.panicked(*panicked)));
+            }
+            let mut response = match ready!(polled) {
+                Ok(response) => response,
+                Err(error) => {
                     observed.end("failed");
                     return Poll::Ready(Err(error));
-                }
-                Err(panicked) => {
-                    observed.panicked(*panicked);
-                    return Poll::Ready(Ok(observed.withheld()));
                 }
             };
             let pending = response.extensions_mut().remove::<Pending>();
             match pending.and_then(|pending| observed.views(pending)) {
                 Some(recording) => *this.viewed = Some(Box::new((recording, response))),
-                None => return Poll::Ready(Ok(finish(observed, response))),
+                None => return Poll::Ready(Ok(observed.finish(response))),
             }
         }
-        let recorded = match this.viewed {
-            Some(viewed) => ready!(observed.run(|| viewed.0.as_mut().poll(context))),
-            None => Ok(()),
-        };
+        let mut recorded = Poll::Ready(Ok(()));
+        let done = observed.run(&mut || {
+            if let Some(viewed) = this.viewed {
+                recorded = viewed.0.as_mut().poll(context);
+            }
+        });
+        if let Err(panicked) = done {
+            return Poll::Ready(Ok(observed.panicked(*panicked)));
+        }
+        let recorded = ready!(recorded);
         let response = this.viewed.take().map(|viewed| viewed.1);
         Poll::Ready(Ok(match (response, recorded) {
-            (Some(response), Ok(())) => finish(observed, response),
-            (_, recorded) => {
-                observed.unviewed(recorded.err());
-                observed.withheld()
-            }
+            (Some(response), Ok(())) => observed.finish(response),
+            (_, recorded) => observed.unviewed(recorded.err()),
         }))
     }
 }
@@ -105,24 +100,39 @@ where
 impl Observed {
     /// Begins to record the views that a response asks for.
     fn views(&self, pending: Pending) -> Option<Recording> {
-        let views = self.origin.settings.views.as_ref();
+        let views = self.origin().settings.views();
         if views.is_none() {
             tracing::warn!("a view is not recorded: call `AuditLayer::views(..)`");
         }
         views?.record(pending)
     }
 
-    /// A view could not be recorded.
-    fn unviewed(&mut self, error: Option<AuditError>) {
+    /// The answer that the handler gave.
+    fn finish<R>(&mut self, response: Response<R>) -> Response<AuditBody<R>> {
+        self.answered(response.status());
+        let mut response = response.map(|inner| AuditBody::new(inner, self.scope()));
+        self.identify(&mut response);
+        response
+    }
+
+    /// The answer where a view could not be recorded.
+    fn unviewed<R>(&mut self, error: Option<AuditError>) -> Response<AuditBody<R>> {
         if let Some(error) = error {
             tracing::error!(%error, "a response was withheld: its view could not be recorded");
         }
         self.answered(StatusCode::INTERNAL_SERVER_ERROR);
+        self.withheld()
+    }
+
+    /// The answer where the handler panicked.
+    fn panicked<R>(&mut self, panicked: Panicked) -> Response<AuditBody<R>> {
+        self.report(panicked);
+        self.withheld()
     }
 
     /// The answer where there is none that may be sent.
     fn withheld<R>(&self) -> Response<AuditBody<R>> {
-        let mut response = Response::new(AuditBody::empty(self.scope.clone()));
+        let mut response = Response::new(AuditBody::empty(self.scope()));
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         self.identify(&mut response);
         response
@@ -130,11 +140,11 @@ impl Observed {
 
     /// Gives the response the request's id.
     fn identify<R>(&self, response: &mut Response<R>) {
-        let name = self.origin.settings.request_id_header.clone();
+        let name = self.origin().settings.request_id_header();
         response
             .headers_mut()
             .entry(name)
-            .or_insert_with(|| HeaderValue::from(&self.origin.request_id));
+            .or_insert_with(|| HeaderValue::from(&self.origin().request_id));
     }
 }
 

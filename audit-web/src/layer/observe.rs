@@ -1,14 +1,12 @@
 //! What a request did to the system: slowness, errors, panics.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use http::uri::PathAndQuery;
-use sea_orm_audit_core::{AuditScope, EventType, MakeContext, SystemEvent, clean_text};
+use sea_orm_audit_core::{AuditScope, EventType, LateScope, SystemEvent, clean_text};
 
 use super::origin::Origin;
 use crate::client::for_client;
-use crate::panic::Panicked;
+use crate::panic::{Panicked, watched};
 
 /// The longest path that is stored, in characters.
 const PATH_LIMIT: usize = 512;
@@ -18,29 +16,45 @@ const SEGMENTS: usize = 5;
 
 /// A request that is being handled.
 pub(crate) struct Observed {
-    pub(super) origin: Arc<Origin>,
-    pub(super) scope: AuditScope,
+    scope: LateScope<Origin>,
     /// The future is done, or was dropped.
     ended: bool,
 }
 
 impl Observed {
-    pub(super) fn new(origin: Arc<Origin>) -> Self {
+    #[inline]
+    pub(super) fn new(origin: Origin) -> Self {
         Self {
-            scope: AuditScope::when_asked(Arc::clone(&origin) as Arc<dyn MakeContext>),
-            origin,
+            scope: AuditScope::when_asked(origin),
             ended: false,
         }
     }
 
-    /// Runs a function as a part of the request.
-    pub(super) fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        for_client(self.origin.client, || self.scope.run(function))
+    pub(super) fn origin(&self) -> &Origin {
+        self.scope.maker()
+    }
+
+    pub(super) fn scope(&self) -> AuditScope {
+        self.scope.scope()
+    }
+
+    /// Does work as a part of the request. A panic is caught, unless it is not to be.
+    pub(super) fn run(&self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
+        for_client(self.origin().client, || {
+            self.scope.run(|| {
+                if self.origin().settings.catches_panics {
+                    watched(work)
+                } else {
+                    work();
+                    Ok(())
+                }
+            })
+        })
     }
 
     /// The request was answered.
     pub(super) fn answered(&mut self, status: StatusCode) {
-        if status.is_server_error() && self.origin.settings.server_errors {
+        if status.is_server_error() && self.origin().settings.server_errors {
             let title = "a request was answered with a server error";
             let event = self
                 .event(EventType::Error, title, status.as_str())
@@ -51,7 +65,7 @@ impl Observed {
     }
 
     /// The handler panicked.
-    pub(super) fn panicked(&mut self, panicked: Panicked) {
+    pub(super) fn report(&mut self, panicked: Panicked) {
         let event = panicked.event("a handler panicked");
         let event = self.described(event);
         self.submit(event);
@@ -63,11 +77,10 @@ impl Observed {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let (Some(began), Some(limit)) = (self.origin.began, self.origin.settings.slow_after)
-        else {
+        let Some(limit) = self.origin().settings.slow_after else {
             return;
         };
-        let took = began.elapsed();
+        let took = self.origin().began.elapsed();
         if took >= limit {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let event = self
@@ -80,7 +93,7 @@ impl Observed {
 
     /// An event of a route: one that counts, whichever of its objects was asked for.
     fn event(&self, kind: EventType, title: &str, status: &str) -> SystemEvent {
-        let (method, route) = (self.origin.method.as_str(), self.route());
+        let (method, route) = (self.origin().method.as_str(), self.route());
         let event = SystemEvent::new(kind, title)
             .fingerprint(format!("{title}\n{method}\n{route}\n{status}"))
             .description(format!("{method} {}", self.path()))
@@ -91,19 +104,19 @@ impl Observed {
     fn described(&self, event: SystemEvent) -> SystemEvent {
         event
             .metadata("path", self.path())
-            .metadata("method", self.origin.method.as_str())
+            .metadata("method", self.origin().method.as_str())
             .metadata("route", self.route())
     }
 
     /// Without the query, which may hold secrets.
     fn path(&self) -> String {
-        let path = self.origin.target.as_ref().map_or("", PathAndQuery::path);
+        let path = self.origin().target.as_ref().map_or("", PathAndQuery::path);
         clean_text(path, PATH_LIMIT).into_owned()
     }
 
     /// The pattern of the route. Where nobody tells it, the path, in which numbers and ids are left out.
     fn route(&self) -> String {
-        if let Some(route) = &self.origin.route {
+        if let Some(route) = &self.origin().route {
             return route.as_str().to_owned();
         }
         let path = self.path();
@@ -115,7 +128,7 @@ impl Observed {
     }
 
     fn submit(&self, event: SystemEvent) {
-        let Some(writer) = self.origin.settings.events() else {
+        let Some(writer) = self.origin().settings.events() else {
             tracing::warn!(?event, "no writer is installed for this system event");
             return;
         };

@@ -1,7 +1,7 @@
 //! What is kept of a request, to make its context and its events of when they are needed.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 use std::time::Instant;
 
 use http::header::USER_AGENT;
@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use http::{Extensions, HeaderValue, Method, Request};
 use sea_orm_audit_core::{Actor, AuditConfig, AuditContext, MakeContext, clean_text};
 
-use super::settings::{ClientIp, Settings};
+use super::settings::Settings;
 use crate::client_address::AddressPrivacy;
 use crate::request_id::RequestId;
 use crate::trace::TraceId;
@@ -20,15 +20,15 @@ const USER_AGENT_LIMIT: usize = 512;
 /// What came with a request, in cheap clones: most requests write nothing, and need no context. The clones
 /// keep the buffer that the head was read into, until the context is made or its scope ends.
 pub(super) struct Origin {
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Settings,
     pub(super) client: Option<IpAddr>,
     pub(super) request_id: RequestId,
-    /// Where slowness is looked for.
-    pub(super) began: Option<Instant>,
+    pub(super) began: Instant,
     pub(super) method: Method,
     pub(super) target: Option<PathAndQuery>,
     pub(super) route: Option<Route>,
-    actor: Option<Actor>,
+    // Seldom there, and large: a request's origin is moved where it stays.
+    actor: Option<Box<Actor>>,
     address: Option<StoredAddress>,
     agent: Option<HeaderValue>,
     trace: Option<TraceId>,
@@ -36,56 +36,60 @@ pub(super) struct Origin {
 
 impl Origin {
     /// Keeps what is needed of a request whose head was read.
+    #[inline]
     pub(super) fn of<B>(
         request: &Request<B>,
-        Head { request_id, client }: Head,
+        head: Head,
         actor: Option<Actor>,
-        settings: Arc<Settings>,
-    ) -> Arc<Self> {
-        let privacy = settings.privacy;
+        settings: &Settings,
+    ) -> Self {
         let headers = request.headers();
         let agent = headers.get(USER_AGENT).filter(|_| settings.user_agent);
-        Arc::new(Self {
-            client,
-            request_id,
-            began: settings.slow_after.map(|_| Instant::now()),
+        Self {
+            client: head.client,
+            request_id: head.request_id,
+            began: head.began,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
             route: route_of(request.extensions()),
-            actor: actor.or_else(AuditContext::actor_around),
-            address: client.and_then(|client| StoredAddress::of(client, privacy)),
+            actor: actor.or_else(AuditContext::actor_around).map(Box::new),
+            address: (head.client).and_then(|client| StoredAddress::of(client, settings.privacy)),
             agent: agent.cloned(),
             trace: TraceId::of_request(headers),
-            settings,
-        })
+            settings: settings.clone(),
+        }
     }
 }
 
-/// What the request itself shall have, too.
+/// What is known of a request before its actor.
 pub(super) struct Head {
+    began: Instant,
     request_id: RequestId,
-    client: Option<IpAddr>,
+    pub(super) client: Option<IpAddr>,
 }
 
 impl Head {
     /// Reads a request's head. A request without an id is given one.
     pub(super) fn read<B>(request: &mut Request<B>, settings: &Settings) -> Self {
-        let name = &settings.request_id_header;
-        let (request_id, given) = settings.incoming_request_id.read(request.headers(), name);
-        if !given {
-            (request.headers_mut()).insert(name.clone(), (&request_id).into());
+        let (name, incoming) = (settings.request_id_header(), settings.incoming_request_id);
+        let began = Instant::now();
+        Self {
+            began,
+            request_id: RequestId::settle_at(began, request.headers_mut(), name, incoming),
+            client: settings.client(request.headers(), request.extensions()),
         }
-        let peer = (settings.peer)(request.extensions()).map(|peer| peer.ip());
-        let client = settings.address.of(peer, request.headers());
-        request.extensions_mut().insert(ClientIp(client));
-        Self { request_id, client }
     }
 }
 
 impl MakeContext for Origin {
     fn make_context(&self) -> AuditContext {
         let mut context = AuditContext::new()
-            .actor(self.actor.clone().unwrap_or_else(Actor::anonymous))
+            .actor(
+                self.actor
+                    .as_deref()
+                    .cloned()
+                    .unwrap_or_else(Actor::anonymous),
+            )
             .request_id(self.request_id.as_str());
         context = match &self.address {
             Some(StoredAddress::Whole(client)) => context.ip_address(*client),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Extensions, HeaderName};
+use http::{Extensions, HeaderMap, HeaderName};
 use sea_orm_audit_core::EventWriter;
 
 use crate::actor::IdentifyActor;
@@ -15,18 +15,27 @@ use crate::view::ErasedViews;
 /// Tells the address of the connection from the request's extensions.
 type PeerOf = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
+/// A value that every service has to itself, as it is cloned for every request: a count of references would be
+/// one that all threads take from each other.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(super) identify: Option<Arc<dyn IdentifyActor>>,
-    pub(super) address: ClientAddress,
     pub(super) privacy: AddressPrivacy,
-    pub(super) peer: Arc<PeerOf>,
     pub(super) user_agent: bool,
-    pub(super) request_id_header: HeaderName,
     pub(super) incoming_request_id: IncomingRequestId,
     pub(super) slow_after: Option<Duration>,
     pub(super) server_errors: bool,
     pub(super) catches_panics: bool,
+    /// `None` where all of it is as it is by default.
+    given: Option<Arc<Given>>,
+}
+
+/// What the application gives the layer.
+#[derive(Clone, Default)]
+pub(super) struct Given {
+    pub(super) identify: Option<Arc<dyn IdentifyActor>>,
+    pub(super) address: ClientAddress,
+    pub(super) peer: Option<Arc<PeerOf>>,
+    pub(super) request_id_header: Option<HeaderName>,
     pub(super) events: Option<EventWriter>,
     pub(super) views: Option<ErasedViews>,
 }
@@ -34,19 +43,56 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            identify: None,
-            address: ClientAddress::default(),
             privacy: AddressPrivacy::Full,
-            peer: Arc::new(peer_of),
             user_agent: true,
-            request_id_header: X_REQUEST_ID,
             incoming_request_id: IncomingRequestId::Believed,
             slow_after: Some(Duration::from_secs(5)),
             server_errors: true,
             catches_panics: true,
-            events: None,
-            views: None,
+            given: None,
         }
+    }
+}
+
+impl Settings {
+    pub(super) fn give(&mut self) -> &mut Given {
+        Arc::make_mut(self.given.get_or_insert_default())
+    }
+
+    /// Who tells the actor.
+    pub(super) fn identify(&self) -> Option<&dyn IdentifyActor> {
+        self.given.as_ref()?.identify.as_deref()
+    }
+
+    /// The client's address.
+    pub(super) fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let Some(given) = &self.given else {
+            return peer_of(extensions).map(|peer| peer.ip().to_canonical());
+        };
+        let peer = match &given.peer {
+            Some(peer) => peer(extensions),
+            None => peer_of(extensions),
+        };
+        given.address.of(peer.map(|peer| peer.ip()), headers)
+    }
+
+    /// The name of the header that carries the request's id.
+    pub(super) fn request_id_header(&self) -> HeaderName {
+        let given = self.given.as_ref();
+        let name = given.and_then(|given| given.request_id_header.clone());
+        name.unwrap_or(X_REQUEST_ID)
+    }
+
+    /// Where events go.
+    pub(super) fn events(&self) -> Option<EventWriter> {
+        let given = self.given.as_ref();
+        let events = given.and_then(|given| given.events.clone());
+        events.or_else(EventWriter::installed)
+    }
+
+    /// Who records views.
+    pub(super) fn views(&self) -> Option<&ErasedViews> {
+        self.given.as_ref()?.views.as_ref()
     }
 }
 
@@ -58,15 +104,3 @@ fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
     }
     extensions.get::<SocketAddr>().copied()
 }
-
-impl Settings {
-    /// Where events go.
-    pub(super) fn events(&self) -> Option<EventWriter> {
-        self.events.clone().or_else(EventWriter::installed)
-    }
-}
-
-/// The client's address as the [`AuditLayer`](crate::AuditLayer) found it, whole, in the extensions of the
-/// request; `None` where it is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientIp(pub Option<IpAddr>);

@@ -1,8 +1,10 @@
 //! Recognising scanners that name themselves.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use foldhash::quality::RandomState;
 
 use super::classes::{WORD, class};
 use super::runs::{Run, Runs};
@@ -30,8 +32,8 @@ const REMEMBERED: usize = 256;
 /// The user agents that were found harmless: few are sent again and again, and reading one takes longer than
 /// all the rest of an inspection.
 ///
-/// What is kept is 63 bits of a keyed hash, each in the one place that it chooses. Who does not know the key
-/// cannot make an agent that is taken for another one.
+/// What is kept is 63 bits of a keyed hash, each in the one place that it chooses. To be taken for a harmless agent
+/// whoever wants to sends that one; so the hash is a fast one.
 pub(super) struct Harmless {
     hasher: RandomState,
     /// Zero where there is none.
@@ -41,7 +43,7 @@ pub(super) struct Harmless {
 impl Harmless {
     pub(super) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             hashes: Box::new([const { AtomicU64::new(0) }; REMEMBERED]),
         }
     }

@@ -6,14 +6,14 @@
 
 use std::borrow::Cow;
 
-use super::classes::{PATH_ENCODED, QUERY_ENCODED, classes};
+use super::classes::{PATH_ENCODED, QUERY_ENCODED};
 
 /// How often an escape may be escaped before we stop looking.
 const ROUNDS: usize = 4;
 
-/// Decodes a path; backslashes become slashes.
-pub(super) fn path(raw: &[u8]) -> Cow<'_, [u8]> {
-    if classes(raw) & PATH_ENCODED == 0 {
+/// Decodes a path, whose bytes' classes were seen before; backslashes become slashes.
+pub(super) fn path(raw: &[u8], seen: u8) -> Cow<'_, [u8]> {
+    if seen & PATH_ENCODED == 0 {
         return Cow::Borrowed(raw);
     }
     let mut bytes = raw.to_vec();
@@ -28,12 +28,12 @@ pub(super) fn path(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Decodes a query; each parameter ends up on a line of its own.
+/// Decodes a query, whose bytes' classes were seen before; each parameter ends up on a line of its own.
 ///
 /// An encoded line feed becomes a carriage return, so that only parameters start lines, and an
 /// encoded `&` stays what it is: part of a value.
-pub(super) fn query(raw: &[u8]) -> Cow<'_, [u8]> {
-    if classes(raw) & QUERY_ENCODED == 0 {
+pub(super) fn query(raw: &[u8], seen: u8) -> Cow<'_, [u8]> {
+    if seen & QUERY_ENCODED == 0 {
         return Cow::Borrowed(raw);
     }
     let mut bytes: Vec<u8> = raw
@@ -147,7 +147,16 @@ fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::classes;
     use super::*;
+
+    fn path(raw: &[u8]) -> Cow<'_, [u8]> {
+        super::path(raw, classes(raw))
+    }
+
+    fn query(raw: &[u8]) -> Cow<'_, [u8]> {
+        super::query(raw, classes(raw))
+    }
 
     #[test]
     fn a_plain_text_is_borrowed() {

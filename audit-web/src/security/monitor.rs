@@ -9,7 +9,7 @@ use sea_orm_audit_core::{Actor, EventType, EventWriter, SystemEvent, private_has
 
 use super::variety::{MOST, Variety};
 use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
-use crate::client::current_client;
+use crate::client::client_ip;
 
 /// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
 ///
@@ -54,13 +54,13 @@ impl SecurityMonitor {
     /// is not known: a burst is told with the hash under which the name is stored in
     /// `audit_login_attempt`.
     pub fn login_failed(&self, username: &str) {
-        self.login_failed_from(username, None, current_client());
+        self.login_failed_from(username, None, client_ip());
     }
 
     /// Counts a failed login of this name, which belongs to this account, from the client of the current
     /// request. A burst is told with the account's id.
     pub fn login_failed_of(&self, username: &str, account: &Actor) {
-        self.login_failed_from(username, Some(account), current_client());
+        self.login_failed_from(username, Some(account), client_ip());
     }
 
     pub(crate) fn login_failed_from(
@@ -81,7 +81,7 @@ impl SecurityMonitor {
     pub(super) fn answered(&self, status: StatusCode) {
         // Most answers are no refusals, and need no look at the clock.
         if let Some(burst) = Burst::of_status(status)
-            && let Some(client) = current_client()
+            && let Some(client) = client_ip()
             && let Some(finding) = self.bursts.observe(burst, client, Instant::now())
         {
             self.report(finding);
@@ -90,7 +90,7 @@ impl SecurityMonitor {
 
     /// Hands a finding over to be recorded. What one client does by one rule is one event that counts.
     pub(super) fn report(&self, finding: Finding) {
-        self.submit(finding, current_client(), None);
+        self.submit(finding, client_ip(), None);
     }
 
     fn submit(&self, finding: Finding, client: Option<IpAddr>, user: Option<User>) {

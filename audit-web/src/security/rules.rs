@@ -155,7 +155,7 @@ impl SecurityRules {
         if !special && self.inner.custom.rules.is_empty() {
             return None;
         }
-        let text = decode::query(raw);
+        let text = decode::query(raw, seen);
         let (set, (index, rule)) = self.matching(&text, QUERY, special)?;
         // Only on a finding: which parameter was it? The others may carry what nobody should read.
         let guilty = text
@@ -165,8 +165,9 @@ impl SecurityRules {
     }
 
     fn path(&self, raw: &[u8]) -> Option<Finding> {
-        let special = classes(raw) & PATH_SPECIAL != 0;
-        let text = decode::path(raw);
+        let seen = classes(raw);
+        let special = seen & PATH_SPECIAL != 0;
+        let text = decode::path(raw, seen);
         if let Some((_, (_, rule))) = self.matching(&text, PATH, special) {
             return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
         }

@@ -86,6 +86,9 @@ impl Runs {
         rest: &(impl Iterator<Item = &'t [u8]> + Clone),
         at_root: bool,
     ) -> Option<&Run> {
+        if self.sorted.is_empty() {
+            return None;
+        }
         let key = hash(word);
         let (index, bit) = place(key);
         if self.known[index] & bit == 0 {

@@ -64,7 +64,7 @@ fn a_million_failures_on_one_row_leave_a_few() {
 fn a_scope_that_ends_leaves_nothing() {
     let store = Store::of(5000);
     for _ in 0..1000 {
-        let scope = Arc::new(Scope::for_test());
+        let scope = Scope::for_test();
         for key in 0..1000 {
             let scope = Some(Arc::downgrade(&scope));
             store.put(waiting(key), Image { scope, ..writes(1) });
