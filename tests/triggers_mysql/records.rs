@@ -2,8 +2,8 @@
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
-use sea_orm_audit::AuditConfig;
 use sea_orm_audit::migration::AuditTriggers;
+use sea_orm_audit::{AuditConfig, SENSITIVE_WORDS};
 use serde_json::json;
 
 use crate::differences;
@@ -14,6 +14,7 @@ mod mariadb {
     crate::support::tests_on! { mariadb:
         treatments_are_kept,
         documents_with_secrets_are_redacted_as_a_whole,
+        every_secret_word_is_found_in_short_documents_and_in_long_ones,
         labels_are_cut_and_made_harmless,
         keys_of_all_kinds_name_the_object,
         long_keys_stay_within_the_log_and_apart,
@@ -202,6 +203,55 @@ async fn documents_with_secrets_are_redacted_as_a_whole(db: &TestDb) -> TestResu
         taken(db).await?,
         [r#"UPDATE Member 1 {"settings":{"new":{"a":2},"old":{"a":1}}}"#]
     );
+    Ok(())
+}
+
+/// Short documents are looked at in two ways, the first of which must let none of the second's through.
+async fn every_secret_word_is_found_in_short_documents_and_in_long_ones(db: &TestDb) -> TestResult {
+    db.create(member::Entity).await?;
+    let config = AuditConfig::builder()
+        .sensitive("plan_b")
+        .sensitive("épée")
+        .build()?;
+    let triggers = || AuditTriggers::of::<member::Entity>();
+    config.scope(triggers().create(&db.conn)).await?;
+    let own = ["plan_b", "épée"];
+    let camel = |word: &str| {
+        let parts = word.split('_').map(|part| {
+            let (first, rest) = part.split_at(part.chars().next().map_or(0, char::len_utf8));
+            first.to_uppercase() + rest
+        });
+        parts.collect::<String>()
+    };
+    let words = SENSITIVE_WORDS.iter().chain(&own).copied();
+    let keys = words.flat_map(|word| [word.to_owned(), camel(word), word.replace('_', "-")]);
+    let keys: Vec<String> = keys.collect();
+    assert!(keys.len() > 150);
+    let padding = "a text in which no such word is. ".repeat(12);
+    let documents = keys.iter().flat_map(|key| {
+        let short = json!({"a": [{key.as_str(): 1}]});
+        [short.clone(), json!([padding, short])]
+    });
+    for document in documents {
+        let row = member::ActiveModel {
+            name: Set("x".into()),
+            settings: Set(Some(document.clone())),
+            ..Default::default()
+        };
+        row.insert(&db.conn).await?;
+        let record = db.record().await?;
+        db.forget().await?;
+        let told = &record.changes.unwrap_or_default()["settings"];
+        assert_eq!(*told, json!({"redacted": true}), "{document}");
+    }
+    let row = member::ActiveModel {
+        name: Set("x".into()),
+        settings: Set(Some(json!([padding, {"plan": "b"}]))),
+        ..Default::default()
+    };
+    row.insert(&db.conn).await?;
+    let told = db.record().await?.changes.unwrap_or_default()["settings"].clone();
+    assert_eq!(told, json!({"new": [padding, {"plan": "b"}]}));
     Ok(())
 }
 

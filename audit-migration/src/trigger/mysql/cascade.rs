@@ -215,7 +215,7 @@ impl<'a> Cascade<'a> {
             format!("(CASE{cases} ELSE {} END)", x(name))
         };
         let parts: Vec<_> = (recorded.iter())
-            .filter_map(|at| subject.between(*at, &x, &after, None))
+            .filter_map(|at| subject.between(*at, &x, &after))
             .collect();
         Some(write(subject, "UPDATE", log, with, &from, &parts, &after))
     }
@@ -234,13 +234,13 @@ impl<'a> Cascade<'a> {
             .chain(self.others.values())
             .find_map(|subject| subject.secrets.as_deref());
         Some(format!(
-            "BEGIN\nDECLARE {FOLLOWS} BOOL;\n{}\n{}{}{declare}\
+            "BEGIN\nDECLARE {FOLLOWS} BOOL;\n{}\n{}{declare}\
              DECLARE CONTINUE HANDLER FOR 1054 BEGIN END;\n\
              IF @@SESSION.foreign_key_checks THEN\n{begin}\
-             IF {FOLLOWS} THEN\n{}\n{}\nEND IF;\nEND IF;\nEND",
-            record::declare(&[variable::NOTE]),
+             IF {FOLLOWS} THEN\n{}{}\n{}\nEND IF;\nEND IF;\nEND",
+            record::declare(&[variable::NOTE, variable::SECRETS]),
             record::declare_context(),
-            record::declare_secrets(secrets),
+            record::set_secrets(secrets),
             record::read_context(context),
             statements.join("\n")
         ))

@@ -6,7 +6,7 @@
 //! metadata.
 
 use super::record::{self, Parts};
-use super::subject::{Row, Subject, row};
+use super::subject::{Difference, Row, Subject, Unless, row};
 use super::{quote, variable};
 
 /// What is done to the row.
@@ -42,21 +42,26 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
             let piece = match kind {
                 Kind::Insert => subject.whole(at, "new", &new),
                 Kind::Delete => subject.whole(at, "old", &old),
-                Kind::Update => subject.between(at, &old, &new, None).into_iter().collect(),
+                Kind::Update => subject.between(at, &old, &new).into_iter().collect(),
             };
             (at, piece)
         })
         .collect();
     let about = about(subject, key, shown);
     let (changes, note) = (variable::CHANGES, variable::NOTE);
-    let all: Vec<&str> = (pieces.iter())
-        .flat_map(|(_, piece)| piece.iter().map(String::as_str))
-        .collect();
-    let at_once = if all.is_empty() {
-        "''".to_owned()
-    } else {
-        format!("CONCAT({})", all.join(", "))
-    };
+    let mut at_once = Adding::new(subject);
+    for (at, piece) in &pieces {
+        match kind {
+            Kind::Insert => at_once.add(piece, subject.whole_unless(*at, "new", &new)),
+            Kind::Delete => at_once.add(piece, subject.whole_unless(*at, "old", &old)),
+            Kind::Update => {
+                if let Some(difference) = subject.difference(*at, &old, &new) {
+                    at_once.add_difference(difference);
+                }
+            }
+        }
+    }
+    let at_once = at_once.statements();
     let parts = Parts {
         action: kind.action(),
         object_id: variable::ID,
@@ -82,11 +87,12 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         about.clone()
     };
     format!(
-        "BEGIN\n{declare}\n{context}{secrets}\
+        "BEGIN\n{declare}\n{context}\
          BEGIN\n\
          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {changes} = NULL;\n\
          DECLARE EXIT HANDLER FOR 1054 SET {changes} = NULL, {note} = {out_of_date};\n\
-         SET {changes} = {at_once};\n\
+         SET {changes} = '';\n\
+         {at_once}\
          {about_if}\
          END;\n\
          IF {changes} IS NULL OR LENGTH({changes}) >= @@max_allowed_packet THEN\n{gently}END IF;\n\
@@ -99,12 +105,80 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
             variable::LABEL,
             variable::TENANT,
             variable::PIECE,
+            variable::SECRETS,
         ]),
         context = record::declare_context(),
-        secrets = record::declare_secrets(subject.secrets.as_deref()),
         out_of_date = quote::text(OUT_OF_DATE),
         gently = gently(subject, &pieces, &about),
     )
+}
+
+/// The statements that add the columns to the changes, as few as can be.
+struct Adding {
+    statements: Vec<String>,
+    /// What the next statement adds.
+    parts: Vec<String>,
+    secrets: String,
+}
+
+impl Adding {
+    fn new(subject: &Subject<'_>) -> Self {
+        Self {
+            statements: Vec::new(),
+            parts: Vec::new(),
+            secrets: record::set_secrets(subject.secrets.as_deref()),
+        }
+    }
+
+    fn add(&mut self, parts: &[String], unless: Option<Unless>) {
+        match unless {
+            None => self.parts.extend_from_slice(parts),
+            Some(unless) => {
+                let chosen = self.chosen(parts, &unless);
+                self.alone(chosen);
+            }
+        }
+    }
+
+    fn add_difference(&mut self, difference: Difference) {
+        let (condition, change) = (difference.condition, difference.change);
+        match difference.unless {
+            None => self.parts.push(format!("IF({condition}, {change}, '')")),
+            Some(unless) => {
+                let chosen = self.chosen(&[change], &unless);
+                self.alone(format!("IF {condition} THEN\n{chosen}END IF;\n"));
+            }
+        }
+    }
+
+    fn chosen(&self, parts: &[String], unless: &Unless) -> String {
+        let (secrets, doubt) = (&self.secrets, &unless.doubt);
+        let (exact, other) = (set(parts), set(&unless.parts));
+        format!("IF {doubt} THEN\n{secrets}{exact}ELSE\n{other}END IF;\n")
+    }
+
+    /// Adds a statement after those that wait.
+    fn alone(&mut self, statement: String) {
+        self.flush();
+        self.statements.push(statement);
+    }
+
+    fn flush(&mut self) {
+        let parts = std::mem::take(&mut self.parts);
+        if !parts.is_empty() {
+            self.statements.push(set(&parts));
+        }
+    }
+
+    fn statements(mut self) -> String {
+        self.flush();
+        self.statements.concat()
+    }
+}
+
+fn set(parts: &[String]) -> String {
+    let changes = variable::CHANGES;
+    format!("SET {changes} = CONCAT({changes}, {});\n", parts.join(", "))
 }
 
 /// The assignments that name and show the object.
@@ -132,8 +206,9 @@ fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -
         "BEGIN\n\
          DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET {piece} = NULL;\n\
          DECLARE CONTINUE HANDLER FOR 1054 SET {piece} = '', {note} = {};\n\
-         SET {note} = IFNULL({note}, {}), {changes} = '';\n",
+         {}SET {note} = IFNULL({note}, {}), {changes} = '';\n",
         quote::text(OUT_OF_DATE),
+        record::set_secrets(subject.secrets.as_deref()),
         quote::text(TOO_LONG),
     );
     let pieces = pieces.iter().map(|(at, parts)| {

@@ -129,8 +129,7 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
         },
         "'TRIGGER'".to_owned(),
         format!(
-            "IF({note} IS NULL, IF({odd}, NULL, {metadata}), JSON_MERGE_PATCH(IFNULL(IF({odd}, NULL, {metadata}), '{{}}'), {note}))",
-            odd = super::value::has_odd_number(&metadata),
+            "IF({note} IS NULL, {metadata}, JSON_MERGE_PATCH(IFNULL({metadata}, '{{}}'), {note}))",
         ),
     ];
     values.join(", ")
@@ -153,14 +152,19 @@ pub(super) fn read_context(table: &str) -> String {
         .iter()
         .map(|(name, _)| format!("c.{}", quote::name(name)));
     let variables = SAID.iter().map(|(name, _)| said(name));
+    let metadata = said("metadata");
     format!(
         "BEGIN\n\
          DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;\n\
          DECLARE CONTINUE HANDLER FOR 1054, 1146 BEGIN END;\n\
          SELECT {} INTO {} FROM {table} c WHERE c.`connection_id` = CONNECTION_ID();\n\
-         END;",
+         END;\n\
+         IF {metadata} IS NOT NULL THEN\n\
+         SET {metadata} = IF({odd}, NULL, {metadata});\n\
+         END IF;",
         names.collect::<Vec<_>>().join(", "),
         variables.collect::<Vec<_>>().join(", "),
+        odd = super::value::has_odd_number(&metadata),
     )
 }
 
@@ -169,13 +173,9 @@ pub(super) fn declare(names: &[&str]) -> String {
     format!("DECLARE {} {LONG};", names.join(", "))
 }
 
-/// Declares what tells secrets' keys, where there are documents.
-pub(super) fn declare_secrets(pattern: Option<&str>) -> String {
+/// Sets what tells secrets' keys, where there are documents.
+pub(super) fn set_secrets(pattern: Option<&str>) -> String {
     pattern.map_or_else(String::new, |pattern| {
-        format!(
-            "DECLARE {} {LONG} DEFAULT {};\n",
-            variable::SECRETS,
-            quote::text(pattern)
-        )
+        format!("SET {} = {};\n", variable::SECRETS, quote::text(pattern))
     })
 }

@@ -17,6 +17,8 @@ const END: &str = r"[sS]?\p{N}*(?:(?![\p{L}\p{N}])|(?<!\p{Lu})(?=\p{Lu})|(?=\p{L
 const BETWEEN: &str = r#"[sS]?\p{N}*(?:(?:\\u[0-9a-fA-F]{4}|\\.|[^\p{L}\p{N}"\\])++|(?<!\p{Lu})(?=\p{Lu})|(?=\p{Lu}\p{Ll}))"#;
 /// A string that is a key, from behind its first quote, to be looked at in advance.
 const KEY: &str = r#"(?=[^"\\]*+(?:\\.[^"\\]*+)*+"\s*+:)"#;
+/// The longest document in which [`hint`] is looked for first. A key of more than 500 characters has none.
+pub(super) const SHORT: u32 = 300;
 /// The longest document that is searched; the expression gives up on what is many times as long.
 const LONGEST: u32 = 4 << 20;
 
@@ -82,6 +84,44 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
         key.push(format!(r#"(?i:{})""#, names.join("|")));
     }
     Some(format!("\"{KEY}(?:{})", key.join("|")))
+}
+
+/// A short expression that is in every document in which [`pattern`] is: some word of each secret's key, and the
+/// backslash. Long documents are another matter.
+pub(super) fn hint(keys: &SecretKeys) -> String {
+    let parted = || keys.words.iter().filter(|words| words.len() > 1);
+    // `key` stands for a dozen.
+    let shared = |word: &str| {
+        (word.len() > 2).then(|| {
+            parted()
+                .filter(|words| words.iter().any(|w| w == word))
+                .count()
+        })
+    };
+    let one_of = |words: &[String]| {
+        let told = words.iter().max_by_key(|word| (shared(word), word.len()));
+        told.map(|word| literally(word))
+    };
+    let runs = keys
+        .anywhere
+        .iter()
+        .chain(&keys.at_the_end)
+        .chain(&keys.words);
+    let mut hints: Vec<String> = runs.filter_map(|words| one_of(words)).collect();
+    hints.extend(keys.names.iter().map(|name| {
+        let quoted = quote::json(name);
+        literally(&quoted[1..quoted.len() - 1])
+    }));
+    // What is in another one finds that, too.
+    hints.sort_by_key(String::len);
+    let mut least = Vec::<String>::new();
+    for hint in hints {
+        if !least.iter().any(|known| hint.contains(known)) {
+            least.push(hint);
+        }
+    }
+    least.push(r"\\".to_owned());
+    format!("(?i:{})", least.join("|"))
 }
 
 /// A condition: whether a document has such a key. It is an expression's text, and so is the pattern.

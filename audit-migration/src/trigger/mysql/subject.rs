@@ -4,7 +4,7 @@ use sea_orm_audit_core::clean_text;
 use sea_orm_audit_core::trigger::{LabelPart, TriggerPlan, TriggerTreatment};
 
 use super::catalogue::{Catalogue, Server, Table};
-use super::value::Form;
+use super::value::{Form, ODD_NUMBER_HINT};
 use super::{quote, secret, variable};
 
 /// How a column of a row is written: `NEW`.`title`.
@@ -24,6 +24,8 @@ pub(super) struct Subject<'a> {
     server: Server,
     /// Where text beginning with a secret's key is looked for.
     pub(super) secrets: Option<String>,
+    /// What documents hold that are to be looked at more closely, as a regular expression.
+    hint: String,
 }
 
 #[derive(Clone, Copy)]
@@ -31,6 +33,22 @@ struct Column<'a> {
     name: &'a str,
     form: Form,
     kind: Option<&'a str>,
+}
+
+/// How a column may differ between two rows.
+pub(super) struct Difference {
+    /// Whether it does.
+    pub(super) condition: String,
+    pub(super) change: String,
+    pub(super) unless: Option<Unless>,
+}
+
+/// A change in other words, unless there is doubt about the column's documents. MariaDB compiles all regular
+/// expressions of a statement each time that it runs it, whether they are asked or not: so the long ones are kept out
+/// of the statements that most rows need.
+pub(super) struct Unless {
+    pub(super) doubt: String,
+    pub(super) parts: Vec<String>,
 }
 
 const REDACTED: &str = "[redacted]";
@@ -73,6 +91,7 @@ impl<'a> Subject<'a> {
             columns,
             server: catalogue.server,
             secrets: pattern,
+            hint: format!("{}|{ODD_NUMBER_HINT}", secret::hint(&plan.secrets)),
         }
     }
 
@@ -112,6 +131,33 @@ impl<'a> Subject<'a> {
         looks.then(|| secret::is_in(&row(column.name), variable::SECRETS))
     }
 
+    /// A condition: whether a row's document has to be looked at more closely. None where it is no document, or
+    /// is not shown.
+    fn doubt(&self, at: usize, column: Column<'_>, row: Row<'_>) -> Option<String> {
+        let looks = column.form == Form::Json && self.treatment(at) == TriggerTreatment::Record;
+        looks.then(|| {
+            let (document, short) = (row(column.name), secret::SHORT);
+            let hint = quote::text(&self.hint);
+            format!(
+                "({document} IS NOT NULL AND (LENGTH({document}) > {short} OR \
+                 IFNULL(CONVERT({document} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {hint}, TRUE)))"
+            )
+        })
+    }
+
+    /// The change of a column of a row that came or went in other words, where that may be shorter.
+    pub(super) fn whole_unless(&self, at: usize, word: &str, row: Row<'_>) -> Option<Unless> {
+        let column = self.columns[at]?;
+        Some(Unless {
+            doubt: self.doubt(at, column, row)?,
+            parts: vec![
+                quote::text(&format!("{}{{\"{word}\":", self.field(at))),
+                column.form.even_json(&row(column.name)),
+                "'}'".to_owned(),
+            ],
+        })
+    }
+
     /// The change of a column of a row that came (`new`) or went (`old`), as parts to be joined.
     pub(super) fn whole(&self, at: usize, word: &str, row: Row<'_>) -> Vec<String> {
         let Some(column) = self.columns[at] else {
@@ -139,36 +185,53 @@ impl<'a> Subject<'a> {
         ]
     }
 
-    /// The change of a column between two rows, for sure or where it differs.
-    pub(super) fn between(
-        &self,
-        at: usize,
-        old: Row<'_>,
-        new: Row<'_>,
-        condition: Option<&str>,
-    ) -> Option<String> {
+    /// The change of a column between two rows, nothing where it is the same.
+    pub(super) fn between(&self, at: usize, old: Row<'_>, new: Row<'_>) -> Option<String> {
+        let difference = self.difference(at, old, new)?;
+        Some(format!(
+            "IF({}, {}, '')",
+            difference.condition, difference.change
+        ))
+    }
+
+    /// Whether a column differs between two rows, and its change.
+    pub(super) fn difference(&self, at: usize, old: Row<'_>, new: Row<'_>) -> Option<Difference> {
         let column = self.columns[at]?;
         let (was, is) = (old(column.name), new(column.name));
-        let condition = condition.map_or_else(
-            || column.form.differ(&was, &is, self.server, column.kind),
-            str::to_owned,
-        );
+        let condition = column.form.differ(&was, &is, self.server, column.kind);
         let field = self.field(at);
         let withheld = quote::text(&format!("{field}{WITHHELD}"));
         if self.treatment(at) == TriggerTreatment::Redact {
-            return Some(format!("IF({condition}, {withheld}, '')"));
+            return Some(Difference {
+                condition,
+                change: withheld,
+                unless: None,
+            });
         }
-        let mut change = format!(
-            "CONCAT({}, {}, ',\"new\":', {}, '}}')",
-            quote::text(&format!("{field}{{\"old\":")),
-            column.form.json(&was),
-            column.form.json(&is),
-        );
+        let change = |was: &str, is: &str| {
+            format!(
+                "CONCAT({}, {was}, ',\"new\":', {is}, '}}')",
+                quote::text(&format!("{field}{{\"old\":")),
+            )
+        };
+        let doubt = (self.doubt(at, column, old)).zip(self.doubt(at, column, new));
+        let unless = doubt.map(|(old, new)| Unless {
+            doubt: format!("{old} OR {new}"),
+            parts: vec![change(
+                &column.form.even_json(&was),
+                &column.form.even_json(&is),
+            )],
+        });
+        let mut change = change(&column.form.json(&was), &column.form.json(&is));
         let secrets = (self.is_secret(at, column, old)).zip(self.is_secret(at, column, new));
         if let Some((was, is)) = secrets {
             change = format!("IF({was} OR {is}, {withheld}, {change})");
         }
-        Some(format!("IF({condition}, {change}, '')"))
+        Some(Difference {
+            condition,
+            change,
+            unless,
+        })
     }
 
     /// What is said of a column whose values could not be told.

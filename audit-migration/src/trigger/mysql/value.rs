@@ -164,12 +164,15 @@ impl Form {
             ),
             Self::Float => text,
             Self::Text | Self::Lower => format!("JSON_QUOTE({text})"),
-            Self::Json => format!(
-                "IF(JSON_VALID({text}) AND JSON_DEPTH({text}) <= {DEPTH} AND NOT {}, {text}, JSON_QUOTE({text}))",
-                has_odd_number(&text)
-            ),
+            Self::Json => document(&text, &format!(" AND NOT {}", has_odd_number(&text))),
             _ => format!("CONCAT('\"', {text}, '\"')"),
         };
+        format!("IF({column} IS NULL, 'null', {some})")
+    }
+
+    /// The same of a document that has no odd number.
+    pub(super) fn even_json(self, column: &str) -> String {
+        let some = document(&self.text(column), "");
         format!("IF({column} IS NULL, 'null', {some})")
     }
 
@@ -235,6 +238,18 @@ pub(super) fn has_odd_number(json: &str) -> String {
         "(REGEXP_REPLACE({json}, {}, '') REGEXP {})",
         super::quote::text(string),
         super::quote::text(&pattern)
+    )
+}
+
+/// A short expression that is in every short document in which [`has_odd_number`] finds one: a number with an
+/// exponent, or none. What is inside of strings may look alike.
+pub(super) const ODD_NUMBER_HINT: &str =
+    r"(?:^|[\[:,])\s*(?=[-0-9])(?!-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\s*(?:[,}\]]|$))";
+
+/// A document as JSON, as text where it is none.
+fn document(text: &str, fine: &str) -> String {
+    format!(
+        "IF(JSON_VALID({text}) AND JSON_DEPTH({text}) <= {DEPTH}{fine}, {text}, JSON_QUOTE({text}))"
     )
 }
 
