@@ -7,9 +7,12 @@ use http::request::Parts;
 use sea_orm::prelude::Json;
 use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
 
-/// The context of a request, as an extractor.
+/// The context of a request, as an extractor: that of the [`AuditLayer`](crate::AuditLayer), or of a scope that the
+/// application put between it and the handler, so that what is set is what the handler's writes have.
 ///
-/// It stays the request's wherever it is taken, also into a spawned task.
+/// It stays the same wherever it is taken, also into a spawned task. A middleware that hands the request itself to a
+/// task takes the context along with
+/// [`with_audit_context`](sea_orm_audit_core::WithAuditContext::with_audit_context).
 ///
 /// # Examples
 /// ```
@@ -24,17 +27,17 @@ use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
 pub struct Audit(AuditScope);
 
 impl Audit {
-    /// Sets the actor for what the request writes from now on.
+    /// Sets the actor for what is written in this context from now on.
     pub fn set_actor(&self, actor: Actor) {
         self.0.run(|| AuditContext::set_actor(actor));
     }
 
-    /// Sets the reason for what the request writes from now on.
+    /// Sets the reason for what is written in this context from now on.
     pub fn set_reason(&self, reason: impl Into<String>) {
         self.0.run(|| AuditContext::set_reason(reason));
     }
 
-    /// Adds a value of the application's own to what the request writes from now on.
+    /// Adds a value of the application's own to what is written in this context from now on.
     pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Json>) {
         self.0.run(|| AuditContext::set_metadata(key, value));
     }
@@ -51,9 +54,13 @@ impl Audit {
     }
 }
 
-/// The [`AuditLayer`](crate::AuditLayer) is missing around a handler that takes [`Audit`].
+/// There is no [`AuditLayer`](crate::AuditLayer) around a handler that takes [`Audit`], or a task that was spawned
+/// without its context is in between.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("`AuditLayer` is missing: put it around the router, with `.layer(AuditLayer::new())`")]
+#[error(
+    "`AuditLayer` is missing: put it around the router, with `.layer(AuditLayer::new())`, and call \
+     `.with_audit_context()` on a future in between that is spawned"
+)]
 pub struct MissingAuditLayer;
 
 impl IntoResponse for MissingAuditLayer {

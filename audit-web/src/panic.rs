@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
 
 use sea_orm_audit_core::{AuditContext, AuditScope, EventType, EventWriter, SystemEvent};
 
@@ -105,6 +106,17 @@ pub(crate) fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
         Ok(()) if KEPT.with_borrow(Vec::len) == from => Ok(()),
         result => result_of_panics(result, KEPT.with_borrow_mut(|kept| kept.split_off(from))),
     }
+}
+
+/// Does the work of a future under watch.
+pub(crate) async fn watched_future<F: Future>(future: F) -> Result<F::Output, Box<Panicked>> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |context| {
+        let mut polled = Poll::Pending;
+        watched(&mut || polled = future.as_mut().poll(context))?;
+        polled.map(Ok)
+    })
+    .await
 }
 
 /// There were panics: that which ended the function, or such as it caught.

@@ -36,6 +36,8 @@ pub enum IncomingRequestId {
 const NEVER: HeaderValue = HeaderValue::from_static("");
 
 /// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.
+///
+/// It names, and proves nothing: who has one can guess the next ones of the same millisecond.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RequestId(HeaderValue);
 
@@ -75,6 +77,7 @@ impl RequestId {
                 drop(entry.try_insert((&own).into()));
                 own
             }
+            // A map that is full refuses to look.
             Err(_) => Self::generate(now),
         }
     }

@@ -13,6 +13,8 @@ use sea_orm_audit_core::{
 };
 use tracing::Instrument;
 
+use crate::panic::{Panicked, watched_future};
+
 /// A response that shows an object: its JSON, and a `VIEW` in the log (feature `axum`).
 ///
 /// Needs [`AuditLayer::views`](crate::AuditLayer::views). The view is on record before the response is
@@ -141,7 +143,8 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> Views<C> {
     }
 }
 
-pub(crate) type Recording = Pin<Box<dyn Future<Output = Result<(), AuditError>> + Send>>;
+pub(crate) type Recording = Pin<Box<dyn Future<Output = Recorded> + Send>>;
+type Recorded = Result<Result<(), AuditError>, Box<Panicked>>;
 
 trait RecordViews: Send + Sync {
     fn record(self: Arc<Self>, pending: Pending) -> Option<Recording>;
@@ -164,18 +167,15 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> RecordViews for Views<C
         // As a task of its own, begun where the context is the request's: a client that goes away takes
         // neither a part of the views along nor, on MySQL and MariaDB, a place of the pool.
         Some(Box::pin(async move {
-            let task = recorded.with_audit_context().in_current_span();
-            match tokio::spawn(task).await {
-                Ok(recorded) => recorded,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The runtime ends.
-                    Err(_) => Err(AuditError::NotRecorded {
-                        state: ChangeState::NoChange,
-                        cause: Cause::Dropped,
-                    }),
-                },
-            }
+            // Watched in there, where it happens.
+            let task = watched_future(recorded.with_audit_context()).in_current_span();
+            // Else the runtime ends.
+            tokio::spawn(task).await.unwrap_or_else(|_| {
+                Ok(Err(AuditError::NotRecorded {
+                    state: ChangeState::NoChange,
+                    cause: Cause::Dropped,
+                }))
+            })
         }))
     }
 }

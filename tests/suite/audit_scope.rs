@@ -11,6 +11,7 @@ use crate::support::{TestDb, TestResult};
 
 on_every_database! {
     a_scope_is_entered_again_after_its_future_ended,
+    the_current_scope_keeps_migration_mode,
 }
 
 /// As the body of a response, which goes on when the handler is done.
@@ -88,6 +89,21 @@ async fn a_scope_inside_keeps_its_actor_to_itself() {
     });
     assert_eq!(scope.enter(inner).await.as_deref(), Some("2"));
     assert_eq!(scope.run(actor), None);
+}
+
+async fn the_current_scope_keeps_migration_mode(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let seed = migration_mode("seed", async {
+        let current = AuditScope::current().ok_or("no scope")?;
+        current.enter(post::new("seed").insert(&db.conn)).await?;
+        TestResult::Ok(current)
+    });
+    let current = AuditContext::new().reason("seed").scope(seed).await?;
+    assert_eq!(db.records().await?.len(), 0);
+    drop(current);
+    post::new("on record").insert(&db.conn).await?;
+    assert_eq!(db.records().await?.len(), 1);
+    Ok(())
 }
 
 /// A scope whose context is made when asked for, and how often it was made.

@@ -1,5 +1,7 @@
 //! Who looked at what.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get as on_get;
@@ -157,5 +159,38 @@ async fn views_are_recorded_all_of_them_though_the_client_goes_away_meanwhile() 
             .all(|record| record.request_id == log[0].request_id)
     );
     assert!(log[0].request_id.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_while_a_view_is_recorded_withholds_it_and_is_told_with_its_place() -> TestResult {
+    let shop = Shop::open().await?;
+    // Panics when it is first asked, which is for the view.
+    let asked = AtomicBool::new(false);
+    let clock = move || {
+        assert!(asked.swap(true, Relaxed), "the clock stands still");
+        sea_orm::prelude::ChronoUtc::now()
+    };
+    let config = AuditConfig::builder().clock(clock).build()?;
+    let layer = AuditLayer::new()
+        .views(Views::new(shop.conn()))
+        .events(shop.events.clone());
+    let response = config.scope(send(&router(layer), get("/"))).await?;
+    assert_eq!(response.status(), 500);
+    assert_eq!(text(response).await?, "");
+    assert_eq!(shop.log().await?.len(), 0);
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1);
+    let event = &events[0];
+    assert_eq!(event.title, "recording a view panicked");
+    assert_eq!(event.description.as_deref(), Some("the clock stands still"));
+    assert!(
+        event
+            .module
+            .as_deref()
+            .unwrap_or_default()
+            .ends_with("views.rs")
+    );
+    assert!(event.stack_trace.is_some());
     Ok(())
 }

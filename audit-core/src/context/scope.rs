@@ -249,7 +249,8 @@ impl AuditScope {
         LateScope(Arc::new(Scope::inside(current_scope(), context, maker)))
     }
 
-    /// The scope that applies here, and that a late actor goes to; `None` where nothing states a context.
+    /// The scope that applies here, with its configuration and migration mode; `None` where nothing states a context,
+    /// so that a late actor would be lost.
     ///
     /// # Examples
     /// ```
@@ -261,11 +262,8 @@ impl AuditScope {
     #[must_use]
     pub fn current() -> Option<Self> {
         let innermost = current_scope()?;
-        if innermost.states_context() {
-            return Some(Self(innermost));
-        }
-        // Next to it is one that does, if any.
-        innermost.outer.clone().map(Self)
+        // What is outside of one that states none does, if there is something.
+        (innermost.states_context() || innermost.outer.is_some()).then_some(Self(innermost))
     }
 
     /// Runs a function inside.
@@ -285,6 +283,7 @@ impl AuditScope {
 }
 
 /// A scope whose context is made when somebody asks, and what it is made of.
+#[must_use = "a scope does nothing until something is run in it"]
 pub struct LateScope<M>(Arc<Scope<M>>);
 
 impl<M: MakeContext + 'static> LateScope<M> {
@@ -302,7 +301,24 @@ impl<M: MakeContext + 'static> LateScope<M> {
 
     /// Runs a function inside.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        self.scope().run(function)
+        SCOPE.sync_scope(Arc::clone(&self.0) as Arc<Scope>, function)
+    }
+
+    /// Runs a future inside.
+    pub fn enter<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F, M> {
+        SCOPE.scope(Arc::clone(&self.0) as Arc<Scope>, future)
+    }
+}
+
+impl<M> Clone for LateScope<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> std::fmt::Debug for LateScope<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LateScope").finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,8 @@ use crate::body::AuditBody;
 use crate::panic::Panicked;
 use crate::view::{Pending, Recording};
 
+const HANDLER_PANICKED: &str = "a handler panicked";
+
 pin_project! {
     /// The future of a response, within the context of its request.
     #[must_use = "futures do nothing unless polled"]
@@ -54,7 +56,7 @@ where
         let mut this = self.project();
         let observed = this.observed;
         if let Some(panicked) = this.panicked.take() {
-            return Poll::Ready(Ok(observed.panicked(*panicked)));
+            return Poll::Ready(Ok(observed.panicked(HANDLER_PANICKED, *panicked)));
         }
         if this.viewed.is_none() {
             let mut polled = Poll::Pending;
@@ -64,7 +66,7 @@ where
                 }
             });
             if let Err(panicked) = done {
-                return Poll::Ready(Ok(observed.panicked(*panicked)));
+                return Poll::Ready(Ok(observed.panicked(HANDLER_PANICKED, *panicked)));
             }
             let mut response = match ready!(polled) {
                 Ok(response) => response,
@@ -79,20 +81,15 @@ where
                 None => return Poll::Ready(Ok(observed.finish(response))),
             }
         }
-        let mut recorded = Poll::Ready(Ok(()));
-        let done = observed.run(&mut || {
-            if let Some(viewed) = this.viewed {
-                recorded = viewed.0.as_mut().poll(context);
-            }
-        });
-        if let Err(panicked) = done {
-            return Poll::Ready(Ok(observed.panicked(*panicked)));
-        }
-        let recorded = ready!(recorded);
+        let recorded = match this.viewed {
+            Some(viewed) => ready!(observed.within(|| viewed.0.as_mut().poll(context))),
+            None => Ok(Ok(())),
+        };
         let response = this.viewed.take().map(|viewed| viewed.1);
         Poll::Ready(Ok(match (response, recorded) {
-            (Some(response), Ok(())) => observed.finish(response),
-            (_, recorded) => observed.unviewed(recorded.err()),
+            (Some(response), Ok(Ok(()))) => observed.finish(response),
+            (_, Err(panicked)) => observed.panicked("recording a view panicked", *panicked),
+            (_, Ok(recorded)) => observed.unviewed(recorded.err()),
         }))
     }
 }
@@ -124,9 +121,9 @@ impl Observed {
         self.withheld()
     }
 
-    /// The answer where the handler panicked.
-    fn panicked<R>(&mut self, panicked: Panicked) -> Response<AuditBody<R>> {
-        self.report(panicked);
+    /// The answer where something panicked.
+    fn panicked<R>(&mut self, title: &str, panicked: Panicked) -> Response<AuditBody<R>> {
+        self.report(title, panicked);
         self.withheld()
     }
 

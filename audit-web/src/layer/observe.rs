@@ -40,16 +40,19 @@ impl Observed {
 
     /// Does work as a part of the request. A panic is caught, unless it is not to be.
     pub(super) fn run(&self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
-        for_client(self.origin().client, || {
-            self.scope.run(|| {
-                if self.origin().settings.catches_panics {
-                    watched(work)
-                } else {
-                    work();
-                    Ok(())
-                }
-            })
+        self.within(|| {
+            if self.origin().settings.catches_panics {
+                watched(work)
+            } else {
+                work();
+                Ok(())
+            }
         })
+    }
+
+    /// Runs a function as a part of the request.
+    pub(super) fn within<R>(&self, function: impl FnOnce() -> R) -> R {
+        for_client(self.origin().client, || self.scope.run(function))
     }
 
     /// The request was answered.
@@ -64,9 +67,9 @@ impl Observed {
         self.end("answered");
     }
 
-    /// The handler panicked.
-    pub(super) fn report(&mut self, panicked: Panicked) {
-        let event = panicked.event("a handler panicked");
+    /// The handler panicked, or what is done for it.
+    pub(super) fn report(&mut self, title: &str, panicked: Panicked) {
+        let event = panicked.event(title);
         let event = self.described(event);
         self.submit(event);
         self.end("panicked");

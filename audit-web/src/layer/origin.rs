@@ -18,7 +18,7 @@ use crate::trace::TraceId;
 const USER_AGENT_LIMIT: usize = 512;
 
 /// What came with a request, in cheap clones: most requests write nothing, and need no context. The clones
-/// keep the buffer that the head was read into, until the context is made or its scope ends.
+/// keep the buffer that the head was read into, until the scope ends.
 pub(super) struct Origin {
     pub(super) settings: Settings,
     pub(super) client: Option<IpAddr>,

@@ -1,7 +1,8 @@
 //! UUIDs of version 7 (RFC 9562), those of one thread in the order in which they were made.
 //!
 //! The crate `uuid` has such a sequence, too. It looks at the clock and asks for random bits for every id; a
-//! request's clock was looked at already, and bits for every millisecond are enough (method 2 of section 6.2).
+//! request's clock was looked at already, and bits for every millisecond are enough where nobody must be kept from
+//! guessing (method 2 of section 6.2, with steps of one).
 
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
