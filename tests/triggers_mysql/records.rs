@@ -16,6 +16,7 @@ mod mariadb {
         documents_with_secrets_are_redacted_as_a_whole,
         every_secret_word_is_found_in_short_documents_and_in_long_ones,
         labels_are_cut_and_made_harmless,
+        a_document_in_a_label_is_shown_unless_it_holds_a_secret,
         keys_of_all_kinds_name_the_object,
         long_keys_stay_within_the_log_and_apart,
         secret_keys_are_not_shown,
@@ -56,6 +57,60 @@ mod member {
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
+}
+
+mod shown {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "shown")]
+    #[audit(capture = "trigger", name = "Shown", display = "{document} {plain}")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub number: i32,
+        pub document: Json,
+        #[audit(plain)]
+        pub plain: Json,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+async fn a_document_in_a_label_is_shown_unless_it_holds_a_secret(db: &TestDb) -> TestResult {
+    watched(db, shown::Entity).await?;
+    let told = async |sql: &str| -> TestResult<(String, serde_json::Value)> {
+        client(db, sql).await?;
+        let record = db.record().await?;
+        db.forget().await?;
+        Ok((
+            record.object_repr.unwrap_or_default(),
+            record.changes.unwrap_or_default(),
+        ))
+    };
+    for (document, plain, shown) in [
+        (r#"{"n":1}"#, r#"{"pin":1}"#, r#"{"n":1} {"pin":1}"#),
+        (r#"{"n":1e5}"#, r#"{"pin":1e5}"#, r#"{"n":1e5} {"pin":1e5}"#),
+        (r#"{"pin":1}"#, r#"{"n":1}"#, r#"[redacted] {"n":1}"#),
+    ] {
+        let insert = format!(
+            "INSERT INTO shown (id, number, document, plain) VALUES (1, 1, '{document}', '{plain}')"
+        );
+        let (label, changes) = told(&insert).await?;
+        assert_eq!(label, shown);
+        let plain: serde_json::Value = serde_json::from_str(plain)?;
+        assert_eq!(changes["plain"], json!({ "new": plain }));
+        let (label, changes) = told("UPDATE shown SET number = 2").await?;
+        assert_eq!(label, shown);
+        assert_eq!(changes, json!({"number": {"old": 1, "new": 2}}));
+        assert_eq!(told("DELETE FROM shown").await?.0, shown);
+    }
+    let odd = "INSERT INTO shown (id, number, document, plain) VALUES (1, 1, '[1.]', '[1.]')";
+    let (_, changes) = told(odd).await?;
+    assert_eq!(changes["plain"], json!({"new": "[1.]"}));
+    Ok(())
 }
 
 async fn treatments_are_kept(db: &TestDb) -> TestResult {

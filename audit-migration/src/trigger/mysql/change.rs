@@ -193,10 +193,12 @@ fn about(subject: &Subject<'_>, key: Row<'_>, shown: Row<'_>) -> String {
             .tenant(shown)
             .map(|tenant| (variable::TENANT, tenant)),
     );
+    let looks = subject.label_looks();
+    let secrets = looks.then(|| record::set_secrets(subject.secrets.as_deref()));
     let set = set
         .iter()
         .map(|(variable, value)| format!("SET {variable} = {value};\n"));
-    set.collect()
+    secrets.into_iter().chain(set).collect()
 }
 
 /// The same column by column.

@@ -134,14 +134,29 @@ impl<'a> Subject<'a> {
     /// A condition: whether a row's document has to be looked at more closely. None where it is no document, or
     /// is not shown.
     fn doubt(&self, at: usize, column: Column<'_>, row: Row<'_>) -> Option<String> {
-        let looks = column.form == Form::Json && self.treatment(at) == TriggerTreatment::Record;
-        looks.then(|| {
+        let hint = match self.treatment(at) {
+            TriggerTreatment::Record => self.hint.as_str(),
+            TriggerTreatment::Plain => ODD_NUMBER_HINT,
+            TriggerTreatment::Redact | TriggerTreatment::Leave => return None,
+        };
+        (column.form == Form::Json).then(|| {
             let (document, short) = (row(column.name), secret::SHORT);
-            let hint = quote::text(&self.hint);
+            let hint = quote::text(hint);
             format!(
                 "({document} IS NOT NULL AND (LENGTH({document}) > {short} OR \
                  IFNULL(CONVERT({document} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {hint}, TRUE)))"
             )
+        })
+    }
+
+    /// Whether the label needs to know what tells secrets' keys.
+    pub(super) fn label_looks(&self) -> bool {
+        let row = |name: &str| name.to_owned();
+        self.plan.label.iter().any(|part| match part {
+            LabelPart::Text(_) => false,
+            LabelPart::Column(at) => {
+                (self.columns[*at]).is_some_and(|it| self.is_secret(*at, it, &row).is_some())
+            }
         })
     }
 
