@@ -1,7 +1,7 @@
 //! The task-local scope that holds context, configuration and migration mode.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::AuditContext;
 use crate::capture;
@@ -43,9 +43,11 @@ impl<F: Fn() -> AuditContext + Send + Sync> MakeContext for F {
 enum Stated {
     /// None, so that a late actor goes to the level that does.
     Nothing,
-    /// The maker's, until somebody asks.
-    Context(Mutex<Option<Box<AuditContext>>>),
+    Context(Mutex<OwnContext>),
 }
+
+/// `None` until somebody asks the maker's.
+type OwnContext = Option<Box<AuditContext>>;
 
 impl Stated {
     fn context(context: AuditContext) -> Self {
@@ -151,7 +153,10 @@ impl Scope {
     }
 
     pub(crate) fn merged(&self) -> AuditContext {
-        let own = self.with_own(|own| own.clone()).unwrap_or_default();
+        let own = match &self.context {
+            Stated::Context(own) => self.made(&mut lock(own)).clone(),
+            Stated::Nothing => AuditContext::default(),
+        };
         match &self.outer {
             Some(outer) => own.or(&outer.merged()),
             None => own,
@@ -159,21 +164,24 @@ impl Scope {
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut AuditContext)) -> bool {
-        match &self.outer {
-            Some(outer) if !self.states_context() => outer.update(change),
-            _ => self.with_own(change).is_some(),
+        match (&self.context, &self.outer) {
+            (Stated::Context(own), _) => {
+                change(self.made(&mut lock(own)));
+                true
+            }
+            (Stated::Nothing, Some(outer)) => outer.update(change),
+            (Stated::Nothing, None) => false,
         }
     }
 
-    /// Does something with the context that this level states, if it does.
-    fn with_own<R>(&self, function: impl FnOnce(&mut AuditContext) -> R) -> Option<R> {
-        let Stated::Context(context) = &self.context else {
-            return None;
-        };
-        let mut context = context.lock().unwrap_or_else(PoisonError::into_inner);
-        let context = context.get_or_insert_with(|| Box::new(self.maker.make_context()));
-        Some(function(context))
+    /// The context, made where it was not yet.
+    fn made<'c>(&self, context: &'c mut OwnContext) -> &'c mut AuditContext {
+        context.get_or_insert_with(|| Box::new(self.maker.make_context()))
     }
+}
+
+fn lock(own: &Mutex<OwnContext>) -> MutexGuard<'_, OwnContext> {
+    own.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<M: ?Sized> Drop for Scope<M> {
