@@ -123,6 +123,13 @@ impl<M> Scope<M> {
     }
 }
 
+impl Plain {
+    /// A scope inside the one that applies here.
+    fn here(context: Stated) -> Self {
+        Self::inside(current_scope(), context, AuditContext::new)
+    }
+}
+
 impl<M: ?Sized> Scope<M> {
     const fn states_context(&self) -> bool {
         matches!(self.context, Stated::Context(_))
@@ -213,7 +220,7 @@ pub(crate) fn suppression() -> Option<Arc<Suppression>> {
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
 async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
-    let mut scope = Plain::inside(current_scope(), Stated::Nothing, AuditContext::new);
+    let mut scope = Plain::here(Stated::Nothing);
     state(&mut scope);
     SCOPE.scope(Arc::new(scope), future).await
 }
@@ -234,12 +241,7 @@ pub struct AuditScope(Arc<Scope>);
 
 impl AuditScope {
     pub(super) fn new(context: AuditContext) -> Self {
-        let context = Stated::context(context);
-        Self(Arc::new(Plain::inside(
-            current_scope(),
-            context,
-            AuditContext::new,
-        )))
+        Self(Arc::new(Plain::here(Stated::context(context))))
     }
 
     /// A scope inside the one that applies here, whose context is made when somebody first asks for it: for
@@ -407,13 +409,6 @@ pub trait WithAuditContext: Future + Sized {
 
 impl<F: Future> WithAuditContext for F {
     fn with_audit_context(self) -> impl Future<Output = Self::Output> {
-        SCOPE.scope(
-            Arc::new(Plain::inside(
-                current_scope(),
-                Stated::Nothing,
-                AuditContext::new,
-            )),
-            self,
-        )
+        SCOPE.scope(Arc::new(Plain::here(Stated::Nothing)), self)
     }
 }

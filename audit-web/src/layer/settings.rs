@@ -66,14 +66,16 @@ impl Settings {
 
     /// The client's address.
     pub(super) fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
-        let Some(given) = &self.given else {
-            return peer_of(extensions).map(|peer| peer.ip().to_canonical());
-        };
-        let peer = match &given.peer {
+        let given = self.given.as_ref();
+        let peer = match given.and_then(|given| given.peer.as_ref()) {
             Some(peer) => peer(extensions),
             None => peer_of(extensions),
         };
-        given.address.of(peer.map(|peer| peer.ip()), headers)
+        let peer = peer.map(|peer| peer.ip());
+        match given {
+            Some(given) => given.address.of(peer, headers),
+            None => ClientAddress::of_socket().of(peer, headers),
+        }
     }
 
     /// The name of the header that carries the request's id.

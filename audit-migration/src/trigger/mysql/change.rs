@@ -56,7 +56,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
             Kind::Delete => at_once.add(piece, subject.whole_unless(*at, "old", &old)),
             Kind::Update => {
                 if let Some(difference) = subject.difference(*at, &old, &new) {
-                    at_once.add_difference(difference);
+                    at_once.add_difference(&difference);
                 }
             }
         }
@@ -140,15 +140,15 @@ impl Adding {
         }
     }
 
-    fn add_difference(&mut self, difference: Difference) {
-        let (condition, change) = (difference.condition, difference.change);
-        match difference.unless {
-            None => self.parts.push(format!("IF({condition}, {change}, '')")),
-            Some(unless) => {
-                let chosen = self.chosen(&[change], &unless);
-                self.alone(format!("IF {condition} THEN\n{chosen}END IF;\n"));
-            }
-        }
+    fn add_difference(&mut self, difference: &Difference) {
+        let Some(unless) = &difference.unless else {
+            return self.parts.push(difference.piece());
+        };
+        let chosen = self.chosen(std::slice::from_ref(&difference.change), unless);
+        self.alone(format!(
+            "IF {} THEN\n{chosen}END IF;\n",
+            difference.condition
+        ));
     }
 
     fn chosen(&self, parts: &[String], unless: &Unless) -> String {

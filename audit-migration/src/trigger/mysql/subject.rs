@@ -43,6 +43,13 @@ pub(super) struct Difference {
     pub(super) unless: Option<Unless>,
 }
 
+impl Difference {
+    /// The change as an expression, nothing where there is none.
+    pub(super) fn piece(&self) -> String {
+        format!("IF({}, {}, '')", self.condition, self.change)
+    }
+}
+
 /// A change in other words, unless there is doubt about the column's documents. MariaDB compiles all regular
 /// expressions of a statement each time that it runs it, whether they are asked or not: so the long ones are kept out
 /// of the statements that most rows need.
@@ -202,11 +209,7 @@ impl<'a> Subject<'a> {
 
     /// The change of a column between two rows, nothing where it is the same.
     pub(super) fn between(&self, at: usize, old: Row<'_>, new: Row<'_>) -> Option<String> {
-        let difference = self.difference(at, old, new)?;
-        Some(format!(
-            "IF({}, {}, '')",
-            difference.condition, difference.change
-        ))
+        Some(self.difference(at, old, new)?.piece())
     }
 
     /// Whether a column differs between two rows, and its change.
