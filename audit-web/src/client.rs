@@ -1,34 +1,17 @@
 //! The client of the current request, whole, whatever is stored of its address.
 
-use std::cell::Cell;
 use std::net::IpAddr;
 
-thread_local! {
-    /// The thread's is enough: nothing is awaited inside of [`for_client`].
-    static CLIENT: Cell<Option<IpAddr>> = const { Cell::new(None) };
-}
+use sea_orm_audit_core::AuditScope;
 
-/// Makes the client before this one the current one again, also when the function panics.
-struct Before(Option<IpAddr>);
-
-impl Drop for Before {
-    fn drop(&mut self) {
-        CLIENT.set(self.0);
-    }
-}
-
-/// Runs a function for a client.
-pub(crate) fn for_client<R>(client: Option<IpAddr>, function: impl FnOnce() -> R) -> R {
-    let _before = Before(CLIENT.replace(client));
-    function()
-}
+use crate::layer::Origin;
 
 /// The address of the current request's client, whole, whatever is stored of it; `None` where it is not known, and
 /// outside of the [`AuditLayer`](crate::AuditLayer).
 ///
-/// For what runs as a part of the request: handlers, [`AuditLayer::actor`](crate::AuditLayer::actor), layers inside. A
-/// task that a handler spawns, and the body of the response, are none.
+/// For all that runs in the request's context: handlers, [`AuditLayer::actor`](crate::AuditLayer::actor), layers inside,
+/// the body of the response. A task that a handler spawns is outside, unless wrapped with `.with_audit_context()`.
 #[must_use]
 pub fn client_ip() -> Option<IpAddr> {
-    CLIENT.get()
+    AuditScope::look_at_maker(|origin: &Origin| origin.client)?
 }

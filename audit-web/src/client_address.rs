@@ -133,18 +133,25 @@ impl ClientAddress {
     /// 8 KiB it stops at the last address it reached. `None` when the peer has no address, and is not
     /// trusted or names none.
     #[must_use]
+    #[inline]
     pub fn of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         self.walk(peer, headers).address
     }
 
+    #[inline]
     fn walk(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Walk {
-        let mut walk = Walk {
+        let walk = Walk {
             address: peer.map(|address| address.to_canonical()),
             hops: 0,
         };
-        if !self.trusts(walk.address) {
-            return walk;
+        if self.trusts(walk.address) {
+            self.follow(walk, headers)
+        } else {
+            walk
         }
+    }
+
+    fn follow(&self, mut walk: Walk, headers: &HeaderMap) -> Walk {
         let Some(mut hops) = self.header.hops(headers) else {
             return walk;
         };

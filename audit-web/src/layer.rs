@@ -17,16 +17,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use future::AuditFuture;
+pub(crate) use origin::Origin;
 pub(crate) use settings::Settings;
 
 use crate::actor::IdentifyActor;
 use crate::body::AuditBody;
-use crate::client::for_client;
 use crate::client_address::{AddressPrivacy, ClientAddress};
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
 use observe::Observed;
-use origin::{Head, Origin};
 
 /// Gives everything that is done for a request, up to the last byte of the response's body, its context:
 /// actor, address, agent, request id and trace. Reports slow requests, answers of 500 and above, and
@@ -190,15 +189,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let head = Head::read(&mut request, &self.settings);
-        let mut actor = None;
+        let observed = Observed::beginning(&mut request, &self.settings);
+        let mut future = AuditFuture::new(observed);
         if let Some(who) = self.settings.identify() {
             let (parts, body) = request.into_parts();
-            actor = for_client(head.client, || who.identify(&parts));
+            future.ask_actor(&mut || who.identify(&parts));
             request = Request::from_parts(parts, body);
         }
-        let observed = Observed::new(Origin::of(&request, head, actor, &self.settings));
-        let mut future = AuditFuture::new(observed);
         // A service may do all its work here.
         let mut request = Some(request);
         future.begin(&mut |inner| {

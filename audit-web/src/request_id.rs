@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
-use uuid::fmt::Hyphenated;
 
 /// The header in which request ids are usually sent.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,7 +31,8 @@ pub enum IncomingRequestId {
     Ignored,
 }
 
-/// What there is where an id cannot be a header: nowhere, since all its characters may be in one.
+/// What there is before there is an id, and where one cannot be a header: nowhere, since all its characters may be in
+/// one.
 const NEVER: HeaderValue = HeaderValue::from_static("");
 
 /// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.
@@ -52,6 +52,12 @@ impl RequestId {
         Self::settle_at(Instant::now(), headers, name, incoming)
     }
 
+    /// No id: what is there before there is one.
+    pub(crate) const fn none() -> Self {
+        Self(NEVER)
+    }
+
+    #[inline]
     pub(crate) fn settle_at(
         now: Instant,
         headers: &mut HeaderMap,
@@ -84,8 +90,7 @@ impl RequestId {
 
     /// A new id: a UUID of version 7.
     fn generate(now: Instant) -> Self {
-        let mut text = [0; Hyphenated::LENGTH];
-        sequence::next(now).hyphenated().encode_lower(&mut text);
+        let text = sequence::next(now);
         // One allocation, which the request, its answer and its context share.
         let shared = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
         Self(shared.unwrap_or(NEVER))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use sea_orm::ActiveModelTrait;
-use sea_orm_audit::{Actor, AuditContext, AuditScope, migration_mode};
+use sea_orm_audit::{Actor, AuditContext, AuditScope, MakeContext, migration_mode};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
@@ -106,18 +106,25 @@ async fn the_current_scope_keeps_migration_mode(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// A scope whose context is made when asked for, and how often it was made.
-fn unasked() -> (AuditScope, Arc<AtomicUsize>) {
-    let made = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&made);
-    let maker = move || {
-        count.fetch_add(1, Relaxed);
+/// How often a context was made.
+#[derive(Default)]
+struct Made(Arc<AtomicUsize>);
+
+impl MakeContext for Made {
+    fn make_context(&self) -> AuditContext {
+        self.0.fetch_add(1, Relaxed);
         AuditContext::new()
             .actor(Actor::anonymous())
             .request_id("r")
             .metadata("from", "head")
-    };
-    (AuditScope::when_asked(maker).scope(), made)
+    }
+}
+
+/// A scope whose context is made when asked for, and how often it was made.
+fn unasked() -> (AuditScope, Arc<AtomicUsize>) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let scope = AuditScope::when_asked(|maker: &mut Made| maker.0 = Arc::clone(&made));
+    (scope.scope(), made)
 }
 
 #[test]

@@ -17,7 +17,9 @@ use sea_orm_audit::web::{
     AddressPrivacy, Audit, AuditLayer, ClientAddress, IncomingRequestId, ProxyHeader,
     TrustedProxies, client_ip,
 };
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, HashKey};
+use sea_orm_audit::{
+    Actor, AuditConfig, AuditContext, AuditedConnection, HashKey, WithAuditContext,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{Shop, TestResult, With, get, product, send, text};
@@ -273,6 +275,63 @@ async fn the_address_and_the_id_are_known_to_all_that_belongs_to_the_request() -
     assert_eq!(text(send(&router, request).await?).await?, expected);
     assert_eq!(*told.lock().unwrap(), expected);
     assert_eq!(client_ip(), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_address_is_known_to_the_body_and_to_tasks_that_take_the_context_along() -> TestResult {
+    let handler = async || {
+        let spawned = tokio::spawn(async { client_ip() }).await.unwrap();
+        let along = async { client_ip() }.with_audit_context();
+        let along = tokio::spawn(along).await.unwrap();
+        let inside = AuditContext::new().scope(async { client_ip() }).await;
+        let body = stream::once(async move {
+            let all = [spawned, along, inside, client_ip()];
+            Ok::<_, std::io::Error>(format!("{all:?}"))
+        });
+        Response::new(Body::from_stream(body))
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new());
+    let mut request = get("/");
+    request.extensions_mut().insert(peer("192.0.2.60:1")?);
+    let one = "Some(192.0.2.60)";
+    assert_eq!(
+        text(send(&router, request).await?).await?,
+        format!("[None, {one}, {one}, {one}]")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_asked_for_the_actor_may_look_at_the_context_and_set_it() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let see = Arc::clone(&seen);
+    // The context is made before its actor is known.
+    let identify = move |parts: &Parts| {
+        let context = AuditContext::current();
+        let id = context.get_request_id().map(str::to_owned);
+        see.lock()
+            .unwrap()
+            .push((id, context.get_actor().id().map(str::to_owned)));
+        if parts.uri.query() == Some("set") {
+            assert!(AuditContext::set_actor(Actor::user(8)));
+            return None;
+        }
+        Some(Actor::user(7))
+    };
+    let router = router(&db).layer(AuditLayer::new().actor(identify));
+    for path in ["/new", "/new?set"] {
+        send(&router, get(path).with("x-request-id", b"r-19")).await?;
+    }
+    let log = shop.log().await?;
+    let actors: Vec<_> = log.iter().map(|it| it.actor_id.as_deref()).collect();
+    assert_eq!(actors, [Some("7"), Some("8")]);
+    let not_yet = (Some("r-19".to_owned()), None);
+    assert_eq!(*seen.lock().unwrap(), [not_yet.clone(), not_yet]);
     Ok(())
 }
 

@@ -195,6 +195,23 @@ async fn a_panic_is_answered_with_500_and_told_with_place_and_backtrace() -> Tes
 }
 
 #[tokio::test]
+async fn a_panic_of_who_is_asked_for_the_actor_is_one_of_the_request() -> TestResult {
+    let shop = Shop::open().await?;
+    let layer = AuditLayer::new()
+        .events(shop.events.clone())
+        .actor(|_: &http::request::Parts| panic!("no such key"));
+    let handler = on_get(async || -> &'static str { unreachable!("nobody knows whose it is") });
+    let router = Router::new().route("/", handler).layer(layer);
+    let request = get("/").with("x-request-id", b"r-20");
+    assert_eq!(send(&router, request).await?.status(), 500);
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].description.as_deref(), Some("no such key"));
+    assert_eq!(events[0].request_id.as_deref(), Some("r-20"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_panic_is_let_through_on_request() -> TestResult {
     let layer = AuditLayer::new().catch_panics(false);
     let router = Router::new()

@@ -1,9 +1,11 @@
 //! The task-local scope that holds context, configuration and migration mode.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::AuditContext;
+use crate::actor::Actor;
 use crate::capture;
 use crate::config::AuditConfig;
 use crate::event::{EventType, SystemEvent, report};
@@ -26,22 +28,28 @@ pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
     maker: M,
 }
 
-/// Makes the context of a scope when somebody first asks for it. Closures satisfy it.
-pub trait MakeContext: Send + Sync {
+/// Makes the context of a scope when somebody first asks for it.
+pub trait MakeContext: Any + Send + Sync {
     /// Makes it. Runs once at most, wherever that is: what it needs of its surroundings it has with it, and
     /// it asks for no context itself.
     fn make_context(&self) -> AuditContext;
 }
 
-impl<F: Fn() -> AuditContext + Send + Sync> MakeContext for F {
+/// Makes nothing: of levels that state their context, or none.
+#[derive(Default)]
+struct Nobody;
+
+impl MakeContext for Nobody {
     fn make_context(&self) -> AuditContext {
-        self()
+        AuditContext::new()
     }
 }
 
 /// The context that a level states.
+#[derive(Default)]
 enum Stated {
     /// None, so that a late actor goes to the level that does.
+    #[default]
     Nothing,
     Context(Mutex<OwnContext>),
 }
@@ -56,7 +64,7 @@ impl Stated {
 }
 
 /// A scope that makes no context.
-type Plain = Scope<fn() -> AuditContext>;
+type Plain = Scope<Nobody>;
 
 /// A stretch of migration mode.
 pub(crate) struct Suppression {
@@ -103,30 +111,47 @@ impl Drop for Suppression {
     }
 }
 
-impl<M> Scope<M> {
+impl<M: Default> Default for Scope<M> {
     #[inline]
-    fn inside(outer: Option<Arc<Scope>>, context: Stated, maker: M) -> Self {
+    fn default() -> Self {
         Self {
             id: AtomicU64::new(0),
-            context,
-            config: outer.as_ref().and_then(|outer| outer.config.clone()),
-            suppression: outer.as_ref().and_then(|outer| outer.suppression.clone()),
-            // A level that states no context has nothing to add: a task that goes on in tasks of its own
-            // would else make a chain without end.
-            outer: match outer {
-                Some(outer) if !outer.states_context() => outer.outer.clone(),
-                outer => outer,
-            },
+            context: Stated::Nothing,
+            outer: None,
+            config: None,
+            suppression: None,
             has_images: AtomicBool::new(false),
-            maker,
+            maker: M::default(),
         }
     }
 }
 
-impl Plain {
-    /// A scope inside the one that applies here.
-    fn here(context: Stated) -> Self {
-        Self::inside(current_scope(), context, AuditContext::new)
+impl<M: Default> Scope<M> {
+    /// A scope inside the one that applies here, put together where it stays: a request's is large, and what was just
+    /// written is slow to move.
+    #[inline]
+    fn here(state: impl FnOnce(&mut Self)) -> Arc<Self> {
+        let mut scope = Arc::<Self>::default();
+        // Nobody else has it yet.
+        if let Some(scope) = Arc::get_mut(&mut scope) {
+            if let Some(outer) = current_scope() {
+                scope.put_inside(outer);
+            }
+            state(scope);
+        }
+        scope
+    }
+
+    fn put_inside(&mut self, outer: Arc<Scope>) {
+        self.config.clone_from(&outer.config);
+        self.suppression.clone_from(&outer.suppression);
+        // A level that states no context has nothing to add: a task that goes on in tasks of its own
+        // would else make a chain without end.
+        self.outer = if outer.states_context() {
+            Some(outer)
+        } else {
+            outer.outer.clone()
+        };
     }
 }
 
@@ -156,7 +181,7 @@ impl<M: ?Sized> Scope<M> {
 impl Scope {
     #[cfg(test)]
     pub(crate) fn for_test() -> Arc<Self> {
-        Arc::new(Scope::inside(None, Stated::Nothing, AuditContext::new))
+        Arc::<Plain>::default()
     }
 
     pub(crate) fn merged(&self) -> AuditContext {
@@ -167,6 +192,14 @@ impl Scope {
         match &self.outer {
             Some(outer) => own.or(&outer.merged()),
             None => own,
+        }
+    }
+
+    /// Looks at the maker of the innermost level here whose maker is of this kind.
+    fn look_at_maker<M: MakeContext, R>(&self, look: impl FnOnce(&M) -> R) -> Option<R> {
+        match (&self.maker as &dyn Any).downcast_ref() {
+            Some(maker) => Some(look(maker)),
+            None => self.outer.as_ref()?.look_at_maker(look),
         }
     }
 
@@ -220,9 +253,7 @@ pub(crate) fn suppression() -> Option<Arc<Suppression>> {
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
 async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
-    let mut scope = Plain::here(Stated::Nothing);
-    state(&mut scope);
-    SCOPE.scope(Arc::new(scope), future).await
+    SCOPE.scope(Plain::here(state), future).await
 }
 
 /// A context's scope that can be left and entered again: for what a future returned and somebody else
@@ -241,22 +272,33 @@ pub struct AuditScope(Arc<Scope>);
 
 impl AuditScope {
     pub(super) fn new(context: AuditContext) -> Self {
-        Self(Arc::new(Plain::here(Stated::context(context))))
+        Self(Plain::here(|scope| {
+            scope.context = Stated::context(context);
+        }))
     }
 
     /// A scope inside the one that applies here, whose context is made when somebody first asks for it: for
-    /// what is entered often and asked for seldom, such as requests.
+    /// what is entered often and asked for seldom, such as requests. `fill` says of what.
     ///
     /// # Examples
     /// ```
-    /// use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
-    /// let scope = AuditScope::when_asked(|| AuditContext::new().actor(Actor::user(7))).scope();
-    /// scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("7")));
+    /// use sea_orm_audit_core::{Actor, AuditContext, AuditScope, MakeContext};
+    /// #[derive(Default)]
+    /// struct Job(u32);
+    /// impl MakeContext for Job {
+    ///     fn make_context(&self) -> AuditContext {
+    ///         AuditContext::new().actor(Actor::service(format!("job {}", self.0)))
+    ///     }
+    /// }
+    /// let scope = AuditScope::when_asked(|job: &mut Job| job.0 = 7).scope();
+    /// scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("job 7")));
     /// ```
     #[inline]
-    pub fn when_asked<M: MakeContext + 'static>(maker: M) -> LateScope<M> {
-        let context = Stated::Context(Mutex::default());
-        LateScope(Arc::new(Scope::inside(current_scope(), context, maker)))
+    pub fn when_asked<M: MakeContext + Default>(fill: impl FnOnce(&mut M)) -> LateScope<M> {
+        LateScope(Scope::here(|scope: &mut Scope<M>| {
+            scope.context = Stated::Context(Mutex::default());
+            fill(&mut scope.maker);
+        }))
     }
 
     /// The scope that applies here, with its configuration and migration mode; `None` where nothing states a context,
@@ -274,6 +316,12 @@ impl AuditScope {
         let innermost = current_scope()?;
         // What is outside of one that states none does, if there is something.
         (innermost.states_context() || innermost.outer.is_some()).then_some(Self(innermost))
+    }
+
+    /// Looks at what the context that applies here is made of, where the innermost such thing is one of this type.
+    pub fn look_at_maker<M: MakeContext, R>(look: impl FnOnce(&M) -> R) -> Option<R> {
+        let looked = SCOPE.try_with(|scope| scope.look_at_maker(look));
+        looked.ok().flatten()
     }
 
     /// Runs a function inside.
@@ -296,11 +344,20 @@ impl AuditScope {
 #[must_use = "a scope does nothing until something is run in it"]
 pub struct LateScope<M>(Arc<Scope<M>>);
 
-impl<M: MakeContext + 'static> LateScope<M> {
+impl<M: MakeContext> LateScope<M> {
     /// What the context is made of.
     #[must_use]
     pub fn maker(&self) -> &M {
         &self.0.maker
+    }
+
+    /// Sets the actor if the context is made already: for what its maker was told after that.
+    pub fn set_actor_if_made(&self, actor: Actor) {
+        if let Stated::Context(own) = &self.0.context
+            && let Some(context) = &mut *lock(own)
+        {
+            context.actor = Some(actor);
+        }
     }
 
     /// The scope.
@@ -409,6 +466,6 @@ pub trait WithAuditContext: Future + Sized {
 
 impl<F: Future> WithAuditContext for F {
     fn with_audit_context(self) -> impl Future<Output = Self::Output> {
-        SCOPE.scope(Arc::new(Plain::here(Stated::Nothing)), self)
+        SCOPE.scope(Plain::here(|_| ()), self)
     }
 }

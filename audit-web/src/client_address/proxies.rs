@@ -93,8 +93,12 @@ impl TrustedProxies {
 
     /// Whether the address is one of a trusted proxy.
     #[must_use]
+    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        !self.networks.is_empty() && self.have(address.to_canonical())
+    }
+
+    fn have(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|net| net.contains(&address))
     }
 }

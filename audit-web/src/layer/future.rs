@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{HeaderValue, Response, StatusCode};
 use pin_project_lite::pin_project;
-use sea_orm_audit_core::AuditError;
+use sea_orm_audit_core::{Actor, AuditError};
 
 use super::observe::Observed;
 use crate::body::AuditBody;
@@ -38,11 +38,18 @@ impl<F, R> AuditFuture<F, R> {
         }
     }
 
-    /// Makes the future inside.
+    /// Asks who sent the request.
+    pub(super) fn ask_actor(&mut self, who: &mut dyn FnMut() -> Option<Actor>) {
+        self.panicked = self.observed.ask_actor(who).err();
+    }
+
+    /// Makes the future inside, unless there was a panic before.
     #[inline]
     pub(super) fn begin(&mut self, make: &mut dyn FnMut(&mut Option<F>)) {
-        let done = self.observed.run(&mut || make(&mut self.inner));
-        self.panicked = done.err();
+        if self.panicked.is_none() {
+            let done = self.observed.run(&mut || make(&mut self.inner));
+            self.panicked = done.err();
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a request did to the system: slowness, errors, panics.
 
-use http::StatusCode;
 use http::uri::PathAndQuery;
-use sea_orm_audit_core::{AuditScope, EventType, LateScope, SystemEvent, clean_text};
+use http::{Request, StatusCode};
+use sea_orm_audit_core::{Actor, AuditScope, EventType, LateScope, SystemEvent, clean_text};
 
 use super::origin::Origin;
-use crate::client::for_client;
+use super::settings::Settings;
 use crate::panic::{Panicked, watched};
 
 /// The longest path that is stored, in characters.
@@ -22,12 +22,27 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// A request without an id is given one.
     #[inline]
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(super) fn beginning<B>(request: &mut Request<B>, settings: &Settings) -> Self {
         Self {
-            scope: AuditScope::when_asked(origin),
+            scope: AuditScope::when_asked(|origin: &mut Origin| origin.fill(request, settings)),
             ended: false,
         }
+    }
+
+    /// Asks who sent the request, as a part of it.
+    pub(super) fn ask_actor(
+        &self,
+        who: &mut dyn FnMut() -> Option<Actor>,
+    ) -> Result<(), Box<Panicked>> {
+        let mut actor = None;
+        let asked = self.run(&mut || actor = who());
+        if let Some(actor) = actor {
+            self.origin().tell_actor(actor.clone());
+            self.scope.set_actor_if_made(actor);
+        }
+        asked
     }
 
     pub(super) fn origin(&self) -> &Origin {
@@ -52,7 +67,7 @@ impl Observed {
 
     /// Runs a function as a part of the request.
     pub(super) fn within<R>(&self, function: impl FnOnce() -> R) -> R {
-        for_client(self.origin().client, || self.scope.run(function))
+        self.scope.run(function)
     }
 
     /// The request was answered.

@@ -1,7 +1,7 @@
 //! What is kept of a request, to make its context and its events of when they are needed.
 
 use std::net::IpAddr;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 use std::time::Instant;
 
 use http::header::USER_AGENT;
@@ -19,78 +19,82 @@ const USER_AGENT_LIMIT: usize = 512;
 
 /// What came with a request, in cheap clones: most requests write nothing, and need no context. The clones
 /// keep the buffer that the head was read into, until the scope ends.
-pub(super) struct Origin {
+///
+/// Put together where it stays ([`fill`](Self::fill)): what was just written is slow to move.
+pub(crate) struct Origin {
     pub(super) settings: Settings,
-    pub(super) client: Option<IpAddr>,
+    pub(crate) client: Option<IpAddr>,
     pub(super) request_id: RequestId,
     pub(super) began: Instant,
     pub(super) method: Method,
     pub(super) target: Option<PathAndQuery>,
     pub(super) route: Option<Route>,
-    // Seldom there, and large: a request's origin is moved where it stays.
-    actor: Option<Box<Actor>>,
+    // Told when the scope is there already. Seldom, and large.
+    actor: OnceLock<Box<Actor>>,
+    // Somebody outside of the layer said who acts.
+    has_actor_around: bool,
     address: Option<StoredAddress>,
     agent: Option<HeaderValue>,
     trace: Option<TraceId>,
 }
 
-impl Origin {
-    /// Keeps what is needed of a request whose head was read.
+impl Default for Origin {
+    /// Of a request that begins now.
     #[inline]
-    pub(super) fn of<B>(
-        request: &Request<B>,
-        head: Head,
-        actor: Option<Actor>,
-        settings: &Settings,
-    ) -> Self {
-        let headers = request.headers();
-        let agent = headers.get(USER_AGENT).filter(|_| settings.user_agent);
+    fn default() -> Self {
         Self {
-            client: head.client,
-            request_id: head.request_id,
-            began: head.began,
-            method: request.method().clone(),
-            target: request.uri().path_and_query().cloned(),
-            route: route_of(request.extensions()),
-            actor: actor.or_else(AuditContext::actor_around).map(Box::new),
-            address: (head.client).and_then(|client| StoredAddress::of(client, settings.privacy)),
-            agent: agent.cloned(),
-            trace: TraceId::of_request(headers),
-            settings: settings.clone(),
+            settings: Settings::default(),
+            client: None,
+            request_id: RequestId::none(),
+            began: Instant::now(),
+            method: Method::GET,
+            target: None,
+            route: None,
+            actor: OnceLock::new(),
+            has_actor_around: false,
+            address: None,
+            agent: None,
+            trace: None,
         }
     }
 }
 
-/// What is known of a request before its actor.
-pub(super) struct Head {
-    began: Instant,
-    request_id: RequestId,
-    pub(super) client: Option<IpAddr>,
-}
-
-impl Head {
-    /// Reads a request's head. A request without an id is given one.
-    pub(super) fn read<B>(request: &mut Request<B>, settings: &Settings) -> Self {
-        let (name, incoming) = (settings.request_id_header(), settings.incoming_request_id);
-        let began = Instant::now();
-        Self {
-            began,
-            request_id: RequestId::settle_at(began, request.headers_mut(), name, incoming),
-            client: settings.client(request.headers(), request.extensions()),
+impl Origin {
+    /// Keeps what is needed of a request's head. A request without an id is given one.
+    #[inline]
+    pub(super) fn fill<B>(&mut self, request: &mut Request<B>, settings: &Settings) {
+        self.settings = settings.clone();
+        let name = self.settings.request_id_header();
+        let incoming = self.settings.incoming_request_id;
+        self.request_id = RequestId::settle_at(self.began, request.headers_mut(), name, incoming);
+        let (headers, extensions) = (request.headers(), request.extensions());
+        self.client = self.settings.client(headers, extensions);
+        self.route = route_of(extensions);
+        self.target = request.uri().path_and_query().cloned();
+        self.method = request.method().clone();
+        if self.settings.user_agent {
+            self.agent = headers.get(USER_AGENT).cloned();
         }
+        self.trace = TraceId::of_request(headers);
+        self.address = (self.client).and_then(|it| StoredAddress::of(it, self.settings.privacy));
+        self.has_actor_around = AuditContext::has_actor_around();
+    }
+
+    /// Tells who sent the request, for a context that is not made yet.
+    pub(super) fn tell_actor(&self, actor: Actor) {
+        // It is told once.
+        drop(self.actor.set(Box::new(actor)));
     }
 }
 
 impl MakeContext for Origin {
     fn make_context(&self) -> AuditContext {
-        let mut context = AuditContext::new()
-            .actor(
-                self.actor
-                    .as_deref()
-                    .cloned()
-                    .unwrap_or_else(Actor::anonymous),
-            )
-            .request_id(self.request_id.as_str());
+        let mut context = AuditContext::new().request_id(self.request_id.as_str());
+        if let Some(actor) = self.actor.get() {
+            context = context.actor(Actor::clone(actor));
+        } else if !self.has_actor_around {
+            context = context.actor(Actor::anonymous());
+        }
         context = match &self.address {
             Some(StoredAddress::Whole(client)) => context.ip_address(*client),
             Some(StoredAddress::Text(text)) => context.ip_address_as(text),

@@ -15,6 +15,8 @@ use crate::view::ErasedViews;
 /// Tells the address of the connection from the request's extensions.
 type PeerOf = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
+static OF_SOCKET: ClientAddress = ClientAddress::of_socket();
+
 /// A value that every service has to itself, as it is cloned for every request: a count of references would be
 /// one that all threads take from each other.
 #[derive(Clone)]
@@ -66,16 +68,14 @@ impl Settings {
 
     /// The client's address.
     pub(super) fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
-        let given = self.given.as_ref();
-        let peer = match given.and_then(|given| given.peer.as_ref()) {
-            Some(peer) => peer(extensions),
+        let Some(given) = &self.given else {
+            return OF_SOCKET.of(peer_of(extensions), headers);
+        };
+        let peer = match &given.peer {
+            Some(peer) => peer(extensions).map(|peer| peer.ip()),
             None => peer_of(extensions),
         };
-        let peer = peer.map(|peer| peer.ip());
-        match given {
-            Some(given) => given.address.of(peer, headers),
-            None => ClientAddress::of_socket().of(peer, headers),
-        }
+        given.address.of(peer, headers)
     }
 
     /// The name of the header that carries the request's id.
@@ -99,10 +99,10 @@ impl Settings {
 }
 
 /// The address of the connection, where the server leaves it.
-fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
+fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
     #[cfg(feature = "axum")]
     if let Some(info) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
-        return Some(info.0);
+        return Some(info.0.ip());
     }
-    extensions.get::<SocketAddr>().copied()
+    extensions.get().map(SocketAddr::ip)
 }

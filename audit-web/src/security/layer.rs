@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::header::USER_AGENT;
 use http::{Request, Response};
@@ -93,10 +93,10 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = ready!(this.inner.poll(context));
-        if let Ok(response) = &answer {
+        let polled = this.inner.poll(context);
+        if let Poll::Ready(Ok(response)) = &polled {
             this.monitor.answered(response.status());
         }
-        Poll::Ready(answer)
+        polled
     }
 }

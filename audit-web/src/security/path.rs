@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::classes::{DOT, PATH_ENCODED, PATH_SPECIAL};
 use super::runs::{Run, Runs};
 
 /// The rules about paths.
@@ -25,11 +26,16 @@ pub(super) enum PathHit {
 }
 
 impl PathRules {
-    /// Inspects a path: as it arrived, and decoded.
+    /// Inspects a path: as it arrived, and decoded. `seen` are the classes of the bytes that arrived.
     ///
     /// `..` by itself raises nothing, since careless clients leave it in (`/docs/../guide`): a path
     /// that climbs out of the root does, and one whose `..` only decoding brings to light.
-    pub(super) fn inspect(&self, raw: &[u8], decoded: &[u8]) -> Option<PathHit> {
+    pub(super) fn inspect(&self, raw: &[u8], seen: u8, decoded: &[u8]) -> Option<PathHit> {
+        // Almost every path: its segments are what is between slashes, and none of them begins a rule.
+        let is_plain = seen & (DOT | PATH_ENCODED | PATH_SPECIAL) == 0;
+        if is_plain && self.probes.none_starts_in(raw, b'/') {
+            return None;
+        }
         let mut rest = segments(decoded);
         let (mut depth, mut index, mut allowed_before) = (0_usize, 0, 0);
         let (mut climbs, mut last) = (0, None);

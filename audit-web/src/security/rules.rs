@@ -171,7 +171,7 @@ impl SecurityRules {
         if let Some((_, (_, rule))) = self.matching(&text, PATH, special) {
             return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
         }
-        let rule = match self.inner.paths.inspect(raw, &text)? {
+        let rule = match self.inner.paths.inspect(raw, seen, &text)? {
             PathHit::Probe(name) => name,
             PathHit::Traversal => PATH_TRAVERSAL.into(),
         };

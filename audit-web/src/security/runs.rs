@@ -79,6 +79,25 @@ impl Runs {
         }
     }
 
+    /// Whether surely no run starts with one of the words between these bytes, in one look at each byte.
+    pub(super) fn none_starts_in(&self, text: &[u8], between: u8) -> bool {
+        let mut key = NO_BYTES;
+        for byte in text {
+            if *byte != between {
+                key = with_byte(key, *byte);
+            } else if self.may_know(std::mem::replace(&mut key, NO_BYTES)) {
+                return false;
+            }
+        }
+        !self.may_know(key)
+    }
+
+    /// Whether there can be a run of this key.
+    fn may_know(&self, key: u32) -> bool {
+        let (index, bit) = place(key);
+        self.known[index] & bit != 0
+    }
+
     /// Finds a run that starts with `word` and goes on with the words of `rest`.
     pub(super) fn starting<'t>(
         &self,
@@ -90,8 +109,7 @@ impl Runs {
             return None;
         }
         let key = hash(word);
-        let (index, bit) = place(key);
-        if self.known[index] & bit == 0 {
+        if !self.may_know(key) {
             return None;
         }
         let start = self.sorted.partition_point(|run| run.key < key);
@@ -111,9 +129,15 @@ const fn place(key: u32) -> (usize, u64) {
 /// A hash of a word, the same in any case of its ASCII letters: FNV-1a of 32 bits. Whoever makes words that meet it
 /// makes the search as long as for a word of the rules, and no longer.
 fn hash(word: &[u8]) -> u32 {
-    word.iter().fold(0x811c_9dc5, |hash: u32, byte| {
-        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    })
+    word.iter()
+        .fold(NO_BYTES, |hash, byte| with_byte(hash, *byte))
+}
+
+/// The hash of no byte.
+const NO_BYTES: u32 = 0x811c_9dc5;
+
+const fn with_byte(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte.to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193)
 }
 
 #[cfg(test)]
@@ -148,6 +172,17 @@ mod tests {
         assert_eq!(found(&runs, "fuzz", false), None);
         assert_eq!(found(&runs, "fuzzy faster", false), None);
         assert_eq!(found(&runs, "", true), None);
+    }
+
+    #[test]
+    fn a_text_in_which_none_starts_is_told_by_its_words() {
+        let runs = runs(&[("fuzz faster", false), ("zap", true)]);
+        for text in ["/fuzz", "/a/FUZZ/b", "zap/", "//zap"] {
+            assert!(!runs.none_starts_in(text.as_bytes(), b'/'), "{text}");
+        }
+        for text in ["/fuzzy", "/zap-fuzz", "/faster", "/"] {
+            assert!(runs.none_starts_in(text.as_bytes(), b'/'), "{text}");
+        }
     }
 
     #[test]
