@@ -135,23 +135,20 @@ impl ClientAddress {
     #[must_use]
     #[inline]
     pub fn of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        if self.proxies.is_empty() && !self.trust_unknown_peer {
+            return peer.map(|address| address.to_canonical());
+        }
         self.walk(peer, headers).address
     }
 
-    #[inline]
     fn walk(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Walk {
-        let walk = Walk {
+        let mut walk = Walk {
             address: peer.map(|address| address.to_canonical()),
             hops: 0,
         };
-        if self.trusts(walk.address) {
-            self.follow(walk, headers)
-        } else {
-            walk
+        if !self.trusts(walk.address) {
+            return walk;
         }
-    }
-
-    fn follow(&self, mut walk: Walk, headers: &HeaderMap) -> Walk {
         let Some(mut hops) = self.header.hops(headers) else {
             return walk;
         };

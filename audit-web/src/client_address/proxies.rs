@@ -93,13 +93,14 @@ impl TrustedProxies {
 
     /// Whether the address is one of a trusted proxy.
     #[must_use]
-    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
-        !self.networks.is_empty() && self.have(address.to_canonical())
+        let address = address.to_canonical();
+        self.networks.iter().any(|net| net.contains(&address))
     }
 
-    fn have(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|net| net.contains(&address))
+    /// Whether nobody is trusted.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.networks.is_empty()
     }
 }
 

@@ -26,16 +26,17 @@ pub(super) enum PathHit {
 }
 
 impl PathRules {
-    /// Inspects a path: as it arrived, and decoded. `seen` are the classes of the bytes that arrived.
+    /// Whether one look at a path's bytes, whose classes were seen before, is enough: its segments are what is between
+    /// slashes, and none of them begins a rule. Almost every path is so.
+    pub(super) fn is_plain(&self, raw: &[u8], seen: u8) -> bool {
+        seen & (DOT | PATH_ENCODED | PATH_SPECIAL) == 0 && self.probes.none_starts_in(raw, b'/')
+    }
+
+    /// Inspects a path: as it arrived, and decoded.
     ///
     /// `..` by itself raises nothing, since careless clients leave it in (`/docs/../guide`): a path
     /// that climbs out of the root does, and one whose `..` only decoding brings to light.
-    pub(super) fn inspect(&self, raw: &[u8], seen: u8, decoded: &[u8]) -> Option<PathHit> {
-        // Almost every path: its segments are what is between slashes, and none of them begins a rule.
-        let is_plain = seen & (DOT | PATH_ENCODED | PATH_SPECIAL) == 0;
-        if is_plain && self.probes.none_starts_in(raw, b'/') {
-            return None;
-        }
+    pub(super) fn inspect(&self, raw: &[u8], decoded: &[u8]) -> Option<PathHit> {
         let mut rest = segments(decoded);
         let (mut depth, mut index, mut allowed_before) = (0_usize, 0, 0);
         let (mut climbs, mut last) = (0, None);

@@ -166,12 +166,15 @@ impl SecurityRules {
 
     fn path(&self, raw: &[u8]) -> Option<Finding> {
         let seen = classes(raw);
+        if self.inner.custom.rules.is_empty() && self.inner.paths.is_plain(raw, seen) {
+            return None;
+        }
         let special = seen & PATH_SPECIAL != 0;
         let text = decode::path(raw, seen);
         if let Some((_, (_, rule))) = self.matching(&text, PATH, special) {
             return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
         }
-        let rule = match self.inner.paths.inspect(raw, seen, &text)? {
+        let rule = match self.inner.paths.inspect(raw, &text)? {
             PathHit::Probe(name) => name,
             PathHit::Traversal => PATH_TRAVERSAL.into(),
         };
