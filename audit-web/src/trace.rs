@@ -35,11 +35,10 @@ impl TraceId {
     /// The trace in the header `traceparent`; `None` when it is not valid, or is there twice.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let mut lines = headers.get_all(TRACEPARENT).iter();
-        match (lines.next(), lines.next()) {
-            (Some(line), None) => parse(line.as_bytes()),
-            _ => None,
-        }
+        // Most requests have none.
+        let line = headers.get(TRACEPARENT)?;
+        let is_one = headers.get_all(TRACEPARENT).iter().nth(1).is_none();
+        is_one.then(|| parse(line.as_bytes())).flatten()
     }
 
     /// The trace of the current OpenTelemetry span.
