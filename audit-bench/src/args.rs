@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "")]
     pub(crate) only: String,
 
-    /// The web layers, in place of the databases.
+    /// The web layers, in place of the databases; build with `--profile production`.
     #[arg(long)]
     pub(crate) web: bool,
 }

@@ -73,8 +73,8 @@ impl AuditLayer {
         self
     }
 
-    /// Tells the actor from the request's head. By default nobody does, and a request is anonymous until
-    /// the actor is set.
+    /// Tells the actor from the request's head, within the request's context. By default nobody does, and a
+    /// request is anonymous until the actor is set.
     pub fn actor(self, identify: impl IdentifyActor + 'static) -> Self {
         self.with(|settings| settings.give().identify = Some(Arc::new(identify)))
     }
