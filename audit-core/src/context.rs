@@ -148,11 +148,11 @@ impl AuditContext {
             .unwrap_or_default()
     }
 
-    /// Whether somebody named an actor in the scopes around.
+    /// The actor that somebody named in the scopes around, if any.
     #[doc(hidden)]
     #[must_use]
-    pub fn has_actor_around() -> bool {
-        current_scope().is_some_and(|scope| scope.merged().actor.is_some())
+    pub fn actor_around() -> Option<Actor> {
+        current_scope()?.merged().actor
     }
 
     /// Sets the actor of the innermost context scope, for what is written from now on: when the

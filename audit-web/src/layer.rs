@@ -128,8 +128,8 @@ impl AuditLayer {
         self.with(|settings| settings.server_errors = report)
     }
 
-    /// Whether a panic in the handler is caught, answered with 500, and an ERROR event with its
-    /// backtrace. By default it is.
+    /// Whether a panic in the handler, or in who is asked for the [`actor`](Self::actor), is caught, answered with
+    /// 500, and an ERROR event with its backtrace. By default it is.
     pub fn catch_panics(self, catch: bool) -> Self {
         self.with(|settings| settings.catches_panics = catch)
     }

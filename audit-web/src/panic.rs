@@ -35,7 +35,7 @@ thread_local! {
     /// Where the innermost function that is watched has its part of [`KEPT`]. `None` where nobody waits for a panic.
     static WATCHED: Cell<Option<usize>> = const { Cell::new(None) };
     static KEPT: RefCell<Vec<Panicked>> = const { RefCell::new(Vec::new()) };
-    /// How many they are, for who must not wait for a look at them: every request is watched twice.
+    /// How many they are, without a look at the list: every request is watched twice at least.
     static KEPT_COUNT: Cell<usize> = const { Cell::new(0) };
 }
 

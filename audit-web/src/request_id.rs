@@ -31,8 +31,8 @@ pub enum IncomingRequestId {
     Ignored,
 }
 
-/// What there is before there is an id, and where one cannot be a header: nowhere, since all its characters may be in
-/// one.
+/// Stands for an id until there is one, and where one could not be a header, which cannot be: all its characters may be
+/// in one.
 const NEVER: HeaderValue = HeaderValue::from_static("");
 
 /// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.

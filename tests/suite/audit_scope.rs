@@ -142,6 +142,36 @@ fn a_context_is_made_once_and_not_before_somebody_asks() {
 }
 
 #[test]
+fn the_maker_here_is_the_innermost_of_its_kind_and_may_be_looked_at_in_other_scopes() {
+    let number = |made: &Made| {
+        let inside = AuditContext::new().reason("another");
+        inside.into_scope().run(|| made.0.load(Relaxed))
+    };
+    assert_eq!(AuditScope::look_at_maker(number), None);
+    let scope = |number: usize| {
+        let made = Arc::new(AtomicUsize::new(number));
+        AuditScope::when_asked(|maker: &mut Made| maker.0 = made).scope()
+    };
+    scope(1).run(|| {
+        assert_eq!(AuditScope::look_at_maker(number), Some(1));
+        let plain = AuditContext::new().reason("inside").into_scope();
+        plain.run(|| assert_eq!(AuditScope::look_at_maker(number), Some(1)));
+        scope(2).run(|| assert_eq!(AuditScope::look_at_maker(number), Some(2)));
+    });
+}
+
+#[test]
+fn an_actor_is_set_where_the_context_is_made_already_and_not_where_it_is_not() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let scope = AuditScope::when_asked(|maker: &mut Made| maker.0 = Arc::clone(&made));
+    scope.set_actor_if_made(Actor::user(7));
+    assert_eq!(made.load(Relaxed), 0);
+    assert_eq!(scope.scope().context().get_actor(), Actor::anonymous());
+    scope.set_actor_if_made(Actor::user(7));
+    assert_eq!(scope.scope().context().get_actor(), Actor::user(7));
+}
+
+#[test]
 fn what_is_set_before_anybody_asked_wins_over_what_is_made() {
     let (scope, made) = unasked();
     let another = scope.clone();

@@ -77,6 +77,36 @@ async fn a_layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> Test
     Ok(())
 }
 
+#[tokio::test]
+async fn the_actor_outside_of_the_layer_is_the_one_of_the_beginning() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let outside = AuditContext::new().actor(Actor::service("gateway"));
+    let outside = outside.into_scope();
+    let router = Router::new()
+        .route(
+            "/",
+            on_get(async move || Body::from_stream(late_insert(db))),
+        )
+        .layer(AuditLayer::new().actor(|_: &Parts| None));
+    let response = outside.enter(send(&router, get("/"))).await?;
+    outside.run(|| AuditContext::set_actor(Actor::user(9)));
+    text(response).await?;
+    let record = only_record(&shop).await?;
+    assert_eq!(record.actor_id.as_deref(), Some("gateway"));
+    Ok(())
+}
+
+/// A body that inserts a product when it is read.
+fn late_insert(
+    db: AuditedConnection,
+) -> impl futures::Stream<Item = Result<&'static str, std::io::Error>> {
+    stream::once(async move {
+        insert(&db).await.unwrap();
+        Ok("")
+    })
+}
+
 async fn only_record(shop: &Shop) -> TestResult<audit_log::Model> {
     let mut log = shop.log().await?;
     assert_eq!(log.len(), 1, "{log:?}");

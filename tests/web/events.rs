@@ -207,6 +207,7 @@ async fn a_panic_of_who_is_asked_for_the_actor_is_one_of_the_request() -> TestRe
     let events = shop.events().await?;
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0].description.as_deref(), Some("no such key"));
+    assert_eq!(events[0].title, "who is asked for the actor panicked");
     assert_eq!(events[0].request_id.as_deref(), Some("r-20"));
     Ok(())
 }

@@ -320,8 +320,8 @@ impl AuditScope {
 
     /// Looks at what the context that applies here is made of, where the innermost such thing is one of this type.
     pub fn look_at_maker<M: MakeContext, R>(look: impl FnOnce(&M) -> R) -> Option<R> {
-        let looked = SCOPE.try_with(|scope| scope.look_at_maker(look));
-        looked.ok().flatten()
+        // Not lent: the function may enter other scopes.
+        current_scope()?.look_at_maker(look)
     }
 
     /// Runs a function inside.

@@ -12,7 +12,12 @@ use crate::body::AuditBody;
 use crate::panic::Panicked;
 use crate::view::{Pending, Recording};
 
-const HANDLER_PANICKED: &str = "a handler panicked";
+const HANDLER: &str = "a handler panicked";
+const WHO_IS_ASKED: &str = "who is asked for the actor panicked";
+const VIEW: &str = "recording a view panicked";
+
+/// A panic, and the title of its event.
+type Titled = (&'static str, Panicked);
 
 pin_project! {
     /// The future of a response, within the context of its request.
@@ -22,10 +27,16 @@ pin_project! {
         #[pin]
         inner: Option<F>,
         observed: Observed,
-        panicked: Option<Box<Panicked>>,
+        panicked: Option<Box<Titled>>,
         // The response, while it waits for its views to be recorded. Seldom, and large.
         viewed: Option<Box<(Recording, Response<R>)>>,
     }
+}
+
+#[inline]
+fn titled(title: &'static str, done: Result<(), Box<Panicked>>) -> Option<Box<Titled>> {
+    let panicked = done.err()?;
+    Some(Box::new((title, *panicked)))
 }
 
 impl<F, R> AuditFuture<F, R> {
@@ -40,7 +51,8 @@ impl<F, R> AuditFuture<F, R> {
 
     /// Asks who sent the request.
     pub(super) fn ask_actor(&mut self, who: &mut dyn FnMut() -> Option<Actor>) {
-        self.panicked = self.observed.ask_actor(who).err();
+        let asked = self.observed.ask_actor(who);
+        self.panicked = titled(WHO_IS_ASKED, asked);
     }
 
     /// Makes the future inside, unless there was a panic before.
@@ -48,7 +60,7 @@ impl<F, R> AuditFuture<F, R> {
     pub(super) fn begin(&mut self, make: &mut dyn FnMut(&mut Option<F>)) {
         if self.panicked.is_none() {
             let done = self.observed.run(&mut || make(&mut self.inner));
-            self.panicked = done.err();
+            self.panicked = titled(HANDLER, done);
         }
     }
 }
@@ -63,7 +75,8 @@ where
         let mut this = self.project();
         let observed = this.observed;
         if let Some(panicked) = this.panicked.take() {
-            return Poll::Ready(Ok(observed.panicked(HANDLER_PANICKED, *panicked)));
+            let (title, panicked) = *panicked;
+            return Poll::Ready(Ok(observed.panicked(title, panicked)));
         }
         if this.viewed.is_none() {
             let mut polled = Poll::Pending;
@@ -73,7 +86,7 @@ where
                 }
             });
             if let Err(panicked) = done {
-                return Poll::Ready(Ok(observed.panicked(HANDLER_PANICKED, *panicked)));
+                return Poll::Ready(Ok(observed.panicked(HANDLER, *panicked)));
             }
             let mut response = match ready!(polled) {
                 Ok(response) => response,
@@ -95,7 +108,7 @@ where
         let response = this.viewed.take().map(|viewed| viewed.1);
         Poll::Ready(Ok(match (response, recorded) {
             (Some(response), Ok(Ok(()))) => observed.finish(response),
-            (_, Err(panicked)) => observed.panicked("recording a view panicked", *panicked),
+            (_, Err(panicked)) => observed.panicked(VIEW, *panicked),
             (_, Ok(recorded)) => observed.unviewed(recorded.err()),
         }))
     }

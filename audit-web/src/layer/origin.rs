@@ -31,8 +31,8 @@ pub(crate) struct Origin {
     pub(super) route: Option<Route>,
     // Told when the scope is there already. Seldom, and large.
     actor: OnceLock<Box<Actor>>,
-    // Somebody outside of the layer said who acts.
-    has_actor_around: bool,
+    // Who acts outside of the layer, if somebody said so.
+    actor_around: Option<Box<Actor>>,
     address: Option<StoredAddress>,
     agent: Option<HeaderValue>,
     trace: Option<TraceId>,
@@ -51,7 +51,7 @@ impl Default for Origin {
             target: None,
             route: None,
             actor: OnceLock::new(),
-            has_actor_around: false,
+            actor_around: None,
             address: None,
             agent: None,
             trace: None,
@@ -77,7 +77,7 @@ impl Origin {
         }
         self.trace = TraceId::of_request(headers);
         self.address = (self.client).and_then(|it| StoredAddress::of(it, self.settings.privacy));
-        self.has_actor_around = AuditContext::has_actor_around();
+        self.actor_around = AuditContext::actor_around().map(Box::new);
     }
 
     /// Tells who sent the request, for a context that is not made yet.
@@ -89,12 +89,10 @@ impl Origin {
 
 impl MakeContext for Origin {
     fn make_context(&self) -> AuditContext {
-        let mut context = AuditContext::new().request_id(self.request_id.as_str());
-        if let Some(actor) = self.actor.get() {
-            context = context.actor(Actor::clone(actor));
-        } else if !self.has_actor_around {
-            context = context.actor(Actor::anonymous());
-        }
+        let actor = self.actor.get().or(self.actor_around.as_ref());
+        let mut context = AuditContext::new()
+            .actor(actor.map_or_else(Actor::anonymous, |actor| Actor::clone(actor)))
+            .request_id(self.request_id.as_str());
         context = match &self.address {
             Some(StoredAddress::Whole(client)) => context.ip_address(*client),
             Some(StoredAddress::Text(text)) => context.ip_address_as(text),

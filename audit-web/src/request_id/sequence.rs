@@ -111,7 +111,7 @@ fn starting_text(millis: u64) -> Text {
     // What is not random in them is where the version and the variant are.
     let mut random = [0; 10];
     random.copy_from_slice(&Uuid::new_v4().as_bytes()[6..]);
-    // Room to count: as many ids again as a thread makes in a day.
+    // Room to count: 2^47 ids at least.
     random[4] &= 0x7f;
     let mut text = [0; Hyphenated::LENGTH];
     let id = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
@@ -182,11 +182,12 @@ mod tests {
         let mut sequence = Sequence::starting(now);
         let ahead = system_millis() + 3_600_000;
         sequence.start(ahead);
-        let last = sequence.text;
+        let mut last = sequence.text;
         for seconds in [0, 1, 2, 4] {
             let next = sequence.next(now + Duration::from_secs(seconds));
             assert!(next > last);
             assert_eq!(millis_of(&id(&next)), ahead);
+            last = next;
         }
     }
 

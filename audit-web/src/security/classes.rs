@@ -6,11 +6,11 @@ pub(super) const WORD: u8 = 1;
 pub(super) const PATH_ENCODED: u8 = 1 << 1;
 /// The byte changes when the query is decoded.
 pub(super) const QUERY_ENCODED: u8 = 1 << 2;
-/// No default pattern can match a path that has no such byte.
+/// No default pattern is tried on a path that has no such byte.
 pub(super) const PATH_SPECIAL: u8 = 1 << 3;
-/// No default pattern can match a query that has no such byte.
+/// No default pattern is tried on a query that has no such byte.
 pub(super) const QUERY_SPECIAL: u8 = 1 << 4;
-/// No default pattern can match an agent that has no such byte.
+/// No default pattern is tried on an agent that has no such byte.
 pub(super) const AGENT_SPECIAL: u8 = 1 << 5;
 /// The byte is a dot, two of which can climb.
 pub(super) const DOT: u8 = 1 << 6;

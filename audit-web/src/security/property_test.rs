@@ -1,5 +1,7 @@
 //! Whatever arrives, inspection returns, and what it says is short and clean.
 
+use std::sync::LazyLock;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -45,6 +47,38 @@ fn text() -> impl Strategy<Value = String> {
     vec(part, 0..60).prop_map(|parts| parts.concat())
 }
 
+/// Paths of segments that rules have, or nearly have.
+fn near_rules() -> impl Strategy<Value = String> {
+    let words = vec![
+        "wp-admin",
+        "WP-Admin",
+        ".env",
+        ".git",
+        "config",
+        "phpmyadmin",
+        "cgi-bin",
+        "server-status",
+        "actuator",
+        "env",
+        "products",
+        "..",
+        ".",
+        "index.php.bak",
+        "vendor",
+        "phpunit",
+    ];
+    let word = prop_oneof![
+        4 => prop::sample::select(words).prop_map(str::to_owned),
+        1 => "[a-z0-9~:@_-]{0,4}",
+    ];
+    let end = prop::sample::select(vec!["/", "/", "/", "//", ";v=1/", "\\", "%2f", ".", ""]);
+    let parts = vec((word, end), 0..6);
+    parts.prop_map(|parts| {
+        let parts = parts.into_iter().map(|(word, end)| word + end);
+        format!("/{}", parts.collect::<String>())
+    })
+}
+
 fn check(finding: Option<&Finding>) -> Result<(), TestCaseError> {
     if let Some(finding) = finding {
         prop_assert!(finding.detail.chars().count() <= 200, "{}", finding.detail);
@@ -73,6 +107,17 @@ proptest! {
         check(rules.inspect(&path, query.as_deref(), agent.as_deref()).as_ref())?;
         check(rules.inspect(&path, None, None).as_ref())?;
         check(rules.inspect("/", query.as_deref(), None).as_ref())?;
+    }
+
+    /// Where an application has patterns of its own, no path is ruled out by its bytes alone.
+    #[test]
+    fn what_is_ruled_out_by_its_bytes_alone_is_found_by_no_closer_look(path in near_rules()) {
+        static CLOSER: LazyLock<SecurityRules> = LazyLock::new(|| {
+            let rules = SecurityRules::builder().pattern("never", "no path\nhas lines").build();
+            rules.unwrap_or_else(|error| unreachable!("{error}"))
+        });
+        let closer = CLOSER.inspect(&path, None, None);
+        prop_assert_eq!(SecurityRules::default().inspect(&path, None, None), closer);
     }
 
     #[test]
