@@ -43,7 +43,7 @@ const fn table() -> [u8; 256] {
     table = mark(table, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", WORD);
     table = mark(table, b"%\\", PATH_ENCODED);
     table = mark(table, b"%+&", QUERY_ENCODED);
-    table = mark(table, b"%\\'\"<>($`{|;*+# ", PATH_SPECIAL);
+    table = mark(table, b"%\\'\"<>($`{|;*+#: ", PATH_SPECIAL);
     table = mark(table, b"%\\'\"<>($`{|;*+#/ )", QUERY_SPECIAL);
     table = mark(table, b".", DOT);
     mark(table, b"\\'\"<$`{|", AGENT_SPECIAL)

@@ -39,12 +39,30 @@ fn probing_paths_are_whole_segments() {
         ("/.git/config", ".git/config"),
         ("/x/index.php.bak", "*.php.bak"),
         ("/docs/../wp-admin", "/wp-admin"),
+        ("/app/WEB-INF/lib", "web-inf"),
+        ("/files/proc/self/environ", "proc/self/environ"),
     ] {
         assert_eq!(
             rule(path(&rules, hostile)).as_deref(),
             Some(name),
             "{hostile}"
         );
+    }
+}
+
+#[test]
+fn schemes_that_run_code_are_found_in_plain_paths() {
+    let rules = SecurityRules::default();
+    for hostile in ["/php://input", "/show/php://filter", "/a/jndi:ldap://b/c"] {
+        assert!(path(&rules, hostile).is_some(), "{hostile}");
+    }
+    for ordinary in [
+        "/users/urn:isbn:0451450523",
+        "/v1/models:predict",
+        "/a:b/c",
+        "/12:30",
+    ] {
+        assert_eq!(path(&rules, ordinary), None, "{ordinary}");
     }
 }
 
