@@ -35,8 +35,6 @@ thread_local! {
     /// Where the innermost function that is watched has its part of [`KEPT`]. `None` where nobody waits for a panic.
     static WATCHED: Cell<Option<usize>> = const { Cell::new(None) };
     static KEPT: RefCell<Vec<Panicked>> = const { RefCell::new(Vec::new()) };
-    /// How many they are, without a look at the list: every request is watched twice at least.
-    static KEPT_COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Panicked {
@@ -86,7 +84,7 @@ fn keep_panics() {
         set_hook(Box::new(move |info| {
             if let Some(from) = WATCHED.get() {
                 let panicked = Panicked::of(info);
-                change_kept(|kept| {
+                KEPT.with_borrow_mut(|kept| {
                     kept.truncate(from + MOST_KEPT - 1);
                     kept.push(panicked);
                 });
@@ -96,25 +94,17 @@ fn keep_panics() {
     });
 }
 
-fn change_kept<R>(change: impl FnOnce(&mut Vec<Panicked>) -> R) -> R {
-    KEPT.with_borrow_mut(|kept| {
-        let result = change(kept);
-        KEPT_COUNT.set(kept.len());
-        result
-    })
-}
-
 /// Does work, and returns what is known of its panic instead of panicking. Panics that were caught inside of it
 /// are recorded, where all are.
 pub(crate) fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
     keep_panics();
-    let from = KEPT_COUNT.get();
+    let from = KEPT.with_borrow(Vec::len);
     let outer = WATCHED.replace(Some(from));
     let result = catch_unwind(AssertUnwindSafe(work));
     WATCHED.set(outer);
     match result {
-        Ok(()) if KEPT_COUNT.get() == from => Ok(()),
-        result => result_of_panics(result, change_kept(|kept| kept.split_off(from))),
+        Ok(()) if KEPT.with_borrow(Vec::len) == from => Ok(()),
+        result => result_of_panics(result, KEPT.with_borrow_mut(|kept| kept.split_off(from))),
     }
 }
 
@@ -210,12 +200,11 @@ mod tests {
             let mut done = 0;
             let quiet = watched(&mut || done += 1);
             assert_eq!((quiet.is_ok(), done), (true, 1));
-            assert_eq!(KEPT_COUNT.get(), MOST_KEPT);
+            KEPT.with_borrow(|kept| assert_eq!(kept.len(), MOST_KEPT));
             panic!("outer");
         });
         let place = outer.err().map(|it| (it.message, it.line.is_some()));
         assert_eq!(place, Some(("outer".to_owned(), true)));
         assert!(KEPT.with_borrow(Vec::is_empty) && WATCHED.get().is_none());
-        assert_eq!(KEPT_COUNT.get(), 0);
     }
 }

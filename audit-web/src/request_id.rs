@@ -31,8 +31,7 @@ pub enum IncomingRequestId {
     Ignored,
 }
 
-/// Stands for an id until there is one, and where one could not be a header, which cannot be: all its characters may be
-/// in one.
+/// Stands for an id until there is one. No id of ours is it, since all its characters may be in a header.
 const NEVER: HeaderValue = HeaderValue::from_static("");
 
 /// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.

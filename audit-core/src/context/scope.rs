@@ -368,18 +368,7 @@ impl<M: MakeContext> LateScope<M> {
 
     /// Runs a function inside.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        SCOPE.sync_scope(Arc::clone(&self.0) as Arc<Scope>, function)
-    }
-
-    /// Runs a future inside.
-    pub fn enter<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F, M> {
-        SCOPE.scope(Arc::clone(&self.0) as Arc<Scope>, future)
-    }
-}
-
-impl<M> Clone for LateScope<M> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        SCOPE.sync_scope(self.scope().0, function)
     }
 }
 

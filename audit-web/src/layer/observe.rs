@@ -151,7 +151,7 @@ impl Observed {
             return;
         };
         // In the request's scope, for its actor, address and id.
-        self.scope.run(|| writer.submit(event));
+        self.within(|| writer.submit(event));
     }
 }
 
