@@ -10,8 +10,8 @@ pub use sea_orm_audit_core::{
     EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, LateScope, Lockout,
     LockoutDecision, LoginAttempt, LoginStatus, MakeContext, ObjectCount, Outcome, RequireActor,
     SENSITIVE_WORDS, Shape, Source, StatementPolicy, Summary, SummaryQuery, SystemEvent, Tables,
-    Target, WithAuditContext, audited_entities, clean_text, decode, encode, migration_mode,
-    normalize, record_logout, record_view, same,
+    Target, WithAuditContext, audited_entities, clean_text, decode, encode, finish_recording,
+    migration_mode, normalize, record_logout, record_view, same,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

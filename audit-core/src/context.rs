@@ -169,7 +169,9 @@ impl AuditContext {
     /// Returns `false`, and changes nothing, outside of any context scope.
     #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
     pub fn set_reason(reason: impl Into<String>) -> bool {
-        Self::update(|context| context.reason = Some(reason.into()))
+        // Made before: it is the caller's, and may ask for the context.
+        let reason = reason.into();
+        Self::update(|context| context.reason = Some(reason))
     }
 
     /// Adds a value of the application's own to the innermost context scope, for what is written from
@@ -178,8 +180,9 @@ impl AuditContext {
     /// Returns `false`, and changes nothing, outside of any context scope.
     #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
     pub fn set_metadata(key: impl Into<String>, value: impl Into<Json>) -> bool {
+        let (key, value) = (key.into(), value.into());
         Self::update(|context| {
-            context.metadata.insert(key.into(), value.into());
+            context.metadata.insert(key, value);
         })
     }
 
@@ -188,7 +191,8 @@ impl AuditContext {
     /// Returns `false`, and changes nothing, outside of any context scope.
     #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
     pub fn set_session_key(key: impl Into<String>) -> bool {
-        Self::update(|context| context.session_key = Some(key.into()))
+        let key = key.into();
+        Self::update(|context| context.session_key = Some(key))
     }
 
     fn update(change: impl FnOnce(&mut Self)) -> bool {

@@ -16,6 +16,8 @@ pub mod entity;
 mod error;
 mod event;
 mod hash;
+#[doc(hidden)]
+pub mod panic;
 mod read;
 mod recorder;
 mod redact;
@@ -25,6 +27,8 @@ mod stats;
 #[doc(hidden)]
 pub mod survey;
 mod target;
+#[doc(hidden)]
+pub mod task;
 mod text;
 #[doc(hidden)]
 pub mod trigger;
@@ -49,12 +53,12 @@ pub use context::{
     AuditContext, AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode,
 };
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
-#[doc(hidden)]
-pub use event::is_writing_events;
 pub use event::{
     AuditEvent, DataExport, EventType, EventWriter, EventWriterBuilder, Lockout, LockoutDecision,
     LoginAttempt, LoginStatus, SystemEvent, record_logout, record_view,
 };
+#[doc(hidden)]
+pub use event::{is_writing_events, unknown_name};
 pub use hash::HashKey;
 #[doc(hidden)]
 pub use hash::private_hash;
@@ -64,5 +68,6 @@ pub use recorder::limits;
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;
 pub use target::Target;
+pub use task::finish_recording;
 pub use text::clean as clean_text;
 pub use value::{Shape, decode, encode, normalize, same};

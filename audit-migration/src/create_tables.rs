@@ -101,12 +101,14 @@ fn login_attempt(names: Tables) -> AuditTable {
         .required(C::OccurredAt, Kind::Instant)
         .optional(C::LogId, Kind::Integer)
         .optional(C::Username, NAME)
+        .optional(C::UsernameKey, NAME)
         .required(C::Status, WORD)
         .optional(C::FailureReason, Kind::LongText)
         .required(C::ActorType, WORD)
         .optional(C::ActorId, NAME)
         .optional(C::ActorName, NAME)
         .optional(C::IpAddress, Kind::Text(limits::ADDRESS))
+        .optional(C::Network, Kind::Text(limits::ADDRESS))
         .optional(C::UserAgent, Kind::LongText)
         .optional(C::Country, NAME)
         .optional(C::City, NAME)
@@ -114,6 +116,7 @@ fn login_attempt(names: Tables) -> AuditTable {
         .index("newest", &[&C::OccurredAt])
         .index("user", &[&C::Username, &C::OccurredAt])
         .index("address", &[&C::IpAddress, &C::OccurredAt])
+        .index("network", &[&C::Network, &C::OccurredAt])
 }
 
 fn data_export(names: Tables) -> AuditTable {

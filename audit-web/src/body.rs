@@ -11,10 +11,20 @@ pin_project! {
     /// A response's body whose stream is polled inside of the request's context.
     #[derive(Debug)]
     pub struct AuditBody<B> {
-        // None after a panic: then there is no body.
+        // None after its end, and after a panic: then there is no body.
         #[pin]
         inner: Option<B>,
         scope: AuditScope,
+    }
+
+    impl<B> PinnedDrop for AuditBody<B> {
+        /// What ends with a body that is not sent to its end is a part of the request, too.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.inner.is_some() {
+                this.scope.run(|| this.inner.set(None));
+            }
+        }
     }
 }
 
@@ -39,11 +49,20 @@ impl<B: Body> Body for AuditBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let this = self.project();
-        match this.inner.as_pin_mut() {
-            Some(inner) => this.scope.run(|| inner.poll_frame(context)),
-            None => Poll::Ready(None),
-        }
+        let mut this = self.project();
+        this.scope.run(|| {
+            let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            let polled = inner.poll_frame(context);
+            let is_over =
+                || (this.inner.as_ref().get_ref().as_ref()).is_none_or(Body::is_end_stream);
+            if matches!(polled, Poll::Ready(None)) || polled.is_ready() && is_over() {
+                // While we are inside.
+                this.inner.set(None);
+            }
+            polled
+        })
     }
 
     fn is_end_stream(&self) -> bool {

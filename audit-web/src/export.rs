@@ -113,8 +113,8 @@ where
     /// How many bytes the whole of it has. By default as many as the body says that it has, where it knows.
     ///
     /// To be said where the response has a `Content-Length`: a server that has sent so many bytes asks for
-    /// no more, and the export is complete then. A body that has fewer is recorded as a FAILURE, and one
-    /// that has more is cut off.
+    /// no more, and the export is complete then. A body that has fewer, or more, is cut off and recorded as a
+    /// FAILURE; so the last bytes are sent when the body has said that no more come.
     pub fn expected_bytes(mut self, bytes: u64) -> Self {
         self.expected = Some(bytes);
         self
@@ -149,6 +149,7 @@ where
             began: Instant::now(),
             begun,
             bytes: 0,
+            held: 0,
             whole: false,
             recorder: Some(self),
         }
@@ -168,6 +169,8 @@ where
     /// Anybody asked for anything of it.
     begun: bool,
     bytes: u64,
+    /// Bytes that are held back until nothing comes after them.
+    held: u64,
     /// The body said that nothing more comes. A server that was told the length does not ask further.
     whole: bool,
 }
@@ -180,15 +183,32 @@ where
         self.bytes += bytes as u64;
     }
 
-    /// Whether all the bytes that were expected are there; `None` where nobody knows how many they are.
-    fn has_expected(&self) -> Option<bool> {
-        let expected = self.recorder.as_ref()?.expected?;
-        Some(self.bytes >= expected)
+    /// Holds so many bytes back: the last ones that were expected.
+    fn hold(&mut self, bytes: usize) {
+        self.held = bytes as u64;
     }
 
-    /// Begins to record that it came to its end; once.
+    /// How many bytes were expected, and are still missing; `None` where nobody knows.
+    fn missing(&self) -> Option<u64> {
+        let expected = self.recorder.as_ref()?.expected?;
+        Some(expected.saturating_sub(self.bytes + self.held))
+    }
+
+    /// Whether so many bytes may follow.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.missing().is_none_or(|missing| bytes as u64 <= missing)
+    }
+
+    /// Whether nothing should follow after so many bytes.
+    fn are_last(&self, bytes: usize) -> bool {
+        self.missing() == Some(bytes as u64)
+    }
+
+    /// Begins to record that it came to its end; once. What was held back is sent then.
     fn end(&mut self) -> Option<Recording> {
-        let completed = self.has_expected().unwrap_or(true);
+        self.bytes += std::mem::take(&mut self.held);
+        let expected = self.recorder.as_ref().and_then(|it| it.expected);
+        let completed = expected.is_none_or(|expected| expected == self.bytes);
         self.record(completed)
     }
 
@@ -226,7 +246,7 @@ where
         if !self.begun {
             return;
         }
-        let completed = self.has_expected().unwrap_or(self.whole);
-        drop(self.record(completed));
+        let is_all = self.missing().map_or(self.whole, |missing| missing == 0);
+        drop(self.record(is_all && self.held == 0));
     }
 }

@@ -3,6 +3,7 @@
 mod future;
 mod observe;
 mod origin;
+mod route;
 mod settings;
 
 use std::net::SocketAddr;

@@ -16,7 +16,6 @@ pub mod geoip;
 mod layer;
 #[cfg(feature = "axum-login")]
 pub mod login;
-mod panic;
 mod request_id;
 #[cfg(feature = "security")]
 pub mod security;
@@ -37,8 +36,8 @@ pub use export::{BodyError, ExportBody, ExportRecorder, ExportWriter, RecordCoun
 #[cfg(feature = "axum")]
 pub use extract::{Audit, MissingAuditLayer};
 pub use layer::{AuditFuture, AuditLayer, AuditService};
-pub use panic::record_panics;
 pub use request_id::{IncomingRequestId, RequestId, X_REQUEST_ID};
+pub use sea_orm_audit_core::panic::record_panics;
 #[cfg(feature = "tower-sessions")]
 pub use session::{AuditSessionLayer, AuditSessionService};
 pub use trace::TraceId;

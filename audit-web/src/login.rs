@@ -19,15 +19,16 @@ mod session;
 
 use std::fmt;
 use std::future::Future;
+#[cfg(feature = "security")]
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum_login::{AuthUser, AuthnBackend, UserId};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, Cause, ChangeState, Lockout, LockoutDecision, LoginAttempt,
-    WithAuditContext,
 };
-use tracing::Instrument;
 
 pub use layer::{AuditAuthLayer, AuditAuthService};
 
@@ -153,7 +154,7 @@ impl<B, C> AuditedBackend<B, C> {
         self
     }
 
-    /// Tells this monitor of failed logins, so that bursts of them become SECURITY events.
+    /// Tells this monitor of failed and blocked logins, so that bursts of them become SECURITY events.
     #[cfg(feature = "security")]
     #[must_use]
     pub fn monitor(mut self, monitor: crate::security::SecurityMonitor) -> Self {
@@ -230,9 +231,7 @@ where
         detached(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
-            if let Some(monitor) = &this.monitor {
-                monitor.login_failed_from(&username, account.as_ref(), client);
-            }
+            this.tell_monitor(&username, account.as_ref(), client);
             this.record_refused(attempt, account).await
         })
         .await
@@ -241,11 +240,23 @@ where
     async fn blocked(&self, username: String) -> Result<(), LoginError<B::Error>> {
         let attempt = LoginAttempt::blocked(&*username, "too many failed attempts");
         let (this, attempt) = (self.clone(), self.placed(attempt));
+        #[cfg(feature = "security")]
+        let client = crate::client::client_ip();
         detached(async move {
             let account = this.backend.account(&username).await;
+            #[cfg(feature = "security")]
+            this.tell_monitor(&username, account.as_ref(), client);
             this.record_refused(attempt, account).await
         })
         .await
+    }
+
+    /// A blocked attempt counts as a failed one: whoever guesses on is worth an event.
+    #[cfg(feature = "security")]
+    fn tell_monitor(&self, username: &str, account: Option<&Actor>, client: Option<IpAddr>) {
+        if let Some(monitor) = &self.monitor {
+            monitor.login_failed_from(username, account, client);
+        }
     }
 
     async fn record_refused(
@@ -276,17 +287,15 @@ where
 async fn detached<E: Send + 'static>(
     future: impl Future<Output = Result<(), LoginError<E>>> + Send + 'static,
 ) -> Result<(), LoginError<E>> {
-    match tokio::spawn(future.with_audit_context().in_current_span()).await {
-        Ok(recorded) => recorded,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends.
-            Err(_) => Err(LoginError::NotRecorded(AuditError::NotRecorded {
-                state: ChangeState::NoChange,
-                cause: Cause::Dropped,
-            })),
-        },
-    }
+    let recorded = match Task::spawn(future) {
+        Ok(task) => task.await,
+        Err(_) => None,
+    };
+    // Else the runtime ends.
+    recorded.unwrap_or(Err(LoginError::NotRecorded(AuditError::NotRecorded {
+        state: ChangeState::NoChange,
+        cause: Cause::Dropped,
+    })))
 }
 
 impl<B, C> AuthnBackend for AuditedBackend<B, C>

@@ -8,6 +8,7 @@ use sea_orm_audit_core::{
 };
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
@@ -127,7 +128,9 @@ impl Visit for Statement {
 
 impl<S: Subscriber> Layer<S> for AuditTracingLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let metadata = event.metadata();
+        // What comes from the crate `log` says in fields what it is.
+        let of_log = event.normalized_metadata();
+        let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
         // In tracing, a more serious level is the smaller one.
         if *metadata.level() > self.level || is_left_out(metadata) || is_writing_events() {
             return;

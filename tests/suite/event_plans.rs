@@ -10,13 +10,12 @@ use sea_orm::{
 };
 use sea_orm_audit::{AuditContext, EventType, HashKey, Lockout, Summary, SystemEvent};
 
-use crate::support::{HandClock, TestDb, TestResult, tests_on};
+use crate::support::{HandClock, TestDb, TestResult};
 
-mod sqlite {
-    super::tests_on!(sqlite: a_summary_scans_no_table, a_lockout_scans_no_table, an_event_scans_no_table);
-}
-mod postgres {
-    super::tests_on!(postgres: a_summary_scans_no_table, a_lockout_scans_no_table, an_event_scans_no_table);
+on_every_database! {
+    a_summary_scans_no_table,
+    a_lockout_scans_no_table,
+    an_event_scans_no_table,
 }
 
 /// A connection that asks for the plan of each query before it runs it.
@@ -32,18 +31,21 @@ impl<'c> Explaining<'c> {
     }
 
     async fn explain(&self, statement: &Statement) -> Result<(), DbErr> {
-        let (word, column) = match self.db.get_database_backend() {
-            DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
-            _ => ("EXPLAIN", "QUERY PLAN"),
+        let (word, columns) = match self.db.get_database_backend() {
+            DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", &["detail"][..]),
+            DbBackend::MySql => ("EXPLAIN", &["table", "type", "key", "Extra"][..]),
+            _ => ("EXPLAIN", &["QUERY PLAN"][..]),
         };
         let mut explain = statement.clone();
         explain.sql = format!("{word} {}", statement.sql);
         let rows = self.db.query_all_raw(explain).await?;
         let mut plan = format!("{statement}");
         for row in rows {
-            let line: String = row.try_get("", column)?;
             plan.push('\n');
-            plan.push_str(&line);
+            for column in columns {
+                let word: Option<String> = row.try_get("", column)?;
+                plan += &format!("{column}={} ", word.unwrap_or_default());
+            }
         }
         self.plans.lock().unwrap().push(plan);
         Ok(())
@@ -55,9 +57,10 @@ impl<'c> Explaining<'c> {
         assert_eq!(plans.len(), queries);
         for plan in plans {
             // SQLite scans an index as it scans a table, from its begin to its end.
-            let scans = ["SCAN audit_", "SCAN \"audit_", "Seq Scan"];
+            let scans = ["SCAN audit_", "SCAN \"audit_", "Seq Scan", "type=ALL"];
             assert!(!scans.iter().any(|scan| plan.contains(scan)), "{plan}");
-            assert!(plan.contains("SEARCH") || plan.contains("Index"), "{plan}");
+            let looks_up = ["SEARCH", "Index", "key=idx_audit"];
+            assert!(looks_up.iter().any(|word| plan.contains(word)), "{plan}");
         }
     }
 }
@@ -96,6 +99,10 @@ async fn fill(db: &TestDb) -> TestResult {
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 19999)",
             "strftime('%Y-%m-%dT%H:%M:%f000+00:00', '2026-11-23 12:00:00', '-' || i || ' hours')",
         ),
+        DbBackend::MySql => (
+            "WITH n(i) AS (SELECT seq FROM seq_0_to_19999)",
+            "timestamp '2026-11-23 12:00:00' - INTERVAL i HOUR",
+        ),
         _ => (
             "WITH n(i) AS (SELECT generate_series(0, 19999))",
             "timestamptz '2026-11-23 12:00:00Z' - i * interval '1 hour'",
@@ -109,8 +116,8 @@ async fn fill(db: &TestDb) -> TestResult {
         ),
         (
             "audit_login_attempt",
-            "username, status, actor_type, actor_id, ip_address",
-            "'user' || i % 50, 'FAILED', 'USER', i % 50, '192.0.2.' || i % 200",
+            "username_key, status, actor_type, actor_id, network",
+            "CONCAT('user', i % 50), 'FAILED', 'USER', i % 50, CONCAT('192.0.2.', i % 200)",
         ),
         (
             "audit_data_export",
@@ -120,13 +127,17 @@ async fn fill(db: &TestDb) -> TestResult {
         (
             "audit_system_event",
             "event_type, title, actor_type, fingerprint, occurrences, resolved",
-            "'ERROR', 'it broke', 'UNKNOWN', 'sha256:' || i, 1, false",
+            "'ERROR', 'it broke', 'UNKNOWN', CONCAT('sha256:', i), 1, false",
         ),
     ] {
         db.execute_unprepared(&format!(
             "INSERT INTO {table} (occurred_at, {columns}) {numbers} SELECT {time}, {values} FROM n"
         ))
         .await?;
+        if db.backend() == DbBackend::MySql {
+            db.execute_unprepared(&format!("ANALYZE TABLE {table}"))
+                .await?;
+        }
     }
     if db.backend() == DbBackend::Postgres {
         db.execute_unprepared("ANALYZE").await?;
@@ -151,9 +162,8 @@ async fn a_lockout_scans_no_table(db: &TestDb) -> TestResult {
     let key = HashKey::from_bytes("k1", &[1; 32])?;
     let config = HandClock::at(NOW)?.config().hash_key(key).build()?;
     let window = Duration::from_mins(15);
-    let by_address = Lockout::per_address(5, window);
     for lockout in [
-        by_address,
+        Lockout::per_address(5, window),
         Lockout::per_user_and_address(5, window),
         // Blocks for ever: nothing limits the time.
         Lockout::per_user_and_address(5, window).cool_down(Duration::MAX),
@@ -164,8 +174,7 @@ async fn a_lockout_scans_no_table(db: &TestDb) -> TestResult {
             let check = lockout.check(&explaining, "user7");
             config.scope(context.scope(check)).await?;
             // An address that is not known blocks nobody, and is not asked for.
-            let asks = lockout != by_address || has_address;
-            explaining.check(usize::from(asks));
+            explaining.check(usize::from(has_address));
         }
     }
     Ok(())

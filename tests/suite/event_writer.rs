@@ -2,8 +2,10 @@
 //! a test program of its own (`tests/events.rs`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use chrono::Timelike;
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
@@ -31,6 +33,8 @@ on_every_database! {
     submitting_does_not_wait_for_the_database,
     what_attackers_do_leaves_room_for_the_rest,
     new_events_are_written_in_one_statement,
+    a_flood_that_does_not_pause_begins_a_new_row_after_the_window,
+    events_together_read_no_rows_of_windows_before,
     what_is_written_by_a_bound_connection_follows_its_configuration,
 }
 
@@ -227,6 +231,10 @@ async fn shutdown_writes_everything_and_refuses_the_rest(db: &TestDb) -> TestRes
 struct Slow {
     db: DatabaseConnection,
     permits: Arc<Semaphore>,
+    /// One for each statement that came so far.
+    asked: Arc<Semaphore>,
+    /// How many rows were read so far.
+    rows: Arc<AtomicUsize>,
     _dropped: oneshot::Sender<()>,
 }
 
@@ -237,12 +245,15 @@ impl Slow {
         let slow = Self {
             db: db.conn.clone(),
             permits: Arc::clone(&permits),
+            asked: Arc::new(Semaphore::new(0)),
+            rows: Arc::default(),
             _dropped: dropped,
         };
         (slow, permits, is_dropped)
     }
 
     async fn permit(&self) -> Result<(), DbErr> {
+        self.asked.add_permits(1);
         let permit = self.permits.acquire().await;
         permit
             .map(tokio::sync::SemaphorePermit::forget)
@@ -273,7 +284,9 @@ impl ConnectionTrait for Slow {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.permit().await?;
-        self.db.query_all_raw(statement).await
+        let rows = self.db.query_all_raw(statement).await?;
+        self.rows.fetch_add(rows.len(), Relaxed);
+        Ok(rows)
     }
 }
 
@@ -346,6 +359,60 @@ async fn new_events_are_written_in_one_statement(db: &TestDb) -> TestResult {
     // The writer may have begun with the first ones before the others were there.
     assert!(statements.len() <= 8, "{statements:#?}");
     assert_eq!(db.events().await?.len(), 50);
+    Ok(())
+}
+
+async fn a_flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &TestDb) -> TestResult {
+    let clock = HandClock::at("2026-11-23T12:00:00Z")?;
+    let (slow, permits, _dropped) = Slow::new(db, 0);
+    let asked = Arc::clone(&slow.asked);
+    let submitted = async {
+        let writer = EventWriter::start(slow);
+        writer.submit(event("flood"));
+        for hour in 1..4 {
+            // The last ones are being written while the next one comes.
+            asked.acquire().await?.forget();
+            clock.forward(Duration::from_hours(2));
+            writer.submit(event("flood").description(hour.to_string()));
+            // A look and a write for each round.
+            permits.add_permits(2);
+            asked.acquire().await?.forget();
+        }
+        permits.add_permits(1_000);
+        writer.shutdown().await;
+        TestResult::Ok(())
+    };
+    clock.config().build()?.scope(submitted).await?;
+    let told: Vec<_> = (db.events().await?.iter())
+        .map(|row| (row.occurred_at.hour(), row.occurrences))
+        .collect();
+    assert_eq!(told, [(12, 1), (14, 1), (16, 1), (18, 1)]);
+    Ok(())
+}
+
+async fn events_together_read_no_rows_of_windows_before(db: &TestDb) -> TestResult {
+    let clock = HandClock::at("2026-11-23T12:00:00Z")?;
+    let config = clock.config().build()?;
+    for title in ["a", "b", "a", "b", "a", "b"] {
+        config.scope(event(title).record(&db.conn)).await?;
+        clock.forward(Duration::from_hours(1));
+    }
+    let (slow, permits, _dropped) = Slow::new(db, 0);
+    let (asked, rows) = (Arc::clone(&slow.asked), Arc::clone(&slow.rows));
+    clock.forward(Duration::from_hours(1));
+    let submitted = async {
+        let writer = EventWriter::start(slow);
+        // These wait while the first one is looked for.
+        writer.submit(event("first"));
+        asked.acquire().await?.forget();
+        writer.submit(event("a"));
+        writer.submit(event("b"));
+        permits.add_permits(1_000);
+        writer.shutdown().await;
+        TestResult::Ok(())
+    };
+    config.scope(submitted).await?;
+    assert_eq!((db.events().await?.len(), rows.load(Relaxed)), (9, 0));
     Ok(())
 }
 

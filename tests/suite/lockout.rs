@@ -1,7 +1,10 @@
 //! When an attempt to sign in should be refused. Time is moved by hand.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use sea_orm::EntityTrait;
+use sea_orm_audit::entity::audit_login_attempt::Entity as Attempts;
 use sea_orm_audit::{
     Actor, AuditContext, HashKey, Lockout, LockoutDecision, LoginAttempt, LoginStatus,
 };
@@ -19,6 +22,7 @@ on_every_database! {
     an_address_is_blocked_although_somebody_signs_in_from_it,
     nobody_is_blocked_for_an_address_that_is_not_known,
     a_name_is_one_however_it_is_written,
+    a_network_of_ipv6_is_one_address,
     an_account_is_one_whatever_its_names,
     unknown_names_are_blocked_as_well,
     an_address_that_is_too_long_is_found_again,
@@ -240,7 +244,8 @@ async fn nobody_is_blocked_for_an_address_that_is_not_known(db: &TestDb) -> Test
         by_user().check(&db.conn, "bob").await?,
         LockoutDecision::Allowed
     );
-    assert_ne!(
+    // Else whoever fails from anywhere would lock her out.
+    assert_eq!(
         by_user().check(&db.conn, "ann").await?,
         LockoutDecision::Allowed
     );
@@ -249,11 +254,40 @@ async fn nobody_is_blocked_for_an_address_that_is_not_known(db: &TestDb) -> Test
 
 async fn a_name_is_one_however_it_is_written(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
-    for name in ["ann", "Ann", "ANN"] {
-        assert_eq!(door.left(by_user(), "aNN", HERE).await?, 0);
-        door.fail(name, HERE).await?;
+    for (names, asked) in [
+        (["ann", "Ann", "ANN"], "aNN"),
+        (["Émile", "émile", "ÉMILE "], "éMILE"),
+    ] {
+        for known in [true, false] {
+            let here = if known { HERE } else { THERE };
+            for name in names {
+                assert_eq!(door.left(by_user(), asked, here).await?, 0);
+                door.attempt(LoginStatus::Failed, name, here, known).await?;
+            }
+            assert_ne!(door.left(by_user(), asked, here).await?, 0, "{asked}");
+        }
     }
-    assert_ne!(door.left(by_user(), "aNN", HERE).await?, 0);
+    let given: Vec<_> = (Attempts::find().all(&db.conn).await?.into_iter())
+        .filter_map(|row| row.username.filter(|name| !name.starts_with("hmac")))
+        .collect();
+    assert_eq!(given, ["ann", "Ann", "ANN", "Émile", "émile", "ÉMILE "]);
+    Ok(())
+}
+
+/// Whoever has one address of IPv6 has as many as they like.
+async fn a_network_of_ipv6_is_one_address(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for lockout in [by_user(), Lockout::per_address(3, WINDOW)] {
+        door.clock.forward(100 * MINUTE);
+        for host in ["0:0:0:1", "ffff:0:0:1", "0:0:1:0"] {
+            let address: IpAddr = format!("2001:db8:0:5:{host}").parse()?;
+            let address = address.to_string();
+            assert_eq!(door.left(lockout, "ann", &address).await?, 0);
+            door.fail("ann", &address).await?;
+        }
+        assert_ne!(door.left(lockout, "ann", "2001:db8:0:5::9").await?, 0);
+        assert_eq!(door.left(lockout, "ann", "2001:db8:0:6::9").await?, 0);
+    }
     Ok(())
 }
 

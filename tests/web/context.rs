@@ -8,9 +8,10 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::middleware::{Next, from_fn};
 use axum::routing::{get as on_get, post};
-use futures::stream;
+use futures::{FutureExt, StreamExt, stream};
 use http::request::Parts;
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use sea_orm::{ActiveModelTrait, Set};
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::web::{
@@ -435,5 +436,70 @@ async fn addresses_and_agents_are_stored_as_far_as_is_wanted() -> TestResult {
         "{hashed}"
     );
     assert_eq!(stored[3], None);
+    Ok(())
+}
+
+/// Tells in which request it ends.
+struct Guard(Arc<Mutex<Vec<Option<String>>>>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let context = AuditContext::current();
+        let request = context.get_request_id().map(str::to_owned);
+        self.0.lock().unwrap().push(request);
+    }
+}
+
+#[tokio::test]
+async fn what_ends_with_a_request_ends_in_its_context() -> TestResult {
+    let ended = Arc::<Mutex<Vec<_>>>::default();
+    let guard = {
+        let ended = Arc::clone(&ended);
+        move || Guard(Arc::clone(&ended))
+    };
+    let (waits, sends) = (guard.clone(), guard.clone());
+    let router = Router::new()
+        .route(
+            "/done",
+            on_get(async move || {
+                let _guard = guard();
+            }),
+        )
+        .route(
+            "/waits",
+            on_get(async move || {
+                let _guard = waits();
+                std::future::pending::<()>().await;
+            }),
+        )
+        .route(
+            "/sends",
+            on_get(async move || {
+                let guard = sends();
+                let parts = stream::iter(["a", "b"]).map(move |part| {
+                    let _guard = &guard;
+                    Ok::<_, std::io::Error>(part)
+                });
+                Body::from_stream(parts)
+            }),
+        )
+        .layer(AuditLayer::new());
+    let named = |path: &str, id: &str| get(path).with("x-request-id", id.as_bytes());
+    send(&router, named("/done", "done")).await?;
+    assert!(
+        send(&router, named("/waits", "given-up"))
+            .now_or_never()
+            .is_none()
+    );
+    text(send(&router, named("/sends", "sent")).await?).await?;
+    let mut body = send(&router, named("/sends", "cut-off")).await?.into_body();
+    body.frame().await.ok_or("no frame")??;
+    drop(body);
+    drop(send(&router, named("/sends", "unread")).await?);
+    let expected = ["done", "given-up", "sent", "cut-off", "unread"];
+    assert_eq!(
+        *ended.lock().unwrap(),
+        expected.map(|id| Some(id.to_owned()))
+    );
     Ok(())
 }

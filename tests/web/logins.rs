@@ -140,3 +140,56 @@ async fn a_burst_of_failed_logins_says_whose_and_never_an_unknown_name() -> Test
     assert!(!format!("{events:?}").contains("hunter2"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestResult {
+    let shop = Shop::open().await?;
+    let router = router(&shop, backend(&shop), [KEY; 2]);
+    let answer = send(&router, get("/in/Nobody/wrong")).await?;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    let event = &events[0];
+    assert_eq!(event.title, "a handler panicked");
+    let file = event.module.as_deref().unwrap_or_default();
+    assert!(file.ends_with("people.rs") && event.line_number.is_some());
+    let trace = event.stack_trace.as_deref().unwrap_or_default();
+    assert!(trace.contains("people"), "{trace}");
+    // Where nobody waits any more, it is told all the same.
+    shop.events.install();
+    go_away_after(1, &router, get("/in/Nobody/wrong")).await;
+    let told = async || {
+        let events = shop.events().await?;
+        Ok((events.iter().map(|it| it.occurrences).sum::<i64>() == 2).then_some(()))
+    };
+    eventually(told).await
+}
+
+/// The tighter a lockout is, the fewer attempts fail: those that it blocks count.
+#[tokio::test]
+async fn who_guesses_on_while_blocked_is_a_burst() -> TestResult {
+    use std::time::Duration;
+
+    use sea_orm_audit::Lockout;
+    use sea_orm_audit::web::security::SecurityMonitor;
+
+    let shop = Shop::open().await?;
+    let monitor = SecurityMonitor::default().events(shop.events.clone());
+    let lockout = Lockout::per_user_and_address(2, Duration::from_mins(15));
+    let backend = backend(&shop).lockout(lockout).monitor(monitor);
+    let router = router(&shop, backend, [KEY; 2]);
+    for number in 0..6 {
+        let mut guess = get("/in/Ann/wrong");
+        let from: std::net::SocketAddr = "192.0.2.1:5".parse()?;
+        guess
+            .extensions_mut()
+            .insert(axum::extract::ConnectInfo(from));
+        let status = send(&router, guess).await?.status();
+        let blocked = status == StatusCode::TOO_MANY_REQUESTS;
+        assert_eq!(blocked, number >= 2, "{status}");
+    }
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].title, "authn_login_fail_max");
+    Ok(())
+}

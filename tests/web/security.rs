@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::middleware::{Next, from_fn};
 use axum::routing::get as on_get;
+use futures::FutureExt;
+use http::{Request, StatusCode};
 use sea_orm_audit::entity::audit_system_event;
 use sea_orm_audit::web::AuditLayer;
 use sea_orm_audit::web::security::{Burst, SecurityLayer, SecurityMonitor, SecurityRules};
-use sea_orm_audit::{AuditConfig, HashKey};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
 
 use crate::support::{Shop, TestResult, With, get, send};
 
@@ -133,5 +137,63 @@ async fn a_scanner_that_tries_everything_does_not_fill_the_log() -> TestResult {
     assert_eq!(many[0].occurrences, 2 * 10);
     assert_eq!(many[0].title, "malicious_attack_tool");
     assert_eq!(events.len(), 50 + 1 + 1, "and that of the other client");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_finding_is_of_whoever_signed_in_and_told_however_the_request_ends() -> TestResult {
+    let shop = Shop::open().await?;
+    let monitor = SecurityMonitor::default().events(shop.events.clone());
+    let signed_in = async |request: Request<Body>, next: Next| {
+        AuditContext::set_actor(Actor::user(7));
+        next.run(request).await
+    };
+    let router = Router::new()
+        .route(
+            "/wp-login.php",
+            on_get(async || -> StatusCode { panic!("a handler") }),
+        )
+        .route("/.env", on_get(std::future::pending::<()>))
+        .layer(from_fn(signed_in))
+        .layer((
+            AuditLayer::new().events(shop.events.clone()),
+            SecurityLayer::new(monitor),
+        ));
+    probe(&router, "/wp-admin/", "192.0.2.1:5").await?;
+    probe(&router, "/wp-login.php", "192.0.2.1:5").await?;
+    let given_up = probe(&router, "/.env", "192.0.2.1:5").now_or_never();
+    assert!(given_up.is_none());
+    let events = shop.events().await?;
+    let told: Vec<_> = (events.iter())
+        .filter(|event| event.event_type == "SECURITY")
+        .map(|event| (event.actor_id.as_deref(), event.request_id.is_some()))
+        .collect();
+    assert_eq!(told, [(Some("7"), true); 3]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn refused_requests_of_one_client_are_a_burst() -> TestResult {
+    let shop = Shop::open().await?;
+    let window = std::time::Duration::from_hours(1);
+    let rules = SecurityRules::builder()
+        .burst(Burst::Refused, 4, window)
+        .build()?;
+    let monitor = SecurityMonitor::new(rules).events(shop.events.clone());
+    let router = Router::new()
+        .route("/who", on_get(async || StatusCode::UNAUTHORIZED))
+        .route("/admin/users", on_get(async || StatusCode::FORBIDDEN))
+        .layer((AuditLayer::new(), SecurityLayer::new(monitor)));
+    for from in ["192.0.2.1:5", "192.0.2.2:5"] {
+        for path in ["/who", "/admin/users", "/who"] {
+            probe(&router, path, from).await?;
+        }
+    }
+    assert!(shop.events().await?.is_empty());
+    probe(&router, "/admin/users", "192.0.2.1:5").await?;
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].title, "authz_fail");
+    assert_eq!(events[0].ip_address.as_deref(), Some("192.0.2.1"));
     Ok(())
 }

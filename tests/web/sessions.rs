@@ -42,6 +42,10 @@ async fn a_change_has_a_digest_of_the_key_of_its_session() -> TestResult {
     };
     send(&router, again()?).await?;
     send(&router, again()?).await?;
+    let mut invented = get("/");
+    let forged = "id=dGhpcyBpcyBub3QgYSByZWFs".parse()?;
+    invented.headers_mut().insert(COOKIE, forged);
+    send(&router, invented).await?;
     let log = shop.log().await?;
     assert_eq!(
         log[0].session_key, None,
@@ -55,5 +59,6 @@ async fn a_change_has_a_digest_of_the_key_of_its_session() -> TestResult {
         "the key itself is nowhere"
     );
     assert_eq!(log[2].session_key, log[1].session_key);
+    assert_eq!(log[3].session_key, None, "there is no such session");
     Ok(())
 }

@@ -154,3 +154,45 @@ async fn slow_statements_become_events_but_for_those_on_audit_tables() -> TestRe
     assert_eq!(events[0].occurrences, 1);
     Ok(())
 }
+
+/// As tracing-subscriber's `init` has it where other crates use `log`.
+#[tokio::test]
+async fn errors_of_the_crate_log_are_told_apart_by_their_place() -> TestResult {
+    let shop = Shop::open().await?;
+    let _guard = reporting(&shop);
+    for (target, line) in [("a::client", 7), ("a::client", 9), ("b", 7), ("b", 7)] {
+        let record = log::Record::builder()
+            .args(format_args!("it broke"))
+            .level(log::Level::Error)
+            .target(target)
+            .file(Some("src/client.rs"))
+            .line(Some(line))
+            .build();
+        tracing_log::format_trace(&record)?;
+    }
+    let events = shop.events().await?;
+    let told: Vec<_> = (events.iter())
+        .map(|event| {
+            (
+                event.module.as_deref(),
+                event.line_number,
+                event.occurrences,
+            )
+        })
+        .collect();
+    let module = ["a::client", "b"].map(Some);
+    assert_eq!(
+        told,
+        [
+            (module[0], Some(7), 1),
+            (module[0], Some(9), 1),
+            (module[1], Some(7), 2)
+        ]
+    );
+    assert_eq!(events[0].description.as_deref(), Some("it broke"));
+    assert_eq!(
+        events[0].metadata.clone().unwrap_or_default()["file"],
+        "src/client.rs"
+    );
+    Ok(())
+}

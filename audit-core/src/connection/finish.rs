@@ -6,23 +6,20 @@ use std::task::{Context, Poll};
 use sea_orm::DbErr;
 use tracing::instrument::{Instrument, Instrumented};
 
+use crate::task::Task;
+
 /// Runs a future as a task of its own, and waits for it. Outside of a Tokio runtime it is run by the
 /// caller.
 pub(super) async fn detached<T: Send + 'static>(
     future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
-    let future = future.in_current_span();
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+    if tokio::runtime::Handle::try_current().is_err() {
         return future.await;
-    };
-    match runtime.spawn(future).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(DbErr::Custom(format!(
-                "an audited write was stopped with its runtime, and rolled back ({error})"
-            ))),
-        },
+    }
+    let stopped = "an audited write was stopped with its runtime, and rolled back";
+    match Task::spawn(future) {
+        Ok(task) => (task.await).unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned()))),
+        Err(_) => Err(DbErr::Custom(stopped.to_owned())),
     }
 }
 
@@ -81,10 +78,9 @@ where
     fn drop(&mut self) {
         if let Some(future) = self.future.take()
             && self.begun
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            // What comes of it, nobody waits for.
-            drop(runtime.spawn(async move { drop(future.await) }));
+            // What comes of it, nobody waits for. Outside of a runtime nobody could go on.
+            drop(Task::spawn(async move { drop(future.await) }));
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server};
 use crate::error::AuditError;
 use crate::sql::{Understood, understand};
+use crate::task::Task;
 
 /// A transaction on which every write to an audited table is recorded.
 ///
@@ -351,19 +352,17 @@ impl Drop for AuditedTransaction {
         let left = !self.nested && frames.is_unbuffered() && frames.is_to_take_back();
         self.physical.frames.discard();
         // A statement that committed was left before what triggers were told could be taken back.
-        if left
-            && let Some(tx) = self.tx.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
+        if left && let Some(tx) = self.tx.take() {
             let physical = Arc::clone(&self.physical);
-            runtime.spawn(async move {
+            // Outside of a runtime the handle rolls back, as it does by itself.
+            drop(Task::spawn(async move {
                 if let Err(error) = physical.frames.take_back(&tx).await {
                     tracing::warn!(%error, "what triggers were told could not be taken back");
                 }
                 if let Err(error) = tx.rollback().await {
                     tracing::debug!(%error, "a dropped transaction could not be rolled back");
                 }
-            });
+            }));
         }
     }
 }

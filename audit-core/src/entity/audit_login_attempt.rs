@@ -18,6 +18,8 @@ pub struct Model {
     pub log_id: Option<i64>,
     /// The name that was given.
     pub username: Option<String>,
+    /// What lockouts count the name as, however it was written.
+    pub username_key: Option<String>,
     /// `SUCCESS`, `FAILED` or `BLOCKED`.
     pub status: String,
     /// Why it failed.
@@ -30,6 +32,8 @@ pub struct Model {
     pub actor_name: Option<String>,
     /// The client's address.
     pub ip_address: Option<String>,
+    /// What lockouts count the address as: the /64 network of an IPv6 address, else the address.
+    pub network: Option<String>,
     /// The client's user agent.
     pub user_agent: Option<String>,
     /// The country the address is in.

@@ -3,22 +3,25 @@
 //! The answer is advice: the application refuses. Blocked attempts do not count, so that whoever waits
 //! is let in, however often they tried meanwhile.
 
+pub(super) mod key;
+
 use std::sync::Once;
 use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::sea_query::ExprTrait;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::login::{LoginStatus, known_name, unknown_name};
+use self::key::{known_key, network, unknown_name};
+use super::login::LoginStatus;
 use crate::actor::Actor;
 use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt::{Column, Entity};
-use crate::recorder::{address, instant};
+use crate::recorder::instant;
 
 /// How many failed logins are too many.
 ///
@@ -90,10 +93,10 @@ impl Lockout {
 
     /// Whether a name may try to sign in from the current context's address.
     ///
-    /// Asks one question of an index. Upper and lower case are one. A success ends the count of a name, but
-    /// not that of an address. Without an address in the context a name is counted wherever it comes from,
-    /// and [`per_address`](Self::per_address) blocks nobody. Several attempts at the same moment may each be
-    /// let through.
+    /// Asks one question of an index. Upper and lower case are one, and so are the addresses of a /64 of IPv6. A
+    /// success ends the count of a name, but not that of an address. Without an address in the context nobody is
+    /// blocked, and a warning is logged: whoever fails anywhere would lock out everybody else. Several attempts at
+    /// the same moment may each be let through.
     ///
     /// # Errors
     /// Returns the database's error; the application decides whether it then lets people in.
@@ -131,25 +134,24 @@ impl Lockout {
     ) -> Result<LockoutDecision, DbErr> {
         let config = AuditConfig::current();
         let now = config.now();
-        let address = AuditContext::current().ip_address.map(address);
-        if address.is_none() && !self.by_user {
+        let Some(address) = AuditContext::current().ip_address else {
             // All the world would be one address, and whoever fails would lock it out.
             static SAY_ONCE: Once = Once::new();
             SAY_ONCE.call_once(|| {
-                tracing::warn!("addresses cannot be locked out: the context names none");
+                tracing::warn!(
+                    "nobody can be locked out: the context names no address; serve with \
+                     `into_make_service_with_connect_info`, and leave `AddressPrivacy::Off` out"
+                );
             });
             return Ok(LockoutDecision::Allowed);
-        }
+        };
         let span =
             |time: Duration| chrono::TimeDelta::from_std(time).unwrap_or(chrono::TimeDelta::MAX);
         let reach = span(self.window.saturating_add(self.cool_down));
         let mut attempts = Entity::find()
             .select_only()
             .columns([Column::OccurredAt, Column::Status])
-            .filter(match &address {
-                Some(address) => Column::IpAddress.eq(address),
-                None => Column::IpAddress.is_null(),
-            })
+            .filter(Column::Network.eq(network(&address)))
             .order_by_desc(Column::OccurredAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(self.failures));
@@ -158,10 +160,8 @@ impl Lockout {
                 attempts.filter(Column::OccurredAt.gt(instant(db.get_database_backend(), since)));
         }
         attempts = if self.by_user {
-            // Whether the name belongs to anybody is not known yet. However it is written: for most
-            // applications that is one account.
-            let names = [known_name(username).to_lowercase(), unknown_name(username)];
-            let mut same = Expr::expr(Func::lower(Expr::col(Column::Username))).is_in(names);
+            // Whether the name belongs to anybody is not known yet.
+            let mut same = Column::UsernameKey.is_in([known_key(username), unknown_name(username)]);
             if let Some(id) = account.and_then(Actor::id) {
                 same = same.or(Column::ActorId.eq(id));
             }

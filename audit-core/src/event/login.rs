@@ -10,6 +10,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use super::detail::Linked;
+use super::lockout::key::{known_key, network, unknown_name};
 use super::manual::AuditEvent;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
@@ -18,7 +19,6 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::hash::private_hash;
 use crate::recorder::{address, clean, insert_row, limits, shown};
 use crate::target::{fit, shorten};
 use crate::text::clean as clean_text;
@@ -158,9 +158,12 @@ impl LoginAttempt {
         if config.skips_action(&action) || db.is_mock_connection() || config.suppresses_write() {
             return Ok(0);
         }
-        let username = match &self.account {
-            Some(_) => known_name(&self.username),
-            None => unknown_name(&self.username),
+        let (username, username_key) = match &self.account {
+            Some(_) => (known_name(&self.username), known_key(&self.username)),
+            None => {
+                let hash = unknown_name(&self.username);
+                (hash.clone(), hash)
+            }
         };
         let mut context = self.context.or(&AuditContext::current());
         match (self.status, &self.account) {
@@ -186,12 +189,14 @@ impl LoginAttempt {
             occurred_at: Set(config.now()),
             log_id: NotSet,
             username: Set(Some(username)),
+            username_key: Set(Some(username_key)),
             status: Set(self.status.as_str().to_owned()),
             failure_reason: Set(reason),
             actor_type: Set(account.kind().as_str().to_owned()),
             actor_id: Set(account.id().map(name)),
             actor_name: Set(account.name().map(|text| name(&shown(text.to_owned())))),
             ip_address: Set(context.ip_address.clone().map(address)),
+            network: Set(context.ip_address.as_deref().map(network)),
             user_agent: Set(context.user_agent.clone().map(shown)),
             country: place(self.country),
             city: place(self.city),
@@ -227,15 +232,9 @@ impl fmt::Debug for LoginAttempt {
 }
 
 /// What is stored of a name that belongs to an account.
-pub(super) fn known_name(username: &str) -> String {
+fn known_name(username: &str) -> String {
     // Whoever types it need not know the name well.
     clean_text(username, limits::NAME as usize).into_owned()
-}
-
-/// What is stored of a name that belongs to nobody. A digest without a key would give away a password
-/// to whoever guesses it; where none is configured, the name is told from others until the process ends.
-pub(super) fn unknown_name(username: &str) -> String {
-    private_hash("audit_login_attempt", "username", username)
 }
 
 /// Records that the current context's actor signed out.

@@ -212,6 +212,11 @@ impl SystemEvent {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn request(&self) -> Option<&str> {
+        self.context.get_request_id()
+    }
+
     pub(crate) const fn kind(&self) -> EventType {
         self.kind
     }
@@ -301,15 +306,18 @@ impl SystemEvent {
             return Ok(HashSet::new());
         }
         let prints = events.iter().map(|(event, _)| event.print());
-        let rows: Vec<(String, DateTimeUtc)> = row::Entity::find()
+        let mut rows = row::Entity::find()
             .select_only()
             .columns([row::Column::Fingerprint, row::Column::OccurredAt])
             .filter(row::Column::Fingerprint.is_in(prints))
-            .filter(row::Column::Resolved.eq(false))
-            .into_tuple()
-            .all(db)
-            .await
-            .map_err(failed)?;
+            .filter(row::Column::Resolved.eq(false));
+        // An event that comes again leaves a row for every window that there was.
+        let since = (events.iter()).map(|(event, _)| event.counts_since(&config, window));
+        if let Some(since) = since.min().flatten() {
+            let since = instant(db.get_database_backend(), since);
+            rows = rows.filter(row::Column::OccurredAt.gte(since));
+        }
+        let rows: Vec<(String, DateTimeUtc)> = rows.into_tuple().all(db).await.map_err(failed)?;
         let is_there = |event: &Self| {
             let (print, since) = (event.print(), event.counts_since(&config, window));
             (rows.iter()).any(|(of, at)| *of == print && since.is_none_or(|since| *at >= since))

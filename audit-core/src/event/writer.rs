@@ -158,16 +158,47 @@ impl Waiting {
     }
 }
 
+/// What is taken off to be written.
+struct Taken {
+    batch: Vec<(String, Counted)>,
+    /// How many found no room.
+    dropped: u64,
+    /// How many events were submitted until then.
+    submitted: u64,
+    closed: bool,
+}
+
 #[derive(Debug, Clone)]
 struct Counted {
     event: SystemEvent,
     times: i64,
+    /// The first equal one that came since this was taken to be written. It counts in another row where this one's is
+    /// too old by then.
+    next: Option<Box<SystemEvent>>,
+    is_taken: bool,
     /// Its place in the order of arrival.
     number: u64,
     /// Whether it was tried at least once, and waits for the next try.
     tried: bool,
     /// How often the database refused it while it took others.
     refusals: u32,
+}
+
+impl Counted {
+    /// Counts an equal one.
+    fn count(&mut self, event: SystemEvent) {
+        self.times += 1;
+        if self.is_taken && self.next.is_none() {
+            self.next = Some(Box::new(event));
+        }
+    }
+
+    /// As it is now, to be written.
+    fn take(&mut self) -> Self {
+        // These are among those that are written now.
+        (self.is_taken, self.next) = (true, None);
+        self.clone()
+    }
 }
 
 /// An event that the database refuses so often while it takes others is given up.
@@ -189,7 +220,7 @@ impl Queue {
         let full =
             waiting.events.len() >= self.capacity || waiting.has_enough_of(&event, self.capacity);
         match waiting.events.entry(print) {
-            Entry::Occupied(mut same) => same.get_mut().times += 1,
+            Entry::Occupied(mut same) => same.get_mut().count(event),
             Entry::Vacant(_) if full => {
                 waiting.dropped += 1;
                 return false;
@@ -198,6 +229,8 @@ impl Queue {
                 place.insert(Counted {
                     event,
                     times: 1,
+                    next: None,
+                    is_taken: false,
                     number,
                     tried: false,
                     refusals: 0,
@@ -205,6 +238,29 @@ impl Queue {
             }
         }
         true
+    }
+
+    /// What is to be written now, oldest first, and how many events were dropped: what was refused
+    /// before only when that is due, or at the end. It keeps its room until it is written.
+    fn take(&self, due: bool) -> Taken {
+        let mut waiting = self.waiting();
+        let due = due || waiting.closed;
+        let mut batch: Vec<(String, Counted)> = (waiting.events.iter_mut())
+            .filter(|(_, event)| due || !event.tried)
+            .map(|(print, event)| (print.clone(), event.take()))
+            .collect();
+        batch.sort_by_key(|(_, event)| event.number);
+        let dropped = if due {
+            std::mem::take(&mut waiting.dropped)
+        } else {
+            0
+        };
+        Taken {
+            batch,
+            dropped,
+            submitted: waiting.submitted,
+            closed: waiting.closed,
+        }
     }
 
     /// Takes off what was written; what came meanwhile waits on.
@@ -216,6 +272,9 @@ impl Queue {
             counted.refusals = 0;
             if counted.times == 0 {
                 waiting.events.remove(print);
+            } else if let Some(next) = counted.next.take() {
+                counted.event = *next;
+                counted.is_taken = false;
             }
         }
     }
@@ -331,4 +390,52 @@ pub(crate) fn report(event: SystemEvent) {
 fn lose(event: &Counted) {
     count_many(&COUNTERS.events_dropped, event.times.unsigned_abs());
     tracing::error!(event = ?event.event, "a system event is given up");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn equal_event(request: &str) -> SystemEvent {
+        let event = SystemEvent::new(EventType::Error, "a flood").request_id(request);
+        event.in_current_context()
+    }
+
+    /// What one round would write: of each event the request, and how often.
+    fn take(queue: &Queue) -> Vec<(String, i64)> {
+        let taken = queue.take(true).batch.into_iter();
+        let told = |event: SystemEvent| event.request().unwrap_or_default().to_owned();
+        taken
+            .map(|(_, counted)| (told(counted.event), counted.times))
+            .collect()
+    }
+
+    /// Else a flood that goes on while it is written would be one row, of its first moment, for ever.
+    #[test]
+    fn what_comes_while_an_equal_event_is_written_is_an_event_of_its_own_time() {
+        let queue = Queue {
+            capacity: 8,
+            waiting: Mutex::default(),
+            news: Notify::new(),
+        };
+        let print = equal_event("").print();
+        let add = |requests: &[&str]| {
+            for request in requests {
+                assert!(queue.add(equal_event(request)));
+            }
+        };
+        add(&["1", "2"]);
+        assert_eq!(take(&queue), [("1".to_owned(), 2)]);
+        add(&["3", "4"]);
+        queue.written(&print, 2);
+        assert_eq!(take(&queue), [("3".to_owned(), 2)]);
+        // That was refused: the next try is all of it, with what came meanwhile.
+        add(&["5"]);
+        assert_eq!(take(&queue), [("3".to_owned(), 3)]);
+        add(&["6"]);
+        queue.written(&print, 3);
+        assert_eq!(take(&queue), [("6".to_owned(), 1)]);
+        queue.written(&print, 1);
+        assert_eq!(take(&queue), []);
+    }
 }

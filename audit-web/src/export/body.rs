@@ -13,10 +13,12 @@ use super::{Recording, Sending};
 #[derive(Debug)]
 enum Stage {
     Sending,
+    /// The last bytes that were expected are held back, until it is known that no more come.
+    Ending,
     /// Waits for the record, before the last bytes or the end are sent.
     Recording(Recording),
-    /// All that was expected is recorded. Trailers may follow, and no more bytes.
-    Recorded,
+    /// All of it is recorded and sent, but for the trailers.
+    Trailers,
     Ended,
 }
 
@@ -31,8 +33,9 @@ pin_project! {
         inner: B,
         sending: Sending<C>,
         stage: Stage,
-        // The last bytes, while they wait for the record.
+        // The last bytes, while they wait for the end and the record.
         held: Option<Frame<B::Data>>,
+        trailers: Option<Frame<B::Data>>,
     }
 }
 
@@ -47,6 +50,7 @@ where
             sending,
             stage: Stage::Sending,
             held: None,
+            trailers: None,
         }
     }
 }
@@ -83,42 +87,49 @@ where
         loop {
             match this.stage {
                 Stage::Ended => return Poll::Ready(None),
+                Stage::Trailers => {
+                    *this.stage = Stage::Ended;
+                    return Poll::Ready(this.trailers.take().map(Ok));
+                }
                 Stage::Recording(recording) => {
                     let recorded = ready!(Pin::new(recording).poll(context));
                     let held = this.held.take();
-                    *this.stage = match (&recorded, &held) {
-                        (Ok(_), Some(_)) => Stage::Recorded,
+                    *this.stage = match (&recorded, &this.trailers) {
+                        (Ok(_), Some(_)) => Stage::Trailers,
                         _ => Stage::Ended,
                     };
-                    return Poll::Ready(match recorded {
-                        Ok(_) => held.map(Ok),
+                    return Poll::Ready(match (recorded, held) {
+                        (Ok(_), Some(held)) => Some(Ok(held)),
+                        (Ok(_), None) => continue,
                         // The rest is not sent.
-                        Err(error) => Some(Err(error.into())),
+                        (Err(error), _) => Some(Err(error.into())),
                     });
                 }
-                Stage::Sending | Stage::Recorded => {}
+                Stage::Sending | Stage::Ending => {}
             }
-            let is_recorded = matches!(this.stage, Stage::Recorded);
             match ready!(this.inner.as_mut().poll_frame(context)) {
                 Some(Ok(frame)) => {
                     let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
-                    if is_recorded && bytes > 0 {
+                    if !this.sending.has_room(bytes) {
                         *this.stage = Stage::Ended;
+                        this.sending.abort();
                         return Poll::Ready(Some(Err(
                             "an export is longer than was said: call `expected_bytes(..)`".into(),
                         )));
                     }
-                    this.sending.count(bytes);
-                    this.sending.whole = this.inner.is_end_stream();
-                    if !is_recorded
-                        && bytes > 0
-                        && this.sending.has_expected() == Some(true)
-                        && let Some(recording) = this.sending.end()
-                    {
-                        *this.held = Some(frame);
-                        *this.stage = Stage::Recording(recording);
+                    if matches!(this.stage, Stage::Ending) {
+                        // Nothing but trailers, or no bytes at all.
+                        *this.trailers = frame.is_trailers().then_some(frame);
                         continue;
                     }
+                    if bytes > 0 && this.sending.are_last(bytes) {
+                        this.sending.hold(bytes);
+                        *this.held = Some(frame);
+                        *this.stage = Stage::Ending;
+                        continue;
+                    }
+                    this.sending.count(bytes);
+                    this.sending.whole = this.inner.is_end_stream();
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 Some(Err(error)) => {
@@ -138,11 +149,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         // Whoever asks must poll once more, for the record.
-        match self.stage {
-            Stage::Ended => true,
-            Stage::Recorded => self.inner.is_end_stream(),
-            Stage::Sending | Stage::Recording(_) => false,
-        }
+        matches!(self.stage, Stage::Ended)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -3,14 +3,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{AuditError, Cause, ChangeState};
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
 
 /// A record that is being written, whether anybody waits for it or not. Its error is logged.
 #[derive(Debug)]
-pub(super) struct Recording(Option<JoinHandle<Result<i64, AuditError>>>);
+pub(super) struct Recording(Option<Task<Result<i64, AuditError>>>);
 
 impl Recording {
     /// Begins to write, within this span. Outside of a Tokio runtime nobody could, which is an error.
@@ -25,8 +24,8 @@ impl Recording {
             }
             recorded
         };
-        match Handle::try_current() {
-            Ok(runtime) => Self(Some(runtime.spawn(recorded.instrument(span)))),
+        match Task::spawn(recorded.instrument(span)) {
+            Ok(task) => Self(Some(task)),
             Err(error) => {
                 tracing::error!(%error, "an export could not be recorded");
                 Self(None)
@@ -39,20 +38,14 @@ impl Future for Recording {
     type Output = Result<i64, AuditError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let stopped = Err(AuditError::NotRecorded {
+        let recorded = match &mut self.0 {
+            Some(task) => ready!(Pin::new(task).poll(context)),
+            None => None,
+        };
+        // Else the runtime ends.
+        Poll::Ready(recorded.unwrap_or(Err(AuditError::NotRecorded {
             state: ChangeState::NoChange,
             cause: Cause::Dropped,
-        });
-        let Some(task) = &mut self.0 else {
-            return Poll::Ready(stopped);
-        };
-        Poll::Ready(match ready!(Pin::new(task).poll(context)) {
-            Ok(recorded) => recorded,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime ends.
-                Err(_) => stopped,
-            },
-        })
+        })))
     }
 }

@@ -9,8 +9,8 @@ use sea_orm_audit_core::{Actor, AuditError};
 
 use super::observe::Observed;
 use crate::body::AuditBody;
-use crate::panic::Panicked;
 use crate::view::{Pending, Recording};
+use sea_orm_audit_core::panic::Panicked;
 
 const HANDLER: &str = "a handler panicked";
 const WHO_IS_ASKED: &str = "who is asked for the actor panicked";
@@ -23,13 +23,23 @@ pin_project! {
     /// The future of a response, within the context of its request.
     #[must_use = "futures do nothing unless polled"]
     pub struct AuditFuture<F, R> {
-        // None where there was a panic before there was a future.
+        // None once it is done, and where there was a panic before there was a future.
         #[pin]
         inner: Option<F>,
         observed: Observed,
         panicked: Option<Box<Titled>>,
         // The response, while it waits for its views to be recorded. Seldom, and large.
         viewed: Option<Box<(Recording, Response<R>)>>,
+    }
+
+    impl<F, R> PinnedDrop for AuditFuture<F, R> {
+        /// What ends with a handler that is not waited for is a part of the request, too.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.inner.is_some() {
+                this.observed.within(|| this.inner.set(None));
+            }
+        }
     }
 }
 
@@ -83,6 +93,10 @@ where
             let done = observed.run(&mut || {
                 if let Some(inner) = this.inner.as_mut().as_pin_mut() {
                     polled = inner.poll(context);
+                }
+                if polled.is_ready() {
+                    // While we are inside.
+                    this.inner.set(None);
                 }
             });
             if let Err(panicked) = done {

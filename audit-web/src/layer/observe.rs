@@ -5,14 +5,12 @@ use http::{Request, StatusCode};
 use sea_orm_audit_core::{Actor, AuditScope, EventType, LateScope, SystemEvent, clean_text};
 
 use super::origin::Origin;
+use super::route;
 use super::settings::Settings;
-use crate::panic::{Panicked, watched};
+use sea_orm_audit_core::panic::{Panicked, watched};
 
 /// The longest path that is stored, in characters.
 const PATH_LIMIT: usize = 512;
-
-/// So many segments of a path are taken for its route, the empty one before the first slash included.
-const SEGMENTS: usize = 5;
 
 /// A request that is being handled.
 pub(crate) struct Observed {
@@ -111,7 +109,7 @@ impl Observed {
 
     /// An event of a route: one that counts, whichever of its objects was asked for.
     fn event(&self, kind: EventType, title: &str, status: &str) -> SystemEvent {
-        let (method, route) = (self.origin().method.as_str(), self.route());
+        let (method, route) = (self.method(), self.route());
         let event = SystemEvent::new(kind, title)
             .fingerprint(format!("{title}\n{method}\n{route}\n{status}"))
             .description(format!("{method} {}", self.path()))
@@ -122,7 +120,7 @@ impl Observed {
     fn described(&self, event: SystemEvent) -> SystemEvent {
         event
             .metadata("path", self.path())
-            .metadata("method", self.origin().method.as_str())
+            .metadata("method", self.method())
             .metadata("route", self.route())
     }
 
@@ -132,17 +130,16 @@ impl Observed {
         clean_text(path, PATH_LIMIT).into_owned()
     }
 
-    /// The pattern of the route. Where nobody tells it, the path, in which numbers and ids are left out.
+    fn method(&self) -> &str {
+        route::method(&self.origin().method)
+    }
+
+    /// The pattern of the route. Where nobody tells it, one is made of the path.
     fn route(&self) -> String {
-        if let Some(route) = &self.origin().route {
-            return route.as_str().to_owned();
+        match &self.origin().route {
+            Some(route) => route.as_str().to_owned(),
+            None => route::guessed(&self.path()),
         }
-        let path = self.path();
-        let words = path.split('/').take(SEGMENTS).map(|segment| {
-            let is_word = segment.len() <= 64 && !segment.bytes().any(|byte| byte.is_ascii_digit());
-            if is_word { segment } else { "*" }
-        });
-        words.collect::<Vec<_>>().join("/")
     }
 
     fn submit(&self, event: SystemEvent) {

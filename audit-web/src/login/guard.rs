@@ -6,10 +6,10 @@ use axum_login::{AuthSession, AuthnBackend, UserId};
 use http::{Response, StatusCode};
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, AuditScope, LoginAttempt, record_logout,
 };
-use tokio::runtime::Handle;
 use tower_sessions::Session;
 use tracing::{Instrument, Span};
 
@@ -137,17 +137,20 @@ where
         };
         // As a task of its own, which a client that goes away does not take along.
         let task = watch.scope.enter(change.record(watch.db));
-        let recorded = tokio::spawn(task.instrument(watch.span)).await;
+        let recorded = match Task::spawn(task.instrument(watch.span)) {
+            Ok(task) => task.await,
+            Err(_) => None,
+        };
         let error = match recorded {
-            Ok(Ok(())) => {
+            Some(Ok(())) => {
                 if let Some(actor) = signed_in {
                     // For what is written from now on.
                     AuditContext::set_actor(actor);
                 }
                 return answer;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
+            Some(Err(error)) => error.to_string(),
+            None => "the runtime ends".to_owned(),
         };
         if signed_in.is_some() {
             tracing::error!(%error, "a login could not be recorded, and nobody was let in");
@@ -188,11 +191,8 @@ where
                 tracing::error!(%error, "a login or logout of a request that was cut off could not be recorded");
             }
         });
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(task.instrument(span))),
-            Err(error) => {
-                tracing::error!(%error, "a login or logout of a request that was cut off could not be recorded");
-            }
+        if let Err(error) = Task::spawn(task.instrument(span)) {
+            tracing::error!(%error, "a login or logout of a request that was cut off could not be recorded");
         }
     }
 }

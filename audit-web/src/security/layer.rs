@@ -11,9 +11,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::SecurityMonitor;
+use super::finding::Finding;
 
 /// Looks at every request for signs of an attack, and at the answers for bursts of refusals; what it finds
-/// are SECURITY events. No request is touched or refused.
+/// are SECURITY events. No request is touched or refused. What a request itself shows is told when it is answered, or
+/// given up: by then it is known who sent it.
 ///
 /// Goes inside of the [`AuditLayer`](crate::AuditLayer), which knows the client's address, and around
 /// everything that answers, the answers for unknown paths included.
@@ -64,13 +66,36 @@ where
         let (uri, agent) = (request.uri(), request.headers().get(USER_AGENT));
         let agent = agent.map(http::HeaderValue::as_bytes);
         let finding = self.monitor.rules.inspect(uri.path(), uri.query(), agent);
-        if let Some(finding) = finding {
-            self.monitor.report(finding);
-        }
+        // Before anything can panic.
+        let watch = Watch {
+            monitor: Arc::clone(&self.monitor),
+            finding: finding.map(Box::new),
+        };
         SecurityFuture {
             inner: self.inner.call(request),
-            monitor: Arc::clone(&self.monitor),
+            watch,
         }
+    }
+}
+
+/// A request, and what it shows, until that is told.
+#[derive(Debug)]
+struct Watch {
+    monitor: Arc<SecurityMonitor>,
+    finding: Option<Box<Finding>>,
+}
+
+impl Watch {
+    fn tell(&mut self) {
+        if let Some(finding) = self.finding.take() {
+            self.monitor.report(*finding);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 
@@ -81,7 +106,7 @@ pin_project! {
     pub struct SecurityFuture<F> {
         #[pin]
         inner: F,
-        monitor: Arc<SecurityMonitor>,
+        watch: Watch,
     }
 }
 
@@ -94,8 +119,11 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let polled = this.inner.poll(context);
+        if polled.is_ready() {
+            this.watch.tell();
+        }
         if let Poll::Ready(Ok(response)) = &polled {
-            this.monitor.answered(response.status());
+            this.watch.monitor.answered(response.status());
         }
         polled
     }

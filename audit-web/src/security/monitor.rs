@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
-use sea_orm_audit_core::{Actor, EventType, EventWriter, SystemEvent, private_hash};
+use sea_orm_audit_core::{Actor, EventType, EventWriter, SystemEvent, private_hash, unknown_name};
 
 use super::variety::{MOST, Variety};
 use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
@@ -142,7 +142,7 @@ impl User {
             // As in `audit_login_attempt`: people type their passwords there.
             None => Self {
                 key: "username",
-                value: private_hash("audit_login_attempt", "username", username),
+                value: unknown_name(username),
             },
         }
     }

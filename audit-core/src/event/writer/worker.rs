@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Counted, Queue, lose};
+use super::{Counted, Queue, Taken, lose};
 use crate::event::system::{EventType, SystemEvent};
 use crate::recorder::is_away;
 
@@ -61,7 +61,12 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
         let mut taken = false;
         loop {
             let due = again.is_none_or(|again| again <= Instant::now());
-            let (batch, dropped, submitted, closed) = self.take(due);
+            let Taken {
+                batch,
+                dropped,
+                submitted,
+                closed,
+            } = self.queue.take(due);
             let mut round = self.write(batch).await;
             let mut waits = round.failed;
             if dropped > 0 && !round.away {
@@ -107,24 +112,6 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             let submitted = self.queue.waiting().submitted;
             self.written.send_replace(submitted);
         }
-    }
-
-    /// What is to be written now, oldest first, and how many events were dropped: what was refused
-    /// before only when that is due, or at the end. It keeps its room until it is written.
-    fn take(&self, due: bool) -> (Vec<(String, Counted)>, u64, u64, bool) {
-        let mut waiting = self.queue.waiting();
-        let due = due || waiting.closed;
-        let mut batch: Vec<(String, Counted)> = (waiting.events.iter())
-            .filter(|(_, event)| due || !event.tried)
-            .map(|(print, event)| (print.clone(), event.clone()))
-            .collect();
-        batch.sort_by_key(|(_, event)| event.number);
-        let dropped = if due {
-            std::mem::take(&mut waiting.dropped)
-        } else {
-            0
-        };
-        (batch, dropped, waiting.submitted, waiting.closed)
     }
 
     /// Writes events: new ones together, and one by one those that count up a row, or that the database

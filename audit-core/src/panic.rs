@@ -1,4 +1,4 @@
-//! Panics in handlers: where they happened, and the backtrace.
+//! Panics in handlers and tasks: where they happened, and the backtrace.
 //!
 //! Whoever catches a panic is told its message only. Place and backtrace are known to the panic hook, which
 //! runs before the stack is unwound; so a hook that chains to the one before it keeps them for the future
@@ -7,18 +7,21 @@
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::panic::{
+    AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook,
+};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 
-use sea_orm_audit_core::{AuditContext, AuditScope, EventType, EventWriter, SystemEvent};
+use crate::context::{AuditContext, AuditScope};
+use crate::event::{EventType, EventWriter, SystemEvent};
 
 /// What is known of a panic.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Panicked {
+pub struct Panicked {
     pub(crate) message: String,
-    file: Option<String>,
+    pub(crate) file: Option<String>,
     line: Option<u32>,
     backtrace: Option<String>,
     /// Where it happened, for whoever tells of it later.
@@ -50,7 +53,7 @@ impl Panicked {
     }
 
     /// The system event that tells of it.
-    pub(crate) fn event(self, title: &str) -> SystemEvent {
+    pub fn event(self, title: &str) -> SystemEvent {
         let place = format!("{:?}:{:?}", self.file, self.line);
         let mut event = SystemEvent::new(EventType::Error, title)
             .fingerprint(format!("panic\n{place}"))
@@ -69,6 +72,48 @@ impl Panicked {
     }
 }
 
+impl Panicked {
+    /// Goes on in whoever waited for what panicked, as its own.
+    pub(crate) fn go_on(self) -> ! {
+        let message = self.message.clone();
+        if WATCHED.get().is_some() {
+            keep(self);
+        } else {
+            // Nobody there tells of it.
+            self.record();
+        }
+        resume_unwind(Box::new(message));
+    }
+
+    /// Hands a panic that nobody else tells of over to the installed writer.
+    pub(crate) fn record(mut self) {
+        let Some(writer) = EventWriter::installed() else {
+            return;
+        };
+        let scope = self.scope.take();
+        let submit = || writer.submit(self.event("a panic"));
+        match scope {
+            Some(scope) => scope.run(submit),
+            None => submit(),
+        };
+    }
+}
+
+/// Whether somebody here waits for a panic.
+pub(crate) fn is_watched() -> bool {
+    WATCHED.get().is_some()
+}
+
+/// Keeps a panic for the innermost function that is watched.
+fn keep(panicked: Panicked) {
+    if let Some(from) = WATCHED.get() {
+        KEPT.with_borrow_mut(|kept| {
+            kept.truncate(from + MOST_KEPT - 1);
+            kept.push(panicked);
+        });
+    }
+}
+
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     text.or(payload.downcast_ref::<String>().map(String::as_str))
@@ -82,12 +127,8 @@ fn keep_panics() {
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            if let Some(from) = WATCHED.get() {
-                let panicked = Panicked::of(info);
-                KEPT.with_borrow_mut(|kept| {
-                    kept.truncate(from + MOST_KEPT - 1);
-                    kept.push(panicked);
-                });
+            if is_watched() {
+                keep(Panicked::of(info));
             }
             before(info);
         }));
@@ -96,7 +137,7 @@ fn keep_panics() {
 
 /// Does work, and returns what is known of its panic instead of panicking. Panics that were caught inside of it
 /// are recorded, where all are.
-pub(crate) fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
+pub fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
     keep_panics();
     let from = KEPT.with_borrow(Vec::len);
     let outer = WATCHED.replace(Some(from));
@@ -109,7 +150,7 @@ pub(crate) fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
 }
 
 /// Does the work of a future under watch.
-pub(crate) async fn watched_future<F: Future>(future: F) -> Result<F::Output, Box<Panicked>> {
+pub async fn watched_future<F: Future>(future: F) -> Result<F::Output, Box<Panicked>> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(move |context| {
         let mut polled = Poll::Pending;
@@ -138,38 +179,28 @@ fn result_of_panics(
         })
     });
     if RECORDS_ALL.load(Relaxed) {
-        kept.into_iter().for_each(record);
+        kept.into_iter().for_each(Panicked::record);
     }
     result
-}
-
-/// Hands a panic that somebody else caught over to the installed writer.
-fn record(mut panicked: Panicked) {
-    let Some(writer) = EventWriter::installed() else {
-        return;
-    };
-    let scope = panicked.scope.take();
-    let submit = || writer.submit(panicked.event("a panic"));
-    match scope {
-        Some(scope) => scope.run(submit),
-        None => submit(),
-    };
 }
 
 /// Records every panic of the process as a system event, with its backtrace, through the installed
 /// [`EventWriter`]; the hook that was there before is called as well.
 ///
-/// Panics that the [`AuditLayer`](crate::AuditLayer) catches are recorded by it, and not a second time. Those
-/// that are caught inside of it, by tower-http's `CatchPanicLayer` or by `catch_unwind`, are recorded as any
-/// other.
+/// Panics that the web crate's `AuditLayer` catches are recorded by it, and not a second time. Those that are caught
+/// inside of it, by tower-http's `CatchPanicLayer` or by `catch_unwind`, are recorded as any other. Called again, it does
+/// nothing.
+///
+/// The time of the event is the configuration's: a clock of the application's own must not panic, since whatever
+/// panics while a panic is told of ends the process.
 pub fn record_panics() {
-    RECORDS_ALL.store(true, Relaxed);
+    if RECORDS_ALL.swap(true, Relaxed) {
+        return;
+    }
     let before = take_hook();
     set_hook(Box::new(move |info| {
-        if WATCHED.get().is_none() {
-            // A panic while panicking would abort the process.
-            let submitted = catch_unwind(AssertUnwindSafe(|| record(Panicked::of(info))));
-            drop(submitted);
+        if !is_watched() {
+            Panicked::of(info).record();
         }
         before(info);
     }));

@@ -1,0 +1,69 @@
+//! What attempts to sign in are counted by. Stored beside what was given, since databases differ in what is lower case.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::hash::private_hash;
+use crate::recorder::{address, limits};
+use crate::target::fit;
+use crate::text::clean as clean_text;
+
+/// What a name that belongs to an account is counted as: for most applications it is one however it is written.
+pub(in crate::event) fn known_key(username: &str) -> String {
+    // Lower case may be longer.
+    fit(lower(username), limits::NAME)
+}
+
+/// What is stored of a name that belongs to nobody, and what it is counted as. A digest without a key would give away a
+/// password to whoever guesses it; where none is configured, the name is told from others until the process ends.
+#[doc(hidden)]
+#[must_use]
+pub fn unknown_name(username: &str) -> String {
+    private_hash("audit_login_attempt", "username", &lower(username))
+}
+
+fn lower(username: &str) -> String {
+    clean_text(username.trim(), limits::NAME as usize).to_lowercase()
+}
+
+/// What a stored address is counted as. Of IPv6 it is the /64: that is what one customer gets, with addresses without
+/// end. A part of an address, or a hash, stands for itself.
+pub(in crate::event) fn network(stored: &str) -> String {
+    match stored.parse().map(|it: IpAddr| it.to_canonical()) {
+        Ok(IpAddr::V6(whole)) => {
+            let [a, b, c, d, ..] = whole.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        Ok(IpAddr::V4(whole)) => whole.to_string(),
+        Err(_) => address(stored.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_ipv6_is_counted_with_its_network() {
+        for (stored, counted) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::/64"),
+            ("2001:db8:0:0:9::1", "2001:db8::/64"),
+            ("2001:db8:0:1:9::1", "2001:db8:0:1::/64"),
+            ("2001:db8:1::/48", "2001:db8:1::/48"),
+            ("hmac-sha256:k1:00", "hmac-sha256:k1:00"),
+        ] {
+            assert_eq!(network(stored), counted);
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_in_any_case_and_with_blanks_around_it() {
+        for name in ["émile", "Émile", "ÉMILE", " Émile\t"] {
+            assert_eq!(known_key(name), "émile");
+            assert_eq!(unknown_name(name), unknown_name("émile"));
+        }
+        assert_ne!(unknown_name("émile"), unknown_name("emile"));
+        assert_eq!(known_key(&"İ".repeat(255)).chars().count(), 255);
+    }
+}

@@ -1,0 +1,114 @@
+//! The routes of requests, as events name them.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::Method;
+
+/// So many segments of a path are taken for its route, the empty one before the first slash included.
+const SEGMENTS: usize = 5;
+
+/// So many routes are told apart within an hour that nobody but clients name.
+const MOST: usize = 256;
+const HOUR: Duration = Duration::from_hours(1);
+
+/// In place of further ones.
+const OTHER: &str = "*";
+
+/// Of this process. Clients choose these, and every one makes another event: their number must have a bound.
+static TOLD_APART: Mutex<Option<ToldApart>> = Mutex::new(None);
+
+struct ToldApart {
+    since: Instant,
+    routes: HashSet<String>,
+}
+
+/// The route of a path that nobody tells the pattern of: the path, in which numbers and ids are left out.
+pub(super) fn guessed(path: &str) -> String {
+    let words = path.split('/').take(SEGMENTS).map(|segment| {
+        let is_word = segment.len() <= 64 && !segment.bytes().any(|byte| byte.is_ascii_digit());
+        if is_word { segment } else { "*" }
+    });
+    let route = words.collect::<Vec<_>>().join("/");
+    let mut told_apart = TOLD_APART.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    let begun = || ToldApart {
+        since: now,
+        routes: HashSet::new(),
+    };
+    told_apart.get_or_insert_with(begun).bounded(route, now)
+}
+
+impl ToldApart {
+    fn bounded(&mut self, route: String, now: Instant) -> String {
+        if now.saturating_duration_since(self.since) >= HOUR {
+            (self.since, self.routes) = (now, HashSet::new());
+        }
+        if self.routes.contains(&route) {
+            return route;
+        }
+        if self.routes.len() >= MOST {
+            return OTHER.to_owned();
+        }
+        self.routes.insert(route.clone());
+        route
+    }
+}
+
+/// The method's name, where it is one that is registered or used widely; clients may send any word.
+pub(super) fn method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::HEAD
+        | Method::OPTIONS
+        | Method::CONNECT
+        | Method::PATCH
+        | Method::TRACE => method.as_str(),
+        _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_routes_are_told_apart_and_the_others_are_one() {
+        let since = Instant::now();
+        let routes = HashSet::new();
+        let mut told_apart = ToldApart { since, routes };
+        let mut route = |number: usize, minute: u64| {
+            let now = since + Duration::from_mins(minute);
+            told_apart.bounded(format!("/{number}"), now)
+        };
+        let first: HashSet<_> = (0..2 * MOST).map(|number| route(number, 0)).collect();
+        assert_eq!(first.len(), MOST + 1);
+        assert_eq!(route(0, 59), "/0");
+        assert_eq!(route(MOST, 59), OTHER);
+        assert_eq!(route(MOST, 60), format!("/{MOST}"), "an hour later");
+    }
+
+    #[test]
+    fn a_route_is_the_words_of_a_path() {
+        for (path, route) in [
+            ("/orders/7/lines", "/orders/*/lines"),
+            ("/a/b/c/d/e/f", "/a/b/c/d"),
+            ("/", "/"),
+        ] {
+            assert_eq!(guessed(path), route);
+        }
+        assert_eq!(guessed(&format!("/{}", "x".repeat(65))), "/*");
+    }
+
+    #[test]
+    fn a_method_is_one_that_is_known() -> Result<(), http::method::InvalidMethod> {
+        assert_eq!(method(&Method::PATCH), "PATCH");
+        let own = Method::from_bytes("X".repeat(10_000).as_bytes())?;
+        assert_eq!(method(&own), OTHER);
+        Ok(())
+    }
+}
