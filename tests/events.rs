@@ -55,8 +55,12 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
         TestDb::mariadb().await?,
     ];
     assert!(EventWriter::installed().is_none());
-    for db in databases.into_iter().flatten() {
+    for db in databases.iter().flatten() {
         db.create(post::Entity).await?;
+        the_audited_migrator_records_itself_where_nobody_else_does(db).await?;
+    }
+    what_is_reported_before_there_is_a_writer_waits_for_it(&databases).await?;
+    for db in databases.into_iter().flatten() {
         db.create(comment::Entity).await?;
         let writer = EventWriter::start(db.conn.clone());
         writer.install();
@@ -76,6 +80,60 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
     }
     the_end_of_a_runtime_is_the_end_of_its_writer().await?;
     a_pool_that_is_closed_keeps_nobody_waiting().await
+}
+
+/// As in a program that only migrates.
+async fn the_audited_migrator_records_itself_where_nobody_else_does(db: &TestDb) -> TestResult {
+    AuditedMigrator::<Application>::up(&db.conn, None).await?;
+    AuditedMigrator::<Application>::down(&db.conn, None).await?;
+    let (up, down) = ("m20200101_000001_seed up", "m20200101_000001_seed down");
+    let left = "audit migration mode left".to_owned();
+    let writes = |reason, writes: u64| json!({"reason": reason, "suppressed": writes});
+    assert_eq!(
+        told(db).await?,
+        [(left.clone(), writes(up, 2), 1), (left, writes(down, 0), 1)]
+    );
+    assert_eq!(db.records().await?.len(), 0);
+    // Without the tables it migrates all the same.
+    let other = AuditConfig::builder().table_prefix("other_").build()?;
+    let up = AuditedMigrator::<Application>::up(&db.conn, None);
+    other.scope(up).await?;
+    let down = AuditedMigrator::<Application>::down(&db.conn, None);
+    other.scope(down).await?;
+    forget_events(db).await
+}
+
+async fn what_is_reported_before_there_is_a_writer_waits_for_it(
+    databases: &[Option<TestDb>],
+) -> TestResult {
+    let Some(db) = databases.iter().flatten().next() else {
+        return Ok(());
+    };
+    AuditConfig::builder().build()?.install()?;
+    migration_mode("early", async {}).await;
+    let before = dropped();
+    for number in 0..70 {
+        migration_mode(number.to_string(), async {}).await;
+    }
+    assert!(dropped() - before > 0);
+    let writer = EventWriter::start(db.conn.clone());
+    writer.install();
+    let told = told(db).await?;
+    let times: i64 = told.iter().map(|(.., times)| times).sum();
+    assert_eq!(times, 64, "so many wait");
+    let titles: Vec<_> = told.iter().map(|(title, ..)| title.as_str()).collect();
+    let first = titles
+        .iter()
+        .position(|title| title.contains("configuration"));
+    // What the migrations of above reported comes first.
+    let first = first.ok_or("the configuration is not on record")?;
+    assert_eq!(titles[first + 1], "audit migration mode entered");
+    assert_eq!(
+        told[first + 2].1,
+        json!({"reason": "early", "suppressed": 0})
+    );
+    writer.shutdown().await;
+    forget_events(db).await
 }
 
 /// The events as title, metadata and how often.

@@ -17,6 +17,8 @@ use crate::actor::Actor;
 use crate::recorder::limits;
 use crate::target::fit;
 
+#[doc(hidden)]
+pub use scope::migration_mode_told;
 pub use scope::{AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode};
 pub(crate) use scope::{
     Scope, Suppression, current_scope, scoped_config, suppression, with_config,

@@ -49,6 +49,8 @@ pub use connection::{
     AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
     AuditedUpdateMany,
 };
+#[doc(hidden)]
+pub use context::migration_mode_told;
 pub use context::{
     AuditContext, AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode,
 };

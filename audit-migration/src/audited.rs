@@ -3,12 +3,14 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use sea_orm_audit_core::migration_mode;
-use sea_orm_migration::sea_orm::{DbErr, DynIden};
+use sea_orm_audit_core::{AuditConfig, EventWriter, Tables, migration_mode, migration_mode_told};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, DynIden, Statement};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
 /// The application's Migrator, in migration mode: what its migrations seed or rewrite through
-/// audited entities is kept out of the log.
+/// audited entities is kept out of the log. Of each migration a MAINTENANCE event says so, and how many writes it were:
+/// through the installed [`EventWriter`], and where there is none, as in a program that only migrates, with the migration
+/// itself, once the audit tables are there.
 ///
 /// Use it in place of the Migrator that it wraps; history table and order stay the same. The commands
 /// (`up`, `fresh`, …) are SeaORM's: where the wrapped Migrator has its own, those are not run.
@@ -55,14 +57,60 @@ impl MigrationName for Quiet {
 #[async_trait]
 impl MigrationTrait for Quiet {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        migration_mode(format!("{} up", self.name()), self.0.up(manager)).await
+        let reason = format!("{} up", self.name());
+        quietly(reason, manager, self.0.up(manager)).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        migration_mode(format!("{} down", self.name()), self.0.down(manager)).await
+        let reason = format!("{} down", self.name());
+        quietly(reason, manager, self.0.down(manager)).await
     }
 
     fn use_transaction(&self) -> Option<bool> {
         self.0.use_transaction()
     }
+}
+
+/// Runs a migration in migration mode, and sees that it is on record.
+async fn quietly(
+    reason: String,
+    manager: &SchemaManager<'_>,
+    run: impl Future<Output = Result<(), DbErr>>,
+) -> Result<(), DbErr> {
+    let tables = AuditConfig::current().tables();
+    let db = manager.get_connection();
+    // Looked for before: the migration may be the one that takes them away.
+    if EventWriter::installed().is_some() || !has_events(db, tables).await? {
+        return migration_mode(reason, run).await;
+    }
+    let (done, event) = migration_mode_told(reason, run).await;
+    done?;
+    if has_events(db, tables).await? {
+        event.record(db).await?;
+    }
+    Ok(())
+}
+
+/// Whether there is a table for events. Asked of the catalogue: a statement that fails would end a transaction.
+async fn has_events<C: ConnectionTrait>(db: &C, tables: Tables) -> Result<bool, DbErr> {
+    let backend = db.get_database_backend();
+    let (sql, name) = match backend {
+        DbBackend::Postgres => (
+            "SELECT 1 WHERE pg_catalog.to_regclass($1) IS NOT NULL",
+            tables.qualified(tables.system_event()),
+        ),
+        DbBackend::Sqlite => (
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
+            tables.system_event().to_owned(),
+        ),
+        _ => (
+            "SELECT 1 FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?",
+            tables.system_event().to_owned(),
+        ),
+    };
+    let schema = (backend == DbBackend::MySql).then(|| tables.schema().into());
+    let values: Vec<_> = schema.into_iter().chain([name.into()]).collect();
+    let found = Statement::from_sql_and_values(backend, sql, values);
+    Ok(db.query_one_raw(found).await?.is_some())
 }

@@ -66,10 +66,15 @@ impl Stated {
 /// A scope that makes no context.
 type Plain = Scope<Nobody>;
 
+/// The title of the event that tells of the end of migration mode.
+const LEFT: &str = "audit migration mode left";
+
 /// A stretch of migration mode.
 pub(crate) struct Suppression {
     reason: String,
     writes: AtomicU64,
+    /// Told of by whoever began it.
+    is_told: bool,
 }
 
 impl Suppression {
@@ -83,6 +88,7 @@ impl Suppression {
         Self {
             reason,
             writes: AtomicU64::new(0),
+            is_told: false,
         }
     }
 
@@ -107,7 +113,9 @@ impl Drop for Suppression {
             suppressed = self.writes.load(Relaxed),
             "audit migration mode left"
         );
-        report(self.so_far("audit migration mode left"));
+        if !self.is_told {
+            report(self.so_far(LEFT));
+        }
     }
 }
 
@@ -424,6 +432,19 @@ pub fn migration_mode<F: Future>(
         scope.suppression = Some(Arc::new(Suppression::enter(reason)));
     };
     inside(suppress, future)
+}
+
+/// As [`migration_mode`], for whoever records the event that tells of it.
+#[doc(hidden)]
+pub async fn migration_mode_told<F: Future>(reason: String, future: F) -> (F::Output, SystemEvent) {
+    let suppression = Arc::new(Suppression {
+        reason,
+        writes: AtomicU64::new(0),
+        is_told: true,
+    });
+    let within = Arc::clone(&suppression);
+    let output = inside(|scope| scope.suppression = Some(within), future).await;
+    (output, suppression.so_far(LEFT))
 }
 
 /// Takes the context along into a spawned task.

@@ -317,9 +317,14 @@ impl EventWriter {
     }
 
     /// Makes this the writer of the process, in place of the one before. Migration mode, changes of the
-    /// configuration and panics are reported to it.
+    /// configuration and panics are reported to it; what there was of the first two before any writer was installed,
+    /// up to 64 events, it writes now.
     pub fn install(&self) {
         *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+        let early = std::mem::take(&mut *EARLY.lock().unwrap_or_else(PoisonError::into_inner));
+        for event in early {
+            self.take(event);
+        }
     }
 
     /// The writer of the process, where one is installed.
@@ -341,7 +346,12 @@ impl EventWriter {
         if is_writing_events() {
             return false;
         }
-        let taken = self.0.queue.add(event.in_current_context());
+        self.take(event.in_current_context())
+    }
+
+    /// Takes an event that says where it comes from.
+    fn take(&self, event: SystemEvent) -> bool {
+        let taken = self.0.queue.add(event);
         if taken {
             self.0.queue.news.notify_one();
         } else {
@@ -380,10 +390,24 @@ impl EventWriter {
     }
 }
 
-/// Submits an event to the writer of the process, where there is one.
+/// What was reported before any writer was installed.
+static EARLY: Mutex<Vec<SystemEvent>> = Mutex::new(Vec::new());
+
+/// So many events wait for the first writer. An application installs it when it starts, or never.
+const MOST_EARLY: usize = 64;
+
+/// Submits an event to the writer of the process, or keeps it for the first one.
 pub(crate) fn report(event: SystemEvent) {
     if let Some(writer) = EventWriter::installed() {
         writer.submit(event);
+        return;
+    }
+    let event = event.in_current_context();
+    let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
+    if early.len() < MOST_EARLY {
+        early.push(event);
+    } else {
+        count(&COUNTERS.events_dropped);
     }
 }
 
