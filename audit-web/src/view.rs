@@ -154,6 +154,7 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> RecordViews for Views<C
     fn record(self: Arc<Self>, Pending(views): Pending) -> Option<Recording> {
         let events: Vec<_> = (views.into_iter())
             .filter_map(|view| self.chosen(view))
+            .filter(|event| !event.is_skipped_by(&self.db))
             .collect();
         if events.is_empty() {
             return None;

@@ -11,6 +11,7 @@ use sea_orm::{DatabaseConnection, EntityTrait};
 use sea_orm_audit::entity::audit_data_export;
 use sea_orm_audit::web::{AuditLayer, ExportRecorder};
 use sea_orm_audit::{Actor, AuditContext};
+use serde_json::json;
 
 use crate::support::{Shop, TestResult, get, send, text};
 
@@ -58,6 +59,8 @@ async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
     assert_eq!((export.record_count, export.file_size), (Some(2), Some(15)));
     assert_eq!(export.actor_id.as_deref(), Some("7"));
     assert_eq!(export.export_type, "products");
+    assert_eq!(export.file_format.as_deref(), Some("CSV"));
+    assert_eq!(export.filters_applied, Some(json!({"q": "tea"})));
     let log = shop.log().await?;
     assert_eq!(
         (log[0].action.as_str(), log[0].outcome.as_str()),
@@ -66,6 +69,9 @@ async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
     assert_eq!(Some(log[0].id), export.log_id);
     assert_eq!(log[0].request_id, export.request_id);
     assert!(export.request_id.is_some());
+    let metadata = log[0].metadata.clone().unwrap_or_default();
+    assert!(metadata["milliseconds"].is_u64(), "{metadata}");
+    assert_eq!(metadata["completed"], true);
     Ok(())
 }
 

@@ -158,12 +158,11 @@ impl LoginAttempt {
         if config.skips_action(&action) || db.is_mock_connection() || config.suppresses_write() {
             return Ok(0);
         }
-        let (username, username_key) = match &self.account {
-            Some(_) => (known_name(&self.username), known_key(&self.username)),
-            None => {
-                let hash = unknown_name(&self.username);
-                (hash.clone(), hash)
-            }
+        let (username, username_key) = if self.account.is_some() {
+            (known_name(&self.username), known_key(&self.username))
+        } else {
+            let hash = unknown_name(&self.username);
+            (hash.clone(), hash)
         };
         let mut context = self.context.or(&AuditContext::current());
         match (self.status, &self.account) {

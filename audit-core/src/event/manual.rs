@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use std::fmt;
+use std::sync::Arc;
 
 use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::Value;
@@ -187,17 +188,29 @@ impl AuditEvent {
         Bound::to(db).scope(self.record_here(db)).await
     }
 
+    /// Whether it is left out of the log by the configuration that applies to this connection here.
+    #[doc(hidden)]
+    pub fn is_skipped_by<C: ConnectionTrait>(&self, db: &C) -> bool {
+        let config = Bound::to(db).config.unwrap_or_else(AuditConfig::current);
+        self.is_skipped(&config, self.plan(&config).as_deref())
+    }
+
+    fn plan(&self, config: &AuditConfig) -> Option<Arc<Plan>> {
+        let info = self.target.as_ref().and_then(TargetOf::info);
+        info.map(|info| config.plan(info))
+    }
+
+    fn is_skipped(&self, config: &AuditConfig, plan: Option<&Plan>) -> bool {
+        let model = self.target.as_ref().map(TargetOf::model);
+        config.skips_action(&self.action)
+            || plan.is_some_and(|plan| plan.skips(config, &self.action))
+            || model.is_some_and(|model| config.skips_model(model))
+    }
+
     async fn record_here<C: ConnectionTrait>(self, db: &C) -> Result<(), AuditError> {
         let config = AuditConfig::current();
-        let plan = (self.target.as_ref())
-            .and_then(TargetOf::info)
-            .map(|info| config.plan(info));
-        let model = self.target.as_ref().map(TargetOf::model);
-        let skipped = config.skips_action(&self.action)
-            || plan
-                .as_ref()
-                .is_some_and(|plan| plan.skips(&config, &self.action))
-            || model.is_some_and(|model| config.skips_model(model));
+        let plan = self.plan(&config);
+        let skipped = self.is_skipped(&config, plan.as_deref());
         if skipped || db.is_mock_connection() || config.suppresses_write() {
             return Ok(());
         }

@@ -79,7 +79,7 @@ fn false_alarms(title: &str, data: &[&'static str]) -> (usize, usize) {
 fn the_corpus_is_caught() -> TestResult {
     let (caught, all) = catches("corpus", HOSTILE)?;
     assert!(all >= 250, "{all} hostile lines");
-    assert!(caught * 100 >= all * 98, "{caught} of {all} caught");
+    assert_eq!(caught, all, "as docs/web.md says");
     Ok(())
 }
 
@@ -87,19 +87,19 @@ fn the_corpus_is_caught() -> TestResult {
 fn ordinary_requests_of_the_corpus_raise_nothing() {
     let (alarms, all) = false_alarms("corpus", &[ORDINARY_PATHS, ORDINARY_AGENTS]);
     assert!(all >= 2_000, "{all} ordinary lines");
-    assert!(alarms * 1_000 <= all, "{alarms} false alarms in {all}");
+    assert_eq!(alarms, 0, "as docs/web.md says");
 }
 
 /// Lines that were written before the rules and did not tune them. The same hand wrote both, so
 /// the figure flatters; it shows that the rules are not a list of the corpus.
 #[test]
-fn the_held_out_corpus_is_mostly_caught() -> TestResult {
+fn the_held_out_corpus_is_caught() -> TestResult {
     let (caught, all) = catches("held out", HELD_OUT_HOSTILE)?;
     assert!(all >= 60, "{all} hostile lines");
-    assert!(caught * 100 >= all * 90, "{caught} of {all} caught");
+    assert_eq!(caught, all, "as docs/web.md says");
     let (alarms, all) = false_alarms("held out", &[HELD_OUT_ORDINARY]);
     assert!(all >= 300, "{all} ordinary lines");
-    assert!(alarms * 100 <= all, "{alarms} false alarms in {all}");
+    assert_eq!(alarms, 0, "as docs/web.md says");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Who signs in, and who may do what.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use axum::http::request::Parts;
 use axum_login::{AuthUser, AuthnBackend};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use sea_orm_audit::web::login::{AuditLogin, AuditedBackend};
-use sea_orm_audit::{Actor, AuditEvent, AuditedConnection};
+use sea_orm_audit::{Actor, AuditEvent, AuditedConnection, clean_text};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
@@ -193,6 +194,11 @@ impl FromRequestParts<Shop> for SignedIn {
     }
 }
 
+/// What clients sent, as it is stored: harmless, and of some length.
+fn shown(text: &str) -> Cow<'_, str> {
+    clean_text(text, 512)
+}
+
 /// An administrator who is signed in. Anybody else is refused, which is on record.
 #[derive(Debug, Clone)]
 pub struct Admin(pub user::Model);
@@ -207,8 +213,8 @@ impl FromRequestParts<Shop> for Admin {
         }
         let denied = AuditEvent::access_denied()
             .reason("only administrators may do that")
-            .metadata("method", parts.method.as_str())
-            .metadata("path", parts.uri.path());
+            .metadata("method", shown(parts.method.as_str()))
+            .metadata("path", shown(parts.uri.path()));
         denied.record(&shop.db).await?;
         Err(Error::Denied)
     }

@@ -8,7 +8,7 @@ use axum_shop::{Options, app, connect, jobs, serve};
 use sea_orm_audit::web::{
     AuditTracingLayer, ClientAddress, ProxyHeader, TrustedProxies, record_panics,
 };
-use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey};
+use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey, finish_recording};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -67,7 +67,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let served = serve(listener, router, interrupted()).await;
 
     restocking.abort();
-    // What still waits to be written is written before the database is left.
+    // What still waits to be written is written before the database is left: the records of requests that were cut
+    // off, and then the events.
+    finish_recording().await;
     events.shutdown().await;
     db.close().await?;
     Ok(served?)

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use sea_orm::prelude::Decimal;
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryOrder, Set};
+use sea_orm_audit::clean_text;
 use sea_orm_audit::web::{Audit, Viewed};
 use serde::Deserialize;
 
@@ -15,6 +16,9 @@ use crate::error::Error;
 
 /// The longest name, in characters.
 const NAME_LIMIT: usize = 200;
+
+/// The longest reason that is stored, in characters.
+const REASON_LIMIT: usize = 500;
 
 pub(super) async fn list(State(shop): State<Shop>) -> Result<Json<Vec<product::Model>>, Error> {
     let products = product::Entity::find().order_by_asc(product::Column::Id);
@@ -71,7 +75,8 @@ pub(super) async fn edit(
 ) -> Result<Json<product::Model>, Error> {
     check(edit.name.as_deref(), edit.price, edit.stock)?;
     if let Some(reason) = edit.reason {
-        audit.set_reason(reason);
+        // Clients write it, and it is stored as it comes.
+        audit.set_reason(clean_text(&reason, REASON_LIMIT));
     }
     let mut product: product::ActiveModel = find(&shop, id).await?.into();
     if let Some(name) = edit.name {
