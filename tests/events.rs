@@ -19,7 +19,7 @@ mod support;
 
 use std::time::Duration;
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, TransactionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, TransactionTrait};
 use sea_orm_audit::migration::AuditedMigrator;
 use sea_orm_audit::{
     Action, Actor, AuditConfig, AuditContext, AuditStats, EventType, EventWriter, RequireActor,
@@ -94,6 +94,27 @@ async fn the_audited_migrator_records_itself_where_nobody_else_does(db: &TestDb)
         [(left.clone(), writes(up, 2), 1), (left, writes(down, 0), 1)]
     );
     assert_eq!(db.records().await?.len(), 0);
+    forget_events(db).await?;
+    // One that fails half way has left writes out, too; on PostgreSQL it is rolled back.
+    let broken = AuditedMigrator::<Broken>::up(&db.conn, None).await;
+    assert!(broken.is_err());
+    let reason = "m20200101_000002_half up";
+    let on_record = [("audit migration mode left".to_owned(), writes(reason, 1), 1)];
+    let kept = db.backend() != DbBackend::Postgres;
+    assert_eq!(told(db).await?, on_record[..usize::from(kept)]);
+    forget_events(db).await?;
+    // What becomes of a migration does not depend on its event.
+    let accept = refuse_rows(
+        db,
+        "audit_system_event",
+        "title",
+        "audit migration mode left",
+    )
+    .await?;
+    AuditedMigrator::<Application>::up(&db.conn, None).await?;
+    AuditedMigrator::<Application>::down(&db.conn, None).await?;
+    assert!(told(db).await?.is_empty());
+    db.execute_unprepared(&accept).await?;
     // Without the tables it migrates all the same.
     let other = AuditConfig::builder().table_prefix("other_").build()?;
     let up = AuditedMigrator::<Application>::up(&db.conn, None);
@@ -289,6 +310,32 @@ struct Application;
 impl MigratorTrait for Application {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![Box::new(Seed)]
+    }
+}
+
+/// Seeds a post and fails.
+struct Half;
+
+impl MigrationName for Half {
+    fn name(&self) -> &'static str {
+        "m20200101_000002_half"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Half {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        post::new("half").insert(manager.get_connection()).await?;
+        Err(DbErr::Migration("and then it broke".to_owned()))
+    }
+}
+
+struct Broken;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Broken {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Half)]
     }
 }
 

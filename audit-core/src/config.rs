@@ -152,7 +152,7 @@ impl AuditConfig {
     }
 
     /// Makes this the configuration of the process, in place of the one before. That is reported to the
-    /// installed [`EventWriter`](crate::EventWriter) as a MAINTENANCE event.
+    /// installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, as a MAINTENANCE event.
     ///
     /// # Errors
     /// Returns [`AuditError::Config`] when an audited entity has a `hash` field and there is no

@@ -14,5 +14,4 @@ pub use lockout::{Lockout, LockoutDecision};
 pub use login::{LoginAttempt, LoginStatus, record_logout};
 pub use manual::{AuditEvent, record_view};
 pub use system::{EventType, SystemEvent};
-pub(crate) use writer::report;
-pub use writer::{EventWriter, EventWriterBuilder, is_writing_events};
+pub use writer::{EventWriter, EventWriterBuilder, is_writing_events, report};

@@ -74,7 +74,7 @@ impl Panicked {
 
 impl Panicked {
     /// Goes on in whoever waited for what panicked, as its own.
-    pub(crate) fn go_on(self) -> ! {
+    pub fn go_on(self) -> ! {
         let message = self.message.clone();
         if WATCHED.get().is_some() {
             keep(self);

@@ -21,7 +21,8 @@ pub struct AuditStats {
     pub uncaptured: u64,
     /// Writes by nobody that were let pass with a warning (`RequireActor::Warn`).
     pub without_actor: u64,
-    /// System events that an `EventWriter` found no room for, or that the database would not take.
+    /// System events that an `EventWriter` found no room for, or that the database would not take; and of those that
+    /// are reported while no writer is installed, all but the first 64.
     pub events_dropped: u64,
     /// Before-images that were given up for lack of room: those of failed writes, which nobody wants
     /// any more, and of writes under way, whose records then have the old values marked unknown.

@@ -35,7 +35,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until nothing is being recorded any more by tasks of the log's own: writes, exports, logins, logouts and views
+/// Waits for a moment at which nothing is being recorded by tasks of the log's own: writes, exports, logins, logouts and views
 /// whose callers are gone.
 ///
 /// To be called before the connections are closed and the runtime ends, when no more requests come. What is
@@ -54,13 +54,11 @@ impl Drop for Running {
 /// # }
 /// ```
 pub async fn finish_recording() {
-    loop {
-        let mut none_runs = std::pin::pin!(NONE_RUNS.notified());
-        // From here on none is missed.
-        none_runs.as_mut().enable();
-        if RUNNING.load(SeqCst) == 0 {
-            return;
-        }
+    let mut none_runs = std::pin::pin!(NONE_RUNS.notified());
+    // From here on none is missed.
+    none_runs.as_mut().enable();
+    if RUNNING.load(SeqCst) > 0 {
+        // Whatever began after that moment is another's.
         none_runs.await;
     }
 }
@@ -78,7 +76,7 @@ enum Ended<T> {
 ///
 /// As a future it has what the task returns, or `None` when that was stopped with its runtime. A panic of the task is
 /// one of whoever waits for it, with its place and backtrace where those are watched for; if nobody waits, it is
-/// recorded by itself.
+/// recorded by itself where it was begun under watch, and else by `record_panics` only.
 pub struct Task<T: Send + 'static>(oneshot::Receiver<Ended<T>>);
 
 impl<T: Send + 'static> Task<T> {

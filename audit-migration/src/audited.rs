@@ -3,8 +3,12 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use sea_orm_audit_core::{AuditConfig, EventWriter, Tables, migration_mode, migration_mode_told};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, DynIden, Statement};
+use sea_orm_audit_core::{
+    AuditConfig, EventWriter, SystemEvent, Tables, migration_mode, migration_mode_told, report,
+};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, DynIden, Statement, TransactionSession, TransactionTrait,
+};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
 /// The application's Migrator, in migration mode: what its migrations seed or rewrite through
@@ -71,46 +75,62 @@ impl MigrationTrait for Quiet {
     }
 }
 
-/// Runs a migration in migration mode, and sees that it is on record.
+/// Runs a migration in migration mode, and sees that it is on record. What becomes of the migration does not depend on that.
 async fn quietly(
     reason: String,
     manager: &SchemaManager<'_>,
     run: impl Future<Output = Result<(), DbErr>>,
 ) -> Result<(), DbErr> {
-    let tables = AuditConfig::current().tables();
-    let db = manager.get_connection();
-    // Looked for before: the migration may be the one that takes them away.
-    if EventWriter::installed().is_some() || !has_events(db, tables).await? {
+    if EventWriter::installed().is_some() {
         return migration_mode(reason, run).await;
     }
     let (done, event) = migration_mode_told(reason, run).await;
-    done?;
-    if has_events(db, tables).await? {
-        event.record(db).await?;
+    let db = manager.get_connection();
+    if let Err(error) = record(db, event.clone()).await {
+        tracing::warn!(%error, "that a migration was in migration mode is not on record");
+        report(event);
     }
-    Ok(())
+    done
 }
 
-/// Whether there is a table for events. Asked of the catalogue: a statement that fails would end a transaction.
+/// Records the event once the tables are there, in a transaction of its own or a savepoint: a statement that fails would
+/// else end the migration's.
+async fn record<C>(db: &C, event: SystemEvent) -> Result<(), DbErr>
+where
+    C: ConnectionTrait + TransactionTrait,
+{
+    let tx = db.begin().await?;
+    if has_events(&tx, AuditConfig::current().tables()).await? {
+        event.record(&tx).await?;
+    } else {
+        report(event);
+    }
+    tx.commit().await
+}
+
+/// Whether there is a table for events, by the catalogue.
 async fn has_events<C: ConnectionTrait>(db: &C, tables: Tables) -> Result<bool, DbErr> {
     let backend = db.get_database_backend();
-    let (sql, name) = match backend {
+    let name = tables.system_event().into();
+    let schema = tables.schema().into();
+    let (sql, values) = match backend {
         DbBackend::Postgres => (
-            "SELECT 1 WHERE pg_catalog.to_regclass($1) IS NOT NULL",
-            tables.qualified(tables.system_event()),
+            "SELECT 1 FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relname = $1 AND CASE WHEN $2::text IS NULL \
+             THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2::text END",
+            vec![name, schema],
         ),
         DbBackend::Sqlite => (
             "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
-            tables.system_event().to_owned(),
+            vec![name],
         ),
         _ => (
             "SELECT 1 FROM information_schema.TABLES \
              WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?",
-            tables.system_event().to_owned(),
+            vec![schema, name],
         ),
     };
-    let schema = (backend == DbBackend::MySql).then(|| tables.schema().into());
-    let values: Vec<_> = schema.into_iter().chain([name.into()]).collect();
     let found = Statement::from_sql_and_values(backend, sql, values);
     Ok(db.query_one_raw(found).await?.is_some())
 }

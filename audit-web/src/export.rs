@@ -194,6 +194,12 @@ where
         Some(expected.saturating_sub(self.bytes + self.held))
     }
 
+    /// Whether there are as many bytes as were expected; `None` where nobody knows how many.
+    fn is_exact(&self) -> Option<bool> {
+        let expected = self.recorder.as_ref()?.expected?;
+        Some(expected == self.bytes + self.held)
+    }
+
     /// Whether so many bytes may follow.
     fn has_room(&self, bytes: usize) -> bool {
         self.missing().is_none_or(|missing| bytes as u64 <= missing)
@@ -207,8 +213,7 @@ where
     /// Begins to record that it came to its end; once. What was held back is sent then.
     fn end(&mut self) -> Option<Recording> {
         self.bytes += std::mem::take(&mut self.held);
-        let expected = self.recorder.as_ref().and_then(|it| it.expected);
-        let completed = expected.is_none_or(|expected| expected == self.bytes);
+        let completed = self.is_exact().unwrap_or(true);
         self.record(completed)
     }
 
@@ -246,7 +251,7 @@ where
         if !self.begun {
             return;
         }
-        let is_all = self.missing().map_or(self.whole, |missing| missing == 0);
+        let is_all = self.is_exact().unwrap_or(self.whole);
         drop(self.record(is_all && self.held == 0));
     }
 }

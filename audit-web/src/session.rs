@@ -1,7 +1,5 @@
 //! The session of a request, where tower-sessions keeps it.
 
-use std::mem;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Request;
@@ -14,8 +12,8 @@ use tower_sessions::Session;
 /// needs it not, since [`AuditAuthLayer`](crate::login::AuditAuthLayer) does the same.
 ///
 /// Only a digest of the key is stored, keyed when a hash key is configured. A session that is begun by the
-/// request itself has no key yet, and a key that the store does not know is none: for that the session is loaded here,
-/// once, and not again by who uses it.
+/// request itself has no key yet. It is the key that the request came with, and nobody looks it up here: one that was
+/// invented is that of no other session. (Behind axum-login it was looked up.)
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditSessionLayer;
 
@@ -33,41 +31,20 @@ pub struct AuditSessionService<S> {
     inner: S,
 }
 
-impl<S, B> Service<Request<B>> for AuditSessionService<S>
-where
-    S: Service<Request<B>, Future: Send> + Clone + Send + 'static,
-    B: Send + 'static,
-{
+impl<S: Service<Request<B>>, B> Service<Request<B>> for AuditSessionService<S> {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = S::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that was asked whether it is ready.
-        let next = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, next);
-        let session = request.extensions().get::<Session>().cloned();
-        Box::pin(async move {
-            if let Some(id) = known_id(session).await {
-                AuditContext::set_session_key(id);
-            }
-            inner.call(request).await
-        })
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        let session = request.extensions().get::<Session>();
+        if let Some(id) = session.and_then(Session::id) {
+            AuditContext::set_session_key(id.to_string());
+        }
+        self.inner.call(request)
     }
-}
-
-/// The session's id, where there is such a session: anybody can send a cookie.
-async fn known_id(session: Option<Session>) -> Option<String> {
-    let session = session?;
-    session.id()?;
-    // Asked for anything, it looks itself up, and forgets an id that the store does not know.
-    if let Err(error) = session.get_value("").await {
-        tracing::warn!(%error, "the session of a request is not known to the audit log");
-        return None;
-    }
-    Some(session.id()?.to_string())
 }

@@ -198,7 +198,8 @@ async fn a_download_whose_length_is_said_and_that_cannot_be_recorded_is_not_whol
 async fn a_body_of_another_length_than_was_said_is_none_that_is_complete() -> TestResult {
     let shop = Shop::open().await?;
     let short = ExportRecorder::new(shop.conn(), "short").expected_bytes(7);
-    short.body(streamed()).collect().await?;
+    assert!(short.body(streamed()).collect().await.is_err());
+    finish_recording().await;
     let long = ExportRecorder::new(shop.conn(), "long").expected_bytes(3);
     let two = stream::iter([Ok::<_, std::io::Error>("1,t"), Ok("ea\n")]);
     assert!(long.body(Body::from_stream(two)).collect().await.is_err());
@@ -223,5 +224,43 @@ async fn an_export_whose_length_nobody_says_is_sent_in_chunks() -> TestResult {
     assert!(!response.headers().contains_key(CONTENT_LENGTH));
     assert_eq!(text(response).await?, "1,tea\n");
     assert_eq!(outcomes(&shop).await?, ["SUCCESS"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn trailers_are_sent_when_the_record_is_there() -> TestResult {
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    let shop = Shop::open().await?;
+    let with_trailers = || {
+        let frames = [
+            Frame::data(Bytes::from("1,tea\n")),
+            Frame::trailers(HeaderMap::from_iter([(CONTENT_LENGTH, "6".parse()?)])),
+        ];
+        TestResult::Ok(StreamBody::new(stream::iter(
+            frames.map(Ok::<_, std::io::Error>),
+        )))
+    };
+    for export in [
+        ExportRecorder::new(shop.conn(), "unknown"),
+        ExportRecorder::new(shop.conn(), "known").expected_bytes(6),
+    ] {
+        let before = exports(&shop).await?.len();
+        let mut body = export.body(with_trailers()?);
+        let data = body.frame().await.ok_or("no data")??;
+        assert!(data.is_data());
+        let trailers = body.frame().await.ok_or("no trailers")??;
+        assert!(trailers.is_trailers());
+        // A server does not ask again.
+        assert_eq!(exports(&shop).await?.len(), before + 1);
+        assert!(body.frame().await.is_none());
+    }
+    let short = ExportRecorder::new(shop.conn(), "short").expected_bytes(7);
+    assert!(short.body(with_trailers()?).collect().await.is_err());
+    finish_recording().await;
+    assert_eq!(outcomes(&shop).await?, ["SUCCESS", "SUCCESS", "FAILURE"]);
     Ok(())
 }

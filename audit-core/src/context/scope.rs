@@ -31,7 +31,7 @@ pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
 /// Makes the context of a scope when somebody first asks for it.
 pub trait MakeContext: Any + Send + Sync {
     /// Makes it. Runs once at most, wherever that is: what it needs of its surroundings it has with it, and
-    /// it asks for no context itself.
+    /// it asks for no context itself, and does not panic: the scope is locked meanwhile.
     fn make_context(&self) -> AuditContext;
 }
 
@@ -73,8 +73,8 @@ const LEFT: &str = "audit migration mode left";
 pub(crate) struct Suppression {
     reason: String,
     writes: AtomicU64,
-    /// Told of by whoever began it.
-    is_told: bool,
+    /// Whoever began it tells of it.
+    is_told: AtomicBool,
 }
 
 impl Suppression {
@@ -85,10 +85,14 @@ impl Suppression {
                 .fingerprint(format!("migration mode entered\n{reason}"))
                 .metadata("reason", reason.as_str()),
         );
+        Self::entered(reason)
+    }
+
+    const fn entered(reason: String) -> Self {
         Self {
             reason,
             writes: AtomicU64::new(0),
-            is_told: false,
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -113,7 +117,7 @@ impl Drop for Suppression {
             suppressed = self.writes.load(Relaxed),
             "audit migration mode left"
         );
-        if !self.is_told {
+        if !self.is_told.load(Relaxed) {
             report(self.so_far(LEFT));
         }
     }
@@ -409,7 +413,8 @@ pub(crate) fn with_config<F: Future>(
 /// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
 ///
 /// The reason, and in the end the number of writes that were kept out, are reported through `tracing`
-/// and to the installed [`EventWriter`](crate::EventWriter), which records each as a MAINTENANCE event;
+/// and to the installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, which records each
+/// as a MAINTENANCE event;
 /// they are counted in `AuditStats::suppressed`.
 ///
 /// # Examples
@@ -437,13 +442,12 @@ pub fn migration_mode<F: Future>(
 /// As [`migration_mode`], for whoever records the event that tells of it.
 #[doc(hidden)]
 pub async fn migration_mode_told<F: Future>(reason: String, future: F) -> (F::Output, SystemEvent) {
-    let suppression = Arc::new(Suppression {
-        reason,
-        writes: AtomicU64::new(0),
-        is_told: true,
-    });
+    tracing::info!(reason = reason.as_str(), "audit migration mode entered");
+    let suppression = Arc::new(Suppression::entered(reason));
     let within = Arc::clone(&suppression);
     let output = inside(|scope| scope.suppression = Some(within), future).await;
+    // Where it does not come to this, it tells of itself.
+    suppression.is_told.store(true, Relaxed);
     (output, suppression.so_far(LEFT))
 }
 

@@ -140,7 +140,8 @@ impl Lockout {
             SAY_ONCE.call_once(|| {
                 tracing::warn!(
                     "nobody can be locked out: the context names no address; serve with \
-                     `into_make_service_with_connect_info`, and leave `AddressPrivacy::Off` out"
+                     `into_make_service_with_connect_info`, and store addresses, whole, truncated or hashed under \
+                     a `HashKey`"
                 );
             });
             return Ok(LockoutDecision::Allowed);

@@ -320,8 +320,12 @@ impl EventWriter {
     /// configuration and panics are reported to it; what there was of the first two before any writer was installed,
     /// up to 64 events, it writes now.
     pub fn install(&self) {
-        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
-        let early = std::mem::take(&mut *EARLY.lock().unwrap_or_else(PoisonError::into_inner));
+        let early = {
+            // Whoever reports meanwhile either is early or finds this one.
+            let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
+            *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+            std::mem::take(&mut *early)
+        };
         for event in early {
             self.take(event);
         }
@@ -397,14 +401,14 @@ static EARLY: Mutex<Vec<SystemEvent>> = Mutex::new(Vec::new());
 const MOST_EARLY: usize = 64;
 
 /// Submits an event to the writer of the process, or keeps it for the first one.
-pub(crate) fn report(event: SystemEvent) {
-    if let Some(writer) = EventWriter::installed() {
-        writer.submit(event);
-        return;
-    }
+#[doc(hidden)]
+pub fn report(event: SystemEvent) {
     let event = event.in_current_context();
     let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
-    if early.len() < MOST_EARLY {
+    if let Some(writer) = EventWriter::installed() {
+        drop(early);
+        writer.take(event);
+    } else if early.len() < MOST_EARLY {
         early.push(event);
     } else {
         count(&COUNTERS.events_dropped);

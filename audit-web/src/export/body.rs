@@ -107,43 +107,49 @@ where
                 }
                 Stage::Sending | Stage::Ending => {}
             }
-            match ready!(this.inner.as_mut().poll_frame(context)) {
-                Some(Ok(frame)) => {
-                    let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
-                    if !this.sending.has_room(bytes) {
-                        *this.stage = Stage::Ended;
-                        this.sending.abort();
-                        return Poll::Ready(Some(Err(
-                            "an export is longer than was said: call `expected_bytes(..)`".into(),
-                        )));
-                    }
-                    if matches!(this.stage, Stage::Ending) {
-                        // Nothing but trailers, or no bytes at all.
-                        *this.trailers = frame.is_trailers().then_some(frame);
-                        continue;
-                    }
-                    if bytes > 0 && this.sending.are_last(bytes) {
-                        this.sending.hold(bytes);
-                        *this.held = Some(frame);
-                        *this.stage = Stage::Ending;
-                        continue;
-                    }
-                    this.sending.count(bytes);
-                    this.sending.whole = this.inner.is_end_stream();
-                    return Poll::Ready(Some(Ok(frame)));
-                }
+            let frame = match ready!(this.inner.as_mut().poll_frame(context)) {
+                Some(Ok(frame)) if !frame.is_trailers() => frame,
                 Some(Err(error)) => {
                     *this.stage = Stage::Ended;
                     this.sending.abort();
                     return Poll::Ready(Some(Err(error.into())));
                 }
-                None => {
+                // Nothing comes after trailers. They are sent when the record is there, too.
+                end => {
+                    *this.trailers = end.transpose().ok().flatten();
+                    if this.sending.is_exact() == Some(false) {
+                        *this.stage = Stage::Ended;
+                        this.sending.abort();
+                        return Poll::Ready(Some(Err("an export is shorter than was said".into())));
+                    }
                     *this.stage = match this.sending.end() {
                         Some(recording) => Stage::Recording(recording),
                         None => Stage::Ended,
                     };
+                    continue;
                 }
+            };
+            let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
+            if !this.sending.has_room(bytes) {
+                *this.stage = Stage::Ended;
+                this.sending.abort();
+                return Poll::Ready(Some(Err(
+                    "an export is longer than was said: call `expected_bytes(..)`".into(),
+                )));
             }
+            if matches!(this.stage, Stage::Ending) {
+                // No bytes at all.
+                continue;
+            }
+            if bytes > 0 && this.sending.are_last(bytes) {
+                this.sending.hold(bytes);
+                *this.held = Some(frame);
+                *this.stage = Stage::Ending;
+                continue;
+            }
+            this.sending.count(bytes);
+            this.sending.whole = this.inner.is_end_stream();
+            return Poll::Ready(Some(Ok(frame)));
         }
     }
 

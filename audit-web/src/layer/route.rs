@@ -56,7 +56,42 @@ impl ToldApart {
     }
 }
 
-/// The method's name, where it is one that is registered or used widely; clients may send any word.
+/// The methods that are registered with IANA, and not constants of the crate `http`.
+const REGISTERED: [&str; 31] = [
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PRI",
+    "PROPFIND",
+    "PROPPATCH",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
+
+/// The method's name, where it is one that is registered; clients may send any word.
 pub(super) fn method(method: &Method) -> &str {
     match *method {
         Method::GET
@@ -68,6 +103,7 @@ pub(super) fn method(method: &Method) -> &str {
         | Method::CONNECT
         | Method::PATCH
         | Method::TRACE => method.as_str(),
+        _ if REGISTERED.contains(&method.as_str()) => method.as_str(),
         _ => OTHER,
     }
 }
@@ -107,6 +143,7 @@ mod tests {
     #[test]
     fn a_method_is_one_that_is_known() -> Result<(), http::method::InvalidMethod> {
         assert_eq!(method(&Method::PATCH), "PATCH");
+        assert_eq!(method(&Method::from_bytes(b"PROPFIND")?), "PROPFIND");
         let own = Method::from_bytes("X".repeat(10_000).as_bytes())?;
         assert_eq!(method(&own), OTHER);
         Ok(())

@@ -6,6 +6,7 @@ use axum_login::{AuthSession, AuthnBackend, UserId};
 use http::{Response, StatusCode};
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm_audit_core::panic::watched_future;
 use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, AuditScope, LoginAttempt, record_logout,
@@ -137,20 +138,23 @@ where
         };
         // As a task of its own, which a client that goes away does not take along.
         let task = watch.scope.enter(change.record(watch.db));
-        let recorded = match Task::spawn(task.instrument(watch.span)) {
-            Ok(task) => task.await,
-            Err(_) => None,
-        };
-        let error = match recorded {
-            Some(Ok(())) => {
+        let recorded = watched_future(async {
+            match Task::spawn(task.instrument(watch.span)) {
+                Ok(task) => task.await,
+                Err(_) => None,
+            }
+        });
+        let (error, panicked) = match recorded.await {
+            Ok(Some(Ok(()))) => {
                 if let Some(actor) = signed_in {
                     // For what is written from now on.
                     AuditContext::set_actor(actor);
                 }
                 return answer;
             }
-            Some(Err(error)) => error.to_string(),
-            None => "the runtime ends".to_owned(),
+            Ok(Some(Err(error))) => (error.to_string(), None),
+            Ok(None) => ("the runtime ends".to_owned(), None),
+            Err(panicked) => ("it panicked".to_owned(), Some(panicked)),
         };
         if signed_in.is_some() {
             tracing::error!(%error, "a login could not be recorded, and nobody was let in");
@@ -159,6 +163,9 @@ where
             }
         } else {
             tracing::error!(%error, "a logout could not be recorded");
+        }
+        if let Some(panicked) = panicked {
+            panicked.go_on();
         }
         answer.map(|_| withheld())
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum_shop::auth::Credentials;
 use axum_shop::{Options, app, connect, jobs, serve};
@@ -10,6 +11,7 @@ use sea_orm_audit::web::{
 };
 use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey, finish_recording};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -18,6 +20,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 fn variable(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
+
+/// How long the records of requests that were cut off are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -69,7 +74,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     restocking.abort();
     // What still waits to be written is written before the database is left: the records of requests that were cut
     // off, and then the events.
-    finish_recording().await;
+    if timeout(PATIENCE, finish_recording()).await.is_err() {
+        tracing::error!("some records could not be written in time");
+    }
     events.shutdown().await;
     db.close().await?;
     Ok(served?)
