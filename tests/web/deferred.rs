@@ -1,9 +1,15 @@
 //! Logins that are recorded when a session is signed in.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use axum::Router;
+use chrono::Utc;
 use http::StatusCode;
 use sea_orm::ConnectionTrait;
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm_audit::web::login::When;
+use sea_orm_audit::{AuditConfig, Clock};
 
 use crate::people::{
     KEY, actions, attempts, backend, cookie, go_away_after, is_signed_in, router, status,
@@ -93,5 +99,42 @@ async fn at_whichever_moment_a_client_goes_no_login_is_half_recorded() -> TestRe
         assert_eq!(attempt.log_id, Some(record.id));
         assert_eq!(record.action, "LOGIN");
     }
+    Ok(())
+}
+
+/// A clock that panics once when it is told to.
+#[derive(Debug)]
+struct Trap(Arc<AtomicBool>);
+
+impl Clock for Trap {
+    fn now(&self) -> DateTimeUtc {
+        assert!(!self.0.swap(false, Relaxed), "the clock broke");
+        Utc::now()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_a_login_is_recorded_lets_nobody_in_and_is_told_with_its_place() -> TestResult
+{
+    let shop = Shop::open().await?;
+    let router = deferring(&shop);
+    let ann = cookie(&router).await?;
+    status(&router, "/out/well", &ann).await?;
+    let armed = Arc::new(AtomicBool::new(true));
+    let config = AuditConfig::builder()
+        .clock(Trap(Arc::clone(&armed)))
+        .build()?;
+    let answer = config.scope(send(&router, get("/in/Ann/right"))).await?;
+    assert!(
+        !armed.load(Relaxed),
+        "it was the record that asked for the time"
+    );
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(actions(&shop).await?, ["LOGIN", "LOGOUT"]);
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].title, "a handler panicked");
+    let module = events[0].module.as_deref().unwrap_or_default();
+    assert!(module.ends_with("deferred.rs"), "{module}");
     Ok(())
 }
