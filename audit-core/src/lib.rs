@@ -60,7 +60,7 @@ pub use event::{
     LoginAttempt, LoginStatus, SystemEvent, record_logout, record_view,
 };
 #[doc(hidden)]
-pub use event::{is_writing_events, report, unknown_name};
+pub use event::{is_writing_events, network_of, report, unknown_name};
 pub use hash::HashKey;
 #[doc(hidden)]
 pub use hash::private_hash;

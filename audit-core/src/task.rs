@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::Instrument;
 
 use crate::context::WithAuditContext;
+use crate::error::{AuditError, Cause, ChangeState};
 use crate::panic::{Panicked, is_watched, watched_future};
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -109,6 +110,33 @@ impl<T: Send + 'static> Task<T> {
         };
         runtime.spawn(task.with_audit_context().in_current_span());
         Ok(Self(ended))
+    }
+}
+
+/// Runs a record as a task, and waits for it. A record whose runtime ends is not written.
+///
+/// # Errors
+/// Returns what the record does, or that it was stopped.
+pub async fn recorded<T, E>(
+    future: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<AuditError> + Send + 'static,
+{
+    let done = match Task::spawn(future) {
+        Ok(task) => task.await,
+        Err(_) => None,
+    };
+    done.unwrap_or_else(|| Err(stopped().into()))
+}
+
+/// The error of a record whose task was stopped with its runtime.
+#[must_use]
+pub const fn stopped() -> AuditError {
+    AuditError::NotRecorded {
+        state: ChangeState::NoChange,
+        cause: Cause::Dropped,
     }
 }
 

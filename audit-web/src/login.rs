@@ -25,9 +25,8 @@ use std::time::Duration;
 
 use axum_login::{AuthUser, AuthnBackend, UserId};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
-use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{
-    Actor, AuditContext, AuditError, Cause, ChangeState, Lockout, LockoutDecision, LoginAttempt,
+    Actor, AuditContext, AuditError, Lockout, LockoutDecision, LoginAttempt, task,
 };
 
 pub use layer::{AuditAuthLayer, AuditAuthService};
@@ -195,7 +194,7 @@ pub enum LoginError<E> {
     Lockout(DbErr),
     /// The attempt could not be recorded, so that nobody was let in.
     #[error(transparent)]
-    NotRecorded(AuditError),
+    NotRecorded(#[from] AuditError),
 }
 
 impl<B, C> AuditedBackend<B, C>
@@ -228,7 +227,7 @@ where
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
         let client = crate::client::client_ip();
-        detached(async move {
+        task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
             this.tell_monitor(&username, account.as_ref(), client);
@@ -242,7 +241,7 @@ where
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
         let client = crate::client::client_ip();
-        detached(async move {
+        task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
             this.tell_monitor(&username, account.as_ref(), client);
@@ -275,27 +274,12 @@ where
     /// Records a success as a task of its own.
     async fn succeeded(&self, attempt: LoginAttempt) -> Result<(), LoginError<B::Error>> {
         let db = self.db.clone();
-        detached(async move {
+        task::recorded(async move {
             let recorded = attempt.record(&db).await;
             recorded.map(|_| ()).map_err(LoginError::NotRecorded)
         })
         .await
     }
-}
-
-/// Runs a future as a task of its own, so that a client that goes away does not take it along.
-async fn detached<E: Send + 'static>(
-    future: impl Future<Output = Result<(), LoginError<E>>> + Send + 'static,
-) -> Result<(), LoginError<E>> {
-    let recorded = match Task::spawn(future) {
-        Ok(task) => task.await,
-        Err(_) => None,
-    };
-    // Else the runtime ends.
-    recorded.unwrap_or(Err(LoginError::NotRecorded(AuditError::NotRecorded {
-        state: ChangeState::NoChange,
-        cause: Cause::Dropped,
-    })))
 }
 
 impl<B, C> AuthnBackend for AuditedBackend<B, C>

@@ -8,12 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use http::Extensions;
 use sea_orm::{ConnectionTrait, ModelTrait};
-use sea_orm_audit_core::{
-    Action, AuditContext, AuditError, AuditEvent, Auditable, Cause, ChangeState,
-};
-
 use sea_orm_audit_core::panic::{Panicked, watched_future};
-use sea_orm_audit_core::task::Task;
+use sea_orm_audit_core::{Action, AuditContext, AuditError, AuditEvent, Auditable, task};
 
 /// A response that shows an object: its JSON, and a `VIEW` in the log (feature `axum`).
 ///
@@ -167,18 +163,7 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> RecordViews for Views<C
         };
         // As a task of its own, begun where the context is the request's: a client that goes away takes
         // neither a part of the views along nor, on MySQL and MariaDB, a place of the pool.
-        Some(Box::pin(watched_future(async move {
-            let task = Task::spawn(recorded).ok();
-            let recorded = match task {
-                Some(task) => task.await,
-                None => None,
-            };
-            // Else the runtime ends.
-            recorded.unwrap_or(Err(AuditError::NotRecorded {
-                state: ChangeState::NoChange,
-                cause: Cause::Dropped,
-            }))
-        })))
+        Some(Box::pin(watched_future(task::recorded(recorded))))
     }
 }
 

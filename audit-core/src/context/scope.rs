@@ -79,7 +79,6 @@ pub(crate) struct Suppression {
 
 impl Suppression {
     pub(crate) fn enter(reason: String) -> Self {
-        tracing::info!(reason = reason.as_str(), "audit migration mode entered");
         report(
             SystemEvent::new(EventType::Maintenance, "audit migration mode entered")
                 .fingerprint(format!("migration mode entered\n{reason}"))
@@ -88,7 +87,8 @@ impl Suppression {
         Self::entered(reason)
     }
 
-    const fn entered(reason: String) -> Self {
+    fn entered(reason: String) -> Self {
+        tracing::info!(reason = reason.as_str(), "audit migration mode entered");
         Self {
             reason,
             writes: AtomicU64::new(0),
@@ -442,7 +442,6 @@ pub fn migration_mode<F: Future>(
 /// As [`migration_mode`], for whoever records the event that tells of it.
 #[doc(hidden)]
 pub async fn migration_mode_told<F: Future>(reason: String, future: F) -> (F::Output, SystemEvent) {
-    tracing::info!(reason = reason.as_str(), "audit migration mode entered");
     let suppression = Arc::new(Suppression::entered(reason));
     let within = Arc::clone(&suppression);
     let output = inside(|scope| scope.suppression = Some(within), future).await;

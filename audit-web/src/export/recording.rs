@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use sea_orm_audit_core::task::Task;
-use sea_orm_audit_core::{AuditError, Cause, ChangeState};
+use sea_orm_audit_core::AuditError;
+use sea_orm_audit_core::task::{Task, stopped};
 use tracing::{Instrument, Span};
 
 /// A record that is being written, whether anybody waits for it or not. Its error is logged.
@@ -43,9 +43,6 @@ impl Future for Recording {
             None => None,
         };
         // Else the runtime ends.
-        Poll::Ready(recorded.unwrap_or(Err(AuditError::NotRecorded {
-            state: ChangeState::NoChange,
-            cause: Cause::Dropped,
-        })))
+        Poll::Ready(recorded.unwrap_or_else(|| Err(stopped())))
     }
 }

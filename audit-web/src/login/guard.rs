@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sea_orm_audit_core::panic::watched_future;
-use sea_orm_audit_core::task::Task;
+use sea_orm_audit_core::task::{self, Task};
 use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, AuditScope, LoginAttempt, record_logout,
 };
@@ -138,22 +138,16 @@ where
         };
         // As a task of its own, which a client that goes away does not take along.
         let task = watch.scope.enter(change.record(watch.db));
-        let recorded = watched_future(async {
-            match Task::spawn(task.instrument(watch.span)) {
-                Ok(task) => task.await,
-                Err(_) => None,
-            }
-        });
+        let recorded = watched_future(task::recorded(task.instrument(watch.span)));
         let (error, panicked) = match recorded.await {
-            Ok(Some(Ok(()))) => {
+            Ok(Ok(())) => {
                 if let Some(actor) = signed_in {
                     // For what is written from now on.
                     AuditContext::set_actor(actor);
                 }
                 return answer;
             }
-            Ok(Some(Err(error))) => (error.to_string(), None),
-            Ok(None) => ("the runtime ends".to_owned(), None),
+            Ok(Err(error)) => (error.to_string(), None),
             Err(panicked) => ("it panicked".to_owned(), Some(panicked)),
         };
         if signed_in.is_some() {

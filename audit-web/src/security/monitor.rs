@@ -1,11 +1,13 @@
 //! What becomes of a finding: a SECURITY event.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
-use sea_orm_audit_core::{Actor, EventType, EventWriter, SystemEvent, private_hash, unknown_name};
+use sea_orm_audit_core::{
+    Actor, EventType, EventWriter, SystemEvent, network_of, private_hash, unknown_name,
+};
 
 use super::variety::{MOST, Variety};
 use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
@@ -99,7 +101,7 @@ impl SecurityMonitor {
             tracing::warn!(?finding, "no writer is installed for this finding");
             return;
         };
-        let network = client.map_or_else(String::new, network_of);
+        let network = client.map_or_else(String::new, |client| network_of(client).to_string());
         let (mut finding, mut user) = (finding, user);
         let mut id = id_of(&finding, user.as_ref());
         if !self.variety.admits(&network, &id, Instant::now()) {
@@ -162,14 +164,6 @@ fn many() -> Finding {
         "many-rules".into(),
         detail,
     )
-}
-
-/// The address, or of IPv6 the /64: it is what one customer gets, with addresses without end.
-fn network_of(client: IpAddr) -> String {
-    match client.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).to_string(),
-    }
 }
 
 impl Default for SecurityMonitor {

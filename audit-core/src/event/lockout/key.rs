@@ -25,16 +25,22 @@ fn lower(username: &str) -> String {
     clean_text(username.trim(), limits::NAME as usize).to_lowercase()
 }
 
-/// What a stored address is counted as. Of IPv6 it is the /64: that is what one customer gets, with addresses without
-/// end. A part of an address, or a hash, stands for itself.
+/// What a stored address is counted as. A part of an address, or a hash, stands for itself.
 pub(in crate::event) fn network(stored: &str) -> String {
-    match stored.parse().map(|it: IpAddr| it.to_canonical()) {
-        Ok(IpAddr::V6(whole)) => {
-            let [a, b, c, d, ..] = whole.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
+    match stored.parse().map(network_of) {
+        Ok(IpAddr::V6(network)) => format!("{network}/64"),
         Ok(IpAddr::V4(whole)) => whole.to_string(),
         Err(_) => address(stored.to_owned()),
+    }
+}
+
+/// The address, or of IPv6 the /64: it is what one customer gets, with addresses without end.
+#[doc(hidden)]
+#[must_use]
+pub fn network_of(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(whole) => Ipv6Addr::from_bits(whole.to_bits() & (!0 << 64)).into(),
+        whole @ IpAddr::V4(_) => whole,
     }
 }
 
