@@ -1,10 +1,11 @@
 //! Who, from where and why: the [`AuditContext`] that records take with them.
 //!
-//! A context lives in a task-local scope. Scopes nest: a field that the inner one leaves out is
-//! taken from the outer one. Tokio's task-locals do not follow `tokio::spawn`; wrap the spawned
+//! A context lives in a scope that is local to its task. Scopes nest: a field that the inner one leaves out is
+//! taken from the outer one. They do not follow `tokio::spawn`; wrap the spawned
 //! future with [`WithAuditContext::with_audit_context`]. Nothing here is global, so that no request
 //! can leave anything behind for the next.
 
+mod innermost;
 mod scope;
 
 use std::fmt;
@@ -19,7 +20,7 @@ use crate::target::fit;
 
 #[doc(hidden)]
 pub use scope::migration_mode_told;
-pub use scope::{AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode};
+pub use scope::{AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext, migration_mode};
 pub(crate) use scope::{
     Scope, Suppression, current_scope, scoped_config, suppression, with_config,
 };

@@ -52,7 +52,7 @@ pub use connection::{
 #[doc(hidden)]
 pub use context::migration_mode_told;
 pub use context::{
-    AuditContext, AuditScope, LateScope, MakeContext, WithAuditContext, migration_mode,
+    AuditContext, AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext, migration_mode,
 };
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
 pub use event::{

