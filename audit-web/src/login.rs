@@ -71,10 +71,10 @@ pub trait AuditLogin: AuthnBackend {
         When::Authenticated
     }
 
-    /// The attempt that is recorded as a login.
+    /// Adds to a login or logout what is known of the client of the current request.
     #[doc(hidden)]
-    fn login_of(&self, username: String, actor: Actor) -> LoginAttempt {
-        LoginAttempt::succeeded(username, actor)
+    fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
+        attempt
     }
 }
 
@@ -203,23 +203,6 @@ where
     B::Error: 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    #[cfg(feature = "geoip")]
-    fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
-        match (&self.places, crate::client::client_ip()) {
-            (Some(places), Some(address)) => match places.lookup(address) {
-                Some(place) => attempt.place(place.country, place.city),
-                None => attempt,
-            },
-            _ => attempt,
-        }
-    }
-
-    #[cfg(not(feature = "geoip"))]
-    #[allow(clippy::unused_self)] // the other form needs it
-    fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
-        attempt
-    }
-
     /// Records a failed login, with all that belongs to it, as a task of its own.
     async fn failed(&self, username: String) -> Result<(), LoginError<B::Error>> {
         // The place is that of the current request.
@@ -318,7 +301,7 @@ where
                 let deferred = self.when == When::LoggedIn
                     && pending::keep(user.id(), username.clone(), actor.clone());
                 if !deferred {
-                    self.succeeded(self.login_of(username, actor.clone()))
+                    self.succeeded(self.placed(LoginAttempt::succeeded(username, actor.clone())))
                         .await?;
                     // For what the handler writes from now on.
                     AuditContext::set_actor(actor);
@@ -357,7 +340,14 @@ where
         self.when
     }
 
-    fn login_of(&self, username: String, actor: Actor) -> LoginAttempt {
-        self.placed(LoginAttempt::succeeded(username, actor))
+    #[cfg(feature = "geoip")]
+    fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
+        match (&self.places, crate::client::client_ip()) {
+            (Some(places), Some(address)) => match places.lookup(address) {
+                Some(place) => attempt.place(place.country, place.city),
+                None => attempt,
+            },
+            _ => attempt,
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::support::{HandClock, TestDb, TestResult};
 on_every_database! {
     a_name_is_blocked_at_the_threshold_and_not_below,
     a_success_ends_the_count,
+    a_logout_neither_counts_nor_ends_the_count,
     the_window_rolls,
     a_cool_down_of_its_own_counts_from_the_last_failure,
     blocked_attempts_do_not_prolong_it,
@@ -133,6 +134,23 @@ async fn a_success_ends_the_count(db: &TestDb) -> TestResult {
     assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
     door.fail("ann", HERE).await?;
     assert_ne!(door.left(by_user(), "ann", HERE).await?, 0);
+    Ok(())
+}
+
+/// Whoever is signed in elsewhere in the same house may sign out while somebody guesses.
+async fn a_logout_neither_counts_nor_ends_the_count(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    door.fail("ann", HERE).await?;
+    door.fail("ann", HERE).await?;
+    let logout = LoginAttempt::signed_out(Actor::user(7)).record(&db.conn);
+    door.from(HERE, logout).await??;
+    let account = Actor::user(7);
+    let lockout = by_user();
+    let check = || lockout.check_account(&db.conn, "ann", &account);
+    assert_eq!(door.from(HERE, check()).await??, LockoutDecision::Allowed);
+    door.fail("ann", HERE).await?;
+    let blocked = door.from(HERE, check()).await??;
+    assert_ne!(blocked, LockoutDecision::Allowed);
     Ok(())
 }
 

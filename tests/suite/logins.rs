@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, TransactionTrait};
 use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, AuditError, HashKey, LoginAttempt, record_logout,
+    Actor, AuditConfig, AuditContext, AuditError, HashKey, LoginAttempt, Summary, record_logout,
 };
 use serde_json::json;
 
@@ -21,7 +21,9 @@ on_every_database! {
     an_unknown_name_is_stored_as_a_keyed_hash,
     a_password_typed_as_a_name_is_nowhere,
     text_that_is_too_long_or_holds_nul_is_recorded,
-    a_logout_is_recorded,
+    a_logout_is_a_row_and_a_record,
+    a_logout_of_nobody_known_is_recorded,
+    a_logout_that_cannot_be_written_leaves_neither_row,
 }
 
 fn ann() -> Actor {
@@ -274,14 +276,63 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn a_logout_is_recorded(db: &TestDb) -> TestResult {
-    AuditContext::new()
+async fn a_logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
+    // Once as the context's actor, once with all that is known.
+    request()?
         .actor(ann())
         .scope(record_logout(&db.conn))
         .await?;
-    let record = db.record().await?;
-    assert_eq!((&*record.action, &*record.outcome), ("LOGOUT", "SUCCESS"));
-    assert_eq!(record.actor_id.as_deref(), Some("7"));
-    assert_eq!(db.logins().await?.len(), 0);
+    let logout = LoginAttempt::signed_out(ann())
+        .place(Some("CH".into()), Some("Bern".into()))
+        .record(&db.conn);
+    request()?.scope(logout).await?;
+    let (records, rows) = (db.records().await?, db.logins().await?);
+    assert_eq!((records.len(), rows.len()), (2, 2));
+    for (record, row) in records.iter().zip(&rows) {
+        assert_eq!((&*record.action, &*record.outcome), ("LOGOUT", "SUCCESS"));
+        assert_eq!(record.actor_id.as_deref(), Some("7"));
+        assert_eq!((row.log_id, &*row.status), (Some(record.id), "LOGOUT"));
+        assert_eq!(
+            (&*row.actor_type, row.actor_id.as_deref()),
+            ("USER", Some("7"))
+        );
+        assert_eq!(row.actor_name.as_deref(), Some("Ann"));
+        // Nothing was typed, and nothing is counted.
+        assert_eq!(
+            (&row.username, &row.username_key, &row.network),
+            (&None, &None, &None)
+        );
+        assert_eq!(row.ip_address.as_deref(), Some("192.0.2.7"));
+        assert_eq!(row.user_agent.as_deref(), Some("curl/8"));
+        assert_eq!(row.request_id.as_deref(), Some("request"));
+    }
+    assert_eq!((&rows[0].country, &rows[0].city), (&None, &None));
+    assert_eq!(rows[1].city.as_deref(), Some("Bern"));
+    let summary = Summary::last_days(1).fetch(&db.conn).await?;
+    assert_eq!(summary.logins, [], "a logout is no attempt to sign in");
+    Ok(())
+}
+
+async fn a_logout_of_nobody_known_is_recorded(db: &TestDb) -> TestResult {
+    record_logout(&db.conn).await?;
+    let (record, row) = (db.record().await?, db.logins().await?.remove(0));
+    assert_eq!(
+        (&row.actor_type, &row.actor_id),
+        (&record.actor_type, &None)
+    );
+    Ok(())
+}
+
+async fn a_logout_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
+    refuse_rows(db, "audit_login_attempt", "status", "LOGOUT").await?;
+    let refused = record_logout(&db.conn).await;
+    assert!(
+        matches!(refused, Err(AuditError::NotRecorded { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(
+        (db.records().await?.len(), db.logins().await?.len()),
+        (0, 0)
+    );
     Ok(())
 }

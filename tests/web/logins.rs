@@ -69,13 +69,14 @@ async fn a_password_that_was_found_wrong_is_on_record_though_its_client_went_awa
 
 #[cfg(feature = "geoip")]
 #[tokio::test]
-async fn a_login_has_the_place_of_its_address() -> TestResult {
+async fn a_login_and_a_logout_have_the_place_of_their_address() -> TestResult {
     use std::net::SocketAddr;
 
     use axum::extract::ConnectInfo;
     use sea_orm_audit::web::geoip::GeoIp;
 
     use crate::mmdb::{Data, database};
+    use crate::people::{cookie, with_cookie};
 
     let country = ("country", Data::Map(vec![("iso_code", Data::Text("GB"))]));
     let names = Data::Map(vec![("en", Data::Text("London"))]);
@@ -102,12 +103,19 @@ async fn a_login_has_the_place_of_its_address() -> TestResult {
         request.extensions_mut().insert(ConnectInfo(from));
         send(&router, request).await?;
     }
+    let ann = cookie(&router).await?;
+    let mut out = with_cookie("/out/well", &ann)?;
+    let from: SocketAddr = "192.0.2.62:1".parse()?;
+    out.extensions_mut().insert(ConnectInfo(from));
+    send(&router, out).await?;
     let attempts = attempts(&shop).await?;
     let places: Vec<_> = (attempts.iter())
         .map(|attempt| (attempt.country.as_deref(), attempt.city.as_deref()))
         .collect();
     let london = (Some("GB"), Some("London"));
-    assert_eq!(places, [london, london, (None, None)]);
+    let nowhere = (None, None);
+    assert_eq!(places, [london, london, nowhere, nowhere, london]);
+    assert_eq!(attempts[4].status, "LOGOUT");
     Ok(())
 }
 

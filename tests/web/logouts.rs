@@ -3,7 +3,8 @@
 use http::StatusCode;
 
 use crate::people::{
-    KEY, actions, backend, cookie, go_away_after, is_signed_in, router, status, with_cookie,
+    KEY, actions, attempts, backend, cookie, go_away_after, is_signed_in, router, status,
+    with_cookie,
 };
 use crate::support::{Shop, TestResult, eventually};
 
@@ -27,6 +28,10 @@ async fn a_logout_is_recorded_by_who_signed_out() -> TestResult {
     assert_eq!(record.action, "LOGOUT");
     assert_eq!(record.actor_id.as_deref(), Some("7"));
     assert!(record.session_key.is_some() && record.request_id.is_some());
+    let row = attempts(&shop).await?.pop().ok_or("no row")?;
+    assert_eq!((row.log_id, &*row.status), (Some(record.id), "LOGOUT"));
+    assert_eq!(row.actor_id.as_deref(), Some("7"));
+    assert_eq!(row.request_id, record.request_id);
     Ok(())
 }
 

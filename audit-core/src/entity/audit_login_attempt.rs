@@ -1,4 +1,4 @@
-//! One row per attempt to sign in.
+//! One row per attempt to sign in, and per logout.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,21 +6,21 @@ use super::audit_entity;
 
 audit_entity!(login_attempt);
 
-/// An attempt to sign in.
+/// An attempt to sign in, or a logout.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 pub struct Model {
-    /// The attempt's number.
+    /// The row's number.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// When it happened, UTC, to the microsecond.
     pub occurred_at: DateTimeUtc,
-    /// The record in `audit_log` that tells of the same attempt.
+    /// The record in `audit_log` that tells of the same.
     pub log_id: Option<i64>,
-    /// The name that was given.
+    /// The name that was given. NULL for a logout.
     pub username: Option<String>,
-    /// What lockouts count the name as, however it was written.
+    /// What lockouts count the name as, however it was written. NULL for a logout.
     pub username_key: Option<String>,
-    /// `SUCCESS`, `FAILED` or `BLOCKED`.
+    /// `SUCCESS`, `FAILED` or `BLOCKED`; `LOGOUT` where somebody signed out.
     pub status: String,
     /// Why it failed.
     pub failure_reason: Option<String>,
@@ -32,7 +32,7 @@ pub struct Model {
     pub actor_name: Option<String>,
     /// The client's address.
     pub ip_address: Option<String>,
-    /// What lockouts count the address as: the /64 network of an IPv6 address, else the address.
+    /// What lockouts count the address as: the /64 network of an IPv6 address, else the address. NULL for a logout.
     pub network: Option<String>,
     /// The client's user agent.
     pub user_agent: Option<String>,

@@ -1,6 +1,6 @@
 //! Logins, failed logins, blocked attempts and logouts.
 //!
-//! An attempt is a row of `audit_login_attempt` and a record in `audit_log`, linked by `log_id`, in one
+//! Each is a row of `audit_login_attempt` and a record in `audit_log`, linked by `log_id`, in one
 //! transaction. The password is never asked for. What was typed as a name but belongs to nobody is kept
 //! as a keyed hash only: people type their passwords there.
 
@@ -11,7 +11,6 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use super::detail::Linked;
 use super::lockout::key::{known_key, network, unknown_name};
-use super::manual::AuditEvent;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
 use crate::bound::Bound;
@@ -33,6 +32,9 @@ pub enum LoginStatus {
     Failed,
     /// The attempt was refused before the credentials were looked at; see [`Lockout`](crate::Lockout).
     Blocked,
+    /// Somebody signed out. No attempt, and counted as none; it is kept beside them, so that the table tells when people
+    /// came and went.
+    Logout,
 }
 
 impl LoginStatus {
@@ -43,6 +45,7 @@ impl LoginStatus {
             Self::Success => "SUCCESS",
             Self::Failed => "FAILED",
             Self::Blocked => "BLOCKED",
+            Self::Logout => "LOGOUT",
         }
     }
 }
@@ -50,7 +53,7 @@ impl LoginStatus {
 /// The longest reason that is stored, in characters.
 const REASON: u32 = 1000;
 
-/// An attempt to sign in, to be recorded.
+/// An attempt to sign in, or somebody's signing out, to be recorded.
 ///
 /// Address, agent and request come from the context that is bound to the connection, else from the
 /// current [`AuditContext`].
@@ -64,6 +67,7 @@ const REASON: u32 = 1000;
 /// LoginAttempt::failed("ann", "wrong password").account(Actor::user(7)).record(db).await?;
 /// // nobody is called that: only a hash of the name is stored
 /// LoginAttempt::failed("hunter2", "no such user").record(db).await?;
+/// LoginAttempt::signed_out(Actor::user(7).named("Ann")).record(db).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -71,7 +75,7 @@ const REASON: u32 = 1000;
 #[must_use = "an attempt is recorded only when `record` is awaited"]
 pub struct LoginAttempt {
     status: LoginStatus,
-    username: String,
+    username: Option<String>,
     account: Option<Actor>,
     reason: Option<String>,
     country: Option<String>,
@@ -80,15 +84,22 @@ pub struct LoginAttempt {
 }
 
 impl LoginAttempt {
-    fn new(status: LoginStatus, username: impl Into<String>) -> Self {
+    fn of(status: LoginStatus) -> Self {
         Self {
             status,
-            username: username.into(),
+            username: None,
             account: None,
             reason: None,
             country: None,
             city: None,
             context: AuditContext::new(),
+        }
+    }
+
+    fn new(status: LoginStatus, username: impl Into<String>) -> Self {
+        Self {
+            username: Some(username.into()),
+            ..Self::of(status)
         }
     }
 
@@ -116,6 +127,14 @@ impl LoginAttempt {
         }
     }
 
+    /// Somebody signed out. See [`record_logout`], too.
+    pub fn signed_out(actor: Actor) -> Self {
+        Self {
+            account: Some(actor),
+            ..Self::of(LoginStatus::Logout)
+        }
+    }
+
     /// The account that the name belongs to. Without one, the name is stored as a hash under the
     /// configured key, where there is none under one that ends with the process.
     pub fn account(mut self, account: Actor) -> Self {
@@ -132,8 +151,8 @@ impl LoginAttempt {
     /// Writes the attempt through this connection, in a transaction or savepoint of its own. Returns
     /// the id of its row.
     ///
-    /// A successful login becomes a `LOGIN` by the account, any other a `LOGIN_FAILED` by whom the
-    /// context names, with the outcome FAILURE. Writes nothing, and returns 0, where the action is
+    /// A successful login becomes a `LOGIN` by the account, a logout a `LOGOUT`, any other a `LOGIN_FAILED` by whom
+    /// the context names, with the outcome FAILURE. Writes nothing, and returns 0, where the action is
     /// skipped, in migration mode, and on a mock connection.
     ///
     /// # Errors
@@ -153,49 +172,60 @@ impl LoginAttempt {
         let config = AuditConfig::current();
         let (action, outcome) = match self.status {
             LoginStatus::Success => (Action::Login, Outcome::Success),
-            _ => (Action::LoginFailed, Outcome::Failure),
+            LoginStatus::Logout => (Action::Logout, Outcome::Success),
+            LoginStatus::Failed | LoginStatus::Blocked => (Action::LoginFailed, Outcome::Failure),
         };
         if config.skips_action(&action) || db.is_mock_connection() || config.suppresses_write() {
             return Ok(0);
         }
-        let (username, username_key) = if self.account.is_some() {
-            (known_name(&self.username), known_key(&self.username))
-        } else {
-            let hash = unknown_name(&self.username);
-            (hash.clone(), hash)
-        };
+        let is_known = self.account.is_some();
+        let names = self
+            .username
+            .map(|username| stored_names(&username, is_known));
+        let (username, username_key) = names.unzip();
         let mut context = self.context.or(&AuditContext::current());
-        match (self.status, &self.account) {
-            (LoginStatus::Success, Some(account)) => context.actor = Some(account.clone()),
-            // Who knows the name need not be the one who has it.
-            _ => {
-                context.actor.get_or_insert_with(Actor::anonymous);
+        let account = match (self.status, self.account) {
+            (LoginStatus::Success | LoginStatus::Logout, Some(account)) => {
+                context.actor = Some(account.clone());
+                account
             }
-        }
-        let context = context
-            .metadata("username", username.clone())
-            .metadata("status", self.status.as_str());
+            // Whose session it was; nobody is told apart from that.
+            (LoginStatus::Logout, None) => context.actor.clone().unwrap_or_else(Actor::unknown),
+            // Who knows the name need not be the one who has it.
+            (_, account) => {
+                context.actor.get_or_insert_with(Actor::anonymous);
+                account.unwrap_or_else(Actor::anonymous)
+            }
+        };
+        let context = match &username {
+            Some(username) => context
+                .metadata("username", username.clone())
+                .metadata("status", self.status.as_str()),
+            None => context,
+        };
         let reason = self.reason.map(|text| shorten(shown(text), REASON));
         let context = match &reason {
             Some(reason) => context.metadata("failure_reason", reason.clone()),
             None => context,
         };
         let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
-        let account = self.account.unwrap_or_else(Actor::anonymous);
+        // What lockouts look for is left out of what is no attempt.
+        let network = context.ip_address.as_deref().map(network);
+        let network = network.filter(|_| self.status != LoginStatus::Logout);
         let place = |text: Option<String>| Set(text.map(|text| name(&text)));
         let row = row::ActiveModel {
             id: NotSet,
             occurred_at: Set(config.now()),
             log_id: NotSet,
-            username: Set(Some(username)),
-            username_key: Set(Some(username_key)),
+            username: Set(username),
+            username_key: Set(username_key),
             status: Set(self.status.as_str().to_owned()),
             failure_reason: Set(reason),
             actor_type: Set(account.kind().as_str().to_owned()),
             actor_id: Set(account.id().map(name)),
             actor_name: Set(account.name().map(|text| name(&shown(text.to_owned())))),
             ip_address: Set(context.ip_address.clone().map(address)),
-            network: Set(context.ip_address.as_deref().map(network)),
+            network: Set(network),
             user_agent: Set(context.user_agent.clone().map(shown)),
             country: place(self.country),
             city: place(self.city),
@@ -230,16 +260,29 @@ impl fmt::Debug for LoginAttempt {
     }
 }
 
+/// What is stored of a name, and what it is counted as.
+fn stored_names(username: &str, is_known: bool) -> (String, String) {
+    if is_known {
+        return (known_name(username), known_key(username));
+    }
+    let hash = unknown_name(username);
+    (hash.clone(), hash)
+}
+
 /// What is stored of a name that belongs to an account.
 fn known_name(username: &str) -> String {
     // Whoever types it need not know the name well.
     clean_text(username, limits::NAME as usize).into_owned()
 }
 
-/// Records that the current context's actor signed out.
+/// Records that the actor of the current context signed out, as [`LoginAttempt::record`] does.
 ///
 /// # Errors
-/// Returns [`AuditError::NotRecorded`] when the record cannot be written.
-pub async fn record_logout<C: ConnectionTrait>(db: &C) -> Result<(), AuditError> {
-    AuditEvent::new(Action::Logout).record(db).await
+/// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
+pub async fn record_logout<C>(db: &C) -> Result<(), AuditError>
+where
+    C: ConnectionTrait + TransactionTrait,
+{
+    let logout = LoginAttempt::of(LoginStatus::Logout);
+    logout.record(db).await.map(|_| ())
 }

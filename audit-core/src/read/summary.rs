@@ -10,6 +10,7 @@ use sea_orm::{
 use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_system_event};
+use crate::event::LoginStatus;
 use crate::recorder::instant;
 
 /// How often something comes up.
@@ -93,7 +94,7 @@ pub struct Summary {
     pub by_day: Vec<Count>,
     /// The objects with the most records; as many as [`SummaryQuery::top`] says.
     pub top_objects: Vec<ObjectCount>,
-    /// Attempts to sign in, by status.
+    /// Attempts to sign in, by status. Logouts are none; [`by_action`](Self::by_action) has them.
     pub logins: Vec<Count>,
     /// Exports of data.
     pub exports: ExportCount,
@@ -169,17 +170,16 @@ impl SummaryQuery {
 
     async fn fetch_here<C: ConnectionTrait>(self, db: &C) -> Result<Summary, DbErr> {
         use audit_log::Column as L;
+        use audit_login_attempt::Column as A;
         use audit_system_event::Column as S;
         let backend = db.get_database_backend();
         let log = || self.of::<audit_log::Entity>(backend, L::OccurredAt, L::ActorId);
         let open = self
             .of::<audit_system_event::Entity>(backend, S::OccurredAt, S::ActorId)
             .filter(S::Resolved.eq(false));
-        let attempts = self.of::<audit_login_attempt::Entity>(
-            backend,
-            audit_login_attempt::Column::OccurredAt,
-            audit_login_attempt::Column::ActorId,
-        );
+        let attempts = self
+            .of::<audit_login_attempt::Entity>(backend, A::OccurredAt, A::ActorId)
+            .filter(A::Status.ne(LoginStatus::Logout.as_str()));
         let day = day_of(backend);
         Ok(Summary {
             by_action: counted(db, log(), L::Action.into_expr()).await?,
@@ -191,10 +191,7 @@ impl SummaryQuery {
                 days
             },
             top_objects: self.objects(db, log()).await?,
-            logins: {
-                let status = audit_login_attempt::Column::Status.into_expr();
-                counted(db, attempts, status).await?
-            },
+            logins: counted(db, attempts, A::Status.into_expr()).await?,
             exports: self.exports(db).await?,
             open_events: counted(db, open, S::EventType.into_expr()).await?,
             since: self.since,

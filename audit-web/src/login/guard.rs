@@ -8,9 +8,7 @@ use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sea_orm_audit_core::panic::watched_future;
 use sea_orm_audit_core::task::{self, Task};
-use sea_orm_audit_core::{
-    Actor, AuditContext, AuditError, AuditScope, LoginAttempt, record_logout,
-};
+use sea_orm_audit_core::{Actor, AuditContext, AuditError, AuditScope, LoginAttempt};
 use tower_sessions::Session;
 use tracing::{Instrument, Span};
 
@@ -37,8 +35,9 @@ struct Watch<B, C> {
     actor: Option<Actor>,
     /// The id of that user in the session.
     before: Option<Json>,
-    /// Whose logins are recorded when a session is signed in.
-    deferring: Option<B>,
+    backend: B,
+    /// Logins are recorded when a session is signed in.
+    defers: bool,
     pending: Pending,
     /// The context and the span of the request.
     scope: AuditScope,
@@ -46,20 +45,15 @@ struct Watch<B, C> {
 }
 
 /// What is to be recorded.
-enum Change {
-    Logout(Actor),
-    Login(Box<LoginAttempt>, Actor),
+struct Change {
+    attempt: Box<LoginAttempt>,
+    /// Who signed in; `None` where somebody signed out.
+    signed_in: Option<Actor>,
 }
 
 impl Change {
     async fn record<C: ConnectionTrait + TransactionTrait>(self, db: C) -> Result<(), AuditError> {
-        match self {
-            Self::Logout(actor) => {
-                let context = AuditContext::new().actor(actor);
-                context.scope(async { record_logout(&db).await }).await
-            }
-            Self::Login(attempt, _) => attempt.record(&db).await.map(|_| ()),
-        }
+        self.attempt.record(&db).await.map(|_| ())
     }
 }
 
@@ -72,8 +66,7 @@ where
     pub(super) fn new(db: &C, data_key: &'static str, auth: &AuthSession<B>) -> Option<Self> {
         let actor = auth.user.as_ref().map(B::actor);
         let defers = auth.backend.when_recorded() == When::LoggedIn;
-        let deferring = defers.then(|| auth.backend.clone());
-        if actor.is_none() && deferring.is_none() {
+        if actor.is_none() && !defers {
             return None;
         }
         Some(Self {
@@ -83,7 +76,8 @@ where
                 data_key,
                 actor,
                 before: None,
-                deferring,
+                backend: auth.backend.clone(),
+                defers,
                 pending: Pending::default(),
                 scope: AuditContext::new().into_scope(),
                 span: Span::current(),
@@ -112,7 +106,7 @@ where
     /// Runs the handler; credentials that it finds right wait for the end.
     pub(super) async fn handle<F: Future>(&self, handler: F) -> F::Output {
         match &self.watch {
-            Some(watch) if watch.deferring.is_some() => watch.pending.gather(handler).await,
+            Some(watch) if watch.defers => watch.pending.gather(handler).await,
             _ => handler.await,
         }
     }
@@ -132,10 +126,7 @@ where
         let Some(change) = change else {
             return answer;
         };
-        let signed_in = match &change {
-            Change::Login(_, actor) => Some(actor.clone()),
-            Change::Logout(_) => None,
-        };
+        let signed_in = change.signed_in.clone();
         // As a task of its own, which a client that goes away does not take along.
         let task = watch.scope.enter(change.record(watch.db));
         let recorded = watched_future(task::recorded(task.instrument(watch.span)));
@@ -236,17 +227,26 @@ where
 
     async fn change_to(&self, after: Option<Json>, is_saved: bool) -> Option<Change> {
         match after {
-            None if self.before.is_some() => self.actor.clone().map(Change::Logout),
-            Some(id) if is_saved && self.before.as_ref() != Some(&id) => {
-                let backend = self.deferring.as_ref()?;
+            None if self.before.is_some() => {
+                let attempt = LoginAttempt::signed_out(self.actor.clone()?);
+                Some(self.to(attempt, None))
+            }
+            Some(id) if self.defers && is_saved && self.before.as_ref() != Some(&id) => {
                 let (username, actor) = match self.pending.of(&id) {
                     Some(found) => found,
-                    None => by_id(backend, id).await,
+                    None => by_id(&self.backend, id).await,
                 };
-                let attempt = backend.login_of(username, actor.clone());
-                Some(Change::Login(Box::new(attempt), actor))
+                let attempt = LoginAttempt::succeeded(username, actor.clone());
+                Some(self.to(attempt, Some(actor)))
             }
             _ => None,
+        }
+    }
+
+    fn to(&self, attempt: LoginAttempt, signed_in: Option<Actor>) -> Change {
+        Change {
+            attempt: Box::new(self.backend.placed(attempt)),
+            signed_in,
         }
     }
 }

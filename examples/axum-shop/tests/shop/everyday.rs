@@ -179,8 +179,9 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     );
     assert_eq!(user.session_key, None);
 
-    let attempts = shop.attempts().await?;
-    assert_eq!(attempts.len(), 4, "{attempts:#?}");
+    let mut attempts = shop.attempts().await?;
+    assert_eq!(attempts.len(), 5, "{attempts:#?}");
+    let left = attempts.remove(4);
     let hashed = attempts[1].username.clone().ok_or("no name")?;
     assert!(hashed.starts_with("hmac-sha256:test:"), "{hashed}");
     for (attempt, (answer, actor, name, status)) in attempts.iter().zip([
@@ -320,6 +321,12 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     );
 
     let logout = next(&mut rest, &out, ANN, "LOGOUT", None);
+    assert_eq!((left.log_id, &*left.status), (Some(logout.id), "LOGOUT"));
+    assert_eq!(
+        (&*left.actor_type, left.actor_id.as_deref()),
+        (ANN.0, ANN.1)
+    );
+    assert_eq!(left.request_id.as_deref(), Some(&*out.request_id));
     assert_eq!(rest.next(), None);
 
     // One digest per session, and never the key itself.
