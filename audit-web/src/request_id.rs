@@ -6,6 +6,7 @@
 mod sequence;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use coarsetime::Instant;
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
@@ -35,11 +36,11 @@ const NEVER: HeaderValue = HeaderValue::from_static("");
 
 /// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.
 ///
-/// It names, and proves nothing: who has one can guess the next ones of the same millisecond.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// It names, and proves nothing: who has one can guess the next ones of the same few milliseconds.
+#[derive(Clone)]
 pub struct RequestId(Id);
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 enum Id {
     /// Copied into request and answer: references that are counted take longer than so few bytes.
     Own(sequence::Text),
@@ -115,6 +116,26 @@ fn accepted(line: &HeaderValue) -> Option<RequestId> {
     fits.then(|| RequestId(Id::Given(line.clone())))
 }
 
+impl PartialEq for RequestId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for RequestId {}
+
+impl Hash for RequestId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -132,6 +153,8 @@ impl From<&RequestId> for HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use http::header::InvalidHeaderValue;
     use proptest::prelude::*;
     use uuid::Uuid;
@@ -196,6 +219,19 @@ mod tests {
             assert!(is_own(&id, &headers), "{lines:?}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn an_id_is_the_same_whether_it_was_made_or_taken_over() {
+        let mut headers = HeaderMap::new();
+        let (made, taken) = (settle(&mut headers), settle(&mut headers));
+        assert_eq!(made, taken);
+        assert_eq!(HashSet::from([made.clone(), taken]).len(), 1);
+        assert_ne!(made, settle(&mut HeaderMap::new()));
+        assert_eq!(
+            format!("{made:?}"),
+            format!("RequestId({:?})", made.as_str())
+        );
     }
 
     #[test]

@@ -316,6 +316,7 @@ async fn a_logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
 async fn a_logout_of_nobody_known_is_recorded(db: &TestDb) -> TestResult {
     record_logout(&db.conn).await?;
     let (record, row) = (db.record().await?, db.logins().await?.remove(0));
+    assert_eq!(record.actor_type, "UNKNOWN");
     assert_eq!(
         (&row.actor_type, &row.actor_id),
         (&record.actor_type, &None)

@@ -8,10 +8,15 @@ use crate::people::{
 };
 use crate::support::{Shop, TestResult, eventually};
 
-/// How many logouts are on record.
+/// How many logouts are on record, each with its row.
 async fn logouts(shop: &Shop) -> TestResult<usize> {
-    let actions = actions(shop).await?;
-    Ok(actions.iter().filter(|action| *action == "LOGOUT").count())
+    // The rows first: whatever they belong to is there by then.
+    let (rows, log) = (attempts(shop).await?, shop.log().await?);
+    let logouts = log.iter().filter(|record| record.action == "LOGOUT");
+    let row_of = |id| rows.iter().find(|row| row.log_id == Some(id));
+    let with_row =
+        logouts.filter(|record| row_of(record.id).is_some_and(|row| row.status == "LOGOUT"));
+    Ok(with_row.count())
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ impl Tables {
         self.log
     }
 
-    /// The table of login attempts.
+    /// The table of attempts to sign in, and of logouts.
     #[must_use]
     pub const fn login_attempt(self) -> &'static str {
         self.login_attempt

@@ -353,7 +353,10 @@ impl AuditScope {
 /// use sea_orm_audit_core::{Actor, AuditContext, HeldScope};
 /// let mut scope = HeldScope::from(AuditContext::new().actor(Actor::user(7)).into_scope());
 /// for _ in 0..2 {
-///     scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("7")));
+///     scope.run(|| {
+///         assert_eq!(AuditContext::current().get_actor().id(), Some("7"));
+///         HeldScope::default().run(|| assert!(AuditContext::current().get_actor().id().is_some()));
+///     });
 /// }
 /// ```
 #[derive(Default)]
@@ -361,9 +364,12 @@ impl AuditScope {
 pub struct HeldScope(Slot);
 
 impl HeldScope {
-    /// Runs a function inside.
+    /// Runs a function inside; where there is no scope, in the one that applies here.
     #[inline]
     pub fn run<R>(&mut self, function: impl FnOnce() -> R) -> R {
+        if self.0.is_none() {
+            return function();
+        }
         within(&mut self.0, function)
     }
 }

@@ -22,7 +22,7 @@ use crate::recorder::{address, clean, insert_row, limits, shown};
 use crate::target::{fit, shorten};
 use crate::text::clean as clean_text;
 
-/// How an attempt to sign in ended.
+/// How an attempt to sign in ended, or that somebody signed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginStatus {
