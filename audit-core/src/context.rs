@@ -7,6 +7,7 @@
 
 mod innermost;
 mod scope;
+mod suppression;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,12 +19,12 @@ use crate::actor::Actor;
 use crate::recorder::limits;
 use crate::target::fit;
 
+pub use scope::{AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext};
+pub(crate) use scope::{Scope, current_scope, scoped_config, with_config};
+pub use suppression::migration_mode;
 #[doc(hidden)]
-pub use scope::migration_mode_told;
-pub use scope::{AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext, migration_mode};
-pub(crate) use scope::{
-    Scope, Suppression, current_scope, scoped_config, suppression, with_config,
-};
+pub use suppression::migration_mode_told;
+pub(crate) use suppression::{Suppression, suppression};
 
 /// Who does what follows, from where and why.
 ///

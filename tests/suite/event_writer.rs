@@ -1,5 +1,5 @@
 //! Events of the system that are written in the background. What counts in the process's numbers is in
-//! a test program of its own (`tests/events.rs`).
+//! a test program of its own (`tests/events`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

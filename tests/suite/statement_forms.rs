@@ -2,10 +2,8 @@
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement,
-    TransactionTrait,
 };
-use sea_orm_audit::entity::audit_system_event;
-use sea_orm_audit::{AuditConfig, AuditError, AuditStats, AuditedConnection, StatementPolicy};
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
@@ -21,14 +19,8 @@ on_every_database! {
     a_table_may_be_qualified_and_have_an_alias,
     a_changed_key_is_recorded_under_the_old_one,
     changed_keys_of_several_rows_are_reported,
-    what_is_not_understood_is_reported_and_counted,
-    deny_refuses_what_is_not_understood,
-    allow_is_silent,
-    warn_rewrites_nothing,
     reads_and_other_tables_pass,
     returned_rows_are_the_statements_own,
-    a_large_statement_is_captured_in_pieces,
-    pieces_are_undone_together,
     an_or_of_thousands_is_understood,
 }
 
@@ -40,7 +32,7 @@ mod only_postgres {
     );
 }
 
-async fn posts(db: &TestDb, titles: &[&str]) -> TestResult<AuditedConnection> {
+pub(crate) async fn posts(db: &TestDb, titles: &[&str]) -> TestResult<AuditedConnection> {
     db.create(post::Entity).await?;
     for title in titles {
         post::new(title).insert(&db.conn).await?;
@@ -160,7 +152,7 @@ async fn a_filter_that_changes_its_mind_writes_the_rows_that_were_read(db: &Test
 }
 
 /// The log, applied to what was there at first, gives what is there.
-async fn replays(db: &TestDb) -> TestResult {
+pub(crate) async fn replays(db: &TestDb) -> TestResult {
     let mut expected = std::collections::BTreeMap::new();
     for record in db.records().await? {
         let changes = record.changed().unwrap_or_default();
@@ -282,7 +274,7 @@ async fn a_changed_key_is_recorded_under_the_old_one(db: &TestDb) -> TestResult 
         .await?;
     if db.backend() == DbBackend::MySql {
         // The row cannot be found again by its key, and is not returned.
-        let event = events(db).await?.pop().ok_or("no event")?;
+        let event = db.events().await?.pop().ok_or("no event")?;
         assert!(
             event
                 .description
@@ -304,106 +296,13 @@ async fn changed_keys_of_several_rows_are_reported(db: &TestDb) -> TestResult {
         .execute_unprepared("UPDATE post SET id = id + 100")
         .await?;
     assert_eq!(db.log().await?, [""; 0]);
-    let event = events(db).await?.pop().ok_or("no event")?;
+    let event = db.events().await?.pop().ok_or("no event")?;
     assert!(
         event
             .description
             .unwrap_or_default()
             .contains("it changes the key")
     );
-    Ok(())
-}
-
-async fn events(db: &TestDb) -> TestResult<Vec<audit_system_event::Model>> {
-    Ok(audit_system_event::Entity::find().all(&db.conn).await?)
-}
-
-/// A statement that no parser is asked to understand.
-fn strange(db: &TestDb) -> &'static str {
-    match db.backend() {
-        DbBackend::Postgres => {
-            "DO $$ BEGIN UPDATE post SET qty = 9 WHERE title <> 'secret'; END $$"
-        }
-        DbBackend::MySql => "BEGIN NOT ATOMIC UPDATE post SET qty = 9 WHERE title <> 'secret'; END",
-        _ => "UPDATE OR IGNORE post SET qty = 9 WHERE title <> 'secret'",
-    }
-}
-
-async fn what_is_not_understood_is_reported_and_counted(db: &TestDb) -> TestResult {
-    let audited = posts(db, &["a"]).await?;
-    let before = AuditStats::now().uncaptured;
-    for _ in 0..3 {
-        audited.execute_unprepared(strange(db)).await?;
-    }
-    assert!(AuditStats::now().uncaptured >= before + 3);
-    let events = events(db).await?;
-    assert_eq!(events.len(), 1, "{events:#?}");
-    assert_eq!(events[0].occurrences, 3);
-    assert_eq!(events[0].event_type, "WARNING");
-    let description = events[0].description.clone().unwrap_or_default();
-    assert!(!description.contains("secret"), "{description}");
-    let tx = audited.begin().await?;
-    tx.execute_unprepared(strange(db)).await?;
-    tx.commit().await?;
-    assert_eq!(self::events(db).await?[0].occurrences, 4);
-    Ok(())
-}
-
-async fn deny_refuses_what_is_not_understood(db: &TestDb) -> TestResult {
-    posts(db, &["a"]).await?;
-    let config = AuditConfig::builder()
-        .statement_policy(StatementPolicy::Deny)
-        .build()?;
-    let audited = db.audited().with_config(config);
-    let error = audited.execute_unprepared(strange(db)).await.unwrap_err();
-    assert!(
-        matches!(AuditError::of(&error), Some(AuditError::Refused { .. })),
-        "{error}"
-    );
-    assert!(error.to_string().contains("audited_update_many"), "{error}");
-    let error = audited
-        .execute_unprepared("UPDATE post SET id = id + 100 WHERE id > 0")
-        .await;
-    // One row: its key can be paired, where it is returned.
-    assert_eq!(error.is_err(), db.backend() == DbBackend::MySql);
-    post::new("b").insert(&audited).await?;
-    let error = audited
-        .execute_unprepared("UPDATE post SET id = id + 100")
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("`post`"), "{error}");
-    let posts = post::Entity::find().all(&db.conn).await?;
-    assert!(posts.iter().all(|post| post.qty == 7 && post.id < 200));
-    Ok(())
-}
-
-async fn allow_is_silent(db: &TestDb) -> TestResult {
-    posts(db, &["a"]).await?;
-    let config = AuditConfig::builder()
-        .statement_policy(StatementPolicy::Allow)
-        .build()?;
-    let audited = db.audited().with_config(config);
-    audited.execute_unprepared(strange(db)).await?;
-    assert_eq!(events(db).await?.len(), 0);
-    assert_eq!(db.log().await?, [""; 0]);
-    Ok(())
-}
-
-async fn warn_rewrites_nothing(db: &TestDb) -> TestResult {
-    posts(db, &["a", "b"]).await?;
-    let config = AuditConfig::builder()
-        .statement_policy(StatementPolicy::Warn)
-        .build()?;
-    let audited = db.audited().with_config(config);
-    audited
-        .execute_unprepared("UPDATE post SET qty = 1 WHERE qty > (SELECT 0)")
-        .await?;
-    assert_eq!(db.log().await?, [""; 0]);
-    assert_eq!(events(db).await?.len(), 1);
-    audited
-        .execute_unprepared("UPDATE post SET qty = 2 WHERE qty > 0")
-        .await?;
-    assert_eq!(db.log().await?.len(), 2);
     Ok(())
 }
 
@@ -467,69 +366,6 @@ async fn returned_rows_are_the_statements_own(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn many(db: &TestDb, rows: usize) -> TestResult<AuditedConnection> {
-    db.create(post::Entity).await?;
-    let models = (0..rows).map(|number| post::new(&format!("post {number}")));
-    post::Entity::insert_many(models).exec(&db.conn).await?;
-    Ok(db.audited())
-}
-
-async fn a_large_statement_is_captured_in_pieces(db: &TestDb) -> TestResult {
-    let audited = many(db, 100).await?;
-    let config = AuditConfig::builder()
-        .chunk_rows(30)
-        .buffered_records(16)
-        .build()?;
-    let audited = audited.with_config(config);
-    let (result, statements) = db
-        .statements_of(audited.execute_unprepared("UPDATE post SET qty = qty + id WHERE qty = 7"))
-        .await;
-    assert_eq!(result?.rows_affected(), 100);
-    // The first look, and 100 rows in pieces of 30.
-    let updates = statements.iter().filter(|sql| sql.starts_with("UPDATE"));
-    assert_eq!(updates.count(), 4, "{statements:#?}");
-    assert_eq!(db.log().await?.len(), 100);
-    replays(db).await?;
-    db.forget().await?;
-    let tx = audited.begin().await?;
-    let result = post::Entity::delete_many().exec(&tx).await?;
-    assert_eq!(result.rows_affected, 100);
-    tx.commit().await?;
-    let ids: std::collections::HashSet<_> = db
-        .records()
-        .await?
-        .into_iter()
-        .map(|r| r.object_id)
-        .collect();
-    assert_eq!(ids.len(), 100);
-    assert_eq!(post::Entity::find().count(&db.conn).await?, 0);
-    Ok(())
-}
-
-async fn pieces_are_undone_together(db: &TestDb) -> TestResult {
-    let audited = many(db, 100).await?;
-    let config = AuditConfig::builder()
-        .chunk_rows(30)
-        .buffered_records(16)
-        .build()?;
-    let audited = audited.with_config(config);
-    // Titles are unique: the last row's new title is there already.
-    let first = match db.backend() {
-        DbBackend::MySql => "CONCAT('post ', id % 100, '')",
-        _ => "'post ' || (id % 100)",
-    };
-    let sql = format!(
-        "UPDATE post SET qty = 1, title = CASE WHEN id = 100 THEN 'post 5' ELSE title END, body = {first}"
-    );
-    let tx = audited.begin().await?;
-    assert!(tx.execute_unprepared(&sql).await.is_err());
-    tx.commit().await?;
-    assert_eq!(db.log().await?, [""; 0]);
-    let posts = post::Entity::find().all(&db.conn).await?;
-    assert!(posts.iter().all(|post| post.qty == 7));
-    Ok(())
-}
-
 async fn an_or_of_thousands_is_understood(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b"]).await?;
     let ors: Vec<String> = (0..3000).map(|n| format!("qty = {n}")).collect();
@@ -586,7 +422,7 @@ async fn a_writing_with_and_merge_are_reported(db: &TestDb) -> TestResult {
              WHEN MATCHED THEN UPDATE SET title = 'x'",
         )
         .await?;
-    assert_eq!(events(db).await?.len(), 2);
+    assert_eq!(db.events().await?.len(), 2);
     Ok(())
 }
 

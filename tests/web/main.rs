@@ -1,6 +1,7 @@
 //! The web layers, driven without a network; `examples/axum-shop` drives them over one.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod actors;
 mod context;
 #[cfg(feature = "axum-login")]
 mod deferred;

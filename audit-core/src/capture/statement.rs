@@ -10,6 +10,7 @@ mod in_one;
 mod insert;
 mod rows;
 mod server;
+mod tell;
 
 use std::sync::Arc;
 
@@ -22,14 +23,11 @@ use sea_orm::{
 pub(crate) use change::{is_given_up, roll_back};
 pub(crate) use server::Server;
 
-use super::told::Told;
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, find};
-use crate::change::Changes;
 use crate::config::{AuditConfig, Plan};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
-use crate::error::Cause;
 use crate::sql::{Composer, ConflictAction, Kind, TableName, Write, is_name};
 use cascade::Follower;
 
@@ -329,129 +327,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         statement
     }
 
-    /// Tells of one row.
-    fn tell(
-        &self,
-        audited: &Audited,
-        source: Source,
-        told: Result<Change<'_>, Cause>,
-    ) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        let record = told.and_then(|change| {
-            let told = Told {
-                action: change.action,
-                changes: change.changes,
-                key: &plan.info.key_of(change.key_row),
-                row: change.row,
-                source,
-            };
-            told.record(plan, self.config, self.context.clone())
-        });
-        self.frames
-            .keep(self.config, self.db.get_database_backend(), record)
-    }
-
-    fn tell_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Create) {
-            return Ok(());
-        }
-        let told = plan.created(self.config, row).map(|changes| Change {
-            action: Action::Create,
-            changes,
-            key_row: row,
-            row,
-        });
-        self.tell(audited, self.source, told)
-    }
-
-    fn tell_deleted(&self, audited: &Audited, source: Source, row: &[Value]) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Delete) {
-            return Ok(());
-        }
-        let told = plan.deleted(self.config, row).map(|changes| Change {
-            action: Action::Delete,
-            changes,
-            key_row: row,
-            row,
-        });
-        self.tell(audited, source, told)
-    }
-
-    fn tell_updated(
-        &self,
-        audited: &Audited,
-        source: Source,
-        old: Vec<Value>,
-        new: &[Value],
-    ) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Update) {
-            return Ok(());
-        }
-        let key_row = old.clone();
-        let old: Vec<Option<Value>> = old.into_iter().map(Some).collect();
-        match plan.updated(self.config, &old, new) {
-            Ok(changes) if changes.is_empty() => Ok(()),
-            told => self.tell(
-                audited,
-                source,
-                told.map(|changes| Change {
-                    action: Action::Update,
-                    changes,
-                    // Under the key by which the object was known.
-                    key_row: &key_row,
-                    row: new,
-                }),
-            ),
-        }
-    }
-
-    /// Of a row that was changed without having been read before.
-    fn tell_updated_from_unknown(
-        &self,
-        audited: &Audited,
-        assigned: &[String],
-        new: &[Value],
-    ) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Update) {
-            return Ok(());
-        }
-        let name = |at: usize| audited.info.columns[at].name;
-        let written = |at: usize| assigned.iter().any(|column| is_name(column, name(at)));
-        let told = plan
-            .updated_from_unknown(self.config, written, new)
-            .map(|changes| Change {
-                action: Action::Update,
-                changes,
-                key_row: new,
-                row: new,
-            });
-        self.tell(audited, self.source, told)
-    }
-
-    /// Writes what was told where there is too much of it to be kept.
-    async fn flush_when_full(&self) -> Result<(), DbErr> {
-        if self.frames.is_full(self.config) {
-            self.frames.flush(self.db).await?;
-        }
-        Ok(())
-    }
-
     fn is_rewriting_allowed(&self) -> bool {
         self.config.statement_policy() != crate::config::StatementPolicy::Warn
     }
-}
-
-/// What is told of a row.
-struct Change<'a> {
-    action: Action,
-    changes: Changes,
-    /// The row whose key names the object.
-    key_row: &'a [Value],
-    row: &'a [Value],
 }
 
 /// How a statement is made to return rows.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::AuditContext;
 use super::innermost::{Slot, Within, innermost, within};
+use super::suppression::Suppression;
 use crate::actor::Actor;
 use crate::capture;
 use crate::config::AuditConfig;
-use crate::event::{EventType, SystemEvent, report};
 
 /// One level of nesting. What an inner level does not state it has from the outer one.
 pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
@@ -18,7 +18,7 @@ pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
     context: Stated,
     outer: Option<Arc<Scope>>,
     config: Option<AuditConfig>,
-    suppression: Option<Arc<Suppression>>,
+    pub(super) suppression: Option<Arc<Suppression>>,
     /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
     has_images: AtomicBool,
     /// In here, and not elsewhere with a pointer to it: a request's scope is one allocation.
@@ -34,7 +34,7 @@ pub trait MakeContext: Any + Send + Sync {
 
 /// Makes nothing: of levels that state their context, or none.
 #[derive(Default)]
-struct Nobody;
+pub(super) struct Nobody;
 
 impl MakeContext for Nobody {
     fn make_context(&self) -> AuditContext {
@@ -61,64 +61,7 @@ impl Stated {
 }
 
 /// A scope that makes no context.
-type Plain = Scope<Nobody>;
-
-/// The title of the event that tells of the end of migration mode.
-const LEFT: &str = "audit migration mode left";
-
-/// A stretch of migration mode.
-pub(crate) struct Suppression {
-    reason: String,
-    writes: AtomicU64,
-    /// Whoever began it tells of it.
-    is_told: AtomicBool,
-}
-
-impl Suppression {
-    pub(crate) fn enter(reason: String) -> Self {
-        report(
-            SystemEvent::new(EventType::Maintenance, "audit migration mode entered")
-                .fingerprint(format!("migration mode entered\n{reason}"))
-                .metadata("reason", reason.as_str()),
-        );
-        Self::entered(reason)
-    }
-
-    fn entered(reason: String) -> Self {
-        tracing::info!(reason = reason.as_str(), "audit migration mode entered");
-        Self {
-            reason,
-            writes: AtomicU64::new(0),
-            is_told: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) fn count(&self) {
-        self.writes.fetch_add(1, Relaxed);
-    }
-
-    /// How many writes it kept out of the log so far.
-    pub(crate) fn so_far(&self, title: &str) -> SystemEvent {
-        let writes = self.writes.load(Relaxed);
-        SystemEvent::new(EventType::Maintenance, title)
-            .fingerprint(format!("{title}\n{}\n{writes}", self.reason))
-            .metadata("reason", self.reason.as_str())
-            .metadata("suppressed", writes)
-    }
-}
-
-impl Drop for Suppression {
-    fn drop(&mut self) {
-        tracing::info!(
-            reason = self.reason.as_str(),
-            suppressed = self.writes.load(Relaxed),
-            "audit migration mode left"
-        );
-        if !self.is_told.load(Relaxed) {
-            report(self.so_far(LEFT));
-        }
-    }
-}
+pub(super) type Plain = Scope<Nobody>;
 
 impl<M: Default> Default for Scope<M> {
     #[inline]
@@ -250,15 +193,11 @@ pub(crate) fn scoped_config() -> Option<AuditConfig> {
     innermost(|scope| scope.config.clone()).flatten()
 }
 
-pub(crate) fn suppression() -> Option<Arc<Suppression>> {
-    innermost(|scope| scope.suppression.clone()).flatten()
-}
-
 /// Runs a future in a new innermost scope.
 ///
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
-async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
+pub(super) async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
     Within::new(Plain::here(state), future).await
 }
 
@@ -437,46 +376,6 @@ pub(crate) fn with_config<F: Future>(
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
     inside(|scope| scope.config = Some(config), future)
-}
-
-/// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
-///
-/// The reason, and in the end the number of writes that were kept out, are reported through `tracing`
-/// and to the installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, which records each
-/// as a MAINTENANCE event;
-/// they are counted in `AuditStats::suppressed`.
-///
-/// # Examples
-/// ```
-/// # async fn backfill() {}
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// sea_orm_audit_core::migration_mode("backfill 2026-11", async {
-///     backfill().await;
-/// })
-/// .await;
-/// # });
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub fn migration_mode<F: Future>(
-    reason: impl Into<String>,
-    future: F,
-) -> impl Future<Output = F::Output> {
-    let reason = reason.into();
-    let suppress = |scope: &mut Plain| {
-        scope.suppression = Some(Arc::new(Suppression::enter(reason)));
-    };
-    inside(suppress, future)
-}
-
-/// As [`migration_mode`], for whoever records the event that tells of it.
-#[doc(hidden)]
-pub async fn migration_mode_told<F: Future>(reason: String, future: F) -> (F::Output, SystemEvent) {
-    let suppression = Arc::new(Suppression::entered(reason));
-    let within = Arc::clone(&suppression);
-    let output = inside(|scope| scope.suppression = Some(within), future).await;
-    // Where it does not come to this, it tells of itself.
-    suppression.is_told.store(true, Relaxed);
-    (output, suppression.so_far(LEFT))
 }
 
 /// Takes the context along into a spawned task.

@@ -11,21 +11,22 @@
     unused_macros
 )]
 
-#[path = "suite/entity/mod.rs"]
+#[path = "../suite/entity/mod.rs"]
 mod entity;
 #[macro_use]
-#[path = "suite/support.rs"]
+#[path = "../suite/support.rs"]
 mod support;
+
+mod migration_mode;
+mod migrator;
 
 use std::time::Duration;
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, TransactionTrait};
-use sea_orm_audit::migration::AuditedMigrator;
+use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditContext, AuditStats, EventType, EventWriter, RequireActor,
-    SystemEvent, entity::audit_system_event, migration_mode,
+    Action, Actor, AuditConfig, AuditStats, EventType, EventWriter, RequireActor, SystemEvent,
+    entity::audit_system_event, migration_mode,
 };
-use sea_orm_migration::prelude::*;
 use serde_json::{Value, json};
 
 use entity::{comment, post};
@@ -57,17 +58,17 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
     assert!(EventWriter::installed().is_none());
     for db in databases.iter().flatten() {
         db.create(post::Entity).await?;
-        the_audited_migrator_records_itself_where_nobody_else_does(db).await?;
+        migrator::the_audited_migrator_records_itself_where_nobody_else_does(db).await?;
     }
     what_is_reported_before_there_is_a_writer_waits_for_it(&databases).await?;
     for db in databases.into_iter().flatten() {
         db.create(comment::Entity).await?;
         let writer = EventWriter::start(db.conn.clone());
         writer.install();
-        migration_mode_is_reported_when_entered_and_when_left(&db).await?;
-        migration_mode_that_is_dropped_is_left(&db).await?;
-        migration_mode_of_a_configuration_is_reported(&db).await?;
-        the_audited_migrator_is_reported(&db).await?;
+        migration_mode::migration_mode_is_reported_when_entered_and_when_left(&db).await?;
+        migration_mode::migration_mode_that_is_dropped_is_left(&db).await?;
+        migration_mode::migration_mode_of_a_configuration_is_reported(&db).await?;
+        migrator::the_audited_migrator_is_reported(&db).await?;
         an_installed_configuration_is_reported(&db).await?;
         writer.shutdown().await;
         forget_events(&db).await?;
@@ -82,46 +83,17 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
     a_pool_that_is_closed_keeps_nobody_waiting().await
 }
 
-/// As in a program that only migrates.
-async fn the_audited_migrator_records_itself_where_nobody_else_does(db: &TestDb) -> TestResult {
-    AuditedMigrator::<Application>::up(&db.conn, None).await?;
-    AuditedMigrator::<Application>::down(&db.conn, None).await?;
-    let (up, down) = ("m20200101_000001_seed up", "m20200101_000001_seed down");
-    let left = "audit migration mode left".to_owned();
-    let writes = |reason, writes: u64| json!({"reason": reason, "suppressed": writes});
-    assert_eq!(
-        told(db).await?,
-        [(left.clone(), writes(up, 2), 1), (left, writes(down, 0), 1)]
-    );
-    assert_eq!(db.records().await?.len(), 0);
-    forget_events(db).await?;
-    // One that fails half way has left writes out, too; on PostgreSQL it is rolled back.
-    let broken = AuditedMigrator::<Broken>::up(&db.conn, None).await;
-    assert!(broken.is_err());
-    let reason = "m20200101_000002_half up";
-    let on_record = [("audit migration mode left".to_owned(), writes(reason, 1), 1)];
-    let kept = db.backend() != DbBackend::Postgres;
-    assert_eq!(told(db).await?, on_record[..usize::from(kept)]);
-    forget_events(db).await?;
-    // What becomes of a migration does not depend on its event.
-    let accept = refuse_rows(
-        db,
-        "audit_system_event",
-        "title",
-        "audit migration mode left",
-    )
-    .await?;
-    AuditedMigrator::<Application>::up(&db.conn, None).await?;
-    AuditedMigrator::<Application>::down(&db.conn, None).await?;
-    assert!(told(db).await?.is_empty());
-    db.execute_unprepared(&accept).await?;
-    // Without the tables it migrates all the same.
-    let other = AuditConfig::builder().table_prefix("other_").build()?;
-    let up = AuditedMigrator::<Application>::up(&db.conn, None);
-    other.scope(up).await?;
-    let down = AuditedMigrator::<Application>::down(&db.conn, None);
-    other.scope(down).await?;
-    forget_events(db).await
+/// The events as title, metadata and how often.
+async fn told(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
+    if let Some(writer) = EventWriter::installed() {
+        writer.flush().await;
+    }
+    let rows = db.events().await?;
+    assert!(rows.iter().all(|row| row.event_type == "MAINTENANCE"));
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.title, row.metadata.unwrap_or_default(), row.occurrences))
+        .collect())
 }
 
 async fn what_is_reported_before_there_is_a_writer_waits_for_it(
@@ -154,207 +126,6 @@ async fn what_is_reported_before_there_is_a_writer_waits_for_it(
         json!({"reason": "early", "suppressed": 0})
     );
     writer.shutdown().await;
-    forget_events(db).await
-}
-
-/// The events as title, metadata and how often.
-async fn told(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
-    if let Some(writer) = EventWriter::installed() {
-        writer.flush().await;
-    }
-    let rows = db.events().await?;
-    assert!(rows.iter().all(|row| row.event_type == "MAINTENANCE"));
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.title, row.metadata.unwrap_or_default(), row.occurrences))
-        .collect())
-}
-
-async fn migration_mode_is_reported_when_entered_and_when_left(db: &TestDb) -> TestResult {
-    let release = |posts: i32| {
-        migration_mode("release 7", async move {
-            for number in 0..posts {
-                let tx = db.begin().await?;
-                post::new(&number.to_string()).insert(&tx).await?;
-                tx.rollback().await?;
-            }
-            Ok::<_, DbErr>(())
-        })
-    };
-    let context = AuditContext::new().actor(Actor::user(7)).request_id("r");
-    let twice_and_once_more = async {
-        release(2).await?;
-        release(2).await?;
-        release(3).await
-    };
-    context.scope(twice_and_once_more).await?;
-    let entered = "audit migration mode entered".to_owned();
-    let left = "audit migration mode left".to_owned();
-    assert_eq!(
-        told(db).await?,
-        [
-            (entered, json!({"reason": "release 7"}), 3),
-            (
-                left.clone(),
-                json!({"reason": "release 7", "suppressed": 2}),
-                2
-            ),
-            (left, json!({"reason": "release 7", "suppressed": 3}), 1),
-        ]
-    );
-    for row in db.events().await? {
-        assert_eq!(row.actor_id.as_deref(), Some("7"), "{row:?}");
-        assert_eq!(row.request_id.as_deref(), Some("r"));
-    }
-    assert_eq!(db.records().await?.len(), 0);
-    forget_events(db).await
-}
-
-async fn migration_mode_that_is_dropped_is_left(db: &TestDb) -> TestResult {
-    let (inserted, is_inserted) = tokio::sync::oneshot::channel();
-    let endless = migration_mode("endless", async {
-        let result = post::new("kept").insert(&db.conn).await;
-        let _ = inserted.send(result);
-        std::future::pending::<()>().await;
-    });
-    tokio::select! {
-        () = endless => unreachable!("it has no end"),
-        result = is_inserted => result??,
-    };
-    assert_eq!(
-        told(db).await?[1].1,
-        json!({"reason": "endless", "suppressed": 1})
-    );
-    forget_events(db).await
-}
-
-async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -> TestResult {
-    let config = AuditConfig::builder().migration_mode(true).build()?;
-    config.scope(async {}).await;
-    assert_eq!(told(db).await?.len(), 0, "it kept nothing out of the log");
-    config
-        .scope(post::new("of a configuration, a").insert(&db.conn))
-        .await?;
-    config
-        .scope(post::new("of a configuration, b").insert(&db.conn))
-        .await?;
-    let titles = |told: Vec<(String, Value, i64)>| -> Vec<_> {
-        told.into_iter()
-            .map(|(title, told, _)| (title, told))
-            .collect()
-    };
-    let reason = "the configuration says so";
-    let entered = (
-        "audit migration mode entered".to_owned(),
-        json!({"reason": reason}),
-    );
-    assert_eq!(titles(told(db).await?), vec![entered.clone()]);
-    drop(config);
-    let left = (
-        "audit migration mode left".to_owned(),
-        json!({"reason": reason, "suppressed": 2}),
-    );
-    assert_eq!(titles(told(db).await?), [entered, left]);
-    forget_events(db).await?;
-
-    // One that is installed is left when another takes its place, and told of when the writer is shut down.
-    let config = AuditConfig::builder().migration_mode(true).build()?;
-    config.install()?;
-    post::new("of a configuration, c").insert(&db.conn).await?;
-    let writer = EventWriter::start(db.conn.clone());
-    writer.shutdown().await;
-    let standing = titles(told(db).await?);
-    let title = "audit migration mode is on at shutdown".to_owned();
-    assert!(
-        standing.contains(&(title, json!({"reason": reason, "suppressed": 1}))),
-        "{standing:?}"
-    );
-    AuditConfig::default().install()?;
-    let after = titles(told(db).await?);
-    let title = "audit migration mode left".to_owned();
-    assert!(
-        after.contains(&(title, json!({"reason": reason, "suppressed": 1}))),
-        "{after:?}"
-    );
-    assert_eq!(db.records().await?.len(), 0);
-    forget_events(db).await
-}
-
-/// Seeds a post and takes it away again.
-struct Seed;
-
-impl MigrationName for Seed {
-    fn name(&self) -> &'static str {
-        "m20200101_000001_seed"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Seed {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let seeded = post::new("seeded").insert(manager.get_connection()).await?;
-        post::retitle(seeded.id, "edited")
-            .delete(manager.get_connection())
-            .await?;
-        Ok(())
-    }
-
-    async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
-        Ok(())
-    }
-}
-
-struct Application;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Application {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Seed)]
-    }
-}
-
-/// Seeds a post and fails.
-struct Half;
-
-impl MigrationName for Half {
-    fn name(&self) -> &'static str {
-        "m20200101_000002_half"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Half {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        post::new("half").insert(manager.get_connection()).await?;
-        Err(DbErr::Migration("and then it broke".to_owned()))
-    }
-}
-
-struct Broken;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Broken {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Half)]
-    }
-}
-
-async fn the_audited_migrator_is_reported(db: &TestDb) -> TestResult {
-    AuditedMigrator::<Application>::up(&db.conn, None).await?;
-    AuditedMigrator::<Application>::down(&db.conn, None).await?;
-    let told: Vec<_> = (told(db).await?.into_iter())
-        .map(|(_, metadata, _)| metadata)
-        .collect();
-    let (up, down) = ("m20200101_000001_seed up", "m20200101_000001_seed down");
-    assert_eq!(
-        told,
-        [
-            json!({"reason": up}),
-            json!({"reason": up, "suppressed": 2}),
-            json!({"reason": down}),
-            json!({"reason": down, "suppressed": 0}),
-        ]
-    );
     forget_events(db).await
 }
 
