@@ -40,9 +40,10 @@ pub(crate) async fn measure(rounds: usize, many: bool) -> Result<String, BoxErro
     writer.install();
     let router = || Router::new().route("/products", get(async || client::ANSWER));
     // In one call, as the documentation advises.
-    let layers = (AuditLayer::new(), SecurityLayer::default());
+    let layered = |audit| router().layer((audit, SecurityLayer::default()));
     let bare = serve(router()).await?;
-    let layered = serve(router().layer(layers)).await?;
+    let both = serve(layered(AuditLayer::new())).await?;
+    let silent = serve(layered(AuditLayer::new().request_id_in_response(false))).await?;
     // What axum takes for any layer.
     let idle = serve(router().layer(Identity::new())).await?;
     let rounds = rounds * ROUNDS_OF_ONE;
@@ -51,11 +52,13 @@ pub(crate) async fn measure(rounds: usize, many: bool) -> Result<String, BoxErro
          server on the same cores.\n"
     );
     for client in [Client::Hyper, Client::Text] {
-        report += &compare(client, "both layers", [bare, layered], rounds).await?;
+        report += &compare(client, "both layers", [bare, both], rounds).await?;
+        let without_id = "both layers, and no id in the answer";
+        report += &compare(client, without_id, [bare, silent], rounds).await?;
         report += &compare(client, "a layer that does nothing", [bare, idle], rounds).await?;
     }
     if many {
-        report += &memory(layered).await?;
+        report += &memory(both).await?;
     }
     writer.shutdown().await;
     Ok(report)

@@ -107,7 +107,8 @@ impl AuditLayer {
     }
 
     /// The header that carries the request's id, `x-request-id` by default. Where a request has none that
-    /// can be used it gets a new one, for all that is inside; the response carries it, too.
+    /// can be used it gets a new one, for all that is inside; the response carries it, too, unless it is
+    /// [not to](Self::request_id_in_response).
     pub fn request_id_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.give().request_id_header = Some(name))
     }
@@ -115,6 +116,12 @@ impl AuditLayer {
     /// Whether a request's id is taken over, or always made anew. By default it is taken over.
     pub fn incoming_request_id(self, incoming: IncomingRequestId) -> Self {
         self.with(|settings| settings.incoming_request_id = incoming)
+    }
+
+    /// Whether the response carries the request's id, for whoever asks about it later. By default it does, unless the
+    /// handler has set the header itself.
+    pub fn request_id_in_response(self, carry: bool) -> Self {
+        self.with(|settings| settings.request_id_in_response = carry)
     }
 
     /// From when on a request is slow: a PERFORMANCE event. 5 s by default; `None` for never.

@@ -122,6 +122,25 @@ async fn a_request_without_an_id_gets_one_that_its_answer_and_its_handler_know()
 }
 
 #[tokio::test]
+async fn an_answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = AuditedConnection::new(shop.conn());
+    let fails = on_get(async || -> &'static str { panic!("on purpose") });
+    let router = router(&db)
+        .route("/fails", fails)
+        .layer(AuditLayer::new().request_id_in_response(false));
+    for (path, status) in [("/new", 200), ("/fails", 500)] {
+        let response = send(&router, get(path).with("x-request-id", b"r-21")).await?;
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("x-request-id"));
+    }
+    // On record it is all the same.
+    let record = only_record(&shop).await?;
+    assert_eq!(record.request_id.as_deref(), Some("r-21"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());

@@ -171,6 +171,9 @@ impl Observed {
 
     /// Gives the response the request's id.
     fn identify<R>(&self, response: &mut Response<R>) {
+        if !self.origin().settings.request_id_in_response {
+            return;
+        }
         let name = self.origin().settings.request_id_header();
         response
             .headers_mut()
