@@ -20,6 +20,7 @@ static OF_SOCKET: ClientAddress = ClientAddress::of_socket();
 /// A value that every service has to itself, as it is cloned for every request: a count of references would be
 /// one that all threads take from each other.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools)] // switches, none of which depends on another
 pub(crate) struct Settings {
     pub(super) privacy: AddressPrivacy,
     pub(super) user_agent: bool,
