@@ -4,17 +4,20 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use allocation_counter::{AllocationInfo, measure};
+use allocation_counter::measure;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use futures::FutureExt;
 use http::header::USER_AGENT;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
+use sea_orm_audit::test::TestDatabase;
 use sea_orm_audit::web::AuditLayer;
-use sea_orm_audit::web::security::SecurityLayer;
+use sea_orm_audit::web::security::{SecurityLayer, SecurityMonitor};
+use sea_orm_audit::{Actor, AuditContext, AuditStats, EventWriter};
+use tokio::runtime::Builder;
 use tower::ServiceExt;
 use tower_layer::Identity;
 
@@ -22,8 +25,9 @@ use tower_layer::Identity;
 /// body that is not axum's own.
 const OF_BOTH_LAYERS: u64 = 4;
 
-const FEW: u32 = 1_000;
-const MANY: u32 = 100_000;
+/// Enough for every client to be found in a burst.
+const SOME: u32 = 25_000;
+const MANY: u32 = 50_000;
 
 const AGENTS: [&str; 3] = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0",
@@ -32,11 +36,20 @@ const AGENTS: [&str; 3] = [
 ];
 
 fn router() -> Router {
-    Router::new().route("/products", get(async || "that is all"))
+    let whose = async || {
+        AuditContext::set_actor(Actor::user(7));
+        let id = AuditContext::current().get_request_id().map(str::to_owned);
+        id.unwrap_or_default()
+    };
+    Router::new()
+        .route("/products", get(async || "that is all"))
+        .route("/whose", get(whose))
+        .route("/fails", get(async || StatusCode::BAD_GATEWAY))
 }
 
-fn layered() -> Router {
-    let layers = (AuditLayer::new(), SecurityLayer::default());
+fn layered(audit: AuditLayer, monitor: SecurityMonitor) -> Router {
+    // However long a request is held up, it is told of none.
+    let layers = (audit.slow_after(None), SecurityLayer::new(monitor));
     // As a server does: until then axum calls layers anew for every request.
     router().layer(layers).with_state(())
 }
@@ -64,14 +77,16 @@ fn send(router: &Router, request: Request<Body>) {
     assert!(answered.now_or_never().is_some());
 }
 
-/// Sends requests of all kinds: of many clients and agents, found and not found, harmless and not.
+/// Sends requests of many kinds, from 499 clients.
 fn send_all(router: &Router, count: u32) {
     for number in 0..count {
-        let client = Ipv4Addr::from_bits(0x0a00_0000 + number % 500);
+        let client = Ipv4Addr::from_bits(0x0a00_0000 + number % 499);
         let target = match number % 10 {
             0 => "/wp-admin/setup.php",
             1 => "/products?page=1%20UNION%20SELECT%20password%20FROM%20users",
             2 => "/nowhere",
+            3 => "/whose",
+            4 => "/fails",
             _ => "/products?page=2&sort=price",
         };
         let agent = AGENTS[usize::from(number % 7 == 0) + usize::from(number % 21 == 0)];
@@ -84,28 +99,53 @@ fn send_all(router: &Router, count: u32) {
     }
 }
 
-fn one(router: &Router) -> AllocationInfo {
+fn allocations_of_one(router: &Router) -> u64 {
     let mut request = Some(request("/products", Ipv4Addr::LOCALHOST, AGENTS[0]));
-    measure(|| send(router, request.take().unwrap()))
+    measure(|| send(router, request.take().unwrap())).count_total
+}
+
+/// One that makes events of what it is given, and keeps none: it is at its end.
+fn ended_writer() -> EventWriter {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = TestDatabase::new().await.unwrap();
+        let writer = EventWriter::start(db.clone());
+        writer.shutdown().await;
+        writer
+    })
 }
 
 #[test]
-fn a_request_takes_no_more_allocations_than_are_known() {
-    let (idle, layered) = (with_a_layer_that_does_nothing(), layered());
+fn a_request_takes_as_many_allocations_as_are_known() {
+    let idle = with_a_layer_that_does_nothing();
+    let layered = layered(AuditLayer::new(), SecurityMonitor::default());
     for router in [&idle, &layered] {
         // For what is made once.
-        send_all(router, FEW);
+        send_all(router, 100);
     }
-    let more = one(&layered).count_total - one(&idle).count_total;
-    assert_eq!(more, OF_BOTH_LAYERS);
+    assert_eq!(
+        allocations_of_one(&layered),
+        allocations_of_one(&idle) + OF_BOTH_LAYERS
+    );
 }
 
 #[test]
 fn requests_leave_nothing_behind() {
-    let router = layered();
-    // Every client, rule and agent is known from then on.
-    send_all(&router, 10 * FEW);
+    let writer = ended_writer();
+    let audit = AuditLayer::new().events(writer.clone());
+    let router = layered(audit, SecurityMonitor::default().events(writer));
+    send_all(&router, SOME);
+    let dropped = AuditStats::now().events_dropped;
     let left = measure(|| send_all(&router, MANY));
+    // Less, where what was counted of clients is over.
+    assert!(
+        left.count_current <= 0 && left.bytes_current <= 0,
+        "{left:?}"
+    );
     assert!(left.count_total > u64::from(MANY) * OF_BOTH_LAYERS);
-    assert_eq!((left.count_current, left.bytes_current), (0, 0));
+    let events = AuditStats::now().events_dropped - dropped;
+    assert!(
+        events > u64::from(MANY) * 3 / 10,
+        "{events} findings and errors"
+    );
 }

@@ -20,11 +20,11 @@ use crate::recorder::limits;
 use crate::target::fit;
 
 pub use scope::{AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext};
-pub(crate) use scope::{Scope, current_scope, scoped_config, with_config};
+pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
+pub(crate) use suppression::Suppression;
 pub use suppression::migration_mode;
 #[doc(hidden)]
 pub use suppression::migration_mode_told;
-pub(crate) use suppression::{Suppression, suppression};
 
 /// Who does what follows, from where and why.
 ///

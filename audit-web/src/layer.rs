@@ -118,8 +118,8 @@ impl AuditLayer {
         self.with(|settings| settings.incoming_request_id = incoming)
     }
 
-    /// Whether the response carries the request's id, for whoever asks about it later. By default it does, unless the
-    /// handler has set the header itself.
+    /// Whether the response is given the request's id, for whoever asks about it later. By default it is, unless the
+    /// handler has set the header itself; what that has set stays in any case.
     pub fn request_id_in_response(self, carry: bool) -> Self {
         self.with(|settings| settings.request_id_in_response = carry)
     }

@@ -126,14 +126,18 @@ async fn an_answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let fails = on_get(async || -> &'static str { panic!("on purpose") });
+    let own = on_get(async || [("x-request-id", "the handler's")]);
     let router = router(&db)
         .route("/fails", fails)
+        .route("/own", own)
         .layer(AuditLayer::new().request_id_in_response(false));
     for (path, status) in [("/new", 200), ("/fails", 500)] {
         let response = send(&router, get(path).with("x-request-id", b"r-21")).await?;
         assert_eq!(response.status(), status);
         assert!(!response.headers().contains_key("x-request-id"));
     }
+    let response = send(&router, get("/own")).await?;
+    assert_eq!(response.headers()["x-request-id"], "the handler's");
     // On record it is all the same.
     let record = only_record(&shop).await?;
     assert_eq!(record.request_id.as_deref(), Some("r-21"));

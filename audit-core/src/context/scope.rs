@@ -18,7 +18,7 @@ pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
     context: Stated,
     outer: Option<Arc<Scope>>,
     config: Option<AuditConfig>,
-    pub(super) suppression: Option<Arc<Suppression>>,
+    suppression: Option<Arc<Suppression>>,
     /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
     has_images: AtomicBool,
     /// In here, and not elsewhere with a pointer to it: a request's scope is one allocation.
@@ -34,7 +34,7 @@ pub trait MakeContext: Any + Send + Sync {
 
 /// Makes nothing: of levels that state their context, or none.
 #[derive(Default)]
-pub(super) struct Nobody;
+struct Nobody;
 
 impl MakeContext for Nobody {
     fn make_context(&self) -> AuditContext {
@@ -61,7 +61,7 @@ impl Stated {
 }
 
 /// A scope that makes no context.
-pub(super) type Plain = Scope<Nobody>;
+type Plain = Scope<Nobody>;
 
 impl<M: Default> Default for Scope<M> {
     #[inline]
@@ -193,11 +193,15 @@ pub(crate) fn scoped_config() -> Option<AuditConfig> {
     innermost(|scope| scope.config.clone()).flatten()
 }
 
+pub(crate) fn suppression() -> Option<Arc<Suppression>> {
+    innermost(|scope| scope.suppression.clone()).flatten()
+}
+
 /// Runs a future in a new innermost scope.
 ///
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
-pub(super) async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
+async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
     Within::new(Plain::here(state), future).await
 }
 
@@ -376,6 +380,14 @@ pub(crate) fn with_config<F: Future>(
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
     inside(|scope| scope.config = Some(config), future)
+}
+
+/// The suppression begins when the future is first polled.
+pub(super) fn with_suppression<F: Future>(
+    begin: impl FnOnce() -> Arc<Suppression>,
+    future: F,
+) -> impl Future<Output = F::Output> {
+    inside(|scope| scope.suppression = Some(begin()), future)
 }
 
 /// Takes the context along into a spawned task.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use super::innermost::innermost;
-use super::scope::{Plain, inside};
+use super::scope::with_suppression;
 use crate::event::{EventType, SystemEvent, report};
 
 /// The title of the event that tells of the end of migration mode.
@@ -64,10 +63,6 @@ impl Drop for Suppression {
     }
 }
 
-pub(crate) fn suppression() -> Option<Arc<Suppression>> {
-    innermost(|scope| scope.suppression.clone()).flatten()
-}
-
 /// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
 ///
 /// The reason, and in the end the number of writes that were kept out, are reported through `tracing`
@@ -91,10 +86,7 @@ pub fn migration_mode<F: Future>(
     future: F,
 ) -> impl Future<Output = F::Output> {
     let reason = reason.into();
-    let suppress = |scope: &mut Plain| {
-        scope.suppression = Some(Arc::new(Suppression::enter(reason)));
-    };
-    inside(suppress, future)
+    with_suppression(|| Arc::new(Suppression::enter(reason)), future)
 }
 
 /// As [`migration_mode`], for whoever records the event that tells of it.
@@ -102,7 +94,7 @@ pub fn migration_mode<F: Future>(
 pub async fn migration_mode_told<F: Future>(reason: String, future: F) -> (F::Output, SystemEvent) {
     let suppression = Arc::new(Suppression::entered(reason));
     let within = Arc::clone(&suppression);
-    let output = inside(|scope| scope.suppression = Some(within), future).await;
+    let output = with_suppression(|| within, future).await;
     // Where it does not come to this, it tells of itself.
     suppression.is_told.store(true, Relaxed);
     (output, suppression.so_far(LEFT))
