@@ -1,5 +1,6 @@
 //! What the web layers cost: requests per second of a handler that does nothing, bare and with both layers,
-//! over real connections; the same without the id in the answer, and with a layer that does nothing; and whether memory grows.
+//! over real connections; the same without the id in the answer, and with a layer that does nothing; and whether
+//! memory grows.
 //!
 //! Twice: with a client as programs have it, hyper's, and with one that only writes a text and looks for the end of the
 //! answer, beside which the layers' part is as large as it can be.

@@ -12,20 +12,20 @@ on_every_database! {
     pieces_are_undone_together,
 }
 
-async fn many(db: &TestDb, rows: usize) -> TestResult<AuditedConnection> {
+/// A hundred posts, and a connection that captures thirty rows at a time.
+async fn hundred(db: &TestDb) -> TestResult<AuditedConnection> {
     db.create(post::Entity).await?;
-    let models = (0..rows).map(|number| post::new(&format!("post {number}")));
+    let models = (0..100).map(|number| post::new(&format!("post {number}")));
     post::Entity::insert_many(models).exec(&db.conn).await?;
-    Ok(db.audited())
-}
-
-async fn a_large_statement_is_captured_in_pieces(db: &TestDb) -> TestResult {
-    let audited = many(db, 100).await?;
     let config = AuditConfig::builder()
         .chunk_rows(30)
         .buffered_records(16)
         .build()?;
-    let audited = audited.with_config(config);
+    Ok(db.audited().with_config(config))
+}
+
+async fn a_large_statement_is_captured_in_pieces(db: &TestDb) -> TestResult {
+    let audited = hundred(db).await?;
     let (result, statements) = db
         .statements_of(audited.execute_unprepared("UPDATE post SET qty = qty + id WHERE qty = 7"))
         .await;
@@ -52,12 +52,7 @@ async fn a_large_statement_is_captured_in_pieces(db: &TestDb) -> TestResult {
 }
 
 async fn pieces_are_undone_together(db: &TestDb) -> TestResult {
-    let audited = many(db, 100).await?;
-    let config = AuditConfig::builder()
-        .chunk_rows(30)
-        .buffered_records(16)
-        .build()?;
-    let audited = audited.with_config(config);
+    let audited = hundred(db).await?;
     // Titles are unique: the last row's new title is there already.
     let first = match db.backend() {
         DbBackend::MySql => "CONCAT('post ', id % 100, '')",

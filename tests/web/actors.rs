@@ -6,11 +6,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::middleware::{Next, from_fn};
 use axum::routing::{get as on_get, post};
+use futures::stream;
 use http::request::Parts;
 use sea_orm_audit::web::{Audit, AuditLayer};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
-use crate::context::{insert, late_insert, only_record, router};
+use crate::context::{insert, router};
 use crate::support::{Shop, TestResult, With, get, send, text};
 
 #[tokio::test]
@@ -41,6 +42,16 @@ async fn a_layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> Test
     Ok(())
 }
 
+/// A body that inserts a product when it is read.
+fn late_insert(
+    db: AuditedConnection,
+) -> impl futures::Stream<Item = Result<&'static str, std::io::Error>> {
+    stream::once(async move {
+        insert(&db).await.unwrap();
+        Ok("")
+    })
+}
+
 #[tokio::test]
 async fn the_actor_outside_of_the_layer_is_the_one_of_the_beginning() -> TestResult {
     let shop = Shop::open().await?;
@@ -56,7 +67,7 @@ async fn the_actor_outside_of_the_layer_is_the_one_of_the_beginning() -> TestRes
     let response = outside.enter(send(&router, get("/"))).await?;
     outside.run(|| AuditContext::set_actor(Actor::user(9)));
     text(response).await?;
-    let record = only_record(&shop).await?;
+    let record = shop.only_record().await?;
     assert_eq!(record.actor_id.as_deref(), Some("gateway"));
     Ok(())
 }
@@ -153,6 +164,6 @@ async fn the_extractor_sets_the_actor_of_what_the_handler_writes_also_in_a_scope
         .layer(from_fn(inside))
         .layer(AuditLayer::new());
     assert_eq!(send(&router, get("/")).await?.status(), 200);
-    assert_eq!(only_record(&shop).await?.actor_id.as_deref(), Some("7"));
+    assert_eq!(shop.only_record().await?.actor_id.as_deref(), Some("7"));
     Ok(())
 }

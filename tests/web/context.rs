@@ -12,7 +12,6 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use sea_orm::{ActiveModelTrait, Set};
-use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::web::{
     AddressPrivacy, Audit, AuditLayer, ClientAddress, IncomingRequestId, ProxyHeader,
     TrustedProxies, client_ip,
@@ -49,22 +48,6 @@ pub(crate) async fn insert(db: &AuditedConnection) -> TestResult {
     Ok(())
 }
 
-/// A body that inserts a product when it is read.
-pub(crate) fn late_insert(
-    db: AuditedConnection,
-) -> impl futures::Stream<Item = Result<&'static str, std::io::Error>> {
-    stream::once(async move {
-        insert(&db).await.unwrap();
-        Ok("")
-    })
-}
-
-pub(crate) async fn only_record(shop: &Shop) -> TestResult<audit_log::Model> {
-    let mut log = shop.log().await?;
-    assert_eq!(log.len(), 1, "{log:?}");
-    Ok(log.remove(0))
-}
-
 #[tokio::test]
 async fn a_change_has_the_address_agent_id_and_trace_of_its_request() -> TestResult {
     let shop = Shop::open().await?;
@@ -84,7 +67,7 @@ async fn a_change_has_the_address_agent_id_and_trace_of_its_request() -> TestRes
     let response = send(&router, request).await?;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["x-request-id"], "r-17");
-    let record = only_record(&shop).await?;
+    let record = shop.only_record().await?;
     assert_eq!(record.actor_type, "ANONYMOUS");
     assert_eq!(record.ip_address.as_deref(), Some("192.0.2.60"));
     assert_eq!(record.user_agent.as_deref(), Some("evil␉\u{fffd} agent"));
@@ -109,7 +92,7 @@ async fn a_request_without_an_id_gets_one_that_its_answer_and_its_handler_know()
         .layer(AuditLayer::new());
     let response = send(&router, get("/new")).await?;
     let id = response.headers()["x-request-id"].to_str()?;
-    assert_eq!(only_record(&shop).await?.request_id.as_deref(), Some(id));
+    assert_eq!(shop.only_record().await?.request_id.as_deref(), Some(id));
     let response = send(&router, get("/id")).await?;
     let id = response.headers()["x-request-id"].to_str()?.to_owned();
     assert_eq!(text(response).await?, id);
@@ -139,7 +122,7 @@ async fn an_answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
     let response = send(&router, get("/own")).await?;
     assert_eq!(response.headers()["x-request-id"], "the handler's");
     // On record it is all the same.
-    let record = only_record(&shop).await?;
+    let record = shop.only_record().await?;
     assert_eq!(record.request_id.as_deref(), Some("r-21"));
     Ok(())
 }
@@ -162,7 +145,7 @@ async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() ->
     let response = send(&router, get("/").with("x-request-id", b"streamed")).await?;
     assert!(shop.log().await?.is_empty(), "the body is not polled yet");
     assert_eq!(text(response).await?, "done");
-    let record = only_record(&shop).await?;
+    let record = shop.only_record().await?;
     assert_eq!(record.actor_id.as_deref(), Some("7"));
     assert_eq!(record.request_id.as_deref(), Some("streamed"));
     Ok(())
@@ -196,7 +179,7 @@ async fn a_context_that_is_first_asked_for_in_the_body_is_the_requests_as_it_cam
     request.extensions_mut().insert(peer("192.0.2.60:1")?);
     let response = config.scope(send(&router, request)).await?;
     assert_eq!(text(response).await?, "done");
-    let record = only_record(&shop).await?;
+    let record = shop.only_record().await?;
     assert_eq!(record.user_agent.as_deref(), Some("curl"));
     assert_eq!(record.request_id.as_deref(), Some("r-17"));
     let address = record.ip_address.unwrap_or_default();

@@ -56,6 +56,12 @@ impl Shop {
         records.all(&*self.db).await
     }
 
+    pub(crate) async fn only_record(&self) -> TestResult<audit_log::Model> {
+        let mut log = self.log().await?;
+        assert_eq!(log.len(), 1, "{log:?}");
+        Ok(log.remove(0))
+    }
+
     /// The events, after all that were submitted are written.
     pub(crate) async fn events(&self) -> Result<Vec<audit_system_event::Model>, DbErr> {
         self.events.flush().await;

@@ -7,6 +7,7 @@ use super::{Audited, Engine};
 use crate::action::{Action, Source};
 use crate::capture::told::Told;
 use crate::change::Changes;
+use crate::config::Plan;
 use crate::error::Cause;
 use crate::sql::is_name;
 
@@ -42,18 +43,31 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .keep(self.config, self.db.get_database_backend(), record)
     }
 
-    pub(super) fn tell_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
+    /// Tells of a row that is known in one state, under the key that it has there.
+    fn tell_of_one_state(
+        &self,
+        audited: &Audited,
+        source: Source,
+        action: Action,
+        row: &[Value],
+        changes: impl FnOnce(&Plan) -> Result<Changes, Cause>,
+    ) -> Result<(), DbErr> {
         let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Create) {
+        if plan.skips(self.config, &action) {
             return Ok(());
         }
-        let told = plan.created(self.config, row).map(|changes| Change {
-            action: Action::Create,
+        let told = changes(plan).map(|changes| Change {
+            action,
             changes,
             key_row: row,
             row,
         });
-        self.tell(audited, self.source, told)
+        self.tell(audited, source, told)
+    }
+
+    pub(super) fn tell_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
+        let created = |plan: &Plan| plan.created(self.config, row);
+        self.tell_of_one_state(audited, self.source, Action::Create, row, created)
     }
 
     pub(super) fn tell_deleted(
@@ -62,17 +76,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         source: Source,
         row: &[Value],
     ) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Delete) {
-            return Ok(());
-        }
-        let told = plan.deleted(self.config, row).map(|changes| Change {
-            action: Action::Delete,
-            changes,
-            key_row: row,
-            row,
-        });
-        self.tell(audited, source, told)
+        let deleted = |plan: &Plan| plan.deleted(self.config, row);
+        self.tell_of_one_state(audited, source, Action::Delete, row, deleted)
     }
 
     pub(super) fn tell_updated(
@@ -111,21 +116,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         assigned: &[String],
         new: &[Value],
     ) -> Result<(), DbErr> {
-        let plan = &audited.plan;
-        if plan.skips(self.config, &Action::Update) {
-            return Ok(());
-        }
         let name = |at: usize| audited.info.columns[at].name;
         let written = |at: usize| assigned.iter().any(|column| is_name(column, name(at)));
-        let told = plan
-            .updated_from_unknown(self.config, written, new)
-            .map(|changes| Change {
-                action: Action::Update,
-                changes,
-                key_row: new,
-                row: new,
-            });
-        self.tell(audited, self.source, told)
+        let updated = |plan: &Plan| plan.updated_from_unknown(self.config, written, new);
+        self.tell_of_one_state(audited, self.source, Action::Update, new, updated)
     }
 
     /// Writes what was told where there is too much of it to be kept.
