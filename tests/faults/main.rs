@@ -1,0 +1,18 @@
+//! Statements that auditing once changed, or recorded wrongly: each does what it does on a bare connection.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    clippy::large_futures,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    unused_imports,
+    unused_macros
+)]
+
+#[macro_use]
+#[path = "../suite/support.rs"]
+mod support;
