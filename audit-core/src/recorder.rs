@@ -35,7 +35,7 @@ pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
 pub(crate) use failure::{ends_transaction, missing_table};
 #[cfg(feature = "statements")]
-pub(crate) use failure::{has_ended_transaction, is_read_only};
+pub(crate) use failure::{has_ended_transaction, is_contention, is_read_only};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use crate::capture::{is_given_up, roll_back};
+use crate::capture::{LiveTables, is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
@@ -27,6 +27,8 @@ pub(crate) struct Frames {
     /// The id that groups the records of the transaction.
     id: Uuid,
     state: Mutex<State>,
+    /// What is known of tables in this transaction.
+    pub(crate) live_tables: LiveTables,
 }
 
 #[derive(Debug, Default)]
@@ -160,6 +162,7 @@ impl Frames {
                 frames: vec![Frame::default()],
                 ..State::default()
             }),
+            live_tables: LiveTables::default(),
         }
     }
 

@@ -158,10 +158,7 @@ async fn statements<C: ConnectionTrait>(
         config: &captured.config,
         context: &captured.context,
         source: captured.source,
-    };
-    let call = match call {
-        Call::Unprepared => Call::Execute,
-        other => other,
+        gaps: std::sync::Mutex::default(),
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();
@@ -192,7 +189,14 @@ async fn statements<C: ConnectionTrait>(
             Some((write, audited)) => {
                 let text = statement.clone();
                 match engine.capture(call, statement, write, audited).await {
-                    Ok(answer) => answer,
+                    Ok(answer) => {
+                        for gap in engine.take_gaps() {
+                            let outline = crate::sql::outline_of(backend, &text.sql);
+                            let reported = Reported::of_gap(captured, write, &gap, &outline);
+                            reports.push(reported.by_policy()?);
+                        }
+                        answer
+                    }
                     Err(Problem::Failed(error)) => return Err(error),
                     Err(Problem::Uncapturable(why)) => {
                         let outline = crate::sql::outline_of(backend, &text.sql);

@@ -67,6 +67,20 @@ pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
     }
 }
 
+/// Whether another client, or the server, kept a statement from being run: locks, deadlocks, changed snapshots,
+/// and errors that end the transaction. Any other statement on the same rows would have met the same.
+#[cfg(feature = "statements")]
+pub(crate) fn is_contention(error: &DbErr) -> bool {
+    has_ended_transaction(error)
+        || matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+        || has_code(
+            error,
+            &["40001", "40P01", "55P03", "57014"],
+            &[1205, 1213, 1020, 1317, 1969, 3024],
+            &[5, 6, 7, 9, 10, 13],
+        )
+}
+
 /// Whether nothing can be written: MySQL's read-only transaction (1792) and server (1290), SQLite's file (8).
 #[cfg(feature = "statements")]
 pub(crate) fn is_read_only(error: &DbErr) -> bool {

@@ -31,6 +31,17 @@ impl Template {
     }
 }
 
+impl Template {
+    /// The value that the template stands for, where it is nothing but a bound value or an integer.
+    pub(crate) fn value(&self, source: &[Value]) -> Option<Value> {
+        match self.0.as_slice() {
+            [Piece::Bind(at)] => source.get(*at).cloned(),
+            [Piece::Text(text)] => text.trim().parse().ok().map(|v| Value::BigInt(Some(v))),
+            _ => None,
+        }
+    }
+}
+
 /// Writes a statement.
 pub(crate) struct Composer<'a> {
     backend: DbBackend,

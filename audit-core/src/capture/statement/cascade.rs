@@ -93,6 +93,8 @@ fn leads_to(
 /// Rows of one entity that follow.
 pub(super) struct Trail {
     audited: Audited,
+    /// The columns that refer to the deleted rows.
+    columns: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
 
@@ -144,6 +146,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                             records: true,
                             fires_triggers: false,
                         },
+                        columns: follower.key.from.clone(),
                         rows: fresh,
                     });
                 }
@@ -188,16 +191,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.rows_where(follower.info, &from, &values, true).await
     }
 
-    /// Tells what became of the rows that were to follow.
-    pub(super) async fn tell_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
+    /// Records what became of the rows that were to follow.
+    pub(super) async fn record_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
         for trail in trails {
             let info = trail.audited.info;
             let keys: Vec<Vec<Value>> = trail.rows.iter().map(|row| info.key_of(row)).collect();
             let mut now = self.by_key(info, &keys).await?;
             for row in trail.rows {
                 match now.remove(&info.key_of(&row)) {
-                    Some(new) => self.tell_updated(&trail.audited, Source::Cascade, row, &new)?,
-                    None => self.tell_deleted(&trail.audited, Source::Cascade, &row)?,
+                    Some(new) => {
+                        let set = trail.columns.as_slice();
+                        self.record_updated(&trail.audited, Source::Cascade, set, row, &new)?;
+                    }
+                    None => self.record_deleted(&trail.audited, Source::Cascade, &row)?,
                 }
                 self.flush_when_full().await?;
             }
