@@ -16,3 +16,12 @@
 #[macro_use]
 #[path = "../suite/support.rs"]
 mod support;
+mod entities;
+mod log_check;
+mod oracle;
+
+mod column_order;
+mod errors;
+mod large;
+mod names;
+mod unreadable;
