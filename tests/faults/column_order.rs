@@ -4,7 +4,8 @@ use sea_orm::DbBackend;
 
 use crate::entities::ACCT;
 use crate::log_check::Table;
-use crate::oracle::{Call, Oracle};
+use crate::oracle::Oracle;
+use crate::outcome::Call;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {

@@ -8,7 +8,8 @@ use sea_orm::{
 
 use crate::entities::{FAMILY, auto_id, child, item, parent};
 use crate::log_check::Table;
-use crate::oracle::{Call, Oracle, Outcome, run, same, told};
+use crate::oracle::Oracle;
+use crate::outcome::{Call, Outcome, result_of, run, same};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -202,71 +203,74 @@ async fn builder_call<C: ConnectionTrait + TransactionTrait>(
         ..new_item(code, 1)
     };
     Some(match number {
-        0 => ("insert", told(new_item("a", 1).insert(db).await)),
-        1 => ("insert check", told(new_item("z", 0).insert(db).await)),
-        2 => ("save", told(changed(1, "b").save(db).await)),
-        3 => ("update", told(changed(1, "b").update(db).await)),
-        4 => ("update missing", told(changed(99, "z").update(db).await)),
+        0 => ("insert", result_of(new_item("a", 1).insert(db).await)),
+        1 => ("insert check", result_of(new_item("z", 0).insert(db).await)),
+        2 => ("save", result_of(changed(1, "b").save(db).await)),
+        3 => ("update", result_of(changed(1, "b").update(db).await)),
+        4 => (
+            "update missing",
+            result_of(changed(99, "z").update(db).await),
+        ),
         5 => {
             let parent = parent::ActiveModel {
                 id: Set(1),
                 ..Default::default()
             };
-            ("delete", told(parent.delete(db).await))
+            ("delete", result_of(parent.delete(db).await))
         }
         6 => {
             let many = [new_item("n", 1), new_item("n", 2)];
             (
                 "insert_many",
-                told(item::Entity::insert_many(many).exec(db).await),
+                result_of(item::Entity::insert_many(many).exec(db).await),
             )
         }
         7 => {
             let insert = item::Entity::insert(new_item("a", 1));
             (
                 "exec_with_returning",
-                told(insert.exec_with_returning(db).await),
+                result_of(insert.exec_with_returning(db).await),
             )
         }
         8 => {
             let update = item::Entity::update_many().col_expr(item::Column::Code, Expr::value("x"));
-            ("update_many", told(update.exec(db).await))
+            ("update_many", result_of(update.exec(db).await))
         }
         9 => {
             let update = item::Entity::update_many()
                 .col_expr(item::Column::P, Expr::value(0))
                 .filter(item::Column::Id.eq(1));
-            ("update_many check", told(update.exec(db).await))
+            ("update_many check", result_of(update.exec(db).await))
         }
         10 => (
             "delete_many",
-            told(parent::Entity::delete_many().exec(db).await),
+            result_of(parent::Entity::delete_many().exec(db).await),
         ),
         11 => (
             "delete_by_id",
-            told(parent::Entity::delete_by_id(1).exec(db).await),
+            result_of(parent::Entity::delete_by_id(1).exec(db).await),
         ),
         12 => {
             let row = child::ActiveModel {
                 id: Set(9),
                 parent_id: Set(99),
             };
-            ("insert child", told(row.insert(db).await))
+            ("insert child", result_of(row.insert(db).await))
         }
         13 => {
             let none = item::ActiveModel {
                 code: Set(Some("z".to_owned())),
                 ..Default::default()
             };
-            ("insert without p", told(none.insert(db).await))
+            ("insert without p", result_of(none.insert(db).await))
         }
         14 => {
             let insert = item::Entity::insert(new_item("a", 1)).on_conflict_do_nothing();
-            ("on_conflict_do_nothing", told(insert.exec(db).await))
+            ("on_conflict_do_nothing", result_of(insert.exec(db).await))
         }
         15 => {
             let update = item::Entity::update(changed(1, "b"));
-            ("Entity::update", told(update.exec(db).await))
+            ("Entity::update", result_of(update.exec(db).await))
         }
         _ => return None,
     })

@@ -5,7 +5,8 @@ use sea_orm_audit::AuditConfig;
 
 use crate::entities::{item_table, items};
 use crate::log_check::Table;
-use crate::oracle::{Call, Oracle, Outcome};
+use crate::oracle::Oracle;
+use crate::outcome::{Call, Outcome};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {

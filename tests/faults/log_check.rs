@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_audit::entity::audit_log;
 use serde_json::Map;
 
-use crate::oracle::values;
-use crate::support::{TestDb, TestResult};
+use crate::outcome::values;
+use crate::support::TestResult;
 
 /// Rows by their key, as records write it.
 pub(crate) type Rows = BTreeMap<String, Map<String, Json>>;
@@ -34,10 +34,10 @@ impl Table {
         }
     }
 
-    pub(crate) async fn read(&self, db: &TestDb) -> TestResult<Rows> {
+    pub(crate) async fn read<C: ConnectionTrait>(&self, db: &C) -> TestResult<Rows> {
         let sql = format!("SELECT * FROM {}", self.name);
         let found = db
-            .query_all_raw(Statement::from_string(db.backend(), sql))
+            .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
             .await?;
         let mut rows = Rows::new();
         for row in found {
@@ -82,6 +82,14 @@ pub(crate) fn check(
             Some(Json::Object(changes)) => changes.clone(),
             _ => Map::new(),
         };
+        let moved = changes.get(table.key);
+        if let Some(old) = moved.and_then(|change| change.get("old"))
+            && !rows.contains_key(&key)
+            && let Some(row) = rows.remove(&plain(old))
+        {
+            // A record of a changed key may be of the new one.
+            rows.insert(key.clone(), row);
+        }
         let known = rows.contains_key(&key);
         // Where the database does not say whether a row is new, its record says so.
         let undecided = record.action == "UPDATE"
@@ -96,7 +104,7 @@ pub(crate) fn check(
         }
         if record.action == "DELETE" {
             rows.remove(&key);
-        } else if let Some(new) = changes.get(table.key).and_then(|change| change.get("new")) {
+        } else if let Some(new) = moved.and_then(|change| change.get("new")) {
             // A key that changed.
             if let Some(row) = rows.remove(&key) {
                 rows.insert(plain(new), row);
@@ -182,7 +190,8 @@ fn agrees(recorded: &Json, read: &Json) -> bool {
 /// A value's text: numbers may be recorded as text.
 fn plain(value: &Json) -> String {
     match value {
-        Json::String(text) => text.clone(),
+        // Keys of fixed width may be padded.
+        Json::String(text) => text.trim_end().to_owned(),
         Json::Number(number) => number
             .as_f64()
             .filter(|n| n.fract() == 0.0 && n.abs() < 9e15)

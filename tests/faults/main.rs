@@ -19,9 +19,15 @@ mod support;
 mod entities;
 mod log_check;
 mod oracle;
+mod outcome;
 
 mod column_order;
+mod contention;
 mod errors;
 mod large;
 mod names;
+mod replaces;
+mod row_security;
+mod statement_forms;
 mod unreadable;
+mod upserts;

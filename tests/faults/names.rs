@@ -9,7 +9,8 @@ use sea_orm_audit::{AuditConfig, AuditedConnection, FailurePolicy};
 
 use crate::entities::{auto_id, item, item_table, long};
 use crate::log_check::Table;
-use crate::oracle::{Call, Oracle, Outcome, told};
+use crate::oracle::Oracle;
+use crate::outcome::{Call, Outcome, result_of};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -101,24 +102,24 @@ async fn builder_calls<C: ConnectionTrait>(db: &C) -> Vec<Result<String, Outcome
         c: Set(3),
         ..Default::default()
     };
-    all.push(told(row.insert(db).await));
+    all.push(result_of(row.insert(db).await));
     let row = long::ActiveModel {
         id: Set(1),
         a: Set(10),
         c: Set(30),
         ..Default::default()
     };
-    all.push(told(row.update(db).await));
+    all.push(result_of(row.update(db).await));
     let update = long::Entity::update_many()
         .col_expr(long::Column::B, Expr::value(20))
         .filter(long::Column::A.gt(0));
-    all.push(told(update.exec(db).await));
+    all.push(result_of(update.exec(db).await));
     let update = long::Entity::update_many().col_expr(long::Column::C, Expr::value(20));
     if db.support_returning() {
-        all.push(told(update.exec_with_returning(db).await));
+        all.push(result_of(update.exec_with_returning(db).await));
     }
-    all.push(told(long::Entity::delete_by_id(2).exec(db).await));
-    all.push(told(long::Entity::delete_many().exec(db).await));
+    all.push(result_of(long::Entity::delete_by_id(2).exec(db).await));
+    all.push(result_of(long::Entity::delete_many().exec(db).await));
     all
 }
 

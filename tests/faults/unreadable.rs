@@ -8,7 +8,8 @@ use sea_orm_audit::{AuditConfig, AuditConfigBuilder, FailurePolicy};
 
 use crate::entities::{odd, odd_parent, odd_skipped};
 use crate::log_check::Table;
-use crate::oracle::{Call, Oracle, Outcome, told};
+use crate::oracle::Oracle;
+use crate::outcome::{Call, Outcome, result_of};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -200,8 +201,8 @@ async fn delete_of_the_parent_of_an_unreadable_row_is_recorded(db: &TestDb) -> T
             .configured(config)?;
         oracle.executes("DELETE FROM odd_parent WHERE id = 1").await;
         let delete = |id| odd_parent::Entity::delete_by_id(id);
-        let expected = told(delete(2).exec(&oracle.bare.conn).await);
-        assert_eq!(expected, told(delete(2).exec(&oracle.audited).await));
+        let expected = result_of(delete(2).exec(&oracle.bare.conn).await);
+        assert_eq!(expected, result_of(delete(2).exec(&oracle.audited).await));
         oracle.recorded().await?;
         own.remove().await?;
     }
@@ -211,33 +212,35 @@ async fn delete_of_the_parent_of_an_unreadable_row_is_recorded(db: &TestDb) -> T
 async fn builder_calls<C: ConnectionTrait>(db: &C) -> Vec<Result<String, Outcome>> {
     let mut all = Vec::new();
     let update = odd::Entity::update_many().col_expr(odd::Column::Note, Expr::value("all"));
-    all.push(told(update.exec(db).await));
+    all.push(result_of(update.exec(db).await));
     let update = odd::Entity::update_many()
         .col_expr(odd::Column::N, Expr::value(5))
         .col_expr(odd::Column::Price, Expr::value(6.5))
         .col_expr(odd::Column::Day, Expr::cust("NULL"))
         .filter(odd::Column::Id.eq(2));
-    all.push(told(update.exec(db).await));
+    all.push(result_of(update.exec(db).await));
     let (n, price, day) = values(db.get_database_backend());
     let spoil = odd_skipped::Entity::update_many()
         .col_expr(odd_skipped::Column::N, Expr::cust(n))
         .col_expr(odd_skipped::Column::Price, Expr::cust(price))
         .col_expr(odd_skipped::Column::Day, Expr::cust(day));
-    all.push(told(spoil.exec(db).await));
+    all.push(result_of(spoil.exec(db).await));
     // The row that a bare connection gives back is unreadable as well.
     let row = odd_skipped::ActiveModel {
         id: Set(2),
         note: Set(Some("mine".to_owned())),
         ..Default::default()
     };
-    all.push(told(row.update(db).await));
+    all.push(result_of(row.update(db).await));
     let row = odd_skipped::ActiveModel {
         id: Set(3),
         ..Default::default()
     };
-    all.push(told(row.delete(db).await));
-    all.push(told(odd_skipped::Entity::delete_by_id(2).exec(db).await));
-    all.push(told(odd::Entity::delete_many().exec(db).await));
+    all.push(result_of(row.delete(db).await));
+    all.push(result_of(
+        odd_skipped::Entity::delete_by_id(2).exec(db).await,
+    ));
+    all.push(result_of(odd::Entity::delete_many().exec(db).await));
     all
 }
 
