@@ -114,6 +114,11 @@ entity!(odd_child, [table_name = "odd_child"], {
     #[sea_orm(belongs_to = "super::odd_parent::Entity", from = "Column::ParentId", to = "super::odd_parent::Column::Id", on_delete = "Cascade")]
     OddParent,
 );
+entity!(odd_key, [table_name = "odd_key"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub note: Option<String>,
+},);
 entity!(measure, [table_name = "measure"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,

@@ -1,9 +1,10 @@
 //! Statements that write many rows, carry many values, or are long: each runs whole and once.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use sea_orm_audit::AuditConfig;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement, Value};
+use sea_orm_audit::{AuditConfig, Auditable};
 
-use crate::entities::{item_table, items};
+use crate::entities::{item, item_table, items};
 use crate::log_check::Table;
 use crate::oracle::Oracle;
 use crate::outcome::{Call, Outcome};
@@ -19,6 +20,8 @@ on_every_database! {
     update_with_all_but_one_placeholder_of_more_rows_than_a_chunk_succeeds,
     delete_with_all_placeholders_of_more_rows_than_a_chunk_succeeds,
     insert_from_a_union_of_20_000_arms_ends_as_on_a_bare_connection,
+    update_with_a_condition_of_20_000_terms_ends_as_on_a_bare_connection,
+    bulk_builder_update_from_its_own_table_sets_the_same_values,
 }
 
 mod only_mariadb {
@@ -162,6 +165,29 @@ async fn insert_from_a_union_of_20_000_arms_ends_as_on_a_bare_connection(
         .same(Call::Unprepared, "UPDATE item SET p = p + 1", &[])
         .await;
     oracle.recorded_or_reported().await
+}
+
+async fn update_with_a_condition_of_20_000_terms_ends_as_on_a_bare_connection(
+    db: &TestDb,
+) -> TestResult {
+    let oracle = hundred_items(db, 100).await?;
+    let terms: Vec<_> = (50..20_050).map(|id| format!("id = {id}")).collect();
+    let sql = format!("UPDATE item SET p = p + 1 WHERE {}", terms.join(" OR "));
+    oracle.same(Call::Execute, &sql, &[]).await;
+    let sql = format!("DELETE FROM item WHERE {}", terms.join(" OR "));
+    oracle.same(Call::Unprepared, &sql, &[]).await;
+    oracle.recorded_or_reported().await
+}
+
+async fn bulk_builder_update_from_its_own_table_sets_the_same_values(db: &TestDb) -> TestResult {
+    let oracle = hundred_items(db, 101).await?;
+    let sum = Expr::cust("p - (SELECT SUM(i.p) FROM item AS i)");
+    let plain = item::Entity::update_many().col_expr(item::Column::P, sum.clone());
+    plain.exec(&oracle.bare.conn).await?;
+    let config = AuditConfig::builder().chunk_rows(30).build()?;
+    let bulk = item::Entity::audited_update_many().col_expr(item::Column::P, sum);
+    config.scope(bulk.exec(&db.conn)).await?;
+    oracle.recorded().await
 }
 
 async fn unprepared_texts_are_not_prepared(db: &TestDb) -> TestResult {

@@ -77,6 +77,7 @@ pub(crate) fn check(
             continue;
         }
         let key = record.object_id.clone().unwrap_or_default();
+        let key = key.trim_end().to_owned();
         let line = format!("{} {} {key}", record.action, table.model);
         let changes = match &record.changes {
             Some(Json::Object(changes)) => changes.clone(),

@@ -22,12 +22,17 @@ mod oracle;
 mod outcome;
 
 mod column_order;
+mod conflict_indexes;
 mod contention;
 mod errors;
 mod large;
+mod more_failures;
 mod names;
 mod replaces;
+mod returned_columns;
+mod rewritten_rows;
 mod row_security;
 mod statement_forms;
 mod unreadable;
+mod unreadable_keys;
 mod upserts;

@@ -140,6 +140,27 @@ impl<'a> Oracle<'a> {
         self.bare.remove().await
     }
 
+    /// What is wrong, for tests that go through several cases: what has neither record nor report, and records that
+    /// are not true.
+    pub(crate) async fn fault(self) -> TestResult<Option<String>> {
+        let records = self.db.records().await?;
+        let mut faults = Vec::new();
+        for (table, before) in self.tables.iter().zip(&self.before) {
+            let after = table.read(&self.db.conn).await?;
+            if after != table.read(&self.bare.conn).await? {
+                faults.push(format!("{} is not as on a bare connection", table.name));
+            }
+            let checked = check(table, before.clone(), &after, &records);
+            faults.extend(checked.untrue);
+            if reports(self.db).await?.is_empty() {
+                faults.extend(checked.missing);
+            }
+        }
+        let log = self.db.log().await?;
+        self.bare.remove().await?;
+        Ok((!faults.is_empty()).then(|| format!("{faults:?}, log: {log:?}")))
+    }
+
     /// What has no record, and the reports, where the tables are equal.
     async fn compare(&self) -> TestResult<(Vec<String>, Vec<String>)> {
         for table in &self.tables {

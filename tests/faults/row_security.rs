@@ -16,6 +16,7 @@ mod postgres {
         insert_of_an_invisible_row_succeeds,
         insert_by_a_role_that_may_not_read_succeeds,
         delete_by_a_role_that_may_not_read_succeeds_in_a_transaction,
+        delete_by_a_role_that_may_not_update_succeeds,
     }
 }
 
@@ -76,9 +77,9 @@ async fn delete_of_a_parent_whose_children_are_hidden_is_recorded_or_reported(
     setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2)");
     setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (11, 1), (20, 2)");
     setup.push("ALTER TABLE child ENABLE ROW LEVEL SECURITY");
-    setup.push("CREATE POLICY some ON child USING (id = 10)");
+    setup.push("CREATE POLICY seen ON child USING (id = 10)");
     let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
-    let grants = ["GRANT SELECT, DELETE ON parent, child TO"];
+    let grants = ["GRANT SELECT, UPDATE, DELETE ON parent, child TO"];
     let delete = "DELETE FROM parent WHERE id = 1";
     as_roles(&oracle, &grants, &[(Call::Execute, delete)]).await?;
     oracle.recorded_or_reported().await
@@ -164,5 +165,21 @@ async fn delete_by_a_role_that_may_not_read_succeeds_in_a_transaction(db: &TestD
     end_role(bare, &bare_role).await?;
     end_role(conn, &role).await?;
     assert!(!reports(db).await?.is_empty() || !db.log().await?.is_empty());
+    oracle.recorded_or_reported().await
+}
+
+/// Locking rows that are read takes the right to update them.
+async fn delete_by_a_role_that_may_not_update_succeeds(db: &TestDb) -> TestResult {
+    let mut setup = FAMILY.to_vec();
+    setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2), (3, 3)");
+    setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (20, 2), (21, 2)");
+    let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
+    let grants = ["GRANT SELECT, DELETE ON parent, child TO"];
+    let statements = [
+        (Call::Execute, "DELETE FROM child WHERE id = 21"),
+        (Call::Execute, "DELETE FROM parent WHERE id = 1"),
+        (Call::Unprepared, "DELETE FROM parent WHERE n < 3"),
+    ];
+    as_roles(&oracle, &grants, &statements).await?;
     oracle.recorded_or_reported().await
 }

@@ -40,7 +40,7 @@ const SKIPPED: Table = Table {
 };
 
 /// Three rows; the second one has values that the model does not read.
-fn setup(backend: DbBackend, table: &str) -> Vec<String> {
+pub(crate) fn setup(backend: DbBackend, table: &str) -> Vec<String> {
     let columns = match backend {
         DbBackend::Sqlite => "n INTEGER NOT NULL, price DECIMAL(10, 2), day DATE",
         DbBackend::MySql => "n BIGINT NOT NULL, price DECIMAL(65, 1), day DATE",
