@@ -25,6 +25,7 @@ mod column_order;
 mod conflict_indexes;
 mod contention;
 mod errors;
+mod key_order;
 mod large;
 mod more_failures;
 mod names;
