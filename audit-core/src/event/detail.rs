@@ -7,10 +7,11 @@ use sea_orm::{
 
 use super::manual::transaction_of;
 use crate::action::{Action, Outcome, Source};
+use crate::capture::Handle;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, ChangeState};
-use crate::recorder::{Record, cause_in, insert_record};
+use crate::recorder::{Record, cause_in, insert_record, keeping_last_insert_id};
 use crate::stats::{COUNTERS, count};
 
 /// A record that has a row in another audit table.
@@ -61,16 +62,24 @@ impl Linked {
             context: self.context,
             transaction_id: transaction_of(&tx),
         };
-        let written = match insert_record(&tx, &config, record).await {
-            Ok(id) => {
-                let written = detail(&tx, id).await;
-                written.map_err(|error| failed(&detailed, error))
+        let written = async {
+            match insert_record(&tx, &config, record).await {
+                Ok(id) => {
+                    let written = detail(&tx, id).await;
+                    written.map_err(|error| failed(&detailed, error))
+                }
+                Err(cause) => {
+                    count(&COUNTERS.failed);
+                    let state = ChangeState::NoChange;
+                    Err(AuditError::NotRecorded { state, cause })
+                }
             }
-            Err(cause) => {
-                count(&COUNTERS.failed);
-                let state = ChangeState::NoChange;
-                Err(AuditError::NotRecorded { state, cause })
-            }
+        };
+        // A connection of its own, from a pool, has no value that matters to the application.
+        let written = if Handle::of::<C>() == Handle::Pool {
+            written.await
+        } else {
+            keeping_last_insert_id(&tx, written).await
         };
         match written {
             Ok(id) => {
