@@ -35,7 +35,9 @@ use crate::target::{Target, fit};
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
-pub(crate) use failure::{ends_transaction, is_autocommit, is_unreadable, missing_table};
+pub(crate) use failure::{
+    ends_transaction, is_autocommit, is_no_savepoint, is_unreadable, missing_table,
+};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{has_ended_transaction, is_read_only};
 pub(crate) use last_insert_id::keeping_last_insert_id;

@@ -1,12 +1,10 @@
 //! A detail row and its record in `audit_log`, in one transaction.
 
-use sea_orm::{
-    ConnectionTrait, DbErr, SqliteTransactionMode, TransactionOptions, TransactionSession,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DbErr, TransactionSession, TransactionTrait};
 
 use super::manual::transaction_of;
 use crate::action::{Action, Outcome, Source};
+use crate::begin::{Begun, begin};
 use crate::capture::Handle;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
@@ -29,8 +27,8 @@ impl Linked {
     /// record's id; both or neither. Returns the detail row's id.
     pub(super) async fn write<C, F>(self, db: &C, detail: F) -> Result<i64, AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
-        F: AsyncFnOnce(&C::Transaction, i64) -> Result<i64, DbErr>,
+        C: ConnectionTrait + TransactionTrait + 'static,
+        F: AsyncFnOnce(&Begun<'_, C::Transaction>, i64) -> Result<i64, DbErr>,
     {
         let config = self.config.clone();
         let tables = config.tables();
@@ -43,13 +41,7 @@ impl Linked {
                 cause: cause_in(&config, table.to_owned(), error),
             }
         };
-        // On SQLite, a transaction that takes the write lock late can lose to another writer.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let begun = db.begin_with_options(options).await;
-        let tx = begun.map_err(|error| failed(&log, error))?;
+        let tx = begin(db).await.map_err(|error| failed(&log, error))?;
         let record = Record {
             occurred_at: config.now(),
             action: self.action,

@@ -159,10 +159,15 @@ pub(crate) async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
             let savepoint = format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}");
             match db.execute_unprepared(&savepoint).await {
                 Ok(_) => false,
-                Err(error) => has_code(&error, &[], &[1305], &[]),
+                Err(error) => is_no_savepoint(&error),
             }
         }
     }
+}
+
+/// Whether MySQL knows no savepoint of this name, as outside of a transaction.
+pub(crate) fn is_no_savepoint(error: &DbErr) -> bool {
+    has_code(error, &[], &[1305], &[])
 }
 
 /// Whether a row was found that cannot be read as the entity's model. The database did nothing wrong, and goes on.
