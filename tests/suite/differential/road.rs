@@ -78,7 +78,12 @@ pub(super) trait Transaction:
 }
 
 impl<T> Transaction for T where
-    T: ConnectionTrait + TransactionTrait<Transaction = Self> + TransactionSession + Send + Sync + 'static
+    T: ConnectionTrait
+        + TransactionTrait<Transaction = Self>
+        + TransactionSession
+        + Send
+        + Sync
+        + 'static
 {
 }
 
