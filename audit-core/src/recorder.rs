@@ -2,7 +2,9 @@
 
 #[cfg(feature = "statements")]
 mod batch;
+mod driver_error;
 mod failure;
+mod last_insert_id;
 #[cfg(feature = "statements")]
 mod trigger_context;
 
@@ -33,9 +35,13 @@ use crate::target::{Target, fit};
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
-pub(crate) use failure::{ends_transaction, missing_table};
+pub(crate) use failure::{
+    ends_transaction, is_autocommit, is_no_savepoint, is_unreadable, missing_table,
+};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{has_ended_transaction, is_contention, is_read_only};
+#[cfg(feature = "statements")]
+pub(crate) use last_insert_id::keeping_last_insert_id;
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 
@@ -288,7 +294,14 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
     record: Result<Record, Cause>,
 ) -> Result<(), DbErr> {
     let written = match record {
-        Ok(record) => write(db, config, record).await,
+        Ok(record) => {
+            let model = record.target.as_ref().map(|target| target.model.clone());
+            let written = write(db, config, record).await;
+            written.map_err(|cause| match model {
+                Some(model) => cause.of_change_to(&model),
+                None => cause,
+            })
+        }
         Err(cause) => Err(cause),
     };
     let Err(cause) = written else {
@@ -353,12 +366,14 @@ async fn write<C: ConnectionTrait>(
     let isolate = config.failure_policy() == FailurePolicy::Isolate
         && db.get_database_backend() == DbBackend::Postgres
         && Handle::of::<C>() != Handle::Pool;
-    let result = if isolate {
-        insert_in_savepoint(db, &insert).await
-    } else {
-        db.execute(&insert).await.map(|_| ())
+    let result = async {
+        if isolate {
+            insert_in_savepoint(db, &insert).await
+        } else {
+            db.execute(&insert).await.map(|_| ())
+        }
     };
-    match result {
+    match keeping_last_insert_id(db, result).await {
         Ok(()) => {
             count(&COUNTERS.recorded);
             Ok(())

@@ -18,7 +18,10 @@ pub(crate) struct Case {
 pub(crate) enum Step {
     /// One statement or call, by the choices that make it.
     Do(Vec<u32>),
-    Savepoint { steps: Vec<Step>, commit: bool },
+    Savepoint {
+        steps: Vec<Step>,
+        commit: bool,
+    },
 }
 
 impl Case {
@@ -26,7 +29,11 @@ impl Case {
         let mut choices = Choices::random(seed);
         let models_only = choices.one_in(5);
         // Alone, most are judged by themselves.
-        let number = if choices.one_in(2) { 1 } else { 2 + choices.pick(5) };
+        let number = if choices.one_in(2) {
+            1
+        } else {
+            2 + choices.pick(5)
+        };
         let mut steps = Vec::new();
         let mut seed = seed;
         let mut op = |choices: &mut Choices| {
@@ -43,16 +50,26 @@ impl Case {
                 if choices.one_in(4) {
                     let nested = vec![op(&mut choices)];
                     let commit = !choices.one_in(2);
-                    inner.push(Step::Savepoint { steps: nested, commit });
+                    inner.push(Step::Savepoint {
+                        steps: nested,
+                        commit,
+                    });
                 }
                 let commit = !choices.one_in(3);
-                steps.push(Step::Savepoint { steps: inner, commit });
+                steps.push(Step::Savepoint {
+                    steps: inner,
+                    commit,
+                });
             } else {
                 steps.push(op(&mut choices));
             }
         }
         let commit = !choices.one_in(8);
-        Self { models_only, steps, commit }
+        Self {
+            models_only,
+            steps,
+            commit,
+        }
     }
 
     /// The statements in their order.
@@ -81,7 +98,11 @@ impl Case {
         }
         self.write(&self.steps, backend, in_transaction, 2, &mut text);
         if in_transaction {
-            text.push_str(if self.commit { "    COMMIT\n" } else { "    ROLLBACK\n" });
+            text.push_str(if self.commit {
+                "    COMMIT\n"
+            } else {
+                "    ROLLBACK\n"
+            });
         }
         text
     }

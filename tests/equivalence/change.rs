@@ -10,7 +10,8 @@ use crate::text::Text;
 pub(crate) fn change(text: &mut Text<'_>, table: &Table) -> bool {
     let with = text.choices.one_in(10);
     if with && !text.is(DbBackend::MySql) {
-        text.raw("WITH picked AS ( SELECT").column(None, table.key[0]);
+        text.raw("WITH picked AS ( SELECT")
+            .column(None, table.key[0]);
         text.raw("FROM").table(table.name).raw("WHERE");
         condition(text, table, None, 1);
         text.raw(")");
@@ -29,7 +30,13 @@ fn update(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     if text.choices.one_in(8) {
         match text.backend {
             DbBackend::Sqlite => {
-                let words = *text.choices.of(&["OR IGNORE", "OR REPLACE", "OR FAIL", "OR ABORT", "OR ROLLBACK"]);
+                let words = *text.choices.of(&[
+                    "OR IGNORE",
+                    "OR REPLACE",
+                    "OR FAIL",
+                    "OR ABORT",
+                    "OR ROLLBACK",
+                ]);
                 text.raw(words);
             }
             DbBackend::MySql => {
@@ -47,7 +54,9 @@ fn update(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     let other = text.choices.of(TABLES);
     if joined && mysql {
         text.raw("JOIN").table(other.name).raw("AS other ON");
-        text.column(alias, table.key[0]).raw("=").column(Some("other"), other.key[0]);
+        text.column(alias, table.key[0])
+            .raw("=")
+            .column(Some("other"), other.key[0]);
     }
     text.raw("SET");
     sets(text, table, alias, mysql);
@@ -56,7 +65,10 @@ fn update(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     }
     filter(text, table, alias, with);
     if joined && !mysql {
-        text.raw("AND").column(alias, table.key[0]).raw("=").column(Some("other"), other.key[0]);
+        text.raw("AND")
+            .column(alias, table.key[0])
+            .raw("=")
+            .column(Some("other"), other.key[0]);
     }
     if mysql {
         limit(text, table);
@@ -87,7 +99,8 @@ fn sets(text: &mut Text<'_>, table: &Table, alias: Name<'_>, qualified: bool) {
         some.extend(table.columns.iter().filter(|column| column.generated));
     }
     text.list(some, |text, column| {
-        text.column(alias.filter(|_| qualified), column.name).raw("=");
+        text.column(alias.filter(|_| qualified), column.name)
+            .raw("=");
         set_value(text, table, alias, column);
     });
 }
@@ -95,7 +108,10 @@ fn sets(text: &mut Text<'_>, table: &Table, alias: Name<'_>, qualified: bool) {
 fn filter(text: &mut Text<'_>, table: &Table, alias: Name<'_>, with: bool) {
     text.raw("WHERE");
     if with {
-        text.column(alias, table.key[0]).raw("IN ( SELECT").column(None, table.key[0]).raw("FROM picked )");
+        text.column(alias, table.key[0])
+            .raw("IN ( SELECT")
+            .column(None, table.key[0])
+            .raw("FROM picked )");
         return;
     }
     text.raw("(");
@@ -137,7 +153,10 @@ fn delete(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     }
     filter(text, table, alias, with);
     if let Some(other) = using {
-        text.raw("AND").column(alias, table.key[0]).raw("=").column(Some("other"), other.key[0]);
+        text.raw("AND")
+            .column(alias, table.key[0])
+            .raw("=")
+            .column(Some("other"), other.key[0]);
     }
     if mysql {
         limit(text, table);
@@ -152,7 +171,9 @@ fn multi_table(text: &mut Text<'_>, table: &Table) -> bool {
     let other = text.choices.of(TABLES);
     if text.choices.one_in(2) {
         text.raw("JOIN").table(other.name).raw("AS other ON");
-        text.column(Some("t"), table.key[0]).raw("=").column(Some("other"), other.key[0]);
+        text.column(Some("t"), table.key[0])
+            .raw("=")
+            .column(Some("other"), other.key[0]);
     }
     filter(text, table, Some("t"), false);
     false

@@ -2,8 +2,8 @@
 
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    Statement, StatementBuilder,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, Statement, StatementBuilder,
 };
 use sea_orm_audit::{AuditedConnection, AuditedTransaction};
 
@@ -64,7 +64,10 @@ impl ConnectionTrait for Connection<'_> {
         each!(self, db => db.query_one_raw(statement).await)
     }
 
-    async fn query_one<S: StatementBuilder>(&self, statement: &S) -> Result<Option<QueryResult>, DbErr> {
+    async fn query_one<S: StatementBuilder>(
+        &self,
+        statement: &S,
+    ) -> Result<Option<QueryResult>, DbErr> {
         each!(self, db => db.query_one(statement).await)
     }
 
@@ -72,7 +75,10 @@ impl ConnectionTrait for Connection<'_> {
         each!(self, db => db.query_all_raw(statement).await)
     }
 
-    async fn query_all<S: StatementBuilder>(&self, statement: &S) -> Result<Vec<QueryResult>, DbErr> {
+    async fn query_all<S: StatementBuilder>(
+        &self,
+        statement: &S,
+    ) -> Result<Vec<QueryResult>, DbErr> {
         each!(self, db => db.query_all(statement).await)
     }
 

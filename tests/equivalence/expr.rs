@@ -8,7 +8,18 @@ use crate::text::Text;
 /// How the table of a statement is called in it.
 pub(crate) type Name<'a> = Option<&'a str>;
 
-const TEXTS: &[&str] = &["a", "b", "z", "d", "", "it''s", "A", "new \"x\"", "?$1", "1"];
+const TEXTS: &[&str] = &[
+    "a",
+    "b",
+    "z",
+    "d",
+    "",
+    "it''s",
+    "A",
+    "new \"x\"",
+    "?$1",
+    "1",
+];
 
 /// A plain value for a column: one that is often there, or at a limit, or wrong.
 pub(crate) fn plain_value(text: &mut Text<'_>, column: Column) {
@@ -19,7 +30,13 @@ pub(crate) fn plain_value(text: &mut Text<'_>, column: Column) {
     }
     if text.choices.one_in(60) {
         // Of a wrong type, or beyond the limits.
-        let wrong = *text.choices.of(&["'wrong'", "99999999999", "1/0", "-99999999999999999999", "CURRENT"]);
+        let wrong = *text.choices.of(&[
+            "'wrong'",
+            "99999999999",
+            "1/0",
+            "-99999999999999999999",
+            "CURRENT",
+        ]);
         text.verbatim(wrong);
         return;
     }
@@ -63,15 +80,23 @@ pub(crate) fn plain_value(text: &mut Text<'_>, column: Column) {
             text.value(Some(vec![0_u8, 0x41].into()), literal);
         }
         Kind::Day => {
-            let day = *text.choices.of(&["'2026-01-02'", "'1970-01-01'", "'2024-02-29'"]);
+            let day = *text
+                .choices
+                .of(&["'2026-01-02'", "'1970-01-01'", "'2024-02-29'"]);
             text.verbatim(day);
         }
         Kind::At => {
-            let at = *text.choices.of(&["'2026-01-02 03:04:05'", "'2026-01-02 03:04:05.123456'"]);
+            let at = *text
+                .choices
+                .of(&["'2026-01-02 03:04:05'", "'2026-01-02 03:04:05.123456'"]);
             text.verbatim(at);
         }
         Kind::Zoned => {
-            let zone = if text.is(DbBackend::MySql) { "" } else { "+00:00" };
+            let zone = if text.is(DbBackend::MySql) {
+                ""
+            } else {
+                "+00:00"
+            };
             text.verbatim(&format!("'2026-01-02 03:04:05.5{zone}'"));
         }
         Kind::Json => {
@@ -93,7 +118,9 @@ pub(crate) fn set_value(text: &mut Text<'_>, table: &Table, name: Name<'_>, colu
     let number = column.kind.is_number();
     match text.choices.weighted(&[10, 4, 3, 2, 2, 1, 1, 1]) {
         1 if number => {
-            let by = *text.choices.of(&["+ 1", "* 2", "- 1", "+ 10", "% 2", "/ 0"]);
+            let by = *text
+                .choices
+                .of(&["+ 1", "* 2", "- 1", "+ 10", "% 2", "/ 0"]);
             text.column(name, column.name).verbatim(by);
         }
         1 if column.kind == Kind::Text => {
@@ -118,8 +145,12 @@ pub(crate) fn set_value(text: &mut Text<'_>, table: &Table, name: Name<'_>, colu
         6 if number => {
             // Of every row, by itself: how many there are below.
             let key = table.key[0];
-            text.raw("( SELECT COUNT(*) FROM").table(table.name).raw("AS other WHERE");
-            text.column(Some("other"), key).raw("<").column(Some(name.unwrap_or(table.name)), key);
+            text.raw("( SELECT COUNT(*) FROM")
+                .table(table.name)
+                .raw("AS other WHERE");
+            text.column(Some("other"), key)
+                .raw("<")
+                .column(Some(name.unwrap_or(table.name)), key);
             text.raw(")");
         }
         7 if !text.is(DbBackend::Sqlite) => {
@@ -133,21 +164,33 @@ fn aggregate(text: &mut Text<'_>, table: &Table, column: Column) {
     let functions = ["MAX", "MIN", "SUM", "AVG", "COUNT"];
     let function = *text.choices.of(&functions);
     text.raw(&format!("( SELECT {function}("));
-    text.column(None, column.name).raw(") FROM").table(table.name).raw(")");
+    text.column(None, column.name)
+        .raw(") FROM")
+        .table(table.name)
+        .raw(")");
 }
 
 /// A condition on the rows of a table.
 pub(crate) fn condition(text: &mut Text<'_>, table: &Table, name: Name<'_>, depth: usize) {
     let key = table.column(table.key[0]);
     let some = *text.choices.of(table.columns);
-    match text.choices.weighted(&[8, 5, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1]) {
+    match text
+        .choices
+        .weighted(&[8, 5, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1])
+    {
         0 => {
             for (at, key) in table.key.iter().enumerate() {
                 if at > 0 {
                     text.raw("AND");
                 }
                 text.column(name, key).raw("=");
-                plain_value(text, Column { null: false, ..table.column(key) });
+                plain_value(
+                    text,
+                    Column {
+                        null: false,
+                        ..table.column(key)
+                    },
+                );
             }
         }
         1 => {
@@ -181,12 +224,18 @@ pub(crate) fn condition(text: &mut Text<'_>, table: &Table, name: Name<'_>, dept
         }
         6 => {
             let exists = *text.choices.of(&["EXISTS (", "NOT EXISTS ("]);
-            text.raw(exists).raw("SELECT 1 FROM").table(table.name).raw("AS other WHERE");
+            text.raw(exists)
+                .raw("SELECT 1 FROM")
+                .table(table.name)
+                .raw("AS other WHERE");
             text.column(Some("other"), key.name).raw(">");
-            text.column(Some(name.unwrap_or(table.name)), key.name).raw(")");
+            text.column(Some(name.unwrap_or(table.name)), key.name)
+                .raw(")");
         }
         7 => {
-            text.column(name, key.name).raw("IN ( SELECT").column(None, key.name);
+            text.column(name, key.name)
+                .raw("IN ( SELECT")
+                .column(None, key.name);
             text.raw("FROM").table(table.name).raw("WHERE");
             if depth < 2 {
                 condition(text, table, None, depth + 1);
@@ -210,7 +259,9 @@ pub(crate) fn condition(text: &mut Text<'_>, table: &Table, name: Name<'_>, dept
         }
         10 => {
             let other = text.choices.of(TABLES);
-            text.column(name, key.name).raw("IN ( SELECT").column(None, other.key[0]);
+            text.column(name, key.name)
+                .raw("IN ( SELECT")
+                .column(None, other.key[0]);
             text.raw("FROM").table(other.name).raw(")");
         }
         11 => {
@@ -253,20 +304,39 @@ pub(crate) fn returning(text: &mut Text<'_>, table: &Table, name: Name<'_>) -> b
         3 => {
             // Each under the other's name.
             let (one, other) = (*text.choices.of(columns), *text.choices.of(columns));
-            text.raw("RETURNING").column(name, one.name).raw("AS").column(None, other.name);
-            text.raw(",").column(name, other.name).raw("AS").column(None, one.name);
+            text.raw("RETURNING")
+                .column(name, one.name)
+                .raw("AS")
+                .column(None, other.name);
+            text.raw(",")
+                .column(name, other.name)
+                .raw("AS")
+                .column(None, one.name);
         }
         4 => {
             let number = numeric(text, table);
-            text.raw("RETURNING").column(name, number.name).raw("+ 1 AS").verbatim("plus");
-            text.raw(",").verbatim("'x''y'").raw("AS").column(None, table.key[0]);
+            text.raw("RETURNING")
+                .column(name, number.name)
+                .raw("+ 1 AS")
+                .verbatim("plus");
+            text.raw(",")
+                .verbatim("'x''y'")
+                .raw("AS")
+                .column(None, table.key[0]);
         }
         5 => {
             let key = table.key[0];
-            text.raw("RETURNING").column(name, key).raw(",").column(name, key).raw(", 1");
+            text.raw("RETURNING")
+                .column(name, key)
+                .raw(",")
+                .column(name, key)
+                .raw(", 1");
         }
         6 => {
-            text.raw("RETURNING ( SELECT COUNT(*) FROM").table(table.name).raw(") AS").verbatim("number");
+            text.raw("RETURNING ( SELECT COUNT(*) FROM")
+                .table(table.name)
+                .raw(") AS")
+                .verbatim("number");
         }
         _ => {
             text.raw("RETURNING").column(None, "no_such_column");

@@ -112,5 +112,9 @@ fn shape(op: &Op) -> String {
             c => shape.push(c),
         }
     }
-    shape.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()
+    shape
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_uppercase()
 }

@@ -11,7 +11,8 @@ pub(crate) fn insert(text: &mut Text<'_>, table: &Table) -> bool {
     let replace = verb(text);
     text.raw("INTO").table(table.name);
     let conflicts = !replace && text.choices.one_in(3);
-    let alias = (conflicts && text.is(DbBackend::Postgres) && text.choices.one_in(4)).then_some("target");
+    let alias =
+        (conflicts && text.is(DbBackend::Postgres) && text.choices.one_in(4)).then_some("target");
     if let Some(alias) = alias {
         text.raw("AS").verbatim(alias);
     }
@@ -113,7 +114,11 @@ fn rows(text: &mut Text<'_>, table: &Table, columns: &[Column]) {
                 text.raw("DEFAULT");
             } else if text.choices.one_in(20) {
                 let number = numeric(text, table).name;
-                text.raw("( SELECT MAX(").column(None, number).raw(") + 1 FROM").table(table.name).raw(")");
+                text.raw("( SELECT MAX(")
+                    .column(None, number)
+                    .raw(") + 1 FROM")
+                    .table(table.name)
+                    .raw(")");
             } else if is_key(table, *column) && !text.choices.one_in(3) {
                 // Mostly new.
                 let new = 20 + row + text.choices.pick(3);
@@ -132,7 +137,10 @@ fn rows(text: &mut Text<'_>, table: &Table, columns: &[Column]) {
 
 fn is_key(table: &Table, column: Column) -> bool {
     table.key.contains(&column.name)
-        || table.unique.iter().any(|index| index.contains(&column.name))
+        || table
+            .unique
+            .iter()
+            .any(|index| index.contains(&column.name))
 }
 
 fn from_table(text: &mut Text<'_>, table: &Table) {
@@ -162,7 +170,9 @@ fn from_table(text: &mut Text<'_>, table: &Table) {
     text.raw("WHERE");
     condition(text, table, None, 1);
     if text.choices.one_in(4) {
-        text.raw("ORDER BY").column(None, table.key[0]).raw("LIMIT 2");
+        text.raw("ORDER BY")
+            .column(None, table.key[0])
+            .raw("LIMIT 2");
     }
 }
 
@@ -194,7 +204,11 @@ fn conflict(text: &mut Text<'_>, table: &Table, alias: Option<&str>) {
         return;
     }
     text.raw("DO UPDATE SET");
-    let values = if text.choices.one_in(12) { table.writable() } else { table.values() };
+    let values = if text.choices.one_in(12) {
+        table.writable()
+    } else {
+        table.values()
+    };
     let some = text.choices.some(&values);
     let name = alias.unwrap_or(table.name);
     text.list(some, |text, column| {
@@ -231,7 +245,10 @@ fn on_duplicate_key(text: &mut Text<'_>, table: &Table) {
     text.raw("ON DUPLICATE KEY UPDATE");
     let key = table.key[0];
     if table.numbered && text.choices.one_in(3) {
-        text.column(None, key).raw("= LAST_INSERT_ID(").column(None, key).raw(")");
+        text.column(None, key)
+            .raw("= LAST_INSERT_ID(")
+            .column(None, key)
+            .raw(")");
         if !text.choices.one_in(2) {
             return;
         }
@@ -241,7 +258,11 @@ fn on_duplicate_key(text: &mut Text<'_>, table: &Table) {
         text.column(None, key).raw("=").column(None, key);
         return;
     }
-    let values = if text.choices.one_in(12) { table.writable() } else { table.values() };
+    let values = if text.choices.one_in(12) {
+        table.writable()
+    } else {
+        table.values()
+    };
     let some = text.choices.some(&values);
     text.list(some, |text, column| {
         text.column(None, column.name).raw("=");

@@ -58,7 +58,11 @@ impl Road {
 
     /// What it is compared with.
     pub(crate) fn reference(self) -> Self {
-        if self.in_transaction() { Self::PlainTransaction } else { Self::Plain }
+        if self.in_transaction() {
+            Self::PlainTransaction
+        } else {
+            Self::Plain
+        }
     }
 
     pub(crate) fn is_reference(self) -> bool {
@@ -171,8 +175,14 @@ impl Lane {
             match (hooks, self.road.in_transaction()) {
                 (true, false) => run.alone(&Connection::Plain(plain), &case.steps).await,
                 (false, false) => run.alone(&Connection::Audited(&audited), &case.steps).await,
-                (true, true) => run.transaction(plain.begin().await, &case.steps, case.commit).await,
-                (false, true) => run.transaction(audited.begin().await, &case.steps, case.commit).await,
+                (true, true) => {
+                    run.transaction(plain.begin().await, &case.steps, case.commit)
+                        .await
+                }
+                (false, true) => {
+                    run.transaction(audited.begin().await, &case.steps, case.commit)
+                        .await
+                }
             }
         };
         self.config.scope(Box::pin(work)).await;
@@ -259,7 +269,11 @@ impl Run {
             }
         }
         // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, which is reported as an error.
-        let ended = if commit && !aborted { tx.commit().await } else { tx.rollback().await };
+        let ended = if commit && !aborted {
+            tx.commit().await
+        } else {
+            tx.rollback().await
+        };
         if let Err(error) = ended {
             self.answers.push(Answer::Called(format!("end: {error}")));
         }

@@ -2,8 +2,9 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr,
-    EntityTrait, IdenStatic, IntoActiveModel, Iterable, ModelTrait, QueryFilter, QueryOrder, Value,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend,
+    DbErr, EntityTrait, IdenStatic, IntoActiveModel, Iterable, ModelTrait, QueryFilter, QueryOrder,
+    Value,
 };
 
 use crate::choice::Choices;
@@ -75,7 +76,9 @@ impl ModelOp {
         let table = choices.of(TABLES);
         let call = *choices.of(&calls);
         let number = match call {
-            C::InsertMany | C::InsertManyReturning | C::InsertManyWithoutReturning => choices.pick(4),
+            C::InsertMany | C::InsertManyReturning | C::InsertManyWithoutReturning => {
+                choices.pick(4)
+            }
             C::Upsert | C::UpsertReturning | C::UpsertWithoutReturning | C::TryInsert => {
                 1 + choices.pick(3)
             }
@@ -96,17 +99,29 @@ impl ModelOp {
             }
             _ => (table.key.iter())
                 .map(|key| {
-                    let column = Column { null: false, ..table.column(key) };
+                    let column = Column {
+                        null: false,
+                        ..table.column(key)
+                    };
                     (column.name, value(choices, backend, column))
                 })
                 .collect(),
         };
-        Self { call, entity: table.entity, rows, filter }
+        Self {
+            call,
+            entity: table.entity,
+            rows,
+            filter,
+        }
     }
 }
 
 fn columns(choices: &mut Choices, table: &Table, inserts: bool) -> Vec<Column> {
-    let mut columns = if inserts { table.writable() } else { table.values() };
+    let mut columns = if inserts {
+        table.writable()
+    } else {
+        table.values()
+    };
     if inserts && table.numbered && !choices.one_in(3) {
         columns.retain(|column| !table.key.contains(&column.name));
     }
@@ -132,7 +147,10 @@ fn row(
     let mut row = Row::new();
     for column in columns {
         let unique = table.key.contains(&column.name)
-            || table.unique.iter().any(|index| index.contains(&column.name));
+            || table
+                .unique
+                .iter()
+                .any(|index| index.contains(&column.name));
         let value = if inserts && unique && !choices.one_in(3) {
             let new = i32::try_from(20 + at + choices.pick(3)).unwrap();
             match column.kind {
@@ -193,7 +211,10 @@ fn value(choices: &mut Choices, backend: DbBackend, column: Column) -> Value {
         }
         Kind::Uuid => {
             let _ = backend;
-            one_of!(sea_orm::prelude::Uuid::from_u128(1), sea_orm::prelude::Uuid::from_u128(7))
+            one_of!(
+                sea_orm::prelude::Uuid::from_u128(1),
+                sea_orm::prelude::Uuid::from_u128(7)
+            )
         }
     }
 }
@@ -291,10 +312,16 @@ where
         C_::InsertWithoutReturning => {
             format!("{:?}", E::insert(one()).exec_without_returning(db).await?)
         }
-        C_::InsertMany => format!("{:?}", E::insert_many(models()).exec(db).await?.last_insert_id),
+        C_::InsertMany => format!(
+            "{:?}",
+            E::insert_many(models()).exec(db).await?.last_insert_id
+        ),
         C_::InsertManyReturning => sorted(E::insert_many(models()).exec_with_returning(db).await?),
         C_::InsertManyWithoutReturning => {
-            format!("{:?}", E::insert_many(models()).exec_without_returning(db).await?)
+            format!(
+                "{:?}",
+                E::insert_many(models()).exec_without_returning(db).await?
+            )
         }
         C_::Upsert => {
             let insert = E::insert_many(models()).on_conflict(conflict());

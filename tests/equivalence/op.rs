@@ -97,7 +97,13 @@ fn sql(choices: &mut Choices, backend: DbBackend, literal: bool) -> Sql {
     };
     let (text, values) = text.finish();
     let via: &[Via] = match (returns, values.is_empty()) {
-        (true, true) => &[Via::QueryAll, Via::QueryAll, Via::QueryOne, Via::Execute, Via::Unprepared],
+        (true, true) => &[
+            Via::QueryAll,
+            Via::QueryAll,
+            Via::QueryOne,
+            Via::Execute,
+            Via::Unprepared,
+        ],
         (true, false) => &[Via::QueryAll, Via::QueryAll, Via::QueryOne, Via::Execute],
         (false, true) => &[Via::Execute, Via::Execute, Via::Unprepared, Via::QueryAll],
         (false, false) => &[Via::Execute, Via::Execute, Via::Execute, Via::QueryAll],

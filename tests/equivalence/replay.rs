@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use sea_orm::prelude::Json;
 use sea_orm::{
-    DatabaseConnection, EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn,
+    DatabaseConnection, EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait,
+    PrimaryKeyToColumn,
 };
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{Shape, encode, normalize};
@@ -112,34 +113,42 @@ pub(crate) fn judge(
                 }
             }
             None if first.contains_key(id) => {
-                judgement.wrong.push(format!("DELETE of {} {}, which is there", id.0, id.1));
+                judgement
+                    .wrong
+                    .push(format!("DELETE of {} {}, which is there", id.0, id.1));
             }
-            None => judgement.missing.push(format!("CREATE of {} {}: {row:?}", id.0, id.1)),
+            None => judgement
+                .missing
+                .push(format!("CREATE of {} {}: {row:?}", id.0, id.1)),
         }
     }
     for (model, id) in rows.into_keys() {
         if first.contains_key(&(model.clone(), id.clone())) {
             judgement.missing.push(format!("DELETE of {model} {id}"));
         } else {
-            judgement.wrong.push(format!("CREATE of {model} {id}, which is not there"));
+            judgement
+                .wrong
+                .push(format!("CREATE of {model} {id}, which is not there"));
         }
     }
     judgement
 }
 
-fn apply(
-    record: &audit_log::Model,
-    rows: &mut Contents,
-    judgement: &mut Judgement,
-) {
+fn apply(record: &audit_log::Model, rows: &mut Contents, judgement: &mut Judgement) {
     let model = record.model.clone().unwrap_or_default();
     let id = record.object_id.clone().unwrap_or_default();
     let name = format!("{} of {model} {id}", record.action);
     let (Some((key, shapes)), Some(changes)) = (MODELS.get(&model), record.changed()) else {
-        if record.changes.as_ref().is_none_or(|changes| changes.to_string() == "{}") {
+        if record
+            .changes
+            .as_ref()
+            .is_none_or(|changes| changes.to_string() == "{}")
+        {
             return;
         }
-        judgement.wrong.push(format!("{name} cannot be read: {:?}", record.changes));
+        judgement
+            .wrong
+            .push(format!("{name} cannot be read: {:?}", record.changes));
         return;
     };
     let form = |field: &str, value: &Json| match shapes.get(field) {
@@ -151,7 +160,9 @@ fn apply(
     judgement.unknown += usize::from(unknown);
     match (record.action.as_str(), &before) {
         ("CREATE", Some(_)) => {
-            judgement.wrong.push(format!("{name}, which is there already"));
+            judgement
+                .wrong
+                .push(format!("{name}, which is there already"));
         }
         ("UPDATE" | "DELETE", None) => judgement.wrong.push(format!("{name}, which is not there")),
         _ => {}
@@ -163,7 +174,9 @@ fn apply(
             let old = form(field, old);
             if row.get(field) != Some(&old) {
                 let was = row.get(field).cloned().unwrap_or_default();
-                judgement.wrong.push(format!("{name}: old {field} is {old}, but was {was}"));
+                judgement
+                    .wrong
+                    .push(format!("{name}: old {field} is {old}, but was {was}"));
             }
         }
         if let Some(new) = change.new_value() {
@@ -178,6 +191,8 @@ fn apply(
     }
     let id = object_id(key, &row);
     if rows.insert((model.clone(), id.clone()), row).is_some() {
-        judgement.wrong.push(format!("{name} makes a second {model} {id}"));
+        judgement
+            .wrong
+            .push(format!("{name} makes a second {model} {id}"));
     }
 }

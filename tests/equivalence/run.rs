@@ -44,7 +44,10 @@ pub(crate) struct Counts {
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+    )
 }
 
 pub(crate) async fn all(backend: DbBackend) -> TestResult {
@@ -53,9 +56,9 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
     let only = number("EQUIVALENCE_CASE");
     let roads = std::env::var("EQUIVALENCE_ROADS").ok();
     let wanted = |road: Road| {
-        roads.as_ref().is_none_or(|roads| {
-            roads.split(',').any(|name| name == format!("{road:?}"))
-        })
+        roads
+            .as_ref()
+            .is_none_or(|roads| roads.split(',').any(|name| name == format!("{road:?}")))
     };
     eprintln!("{backend:?}: EQUIVALENCE_SEED={seed} EQUIVALENCE_STATEMENTS={statements}");
     let begun = Instant::now();
@@ -98,13 +101,22 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
     for lane in lanes {
         lane.close().await?;
     }
-    eprintln!("{backend:?}: {:.1} s, {counts:?}", begun.elapsed().as_secs_f32());
+    eprintln!(
+        "{backend:?}: {:.1} s, {counts:?}",
+        begun.elapsed().as_secs_f32()
+    );
     findings.assert_none(backend, seed);
     let share = |part: usize, all: usize| 100 * part / all.max(1);
     let reported = share(counts.reported, counts.runs);
-    assert!(reported <= REPORTED, "{reported} % of the statements are reported, not recorded");
+    assert!(
+        reported <= REPORTED,
+        "{reported} % of the statements are reported, not recorded"
+    );
     let unknown = share(counts.unknown, counts.records);
-    assert!(unknown <= UNKNOWN, "{unknown} % of the records have unknown values");
+    assert!(
+        unknown <= UNKNOWN,
+        "{unknown} % of the records have unknown values"
+    );
     Ok(())
 }
 
@@ -127,18 +139,32 @@ async fn compare(
         .iter()
         .zip(futures::future::join_all(lanes.iter().map(|lane| lane.run(case))).await)
     {
-        left.push((lane.road, done.map_err(|error| format!("{:?}: {error}", lane.road))?));
+        left.push((
+            lane.road,
+            done.map_err(|error| format!("{:?}: {error}", lane.road))?,
+        ));
     }
     let mut differences = Vec::new();
     for (road, ours) in &left {
         if road.is_reference() {
-            counts.failed += ours.answers.iter().filter(|answer| answer.is_error()).count();
+            counts.failed += ours
+                .answers
+                .iter()
+                .filter(|answer| answer.is_error())
+                .count();
             continue;
         }
-        let (_, reference) = left.iter().find(|(other, _)| *other == road.reference()).unwrap();
+        let (_, reference) = left
+            .iter()
+            .find(|(other, _)| *other == road.reference())
+            .unwrap();
         let lane = lanes.iter().find(|lane| lane.road == *road).unwrap();
         counts.runs += ours.answers.len();
-        counts.reported += ours.events.iter().map(|e| usize::try_from(e.occurrences).unwrap()).sum::<usize>();
+        counts.reported += ours
+            .events
+            .iter()
+            .map(|e| usize::try_from(e.occurrences).unwrap())
+            .sum::<usize>();
         counts.records += ours.log.len();
         let (difference, unknown) = difference(lane, reference, ours);
         counts.unknown += unknown;
@@ -148,23 +174,53 @@ async fn compare(
 }
 
 /// The first difference of what a lane left, and the number of records with unknown values.
-pub(crate) fn difference(lane: &Lane, reference: &Left, ours: &Left) -> (Option<Difference>, usize) {
+pub(crate) fn difference(
+    lane: &Lane,
+    reference: &Left,
+    ours: &Left,
+) -> (Option<Difference>, usize) {
     let longest = reference.answers.len().max(ours.answers.len());
     for at in 0..longest {
         let (Some(theirs), Some(our)) = (reference.answers.get(at), ours.answers.get(at)) else {
             let details = format!("{:?} and {:?}", reference.answers, ours.answers);
-            return (Some(Difference { kind: "other transaction control".into(), details, at: None }), 0);
+            return (
+                Some(Difference {
+                    kind: "other transaction control".into(),
+                    details,
+                    at: None,
+                }),
+                0,
+            );
         };
         if let Some(kind) = theirs.difference(our) {
             let details = format!("    unaudited: {theirs:?}\n    audited:   {our:?}");
-            return (Some(Difference { kind, details, at: Some(at) }), 0);
+            return (
+                Some(Difference {
+                    kind,
+                    details,
+                    at: Some(at),
+                }),
+                0,
+            );
         }
     }
     if reference.dump != ours.dump {
         let kind = "tables".to_owned();
-        return (Some(Difference { kind, details: dumps(&reference.dump, &ours.dump), at: None }), 0);
+        return (
+            Some(Difference {
+                kind,
+                details: dumps(&reference.dump, &ours.dump),
+                at: None,
+            }),
+            0,
+        );
     }
-    let judgement = judge(&ours.log, &lane.first_contents, &ours.contents, &ours.unreadable);
+    let judgement = judge(
+        &ours.log,
+        &lane.first_contents,
+        &ours.contents,
+        &ours.unreadable,
+    );
     let unknown = judgement.unknown;
     let (what, lines) = if !judgement.wrong.is_empty() && ours.events.is_empty() {
         ("wrong record", judgement.wrong)
@@ -195,13 +251,27 @@ pub(crate) fn difference(lane: &Lane, reference: &Left, ours: &Left) -> (Option<
                 r.model.as_deref().unwrap_or(""),
                 r.object_id.as_deref().unwrap_or(""),
                 r.source,
-                r.changes.as_ref().map(ToString::to_string).unwrap_or_default()
+                r.changes
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
             )
         })
         .collect();
-    let details = format!("    {}\n    the log:\n{}", lines.join("\n    "), log.join("\n"));
+    let details = format!(
+        "    {}\n    the log:\n{}",
+        lines.join("\n    "),
+        log.join("\n")
+    );
     let kind = format!("{what}: {action}{why}");
-    (Some(Difference { kind, details, at: None }), unknown)
+    (
+        Some(Difference {
+            kind,
+            details,
+            at: None,
+        }),
+        unknown,
+    )
 }
 
 fn dumps(theirs: &Dump, ours: &Dump) -> String {

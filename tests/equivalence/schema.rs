@@ -200,7 +200,9 @@ pub(crate) fn reset(backend: DbBackend) -> String {
     } else if backend == DbBackend::MySql {
         // DDL commits.
         sql = format!("START TRANSACTION;\n{sql}{}", seed(backend));
-        sql.push_str("DELETE FROM seen;\nDELETE FROM audit_log;\nDELETE FROM audit_system_event;\nCOMMIT;\n");
+        sql.push_str(
+            "DELETE FROM seen;\nDELETE FROM audit_log;\nDELETE FROM audit_system_event;\nCOMMIT;\n",
+        );
         for table in numbered() {
             sql.push_str(&format!("ALTER TABLE {table} AUTO_INCREMENT = 10;\n"));
         }
@@ -250,7 +252,10 @@ fn dump_of(backend: DbBackend, table: &str, columns: &[(&str, Kind)]) -> String 
                     _ => format!("QUOTE({name})"),
                 })
                 .collect();
-            format!("CONVERT(CONCAT_WS(', ', {}) USING utf8mb4) COLLATE utf8mb4_bin", columns.join(", "))
+            format!(
+                "CONVERT(CONCAT_WS(', ', {}) USING utf8mb4) COLLATE utf8mb4_bin",
+                columns.join(", ")
+            )
         }
     };
     format!("SELECT '{table}' AS tab, {row} AS row_text FROM {table}")

@@ -43,10 +43,16 @@ pub(crate) async fn shrink(
 /// Smaller cases, the smallest first.
 fn candidates(case: &Case) -> Vec<Case> {
     let mut all: Vec<Case> = (steps(&case.steps).into_iter())
-        .map(|steps| Case { steps, ..case.clone() })
+        .map(|steps| Case {
+            steps,
+            ..case.clone()
+        })
         .collect();
     if !case.commit {
-        all.push(Case { commit: true, ..case.clone() });
+        all.push(Case {
+            commit: true,
+            ..case.clone()
+        });
     }
     all
 }
@@ -67,13 +73,22 @@ fn steps(all: &[Step]) -> Vec<Vec<Step>> {
             smaller.push(changed);
         };
         match step {
-            Step::Savepoint { steps: inner, commit } => {
+            Step::Savepoint {
+                steps: inner,
+                commit,
+            } => {
                 with(inner.clone());
                 for fewer in steps(inner) {
-                    with(vec![Step::Savepoint { steps: fewer, commit: *commit }]);
+                    with(vec![Step::Savepoint {
+                        steps: fewer,
+                        commit: *commit,
+                    }]);
                 }
                 if !commit {
-                    with(vec![Step::Savepoint { steps: inner.clone(), commit: true }]);
+                    with(vec![Step::Savepoint {
+                        steps: inner.clone(),
+                        commit: true,
+                    }]);
                 }
             }
             Step::Do(made) => {
@@ -89,7 +104,10 @@ fn steps(all: &[Step]) -> Vec<Vec<Step>> {
 /// Fewer and smaller choices.
 fn choices(made: &[u32]) -> Vec<Vec<u32>> {
     let mut smaller = Vec::new();
-    let trimmed = made.iter().rposition(|&choice| choice != 0).map_or(0, |at| at + 1);
+    let trimmed = made
+        .iter()
+        .rposition(|&choice| choice != 0)
+        .map_or(0, |at| at + 1);
     if trimmed < made.len() {
         smaller.push(made[..trimmed].to_vec());
         return smaller;

@@ -64,8 +64,20 @@ impl<'c> Text<'c> {
         }
         if self.comments && self.choices.one_in(6) {
             let comments: &[&str] = match self.backend {
-                DbBackend::MySql => &["/* x */ ", "-- it's ?\n", "# a \"b\n", "/* ; */\n\t", "/*+ x */ "],
-                _ => &["/* x */ ", "-- it's\n", "/* ; RETURNING */ ", "\n\t", "--\n"],
+                DbBackend::MySql => &[
+                    "/* x */ ",
+                    "-- it's ?\n",
+                    "# a \"b\n",
+                    "/* ; */\n\t",
+                    "/*+ x */ ",
+                ],
+                _ => &[
+                    "/* x */ ",
+                    "-- it's\n",
+                    "/* ; RETURNING */ ",
+                    "\n\t",
+                    "--\n",
+                ],
             };
             let comment = *self.choices.of(comments);
             self.sql.push_str(comment);

@@ -28,8 +28,6 @@ pub(crate) struct Access {
     /// Works out `followed()`, which asks the relations of other entities.
     followed: fn() -> Vec<Followed>,
     found: OnceLock<Vec<Followed>>,
-    /// The columns that are unique by themselves.
-    pub(crate) unique: Vec<usize>,
     /// Whether the database numbers the rows.
     pub(crate) numbered: bool,
     /// Whether rows refer to others of the entity.
@@ -51,9 +49,6 @@ pub(crate) struct Followed {
 
 impl Access {
     pub(super) fn of<E: EntityTrait>() -> Self {
-        let unique = (E::Column::iter().enumerate())
-            .filter(|(_, column)| column.def().is_unique())
-            .map(|(at, _)| at);
         Self {
             list: list::<E>,
             expression: expression::<E>,
@@ -61,7 +56,6 @@ impl Access {
             cast: cast::<E>,
             followed: followed::<E>,
             found: OnceLock::new(),
-            unique: unique.collect(),
             numbered: E::PrimaryKey::auto_increment(),
             refers_to_itself: E::Relation::iter().any(|relation| {
                 let def = relation.def();

@@ -13,7 +13,6 @@ pub(crate) struct Server {
 
 #[derive(Debug)]
 struct Asked {
-    is_mariadb: bool,
     /// The schemas in which unqualified names are found, with commas between; in MySQL the database.
     schema: Option<String>,
     /// The step of numbered keys.
@@ -41,31 +40,26 @@ impl Server {
         let sql = match self.backend {
             DbBackend::Sqlite => {
                 let _ = self.asked.set(Asked {
-                    is_mariadb: false,
                     schema: Some("main".into()),
                     step: 1,
                 });
                 return Ok(());
             }
-            DbBackend::Postgres => {
-                "SELECT '' AS version, array_to_string(current_schemas(false), ',') AS name"
-            }
+            DbBackend::Postgres => "SELECT array_to_string(current_schemas(false), ',') AS name",
             _ => {
-                "SELECT VERSION() AS version, DATABASE() AS name, \
+                "SELECT DATABASE() AS name, \
                  CAST(@@auto_increment_increment AS CHAR) AS step"
             }
         };
         let row = db
             .query_one_raw(Statement::from_string(self.backend, sql))
             .await?
-            .ok_or_else(|| DbErr::RecordNotFound("the server did not tell its version".into()))?;
-        let version: String = row.try_get("", "version")?;
+            .ok_or_else(|| DbErr::RecordNotFound("the server did not name its schema".into()))?;
         let step = match self.backend {
             DbBackend::MySql => row.try_get::<String>("", "step")?.parse().unwrap_or(1),
             _ => 1,
         };
         let _ = self.asked.set(Asked {
-            is_mariadb: version.to_lowercase().contains("mariadb"),
             schema: row.try_get("", "name")?,
             step,
         });
@@ -92,16 +86,6 @@ impl Server {
     /// there are no two audited tables of one name in any case.
     pub(super) fn minds_case(&self) -> bool {
         self.is_postgres()
-    }
-
-    /// Whether an UPDATE can return rows.
-    pub(super) fn updates_return(&self) -> bool {
-        !self.is_mysql()
-    }
-
-    /// Whether an INSERT or DELETE can return rows.
-    pub(super) fn others_return(&self) -> bool {
-        !self.is_mysql() || self.asked.get().is_some_and(|asked| asked.is_mariadb)
     }
 
     pub(super) fn step(&self) -> u64 {
