@@ -45,23 +45,19 @@ const ACCOUNT: Table = Table::of("account");
 async fn until_one_waits(db: &TestDb) -> TestResult {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(30) {
-        let waits = match db.backend() {
-            DbBackend::Postgres => {
-                let sql = "SELECT CAST(pid AS BIGINT) FROM pg_locks JOIN pg_stat_activity USING (pid) \
-                           WHERE NOT granted AND datname = current_database()";
-                !numbers(db, sql).await?.is_empty()
-            }
-            _ => {
-                let own = "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST \
-                           WHERE DB = DATABASE()";
-                let own = numbers(db, own).await?;
-                waiting_threads(db).await?.iter().any(|id| own.contains(id))
-            }
+        let waits = if db.backend() == DbBackend::Postgres {
+            let sql = "SELECT CAST(pid AS BIGINT) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+                       WHERE NOT granted AND datname = current_database()";
+            !numbers(db, sql).await?.is_empty()
+        } else {
+            let own = "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST \
+                       WHERE DB = DATABASE()";
+            let own = numbers(db, own).await?;
+            waiting_threads(db).await?.iter().any(|id| own.contains(id))
         };
         if waits {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Err("no statement waits for a lock".into())
 }

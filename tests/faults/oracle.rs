@@ -121,13 +121,6 @@ impl<'a> Oracle<'a> {
         self.bare.remove().await
     }
 
-    /// The tables are equal, and a report tells of the statement.
-    pub(crate) async fn reported(self) -> TestResult {
-        let (_, reports) = self.compare().await?;
-        assert!(!reports.is_empty(), "not reported");
-        self.bare.remove().await
-    }
-
     /// Records lead to what the tables hold, or a report says that they do not. Nothing is compared with the bare
     /// connection: which rows a statement meets that waited is for the database to say.
     pub(crate) async fn explained(self) -> TestResult {

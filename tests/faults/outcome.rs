@@ -70,7 +70,7 @@ impl Outcome {
         Self::Failed {
             variant,
             sql_err: error.sql_err().map(|e| anonymous(&format!("{e:?}"))),
-            code: database.and_then(|e| e.code().map(|code| code.into_owned())),
+            code: database.and_then(|e| e.code().map(std::borrow::Cow::into_owned)),
             message: anonymous(&error.to_string()),
         }
     }
@@ -145,50 +145,50 @@ pub(crate) fn values(row: &QueryResult) -> Vec<Json> {
 }
 
 fn value(row: &QueryResult, at: usize) -> Json {
-    fn read<T: sea_orm::TryGetable>(row: &QueryResult, at: usize) -> Option<Option<T>> {
-        row.try_get_by_index(at).ok()
+    fn read<T: sea_orm::TryGetable>(row: &QueryResult, at: usize) -> Result<Option<T>, DbErr> {
+        row.try_get_by_index(at)
     }
     fn shown<T: std::fmt::Debug>(value: Option<T>) -> Json {
         value.map_or(Json::Null, |value| json!(format!("{value:?}")))
     }
-    if let Some(value) = read::<i64>(row, at) {
+    if let Ok(value) = read::<i64>(row, at) {
         return json!(value);
     }
-    if let Some(value) = read::<i32>(row, at) {
+    if let Ok(value) = read::<i32>(row, at) {
         return json!(value);
     }
-    if let Some(value) = read::<u64>(row, at) {
+    if let Ok(value) = read::<u64>(row, at) {
         return json!(value);
     }
-    if let Some(value) = read::<f64>(row, at) {
+    if let Ok(value) = read::<f64>(row, at) {
         return json!(value);
     }
-    if let Some(value) = read::<f32>(row, at) {
+    if let Ok(value) = read::<f32>(row, at) {
         return json!(value.map(f64::from));
     }
-    if let Some(value) = read::<bool>(row, at) {
+    if let Ok(value) = read::<bool>(row, at) {
         return json!(value);
     }
-    if let Some(value) = read::<Decimal>(row, at) {
+    if let Ok(value) = read::<Decimal>(row, at) {
         return json!(value.map(|v| v.normalize().to_string()));
     }
-    if let Some(value) = read::<String>(row, at) {
+    if let Ok(value) = read::<String>(row, at) {
         return json!(value);
     }
-    if let Some(value) = read::<Json>(row, at) {
+    if let Ok(value) = read::<Json>(row, at) {
         return value.unwrap_or_default();
     }
-    if let Some(value) = read::<sea_orm::prelude::DateTimeUtc>(row, at) {
+    if let Ok(value) = read::<sea_orm::prelude::DateTimeUtc>(row, at) {
         return shown(value);
     }
-    if let Some(value) = read::<sea_orm::prelude::DateTime>(row, at) {
+    if let Ok(value) = read::<sea_orm::prelude::DateTime>(row, at) {
         return shown(value);
     }
-    if let Some(value) = read::<Vec<u8>>(row, at) {
+    if let Ok(value) = read::<Vec<u8>>(row, at) {
         return shown(value);
     }
     if row.try_as_pg_row().is_some()
-        && let Some(value) = read::<Vec<i32>>(row, at)
+        && let Ok(value) = read::<Vec<i32>>(row, at)
     {
         return json!(value);
     }
