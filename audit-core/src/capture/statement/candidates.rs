@@ -3,8 +3,8 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, Statement};
 
-use super::live_table::LiveTable;
-use super::rows::{columns_of, is_in, table};
+use super::live_table::{IndexColumn, LiveTable};
+use super::rows::{is_in, table};
 use super::{Engine, Image, Problem, Request};
 use crate::auditable::EntityInfo;
 use crate::sql::{
@@ -12,7 +12,7 @@ use crate::sql::{
 };
 
 /// For each unique index that can decide, its columns and the values of the rows that have all of them.
-pub(super) struct Candidates<'a>(Vec<(Vec<String>, Vec<Vec<&'a Cell>>)>);
+pub(super) struct Candidates<'a>(Vec<(Vec<IndexColumn>, Vec<Vec<&'a Cell>>)>);
 
 impl Candidates<'_> {
     /// How many rows have a value for all columns of one of the indexes, at most.
@@ -24,7 +24,7 @@ impl Candidates<'_> {
     /// which the entity lacks a column.
     pub(super) fn columns(&self, info: &EntityInfo) -> Vec<Vec<usize>> {
         let position =
-            |name: &String| (info.columns.iter()).position(|column| is_name(column.name, name));
+            |name: &IndexColumn| (info.columns.iter()).position(|column| is_name(column.name, &name.name));
         let mut all: Vec<Vec<usize>> = (self.0.iter())
             .filter_map(|(columns, _)| columns.iter().map(position).collect())
             .collect();
@@ -55,7 +55,11 @@ pub(super) fn listed(
     statement: &Statement,
     insert: &Insert,
 ) -> Option<Vec<Vec<Cell>>> {
-    match &insert.rows {
+    let values = match &statement.values {
+        Some(values) => values.0.as_slice(),
+        None => &[],
+    };
+    let rows = match &insert.rows {
         Rows::Selected => None,
         Rows::Listed(rows) => Some(rows.clone()),
         Rows::Omitted => match parse_anew(backend, &statement.sql) {
@@ -68,7 +72,21 @@ pub(super) fn listed(
             },
             _ => None,
         },
-    }
+    };
+    rows.map(|mut rows| {
+        for cell in rows.iter_mut().flatten() {
+            if let Cell::Stable(template) = cell
+                && template.value(values).is_some_and(|value| is_null(&value))
+            {
+                *cell = Cell::Null;
+            }
+        }
+        rows
+    })
+}
+
+fn is_null(value: &Value) -> bool {
+    *value == value.as_null()
 }
 
 /// The columns that the values of an INSERT are of, in order.
@@ -100,13 +118,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         rows: &'r [Vec<Cell>],
     ) -> Result<Candidates<'r>, Problem> {
         let (live, info) = (request.live, request.audited.info);
-        let key: Vec<String> = (request.audited.key_columns().into_iter())
-            .map(str::to_owned)
-            .collect();
+        let key = self.key_index(request);
         let by_expression =
             Problem::Uncapturable("an index of expressions may decide its conflicts");
-        let mut sets: Vec<Vec<String>> = match &conflict.target {
-            ConflictTarget::Columns(columns) => vec![columns.clone()],
+        let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
+            ConflictTarget::Columns(columns) => {
+                vec![columns.iter().map(|name| IndexColumn::whole(name)).collect()]
+            }
             ConflictTarget::Constraint(name) => {
                 let index = live.unique.iter().find(|index| is_name(&index.name, name));
                 match index.map(|index| index.columns.clone()) {
@@ -161,15 +179,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         rows: &'r [Vec<Cell>],
     ) -> Option<Candidates<'r>> {
         let columns = insert_columns(insert, request.live);
-        let key: Vec<String> = (request.audited.key_columns().into_iter())
-            .map(str::to_owned)
-            .collect();
+        let key = self.key_index(request);
         match given(&columns, &key, rows, request.live, &|_| false) {
             Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
                 Some(Candidates(vec![(key, cells)]))
             }
             _ => None,
         }
+    }
+
+    fn key_index(&self, request: Request<'_>) -> Vec<IndexColumn> {
+        (request.audited.key_columns().into_iter())
+            .map(IndexColumn::whole)
+            .collect()
     }
 
     /// Reads the rows that are there under these values, and those with these keys.
@@ -194,16 +216,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .text(" WHERE ");
         for (at, (columns, rows)) in candidates.0.iter().enumerate() {
             sql.text(if at > 0 { " OR " } else { "" });
-            let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-            columns_of(&mut sql, &names);
             let several = columns.len() > 1;
-            sql.text(" IN (");
+            sql.text(if several { "(" } else { "" });
+            for (at, column) in columns.iter().enumerate() {
+                sql.text(if at > 0 { ", " } else { "" });
+                prefixed(&mut sql, column, |sql| {
+                    sql.name(&column.name);
+                });
+            }
+            sql.text(if several { ") IN (" } else { " IN (" });
             if several && self.server.is_sqlite() {
                 sql.text("VALUES ");
             }
             for (at, row) in rows.iter().enumerate() {
                 sql.text(if at > 0 { ", " } else { "" });
-                cells(&mut sql, row);
+                cells(&mut sql, columns, row);
             }
             sql.text(")");
         }
@@ -219,12 +246,30 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-fn cells(sql: &mut Composer<'_>, row: &[&Cell]) {
+/// Writes as much of a text as the index is of.
+fn prefixed(
+    sql: &mut Composer<'_>,
+    column: &IndexColumn,
+    write: impl FnOnce(&mut Composer<'_>),
+) {
+    match column.prefix {
+        None => write(sql),
+        Some(length) => {
+            sql.text("LEFT(");
+            write(sql);
+            sql.text(&format!(", {length})"));
+        }
+    }
+}
+
+fn cells(sql: &mut Composer<'_>, columns: &[IndexColumn], row: &[&Cell]) {
     sql.text(if row.len() > 1 { "(" } else { "" });
-    for (at, cell) in row.iter().enumerate() {
+    for (at, (cell, column)) in row.iter().zip(columns).enumerate() {
         sql.text(if at > 0 { ", " } else { "" });
         if let Cell::Stable(template) = cell {
-            sql.template(template);
+            prefixed(sql, column, |sql| {
+                sql.template(template);
+            });
         }
     }
     sql.text(if row.len() > 1 { ")" } else { "" });
@@ -233,7 +278,7 @@ fn cells(sql: &mut Composer<'_>, row: &[&Cell]) {
 /// The cells of these columns in every row that has all of them.
 fn given<'r>(
     columns: &[String],
-    wanted: &[String],
+    wanted: &[IndexColumn],
     rows: &'r [Vec<Cell>],
     live: &LiveTable,
     is_new: &dyn Fn(&str) -> bool,
@@ -243,7 +288,8 @@ fn given<'r>(
     let mut complete = Vec::with_capacity(rows.len());
     for row in rows {
         let mut cells = Vec::with_capacity(wanted.len());
-        for name in wanted {
+        for column in wanted {
+            let name = column.name.as_str();
             let position = columns.iter().position(|column| is_name(column, name));
             match position.and_then(|at| row.get(at)) {
                 Some(Cell::Unstable) => return Given::Unknown,

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Audited, Engine, Server};
+use super::{Audited, Engine, Request, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
 use crate::config::AuditConfig;
+use crate::sql::TableName;
 
 /// An entity whose rows follow those of another.
 pub(super) struct Follower {
@@ -90,6 +91,23 @@ fn leads_to(
             .any(|next| leads_to(next, seen, is_wanted))
 }
 
+/// The entities whose rows may follow those of another, at any distance.
+fn reached(info: &'static EntityInfo) -> Vec<&'static EntityInfo> {
+    let mut found: Vec<&'static EntityInfo> = Vec::new();
+    let mut next = vec![info];
+    while let Some(info) = next.pop() {
+        for follower in direct(info) {
+            if !found.iter().any(|known| known.type_id == follower.info.type_id) {
+                found.push(follower.info);
+                if follower.key.deletes {
+                    next.push(follower.info);
+                }
+            }
+        }
+    }
+    found
+}
+
 /// Rows of one entity that follow.
 pub(super) struct Trail {
     audited: Audited,
@@ -154,6 +172,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             level = next;
         }
         Ok(trails)
+    }
+
+    /// Reports where rows that follow those of an entity may be hidden from the role, so that nothing records
+    /// what becomes of them.
+    pub(super) async fn check_hidden(&self, request: Request<'_>) -> Result<(), DbErr> {
+        if !self.server.is_postgres() {
+            return Ok(());
+        }
+        for info in reached(request.audited.info) {
+            let name = TableName {
+                schema: info.schema().map(str::to_owned),
+                table: info.table().to_owned(),
+            };
+            let live = self.live_table(&name).await?;
+            if live.is_secured {
+                self.gap("row-level security may hide rows that refer to those that it deletes", &[]);
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     async fn following(

@@ -35,7 +35,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(Problem::Uncapturable(why));
         }
         // What is returned is what was deleted, as it was: nothing need be read before.
-        let returns_all = matches!(returns, Returns::Appended | Returns::Rows);
+        let returns_all = matches!(
+            returns,
+            Returns::Appended | Returns::Extended | Returns::Rows
+        );
         let is_alone = request.audited.followers.is_empty();
         if returns_all && is_alone && !info.access.refers_to_itself {
             return self.delete_returning(request, returns).await;
@@ -52,10 +55,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (self.descendants(request.audited, &before).await)
                 .map_err(|error| self.extra_read(call, error))?
         };
-        let (answer, returned, doubt) = if returns == Returns::Appended {
-            let clause = self.clause(request);
+        let (answer, returned, doubt) = if matches!(returns, Returns::Appended | Returns::Extended) {
+            let clause = self.clause(request, returns);
             let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
-            let images = self.read(info, &rows);
+            let images = self.read_returned(request, returns, &rows);
             (answer(call, rows, 0)?, Returned::Rows(images), doubt)
         } else {
             let ran = self.run(call, request.statement).await?;
@@ -70,6 +73,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         }
         self.record_descendants(trail).await?;
+        self.check_hidden(request).await?;
         doubt.settle();
         Ok(answer)
     }
@@ -79,14 +83,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         returns: Returns,
     ) -> Result<Answer, Problem> {
-        let clause = if returns == Returns::Appended {
-            self.clause(request)
-        } else {
-            String::new()
-        };
+        let clause = self.clause(request, returns);
         let call = request.call;
         let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
-        for row in self.read(request.audited.info, &rows) {
+        for row in self.read_returned(request, returns, &rows) {
             self.record_deleted(request.audited, self.source, &row)?;
             self.flush_when_full().await?;
         }

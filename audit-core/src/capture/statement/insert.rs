@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use super::candidates::{insert_columns, listed, number_of};
 use super::returning::Returns;
 use super::{Answer, Engine, Image, Problem, Request, answer};
-use crate::sql::{Cell, ConflictAction, Insert, is_name};
+use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
 
@@ -49,14 +49,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         returns: Returns,
     ) -> Result<Answer, Problem> {
         let (info, call) = (request.audited.info, request.call);
-        let clause = if returns == Returns::Appended {
-            self.clause(request)
-        } else {
-            String::new()
-        };
+        let clause = self.clause(request, returns);
         let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
         let id = self.last_insert_id(request).await?;
-        let mut now = self.read(info, &rows);
+        let mut now = self.read_returned(request, returns, &rows);
         if returns == Returns::Keys || request.live.has_triggers {
             let keys: Vec<Image> = now.iter().map(|row| info.key_of(row)).collect();
             let found = self.by_key(info, &keys).await?;
@@ -102,19 +98,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             None => Some(self.numbers(request, insert, &rows)?),
         };
         let ran = self.run(request.call, request.statement).await?;
-        let affected = match &ran.answer {
-            Answer::Executed(result) => result.rows_affected(),
-            Answer::Rows(rows) if rows.is_empty() && self.server.is_mysql() => {
-                self.row_count().await?
-            }
-            Answer::Rows(rows) => rows.len() as u64,
+        // With rows to return, MySQL's answer has neither count nor id.
+        let is_told = matches!(ran.answer, Answer::Executed(_))
+            && matches!(request.write.returning, Returning::Nothing);
+        let affected = if is_told {
+            ran.count()
+        } else {
+            rows.len() as u64
         };
         let now = match (given, numbers) {
             (Some(given), _) => self.conflicting(request, &given, &[], false).await?,
             (None, Some(numbers)) => {
                 let first = match &ran.answer {
-                    Answer::Executed(result) => result.last_insert_id(),
-                    Answer::Rows(_) => self.mysql_last_insert_id().await?,
+                    Answer::Executed(result) if is_told => result.last_insert_id(),
+                    _ => self.mysql_last_insert_id().await?,
                 };
                 let ids = self.numbered(first, &numbers);
                 self.rows_where(info, &info.key, &ids, false).await?

@@ -58,7 +58,27 @@ pub(super) enum TableKind {
 pub(super) struct UniqueIndex {
     pub(super) name: String,
     /// `None` for an index of expressions.
-    pub(super) columns: Option<Vec<String>>,
+    pub(super) columns: Option<Vec<IndexColumn>>,
+}
+
+/// A column of an index, or the first characters of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(from = "String")]
+pub(super) struct IndexColumn {
+    pub(super) name: String,
+    pub(super) prefix: Option<u32>,
+}
+
+impl IndexColumn {
+    pub(super) fn whole(name: &str) -> Self {
+        name.to_owned().into()
+    }
+}
+
+impl From<String> for IndexColumn {
+    fn from(name: String) -> Self {
+        Self { name, prefix: None }
+    }
 }
 
 impl LiveTable {

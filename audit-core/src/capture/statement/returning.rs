@@ -1,8 +1,9 @@
 //! What the database returns of the rows that a statement writes, and whether the application would see it.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, QueryResult};
 
-use super::{Call, Engine, Request};
+use super::row_reader::read_aliased;
+use super::{Call, Engine, Image, Request};
 use crate::sql::{Kind, Returning, quoted};
 
 /// What is known from the rows that a statement returns.
@@ -10,6 +11,8 @@ use crate::sql::{Kind, Returning, quoted};
 pub(super) enum Returns {
     /// All columns of the entity, by a clause that is appended.
     Appended,
+    /// All columns of the entity, after those of the statement's own clause, which nobody reads.
+    Extended,
     /// All columns of the entity, by the statement's own clause.
     Rows,
     /// The key, by the statement's own clause.
@@ -44,22 +47,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (write.returning).has(column.name, is_cast.then_some(read_as.as_str()))
         };
         let is_insert = matches!(write.kind, Kind::Insert(_));
+        // SQLite also says which row was inserted last, whatever the statement; there the rows are read
+        // instead.
+        let by_database = self.server.is_postgres() || (self.server.is_sqlite() && is_insert);
+        let is_sent_so = call == Call::Execute || (call == Call::Unprepared && is_insert);
+        let takes_more = by_database && is_sent_so && write.appendable && live.takes_returning();
         match &write.returning {
-            Returning::Nothing => {
-                // SQLite also says which row was inserted last, whatever the statement; there the rows are
-                // read instead.
-                let by_database =
-                    self.server.is_postgres() || (self.server.is_sqlite() && is_insert);
-                let is_sent_so = call == Call::Execute || (call == Call::Unprepared && is_insert);
-                if by_database && is_sent_so && write.appendable && live.takes_returning() {
-                    Returns::Appended
-                } else {
-                    Returns::Nothing
-                }
-            }
-            _ if !call.reads_rows() => Returns::Nothing,
+            Returning::Nothing if takes_more => Returns::Appended,
+            Returning::Nothing => Returns::Nothing,
             // They may be another table's columns.
             _ if is_joined(&write.kind) => Returns::Nothing,
+            _ if takes_more => Returns::Extended,
+            _ if !call.reads_rows() => Returns::Nothing,
             _ if self.server.is_mysql() && !is_insert => Returns::Nothing,
             Returning::Everything | Returning::Items(_) => {
                 if (0..audited.info.columns.len()).all(has) {
@@ -73,16 +72,45 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// The clause that returns all columns of the entity.
-    pub(super) fn clause(&self, request: Request<'_>) -> String {
+    /// What is appended to a statement.
+    pub(super) fn clause(&self, request: Request<'_>, returns: Returns) -> String {
         let backend = self.db.get_database_backend();
+        let access = &request.audited.info.access;
         let qualifier = match &request.write.kind {
             Kind::Change(change) if change.joined => Some(request.write.qualifier.as_str()),
             _ => None,
         };
-        let list = (request.audited.info.access.list)(backend, qualifier);
-        format!("RETURNING {list}")
+        match returns {
+            Returns::Appended => format!("RETURNING {}", (access.list)(backend, qualifier)),
+            // Under names of their own, beside which the statement's cannot be mistaken.
+            Returns::Extended => (0..request.audited.info.columns.len())
+                .map(|at| format!(", {} AS {}", (access.expression)(backend, at), alias(at)))
+                .collect(),
+            Returns::Rows | Returns::Keys | Returns::Nothing => String::new(),
+        }
     }
+
+    /// Reads the rows that a statement returned.
+    pub(super) fn read_returned(
+        &self,
+        request: Request<'_>,
+        returns: Returns,
+        rows: &[QueryResult],
+    ) -> Vec<Image> {
+        let backend = self.db.get_database_backend();
+        let info = request.audited.info;
+        match returns {
+            Returns::Extended => (rows.iter())
+                .map(|row| read_aliased(backend, info, row, alias))
+                .collect(),
+            _ => self.read(info, rows),
+        }
+    }
+}
+
+/// The name of an appended column.
+fn alias(at: usize) -> String {
+    format!("sea_orm_audit_{at}")
 }
 
 fn is_joined(kind: &Kind) -> bool {

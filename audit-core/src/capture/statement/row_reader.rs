@@ -12,7 +12,7 @@ use crate::value::{Shape, unreadable};
 
 /// Reads a row that has the entity's columns under their own names.
 pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult) -> Vec<Value> {
-    let model = (info.access.read)(row).ok();
+    let model = unpanicked(|| (info.access.read)(row).ok());
     (info.columns.iter().enumerate())
         .map(
             |(at, column)| match model.as_ref().and_then(|row| row.get(at)) {
@@ -23,6 +23,18 @@ pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult)
                 Some(value) => value.clone(),
             },
         )
+        .collect()
+}
+
+/// Reads a row that has the entity's columns under other names.
+pub(super) fn read_aliased(
+    backend: DbBackend,
+    info: &EntityInfo,
+    row: &QueryResult,
+    alias: fn(usize) -> String,
+) -> Vec<Value> {
+    (info.columns.iter().enumerate())
+        .map(|(at, column)| read_column(backend, row, &alias(at), &column.shape))
         .collect()
 }
 
@@ -38,7 +50,12 @@ fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape)
 }
 
 fn get<T: TryGetable>(row: &QueryResult, name: &str) -> Option<Option<T>> {
-    Option::<T>::try_get(row, "", name).ok()
+    unpanicked(|| Option::<T>::try_get(row, "", name).ok())
+}
+
+/// sqlx panics at PostgreSQL's infinite dates.
+fn unpanicked<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or_default()
 }
 
 fn one(row: &QueryResult, name: &str, kind: &ArrayType) -> Option<Value> {

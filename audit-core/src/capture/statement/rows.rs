@@ -101,7 +101,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         lock: bool,
     ) -> Result<Vec<Image>, DbErr> {
         let rows = self.raw_rows_where(info, columns, values, "", lock).await?;
-        Ok(self.read(info, &rows))
+        let mut images = self.read(info, &rows);
+        if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
+            // In a column that is no `char(n)`, texts without the spaces were found as well.
+            images.retain(|row| {
+                (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
+            });
+        }
+        Ok(images)
     }
 
     /// The same, with one more column.
@@ -197,7 +204,10 @@ fn tuple(
             sql.text(", ");
         }
         let (before, after) = (info.access.cast)(backend, *column);
+        let is_padded = backend == DbBackend::Postgres && is_padded(value);
+        sql.text(if is_padded { "CAST(" } else { "" });
         sql.text(&before).value(value.clone()).text(&after);
+        sql.text(if is_padded { " AS bpchar)" } else { "" });
     }
     if columns.len() > 1 {
         sql.text(")");
@@ -243,13 +253,19 @@ pub(super) fn is_in(
     sql.text(")");
 }
 
+/// Whether a text may be one of PostgreSQL's `char(n)`, filled up with spaces.
+fn is_padded(value: &Value) -> bool {
+    matches!(value, Value::String(Some(text)) if text.ends_with(' '))
+}
+
 /// An array of the values, where they are of a type that has one.
 fn array_of(values: &[Image]) -> Option<Value> {
     let kind = match values.first()?.first()? {
         Value::SmallInt(Some(_)) => ArrayType::SmallInt,
         Value::Int(Some(_)) => ArrayType::Int,
         Value::BigInt(Some(_)) => ArrayType::BigInt,
-        Value::String(Some(_)) => ArrayType::String,
+        // `char(n)` would be compared as text, without its padding.
+        Value::String(Some(_)) if !values.iter().flatten().any(is_padded) => ArrayType::String,
         Value::Uuid(Some(_)) => ArrayType::Uuid,
         _ => return None,
     };

@@ -139,8 +139,10 @@ impl Audited {
                 && match (&name.schema, info.schema()) {
                     (Some(named), Some(own)) => named == own,
                     (Some(named), None) => server.is_default_schema(named),
-                    // Found by the search path, whichever it is.
-                    (None, _) => true,
+                    // Found by the search path, whichever it is: the catalogue says.
+                    (None, Some(_)) if server.is_postgres() => true,
+                    (None, Some(own)) => server.is_default_schema(own),
+                    (None, None) => true,
                 }
         })
     }

@@ -43,10 +43,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "it sets a key to an expression, whose value this database does not return",
             ));
         }
-        let (answer, now, count, doubt) = if returns == Returns::Appended {
-            let clause = self.clause(request);
+        let (answer, now, count, doubt) = if matches!(returns, Returns::Appended | Returns::Extended) {
+            let clause = self.clause(request, returns);
             let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
-            let now = self.read(info, &rows);
+            let now = self.read_returned(request, returns, &rows);
             (answer(call, rows, 0)?, Some(now), None, doubt)
         } else {
             let ran = self.run(call, request.statement).await?;

@@ -55,15 +55,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         } else {
             Vec::new()
         };
-        let clause = if returns == Returns::Appended {
-            self.clause(request)
-        } else {
-            String::new()
-        };
+        let clause = self.clause(request, returns);
         let (returned, doubt) = self.run_query(call, request.statement, &clause).await?;
         let id = self.last_insert_id(request).await?;
         let written = self
-            .written(request, &candidates, &before, &returned)
+            .written(request, &candidates, &before, returns, &returned)
             .await?;
         self.record_upserted(request, before, written, replaces)?;
         self.flush_when_full().await?;
@@ -78,11 +74,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         candidates: &Candidates<'_>,
         before: &[Image],
+        returns: Returns,
         returned: &[QueryResult],
     ) -> Result<Vec<Written>, DbErr> {
         let info = request.audited.info;
         let mut seen = HashSet::new();
-        let mut keys: Vec<Image> = (self.read(info, returned).iter())
+        let mut keys: Vec<Image> = (self.read_returned(request, returns, returned).iter())
             .map(|row| info.key_of(row))
             .filter(|key| seen.insert(key.clone()))
             .collect();

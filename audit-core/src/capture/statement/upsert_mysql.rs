@@ -170,7 +170,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let is_new = |row: &Image| -> Option<bool> {
             let left = left?;
             match action {
-                ConflictAction::Replace => (left == listed.rows).then_some(true),
+                // Rows that nobody had read are deleted, not those that are new.
+                ConflictAction::Replace => Some(true),
                 // An id tells that a row got a number of its own.
                 _ if listed.rows == 1 && listed.generated() == 1 => {
                     match (server.affected, server.id) {

@@ -209,7 +209,7 @@ impl Text {
                 with: parts.with.map(template),
                 from: Template::read(&parts.from),
                 joined: parts.joined,
-                filter: parts.filter.map(template),
+                filter: parts.filter.map(|filter| self.piece(filter)),
                 tail: parts.tail,
                 ordered_by: parts.ordered_by,
                 assigned: parts.assigned,

@@ -153,7 +153,7 @@ impl Text {
                 Cell::Default
             }
             Expr::Value(value) if matches!(value.value, Value::Null) => Cell::Null,
-            Expr::Value(_) => Cell::Stable(template(expr)),
+            Expr::Value(_) => Cell::Stable(self.piece(expr)),
             expr if self.constant(expr) => Cell::Stable(template(expr)),
             _ => Cell::Unstable,
         }

@@ -19,6 +19,16 @@ impl Text {
             .ok()
     }
 
+    /// A piece of the text. MySQL prepares each text that is read beside one that is not prepared, and keeps
+    /// only so many: there the values of an unprepared text are bound.
+    pub(super) fn piece(&self, part: &impl ToString) -> Template {
+        let is_plain = self.backend == DbBackend::MySql && self.binds == 0;
+        match self.tokens_of(part).filter(|_| is_plain) {
+            Some(tokens) => Template::with_bound_literals(&tokens),
+            None => template(part),
+        }
+    }
+
     pub(super) fn constant(&self, part: &impl ToString) -> bool {
         self.tokens_of(part)
             .is_some_and(|tokens| is_constant(&tokens))

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{LiveTable, TableKind, UniqueIndex};
+use super::{IndexColumn, LiveTable, TableKind, UniqueIndex};
 use crate::sql::TableName;
 
 const COLUMNS: &str = "\
@@ -15,7 +15,8 @@ WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?
 ORDER BY ordinal_position";
 
 const UNIQUE: &str = "\
-SELECT index_name AS name, column_name AS part FROM information_schema.statistics
+SELECT index_name AS name, column_name AS part, CAST(sub_part AS SIGNED) AS prefix
+FROM information_schema.statistics
 WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0
 ORDER BY index_name, seq_in_index";
 
@@ -51,8 +52,12 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         }
         if let Some(index) = table.unique.last_mut() {
             index.columns = match (index.columns.take(), part) {
-                (Some(mut columns), Some(part)) => {
-                    columns.push(part);
+                (Some(mut columns), Some(name)) => {
+                    let prefix: Option<i64> = row.try_get("", "prefix")?;
+                    columns.push(IndexColumn {
+                        name,
+                        prefix: prefix.and_then(|length| u32::try_from(length).ok()),
+                    });
                     Some(columns)
                 }
                 _ => None,

@@ -95,7 +95,7 @@ fn add(table: &mut LiveTable, row: &QueryResult, is_qualified: bool) -> Result<(
                     // An expression.
                     index.columns = None;
                 } else if let Some(columns) = &mut index.columns {
-                    columns.push(part);
+                    columns.push(part.into());
                 }
             }
         }
