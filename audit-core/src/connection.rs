@@ -1,8 +1,12 @@
 //! `AuditedConnection`: every write through it is recorded, in the transaction of the change.
 
+mod batch_answer;
 mod bulk;
-mod finish;
+mod detached;
+mod error_variant;
 mod frames;
+mod last_insert_id;
+mod physical;
 mod probe;
 mod route;
 mod stream;
@@ -147,9 +151,8 @@ impl AuditedConnection {
         match route {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
-                let answer = run(&self.db, call, statement).await?;
-                Box::pin(reported.report(&self.db)).await;
-                Ok(answer)
+                unit::report_on_pool(&reported, &self.db).await;
+                run(&self.db, call, statement).await
             }
             Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,
         }
@@ -250,7 +253,7 @@ impl TransactionTrait for AuditedConnection {
     ) -> Result<AuditedTransaction, DbErr> {
         // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
         let db = self.db.clone();
-        let tx = finish::to_its_end(async move { db.begin_with_options(options).await }).await?;
+        let tx = detached::run_to_end(async move { db.begin_with_options(options).await }).await?;
         Ok(AuditedTransaction::outermost(
             tx,
             self.server.clone(),

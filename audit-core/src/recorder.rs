@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
 use sea_orm::sea_query::{
-    ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
+    Expr, ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
 };
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Insert, Iterable, QueryTrait, Statement,
@@ -244,9 +244,14 @@ impl Record {
         })
     }
 
-    fn insert(self, config: &AuditConfig, backend: DbBackend) -> Result<InsertStatement, Cause> {
+    fn insert(
+        self,
+        config: &AuditConfig,
+        backend: DbBackend,
+        is_inline: bool,
+    ) -> Result<InsertStatement, Cause> {
         let values = self.values(config, backend)?;
-        insert_of(config.tables(), backend, [values])
+        insert_of(config.tables(), backend, is_inline, [values])
             .map_err(|error| cause(config, DbErr::Type(error.to_string())))
     }
 }
@@ -267,6 +272,7 @@ const JSONB: &str = "jsonb";
 fn insert_of(
     tables: Tables,
     backend: DbBackend,
+    is_inline: bool,
     rows: impl IntoIterator<Item = Vec<Value>>,
 ) -> Result<InsertStatement, sea_orm::sea_query::error::Error> {
     let mut insert = Query::insert();
@@ -275,7 +281,12 @@ fn insert_of(
         .columns(Column::iter().skip(1));
     for row in rows {
         let cells = Column::iter().skip(1).zip(row).map(|(column, value)| {
-            let cell = SimpleExpr::from(value);
+            let cell = match value {
+                Value::String(Some(text)) if is_inline && text.contains(['\'', '\\']) => {
+                    Expr::cust(dollar_quoted(&text))
+                }
+                value => SimpleExpr::from(value),
+            };
             if is_json(column) && backend == DbBackend::Postgres {
                 cell.cast_as(JSONB)
             } else {
@@ -285,6 +296,19 @@ fn insert_of(
         insert.values(cells)?;
     }
     Ok(insert)
+}
+
+/// A text as PostgreSQL's dollar-quoted constant, which no setting of the session gives another meaning, as
+/// `backslash_quote` and `standard_conforming_strings` do to others.
+fn dollar_quoted(text: &str) -> String {
+    let closed = format!("{text}$");
+    let mut number = 0_u32;
+    let mut tag = "$audit$".to_owned();
+    while closed.contains(&tag) {
+        number += 1;
+        tag = format!("$audit{number}$");
+    }
+    format!("{tag}{text}{tag}")
 }
 
 /// Writes a record that tells of a change made through `db`, by the failure policy.
@@ -343,7 +367,7 @@ pub(crate) async fn insert_record<C: ConnectionTrait>(
     config: &AuditConfig,
     record: Record,
 ) -> Result<i64, Cause> {
-    let mut insert = record.insert(config, db.get_database_backend())?;
+    let mut insert = record.insert(config, db.get_database_backend(), false)?;
     let id = async {
         if !db.support_returning() {
             return Ok(db.execute(&insert).await?.last_insert_id().cast_signed());
@@ -362,10 +386,10 @@ async fn write<C: ConnectionTrait>(
     config: &AuditConfig,
     record: Record,
 ) -> Result<(), Cause> {
-    let insert = record.insert(config, db.get_database_backend())?;
     let isolate = config.failure_policy() == FailurePolicy::Isolate
         && db.get_database_backend() == DbBackend::Postgres
         && Handle::of::<C>() != Handle::Pool;
+    let insert = record.insert(config, db.get_database_backend(), isolate)?;
     let result = async {
         if isolate {
             insert_in_savepoint(db, &insert).await

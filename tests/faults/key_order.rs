@@ -108,7 +108,8 @@ async fn insert_by_a_query_with_the_key_last_is_recorded(db: &TestDb) -> TestRes
     oracle
         .executes("INSERT INTO account SELECT n + 1, email || '2', id + 50 FROM account")
         .await;
-    oracle.recorded().await
+    // The keys come from a query, and MariaDB does not return them.
+    oracle.recorded_or_reported().await
 }
 
 async fn replace_with_the_key_last_is_recorded(db: &TestDb) -> TestResult {

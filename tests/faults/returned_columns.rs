@@ -52,7 +52,8 @@ async fn insert_returns_the_named_columns(db: &TestDb) -> TestResult {
             assert!(!outcome.is_failure(), "{outcome:?}");
         }
     }
-    oracle.recorded().await
+    // Of rows whose keys are not returned, PostgreSQL and SQLite tell nothing.
+    oracle.recorded_or_reported().await
 }
 
 async fn inserts_by_execute_count_as_on_a_bare_connection(db: &TestDb) -> TestResult {
@@ -147,7 +148,8 @@ async fn returned_columns_in_a_transaction_are_the_named_ones(db: &TestDb) -> Te
             (Call::QueryAll, "DELETE FROM item WHERE id = 99 RETURNING p"),
         ])
         .await?;
-    oracle.recorded().await
+    // Of rows whose keys are not returned, PostgreSQL and SQLite tell nothing.
+    oracle.recorded_or_reported().await
 }
 
 async fn builder_statement_sent_as_a_query_returns_its_own_columns(db: &TestDb) -> TestResult {
@@ -165,5 +167,6 @@ async fn builder_statement_sent_as_a_query_returns_its_own_columns(db: &TestDb) 
         .unwrap_or_default();
     let sql = format!("{} RETURNING p, code", statement.sql);
     oracle.same(Call::QueryOne, &sql, &values).await;
-    oracle.recorded().await
+    // Of rows whose keys are not returned, PostgreSQL and SQLite tell nothing.
+    oracle.recorded_or_reported().await
 }

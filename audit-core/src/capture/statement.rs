@@ -20,6 +20,7 @@ mod update;
 mod upsert;
 mod upsert_mysql;
 
+use std::any::TypeId;
 use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sea_query::Value;
@@ -118,6 +119,8 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) context: &'a AuditContext,
     pub(crate) source: Source,
     pub(crate) gaps: Mutex<Vec<Gap>>,
+    /// The schema in which the table was found that a statement writes to.
+    pub(crate) located: Mutex<Option<(TypeId, String)>>,
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -130,7 +133,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         write: &Write,
         audited: &Audited,
     ) -> Result<Answer, Problem> {
-        self.take_write_lock().await?;
         let live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
@@ -141,6 +143,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             target::Resolved::Same => audited,
             target::Resolved::Other(other) => other,
             target::Resolved::None => return Ok(self.run(call, &statement).await?.settled()),
+        };
+        *self.located.lock().unwrap_or_else(PoisonError::into_inner) = match &live.schema {
+            Some(schema) if self.server.is_postgres() => {
+                Some((audited.info.type_id, schema.clone()))
+            }
+            _ => None,
         };
         let request = Request {
             call,
@@ -183,15 +191,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         !server.is_mysql()
             || matches!(&write.kind, Kind::Insert(insert)
                 if insert.conflict.is_some() || insert.columns.is_empty())
-    }
-
-    /// A SQLite transaction that reads before it writes loses to another writer.
-    async fn take_write_lock(&self) -> Result<(), DbErr> {
-        if self.server.is_sqlite() && self.frames.needs_write_lock() {
-            super::hook::take_write_lock(self.db, self.config).await?;
-            self.frames.has_write_lock();
-        }
-        Ok(())
     }
 
     fn composer<'v>(&self, statement: &'v Statement) -> Composer<'v> {

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use crate::capture::{LiveTables, is_given_up, roll_back};
+use super::last_insert_id;
+use crate::capture::{Call, LiveTables, is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
@@ -47,6 +48,9 @@ struct State {
     /// Where that is to be taken back before COMMIT.
     take_back: Option<Tables>,
     before: Before,
+    /// How the last statement was sent.
+    call: Option<Call>,
+    partial_change: bool,
 }
 
 /// What triggers were told before the transaction began.
@@ -67,8 +71,8 @@ struct Frame {
     bytes: usize,
     /// Why the frame must not be committed.
     failure: Option<AuditError>,
-    /// The savepoint is one that the engine set itself.
-    own: bool,
+    /// The savepoint takes no writes (PostgreSQL).
+    read_only: bool,
 }
 
 /// A record of a frame.
@@ -89,13 +93,12 @@ impl std::fmt::Debug for Frame {
 }
 
 impl State {
-    /// Returns whether the frame was one of the engine's, which was left when its future was dropped.
-    fn merge_innermost(&mut self) -> bool {
+    fn merge_innermost(&mut self) {
         if self.frames.len() < 2 {
-            return false;
+            return;
         }
         let Some(inner) = self.frames.pop() else {
-            return false;
+            return;
         };
         let (inner_number, number) = (self.frames.len(), self.frames.len() - 1);
         for frame in &mut self.frames {
@@ -112,32 +115,34 @@ impl State {
             outer.bytes = outer.rows.iter().map(|held| held.row.weight()).sum();
             outer.failure = outer.failure.take().or(inner.failure);
         }
-        inner.own
     }
 
-    /// Returns whether the frame was one of the engine's.
-    fn discard_innermost(&mut self) -> bool {
+    fn discard_innermost(&mut self) {
         let number = self.frames.len() - 1;
         if number == 0 {
             if let Some(frame) = self.frames.last_mut() {
                 *frame = Frame::default();
             }
-            return false;
+            return;
         }
         for held in self.frames.iter_mut().flat_map(|frame| &mut frame.rows) {
             if held.written_in == Some(number) {
                 held.written_in = None;
             }
         }
-        self.frames.pop().is_some_and(|frame| frame.own)
+        self.frames.pop();
     }
 
-    /// What is to be written now: what the innermost frame holds, after what is older.
-    fn take(&mut self) -> Vec<Row> {
+    /// What is to be written now: what the innermost frame holds, after what is older. Where the
+    /// innermost frame holds nothing, what is older waits, unless everything is to be written.
+    fn take(&mut self, everything: bool) -> Vec<Row> {
+        if self.frames.iter().any(|frame| frame.read_only) {
+            return Vec::new();
+        }
         let Some((inner, outer)) = self.frames.split_last_mut() else {
             return Vec::new();
         };
-        if inner.rows.is_empty() {
+        if inner.rows.is_empty() && !everything {
             return Vec::new();
         }
         let number = outer.len();
@@ -174,44 +179,45 @@ impl Frames {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The number of savepoints that are set, plus one for the transaction itself.
+    pub(super) fn depth(&self) -> usize {
+        self.state().frames.len()
+    }
+
     /// A savepoint was set.
-    pub(super) fn begin(&self) {
-        self.state().frames.push(Frame::default());
-    }
-
-    /// The innermost savepoint of the application's was released.
-    pub(super) fn merge(&self) {
-        let mut state = self.state();
-        while state.merge_innermost() {}
-    }
-
-    /// The innermost savepoint of the application's was rolled back.
-    pub(super) fn discard(&self) {
-        let mut state = self.state();
-        while state.discard_innermost() {}
-        // PostgreSQL takes statements again.
-        state.suspect = false;
-        state.told = None;
-    }
-
-    /// The engine set a savepoint.
-    pub(crate) fn begin_own(&self) {
+    pub(super) fn begin(&self, read_only: bool) {
         self.state().frames.push(Frame {
-            own: true,
+            read_only,
             ..Frame::default()
         });
     }
 
-    /// The engine released its savepoint.
-    pub(crate) fn merge_own(&self) {
+    /// The innermost savepoint was released.
+    pub(super) fn merge(&self) {
         self.state().merge_innermost();
     }
 
-    /// The engine rolled back to its savepoint.
-    pub(crate) fn discard_own(&self) {
+    /// The innermost savepoint was rolled back.
+    pub(super) fn discard(&self) {
+        self.live_tables.clear();
         let mut state = self.state();
         state.discard_innermost();
+        // It is there, so that the transaction is open; and PostgreSQL takes statements again.
+        state.suspect = false;
         state.told = None;
+    }
+
+    /// The engine set a savepoint; goes with chunked writes, as do the next two.
+    pub(crate) fn begin_own(&self) {
+        self.begin(false);
+    }
+
+    pub(crate) fn merge_own(&self) {
+        self.merge();
+    }
+
+    pub(crate) fn discard_own(&self) {
+        self.discard();
     }
 
     /// The innermost frame must not be committed.
@@ -262,8 +268,28 @@ impl Frames {
         self.state().suspect
     }
 
+    /// A statement is run that was sent in this way.
+    pub(super) fn is_called(&self, call: Call) {
+        self.state().call = Some(call);
+    }
+
+    /// How the last statement was sent.
+    pub(super) fn last_call(&self) -> Option<Call> {
+        self.state().call
+    }
+
+    /// A statement failed, and the database keeps a part of what it changed.
+    pub(super) fn note_partial_change(&self) {
+        self.state().partial_change = true;
+    }
+
+    pub(super) fn has_partial_change(&self) -> bool {
+        self.state().partial_change
+    }
+
     /// From now on records are written at once.
     pub(super) fn stop_buffering(&self) {
+        self.live_tables.clear();
         let mut state = self.state();
         state.unbuffered = true;
         state.told = None;
@@ -306,6 +332,8 @@ impl Frames {
     /// Says that records could not be written.
     fn give_up(&self, policy: FailurePolicy, cause: Cause, records: u64) -> Result<(), DbErr> {
         if is_given_up(policy, &cause) {
+            // A trigger on the log may have ended the transaction on SQLite.
+            self.suspect();
             count_many(&COUNTERS.isolated, records);
             tracing::error!(%cause, records, "changes go without their audit records");
             return Ok(());
@@ -326,14 +354,26 @@ impl Frames {
         })
     }
 
-    /// Writes what is held, if the innermost frame holds anything.
+    /// Writes the buffered records, if the innermost frame holds any.
     pub(crate) async fn flush<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let rows = self.state().take();
+        let rows = self.state().take(false);
+        self.write_rows(db, rows).await
+    }
+
+    /// Writes all buffered records, whichever frame holds them.
+    pub(super) async fn flush_all<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        let rows = self.state().take(true);
+        self.write_rows(db, rows).await
+    }
+
+    async fn write_rows<C: ConnectionTrait>(&self, db: &C, rows: Vec<Row>) -> Result<(), DbErr> {
         let Some(policy) = rows.first().map(|row| row.config.failure_policy()) else {
             return Ok(());
         };
-        let mut rows = rows.into_iter().peekable();
         let doubt = self.doubt(policy);
+        // `LAST_INSERT_ID()` is the application's.
+        let last_insert_id = last_insert_id::read(db).await?;
+        let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let config = first.config.clone();
             let mut group = vec![first];
@@ -353,6 +393,7 @@ impl Frames {
                 }
             }
         }
+        last_insert_id::restore(db, last_insert_id).await?;
         doubt.settle();
         Ok(())
     }

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::action::Source;
 use crate::bound::Bound;
-use crate::capture::{Audited, Gap, Server};
+use crate::capture::{Audited, Call, Gap, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
@@ -60,6 +60,40 @@ impl Captured {
             .map(|((sql, part), audited)| (sql, part, audited.as_ref()))
     }
 }
+
+impl Captured {
+    /// Where several statements must be run by one call, because the driver does more than to run one
+    /// after the other: what is reported of them, or why they are refused.
+    ///
+    /// PostgreSQL and MySQL refuse to prepare them, and a single row ends the text on SQLite.
+    pub(super) fn whole_batch(
+        &self,
+        backend: DbBackend,
+        call: Call,
+    ) -> Option<Result<Reported, DbErr>> {
+        let Understood::Several(parts) = self.understood.as_ref() else {
+            return None;
+        };
+        let runs_parts = match call {
+            Call::Unprepared => true,
+            Call::Execute | Call::QueryAll => backend == DbBackend::Sqlite,
+            Call::QueryOne => false,
+        };
+        if runs_parts {
+            return None;
+        }
+        let write = parts.iter().find_map(|(_, part)| match part {
+            Understood::Write(write) => Some(write.as_ref()),
+            _ => None,
+        })?;
+        let texts: Vec<String> = (parts.iter().map(|(sql, _)| outline_of(backend, sql))).collect();
+        let reported = Reported::of_write(self, write, PREPARED_BATCH, &texts.join(";"));
+        Some(reported.by_policy())
+    }
+}
+
+/// Why such a text is not captured.
+const PREPARED_BATCH: &str = "it has several statements, and was not sent by `execute_unprepared`";
 
 impl Route {
     /// Finds the way of a statement.
@@ -243,28 +277,34 @@ impl Reported {
         }
     }
 
-    /// Reports that a statement was let pass: counts it, warns, and writes a system event, or counts
-    /// one more occurrence of the one that is there.
+    /// Reports a statement before it runs: counts it, warns, and writes a system event, or counts one
+    /// more occurrence of the one that is there. The report stays whatever becomes of the statement,
+    /// which may change data and then fail, or be dropped.
     ///
     /// Returns whether that could be done.
     pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) -> bool {
         if self.silent {
             return true;
         }
+        self.warn();
+        let written = self.write_event(db).await;
+        if let Err(error) = &written {
+            tracing::error!(%error, "the system event of an uncaptured statement failed");
+        }
+        written.is_ok()
+    }
+
+    /// Counts the statement and writes a warning, which need no database.
+    pub(super) fn warn(&self) {
         count(&COUNTERS.uncaptured);
         tracing::warn!(
-            // Told by a system event already: whoever makes events of warnings leaves it out.
+            // A system event reports it already: what makes events of warnings leaves it out.
             system_event = true,
             table = self.table.as_str(),
             why = self.why,
             statement = self.outline.as_str(),
             "a statement changed data without being captured"
         );
-        let written = self.write_event(db).await;
-        if let Err(error) = &written {
-            tracing::error!(%error, "the system event of an uncaptured statement failed");
-        }
-        written.is_ok()
     }
 
     /// Whether nobody asked to be told of it.

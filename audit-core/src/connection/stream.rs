@@ -42,6 +42,7 @@ impl StreamTrait for AuditedTransaction {
             let tx = self.tx()?;
             let backend = ConnectionTrait::get_database_backend(tx);
             route::refuse_stream(backend, &self.binding, &self.server, &statement.sql)?;
+            self.run_queued().await?;
             // What fails in a stream is not seen here.
             self.frames().suspect();
             tx.stream_raw(statement).await

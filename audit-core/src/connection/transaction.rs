@@ -10,8 +10,8 @@ use sea_orm::{
     QueryResult, Statement, TransactionError, TransactionOptions, TransactionSession,
     TransactionTrait,
 };
-use tokio::sync::Mutex;
 
+use super::physical::Physical;
 use super::route::Route;
 use super::{Frames, probe, run, unit};
 use crate::bound::Bound;
@@ -26,33 +26,28 @@ use crate::task::Task;
 /// are dropped with it. Their `transaction_id` is one. A transaction whose record failed refuses to
 /// commit, with [`AuditError::CommitRefused`], and is rolled back.
 ///
+/// Handles may end in any order. As with SeaORM's own, each ends the innermost savepoint that is set,
+/// and the last one the transaction. Once the database has ended the transaction, nothing more is
+/// sent, and every call returns [`AuditError::CommitRefused`].
+///
 /// Statements of one transaction are captured one after the other, whoever runs them. Dropping the
 /// future of a write before it is done leaves its effect unknown, as it does without audit log: the
 /// transaction then refuses to commit.
 pub struct AuditedTransaction {
-    /// `None` once it is finished.
-    tx: Option<DatabaseTransaction>,
+    /// Shared by all handles, so that the last one commits it; on a mock connection, where SeaORM
+    /// notes what is begun, one of its own. `None` once the handle has ended.
+    tx: Option<Arc<DatabaseTransaction>>,
     physical: Arc<Physical>,
     pub(super) server: Server,
     pub(super) binding: Arc<Bound>,
-    nested: bool,
     /// SeaORM's own transaction does not say so.
     mock: bool,
-}
-
-/// What all handles of one transaction share.
-#[derive(Debug)]
-struct Physical {
-    frames: Frames,
-    /// Held while a write is captured.
-    turn: Mutex<()>,
 }
 
 impl std::fmt::Debug for AuditedTransaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuditedTransaction")
             .field("id", &self.id())
-            .field("nested", &self.nested)
             .finish_non_exhaustive()
     }
 }
@@ -65,14 +60,10 @@ impl AuditedTransaction {
         mock: bool,
     ) -> Self {
         Self {
-            tx: Some(tx),
-            physical: Arc::new(Physical {
-                frames: Frames::new(),
-                turn: Mutex::new(()),
-            }),
+            tx: Some(Arc::new(tx)),
+            physical: Arc::new(Physical::new()),
             server,
             binding,
-            nested: false,
             mock,
         }
     }
@@ -90,8 +81,17 @@ impl AuditedTransaction {
         }
         // Only `commit`, `rollback` and `drop` take it, and they end the handle.
         self.tx
-            .as_ref()
+            .as_deref()
             .ok_or_else(|| DbErr::Custom("the transaction is finished".into()))
+    }
+
+    /// Rolls back what dropped handles have queued, which must come before any statement.
+    pub(super) async fn run_queued(&self) -> Result<(), DbErr> {
+        if !self.physical.has_queued() {
+            return Ok(());
+        }
+        let _lock = self.physical.capture_lock.lock().await;
+        self.physical.run_queued(self.tx()?).await
     }
 
     pub(super) fn frames(&self) -> &Frames {
@@ -114,13 +114,18 @@ impl AuditedTransaction {
             return self.noted(run(tx, call, statement).await);
         }
         if matches!(*understood, Understood::Read) {
+            self.frames().live_tables.observe(&statement.sql);
+            self.run_queued().await?;
             if self.frames().tells_of_another(|| self.binding.context()) {
-                let _turn = self.physical.turn.lock().await;
+                let _lock = self.physical.capture_lock.lock().await;
                 self.noted(self.tell_anew(tx).await)?;
             }
             return self.noted(run(tx, call, statement).await);
         }
-        let _turn = self.physical.turn.lock().await;
+        let _lock = self.physical.capture_lock.lock().await;
+        // It may have ended meanwhile.
+        let tx = self.tx()?;
+        self.physical.run_queued(tx).await?;
         if may_control(&understood) {
             self.noted(self.before_control().await)?;
         } else {
@@ -148,7 +153,7 @@ impl AuditedTransaction {
     /// Takes back what triggers were told, where a rollback might not: the application has controlled the
     /// transaction by itself.
     async fn take_back_before_rollback(&self, tx: &DatabaseTransaction) {
-        if self.nested || !self.frames().is_unbuffered() {
+        if !self.frames().is_unbuffered() {
             return;
         }
         if let Err(error) = self.frames().take_back(tx).await {
@@ -170,7 +175,7 @@ impl AuditedTransaction {
     /// What is gathered goes before a statement that may set or roll back a savepoint, or commit; and so does
     /// what triggers were told, which must not be committed.
     async fn before_control(&self) -> Result<(), DbErr> {
-        self.frames().flush(self.tx()?).await?;
+        self.frames().flush_all(self.tx()?).await?;
         self.frames().take_back(self.tx()?).await?;
         self.frames().stop_buffering();
         Ok(())
@@ -200,16 +205,25 @@ impl AuditedTransaction {
     }
 
     async fn nested(&self, options: TransactionOptions) -> Result<Self, DbErr> {
-        let _turn = self.physical.turn.lock().await;
-        let begun = self.tx()?.begin_with_options(options).await;
-        let tx = self.noted(begun)?;
-        self.frames().begin();
+        let (tx, physical) = if self.mock {
+            let tx = self.tx()?.begin_with_options(options).await?;
+            (Arc::new(tx), Arc::new(Physical::new()))
+        } else {
+            let _lock = self.physical.capture_lock.lock().await;
+            let tx = self.tx()?;
+            self.physical.run_queued(tx).await?;
+            self.look_whether_open().await?;
+            self.noted(self.physical.set_savepoint(tx, options).await)?;
+            match &self.tx {
+                Some(tx) => (Arc::clone(tx), Arc::clone(&self.physical)),
+                None => return Err(DbErr::Custom("the transaction is finished".into())),
+            }
+        };
         Ok(Self {
             tx: Some(tx),
-            physical: Arc::clone(&self.physical),
+            physical,
             server: self.server.clone(),
             binding: Arc::clone(&self.binding),
-            nested: true,
             mock: self.mock,
         })
     }
@@ -233,18 +247,50 @@ impl AuditedTransaction {
 
     /// Rolls back instead of committing.
     async fn refuse(mut self, reason: String) -> Result<(), DbErr> {
-        if let Some(tx) = self.tx.take() {
-            self.take_back_before_rollback(&tx).await;
-            self.physical.frames.discard();
-            if let Err(error) = tx.rollback().await {
-                tracing::warn!(%error, "a refused transaction could not be rolled back");
-            }
+        if let Err(error) = self.roll_back_level().await {
+            tracing::warn!(%error, "a refused transaction could not be rolled back");
         }
         Err(AuditError::CommitRefused { reason }.into())
     }
 
+    /// Rolls back the innermost level; the last handle rolls back the transaction. Needs the lock.
+    async fn roll_back_level(&mut self) -> Result<(), DbErr> {
+        let Some(tx) = &self.tx else {
+            return Ok(());
+        };
+        if self.mock || self.physical.is_last() {
+            if !self.mock {
+                // Else the driver would take the connection for one that is in a transaction.
+                let _ = self.look_whether_open().await;
+                self.take_back_before_rollback(tx).await;
+            }
+            return match self.last_tx() {
+                Some(tx) => tx.rollback().await,
+                None => Ok(()),
+            };
+        }
+        if self.frames().ended().is_none() {
+            self.physical.roll_back(&**tx).await?;
+        }
+        self.tx = None;
+        self.physical.handle_ended();
+        Ok(())
+    }
+
+    /// Takes the transaction from the last handle.
+    fn last_tx(&mut self) -> Option<DatabaseTransaction> {
+        let tx = self.tx.take()?;
+        if !self.mock {
+            self.physical.handle_ended();
+        }
+        Arc::into_inner(tx)
+    }
+
     /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
     /// a new one can be begun: what is sent then would be committed at once.
+    ///
+    /// The new one is left open, and is empty: the driver still counts one, and must find it when it
+    /// rolls back, or the pooled connection would stay in a transaction for its next user.
     async fn look_whether_open(&self) -> Result<(), DbErr> {
         let tx = self.tx()?;
         if tx.get_database_backend() != DbBackend::Sqlite || !self.frames().is_suspect() {
@@ -254,7 +300,6 @@ impl AuditedTransaction {
             self.frames().clear_suspicion();
             return Ok(());
         }
-        tx.execute_unprepared("ROLLBACK").await?;
         self.frames()
             .end(DbErr::Custom("a conflict rolled it back".into()));
         self.tx().map(|_| ())
@@ -283,11 +328,20 @@ fn may_control(understood: &Understood) -> bool {
 #[async_trait]
 impl TransactionSession for AuditedTransaction {
     async fn commit(mut self) -> Result<(), DbErr> {
+        if self.mock {
+            return match self.last_tx() {
+                Some(tx) => tx.commit().await,
+                None => Ok(()),
+            };
+        }
         let physical = Arc::clone(&self.physical);
-        let _turn = physical.turn.lock().await;
+        let lock = Arc::clone(&physical.capture_lock).lock_owned().await;
         if let Some(error) = physical.frames.ended() {
             let reason = format!("the database has ended it ({error})");
             return self.refuse(reason).await;
+        }
+        if let Err(error) = physical.run_queued(self.tx()?).await {
+            return self.refuse(error.to_string()).await;
         }
         if let Some(error) = physical.frames.failure() {
             return self.refuse(error.to_string()).await;
@@ -295,75 +349,71 @@ impl TransactionSession for AuditedTransaction {
         if let Err(error) = self.look_whether_open().await {
             return self.refuse(error.to_string()).await;
         }
+        if !physical.is_last() {
+            return match self.tx.take() {
+                Some(tx) => physical.release(tx, lock).await,
+                None => Ok(()),
+            };
+        }
         if let Some(error) = self.aborted().await? {
             return self.refuse(error.to_string()).await;
         }
-        if !self.nested {
-            let tx = self.tx()?;
-            let flushed = physical.frames.flush(tx).await;
-            let ready = match flushed {
-                Ok(()) => physical.frames.take_back(tx).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = ready {
-                return self.refuse(error.to_string()).await;
-            }
-        }
-        let Some(tx) = self.tx.take() else {
-            return Ok(());
+        let tx = self.tx()?;
+        let ready = match physical.frames.flush(tx).await {
+            Ok(()) => physical.frames.take_back(tx).await,
+            Err(error) => Err(error),
         };
-        if self.nested {
-            // Should this future be dropped, nobody knows whether the savepoint was released.
-            let doubt = physical
-                .frames
-                .doubt(self.binding.config().failure_policy());
-            let released = tx.commit().await;
-            if released.is_ok() {
-                physical.frames.merge();
-            } else {
-                physical.frames.discard();
-            }
-            doubt.settle();
-            released
-        } else {
-            tx.commit().await
+        if let Err(error) = ready {
+            return self.refuse(error.to_string()).await;
+        }
+        match self.last_tx() {
+            Some(tx) => tx.commit().await,
+            None => Err(DbErr::Custom("the transaction is in use".into())),
         }
     }
 
     async fn rollback(mut self) -> Result<(), DbErr> {
         let physical = Arc::clone(&self.physical);
-        let _turn = physical.turn.lock().await;
-        let Some(tx) = self.tx.take() else {
-            return Ok(());
-        };
-        self.take_back_before_rollback(&tx).await;
-        physical.frames.discard();
-        tx.rollback().await
+        let _lock = physical.capture_lock.lock().await;
+        self.roll_back_level().await
     }
 }
 
 impl Drop for AuditedTransaction {
     fn drop(&mut self) {
-        // SeaORM's own handle rolls back when it is dropped, right after this.
-        if self.tx.is_none() {
+        let Some(tx) = self.tx.take() else {
+            return;
+        };
+        if self.mock {
             return;
         }
+        let Some(tx) = self.physical.drop_handle(tx) else {
+            return;
+        };
+        // SeaORM's own handle rolls back when it is dropped, but for two cases: a statement that
+        // committed may have left what triggers were told, and SQLite may have ended the transaction.
         let frames = self.frames();
-        let left = !self.nested && frames.is_unbuffered() && frames.is_to_take_back();
-        self.physical.frames.discard();
-        // A statement that committed was left before what triggers were told could be taken back.
-        if left && let Some(tx) = self.tx.take() {
-            let physical = Arc::clone(&self.physical);
-            // Outside of a runtime the handle rolls back, as it does by itself.
-            drop(Task::spawn(async move {
-                if let Err(error) = physical.frames.take_back(&tx).await {
-                    tracing::warn!(%error, "what triggers were told could not be taken back");
-                }
-                if let Err(error) = tx.rollback().await {
-                    tracing::debug!(%error, "a dropped transaction could not be rolled back");
-                }
-            }));
+        let left = frames.is_unbuffered() && frames.is_to_take_back();
+        let suspect = frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite;
+        if !left && !suspect {
+            return;
         }
+        let physical = Arc::clone(&self.physical);
+        // Outside of a runtime the handle rolls back, as it does by itself.
+        drop(Task::spawn(async move {
+            if suspect {
+                // See `look_whether_open`.
+                let _ = tx.execute_unprepared("BEGIN").await;
+            }
+            if left && let Err(error) = physical.frames.take_back(&*tx).await {
+                tracing::warn!(%error, "what triggers were told could not be taken back");
+            }
+            if let Some(tx) = Arc::into_inner(tx)
+                && let Err(error) = tx.rollback().await
+            {
+                tracing::debug!(%error, "a dropped transaction could not be rolled back");
+            }
+        }));
     }
 }
 
@@ -372,7 +422,7 @@ impl ConnectionTrait for AuditedTransaction {
     fn get_database_backend(&self) -> DbBackend {
         probe::answer(Some(self.id()), &self.binding);
         self.tx
-            .as_ref()
+            .as_deref()
             .map_or(DbBackend::Sqlite, ConnectionTrait::get_database_backend)
     }
 
@@ -395,7 +445,7 @@ impl ConnectionTrait for AuditedTransaction {
 
     fn support_returning(&self) -> bool {
         self.tx
-            .as_ref()
+            .as_deref()
             .is_some_and(ConnectionTrait::support_returning)
     }
 

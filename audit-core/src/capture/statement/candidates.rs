@@ -4,7 +4,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::live_table::{IndexColumn, LiveTable};
-use super::rows::{is_in, table};
+use super::rows::is_in;
 use super::{Engine, Image, Problem, Request};
 use crate::auditable::EntityInfo;
 use crate::sql::{
@@ -23,8 +23,9 @@ impl Candidates<'_> {
     /// The columns of the indexes by their places in the entity, the primary key first; without those of
     /// which the entity lacks a column.
     pub(super) fn columns(&self, info: &EntityInfo) -> Vec<Vec<usize>> {
-        let position =
-            |name: &IndexColumn| (info.columns.iter()).position(|column| is_name(column.name, &name.name));
+        let position = |name: &IndexColumn| {
+            (info.columns.iter()).position(|column| is_name(column.name, &name.name))
+        };
         let mut all: Vec<Vec<usize>> = (self.0.iter())
             .filter_map(|(columns, _)| columns.iter().map(position).collect())
             .collect();
@@ -123,7 +124,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Problem::Uncapturable("an index of expressions may decide its conflicts");
         let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
             ConflictTarget::Columns(columns) => {
-                vec![columns.iter().map(|name| IndexColumn::whole(name)).collect()]
+                vec![
+                    columns
+                        .iter()
+                        .map(|name| IndexColumn::whole(name))
+                        .collect(),
+                ]
             }
             ConflictTarget::Constraint(name) => {
                 let index = live.unique.iter().find(|index| is_name(&index.name, name));
@@ -212,7 +218,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         sql.text("SELECT ")
             .text(&list)
             .text(" FROM ")
-            .text(&table(backend, info))
+            .text(&self.table(info))
             .text(" WHERE ");
         for (at, (columns, rows)) in candidates.0.iter().enumerate() {
             sql.text(if at > 0 { " OR " } else { "" });
@@ -247,11 +253,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 }
 
 /// Writes as much of a text as the index is of.
-fn prefixed(
-    sql: &mut Composer<'_>,
-    column: &IndexColumn,
-    write: impl FnOnce(&mut Composer<'_>),
-) {
+fn prefixed(sql: &mut Composer<'_>, column: &IndexColumn, write: impl FnOnce(&mut Composer<'_>)) {
     match column.prefix {
         None => write(sql),
         Some(length) => {

@@ -97,7 +97,10 @@ fn reached(info: &'static EntityInfo) -> Vec<&'static EntityInfo> {
     let mut next = vec![info];
     while let Some(info) = next.pop() {
         for follower in direct(info) {
-            if !found.iter().any(|known| known.type_id == follower.info.type_id) {
+            if !found
+                .iter()
+                .any(|known| known.type_id == follower.info.type_id)
+            {
                 found.push(follower.info);
                 if follower.key.deletes {
                     next.push(follower.info);
@@ -187,7 +190,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             };
             let live = self.live_table(&name).await?;
             if live.is_secured {
-                self.gap("row-level security may hide rows that refer to those that it deletes", &[]);
+                self.gap(
+                    "row-level security may hide rows that refer to those that it deletes",
+                    &[],
+                );
                 return Ok(());
             }
         }

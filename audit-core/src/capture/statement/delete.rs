@@ -55,7 +55,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (self.descendants(request.audited, &before).await)
                 .map_err(|error| self.extra_read(call, error))?
         };
-        let (answer, returned, doubt) = if matches!(returns, Returns::Appended | Returns::Extended) {
+        let (answer, returned, doubt) = if matches!(returns, Returns::Appended | Returns::Extended)
+        {
             let clause = self.clause(request, returns);
             let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
             let images = self.read_returned(request, returns, &rows);

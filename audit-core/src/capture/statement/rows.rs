@@ -1,6 +1,7 @@
 //! Reading rows of an entity inside the transaction.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
@@ -92,6 +93,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .collect()
     }
 
+    /// The table's name for a statement: where the search path might find another, with its schema.
+    pub(super) fn table(&self, info: &EntityInfo) -> String {
+        let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = located
+            .as_ref()
+            .filter(|(entity, _)| *entity == info.type_id);
+        let mut sql = Composer::new(self.db.get_database_backend(), &[]);
+        if let Some(schema) = (info.schema()).or(found.map(|(_, schema)| schema.as_str())) {
+            sql.name(schema).text(".");
+        }
+        sql.name(info.table());
+        sql.finish().sql
+    }
+
     /// The rows with these values in these columns.
     pub(super) async fn rows_where(
         &self,
@@ -131,7 +146,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if !more.is_empty() {
                 sql.text(", ").text(more);
             }
-            sql.text(" FROM ").text(&table(backend, info));
+            sql.text(" FROM ").text(&self.table(info));
             sql.text(" WHERE ");
             is_in(&mut sql, backend, info, columns, values);
             if lock && backend != DbBackend::Sqlite {
@@ -158,16 +173,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|row| (info.key_of(&row), row))
             .collect())
     }
-}
-
-/// The table's name for a statement.
-pub(super) fn table(backend: DbBackend, info: &EntityInfo) -> String {
-    let mut sql = Composer::new(backend, &[]);
-    if let Some(schema) = info.schema() {
-        sql.name(schema).text(".");
-    }
-    sql.name(info.table());
-    sql.finish().sql
 }
 
 /// Names of columns, with commas between.

@@ -2,7 +2,6 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 
-use super::rows::table;
 use super::{Answer, Engine, Problem, Request};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -47,7 +46,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map_err(own)?;
         let list = (info.access.list)(backend, None);
         let key = super::rows::columns_text(backend, &request.audited.key_columns());
-        let select = format!("SELECT {list} FROM {}", table(backend, info));
+        let select = format!("SELECT {list} FROM {}", self.table(info));
         let most = self.config.chunk_rows();
         let mut offset = 0;
         // Nobody else changes the table any more.

@@ -43,20 +43,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "it sets a key to an expression, whose value this database does not return",
             ));
         }
-        let (answer, now, count, doubt) = if matches!(returns, Returns::Appended | Returns::Extended) {
-            let clause = self.clause(request, returns);
-            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
-            let now = self.read_returned(request, returns, &rows);
-            (answer(call, rows, 0)?, Some(now), None, doubt)
-        } else {
-            let ran = self.run(call, request.statement).await?;
-            let count = self.count_of(request, &ran).await?;
-            let now = match &ran.answer {
-                Answer::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
-                _ => None,
+        let (answer, now, count, doubt) =
+            if matches!(returns, Returns::Appended | Returns::Extended) {
+                let clause = self.clause(request, returns);
+                let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+                let now = self.read_returned(request, returns, &rows);
+                (answer(call, rows, 0)?, Some(now), None, doubt)
+            } else {
+                let ran = self.run(call, request.statement).await?;
+                let count = self.count_of(request, &ran).await?;
+                let now = match &ran.answer {
+                    Answer::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
+                    _ => None,
+                };
+                (ran.answer, now, count, ran.doubt)
             };
-            (ran.answer, now, count, ran.doubt)
-        };
         let is_known = now.is_some();
         let now = match now {
             // As they are when all triggers are done.

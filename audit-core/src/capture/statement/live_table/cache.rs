@@ -21,6 +21,21 @@ impl LiveTables {
         known.push((name.clone(), live.clone()));
     }
 
+    /// Forgets all tables where a statement may change what their names mean, or what the role may do.
+    pub(crate) fn observe(&self, sql: &str) {
+        const WORDS: [&str; 5] = ["SET", "RESET", "DISCARD", "USE", "ATTACH"];
+        let text = sql.trim_start();
+        let word = text
+            .split(|c: char| !c.is_ascii_alphabetic())
+            .next()
+            .unwrap_or_default();
+        let changes = WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+            || (text.len() >= 10 && text.to_ascii_lowercase().contains("set_config"));
+        if changes {
+            self.clear();
+        }
+    }
+
     /// Forgets all tables.
     pub(crate) fn clear(&self) {
         (self.0.lock().unwrap_or_else(PoisonError::into_inner)).clear();

@@ -23,23 +23,23 @@ pub(super) async fn detached<T: Send + 'static>(
     }
 }
 
-/// Runs a future that holds no lock to its end.
+/// Completes a future that its caller drops half way.
 ///
-/// It is polled by the caller, at no cost. Only when the caller drops it half way does a task of its own
-/// take over, and run what is left. A future that was never polled has not begun, and never does; outside
-/// of a Tokio runtime there is nobody to take over.
-pub(super) fn to_its_end<F>(future: F) -> ToItsEnd<F>
+/// The caller polls it, at no cost. Only when the caller drops it half way does a task of its own
+/// take over, and run what is left. A future that was never polled has not begun, and never does;
+/// outside of a Tokio runtime, and while a runtime shuts down, it is dropped.
+pub(super) fn run_to_end<F>(future: F) -> CompleteOnDrop<F>
 where
     F: Future + Send + 'static,
     F::Output: Send,
 {
-    ToItsEnd {
+    CompleteOnDrop {
         future: Some(Box::pin(future.in_current_span())),
         begun: false,
     }
 }
 
-pub(super) struct ToItsEnd<F>
+pub(super) struct CompleteOnDrop<F>
 where
     F: Future + Send + 'static,
     F::Output: Send,
@@ -49,7 +49,7 @@ where
     begun: bool,
 }
 
-impl<F> Future for ToItsEnd<F>
+impl<F> Future for CompleteOnDrop<F>
 where
     F: Future + Send + 'static,
     F::Output: Send,
@@ -70,7 +70,7 @@ where
     }
 }
 
-impl<F> Drop for ToItsEnd<F>
+impl<F> Drop for CompleteOnDrop<F>
 where
     F: Future + Send + 'static,
     F::Output: Send,
@@ -79,7 +79,7 @@ where
         if let Some(future) = self.future.take()
             && self.begun
         {
-            // What comes of it, nobody waits for. Outside of a runtime nobody could go on.
+            // Its result has no receiver. Outside of a runtime it cannot go on.
             drop(Task::spawn(async move { drop(future.await) }));
         }
     }
@@ -96,7 +96,7 @@ mod tests {
     async fn a_dropped_future_goes_on() {
         let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (inner_go, inner_done) = (Arc::clone(&go), Arc::clone(&done));
-        let future = to_its_end(async move {
+        let future = run_to_end(async move {
             inner_go.notified().await;
             inner_done.notify_one();
         });
@@ -113,7 +113,7 @@ mod tests {
     async fn a_future_that_was_never_polled_does_not_begin() {
         let shared = Arc::new(());
         let held = Arc::clone(&shared);
-        drop(to_its_end(async move {
+        drop(run_to_end(async move {
             pending::<()>().await;
             drop(held);
         }));

@@ -1,0 +1,69 @@
+//! The answer to a text of several statements, from the answers to each of them.
+
+use sea_orm::{DbBackend, DbErr};
+
+use crate::capture::{Answer, result_of};
+use crate::sql::{Kind, Understood};
+
+/// What the statements of one text have answered so far.
+pub(super) struct BatchAnswer {
+    backend: DbBackend,
+    parts: usize,
+    answer: Option<Answer>,
+    rows_affected: u64,
+    /// The number that the last statement affected.
+    last_affected: u64,
+    last_insert_id: u64,
+}
+
+impl BatchAnswer {
+    pub(super) const fn new(backend: DbBackend) -> Self {
+        Self {
+            backend,
+            parts: 0,
+            answer: None,
+            rows_affected: 0,
+            last_affected: 0,
+            last_insert_id: 0,
+        }
+    }
+
+    /// Adds the answer of the next statement, as the drivers do: affected rows are summed up, and the
+    /// last statement's `last_insert_id` is the text's. On SQLite both numbers are the connection's,
+    /// which statements that change or insert nothing leave as they are.
+    pub(super) fn add(&mut self, answer: Answer, part: &Understood) {
+        let is_later = self.parts > 0;
+        self.parts += 1;
+        self.answer = Some(match (self.answer.take(), answer) {
+            (Some(Answer::Rows(mut rows)), Answer::Rows(more)) => {
+                rows.extend(more);
+                Answer::Rows(rows)
+            }
+            (_, Answer::Executed(result)) => {
+                let is_sqlite = self.backend == DbBackend::Sqlite;
+                if !(is_sqlite && is_later && matches!(part, Understood::Read)) {
+                    self.last_affected = result.rows_affected();
+                }
+                self.rows_affected += self.last_affected;
+                let inserts = matches!(part, Understood::Write(write)
+                    if matches!(write.kind, Kind::Insert(_)));
+                // SeaORM panics where PostgreSQL is asked for it.
+                if self.backend != DbBackend::Postgres && !(is_sqlite && is_later && !inserts) {
+                    self.last_insert_id = result.last_insert_id();
+                }
+                Answer::Executed(result)
+            }
+            (_, answer) => answer,
+        });
+    }
+
+    pub(super) fn into_answer(self) -> Result<Answer, DbErr> {
+        Ok(match self.answer {
+            Some(Answer::Executed(_)) if self.parts > 1 => {
+                Answer::Executed(result_of(self.last_insert_id, self.rows_affected)?)
+            }
+            Some(answer) => answer,
+            None => Answer::Rows(Vec::new()),
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The physical transaction that all handles of an `AuditedTransaction` share, and its savepoints.
+//!
+//! SeaORM ends the innermost level, whichever handle is committed, rolled back or dropped: a handle is
+//! one level, but none in particular. So it is here. The savepoints are set by this module, since
+//! sqlx and SeaORM both roll back a nested transaction that could not be begun, which makes two
+//! levels of one. What a dropped handle rolls back is queued, and rolled back before the next statement.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, Statement,
+    TransactionOptions,
+};
+use tokio::sync::OwnedMutexGuard;
+
+use super::Frames;
+use super::detached::run_to_end;
+use super::error_variant::as_query;
+
+/// What all handles of one transaction share.
+#[derive(Debug)]
+pub(super) struct Physical {
+    pub(super) frames: Frames,
+    /// Held while a write is captured, and while the transaction is controlled.
+    pub(super) capture_lock: Arc<tokio::sync::Mutex<()>>,
+    levels: Mutex<Levels>,
+}
+
+/// The number of savepoints is the number of open handles and queued rollbacks, less one.
+#[derive(Debug)]
+struct Levels {
+    open_handles: usize,
+    queued_rollbacks: usize,
+}
+
+/// Ends the transaction unless it is completed.
+struct EndOnDrop<'a> {
+    physical: &'a Physical,
+    completed: bool,
+}
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.completed {
+            let dropped = "the future that released a savepoint was dropped";
+            self.physical.frames.end(DbErr::Custom(dropped.to_owned()));
+            self.physical.levels().open_handles -= 1;
+        }
+    }
+}
+
+impl Physical {
+    pub(super) fn new() -> Self {
+        Self {
+            frames: Frames::new(),
+            capture_lock: Arc::default(),
+            levels: Mutex::new(Levels {
+                open_handles: 1,
+                queued_rollbacks: 0,
+            }),
+        }
+    }
+
+    fn levels(&self) -> MutexGuard<'_, Levels> {
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the next handle that ends is the last.
+    pub(super) fn is_last(&self) -> bool {
+        self.levels().open_handles <= 1
+    }
+
+    pub(super) fn has_queued(&self) -> bool {
+        self.levels().queued_rollbacks > 0
+    }
+
+    /// Ends a handle that was dropped. The last one is returned: it rolls back the transaction.
+    pub(super) fn drop_handle(
+        &self,
+        tx: Arc<DatabaseTransaction>,
+    ) -> Option<Arc<DatabaseTransaction>> {
+        let has_ended = self.frames.ended().is_some();
+        let mut levels = self.levels();
+        levels.open_handles = levels.open_handles.saturating_sub(1);
+        if levels.open_handles == 0 {
+            return Some(tx);
+        }
+        if !has_ended {
+            levels.queued_rollbacks += 1;
+        }
+        // While others know that they are not the last: the last one owns the transaction alone.
+        drop(tx);
+        None
+    }
+
+    /// Rolls back what dropped handles have queued.
+    pub(super) async fn run_queued<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        while self.has_queued() {
+            self.roll_back_innermost(db).await?;
+            self.levels().queued_rollbacks -= 1;
+        }
+        Ok(())
+    }
+
+    /// Rolls back to the innermost savepoint. Running it twice does no harm: the savepoint stays.
+    async fn roll_back_innermost<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        let sql = format!("ROLLBACK TO SAVEPOINT {}", name(self.frames.depth() - 1));
+        match db.execute_unprepared(&sql).await {
+            Ok(_) => {
+                self.frames.discard();
+                Ok(())
+            }
+            Err(error) => {
+                // The savepoint is gone, and the transaction with it.
+                self.frames.end(error.clone());
+                Err(as_query(error))
+            }
+        }
+    }
+
+    /// Rolls back the innermost level, by a handle.
+    pub(super) async fn roll_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        self.run_queued(db).await?;
+        self.roll_back_innermost(db).await
+    }
+
+    /// One handle has ended its level.
+    pub(super) fn handle_ended(&self) {
+        let mut levels = self.levels();
+        levels.open_handles = levels.open_handles.saturating_sub(1);
+    }
+
+    /// Sets a savepoint. A future that is dropped half way leaves at most a savepoint that has no
+    /// effect.
+    pub(super) async fn set_savepoint<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        options: TransactionOptions,
+    ) -> Result<(), DbErr> {
+        let backend = db.get_database_backend();
+        let characteristics = characteristics(backend, &options);
+        if backend == DbBackend::MySql
+            && let Some(sql) = &characteristics
+        {
+            // As SeaORM, which sends it before the savepoint. The server refuses it.
+            let statement = Statement::from_string(backend, sql);
+            db.execute_raw(statement).await?;
+        }
+        let sql = format!("SAVEPOINT {}", name(self.frames.depth()));
+        db.execute_unprepared(&sql).await.map_err(as_query)?;
+        let read_only = backend == DbBackend::Postgres
+            && matches!(options.access_mode, Some(AccessMode::ReadOnly));
+        self.frames.begin(read_only);
+        self.levels().open_handles += 1;
+        if backend == DbBackend::Postgres
+            && let Some(sql) = characteristics
+        {
+            let statement = Statement::from_string(backend, sql);
+            if let Err(error) = db.execute_raw(statement).await {
+                let mut levels = self.levels();
+                levels.open_handles -= 1;
+                levels.queued_rollbacks += 1;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases the innermost savepoint, also when the future is dropped half way.
+    pub(super) async fn release(
+        self: Arc<Self>,
+        tx: Arc<DatabaseTransaction>,
+        capture_lock: OwnedMutexGuard<()>,
+    ) -> Result<(), DbErr> {
+        run_to_end(async move {
+            let mut end_on_drop = EndOnDrop {
+                physical: &self,
+                completed: false,
+            };
+            let sql = format!("RELEASE SAVEPOINT {}", name(self.frames.depth() - 1));
+            let released = tx.execute_unprepared(&sql).await;
+            end_on_drop.completed = true;
+            drop(tx);
+            let mut levels = self.levels();
+            levels.open_handles = levels.open_handles.saturating_sub(1);
+            let released = match released {
+                Ok(_) => {
+                    self.frames.merge();
+                    Ok(())
+                }
+                Err(error) => {
+                    // As SeaORM, whose handle is dropped then.
+                    levels.queued_rollbacks += 1;
+                    self.frames.failed(&error);
+                    Err(as_query(error))
+                }
+            };
+            drop(levels);
+            drop(end_on_drop);
+            drop(capture_lock);
+            released
+        })
+        .await
+    }
+}
+
+/// The savepoint of a level; the transaction itself is level 0.
+fn name(level: usize) -> String {
+    format!("sea_orm_audit_level_{level}")
+}
+
+/// `SET TRANSACTION` as SeaORM sends it, or nothing.
+fn characteristics(backend: DbBackend, options: &TransactionOptions) -> Option<String> {
+    let level =
+        (options.isolation_level).map(|level: IsolationLevel| format!("ISOLATION LEVEL {level}"));
+    let mode = options.access_mode.map(|mode| mode.to_string());
+    let settings: Vec<String> = level.into_iter().chain(mode).collect();
+    if settings.is_empty() {
+        return None;
+    }
+    let between = match backend {
+        DbBackend::Postgres => " ",
+        DbBackend::MySql => ", ",
+        _ => {
+            tracing::warn!("SQLite has no isolation level or access mode of a transaction");
+            return None;
+        }
+    };
+    Some(format!("SET TRANSACTION {}", settings.join(between)))
+}
