@@ -290,7 +290,7 @@ impl TransactionSession for AuditedTransaction {
             return self.refuse(reason).await;
         }
         if let Some(error) = physical.frames.failure() {
-            return self.refuse(error.to_string()).await;
+            return self.refuse(error.reason()).await;
         }
         if let Err(error) = self.look_whether_open().await {
             return self.refuse(error.to_string()).await;
@@ -306,7 +306,7 @@ impl TransactionSession for AuditedTransaction {
                 Err(error) => Err(error),
             };
             if let Err(error) = ready {
-                return self.refuse(error.to_string()).await;
+                return self.refuse(AuditError::reason_of(&error)).await;
             }
         }
         let Some(tx) = self.tx.take() else {
