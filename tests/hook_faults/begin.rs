@@ -154,22 +154,23 @@ async fn dropped_update_in_a_transaction_has_no_record(db: &TestDb) -> TestResul
     db.forget().await?;
     let (pool, proxy) = behind_proxy(db).await?;
     let tx = pool.begin().await?;
-    proxy.arm("UPDATE \"post\"", Hold::Answer);
-    dropped_when_stalled(&proxy, post::retitle(1, "b").update(&tx)).await;
+    // The bound value: the statement is prepared before.
+    proxy.arm("dropped 1", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "dropped 1").update(&tx)).await;
     proxy.let_go();
     tx.commit().await?;
     let posts = post::Entity::find().all(&db.conn).await?;
-    assert_eq!(posts[0].title, "b");
+    assert_eq!(posts[0].title, "dropped 1");
     assert_eq!(db.log().await?, [""; 0]);
 
     let tx = AuditedConnection::new(pool.clone()).begin().await?;
-    proxy.arm("UPDATE \"post\"", Hold::Answer);
-    dropped_when_stalled(&proxy, post::retitle(1, "c").update(&tx)).await;
+    proxy.arm("dropped 2", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "dropped 2").update(&tx)).await;
     proxy.let_go();
     let refused = tx.commit().await.unwrap_err();
     assert!(AuditError::of(&refused).is_some(), "{refused}");
     let posts = post::Entity::find().all(&db.conn).await?;
-    assert_eq!(posts[0].title, "b");
+    assert_eq!(posts[0].title, "dropped 1");
     pool.close().await?;
     Ok(())
 }
