@@ -241,6 +241,21 @@ impl AuditError {
         }
     }
 
+    /// Why it happened, without what became of the change and what to do.
+    #[cfg(feature = "statements")]
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::CommitRefused { reason } => reason.clone(),
+            other => (other.cause()).map_or_else(|| other.to_string(), ToString::to_string),
+        }
+    }
+
+    /// Why an error of SeaORM's happened.
+    #[cfg(feature = "statements")]
+    pub(crate) fn reason_of(error: &DbErr) -> String {
+        Self::of(error).map_or_else(|| error.to_string(), Self::reason)
+    }
+
     /// The same error, of a change that has been undone since.
     #[cfg(feature = "statements")]
     pub(crate) fn rolled_back(error: DbErr) -> DbErr {

@@ -28,6 +28,7 @@ use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
 use crate::error::{AuditError, Cause, ChangeState, EncodeError};
+use crate::event::{EventType, SystemEvent, report};
 use crate::hash::session_digest;
 use crate::stats::{COUNTERS, count};
 use crate::target::{Target, fit};
@@ -320,11 +321,11 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
     let written = match record {
         Ok(record) => {
             let model = record.target.as_ref().map(|target| target.model.clone());
+            let model = model.unwrap_or_default();
+            let guard = Dropped(Some(&model));
             let written = write(db, config, record).await;
-            written.map_err(|cause| match model {
-                Some(model) => cause.of_change_to(&model),
-                None => cause,
-            })
+            guard.disarm();
+            written.map_err(|cause| cause.of_change_to(&model))
         }
         Err(cause) => Err(cause),
     };
@@ -344,6 +345,26 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
         AuditError::NotRecorded { state, cause }
     };
     Err(error.into())
+}
+
+/// Reports a change whose record may not have been written, as the future of the operation was dropped meanwhile.
+struct Dropped<'a>(Option<&'a str>);
+
+impl Dropped<'_> {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        const TITLE: &str = "a write was dropped while its record was written";
+        let Some(model) = self.0 else { return };
+        count(&COUNTERS.failed);
+        tracing::error!(system_event = true, model, "{TITLE}");
+        let text = format!("A change to `{model}` may have no audit record.");
+        report(SystemEvent::new(EventType::Warning, TITLE).description(text));
+    }
 }
 
 /// Writes a record that stands by itself; an error is always returned.

@@ -6,7 +6,9 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait,
     SqlxMySqlConnector, SqlxPostgresConnector, TransactionTrait,
 };
-use sea_orm_audit::{Action, Actor, Auditable, DataExport, LoginAttempt};
+use sea_orm_audit::{
+    Actor, AuditError, Auditable, AuditedConnection, DataExport, EventWriter, LoginAttempt,
+};
 
 use crate::post;
 use crate::stalling_proxy::{Hold, StallingProxy};
@@ -18,6 +20,8 @@ mod postgres {
         dropped_begin_of_an_event_leaves_the_pool_usable,
         dropped_savepoint_of_a_builder_keeps_the_transaction,
         dropped_savepoint_of_an_event_keeps_the_transaction,
+        dropped_update_in_a_transaction_has_no_record,
+        dropped_records_are_reported,
     );
 }
 
@@ -140,4 +144,64 @@ async fn dropped_savepoint_of_an_event_keeps_the_transaction(db: &TestDb) -> Tes
         proxy.let_go();
     })
     .await
+}
+
+/// What hooks cannot hold: nothing of theirs runs when the application's statement is dropped. An audited
+/// transaction refuses to commit.
+async fn dropped_update_in_a_transaction_has_no_record(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    post::new("a").insert(&db.conn).await?;
+    db.forget().await?;
+    let (pool, proxy) = behind_proxy(db).await?;
+    let tx = pool.begin().await?;
+    // The bound value: the statement is prepared before.
+    proxy.arm("dropped 1", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "dropped 1").update(&tx)).await;
+    proxy.let_go();
+    tx.commit().await?;
+    let posts = post::Entity::find().all(&db.conn).await?;
+    assert_eq!(posts[0].title, "dropped 1");
+    assert_eq!(db.log().await?, [""; 0]);
+
+    let tx = AuditedConnection::new(pool.clone()).begin().await?;
+    proxy.arm("dropped 2", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "dropped 2").update(&tx)).await;
+    proxy.let_go();
+    let refused = tx.commit().await.unwrap_err();
+    assert!(AuditError::of(&refused).is_some(), "{refused}");
+    let posts = post::Entity::find().all(&db.conn).await?;
+    assert_eq!(posts[0].title, "dropped 1");
+    pool.close().await?;
+    Ok(())
+}
+
+/// The only test of this program that installs a writer.
+async fn dropped_records_are_reported(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    post::new("a").insert(&db.conn).await?;
+    let writer = EventWriter::start(db.conn.clone());
+    writer.install();
+    let (pool, proxy) = behind_proxy(db).await?;
+    let tx = pool.begin().await?;
+    proxy.arm("audit_log", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "b").update(&tx)).await;
+    proxy.let_go();
+    tx.rollback().await?;
+    let tx = pool.begin().await?;
+    proxy.arm("audit_log", Hold::Answer);
+    let insert = post::Entity::audited_insert_many([post::new("c")]);
+    dropped_when_stalled(&proxy, insert.exec(&tx)).await;
+    proxy.let_go();
+    tx.rollback().await?;
+    writer.flush().await;
+    let events = db.counted_events().await?.join("\n");
+    for title in [
+        "a write was dropped while its record was written",
+        "a write inside of a transaction was dropped before it was recorded",
+    ] {
+        assert!(events.contains(title), "{events}");
+    }
+    writer.shutdown().await;
+    pool.close().await?;
+    Ok(())
 }

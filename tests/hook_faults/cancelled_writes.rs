@@ -120,13 +120,13 @@ async fn cancelled_update_and_insert_have_no_record(db: &TestDb) -> TestResult {
     );
     let inserted = post::new("c").insert(&tx).await;
     assert!(
-        matches!(inserted, Err(DbErr::RecordNotInserted)),
+        matches!(inserted, Err(DbErr::RecordNotFound(_))),
         "{inserted:?}"
     );
     tx.commit().await?;
     let inserted = post::new("c").insert(&db.conn).await;
     assert!(
-        matches!(inserted, Err(DbErr::RecordNotInserted)),
+        matches!(inserted, Err(DbErr::RecordNotFound(_))),
         "{inserted:?}"
     );
     assert_eq!(db.log().await?, [""; 0]);

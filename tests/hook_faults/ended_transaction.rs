@@ -79,7 +79,7 @@ async fn update_after_a_deadlock_records_its_own_change_only(db: &TestDb) -> Tes
     let (pool, proxy) = behind_proxy(db).await?;
     let tx = ended_by_deadlock(db, &pool).await?;
     let write = async { post::retitle(1, "mine").update(&tx).await.map(|_| ()) };
-    interleaved(&proxy, "UPDATE `post`", write, async {
+    interleaved(&proxy, "mine", write, async {
         db.execute_unprepared("UPDATE post SET qty = 99 WHERE id = 1")
             .await?;
         Ok(())

@@ -86,7 +86,7 @@ async fn read_in_mysql_transaction<E: Auditable, C: ConnectionTrait>(
 ) -> Result<Before, DbErr> {
     const OPEN: &str = "sea_orm_audit_open";
     // MySQL has no such variable, and reads the second half as a comment.
-    let open = Expr::cust("-1 /*M! + 1 + @@in_transaction */");
+    let open = Expr::cust("CAST(-1 /*M! + 1 + @@in_transaction */ AS SIGNED)");
     let mut select = select.expr_as(open, OPEN);
     let row = db.query_one(QueryTrait::query(&mut select)).await?;
     let open: i64 = match &row {

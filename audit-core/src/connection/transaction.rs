@@ -344,7 +344,7 @@ impl TransactionSession for AuditedTransaction {
             return self.refuse(error.to_string()).await;
         }
         if let Some(error) = physical.frames.failure() {
-            return self.refuse(error.to_string()).await;
+            return self.refuse(error.reason()).await;
         }
         if let Err(error) = self.look_whether_open().await {
             return self.refuse(error.to_string()).await;
@@ -364,7 +364,7 @@ impl TransactionSession for AuditedTransaction {
             Err(error) => Err(error),
         };
         if let Err(error) = ready {
-            return self.refuse(error.to_string()).await;
+            return self.refuse(AuditError::reason_of(&error)).await;
         }
         match self.last_tx() {
             Some(tx) => tx.commit().await,

@@ -17,7 +17,7 @@ where
     C: ConnectionTrait,
     F: Future,
 {
-    if Handle::of::<C>() == Handle::Pool || db.get_database_backend() != DbBackend::MySql {
+    if db.get_database_backend() != DbBackend::MySql || is_pool(db) {
         return work.await;
     }
     // Where it cannot be read, the work fails, too.
@@ -30,6 +30,17 @@ where
         tracing::warn!(%error, "LAST_INSERT_ID() could not be restored");
     }
     done
+}
+
+/// Whether each statement may run on another connection.
+fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
+    #[cfg(feature = "statements")]
+    if let Some(probed) = crate::connection::probe(db) {
+        return probed.transaction_id.is_none();
+    }
+    #[cfg(not(feature = "statements"))]
+    let _ = db;
+    Handle::of::<C>() == Handle::Pool
 }
 
 /// Reads `LAST_INSERT_ID()`.
