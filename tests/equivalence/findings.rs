@@ -1,6 +1,6 @@
 //! The differences that were found, by kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::DbBackend;
 
@@ -13,28 +13,25 @@ use crate::run::Difference;
 const PRINTED: usize = 30;
 
 /// How many cases of one kind are made smaller, to see whether they are of several shapes.
-const SHRUNK: usize = 4;
+const SHRUNK: usize = 2;
 
 #[derive(Default)]
 pub(crate) struct Findings {
-    /// How often a kind was found, whatever the statement.
-    found: BTreeMap<String, usize>,
-    shapes: BTreeMap<String, Finding>,
-}
-
-struct Finding {
-    times: usize,
-    text: String,
+    /// How often a kind was found, where, and how often it was made smaller.
+    found: BTreeMap<String, (usize, BTreeSet<Road>, usize)>,
+    shapes: BTreeMap<String, String>,
 }
 
 impl Findings {
-    /// Whether another case of the kind is worth being made smaller.
-    pub(crate) fn wants(&self, kind: &str) -> bool {
-        self.found.get(kind).is_none_or(|times| *times < SHRUNK)
-    }
-
-    pub(crate) fn count(&mut self, kind: &str) {
-        *self.found.entry(kind.to_owned()).or_default() += 1;
+    /// Counts a difference. Says whether the case is worth being made smaller.
+    pub(crate) fn wants(&mut self, road: Road, difference: &Difference) -> bool {
+        let group = if road.has_hooks_only() { "hooks: " } else { "" };
+        let (times, roads, shrunk) = (self.found.entry(format!("{group}{}", difference.kind))).or_default();
+        *times += 1;
+        roads.insert(road);
+        let wants = *shrunk < SHRUNK && (*times <= 1 || *times > 8);
+        *shrunk += usize::from(wants);
+        wants
     }
 
     pub(crate) fn add(
@@ -42,27 +39,23 @@ impl Findings {
         backend: DbBackend,
         road: Road,
         number: u64,
-        kind: &str,
         case: &Case,
         difference: &Difference,
     ) {
-        self.count(kind);
         let in_transaction = road.in_transaction();
         let ops = case.ops(backend, in_transaction);
         let blamed: Vec<String> = match difference.at.and_then(|at| ops.get(at)) {
             Some(op) => vec![shape(op)],
             None => ops.iter().map(shape).collect(),
         };
-        let key = format!("{kind} | {}", blamed.join("; "));
-        let finding = self.shapes.entry(key).or_insert_with(|| Finding {
-            times: 0,
-            text: format!(
-                "{kind} (case {number})\n{}{}",
+        let kind = &difference.kind;
+        self.shapes.entry(format!("{kind} | {}", blamed.join("; "))).or_insert_with(|| {
+            format!(
+                "{kind} ({road:?}, case {number})\n{}{}",
                 case.text(backend, in_transaction),
                 difference.details
-            ),
+            )
         });
-        finding.times += 1;
     }
 
     /// # Panics
@@ -72,12 +65,12 @@ impl Findings {
             return;
         }
         let mut text = format!("{backend:?}, EQUIVALENCE_SEED={seed}: audited statements differ\n");
-        for (kind, times) in &self.found {
-            text.push_str(&format!("{times:5} × {kind}\n"));
+        for (kind, (times, roads, _)) in &self.found {
+            text.push_str(&format!("{times:5} × {kind} {roads:?}\n"));
         }
         text.push_str("\nThe smallest of each:\n");
         for finding in self.shapes.values().take(PRINTED) {
-            text.push_str(&format!("\n* {}\n", finding.text));
+            text.push_str(&format!("\n* {finding}\n"));
         }
         if self.shapes.len() > PRINTED {
             text.push_str(&format!("\nand {} more\n", self.shapes.len() - PRINTED));
@@ -88,9 +81,9 @@ impl Findings {
 
 /// The statement without its numbers, texts and names of values.
 fn shape(op: &Op) -> String {
-    let Op::Sql(sql) = op else {
-        let Op::Model(op) = op else { unreachable!() };
-        return format!("{:?} {}", op.call, op.entity);
+    let sql = match op {
+        Op::Sql(sql) => sql,
+        Op::Model(op) => return format!("{:?} {}", op.call, op.entity),
     };
     let mut shape = String::new();
     let mut quoted = false;
@@ -108,7 +101,7 @@ fn shape(op: &Op) -> String {
                     shape.push('?');
                 }
             }
-            '\n' | '\t' => shape.push(' '),
+            c if c.is_whitespace() => shape.push(' '),
             c => shape.push(c),
         }
     }

@@ -53,6 +53,27 @@ impl Op {
         }
     }
 
+    /// What it does, in a word or a few.
+    pub(crate) fn verb(&self) -> String {
+        const WORDS: [&str; 21] = [
+            "INSERT", "REPLACE", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "SELECT", "IGNORE", "FAIL", "CONFLICT",
+            "DUPLICATE", "RETURNING", "FROM", "JOIN", "USING", "WITH", "LIMIT", "DO", "EXPLAIN", "COPY", "LAST_INSERT_ID",
+        ];
+        match self {
+            Self::Sql(sql) => {
+                let text = sql.text.to_uppercase();
+                let mut words: Vec<&str> = text
+                    .split(|c: char| !c.is_ascii_alphabetic() && c != '_')
+                    .filter(|word| WORDS.contains(word))
+                    .collect();
+                words.dedup();
+                words.truncate(4);
+                format!("{} by {:?}", words.join(" "), sql.via)
+            }
+            Self::Model(op) => format!("{:?}", op.call),
+        }
+    }
+
     /// Whether it means the same on a connection as in a transaction: what ends a transaction does not, nor does
     /// what a connection of a pool remembers.
     pub(crate) fn runs(&self, in_transaction: bool) -> bool {

@@ -7,6 +7,7 @@ use sea_orm::DbBackend;
 use crate::case::Case;
 use crate::choice::Random;
 use crate::findings::Findings;
+use crate::op::Op;
 use crate::lane::{Dump, Lane, Left, Road};
 use crate::replay::judge;
 use crate::shrink::shrink;
@@ -27,6 +28,13 @@ pub(crate) struct Difference {
     pub(crate) details: String,
     /// The statement that was answered otherwise, where one is known.
     pub(crate) at: Option<usize>,
+}
+
+impl Difference {
+    /// What differs, whatever was done.
+    pub(crate) fn what(&self) -> String {
+        self.kind.split(": ").next().unwrap_or_default().to_owned()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -85,14 +93,12 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         let differences = compare(&lanes, &case, &mut counts).await?;
         counts.comparing += at.elapsed().as_secs_f32();
         for (road, difference) in differences {
-            let key = format!("{road:?}: {}", difference.kind);
-            if !findings.wants(&key) {
-                findings.count(&key);
+            if !findings.wants(road, &difference) {
                 continue;
             }
             let (reference, lane) = pair(&lanes, road);
             let (small, difference) = shrink(reference, lane, case.clone(), difference).await?;
-            findings.add(backend, road, case_number, &key, &small, &difference);
+            findings.add(backend, road, case_number, &small, &difference);
         }
     }
     for lane in lanes {
@@ -140,29 +146,40 @@ async fn compare(
         counts.runs += ours.answers.len();
         counts.reported += ours.events.iter().map(|e| usize::try_from(e.occurrences).unwrap()).sum::<usize>();
         counts.records += ours.log.len();
-        let (difference, unknown) = difference(lane, reference, ours);
+        let ops = case.ops(lane.db.backend(), road.in_transaction());
+        let (found, unknown) = all_differences(lane, reference, ours, &ops);
         counts.unknown += unknown;
-        differences.extend(difference.map(|difference| (*road, difference)));
+        differences.extend(found.into_iter().map(|difference| (*road, difference)));
     }
     Ok(differences)
 }
 
-/// The first difference of what a lane left, and the number of records with unknown values.
-pub(crate) fn difference(lane: &Lane, reference: &Left, ours: &Left) -> (Option<Difference>, usize) {
+/// The differences of what a lane left, and the number of records with unknown values.
+pub(crate) fn all_differences(
+    lane: &Lane,
+    reference: &Left,
+    ours: &Left,
+    ops: &[Op],
+) -> (Vec<Difference>, usize) {
+    let mut found = Vec::new();
     let longest = reference.answers.len().max(ours.answers.len());
     for at in 0..longest {
         let (Some(theirs), Some(our)) = (reference.answers.get(at), ours.answers.get(at)) else {
-            let details = format!("{:?} and {:?}", reference.answers, ours.answers);
-            return (Some(Difference { kind: "other transaction control".into(), details, at: None }), 0);
+            let details = format!("    {:?} and\n    {:?}", reference.answers, ours.answers);
+            found.push(Difference { kind: "other transaction control".into(), details, at: None });
+            break;
         };
-        if let Some(kind) = theirs.difference(our) {
+        if let Some(what) = theirs.difference(our) {
+            let verb = ops.get(at).map(Op::verb).unwrap_or_default();
             let details = format!("    unaudited: {theirs:?}\n    audited:   {our:?}");
-            return (Some(Difference { kind, details, at: Some(at) }), 0);
+            found.push(Difference { kind: format!("{what}: {verb}"), details, at: Some(at) });
+            break;
         }
     }
     if reference.dump != ours.dump {
-        let kind = "tables".to_owned();
-        return (Some(Difference { kind, details: dumps(&reference.dump, &ours.dump), at: None }), 0);
+        let details = dumps(&reference.dump, &ours.dump);
+        found.push(Difference { kind: format!("tables: {}", verbs(ops)), details, at: None });
+        return (found, 0);
     }
     let judgement = judge(&ours.log, &lane.first_contents, &ours.contents, &ours.unreadable);
     let unknown = judgement.unknown;
@@ -173,20 +190,12 @@ pub(crate) fn difference(lane: &Lane, reference: &Left, ours: &Left) -> (Option<
     } else if !judgement.wrong.is_empty() && ours.answers.len() == 1 {
         ("wrong record of a reported statement", judgement.wrong)
     } else {
-        return (None, unknown);
+        return (found, unknown);
     };
     // Which row it is does not make the kind.
-    let first: Vec<&str> = lines[0].split([' ', ':']).collect();
-    let action = first[0].to_owned();
-    let why = if lines[0].contains("old ") {
-        " old value"
-    } else if lines[0].contains("which is there already") {
-        " of what is there"
-    } else if lines[0].contains("which is not there") {
-        " of what is not there"
-    } else {
-        ""
-    };
+    let action = lines[0].split(' ').next().unwrap_or_default();
+    let why = ["old ", "which is there already", "which is not there", "makes a second"];
+    let why = why.iter().find(|why| lines[0].contains(**why)).unwrap_or(&"");
     let log: Vec<String> = (ours.log.iter())
         .map(|r| {
             format!(
@@ -200,8 +209,17 @@ pub(crate) fn difference(lane: &Lane, reference: &Left, ours: &Left) -> (Option<
         })
         .collect();
     let details = format!("    {}\n    the log:\n{}", lines.join("\n    "), log.join("\n"));
-    let kind = format!("{what}: {action}{why}");
-    (Some(Difference { kind, details, at: None }), unknown)
+    let kind = format!("{what}: {action} {why}: {}", verbs(ops));
+    found.push(Difference { kind, details, at: None });
+    (found, unknown)
+}
+
+/// What is done, if it is only one thing.
+fn verbs(ops: &[Op]) -> String {
+    match ops {
+        [only] => only.verb(),
+        _ => "several".to_owned(),
+    }
 }
 
 fn dumps(theirs: &Dump, ours: &Dump) -> String {

@@ -2,11 +2,11 @@
 
 use crate::case::{Case, Step};
 use crate::lane::Lane;
-use crate::run::{Difference, difference};
+use crate::run::{Difference, all_differences};
 use crate::support::TestResult;
 
 /// How often a case is tried.
-const TRIES: usize = 400;
+const TRIES: usize = 150;
 
 /// The smallest case found that differs in the same way.
 pub(crate) async fn shrink(
@@ -26,9 +26,10 @@ pub(crate) async fn shrink(
             tries -= 1;
             let (theirs, ours) =
                 futures::future::try_join(reference.run(&candidate), lane.run(&candidate)).await?;
-            if let (Some(found), _) = difference(lane, &theirs, &ours)
-                && found.kind == best.1.kind
-            {
+            let ops = candidate.ops(lane.db.backend(), lane.road.in_transaction());
+            let (found, _) = all_differences(lane, &theirs, &ours, &ops);
+            let what = best.1.what();
+            if let Some(found) = found.into_iter().find(|found| found.what() == what) {
                 best = (candidate, found);
                 smaller = true;
                 break;
