@@ -127,10 +127,18 @@ macro_rules! row_text {
                 return format!("{}: {kind} NULL", column.name());
             }
             let bytes: Vec<u8> = row.try_get_unchecked(at).unwrap_or_default();
-            format!("{}: {kind} {:?}", column.name(), String::from_utf8_lossy(&bytes))
+            format!("{}: {kind} {}", column.name(), printed(&bytes))
         });
         fields.collect::<Vec<_>>().join(", ")
     }};
+}
+
+/// Text as text, anything else in hexadecimal.
+fn printed(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains(|c: char| c.is_control()) => format!("{text:?}"),
+        _ => bytes.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+    }
 }
 
 fn row_text(row: &QueryResult) -> String {

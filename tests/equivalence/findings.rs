@@ -15,8 +15,12 @@ const PRINTED: usize = 30;
 /// How many cases of one kind are made smaller, to see whether they are of several shapes.
 const SHRUNK: usize = 2;
 
+/// And how many that differ in the same thing, whatever was done.
+const OF_KIND: usize = 8;
+
 #[derive(Default)]
 pub(crate) struct Findings {
+    of_kind: BTreeMap<String, usize>,
     /// How often a kind was found, where, and how often it was made smaller.
     found: BTreeMap<String, (usize, BTreeSet<Road>, usize)>,
     shapes: BTreeMap<String, String>,
@@ -25,13 +29,15 @@ pub(crate) struct Findings {
 impl Findings {
     /// Counts a difference. Says whether the case is worth being made smaller.
     pub(crate) fn wants(&mut self, road: Road, difference: &Difference) -> bool {
-        let group = if road.has_hooks_only() { "hooks: " } else { "" };
+        let group = if road.has_hooks_only() { "hooks, " } else { "" };
         let (times, roads, shrunk) = (self.found.entry(format!("{group}{}", difference.kind))).or_default();
         *times += 1;
         roads.insert(road);
         let wants = *shrunk < SHRUNK && (*times <= 1 || *times > 8);
         *shrunk += usize::from(wants);
-        wants
+        let of_kind = self.of_kind.entry(difference.what()).or_default();
+        *of_kind += usize::from(wants);
+        wants && *of_kind <= OF_KIND
     }
 
     pub(crate) fn add(
@@ -65,8 +71,14 @@ impl Findings {
             return;
         }
         let mut text = format!("{backend:?}, EQUIVALENCE_SEED={seed}: audited statements differ\n");
+        let mut summary: BTreeMap<&str, (usize, BTreeSet<Road>)> = BTreeMap::new();
         for (kind, (times, roads, _)) in &self.found {
-            text.push_str(&format!("{times:5} × {kind} {roads:?}\n"));
+            let (all, everywhere) = summary.entry(kind.split(": ").next().unwrap_or_default()).or_default();
+            *all += times;
+            everywhere.extend(roads);
+        }
+        for (what, (times, roads)) in summary {
+            text.push_str(&format!("{times:5} × {what} {roads:?}\n"));
         }
         text.push_str("\nThe smallest of each:\n");
         for finding in self.shapes.values().take(PRINTED) {

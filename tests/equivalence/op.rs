@@ -35,10 +35,10 @@ pub(crate) struct Sql {
 impl Op {
     pub(crate) fn of(choices: &mut Choices, backend: DbBackend, models_only: bool) -> Self {
         if models_only {
-            return Self::Model(ModelOp::of(choices, backend));
+            return Self::Model(ModelOp::of(choices, backend, true));
         }
         match choices.weighted(&[10, 9, 4, 1, 1]) {
-            2 => Self::Model(ModelOp::of(choices, backend)),
+            2 => Self::Model(ModelOp::of(choices, backend, false)),
             3 => Self::Sql(odd::odd(choices, backend)),
             4 => {
                 // Several in one text.

@@ -19,6 +19,9 @@ const REPORTED: usize = 15;
 /// The greatest share of records with unknown values, in percent.
 const UNKNOWN: usize = 5;
 
+/// How long cases are made smaller at most, in seconds.
+const SHRINKING: f32 = 240.0;
+
 /// A difference between a lane and its reference.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
@@ -94,6 +97,10 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         counts.comparing += at.elapsed().as_secs_f32();
         for (road, difference) in differences {
             if !findings.wants(road, &difference) {
+                continue;
+            }
+            let shrinking = begun.elapsed().as_secs_f32() - counts.comparing;
+            if shrinking > SHRINKING {
                 continue;
             }
             let (reference, lane) = pair(&lanes, road);
