@@ -1,6 +1,6 @@
 //! The differences that were found, by kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::DbBackend;
 
@@ -13,28 +13,31 @@ use crate::run::Difference;
 const PRINTED: usize = 30;
 
 /// How many cases of one kind are made smaller, to see whether they are of several shapes.
-const SHRUNK: usize = 4;
+const SHRUNK: usize = 2;
+
+/// And how many that differ in the same thing, whatever was done.
+const OF_KIND: usize = 8;
 
 #[derive(Default)]
 pub(crate) struct Findings {
-    /// How often a kind was found, whatever the statement.
-    found: BTreeMap<String, usize>,
-    shapes: BTreeMap<String, Finding>,
-}
-
-struct Finding {
-    times: usize,
-    text: String,
+    of_kind: BTreeMap<String, usize>,
+    /// How often a kind was found, where, and how often it was made smaller.
+    found: BTreeMap<String, (usize, BTreeSet<Road>, usize)>,
+    shapes: BTreeMap<String, String>,
 }
 
 impl Findings {
-    /// Whether another case of the kind is worth being made smaller.
-    pub(crate) fn wants(&self, kind: &str) -> bool {
-        self.found.get(kind).is_none_or(|times| *times < SHRUNK)
-    }
-
-    pub(crate) fn count(&mut self, kind: &str) {
-        *self.found.entry(kind.to_owned()).or_default() += 1;
+    /// Counts a difference. Says whether the case is worth being made smaller.
+    pub(crate) fn wants(&mut self, road: Road, difference: &Difference) -> bool {
+        let group = if road.has_hooks_only() { "hooks, " } else { "" };
+        let (times, roads, shrunk) = (self.found.entry(format!("{group}{}", difference.kind))).or_default();
+        *times += 1;
+        roads.insert(road);
+        let wants = *shrunk < SHRUNK && (*times <= 1 || *times > 8);
+        *shrunk += usize::from(wants);
+        let of_kind = self.of_kind.entry(difference.what()).or_default();
+        *of_kind += usize::from(wants);
+        wants && *of_kind <= OF_KIND
     }
 
     pub(crate) fn add(
@@ -42,27 +45,23 @@ impl Findings {
         backend: DbBackend,
         road: Road,
         number: u64,
-        kind: &str,
         case: &Case,
         difference: &Difference,
     ) {
-        self.count(kind);
         let in_transaction = road.in_transaction();
         let ops = case.ops(backend, in_transaction);
         let blamed: Vec<String> = match difference.at.and_then(|at| ops.get(at)) {
             Some(op) => vec![shape(op)],
             None => ops.iter().map(shape).collect(),
         };
-        let key = format!("{kind} | {}", blamed.join("; "));
-        let finding = self.shapes.entry(key).or_insert_with(|| Finding {
-            times: 0,
-            text: format!(
-                "{kind} (case {number})\n{}{}",
+        let kind = &difference.kind;
+        self.shapes.entry(format!("{kind} | {}", blamed.join("; "))).or_insert_with(|| {
+            format!(
+                "{kind} ({road:?}, case {number})\n{}{}",
                 case.text(backend, in_transaction),
                 difference.details
-            ),
+            )
         });
-        finding.times += 1;
     }
 
     /// # Panics
@@ -72,12 +71,18 @@ impl Findings {
             return;
         }
         let mut text = format!("{backend:?}, EQUIVALENCE_SEED={seed}: audited statements differ\n");
-        for (kind, times) in &self.found {
-            text.push_str(&format!("{times:5} × {kind}\n"));
+        let mut summary: BTreeMap<&str, (usize, BTreeSet<Road>)> = BTreeMap::new();
+        for (kind, (times, roads, _)) in &self.found {
+            let (all, everywhere) = summary.entry(kind.split(": ").next().unwrap_or_default()).or_default();
+            *all += times;
+            everywhere.extend(roads);
+        }
+        for (what, (times, roads)) in summary {
+            text.push_str(&format!("{times:5} × {what} {roads:?}\n"));
         }
         text.push_str("\nThe smallest of each:\n");
         for finding in self.shapes.values().take(PRINTED) {
-            text.push_str(&format!("\n* {}\n", finding.text));
+            text.push_str(&format!("\n* {finding}\n"));
         }
         if self.shapes.len() > PRINTED {
             text.push_str(&format!("\nand {} more\n", self.shapes.len() - PRINTED));
@@ -88,9 +93,9 @@ impl Findings {
 
 /// The statement without its numbers, texts and names of values.
 fn shape(op: &Op) -> String {
-    let Op::Sql(sql) = op else {
-        let Op::Model(op) = op else { unreachable!() };
-        return format!("{:?} {}", op.call, op.entity);
+    let sql = match op {
+        Op::Sql(sql) => sql,
+        Op::Model(op) => return format!("{:?} {}", op.call, op.entity),
     };
     let mut shape = String::new();
     let mut quoted = false;
@@ -108,7 +113,7 @@ fn shape(op: &Op) -> String {
                     shape.push('?');
                 }
             }
-            '\n' | '\t' => shape.push(' '),
+            c if c.is_whitespace() => shape.push(' '),
             c => shape.push(c),
         }
     }

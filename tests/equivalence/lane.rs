@@ -1,6 +1,7 @@
 //! A way of writing, with a database of its own, and what a case leaves there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionSession, TransactionTrait,
@@ -104,7 +105,8 @@ pub(crate) struct Lane {
     /// What looks at the tables.
     other: DatabaseConnection,
     config: AuditConfig,
-    reset: String,
+    /// The tables that differ from the first rows, or may.
+    written: Mutex<BTreeSet<String>>,
     dump: String,
     first: Dump,
     pub(crate) first_contents: Contents,
@@ -130,12 +132,12 @@ impl Lane {
             other: db.another().await?,
             config,
             db,
-            reset: schema::reset(backend),
+            written: Mutex::default(),
             dump: schema::dump(backend),
             first: Dump::new(),
             first_contents: Contents::new(),
         };
-        lane.other.execute_unprepared(&lane.reset).await?;
+        lane.other.execute_unprepared(&schema::reset(backend, |_| true)).await?;
         lane.first = lane.read().await?;
         (lane.first_contents, _) = replay::read(&lane.other).await?;
         Ok(lane)
@@ -161,9 +163,19 @@ impl Lane {
     }
 
     pub(crate) async fn run(&self, case: &Case) -> TestResult<Left> {
-        self.other.execute_unprepared(&self.reset).await?;
+        let backend = self.db.backend();
+        let reset = {
+            let mut written = self.written.lock().unwrap();
+            let reset = schema::reset(backend, |table| written.contains(table));
+            let text = case.text(backend, false);
+            written.clear();
+            let shop_writes_seen = text.to_lowercase().contains("seen").then_some("shop");
+            written.extend(schema::written(&text).chain(shop_writes_seen).map(str::to_owned));
+            reset
+        };
+        self.other.execute_unprepared(&reset).await?;
         let mut run = Run {
-            backend: self.db.backend(),
+            backend,
             models_only: case.models_only,
             audited: !self.road.is_reference(),
             answers: Vec::new(),
@@ -187,6 +199,8 @@ impl Lane {
         };
         self.config.scope(Box::pin(work)).await;
         let dump = self.read().await?;
+        let changed = self.first.keys().filter(|table| dump.get(*table) != self.first.get(*table));
+        self.written.lock().unwrap().extend(changed.cloned());
         let (contents, unreadable) = if dump == self.first || self.road.is_reference() {
             (self.first_contents.clone(), Vec::new())
         } else {

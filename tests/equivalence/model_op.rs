@@ -12,6 +12,9 @@ use crate::tables::{Column, Kind, TABLES, Table};
 
 pub(crate) type Row = Vec<(&'static str, Value)>;
 
+/// How many calls run hooks, which come first.
+const HOOKED: usize = 6;
+
 /// What is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
@@ -48,7 +51,9 @@ pub(crate) struct ModelOp {
 }
 
 impl ModelOp {
-    pub(crate) fn of(choices: &mut Choices, backend: DbBackend) -> Self {
+    /// A call; with `hooked` one that runs hooks and deletes nothing that others refer to, since the cascades of plain
+    /// connections are not recorded.
+    pub(crate) fn of(choices: &mut Choices, backend: DbBackend, hooked: bool) -> Self {
         use Call as C;
         let calls = [
             C::ModelInsert,
@@ -74,7 +79,15 @@ impl ModelOp {
             C::DeleteManyReturning,
         ];
         let table = choices.of(TABLES);
-        let call = *choices.of(&calls);
+        let calls = if hooked { &calls[..HOOKED] } else { &calls[..] };
+        let mut call = *choices.of(calls);
+        if hooked && matches!(table.entity, "parent" | "tree") {
+            call = match call {
+                C::ModelDelete => C::ModelUpdate,
+                C::DeleteFound => C::UpdateFound,
+                call => call,
+            };
+        }
         let number = match call {
             C::InsertMany | C::InsertManyReturning | C::InsertManyWithoutReturning => {
                 choices.pick(4)

@@ -35,10 +35,10 @@ pub(crate) struct Sql {
 impl Op {
     pub(crate) fn of(choices: &mut Choices, backend: DbBackend, models_only: bool) -> Self {
         if models_only {
-            return Self::Model(ModelOp::of(choices, backend));
+            return Self::Model(ModelOp::of(choices, backend, true));
         }
         match choices.weighted(&[10, 9, 4, 1, 1]) {
-            2 => Self::Model(ModelOp::of(choices, backend)),
+            2 => Self::Model(ModelOp::of(choices, backend, false)),
             3 => Self::Sql(odd::odd(choices, backend)),
             4 => {
                 // Several in one text.
@@ -50,6 +50,27 @@ impl Op {
                 })
             }
             _ => Self::Sql(sql(choices, backend, false)),
+        }
+    }
+
+    /// What it does, in a word or a few.
+    pub(crate) fn verb(&self) -> String {
+        const WORDS: [&str; 21] = [
+            "INSERT", "REPLACE", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "SELECT", "IGNORE", "FAIL", "CONFLICT",
+            "DUPLICATE", "RETURNING", "FROM", "JOIN", "USING", "WITH", "LIMIT", "DO", "EXPLAIN", "COPY", "LAST_INSERT_ID",
+        ];
+        match self {
+            Self::Sql(sql) => {
+                let text = sql.text.to_uppercase();
+                let mut words: Vec<&str> = text
+                    .split(|c: char| !c.is_ascii_alphabetic() && c != '_')
+                    .filter(|word| WORDS.contains(word))
+                    .collect();
+                words.dedup();
+                words.truncate(4);
+                format!("{} by {:?}", words.join(" "), sql.via)
+            }
+            Self::Model(op) => format!("{:?}", op.call),
         }
     }
 

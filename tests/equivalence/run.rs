@@ -7,6 +7,7 @@ use sea_orm::DbBackend;
 use crate::case::Case;
 use crate::choice::Random;
 use crate::findings::Findings;
+use crate::op::Op;
 use crate::lane::{Dump, Lane, Left, Road};
 use crate::replay::judge;
 use crate::shrink::shrink;
@@ -18,6 +19,9 @@ const REPORTED: usize = 15;
 /// The greatest share of records with unknown values, in percent.
 const UNKNOWN: usize = 5;
 
+/// How long cases are made smaller at most, in seconds.
+const SHRINKING: f32 = 240.0;
+
 /// A difference between a lane and its reference.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
@@ -27,6 +31,13 @@ pub(crate) struct Difference {
     pub(crate) details: String,
     /// The statement that was answered otherwise, where one is known.
     pub(crate) at: Option<usize>,
+}
+
+impl Difference {
+    /// What differs, whatever was done.
+    pub(crate) fn what(&self) -> String {
+        self.kind.split(": ").next().unwrap_or_default().to_owned()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -44,10 +55,7 @@ pub(crate) struct Counts {
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 pub(crate) async fn all(backend: DbBackend) -> TestResult {
@@ -56,9 +64,9 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
     let only = number("EQUIVALENCE_CASE");
     let roads = std::env::var("EQUIVALENCE_ROADS").ok();
     let wanted = |road: Road| {
-        roads
-            .as_ref()
-            .is_none_or(|roads| roads.split(',').any(|name| name == format!("{road:?}")))
+        roads.as_ref().is_none_or(|roads| {
+            roads.split(',').any(|name| name == format!("{road:?}"))
+        })
     };
     eprintln!("{backend:?}: EQUIVALENCE_SEED={seed} EQUIVALENCE_STATEMENTS={statements}");
     let begun = Instant::now();
@@ -88,35 +96,28 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         let differences = compare(&lanes, &case, &mut counts).await?;
         counts.comparing += at.elapsed().as_secs_f32();
         for (road, difference) in differences {
-            let key = format!("{road:?}: {}", difference.kind);
-            if !findings.wants(&key) {
-                findings.count(&key);
+            if !findings.wants(road, &difference) {
+                continue;
+            }
+            let shrinking = begun.elapsed().as_secs_f32() - counts.comparing;
+            if shrinking > SHRINKING {
                 continue;
             }
             let (reference, lane) = pair(&lanes, road);
             let (small, difference) = shrink(reference, lane, case.clone(), difference).await?;
-            findings.add(backend, road, case_number, &key, &small, &difference);
+            findings.add(backend, road, case_number, &small, &difference);
         }
     }
     for lane in lanes {
         lane.close().await?;
     }
-    eprintln!(
-        "{backend:?}: {:.1} s, {counts:?}",
-        begun.elapsed().as_secs_f32()
-    );
+    eprintln!("{backend:?}: {:.1} s, {counts:?}", begun.elapsed().as_secs_f32());
     findings.assert_none(backend, seed);
     let share = |part: usize, all: usize| 100 * part / all.max(1);
     let reported = share(counts.reported, counts.runs);
-    assert!(
-        reported <= REPORTED,
-        "{reported} % of the statements are reported, not recorded"
-    );
+    assert!(reported <= REPORTED, "{reported} % of the statements are reported, not recorded");
     let unknown = share(counts.unknown, counts.records);
-    assert!(
-        unknown <= UNKNOWN,
-        "{unknown} % of the records have unknown values"
-    );
+    assert!(unknown <= UNKNOWN, "{unknown} % of the records have unknown values");
     Ok(())
 }
 
@@ -139,88 +140,55 @@ async fn compare(
         .iter()
         .zip(futures::future::join_all(lanes.iter().map(|lane| lane.run(case))).await)
     {
-        left.push((
-            lane.road,
-            done.map_err(|error| format!("{:?}: {error}", lane.road))?,
-        ));
+        left.push((lane.road, done.map_err(|error| format!("{:?}: {error}", lane.road))?));
     }
     let mut differences = Vec::new();
     for (road, ours) in &left {
         if road.is_reference() {
-            counts.failed += ours
-                .answers
-                .iter()
-                .filter(|answer| answer.is_error())
-                .count();
+            counts.failed += ours.answers.iter().filter(|answer| answer.is_error()).count();
             continue;
         }
-        let (_, reference) = left
-            .iter()
-            .find(|(other, _)| *other == road.reference())
-            .unwrap();
+        let (_, reference) = left.iter().find(|(other, _)| *other == road.reference()).unwrap();
         let lane = lanes.iter().find(|lane| lane.road == *road).unwrap();
         counts.runs += ours.answers.len();
-        counts.reported += ours
-            .events
-            .iter()
-            .map(|e| usize::try_from(e.occurrences).unwrap())
-            .sum::<usize>();
+        counts.reported += ours.events.iter().map(|e| usize::try_from(e.occurrences).unwrap()).sum::<usize>();
         counts.records += ours.log.len();
-        let (difference, unknown) = difference(lane, reference, ours);
+        let ops = case.ops(lane.db.backend(), road.in_transaction());
+        let (found, unknown) = all_differences(lane, reference, ours, &ops);
         counts.unknown += unknown;
-        differences.extend(difference.map(|difference| (*road, difference)));
+        differences.extend(found.into_iter().map(|difference| (*road, difference)));
     }
     Ok(differences)
 }
 
-/// The first difference of what a lane left, and the number of records with unknown values.
-pub(crate) fn difference(
+/// The differences of what a lane left, and the number of records with unknown values.
+pub(crate) fn all_differences(
     lane: &Lane,
     reference: &Left,
     ours: &Left,
-) -> (Option<Difference>, usize) {
+    ops: &[Op],
+) -> (Vec<Difference>, usize) {
+    let mut found = Vec::new();
     let longest = reference.answers.len().max(ours.answers.len());
     for at in 0..longest {
         let (Some(theirs), Some(our)) = (reference.answers.get(at), ours.answers.get(at)) else {
-            let details = format!("{:?} and {:?}", reference.answers, ours.answers);
-            return (
-                Some(Difference {
-                    kind: "other transaction control".into(),
-                    details,
-                    at: None,
-                }),
-                0,
-            );
+            let details = format!("    {:?} and\n    {:?}", reference.answers, ours.answers);
+            found.push(Difference { kind: "other transaction control".into(), details, at: None });
+            break;
         };
-        if let Some(kind) = theirs.difference(our) {
+        if let Some(what) = theirs.difference(our) {
+            let verb = ops.get(at).map(Op::verb).unwrap_or_default();
             let details = format!("    unaudited: {theirs:?}\n    audited:   {our:?}");
-            return (
-                Some(Difference {
-                    kind,
-                    details,
-                    at: Some(at),
-                }),
-                0,
-            );
+            found.push(Difference { kind: format!("{what}: {verb}"), details, at: Some(at) });
+            break;
         }
     }
     if reference.dump != ours.dump {
-        let kind = "tables".to_owned();
-        return (
-            Some(Difference {
-                kind,
-                details: dumps(&reference.dump, &ours.dump),
-                at: None,
-            }),
-            0,
-        );
+        let details = dumps(&reference.dump, &ours.dump);
+        found.push(Difference { kind: format!("tables: {}", verbs(ops)), details, at: None });
+        return (found, 0);
     }
-    let judgement = judge(
-        &ours.log,
-        &lane.first_contents,
-        &ours.contents,
-        &ours.unreadable,
-    );
+    let judgement = judge(&ours.log, &lane.first_contents, &ours.contents, &ours.unreadable);
     let unknown = judgement.unknown;
     let (what, lines) = if !judgement.wrong.is_empty() && ours.events.is_empty() {
         ("wrong record", judgement.wrong)
@@ -229,20 +197,12 @@ pub(crate) fn difference(
     } else if !judgement.wrong.is_empty() && ours.answers.len() == 1 {
         ("wrong record of a reported statement", judgement.wrong)
     } else {
-        return (None, unknown);
+        return (found, unknown);
     };
     // Which row it is does not make the kind.
-    let first: Vec<&str> = lines[0].split([' ', ':']).collect();
-    let action = first[0].to_owned();
-    let why = if lines[0].contains("old ") {
-        " old value"
-    } else if lines[0].contains("which is there already") {
-        " of what is there"
-    } else if lines[0].contains("which is not there") {
-        " of what is not there"
-    } else {
-        ""
-    };
+    let action = lines[0].split(' ').next().unwrap_or_default();
+    let why = ["old ", "which is there already", "which is not there", "makes a second"];
+    let why = why.iter().find(|why| lines[0].contains(**why)).unwrap_or(&"");
     let log: Vec<String> = (ours.log.iter())
         .map(|r| {
             format!(
@@ -251,27 +211,22 @@ pub(crate) fn difference(
                 r.model.as_deref().unwrap_or(""),
                 r.object_id.as_deref().unwrap_or(""),
                 r.source,
-                r.changes
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
+                r.changes.as_ref().map(ToString::to_string).unwrap_or_default()
             )
         })
         .collect();
-    let details = format!(
-        "    {}\n    the log:\n{}",
-        lines.join("\n    "),
-        log.join("\n")
-    );
-    let kind = format!("{what}: {action}{why}");
-    (
-        Some(Difference {
-            kind,
-            details,
-            at: None,
-        }),
-        unknown,
-    )
+    let details = format!("    {}\n    the log:\n{}", lines.join("\n    "), log.join("\n"));
+    let kind = format!("{what}: {action} {why}: {}", verbs(ops));
+    found.push(Difference { kind, details, at: None });
+    (found, unknown)
+}
+
+/// What is done, if it is only one thing.
+fn verbs(ops: &[Op]) -> String {
+    match ops {
+        [only] => only.verb(),
+        _ => "several".to_owned(),
+    }
 }
 
 fn dumps(theirs: &Dump, ours: &Dump) -> String {

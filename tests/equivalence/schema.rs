@@ -167,58 +167,58 @@ fn seed(backend: DbBackend) -> String {
     format!("{SEED}{}", wide.replace("ZONED", zoned))
 }
 
-/// Brings all tables back to the first rows, numbers included, and empties the log.
-pub(crate) fn reset(backend: DbBackend) -> String {
-    let mut sql = String::new();
-    for table in TABLES.iter().rev() {
+/// The statement that fills a table.
+fn seed_of<'a>(seed: &'a str, table: &str) -> &'a str {
+    (seed.split("INSERT INTO ").find(|insert| insert.starts_with(&format!("{table} "))))
+        .unwrap_or_else(|| panic!("no first rows of {table}"))
+}
+
+/// The tables that a text may write, by the names in it and what hangs on them.
+pub(crate) fn written(text: &str) -> impl Iterator<Item = &'static str> {
+    let text = text.to_lowercase();
+    let parent = text.contains("parent") || text.contains("child");
+    TABLES.iter().filter(move |table| {
+        text.contains(table.name) || (parent && matches!(table.name, "parent" | "child"))
+    }).map(|table| table.name)
+}
+
+/// Brings tables back to the first rows, numbers included, and empties the log.
+pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> String {
+    let seed = seed(backend);
+    let tables: Vec<&Table> = TABLES.iter().filter(|table| is_written(table.name)).collect();
+    let shop = is_written("shop");
+    let mut sql = match backend {
+        DbBackend::Sqlite => "BEGIN IMMEDIATE;\n".to_owned(),
+        DbBackend::MySql => "START TRANSACTION;\n".to_owned(),
+        _ => String::new(),
+    };
+    if shop {
+        // A trigger keeps some rows.
+        sql.push_str("UPDATE shop SET n = 0;\n");
+    }
+    for table in tables.iter().rev() {
         sql.push_str(&format!("DELETE FROM {};\n", table.name));
     }
-    sql.push_str("DELETE FROM seen;\n");
-    let numbered = || {
-        let tables = TABLES.iter().filter(|table| table.numbered);
-        tables.map(|table| table.name).chain(["seen"])
-    };
-    match backend {
-        DbBackend::Sqlite => {
-            sql.push_str(
-                "UPDATE shop SET n = 0; DELETE FROM shop;\n\
-                 DELETE FROM seen;\nDELETE FROM sqlite_sequence;\n",
-            );
-        }
-        DbBackend::Postgres => {
-            // A trigger keeps some rows.
-            sql.push_str("UPDATE shop SET n = 0; DELETE FROM shop; DELETE FROM seen;\n");
-        }
-        _ => {}
-    }
-    if backend == DbBackend::Postgres {
-        sql.push_str("SELECT setval('seen_id_seq', 1, false);\n");
-        sql.push_str(&seed(backend));
-        for table in numbered() {
-            sql.push_str(&format!("SELECT setval('{table}_id_seq', 10, false);\n"));
-        }
-    } else if backend == DbBackend::MySql {
-        // DDL commits.
-        sql = format!("START TRANSACTION;\n{sql}{}", seed(backend));
-        sql.push_str(
-            "DELETE FROM seen;\nDELETE FROM audit_log;\nDELETE FROM audit_system_event;\nCOMMIT;\n",
-        );
-        for table in numbered() {
-            sql.push_str(&format!("ALTER TABLE {table} AUTO_INCREMENT = 10;\n"));
-        }
-        return sql;
-    } else {
-        sql = format!("BEGIN IMMEDIATE;\n{sql}{}", seed(backend));
-        sql.push_str("DELETE FROM seen;\n");
-        for table in numbered() {
-            // SQLite has no row for a table that is empty.
-            sql.push_str(&format!(
-                "DELETE FROM sqlite_sequence WHERE name = '{table}';\n\
-                 INSERT INTO sqlite_sequence VALUES ('{table}', 9);\n"
-            ));
-        }
+    for table in &tables {
+        sql.push_str(&format!("INSERT INTO {}", seed_of(&seed, table.name)));
     }
     sql.push_str("DELETE FROM seen;\nDELETE FROM audit_log;\nDELETE FROM audit_system_event;\n");
+    if backend == DbBackend::MySql {
+        // What follows commits.
+        sql.push_str("COMMIT;\n");
+    }
+    let numbered = tables.iter().filter(|table| table.numbered);
+    for name in numbered.map(|table| table.name).chain(shop.then_some("seen")) {
+        sql.push_str(&match backend {
+            DbBackend::Postgres => format!("SELECT setval('{name}_id_seq', 10, false);\n"),
+            DbBackend::MySql => format!("ALTER TABLE {name} AUTO_INCREMENT = 10;\n"),
+            // There is no row for a table that is empty.
+            _ => format!(
+                "DELETE FROM sqlite_sequence WHERE name = '{name}';\n\
+                 INSERT INTO sqlite_sequence VALUES ('{name}', 9);\n"
+            ),
+        });
+    }
     if backend == DbBackend::Sqlite {
         sql.push_str("COMMIT;\n");
     }
@@ -252,10 +252,7 @@ fn dump_of(backend: DbBackend, table: &str, columns: &[(&str, Kind)]) -> String 
                     _ => format!("QUOTE({name})"),
                 })
                 .collect();
-            format!(
-                "CONVERT(CONCAT_WS(', ', {}) USING utf8mb4) COLLATE utf8mb4_bin",
-                columns.join(", ")
-            )
+            format!("CONVERT(CONCAT_WS(', ', {}) USING utf8mb4) COLLATE utf8mb4_bin", columns.join(", "))
         }
     };
     format!("SELECT '{table}' AS tab, {row} AS row_text FROM {table}")

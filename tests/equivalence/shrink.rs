@@ -1,12 +1,15 @@
 //! Makes a case that fails smaller, as long as it fails in the same way.
 
+use std::time::{Duration, Instant};
+
 use crate::case::{Case, Step};
 use crate::lane::Lane;
-use crate::run::{Difference, difference};
+use crate::run::{Difference, all_differences};
 use crate::support::TestResult;
 
-/// How often a case is tried.
-const TRIES: usize = 400;
+/// How often a case is tried, and for how long.
+const TRIES: usize = 200;
+const TIME: Duration = Duration::from_secs(10);
 
 /// The smallest case found that differs in the same way.
 pub(crate) async fn shrink(
@@ -17,18 +20,20 @@ pub(crate) async fn shrink(
 ) -> TestResult<(Case, Difference)> {
     let mut best = (case, found);
     let mut tries = TRIES;
+    let begun = Instant::now();
     loop {
         let mut smaller = false;
         for candidate in candidates(&best.0) {
-            if tries == 0 {
+            if tries == 0 || begun.elapsed() > TIME {
                 return Ok(best);
             }
             tries -= 1;
             let (theirs, ours) =
                 futures::future::try_join(reference.run(&candidate), lane.run(&candidate)).await?;
-            if let (Some(found), _) = difference(lane, &theirs, &ours)
-                && found.kind == best.1.kind
-            {
+            let ops = candidate.ops(lane.db.backend(), lane.road.in_transaction());
+            let (found, _) = all_differences(lane, &theirs, &ours, &ops);
+            let what = best.1.what();
+            if let Some(found) = found.into_iter().find(|found| found.what() == what) {
                 best = (candidate, found);
                 smaller = true;
                 break;
@@ -59,6 +64,11 @@ fn candidates(case: &Case) -> Vec<Case> {
 
 fn steps(all: &[Step]) -> Vec<Vec<Step>> {
     let mut smaller = Vec::new();
+    if all.len() > 2 {
+        smaller.extend(all.iter().map(|step| vec![step.clone()]));
+        smaller.push(all[..all.len() / 2].to_vec());
+        smaller.push(all[all.len() / 2..].to_vec());
+    }
     if all.len() > 1 {
         for at in 0..all.len() {
             let mut fewer = all.to_vec();
@@ -111,6 +121,12 @@ fn choices(made: &[u32]) -> Vec<Vec<u32>> {
     if trimmed < made.len() {
         smaller.push(made[..trimmed].to_vec());
         return smaller;
+    }
+    // The first choices say which statement it is.
+    for kept in [4, 8, 16] {
+        if kept < made.len() {
+            smaller.push(made[..kept].to_vec());
+        }
     }
     let mut length = made.len() / 2;
     while length > 0 {
