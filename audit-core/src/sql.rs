@@ -172,6 +172,8 @@ pub(crate) struct Change {
     /// The columns that the filter, a conjunction of nothing but such comparisons, compares with a
     /// value for equality.
     pub(crate) equalities: Vec<String>,
+    /// Whether the condition does more than compare columns with values, so that it may fail for a row.
+    pub(crate) may_fail: bool,
     /// Of the condition, without ORDER BY and LIMIT.
     pub(crate) volatility: Volatility,
 }

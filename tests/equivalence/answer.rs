@@ -45,11 +45,14 @@ impl Answer {
             (Self::Failed(a), Self::Failed(b)) if a.kind != b.kind => "error kind".to_owned(),
             (Self::Failed(a), Self::Failed(b)) if a.code != b.code => "error code".to_owned(),
             (Self::Failed(_), Self::Failed(_)) => "error message".to_owned(),
-            (Self::Executed { rows_affected: a, .. }, Self::Executed { rows_affected: b, .. })
-                if a != b =>
-            {
-                "rows_affected".to_owned()
-            }
+            (
+                Self::Executed {
+                    rows_affected: a, ..
+                },
+                Self::Executed {
+                    rows_affected: b, ..
+                },
+            ) if a != b => "rows_affected".to_owned(),
             (Self::Executed { .. }, Self::Executed { .. }) => "last_insert_id".to_owned(),
             (Self::Rows(_), Self::Rows(_)) => "returned rows".to_owned(),
             (Self::Called(_), Self::Called(_)) => "returned models".to_owned(),
@@ -68,7 +71,11 @@ pub(crate) async fn answer(db: &Connection<'_>, op: &Op, audited: bool) -> Answe
     let done = match op {
         Op::Sql(sql) => run_sql(db, sql).await,
         Op::Model(op) => {
-            let key = TABLES.iter().find(|table| table.entity == op.entity).unwrap().key;
+            let key = TABLES
+                .iter()
+                .find(|table| table.entity == op.entity)
+                .unwrap()
+                .key;
             with_entity!(op.entity, audited, E =>
                 Box::pin(model_op::run::<E, _>(db, op, key)).await)
             .map(Answer::Called)
@@ -106,7 +113,10 @@ fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
         DbBackend::Sqlite if rows_affected > 0 && inserts() => Some(result.last_insert_id()),
         _ => None,
     };
-    Answer::Executed { rows_affected, last_insert_id }
+    Answer::Executed {
+        rows_affected,
+        last_insert_id,
+    }
 }
 
 fn rows<'a>(_: &Sql, rows: impl Iterator<Item = &'a QueryResult>) -> Answer {
@@ -137,7 +147,9 @@ macro_rules! row_text {
 fn printed(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains(|c: char| c.is_control()) => format!("{text:?}"),
-        _ => bytes.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+        _ => bytes
+            .iter()
+            .fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
     }
 }
 
@@ -156,7 +168,11 @@ fn row_text(row: &QueryResult) -> String {
 
 fn failure(error: &DbErr) -> Failure {
     let variant = format!("{error:?}");
-    let variant = variant.split(['(', ' ']).next().unwrap_or_default().to_owned();
+    let variant = variant
+        .split(['(', ' '])
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let kind = error.sql_err().map(|kind| match kind {
         SqlErr::UniqueConstraintViolation(_) => "unique",
         SqlErr::ForeignKeyConstraintViolation(_) => "foreign key",
@@ -170,5 +186,10 @@ fn failure(error: &DbErr) -> Failure {
             .and_then(|error| Some(error.code()?.into_owned())),
         _ => None,
     };
-    Failure { variant, kind, code, message: error.to_string() }
+    Failure {
+        variant,
+        kind,
+        code,
+        message: error.to_string(),
+    }
 }

@@ -30,7 +30,8 @@ impl Findings {
     /// Counts a difference. Says whether the case is worth being made smaller.
     pub(crate) fn wants(&mut self, road: Road, difference: &Difference) -> bool {
         let group = if road.has_hooks_only() { "hooks, " } else { "" };
-        let (times, roads, shrunk) = (self.found.entry(format!("{group}{}", difference.kind))).or_default();
+        let (times, roads, shrunk) =
+            (self.found.entry(format!("{group}{}", difference.kind))).or_default();
         *times += 1;
         roads.insert(road);
         let wants = *shrunk < SHRUNK && (*times <= 1 || *times > 8);
@@ -55,13 +56,15 @@ impl Findings {
             None => ops.iter().map(shape).collect(),
         };
         let kind = &difference.kind;
-        self.shapes.entry(format!("{kind} | {}", blamed.join("; "))).or_insert_with(|| {
-            format!(
-                "{kind} ({road:?}, case {number})\n{}{}",
-                case.text(backend, in_transaction),
-                difference.details
-            )
-        });
+        self.shapes
+            .entry(format!("{kind} | {}", blamed.join("; ")))
+            .or_insert_with(|| {
+                format!(
+                    "{kind} ({road:?}, case {number})\n{}{}",
+                    case.text(backend, in_transaction),
+                    difference.details
+                )
+            });
     }
 
     /// # Panics
@@ -73,7 +76,9 @@ impl Findings {
         let mut text = format!("{backend:?}, EQUIVALENCE_SEED={seed}: audited statements differ\n");
         let mut summary: BTreeMap<&str, (usize, BTreeSet<Road>)> = BTreeMap::new();
         for (kind, (times, roads, _)) in &self.found {
-            let (all, everywhere) = summary.entry(kind.split(": ").next().unwrap_or_default()).or_default();
+            let (all, everywhere) = summary
+                .entry(kind.split(": ").next().unwrap_or_default())
+                .or_default();
             *all += times;
             everywhere.extend(roads);
         }

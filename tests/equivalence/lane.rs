@@ -137,7 +137,9 @@ impl Lane {
             first: Dump::new(),
             first_contents: Contents::new(),
         };
-        lane.other.execute_unprepared(&schema::reset(backend, |_| true)).await?;
+        lane.other
+            .execute_unprepared(&schema::reset(backend, |_| true))
+            .await?;
         lane.first = lane.read().await?;
         (lane.first_contents, _) = replay::read(&lane.other).await?;
         Ok(lane)
@@ -170,7 +172,11 @@ impl Lane {
             let text = case.text(backend, false);
             written.clear();
             let shop_writes_seen = text.to_lowercase().contains("seen").then_some("shop");
-            written.extend(schema::written(&text).chain(shop_writes_seen).map(str::to_owned));
+            written.extend(
+                schema::written(&text)
+                    .chain(shop_writes_seen)
+                    .map(str::to_owned),
+            );
             reset
         };
         self.other.execute_unprepared(&reset).await?;
@@ -199,7 +205,10 @@ impl Lane {
         };
         self.config.scope(Box::pin(work)).await;
         let dump = self.read().await?;
-        let changed = self.first.keys().filter(|table| dump.get(*table) != self.first.get(*table));
+        let changed = self
+            .first
+            .keys()
+            .filter(|table| dump.get(*table) != self.first.get(*table));
         self.written.lock().unwrap().extend(changed.cloned());
         let (contents, unreadable) = if dump == self.first || self.road.is_reference() {
             (self.first_contents.clone(), Vec::new())

@@ -56,8 +56,27 @@ impl Op {
     /// What it does, in a word or a few.
     pub(crate) fn verb(&self) -> String {
         const WORDS: [&str; 21] = [
-            "INSERT", "REPLACE", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "SELECT", "IGNORE", "FAIL", "CONFLICT",
-            "DUPLICATE", "RETURNING", "FROM", "JOIN", "USING", "WITH", "LIMIT", "DO", "EXPLAIN", "COPY", "LAST_INSERT_ID",
+            "INSERT",
+            "REPLACE",
+            "UPDATE",
+            "DELETE",
+            "MERGE",
+            "TRUNCATE",
+            "SELECT",
+            "IGNORE",
+            "FAIL",
+            "CONFLICT",
+            "DUPLICATE",
+            "RETURNING",
+            "FROM",
+            "JOIN",
+            "USING",
+            "WITH",
+            "LIMIT",
+            "DO",
+            "EXPLAIN",
+            "COPY",
+            "LAST_INSERT_ID",
         ];
         match self {
             Self::Sql(sql) => {

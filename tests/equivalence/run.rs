@@ -7,8 +7,8 @@ use sea_orm::DbBackend;
 use crate::case::Case;
 use crate::choice::Random;
 use crate::findings::Findings;
-use crate::op::Op;
 use crate::lane::{Dump, Lane, Left, Road};
+use crate::op::Op;
 use crate::replay::judge;
 use crate::shrink::shrink;
 use crate::support::TestResult;
@@ -55,7 +55,10 @@ pub(crate) struct Counts {
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+    )
 }
 
 pub(crate) async fn all(backend: DbBackend) -> TestResult {
@@ -64,9 +67,9 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
     let only = number("EQUIVALENCE_CASE");
     let roads = std::env::var("EQUIVALENCE_ROADS").ok();
     let wanted = |road: Road| {
-        roads.as_ref().is_none_or(|roads| {
-            roads.split(',').any(|name| name == format!("{road:?}"))
-        })
+        roads
+            .as_ref()
+            .is_none_or(|roads| roads.split(',').any(|name| name == format!("{road:?}")))
     };
     eprintln!("{backend:?}: EQUIVALENCE_SEED={seed} EQUIVALENCE_STATEMENTS={statements}");
     let begun = Instant::now();
@@ -111,13 +114,22 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
     for lane in lanes {
         lane.close().await?;
     }
-    eprintln!("{backend:?}: {:.1} s, {counts:?}", begun.elapsed().as_secs_f32());
+    eprintln!(
+        "{backend:?}: {:.1} s, {counts:?}",
+        begun.elapsed().as_secs_f32()
+    );
     findings.assert_none(backend, seed);
     let share = |part: usize, all: usize| 100 * part / all.max(1);
     let reported = share(counts.reported, counts.runs);
-    assert!(reported <= REPORTED, "{reported} % of the statements are reported, not recorded");
+    assert!(
+        reported <= REPORTED,
+        "{reported} % of the statements are reported, not recorded"
+    );
     let unknown = share(counts.unknown, counts.records);
-    assert!(unknown <= UNKNOWN, "{unknown} % of the records have unknown values");
+    assert!(
+        unknown <= UNKNOWN,
+        "{unknown} % of the records have unknown values"
+    );
     Ok(())
 }
 
@@ -140,18 +152,32 @@ async fn compare(
         .iter()
         .zip(futures::future::join_all(lanes.iter().map(|lane| lane.run(case))).await)
     {
-        left.push((lane.road, done.map_err(|error| format!("{:?}: {error}", lane.road))?));
+        left.push((
+            lane.road,
+            done.map_err(|error| format!("{:?}: {error}", lane.road))?,
+        ));
     }
     let mut differences = Vec::new();
     for (road, ours) in &left {
         if road.is_reference() {
-            counts.failed += ours.answers.iter().filter(|answer| answer.is_error()).count();
+            counts.failed += ours
+                .answers
+                .iter()
+                .filter(|answer| answer.is_error())
+                .count();
             continue;
         }
-        let (_, reference) = left.iter().find(|(other, _)| *other == road.reference()).unwrap();
+        let (_, reference) = left
+            .iter()
+            .find(|(other, _)| *other == road.reference())
+            .unwrap();
         let lane = lanes.iter().find(|lane| lane.road == *road).unwrap();
         counts.runs += ours.answers.len();
-        counts.reported += ours.events.iter().map(|e| usize::try_from(e.occurrences).unwrap()).sum::<usize>();
+        counts.reported += ours
+            .events
+            .iter()
+            .map(|e| usize::try_from(e.occurrences).unwrap())
+            .sum::<usize>();
         counts.records += ours.log.len();
         let ops = case.ops(lane.db.backend(), road.in_transaction());
         let (found, unknown) = all_differences(lane, reference, ours, &ops);
@@ -173,22 +199,39 @@ pub(crate) fn all_differences(
     for at in 0..longest {
         let (Some(theirs), Some(our)) = (reference.answers.get(at), ours.answers.get(at)) else {
             let details = format!("    {:?} and\n    {:?}", reference.answers, ours.answers);
-            found.push(Difference { kind: "other transaction control".into(), details, at: None });
+            found.push(Difference {
+                kind: "other transaction control".into(),
+                details,
+                at: None,
+            });
             break;
         };
         if let Some(what) = theirs.difference(our) {
             let verb = ops.get(at).map(Op::verb).unwrap_or_default();
             let details = format!("    unaudited: {theirs:?}\n    audited:   {our:?}");
-            found.push(Difference { kind: format!("{what}: {verb}"), details, at: Some(at) });
+            found.push(Difference {
+                kind: format!("{what}: {verb}"),
+                details,
+                at: Some(at),
+            });
             break;
         }
     }
     if reference.dump != ours.dump {
         let details = dumps(&reference.dump, &ours.dump);
-        found.push(Difference { kind: format!("tables: {}", verbs(ops)), details, at: None });
+        found.push(Difference {
+            kind: format!("tables: {}", verbs(ops)),
+            details,
+            at: None,
+        });
         return (found, 0);
     }
-    let judgement = judge(&ours.log, &lane.first_contents, &ours.contents, &ours.unreadable);
+    let judgement = judge(
+        &ours.log,
+        &lane.first_contents,
+        &ours.contents,
+        &ours.unreadable,
+    );
     let unknown = judgement.unknown;
     let (what, lines) = if !judgement.wrong.is_empty() && ours.events.is_empty() {
         ("wrong record", judgement.wrong)
@@ -201,8 +244,16 @@ pub(crate) fn all_differences(
     };
     // Which row it is does not make the kind.
     let action = lines[0].split(' ').next().unwrap_or_default();
-    let why = ["old ", "which is there already", "which is not there", "makes a second"];
-    let why = why.iter().find(|why| lines[0].contains(**why)).unwrap_or(&"");
+    let why = [
+        "old ",
+        "which is there already",
+        "which is not there",
+        "makes a second",
+    ];
+    let why = why
+        .iter()
+        .find(|why| lines[0].contains(**why))
+        .unwrap_or(&"");
     let log: Vec<String> = (ours.log.iter())
         .map(|r| {
             format!(
@@ -211,13 +262,24 @@ pub(crate) fn all_differences(
                 r.model.as_deref().unwrap_or(""),
                 r.object_id.as_deref().unwrap_or(""),
                 r.source,
-                r.changes.as_ref().map(ToString::to_string).unwrap_or_default()
+                r.changes
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
             )
         })
         .collect();
-    let details = format!("    {}\n    the log:\n{}", lines.join("\n    "), log.join("\n"));
+    let details = format!(
+        "    {}\n    the log:\n{}",
+        lines.join("\n    "),
+        log.join("\n")
+    );
     let kind = format!("{what}: {action} {why}: {}", verbs(ops));
-    found.push(Difference { kind, details, at: None });
+    found.push(Difference {
+        kind,
+        details,
+        at: None,
+    });
     (found, unknown)
 }
 

@@ -169,23 +169,31 @@ fn seed(backend: DbBackend) -> String {
 
 /// The statement that fills a table.
 fn seed_of<'a>(seed: &'a str, table: &str) -> &'a str {
-    (seed.split("INSERT INTO ").find(|insert| insert.starts_with(&format!("{table} "))))
-        .unwrap_or_else(|| panic!("no first rows of {table}"))
+    (seed
+        .split("INSERT INTO ")
+        .find(|insert| insert.starts_with(&format!("{table} "))))
+    .unwrap_or_else(|| panic!("no first rows of {table}"))
 }
 
 /// The tables that a text may write, by the names in it and what hangs on them.
 pub(crate) fn written(text: &str) -> impl Iterator<Item = &'static str> {
     let text = text.to_lowercase();
     let parent = text.contains("parent") || text.contains("child");
-    TABLES.iter().filter(move |table| {
-        text.contains(table.name) || (parent && matches!(table.name, "parent" | "child"))
-    }).map(|table| table.name)
+    TABLES
+        .iter()
+        .filter(move |table| {
+            text.contains(table.name) || (parent && matches!(table.name, "parent" | "child"))
+        })
+        .map(|table| table.name)
 }
 
 /// Brings tables back to the first rows, numbers included, and empties the log.
 pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> String {
     let seed = seed(backend);
-    let tables: Vec<&Table> = TABLES.iter().filter(|table| is_written(table.name)).collect();
+    let tables: Vec<&Table> = TABLES
+        .iter()
+        .filter(|table| is_written(table.name))
+        .collect();
     let shop = is_written("shop");
     let mut sql = match backend {
         DbBackend::Sqlite => "BEGIN IMMEDIATE;\n".to_owned(),
@@ -208,7 +216,10 @@ pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> St
         sql.push_str("COMMIT;\n");
     }
     let numbered = tables.iter().filter(|table| table.numbered);
-    for name in numbered.map(|table| table.name).chain(shop.then_some("seen")) {
+    for name in numbered
+        .map(|table| table.name)
+        .chain(shop.then_some("seen"))
+    {
         sql.push_str(&match backend {
             DbBackend::Postgres => format!("SELECT setval('{name}_id_seq', 10, false);\n"),
             DbBackend::MySql => format!("ALTER TABLE {name} AUTO_INCREMENT = 10;\n"),
@@ -252,7 +263,10 @@ fn dump_of(backend: DbBackend, table: &str, columns: &[(&str, Kind)]) -> String 
                     _ => format!("QUOTE({name})"),
                 })
                 .collect();
-            format!("CONVERT(CONCAT_WS(', ', {}) USING utf8mb4) COLLATE utf8mb4_bin", columns.join(", "))
+            format!(
+                "CONVERT(CONCAT_WS(', ', {}) USING utf8mb4) COLLATE utf8mb4_bin",
+                columns.join(", ")
+            )
         }
     };
     format!("SELECT '{table}' AS tab, {row} AS row_text FROM {table}")

@@ -258,12 +258,50 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// What an error of a read of ours, before the application's statement, means for that statement.
+    /// Runs a read of ours before the application's statement.
     ///
-    /// PostgreSQL takes no further statement. Where another client is in the way, or the transaction is over, the
-    /// statement would have met the same.
+    /// PostgreSQL takes no further statement after an error, so a read that may fail where the statement would
+    /// not, or would with another error, is made under a savepoint.
+    async fn guarded_read<T>(
+        &self,
+        call: Call,
+        may_fail: bool,
+        read: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, Problem> {
+        const POINT: &str = "sea_orm_audit_read";
+        if !(may_fail && self.server.is_postgres()) {
+            return read.await.map_err(|error| self.extra_read(call, error));
+        }
+        let own = |error| Problem::Failed(call.own_error(error));
+        let set = format!("SAVEPOINT {POINT}");
+        self.db.execute_unprepared(&set).await.map_err(own)?;
+        match read.await {
+            Ok(value) => {
+                let release = format!("RELEASE SAVEPOINT {POINT}");
+                self.db.execute_unprepared(&release).await.map_err(own)?;
+                Ok(value)
+            }
+            Err(error) => {
+                let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
+                self.db.execute_unprepared(&undo).await.map_err(own)?;
+                Err(self.unreadable(call, error))
+            }
+        }
+    }
+
+    /// What an error of a read of ours, before the application's statement, means for that statement.
     fn extra_read(&self, call: Call, error: DbErr) -> Problem {
-        if self.server.is_postgres() || crate::recorder::is_contention(&error) {
+        if self.server.is_postgres() {
+            // Nothing is taken any more.
+            Problem::Failed(call.own_error(error))
+        } else {
+            self.unreadable(call, error)
+        }
+    }
+
+    /// Where another client is in the way, or the transaction is over, the statement would have met the same.
+    fn unreadable(&self, call: Call, error: DbErr) -> Problem {
+        if crate::recorder::is_contention(&error) {
             Problem::Failed(call.own_error(error))
         } else {
             tracing::debug!(%error, "the rows of a statement could not be read");

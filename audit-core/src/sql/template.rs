@@ -151,9 +151,36 @@ impl<'a> Composer<'a> {
         self
     }
 
-    pub(crate) fn finish(self) -> Statement {
+    pub(crate) fn finish(mut self) -> Statement {
+        if self.backend == DbBackend::Postgres {
+            // sqlx keeps one prepared statement for a text, whatever the types of its values; two statements
+            // of the application may lead to one text of ours.
+            let kinds = kinds(&self.values);
+            if !kinds.is_empty() {
+                self.sql.push_str(&format!(" /* {kinds} */"));
+            }
+        }
         Statement::from_sql_and_values(self.backend, self.sql, self.values)
     }
+}
+
+/// The types of values, those that follow each other in one word.
+fn kinds(values: &[Value]) -> String {
+    let mut kinds: Vec<String> = Vec::new();
+    for value in values {
+        let kind = match value {
+            Value::Array(kind, _) => format!("{kind:?}[]"),
+            value => format!("{:?}", value.as_null()),
+        };
+        let kind: String = (kind.chars())
+            .take_while(|c| *c != '(')
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '[' | ']'))
+            .collect();
+        if kinds.last() != Some(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds.join(" ")
 }
 
 /// An identifier in quotes.
@@ -190,7 +217,10 @@ mod tests {
             .text(" WHERE ")
             .template(&template);
         let statement = composer.finish();
-        assert_eq!(statement.sql, r#"SELECT "x""y" WHERE a = $1 AND b = $2"#);
+        assert_eq!(
+            statement.sql,
+            r#"SELECT "x""y" WHERE a = $1 AND b = $2 /* Int String */"#
+        );
         assert_eq!(
             statement.values.map(|values| values.0),
             Some(vec![Value::from(3), Value::from("b")])

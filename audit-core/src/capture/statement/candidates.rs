@@ -236,7 +236,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             for (at, row) in rows.iter().enumerate() {
                 sql.text(if at > 0 { ", " } else { "" });
-                cells(&mut sql, columns, row);
+                cells(&mut sql, request.live, columns, row);
             }
             sql.text(")");
         }
@@ -264,14 +264,20 @@ fn prefixed(sql: &mut Composer<'_>, column: &IndexColumn, write: impl FnOnce(&mu
     }
 }
 
-fn cells(sql: &mut Composer<'_>, columns: &[IndexColumn], row: &[&Cell]) {
+fn cells(sql: &mut Composer<'_>, live: &LiveTable, columns: &[IndexColumn], row: &[&Cell]) {
     sql.text(if row.len() > 1 { "(" } else { "" });
     for (at, (cell, column)) in row.iter().zip(columns).enumerate() {
         sql.text(if at > 0 { ", " } else { "" });
         if let Cell::Stable(template) = cell {
+            // An INSERT takes values of other types, which a comparison refuses.
+            let kind = live.types.get(&column.name);
+            sql.text(if kind.is_some() { "CAST(" } else { "" });
             prefixed(sql, column, |sql| {
                 sql.template(template);
             });
+            if let Some(kind) = kind {
+                sql.text(&format!(" AS {kind})"));
+            }
         }
     }
     sql.text(if row.len() > 1 { ")" } else { "" });

@@ -47,8 +47,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(Problem::Uncapturable(VOLATILE));
         }
         self.check_readable(request, change, returns)?;
-        let before = (self.read_before(request, change).await)
-            .map_err(|error| self.extra_read(call, error))?;
+        let read = self.read_before(request, change);
+        let before = self.guarded_read(call, change.may_fail, read).await?;
         let trail = if is_alone {
             Vec::new()
         } else {

@@ -5,10 +5,11 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::candidates::{insert_columns, listed, number_of};
 use super::returning::Returns;
-use super::{Answer, Engine, Image, Problem, Request, answer};
+use super::{Answer, Call, Engine, Image, Problem, Request, answer};
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
+const NOT_FOUND: &str = "rows were inserted that are not found under the keys they were to have";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn insert(
@@ -90,7 +91,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let info = request.audited.info;
         let backend = self.db.get_database_backend();
         let Some(rows) = listed(backend, request.statement, insert) else {
-            return Err(Problem::Uncapturable(NO_KEYS));
+            return self.insert_selected(request, insert).await;
         };
         let given = self.given_keys(request, insert, &rows);
         let numbers = match &given {
@@ -127,6 +128,48 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "rows were inserted that are not found under the keys they were to have",
                 &[],
             );
+        }
+        ran.doubt.settle();
+        Ok(ran.answer)
+    }
+
+    /// Runs an INSERT of a query's rows on MySQL, where all of them get numbers that follow each other.
+    async fn insert_selected(
+        &self,
+        request: Request<'_>,
+        insert: &Insert,
+    ) -> Result<Answer, Problem> {
+        let info = request.audited.info;
+        let is_numbered = info.access.numbered && info.key.len() == 1;
+        let is_given = insert_columns(insert, request.live).iter().any(|column| {
+            request
+                .audited
+                .key_columns()
+                .iter()
+                .any(|key| is_name(column, key))
+        });
+        let is_told = request.call == Call::Execute || request.call == Call::Unprepared;
+        if !(is_numbered && self.server.numbers_are_consecutive() && is_told)
+            || is_given
+            || !matches!(request.write.returning, Returning::Nothing)
+        {
+            return Err(Problem::Uncapturable(NO_KEYS));
+        }
+        let ran = self.run(request.call, request.statement).await?;
+        if let Answer::Executed(result) = &ran.answer {
+            let rows = usize::try_from(result.rows_affected()).unwrap_or(usize::MAX);
+            let ids = self.numbered(result.last_insert_id(), &vec![None; rows]);
+            let mut found = 0;
+            for ids in ids.chunks(usize::try_from(self.config.chunk_rows()).unwrap_or(1)) {
+                for row in self.rows_where(info, &info.key, ids, false).await? {
+                    self.record_created(request.audited, &row)?;
+                    self.flush_when_full().await?;
+                    found += 1;
+                }
+            }
+            if found < rows {
+                self.gap(NOT_FOUND, &[]);
+            }
         }
         ran.doubt.settle();
         Ok(ran.answer)

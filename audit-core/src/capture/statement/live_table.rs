@@ -9,6 +9,8 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
+use std::collections::HashMap;
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde::Deserialize;
 
@@ -24,6 +26,8 @@ pub(crate) struct LiveTable {
     pub(super) kind: TableKind,
     /// The columns of an INSERT that names none, in order.
     pub(super) columns: Vec<String>,
+    /// The types of the columns, where a value must be cast to be compared with one.
+    pub(super) types: HashMap<String, String>,
     pub(super) unique: Vec<UniqueIndex>,
     /// Columns that get a value where an INSERT gives them none.
     pub(super) defaulted: Vec<String>,

@@ -17,6 +17,8 @@ struct Asked {
     schema: Option<String>,
     /// The step of numbered keys.
     step: u64,
+    /// Whether the numbers of one INSERT follow each other, however many rows it turns out to have.
+    is_consecutive: bool,
 }
 
 impl Server {
@@ -42,13 +44,15 @@ impl Server {
                 let _ = self.asked.set(Asked {
                     schema: Some("main".into()),
                     step: 1,
+                    is_consecutive: false,
                 });
                 return Ok(());
             }
             DbBackend::Postgres => "SELECT array_to_string(current_schemas(false), ',') AS name",
             _ => {
                 "SELECT DATABASE() AS name, \
-                 CAST(@@auto_increment_increment AS CHAR) AS step"
+                 CAST(@@auto_increment_increment AS CHAR) AS step, \
+                 CAST(@@innodb_autoinc_lock_mode AS CHAR) AS lock_mode"
             }
         };
         let row = db
@@ -59,7 +63,10 @@ impl Server {
             DbBackend::MySql => row.try_get::<String>("", "step")?.parse().unwrap_or(1),
             _ => 1,
         };
+        let is_consecutive =
+            self.backend == DbBackend::MySql && row.try_get::<String>("", "lock_mode")? != "2";
         let _ = self.asked.set(Asked {
+            is_consecutive,
             schema: row.try_get("", "name")?,
             step,
         });
@@ -88,12 +95,19 @@ impl Server {
         self.is_postgres()
     }
 
+    pub(super) fn numbers_are_consecutive(&self) -> bool {
+        self.asked.get().is_some_and(|asked| asked.is_consecutive)
+    }
+
     pub(super) fn step(&self) -> u64 {
         self.asked.get().map_or(1, |asked| asked.step)
     }
 
     /// Where that is not known yet, any schema could be.
     pub(super) fn is_default_schema(&self, name: &str) -> bool {
+        if self.is_sqlite() {
+            return name.eq_ignore_ascii_case("main");
+        }
         match self.asked.get() {
             Some(Asked {
                 schema: Some(schema),

@@ -27,8 +27,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let returns = self.returns(request);
         self.check_readable(request, change, returns)?;
         let sets_key = request.audited.has_key_among(&change.assigned);
-        let before = (self.read_before(request, change).await)
-            .map_err(|error| self.extra_read(call, error))?;
+        let read = self.read_before(request, change);
+        let before = self.guarded_read(call, change.may_fail, read).await?;
         let moved = match (sets_key, before.as_slice()) {
             (false, _) | (true, []) => None,
             (true, [row]) => self.moved_key(request, change, row),
@@ -168,7 +168,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     return row.get(*at).cloned();
                 }
                 let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
-                literal.value(values)
+                let json = crate::value::encode(&literal.value(values)?).ok()?;
+                // As the column's own type.
+                crate::value::decode(&json, &info.columns[*at].shape).ok()
             })
             .collect()
     }

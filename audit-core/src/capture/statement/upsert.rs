@@ -46,8 +46,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             ))?,
         };
         let candidates = self.candidates(request, insert, conflict, &rows)?;
-        let before = (self.conflicting(request, &candidates, &[], true).await)
-            .map_err(|error| self.extra_read(call, error))?;
+        let read = self.conflicting(request, &candidates, &[], true);
+        let before = self.guarded_read(call, true, read).await?;
         let replaces = conflict.action == ConflictAction::Replace;
         let trail = if replaces && !request.audited.followers.is_empty() {
             (self.descendants(request.audited, &before).await)

@@ -215,6 +215,9 @@ impl Text {
                 assigned: parts.assigned,
                 literals: parts.literals,
                 equalities,
+                may_fail: parts.joined
+                    || parts.with.is_some()
+                    || parts.filter.is_some_and(|filter| !only_compares(filter)),
                 volatility,
             }),
             returning: self.returning(parts.returning),
@@ -299,6 +302,42 @@ fn tail(order_by: &[OrderByExpr], limit: Option<&Expr>) -> Option<Template> {
         text.push_str(&limit.to_string());
     }
     (!text.is_empty()).then(|| Template::read(&text))
+}
+
+/// Whether an expression is made of comparisons of columns with values.
+fn only_compares(expr: &Expr) -> bool {
+    let is_value = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
+        )
+    };
+    match expr {
+        Expr::Between {
+            expr, low, high, ..
+        } => is_value(expr) && is_value(low) && is_value(high),
+        Expr::Like { expr, pattern, .. } | Expr::ILike { expr, pattern, .. } => {
+            is_value(expr) && is_value(pattern)
+        }
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => only_compares(inner),
+        Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_value(inner),
+        Expr::In {
+            expr,
+            target: InTarget::List(list),
+            ..
+        } => is_value(expr) && list.iter().all(is_value),
+        Expr::BinaryOp { left, op, right } => match op {
+            BinaryOperator::And | BinaryOperator::Or => only_compares(left) && only_compares(right),
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::Gt
+            | BinaryOperator::LtEq
+            | BinaryOperator::GtEq => is_value(left) && is_value(right),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// A literal or a bound value.

@@ -1,5 +1,7 @@
 //! PostgreSQL's catalogue.
 
+use std::collections::HashMap;
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use serde::Deserialize;
 
@@ -19,6 +21,9 @@ SELECT json_build_object(
   'triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger t
     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 66 = 0),
   'columns', (SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
+    FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'unreadable', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -46,6 +51,7 @@ struct Facts {
     lockable: bool,
     triggers: bool,
     columns: Vec<String>,
+    types: HashMap<String, String>,
     unreadable: Vec<String>,
     unique: Vec<UniqueIndex>,
 }
@@ -79,6 +85,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
             _ => TableKind::Other,
         },
         columns: facts.columns,
+        types: facts.types,
         unique: facts.unique,
         // Of a row that it conflicts with unseen, the row itself says so.
         defaulted: Vec::new(),
