@@ -252,7 +252,11 @@ async fn statements<C: ConnectionTrait>(
                     .map_err(|error| as_sent(call, error))?;
                 let text = statement.clone();
                 let outline = || outline_of(backend, &text.sql);
-                match engine.capture(call, statement, write, audited).await {
+                let sent = match call {
+                    Call::Unprepared => Call::Execute,
+                    other => other,
+                };
+                match engine.capture(sent, statement, write, audited).await {
                     Ok(answer) => answer,
                     Err(Problem::Failed(error)) => {
                         if keeps_part(db, &error).await {
