@@ -193,3 +193,19 @@ fn failure(error: &DbErr) -> Failure {
         message: error.to_string(),
     }
 }
+
+/// A message without the names of the databases, and without the line of PostgreSQL's source: a statement in an
+/// aborted transaction is refused at one line when it is parsed, at another when it is run.
+fn anonymous(message: &str) -> String {
+    let message = match message.rsplit_once(" at line ") {
+        Some((message, line)) if line.parse::<u32>().is_ok() => message,
+        _ => message,
+    };
+    let mut parts = message.split("audit_test_");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        all.push_str("DATABASE");
+        all.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_'));
+    }
+    all
+}

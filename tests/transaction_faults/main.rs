@@ -16,3 +16,12 @@
 #[macro_use]
 #[path = "../suite/support.rs"]
 mod support;
+
+mod batches;
+mod helpers;
+mod last_insert_id;
+mod out_of_order;
+mod partial_failure;
+mod reports;
+mod savepoints;
+mod single_write;
