@@ -211,8 +211,8 @@ fn name(level: usize) -> String {
 
 /// `SET TRANSACTION` as SeaORM sends it, or nothing.
 fn characteristics(backend: DbBackend, options: &TransactionOptions) -> Option<String> {
-    let level = (options.isolation_level)
-        .map(|level: IsolationLevel| format!("ISOLATION LEVEL {level}"));
+    let level =
+        (options.isolation_level).map(|level: IsolationLevel| format!("ISOLATION LEVEL {level}"));
     let mode = options.access_mode.map(|mode| mode.to_string());
     let settings: Vec<String> = level.into_iter().chain(mode).collect();
     if settings.is_empty() {

@@ -86,8 +86,7 @@ impl Captured {
             Understood::Write(write) => Some(write.as_ref()),
             _ => None,
         })?;
-        let texts: Vec<String> =
-            (parts.iter().map(|(sql, _)| outline_of(backend, sql))).collect();
+        let texts: Vec<String> = (parts.iter().map(|(sql, _)| outline_of(backend, sql))).collect();
         let reported = Reported::of_write(self, write, PREPARED_BATCH, &texts.join(";"));
         Some(reported.by_policy())
     }

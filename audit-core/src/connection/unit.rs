@@ -49,7 +49,16 @@ async fn unit(
     frames.is_called(call);
     let each_commits = tx.get_database_backend() != DbBackend::Postgres;
     let server = &connection.server;
-    let done = statements(&tx, &frames, server, call, statement, captured, each_commits).await;
+    let done = statements(
+        &tx,
+        &frames,
+        server,
+        call,
+        statement,
+        captured,
+        each_commits,
+    )
+    .await;
     end(tx, &frames, done).await
 }
 
@@ -139,8 +148,7 @@ pub(super) async fn follow<C: ConnectionTrait>(
                 report(&reported?, db).await?;
                 return run(db, call, statement).await;
             }
-            let answer =
-                statements(db, frames, server, call, statement, &captured, false).await?;
+            let answer = statements(db, frames, server, call, statement, &captured, false).await?;
             if frames.is_full(&captured.config) {
                 frames.flush(db).await?;
             }
@@ -232,7 +240,9 @@ async fn statements<C: ConnectionTrait>(
         };
         if number > 0 && each_commits {
             records(db, frames).await?;
-            commit_part(db).await.map_err(|error| as_sent(call, error))?;
+            commit_part(db)
+                .await
+                .map_err(|error| as_sent(call, error))?;
         }
         let audited = match (part, audited) {
             (Understood::Write(write), Some(audited)) => {
@@ -264,7 +274,8 @@ async fn statements<C: ConnectionTrait>(
                                 Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
                             report_partial(reported, db, frames).await?;
                         }
-                        return Err(error);
+                        // Also an error of a read of ours: the statement would have met it.
+                        return Err(as_sent(call, error));
                     }
                     Err(Problem::Uncapturable(why)) => {
                         let reported = Reported::of_write(captured, write, why, &outline());
