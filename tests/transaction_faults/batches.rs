@@ -90,7 +90,9 @@ async fn several_prepared_statements_have_the_outcome_of_the_bare_call(db: &Test
 
 async fn prepared(db: &impl ConnectionTrait) -> TestResult<i64> {
     let sql = "SHOW SESSION STATUS LIKE 'Com_stmt_prepare'";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, sql)).await?;
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::MySql, sql))
+        .await?;
     let value: String = row.ok_or("a row")?.try_get("", "Value")?;
     Ok(value.parse()?)
 }
@@ -101,11 +103,15 @@ async fn unprepared_texts_are_not_prepared(db: &TestDb) -> TestResult {
     let one = db.another().await?;
     let audited = sea_orm_audit::AuditedConnection::new(one.clone());
     for n in 0..10 {
-        audited.execute_unprepared(&format!("INSERT INTO account (n) VALUES ({n})")).await?;
+        audited
+            .execute_unprepared(&format!("INSERT INTO account (n) VALUES ({n})"))
+            .await?;
     }
     let before = prepared(&one).await?;
     for n in 10..30 {
-        audited.execute_unprepared(&format!("INSERT INTO account (n) VALUES ({n})")).await?;
+        audited
+            .execute_unprepared(&format!("INSERT INTO account (n) VALUES ({n})"))
+            .await?;
     }
     assert!(prepared(&one).await? - before < 5);
     one.close().await?;

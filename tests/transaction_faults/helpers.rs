@@ -39,7 +39,10 @@ pub(crate) async fn table(db: &TestDb) -> TestResult<Vec<(i32, Option<String>, i
         .order_by_asc(account::Column::Id)
         .all(&db.conn)
         .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.email, row.n)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, row.email, row.n))
+        .collect())
 }
 
 pub(crate) async fn numbers(db: &TestDb) -> TestResult<Vec<i32>> {
@@ -64,21 +67,41 @@ pub(crate) async fn replayed(db: &TestDb, rows_before: i32) -> TestResult<Vec<(i
                 record.changed().unwrap_or_default().apply(row);
             }
             _ => {
-                let row = rows.get_mut(&id).ok_or("an update of a row that is not there")?;
+                let row = rows
+                    .get_mut(&id)
+                    .ok_or("an update of a row that is not there")?;
                 record.changed().unwrap_or_default().apply(row);
             }
         }
     }
     let n = |row: &serde_json::Map<String, serde_json::Value>| {
-        row.get("n").and_then(serde_json::Value::as_i64).unwrap_or(-1)
+        row.get("n")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or(-1)
     };
-    Ok(rows.iter().map(|(id, row)| (*id, i32::try_from(n(row)).unwrap_or(-1))).collect())
+    Ok(rows
+        .iter()
+        .map(|(id, row)| (*id, i32::try_from(n(row)).unwrap_or(-1)))
+        .collect())
 }
 
 /// The log replays to the table.
-pub(crate) async fn assert_log_gives_table(db: &TestDb, rows_before: i32, about: &str) -> TestResult {
-    let rows: Vec<_> = table(db).await?.into_iter().map(|(id, _, n)| (id, n)).collect();
-    assert_eq!(replayed(db, rows_before).await?, rows, "{about}: {:#?}", db.log().await?);
+pub(crate) async fn assert_log_gives_table(
+    db: &TestDb,
+    rows_before: i32,
+    about: &str,
+) -> TestResult {
+    let rows: Vec<_> = table(db)
+        .await?
+        .into_iter()
+        .map(|(id, _, n)| (id, n))
+        .collect();
+    assert_eq!(
+        replayed(db, rows_before).await?,
+        rows,
+        "{about}: {:#?}",
+        db.log().await?
+    );
     Ok(())
 }
 
@@ -97,7 +120,10 @@ pub(crate) fn shape(error: &DbErr) -> String {
             .unwrap_or_else(|| error.to_string()),
         RuntimeErr::Internal(text) => text.clone(),
     };
-    format!("{variant} {code} {:?}", error.sql_err().map(|e| std::mem::discriminant(&e)))
+    format!(
+        "{variant} {code} {:?}",
+        error.sql_err().map(|e| std::mem::discriminant(&e))
+    )
 }
 
 /// The shape of an error, or "ok".

@@ -25,11 +25,13 @@ async fn last_insert_id<C: ConnectionTrait>(db: &C) -> TestResult<i64> {
 
 async fn last_insert_id_inside_a_transaction_is_kept_over_a_flush(db: &TestDb) -> TestResult {
     accounts(db, 0).await?;
-    db.execute_unprepared("CREATE TABLE child (parent_id BIGINT, n INT)").await?;
+    db.execute_unprepared("CREATE TABLE child (parent_id BIGINT, n INT)")
+        .await?;
     let config = AuditConfig::builder().buffered_records(4).build()?;
     let tx = db.audited().with_config(config).begin().await?;
     for n in 1..=20 {
-        tx.execute_unprepared(&format!("INSERT INTO account (n) VALUES ({n})")).await?;
+        tx.execute_unprepared(&format!("INSERT INTO account (n) VALUES ({n})"))
+            .await?;
         tx.execute_unprepared(&format!("INSERT INTO child VALUES (LAST_INSERT_ID(), {n})"))
             .await?;
     }
@@ -50,15 +52,23 @@ async fn last_insert_id_after_a_single_write_is_its_own(db: &TestDb) -> TestResu
     accounts(db, 0).await?;
     // So that the log is ahead of the table.
     for _ in 0..3 {
-        db.audited().execute_unprepared("INSERT INTO account (n) VALUES (1)").await?;
-        db.audited().execute_unprepared("UPDATE account SET n = n + 1").await?;
+        db.audited()
+            .execute_unprepared("INSERT INTO account (n) VALUES (1)")
+            .await?;
+        db.audited()
+            .execute_unprepared("UPDATE account SET n = n + 1")
+            .await?;
     }
     let one = db.another().await?;
     let audited = AuditedConnection::new(one.clone());
     for id in 4..=6 {
-        audited.execute_unprepared("INSERT INTO account (n) VALUES (1)").await?;
+        audited
+            .execute_unprepared("INSERT INTO account (n) VALUES (1)")
+            .await?;
         assert_eq!(last_insert_id(&audited).await?, id);
-        audited.execute_unprepared("UPDATE account SET n = n + 1").await?;
+        audited
+            .execute_unprepared("UPDATE account SET n = n + 1")
+            .await?;
         assert_eq!(last_insert_id(&audited).await?, id);
     }
     one.close().await?;
@@ -67,18 +77,23 @@ async fn last_insert_id_after_a_single_write_is_its_own(db: &TestDb) -> TestResu
 
 async fn last_insert_id_is_kept_over_reports(db: &TestDb) -> TestResult {
     accounts(db, 0).await?;
-    db.execute_unprepared("CREATE PROCEDURE p() BEGIN UPDATE account SET n = 5; END").await?;
+    db.execute_unprepared("CREATE PROCEDURE p() BEGIN UPDATE account SET n = 5; END")
+        .await?;
     for _ in 0..3 {
         db.audited().execute_unprepared("CALL p()").await?;
     }
     let one = db.another().await?;
     let audited = AuditedConnection::new(one.clone());
-    audited.execute_unprepared("INSERT INTO account (id, n) VALUES (NULL, 1)").await?;
-    db.execute_unprepared("DELETE FROM audit_system_event").await?;
+    audited
+        .execute_unprepared("INSERT INTO account (id, n) VALUES (NULL, 1)")
+        .await?;
+    db.execute_unprepared("DELETE FROM audit_system_event")
+        .await?;
     audited.execute_unprepared("CALL p()").await?;
     assert_eq!(last_insert_id(&audited).await?, 1);
     let tx = audited.begin().await?;
-    db.execute_unprepared("DELETE FROM audit_system_event").await?;
+    db.execute_unprepared("DELETE FROM audit_system_event")
+        .await?;
     tx.execute_unprepared("CALL p()").await?;
     assert_eq!(last_insert_id(&tx).await?, 1);
     tx.commit().await?;

@@ -14,9 +14,12 @@ on_every_database! {
 async fn outer_handle_committed_first_keeps_records_of_the_inner(db: &TestDb) -> TestResult {
     accounts(db, 2).await?;
     let tx = db.audited().begin().await?;
-    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1").await?;
+    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1")
+        .await?;
     let inner = tx.begin().await?;
-    inner.execute_unprepared("UPDATE account SET n = 2 WHERE id = 2").await?;
+    inner
+        .execute_unprepared("UPDATE account SET n = 2 WHERE id = 2")
+        .await?;
     tx.commit().await?;
     inner.commit().await?;
     assert_eq!(table(db).await?.len(), 2);
@@ -27,11 +30,16 @@ async fn outer_handle_committed_first_keeps_records_of_the_inner(db: &TestDb) ->
 async fn outer_handle_dropped_first_rolls_back_the_innermost_level(db: &TestDb) -> TestResult {
     accounts(db, 2).await?;
     let tx = db.audited().begin().await?;
-    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1").await?;
+    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1")
+        .await?;
     let inner = tx.begin().await?;
-    inner.execute_unprepared("UPDATE account SET n = 2 WHERE id = 2").await?;
+    inner
+        .execute_unprepared("UPDATE account SET n = 2 WHERE id = 2")
+        .await?;
     drop(tx);
-    inner.execute_unprepared("UPDATE account SET n = 3 WHERE id = 2").await?;
+    inner
+        .execute_unprepared("UPDATE account SET n = 3 WHERE id = 2")
+        .await?;
     inner.commit().await?;
     let rows: Vec<i32> = table(db).await?.into_iter().map(|(_, _, n)| n).collect();
     assert_eq!(rows, [1, 3]);
@@ -53,11 +61,7 @@ impl Random {
 const ROWS: u32 = 3;
 const STEPS: usize = 24;
 
-async fn write<C: ConnectionTrait>(
-    db: &C,
-    random: &mut Random,
-    step: usize,
-) -> Result<u64, DbErr> {
+async fn write<C: ConnectionTrait>(db: &C, random: &mut Random, step: usize) -> Result<u64, DbErr> {
     let sql = match random.below(6) {
         0 | 1 => format!("INSERT INTO account (n) VALUES ({step})"),
         2 => format!("DELETE FROM account WHERE id = {}", random.below(6)),
@@ -65,7 +69,10 @@ async fn write<C: ConnectionTrait>(
         3 if db.get_database_backend() != DbBackend::Postgres => {
             "INSERT INTO account (id, n) VALUES (1, 0), (1, 0)".to_owned()
         }
-        _ => format!("UPDATE account SET n = n + {step} WHERE id <= {}", random.below(6)),
+        _ => format!(
+            "UPDATE account SET n = n + {step} WHERE id <= {}",
+            random.below(6)
+        ),
     };
     Ok(db.execute_unprepared(&sql).await?.rows_affected())
 }
@@ -98,8 +105,14 @@ where
                 }
                 failed => ("begin".to_owned(), outcome(&failed)),
             },
-            7 => ("commit".to_owned(), outcome(&handles.remove(at).commit().await)),
-            8 => ("rollback".to_owned(), outcome(&handles.remove(at).rollback().await)),
+            7 => (
+                "commit".to_owned(),
+                outcome(&handles.remove(at).commit().await),
+            ),
+            8 => (
+                "rollback".to_owned(),
+                outcome(&handles.remove(at).rollback().await),
+            ),
             _ => {
                 drop(handles.remove(at));
                 ("drop".to_owned(), "ok".to_owned())
@@ -125,7 +138,11 @@ async fn random_order_of_handles_equals_bare_transaction(db: &TestDb) -> TestRes
         let expected = play(&bare.conn, seed).await?;
         let seen = play(&db.audited(), seed).await?;
         assert_eq!(seen, expected, "seed {seed}");
-        assert_eq!(table(db).await?, table(&bare).await?, "seed {seed}: {seen:#?}");
+        assert_eq!(
+            table(db).await?,
+            table(&bare).await?,
+            "seed {seed}: {seen:#?}"
+        );
         let about = format!("seed {seed}: {seen:#?}");
         assert_log_gives_table(db, i32::try_from(ROWS)?, &about).await?;
     }

@@ -40,11 +40,20 @@ async fn raise_rollback_inside_a_savepoint_ends_the_transaction(db: &TestDb) -> 
     accounts(db, 2).await?;
     raise(db, "ROLLBACK").await?;
     let tx = db.audited().begin().await?;
-    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1").await?;
+    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1")
+        .await?;
     let inner = tx.begin().await?;
-    assert!(inner.execute_unprepared("UPDATE account SET n = 13 WHERE id = 2").await.is_err());
+    assert!(
+        inner
+            .execute_unprepared("UPDATE account SET n = 13 WHERE id = 2")
+            .await
+            .is_err()
+    );
     let _ = inner.rollback().await;
-    assert_refused(&tx.execute_unprepared("UPDATE account SET n = 3 WHERE id = 1").await);
+    assert_refused(
+        &tx.execute_unprepared("UPDATE account SET n = 3 WHERE id = 1")
+            .await,
+    );
     assert_refused(&tx.commit().await);
     assert_eq!(numbers(db).await?, [0, 0]);
     assert!(db.log().await?.is_empty());
@@ -55,9 +64,16 @@ async fn raise_rollback_before_a_nested_begin_ends_the_transaction(db: &TestDb) 
     accounts(db, 2).await?;
     raise(db, "ROLLBACK").await?;
     let tx = db.audited().begin().await?;
-    assert!(tx.execute_unprepared("UPDATE account SET n = 13 WHERE id = 2").await.is_err());
+    assert!(
+        tx.execute_unprepared("UPDATE account SET n = 13 WHERE id = 2")
+            .await
+            .is_err()
+    );
     assert_refused(&tx.begin().await);
-    assert_refused(&tx.execute_unprepared("UPDATE account SET n = 3 WHERE id = 1").await);
+    assert_refused(
+        &tx.execute_unprepared("UPDATE account SET n = 3 WHERE id = 1")
+            .await,
+    );
     tx.rollback().await?;
     assert_eq!(numbers(db).await?, [0, 0]);
     assert!(db.log().await?.is_empty());
@@ -81,12 +97,16 @@ async fn raise_rollback_leaves_the_pooled_connection_outside_of_a_transaction(
             1 => tx.rollback().await?,
             _ => assert_refused(&tx.commit().await),
         }
-        audited.execute_unprepared("UPDATE account SET n = n + 1 WHERE id = 1").await?;
+        audited
+            .execute_unprepared("UPDATE account SET n = n + 1 WHERE id = 1")
+            .await?;
         let tx = audited.begin().await?;
-        tx.execute_unprepared("UPDATE account SET n = 50 WHERE id = 1").await?;
+        tx.execute_unprepared("UPDATE account SET n = 50 WHERE id = 1")
+            .await?;
         tx.rollback().await?;
         // Another connection can write, and sees what was committed.
-        db.execute_unprepared("DELETE FROM account WHERE id = 99").await?;
+        db.execute_unprepared("DELETE FROM account WHERE id = 99")
+            .await?;
         assert_eq!(numbers(db).await?, [end + 1, 0]);
     }
     assert_log_gives_table(db, 2, "").await?;
@@ -102,7 +122,12 @@ async fn raise_fail_in_a_transaction_is_reported(db: &TestDb) -> TestResult {
     assert_eq!(outcome(&failed), "Exec 1811 None");
     tx.commit().await?;
     assert_eq!(numbers(db).await?, [13, 0, 0]);
-    assert_eq!(db.counted_events().await?.len(), 1, "{:?}", db.events().await?);
+    assert_eq!(
+        db.counted_events().await?.len(),
+        1,
+        "{:?}",
+        db.events().await?
+    );
     Ok(())
 }
 
@@ -124,14 +149,21 @@ async fn raise_fail_outside_of_a_transaction_keeps_what_it_changed(db: &TestDb) 
         assert_eq!(numbers(db).await?, numbers(&bare).await?, "{sql}");
     }
     // The two that kept a part have no record, and say so.
-    assert_eq!(db.counted_events().await?.len(), 2, "{:?}", db.events().await?);
+    assert_eq!(
+        db.counted_events().await?.len(),
+        2,
+        "{:?}",
+        db.events().await?
+    );
     bare.remove().await
 }
 
 async fn missing_audit_table_under_isolate_lets_the_write_commit(db: &TestDb) -> TestResult {
     accounts(db, 1).await?;
     db.execute_unprepared("DROP TABLE audit_log").await?;
-    let config = AuditConfig::builder().failure_policy(FailurePolicy::Isolate).build()?;
+    let config = AuditConfig::builder()
+        .failure_policy(FailurePolicy::Isolate)
+        .build()?;
     let before = AuditStats::now().isolated;
     let tx = db.audited().with_config(config).begin().await?;
     tx.execute_unprepared("UPDATE account SET n = 1").await?;

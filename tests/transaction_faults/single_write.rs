@@ -13,10 +13,8 @@ mod postgres {
 }
 
 async fn error_of_a_deferred_constraint_has_the_variant_of_the_call(db: &TestDb) -> TestResult {
-    db.execute_unprepared(
-        "CREATE TABLE owner (id INTEGER PRIMARY KEY)",
-    )
-    .await?;
+    db.execute_unprepared("CREATE TABLE owner (id INTEGER PRIMARY KEY)")
+        .await?;
     let id = match db.backend() {
         DbBackend::Sqlite => "INTEGER PRIMARY KEY",
         _ => "SERIAL PRIMARY KEY",
@@ -30,18 +28,26 @@ async fn error_of_a_deferred_constraint_has_the_variant_of_the_call(db: &TestDb)
     let statement = |sql: &str| Statement::from_string(db.backend(), sql);
     let insert = "INSERT INTO account (n) VALUES (1)";
     let returning = "INSERT INTO account (n) VALUES (1) RETURNING id";
-    let expected = [
+    let mut expected = [
         outcome(&db.execute_raw(statement(insert)).await),
         outcome(&db.execute_unprepared(insert).await),
         outcome(&db.query_one_raw(statement(returning)).await),
         outcome(&db.query_all_raw(statement(returning)).await),
     ];
-    let seen = [
+    let mut seen = [
         outcome(&audited.execute_raw(statement(insert)).await),
         outcome(&audited.execute_unprepared(insert).await),
         outcome(&audited.query_one_raw(statement(returning)).await),
         outcome(&audited.query_all_raw(statement(returning)).await),
     ];
+    if db.backend() == DbBackend::Sqlite {
+        // sqlx stops at the first row, and so before the COMMIT that fails: nothing is inserted, and
+        // the bare call says nothing of it.
+        assert_eq!(expected[2], "ok");
+        expected[2].clone_from(&expected[3]);
+        assert_eq!(seen[2], seen[3]);
+        seen[2].clone_from(&seen[3]);
+    }
     assert_eq!(seen, expected);
     assert!(seen[0].starts_with("Exec"), "{seen:?}");
     assert!(numbers(db).await?.is_empty());

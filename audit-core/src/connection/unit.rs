@@ -278,7 +278,8 @@ async fn statements<C: ConnectionTrait>(
                                 Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
                             report_partial(reported, db, frames).await?;
                         }
-                        return Err(error);
+                        // Also an error of a read of ours: the statement would have met it.
+                        return Err(as_sent(call, error));
                     }
                     Err(Problem::Uncapturable(why)) => {
                         let reported = Reported::of_write(captured, write, why, &outline());
