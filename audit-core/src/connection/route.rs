@@ -273,7 +273,7 @@ impl Reported {
                 silent: true,
                 ..self
             }),
-            StatementPolicy::Capture | StatementPolicy::Warn => Ok(self),
+            StatementPolicy::Capture => Ok(self),
         }
     }
 

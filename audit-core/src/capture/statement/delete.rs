@@ -59,8 +59,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         {
             let clause = self.clause(request, returns);
             let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+            let id = self.last_insert_id(request).await?;
             let images = self.read_returned(request, returns, &rows);
-            (answer(call, rows, 0)?, Returned::Rows(images), doubt)
+            (answer(call, rows, id)?, Returned::Rows(images), doubt)
         } else {
             let ran = self.run(call, request.statement).await?;
             let returned = self.returned(request, returns, &ran.answer).await?;
@@ -87,12 +88,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let clause = self.clause(request, returns);
         let call = request.call;
         let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+        let id = self.last_insert_id(request).await?;
         for row in self.read_returned(request, returns, &rows) {
             self.record_deleted(request.audited, self.source, &row)?;
             self.flush_when_full().await?;
         }
         doubt.settle();
-        Ok(answer(call, rows, 0)?)
+        Ok(answer(call, rows, id)?)
     }
 
     async fn returned(

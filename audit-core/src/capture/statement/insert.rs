@@ -230,7 +230,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         row.map_or(Ok(0), |row| row.try_get("", "id"))
     }
 
-    /// The number that an application reads from the result of an INSERT that was run as a query.
+    /// The number that an application reads from the result of a statement that was run as a query.
     pub(super) async fn last_insert_id(&self, request: Request<'_>) -> Result<u64, DbErr> {
         if request.call.reads_rows() || !self.server.is_sqlite() {
             return Ok(0);

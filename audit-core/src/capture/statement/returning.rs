@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::row_reader::read_aliased;
 use super::{Call, Engine, Image, Request};
-use crate::sql::{Kind, Returning, quoted};
+use crate::sql::{Kind, Returning, Volatility, quoted};
 
 /// What is known from the rows that a statement returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (write.returning).has(column.name, is_cast.then_some(read_as.as_str()))
         };
         let is_insert = matches!(write.kind, Kind::Insert(_));
-        // SQLite also says which row was inserted last, whatever the statement; there the rows are read
-        // instead.
-        let by_database = self.server.is_postgres() || (self.server.is_sqlite() && is_insert);
+        // On SQLite the rows of others are read instead, at the same cost.
+        let by_database = self.server.is_postgres()
+            || (self.server.is_sqlite() && (is_insert || needs_keys(request)));
         let is_sent_so = call == Call::Execute || (call == Call::Unprepared && is_insert);
         let takes_more = by_database && is_sent_so && write.appendable && live.takes_returning();
         match &write.returning {
@@ -111,6 +111,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 /// The name of an appended column.
 fn alias(at: usize) -> String {
     format!("sea_orm_audit_{at}")
+}
+
+/// Whether the rows that are read before a statement do not tell which it writes, or under which keys.
+fn needs_keys(request: Request<'_>) -> bool {
+    match &request.write.kind {
+        Kind::Change(change) => {
+            change.volatility == Volatility::Unordered
+                || request.audited.has_key_among(&change.assigned)
+        }
+        Kind::Insert(_) | Kind::Truncate => false,
+    }
 }
 
 fn is_joined(kind: &Kind) -> bool {

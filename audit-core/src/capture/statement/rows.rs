@@ -209,10 +209,7 @@ fn tuple(
             sql.text(", ");
         }
         let (before, after) = (info.access.cast)(backend, *column);
-        let is_padded = backend == DbBackend::Postgres && is_padded(value);
-        sql.text(if is_padded { "CAST(" } else { "" });
         sql.text(&before).value(value.clone()).text(&after);
-        sql.text(if is_padded { " AS bpchar)" } else { "" });
     }
     if columns.len() > 1 {
         sql.text(")");
@@ -230,6 +227,9 @@ pub(super) fn is_in(
     if values.is_empty() {
         sql.text("1 = 0");
         return;
+    }
+    if backend == DbBackend::Postgres && values.iter().flatten().any(is_padded) {
+        return is_one_of(sql, backend, info, columns, values);
     }
     let names: Vec<&str> = columns.iter().map(|at| info.columns[*at].name).collect();
     columns_of(sql, &names);
@@ -258,6 +258,33 @@ pub(super) fn is_in(
     sql.text(")");
 }
 
+/// Writes the same row by row. PostgreSQL compares `char(n)` with a text without the padding of the former, so a
+/// value that may be one is compared as both.
+fn is_one_of(
+    sql: &mut Composer<'_>,
+    backend: DbBackend,
+    info: &EntityInfo,
+    columns: &[usize],
+    values: &[Image],
+) {
+    for (at, row) in values.iter().enumerate() {
+        sql.text(if at > 0 { " OR (" } else { "(" });
+        for (at, (column, value)) in columns.iter().zip(row).enumerate() {
+            sql.text(if at > 0 { " AND (" } else { "(" });
+            let (before, after) = (info.access.cast)(backend, *column);
+            let name = info.columns[*column].name;
+            sql.name(name).text(" = ").text(&before);
+            sql.value(value.clone()).text(&after);
+            if is_padded(value) {
+                sql.text(" OR ").name(name).text(" = CAST(");
+                sql.value(value.clone()).text(" AS bpchar)");
+            }
+            sql.text(")");
+        }
+        sql.text(")");
+    }
+}
+
 /// Whether a text may be one of PostgreSQL's `char(n)`, filled up with spaces.
 fn is_padded(value: &Value) -> bool {
     matches!(value, Value::String(Some(text)) if text.ends_with(' '))
@@ -269,8 +296,7 @@ fn array_of(values: &[Image]) -> Option<Value> {
         Value::SmallInt(Some(_)) => ArrayType::SmallInt,
         Value::Int(Some(_)) => ArrayType::Int,
         Value::BigInt(Some(_)) => ArrayType::BigInt,
-        // `char(n)` would be compared as text, without its padding.
-        Value::String(Some(_)) if !values.iter().flatten().any(is_padded) => ArrayType::String,
+        Value::String(Some(_)) => ArrayType::String,
         Value::Uuid(Some(_)) => ArrayType::Uuid,
         _ => return None,
     };

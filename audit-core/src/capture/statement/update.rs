@@ -47,8 +47,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if matches!(returns, Returns::Appended | Returns::Extended) {
                 let clause = self.clause(request, returns);
                 let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+                let id = self.last_insert_id(request).await?;
                 let now = self.read_returned(request, returns, &rows);
-                (answer(call, rows, 0)?, Some(now), None, doubt)
+                (answer(call, rows, id)?, Some(now), None, doubt)
             } else {
                 let ran = self.run(call, request.statement).await?;
                 let count = self.count_of(request, &ran).await?;
