@@ -27,7 +27,10 @@ async fn hundred(db: &TestDb) -> TestResult<AuditedConnection> {
 async fn large_statement_runs_once_and_is_captured(db: &TestDb) -> TestResult {
     let audited = hundred(db).await?;
     let (result, statements) = db
-        .statements_of(audited.execute_unprepared("UPDATE post SET qty = qty + id WHERE qty = 7"))
+        .statements_of(audited.execute_raw(sea_orm::Statement::from_string(
+            db.backend(),
+            "UPDATE post SET qty = qty + id WHERE qty = 7",
+        )))
         .await;
     assert_eq!(result?.rows_affected(), 100);
     let updates = statements.iter().filter(|sql| sql.starts_with("UPDATE"));

@@ -83,7 +83,11 @@ async fn several_prepared_statements_have_the_outcome_of_the_bare_call(db: &Test
     let text = "UPDATE account SET n = 8 WHERE id < 3; DELETE FROM account WHERE id = 1";
     let statement = || Statement::from_string(db.backend(), text);
     let expected = answer(db.backend(), text, &bare.execute_raw(statement()).await);
-    let seen = answer(db.backend(), text, &db.audited().execute_raw(statement()).await);
+    let seen = answer(
+        db.backend(),
+        text,
+        &db.audited().execute_raw(statement()).await,
+    );
     assert_eq!(seen.split(' ').next(), expected.split(' ').next());
     assert_eq!(table(db).await?, table(&bare).await?);
     let expected = outcome(&bare.query_one_raw(statement()).await);

@@ -278,7 +278,12 @@ where
     {
         operating.check()?;
         // The DELETE of a missing row succeeds, and its second hook must know.
-        let (row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
+        // SeaORM executes the DELETE, and so are its errors.
+        let (row, is_ended) =
+            (seen::<A::Entity, C>(db, &operating, &key).await).map_err(|error| match error {
+                DbErr::Query(error) => DbErr::Exec(error),
+                other => other,
+            })?;
         operating.put(&key, row, Vec::new(), is_ended);
     }
     Ok(model)

@@ -133,6 +133,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         write: &Write,
         audited: &Audited,
     ) -> Result<Answer, Problem> {
+        (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         let live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
@@ -191,6 +192,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         !server.is_mysql()
             || matches!(&write.kind, Kind::Insert(insert)
                 if insert.conflict.is_some() || insert.columns.is_empty())
+    }
+
+    /// A SQLite transaction that reads before it writes loses to another writer.
+    async fn take_write_lock(&self) -> Result<(), DbErr> {
+        if self.server.is_sqlite() && self.frames.needs_write_lock() {
+            super::hook::take_write_lock(self.db, self.config).await?;
+            self.frames.has_write_lock();
+        }
+        Ok(())
     }
 
     fn composer<'v>(&self, statement: &'v Statement) -> Composer<'v> {

@@ -168,7 +168,9 @@ impl AuditedTransaction {
         statement: Statement,
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
-        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql).await?;
+        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql)
+            .await
+            .map_err(|error| call.own_error(error))?;
         unit::follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 

@@ -115,26 +115,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values: &[Image],
         lock: bool,
     ) -> Result<Vec<Image>, DbErr> {
-        let rows = self.raw_rows_where(info, columns, values, "", lock).await?;
-        let mut images = self.read(info, &rows);
-        if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
-            // In a column that is no `char(n)`, texts without the spaces were found as well.
-            images.retain(|row| {
-                (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
-            });
-        }
-        Ok(images)
+        let rows = self.rows_with(info, columns, values, "", lock).await?;
+        Ok(rows.into_iter().map(|(image, _)| image).collect())
     }
 
     /// The same, with one more column.
-    pub(super) async fn raw_rows_where(
+    pub(super) async fn rows_with(
         &self,
         info: &'static EntityInfo,
         columns: &[usize],
         values: &[Image],
         more: &str,
         lock: bool,
-    ) -> Result<Vec<QueryResult>, DbErr> {
+    ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let backend = self.db.get_database_backend();
         let list = (info.access.list)(backend, None);
         let most = usize::try_from(self.config.chunk_rows()).unwrap_or(usize::MAX);
@@ -152,7 +145,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if lock && backend != DbBackend::Sqlite {
                 sql.text(" FOR UPDATE");
             }
-            found.extend(self.db.query_all_raw(sql.finish()).await?);
+            let rows = self.db.query_all_raw(sql.finish()).await?;
+            found.extend(self.read(info, &rows).into_iter().zip(rows));
+        }
+        if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
+            // In a column that is no `char(n)`, texts without the spaces were found as well.
+            found.retain(|(row, _)| {
+                (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
+            });
         }
         Ok(found)
     }

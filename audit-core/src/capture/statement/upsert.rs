@@ -85,13 +85,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .collect();
         if self.server.is_postgres() {
             let rows = self
-                .raw_rows_where(info, &info.key, &keys, WAS_THERE, false)
+                .rows_with(info, &info.key, &keys, WAS_THERE, false)
                 .await?;
-            let images = self.read(info, &rows);
-            return Ok((images.into_iter().zip(&rows))
+            return Ok((rows.into_iter())
                 .map(|(image, row)| Written {
                     row: image,
-                    was_there: Some(was_there(row)),
+                    was_there: Some(was_there(&row)),
                 })
                 .collect());
         }
