@@ -12,12 +12,13 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::candidates::{Candidates, listed};
 use super::upsert::Written;
 use super::{Answer, Engine, Image, Problem, Request};
-use crate::sql::{Cell, Conflict, ConflictAction, Insert};
+use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
 use crate::value::same;
 
 /// What the server answered to the statement.
 struct Server {
-    affected: u64,
+    /// Its count, which an answer with rows does not have.
+    affected: Option<u64>,
     id: u64,
 }
 
@@ -70,19 +71,29 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Vec::new()
         };
         let ran = self.run(call, request.statement).await?;
-        let server = match &ran.answer {
-            Answer::Executed(result) => Server {
-                affected: result.rows_affected(),
+        let server = match (&ran.answer, &request.write.returning) {
+            (Answer::Executed(result), Returning::Nothing) => Server {
+                affected: Some(result.rows_affected()),
                 id: result.last_insert_id(),
             },
-            Answer::Rows(_) => Server {
-                affected: self.row_count().await?,
+            (Answer::Rows(_), Returning::Nothing) => Server {
+                affected: Some(self.row_count().await?),
+                id: self.mysql_last_insert_id().await?,
+            },
+            (answer, _) => Server {
+                affected: match answer {
+                    // Rows that it leaves out are not returned.
+                    Answer::Rows(rows) if conflict.action == ConflictAction::Nothing => {
+                        Some(rows.len() as u64)
+                    }
+                    _ => None,
+                },
                 id: self.mysql_last_insert_id().await?,
             },
         };
         let keys: Vec<Image> = before.iter().map(|row| info.key_of(row)).collect();
         let mut now = (self.conflicting(request, &candidates, &keys, true)).await?;
-        if listed.generated() > 0 && server.affected > 0 && candidates.rows() < listed.rows {
+        if listed.generated() > 0 && server.affected != Some(0) && candidates.rows() < listed.rows {
             // Rows without a value for any unique column are found by the numbers that they got.
             let numbers = listed.numbers.as_deref().unwrap_or_default();
             let seen: HashSet<Image> = now.iter().map(|row| info.key_of(row)).collect();
@@ -166,20 +177,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             ConflictAction::Replace => before.len() as u64,
         };
         let new: u64 = now.iter().filter(|row| find(row).is_none()).count() as u64;
-        let left = server.affected.checked_sub(of_known);
+        let left = server.affected.and_then(|all| all.checked_sub(of_known));
         let is_new = |row: &Image| -> Option<bool> {
-            let left = left?;
+            let Some(left) = left else {
+                return self.has_new_number(listed, server, &info.key_of(row));
+            };
             match action {
                 // Rows that nobody had read are deleted, not those that are new.
                 ConflictAction::Replace => Some(true),
                 // An id tells that a row got a number of its own.
-                _ if listed.rows == 1 && listed.generated() == 1 => {
-                    match (server.affected, server.id) {
-                        (0, _) | (1, 0) => Some(false),
-                        (1, _) => Some(true),
-                        _ => None,
-                    }
-                }
+                _ if listed.rows == 1 && listed.generated() == 1 => match (left, server.id) {
+                    (0, _) | (1, 0) => Some(false),
+                    (1, _) => Some(true),
+                    _ => None,
+                },
                 ConflictAction::Nothing if left == 0 => Some(false),
                 _ if left == new => Some(true),
                 ConflictAction::Nothing | ConflictAction::Update => {
