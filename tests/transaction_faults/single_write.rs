@@ -44,9 +44,9 @@ async fn error_of_a_deferred_constraint_has_the_variant_of_the_call(db: &TestDb)
         // sqlx stops at the first row, and so before the COMMIT that fails: nothing is inserted, and
         // the bare call says nothing of it.
         assert_eq!(expected[2], "ok");
-        expected[2].clone_from(&expected[3]);
+        expected[2] = expected[3].clone();
         assert_eq!(seen[2], seen[3]);
-        seen[2].clone_from(&seen[3]);
+        seen[2] = seen[3].clone();
     }
     assert_eq!(seen, expected);
     assert!(seen[0].starts_with("Exec"), "{seen:?}");
