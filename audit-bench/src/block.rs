@@ -102,7 +102,7 @@ async fn work<R: Road, C>(
     block: Block,
 ) -> Result<(u64, Vec<f64>), DbErr>
 where
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     let writes = write::prepare::<R::Twin>(&rows, block.operation, block.times).await?;
     settle(&rows).await?;

@@ -12,17 +12,17 @@ use crate::article::{Audited, Twin};
 pub(crate) trait Road: 'static {
     type Twin: Twin;
 
-    async fn insert_many<C: ConnectionTrait + TransactionTrait>(
+    async fn insert_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         models: Vec<<Self::Twin as Twin>::Active>,
     ) -> Result<(), DbErr>;
 
-    async fn update_many<C: ConnectionTrait + TransactionTrait>(
+    async fn update_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         ids: RangeInclusive<i32>,
     ) -> Result<u64, DbErr>;
 
-    async fn delete_many<C: ConnectionTrait + TransactionTrait>(
+    async fn delete_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         ids: RangeInclusive<i32>,
     ) -> Result<u64, DbErr>;
@@ -37,14 +37,14 @@ pub(crate) struct Builders;
 impl<T: Twin> Road for SeaOrm<T> {
     type Twin = T;
 
-    async fn insert_many<C: ConnectionTrait + TransactionTrait>(
+    async fn insert_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         models: Vec<T::Active>,
     ) -> Result<(), DbErr> {
         T::Entity::insert_many(models).exec(db).await.map(drop)
     }
 
-    async fn update_many<C: ConnectionTrait + TransactionTrait>(
+    async fn update_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         ids: RangeInclusive<i32>,
     ) -> Result<u64, DbErr> {
@@ -53,7 +53,7 @@ impl<T: Twin> Road for SeaOrm<T> {
         Ok(update.exec(db).await?.rows_affected)
     }
 
-    async fn delete_many<C: ConnectionTrait + TransactionTrait>(
+    async fn delete_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         ids: RangeInclusive<i32>,
     ) -> Result<u64, DbErr> {
@@ -67,7 +67,7 @@ type Entity = <Audited as Twin>::Entity;
 impl Road for Builders {
     type Twin = Audited;
 
-    async fn insert_many<C: ConnectionTrait + TransactionTrait>(
+    async fn insert_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         models: Vec<<Audited as Twin>::Active>,
     ) -> Result<(), DbErr> {
@@ -75,7 +75,7 @@ impl Road for Builders {
         insert.exec(db).await.map(drop)
     }
 
-    async fn update_many<C: ConnectionTrait + TransactionTrait>(
+    async fn update_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         ids: RangeInclusive<i32>,
     ) -> Result<u64, DbErr> {
@@ -84,7 +84,7 @@ impl Road for Builders {
         Ok(update.exec(db).await?.rows_affected)
     }
 
-    async fn delete_many<C: ConnectionTrait + TransactionTrait>(
+    async fn delete_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
         ids: RangeInclusive<i32>,
     ) -> Result<u64, DbErr> {

@@ -81,7 +81,7 @@ async fn existing<T: Twin>(db: &DatabaseConnection, rows: usize) -> Result<Vec<T
 /// Runs an operation.
 pub(crate) async fn run<R: Road, C>(db: &C, kind: Kind, write: Write<R::Twin>) -> Result<(), DbErr>
 where
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     match kind {
         Kind::Autocommit => apply::<R, C>(db, write).await,
@@ -95,7 +95,7 @@ where
 
 async fn apply<R: Road, C>(db: &C, write: Write<R::Twin>) -> Result<(), DbErr>
 where
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     match write {
         Write::Insert(model) => model.insert(db).await.map(drop),

@@ -48,12 +48,9 @@ pub enum FailurePolicy {
 #[non_exhaustive]
 pub enum StatementPolicy {
     /// It is let pass, and reported: by a WARNING among the system events, through `tracing`, and in
-    /// `AuditStats::uncaptured`. To capture as much as possible, a statement may be rewritten so that
-    /// it writes the rows that were read and no others (one with a LIMIT, say), or run in pieces.
+    /// `AuditStats::uncaptured`.
     #[default]
     Capture,
-    /// As `Capture`, but no statement is ever rewritten: one that would have to be is reported.
-    Warn,
     /// It is refused, with [`AuditError::Refused`]. Nothing is done.
     Deny,
     /// It is let pass, and not reported.

@@ -147,7 +147,8 @@ impl AuditedConnection {
             &self.db,
             &statement.sql,
         )
-        .await?;
+        .await
+        .map_err(|error| call.own_error(error))?;
         match route {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {

@@ -8,7 +8,8 @@ use crate::value::Shape;
 
 /// An error of the audit log.
 ///
-/// Hooks can only return SeaORM's `DbErr`; [`AuditError::of`] finds this error inside one.
+/// Hooks can only return SeaORM's `DbErr`; [`AuditError::of`] finds this error inside one. Its text says first what happened
+/// and what to do; SeaORM's begins with words of its own ("Error converting ..").
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
@@ -27,7 +28,7 @@ pub enum AuditError {
     ///
     /// Inside a transaction the caller must roll it back; with [`ChangeState::NotTried`] nothing
     /// was changed.
-    #[error("{cause}; {state}")]
+    #[error("{state}: {cause}")]
     NotRecorded {
         /// What became of the change.
         state: ChangeState,
@@ -36,8 +37,8 @@ pub enum AuditError {
     },
     /// The change is committed, but its record could not be written. Do not retry the change.
     #[error(
-        "{cause}; the change is already committed: do not retry it, and write inside a \
-         transaction to keep change and record together"
+        "the change is already committed, but has no audit record: do not retry it, and write inside a \
+         transaction to commit change and record together: {cause}"
     )]
     ChangeCommittedWithoutRecord {
         /// Why there is no record.
@@ -59,7 +60,7 @@ pub enum AuditError {
         outline: String,
     },
     /// COMMIT was refused, and the transaction rolled back.
-    #[error("the transaction was rolled back instead of committed: {reason}")]
+    #[error("nothing was committed, the transaction was rolled back: {reason}")]
     CommitRefused {
         /// What happened in the transaction.
         reason: String,
@@ -75,21 +76,37 @@ pub enum AuditError {
 pub enum Cause {
     /// An audit table does not exist.
     #[error(
-        "the audit table `{table}` does not exist ({error}): run \
+        "the record{} could not be written, as the audit table `{table}` does not exist ({error}): run \
          `sea_orm_audit::migration::Migrator::up(&db, None).await`, or add \
-         `sea_orm_audit::migration::migrations()` to your own Migrator"
+         `sea_orm_audit::migration::migrations()` to your own Migrator",
+        of_model(.model.as_deref())
     )]
     MissingTable {
+        /// The model that was changed, where the record is of one.
+        model: Option<String>,
         /// The table that was looked for.
         table: String,
         /// What the database said.
         error: DbErr,
     },
     /// The database refused the record.
-    #[error("the record could not be written to the audit table `{table}` ({error})")]
+    #[error(
+        "the record{} could not be written to the audit table `{table}` ({error})",
+        of_model(.model.as_deref())
+    )]
     Insert {
+        /// The model that was changed, where the record is of one.
+        model: Option<String>,
         /// The audit table.
         table: String,
+        /// What the database said.
+        error: DbErr,
+    },
+    /// After a DELETE it could not be read whether the row is deleted, which a trigger can prevent.
+    #[error("it could not be read whether a row of `{model}` was deleted ({error})")]
+    Unconfirmed {
+        /// The model.
+        model: String,
         /// What the database said.
         error: DbErr,
     },
@@ -119,7 +136,9 @@ pub enum Cause {
     },
     /// A write inside a transaction was dropped before it was done, so that nobody knows whether it
     /// took place.
-    #[error("a write was dropped before it was recorded")]
+    #[error(
+        "a write was dropped before it was done, so that it is not known whether it took place"
+    )]
     Dropped,
     /// A field is marked `hash`, but there is no key.
     #[error(
@@ -132,6 +151,20 @@ pub enum Cause {
         /// The column.
         field: String,
     },
+}
+
+fn of_model(model: Option<&str>) -> String {
+    model.map_or_else(String::new, |model| format!(" of a change to `{model}`"))
+}
+
+impl Cause {
+    /// The same cause, of the record of a change to this model.
+    pub(crate) fn of_change_to(mut self, changed: &str) -> Self {
+        if let Self::Insert { model, .. } | Self::MissingTable { model, .. } = &mut self {
+            model.get_or_insert_with(|| changed.to_owned());
+        }
+        self
+    }
 }
 
 /// What became of a change whose record failed.
@@ -151,9 +184,9 @@ pub enum ChangeState {
 impl std::fmt::Display for ChangeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::NotTried => "the change was not tried",
-            Self::RollBack => "the change stands in the transaction: roll it back",
-            Self::RolledBack => "the change was rolled back",
+            Self::NotTried => "nothing was changed, as the change could not be recorded",
+            Self::RollBack => "the transaction has a change without an audit record: roll it back",
+            Self::RolledBack => "the change was rolled back, as it could not be recorded",
             Self::NoChange => {
                 "nothing was recorded, and a PostgreSQL transaction that it was part of must be \
                  rolled back"
@@ -208,6 +241,21 @@ impl AuditError {
         }
     }
 
+    /// Why it happened, without what became of the change and what to do.
+    #[cfg(feature = "statements")]
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::CommitRefused { reason } => reason.clone(),
+            other => (other.cause()).map_or_else(|| other.to_string(), ToString::to_string),
+        }
+    }
+
+    /// Why an error of SeaORM's happened.
+    #[cfg(feature = "statements")]
+    pub(crate) fn reason_of(error: &DbErr) -> String {
+        Self::of(error).map_or_else(|| error.to_string(), Self::reason)
+    }
+
     /// The same error, of a change that has been undone since.
     #[cfg(feature = "statements")]
     pub(crate) fn rolled_back(error: DbErr) -> DbErr {
@@ -243,11 +291,26 @@ impl AuditError {
 }
 
 impl From<AuditError> for DbErr {
-    /// Hides the error in SeaORM's, where [`AuditError::of`] finds it.
+    /// Puts the error into SeaORM's, where [`AuditError::of`] finds it.
+    ///
+    /// `TryIntoErr` is the only variant that holds an error of another crate in every build. SeaORM shows it as "Error
+    /// converting `..` into `..`: " before the error itself; the two words say what was to become of what.
     fn from(error: AuditError) -> Self {
+        let (from, into) = match &error {
+            AuditError::ActionName { .. } => ("name", "action"),
+            AuditError::Config(_) => ("settings", "audit configuration"),
+            AuditError::NotRecorded { state, .. } => match state {
+                ChangeState::NotTried | ChangeState::RolledBack => ("write", "audited write"),
+                ChangeState::RollBack => ("uncommitted change", "audit record"),
+                ChangeState::NoChange => ("event", "audit record"),
+            },
+            AuditError::ChangeCommittedWithoutRecord { .. } => ("committed change", "audit record"),
+            AuditError::Refused { .. } => ("statement", "audited statement"),
+            AuditError::CommitRefused { .. } => ("open transaction", "committed transaction"),
+        };
         Self::TryIntoErr {
-            from: "change",
-            into: "audit record",
+            from,
+            into,
             source: Arc::new(error),
         }
     }

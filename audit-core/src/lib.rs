@@ -5,6 +5,7 @@
 mod action;
 mod actor;
 mod auditable;
+mod begin;
 mod bound;
 mod capture;
 mod change;

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "statements")]
 mod batch;
+mod driver_error;
 mod failure;
+mod last_insert_id;
 #[cfg(feature = "statements")]
 mod trigger_context;
 
@@ -11,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
 use sea_orm::sea_query::{
-    ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
+    Expr, ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SimpleExpr, Value,
 };
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Insert, Iterable, QueryTrait, Statement,
@@ -26,6 +28,7 @@ use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
 use crate::error::{AuditError, Cause, ChangeState, EncodeError};
+use crate::event::{EventType, SystemEvent, report};
 use crate::hash::session_digest;
 use crate::stats::{COUNTERS, count};
 use crate::target::{Target, fit};
@@ -33,9 +36,13 @@ use crate::target::{Target, fit};
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
-pub(crate) use failure::{ends_transaction, missing_table};
+pub(crate) use failure::{
+    ends_transaction, is_autocommit, is_no_savepoint, is_unreadable, missing_table,
+};
 #[cfg(feature = "statements")]
-pub(crate) use failure::{has_ended_transaction, is_read_only};
+pub(crate) use failure::{has_ended_transaction, is_contention, is_read_only};
+#[cfg(feature = "statements")]
+pub(crate) use last_insert_id::keeping_last_insert_id;
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 
@@ -238,9 +245,14 @@ impl Record {
         })
     }
 
-    fn insert(self, config: &AuditConfig, backend: DbBackend) -> Result<InsertStatement, Cause> {
+    fn insert(
+        self,
+        config: &AuditConfig,
+        backend: DbBackend,
+        is_inline: bool,
+    ) -> Result<InsertStatement, Cause> {
         let values = self.values(config, backend)?;
-        insert_of(config.tables(), backend, [values])
+        insert_of(config.tables(), backend, is_inline, [values])
             .map_err(|error| cause(config, DbErr::Type(error.to_string())))
     }
 }
@@ -261,6 +273,7 @@ const JSONB: &str = "jsonb";
 fn insert_of(
     tables: Tables,
     backend: DbBackend,
+    is_inline: bool,
     rows: impl IntoIterator<Item = Vec<Value>>,
 ) -> Result<InsertStatement, sea_orm::sea_query::error::Error> {
     let mut insert = Query::insert();
@@ -269,7 +282,12 @@ fn insert_of(
         .columns(Column::iter().skip(1));
     for row in rows {
         let cells = Column::iter().skip(1).zip(row).map(|(column, value)| {
-            let cell = SimpleExpr::from(value);
+            let cell = match value {
+                Value::String(Some(text)) if is_inline && text.contains(['\'', '\\']) => {
+                    Expr::cust(dollar_quoted(&text))
+                }
+                value => SimpleExpr::from(value),
+            };
             if is_json(column) && backend == DbBackend::Postgres {
                 cell.cast_as(JSONB)
             } else {
@@ -281,6 +299,19 @@ fn insert_of(
     Ok(insert)
 }
 
+/// A text as PostgreSQL's dollar-quoted constant, which no setting of the session gives another meaning, as
+/// `backslash_quote` and `standard_conforming_strings` do to others.
+fn dollar_quoted(text: &str) -> String {
+    let closed = format!("{text}$");
+    let mut number = 0_u32;
+    let mut tag = "$audit$".to_owned();
+    while closed.contains(&tag) {
+        number += 1;
+        tag = format!("$audit{number}$");
+    }
+    format!("{tag}{text}{tag}")
+}
+
 /// Writes a record that tells of a change made through `db`, by the failure policy.
 pub(crate) async fn record_change<C: ConnectionTrait>(
     db: &C,
@@ -288,7 +319,14 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
     record: Result<Record, Cause>,
 ) -> Result<(), DbErr> {
     let written = match record {
-        Ok(record) => write(db, config, record).await,
+        Ok(record) => {
+            let model = record.target.as_ref().map(|target| target.model.clone());
+            let model = model.unwrap_or_default();
+            let guard = Dropped(Some(&model));
+            let written = write(db, config, record).await;
+            guard.disarm();
+            written.map_err(|cause| cause.of_change_to(&model))
+        }
         Err(cause) => Err(cause),
     };
     let Err(cause) = written else {
@@ -307,6 +345,26 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
         AuditError::NotRecorded { state, cause }
     };
     Err(error.into())
+}
+
+/// Reports a change whose record may not have been written, as the future of the operation was dropped meanwhile.
+struct Dropped<'a>(Option<&'a str>);
+
+impl Dropped<'_> {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        const TITLE: &str = "a write was dropped while its record was written";
+        let Some(model) = self.0 else { return };
+        count(&COUNTERS.failed);
+        tracing::error!(system_event = true, model, "{TITLE}");
+        let text = format!("A change to `{model}` may have no audit record.");
+        report(SystemEvent::new(EventType::Warning, TITLE).description(text));
+    }
 }
 
 /// Writes a record that stands by itself; an error is always returned.
@@ -330,7 +388,7 @@ pub(crate) async fn insert_record<C: ConnectionTrait>(
     config: &AuditConfig,
     record: Record,
 ) -> Result<i64, Cause> {
-    let mut insert = record.insert(config, db.get_database_backend())?;
+    let mut insert = record.insert(config, db.get_database_backend(), false)?;
     let id = async {
         if !db.support_returning() {
             return Ok(db.execute(&insert).await?.last_insert_id().cast_signed());
@@ -349,16 +407,18 @@ async fn write<C: ConnectionTrait>(
     config: &AuditConfig,
     record: Record,
 ) -> Result<(), Cause> {
-    let insert = record.insert(config, db.get_database_backend())?;
     let isolate = config.failure_policy() == FailurePolicy::Isolate
         && db.get_database_backend() == DbBackend::Postgres
         && Handle::of::<C>() != Handle::Pool;
-    let result = if isolate {
-        insert_in_savepoint(db, &insert).await
-    } else {
-        db.execute(&insert).await.map(|_| ())
+    let insert = record.insert(config, db.get_database_backend(), isolate)?;
+    let result = async {
+        if isolate {
+            insert_in_savepoint(db, &insert).await
+        } else {
+            db.execute(&insert).await.map(|_| ())
+        }
     };
-    match result {
+    match keeping_last_insert_id(db, result).await {
         Ok(()) => {
             count(&COUNTERS.recorded);
             Ok(())

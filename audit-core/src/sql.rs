@@ -8,8 +8,8 @@
 mod cache;
 mod parse;
 mod shorten;
-mod stable;
 mod template;
+mod volatility;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -18,7 +18,8 @@ use crate::auditable::EntityInfo;
 
 pub(crate) use cache::understand;
 pub(crate) use parse::{outline_of, understand as parse_anew};
-pub(crate) use template::{Composer, Template};
+pub(crate) use template::{Composer, Template, quoted};
+pub(crate) use volatility::Volatility;
 
 /// What a text does.
 #[derive(Debug)]
@@ -58,17 +59,14 @@ pub(crate) struct Write {
     pub(crate) table: TableName,
     /// How the statement's own expressions refer to the table: its alias, else its name.
     pub(crate) qualifier: String,
+    /// What `FOR UPDATE OF` takes: its alias, else its name without a schema.
+    pub(crate) reference: String,
     pub(crate) kind: Kind,
     pub(crate) returning: Returning,
-    /// What stands after RETURNING.
-    pub(crate) returning_text: Option<Template>,
-    /// The whole statement where its text ends in a comment, so that nothing can be appended to it.
-    pub(crate) clean: Option<Template>,
-    /// The entity's columns for a SELECT before the statement, and for its RETURNING.
+    /// Whether RETURNING can be appended to the text.
+    pub(crate) appendable: bool,
+    /// The entity's columns for a SELECT before the statement.
     pub(crate) selected: ColumnList,
-    pub(crate) returned: ColumnList,
-    /// The same for the row as it was before.
-    pub(crate) old: ColumnList,
 }
 
 /// A list of columns, worked out when it is first needed.
@@ -97,29 +95,49 @@ pub(crate) enum Kind {
 
 #[derive(Debug)]
 pub(crate) struct Insert {
+    /// The columns that it names; empty where it names none.
     pub(crate) columns: Vec<String>,
-    /// The values, row by row, where they are listed.
-    pub(crate) rows: Option<Vec<Vec<Cell>>>,
+    pub(crate) rows: Rows,
     pub(crate) conflict: Option<Conflict>,
 }
 
+/// What an INSERT inserts.
 #[derive(Debug)]
+pub(crate) enum Rows {
+    /// The values, row by row.
+    Listed(Vec<Vec<Cell>>),
+    /// Listed values that were not kept: the text must be parsed again for them.
+    Omitted,
+    /// The rows of a query.
+    Selected,
+}
+
+#[derive(Debug, Clone)]
 pub(crate) enum Cell {
     /// The column's default.
     Default,
+    Null,
     /// An expression that has the same value whenever it is evaluated.
     Stable(Template),
     Unstable,
 }
 
-/// What an INSERT does with a row that is there already.
+/// What an INSERT does with a row that conflicts with it.
 #[derive(Debug)]
 pub(crate) struct Conflict {
     pub(crate) action: ConflictAction,
-    /// The columns that the clause names.
-    pub(crate) target: Option<Vec<String>>,
+    pub(crate) target: ConflictTarget,
     /// The columns that it sets to something else than themselves.
     pub(crate) assigned: Vec<String>,
+}
+
+/// The unique index that a conflict clause names.
+#[derive(Debug)]
+pub(crate) enum ConflictTarget {
+    /// Any.
+    Any,
+    Columns(Vec<String>),
+    Constraint(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +156,6 @@ pub(crate) struct Change {
     pub(crate) delete: bool,
     /// `WITH ..`, of queries that only read.
     pub(crate) with: Option<Template>,
-    /// The statement up to its WHERE.
-    pub(crate) head: Template,
     /// What a SELECT of the same rows has after its FROM.
     pub(crate) from: Template,
     /// Other tables take part.
@@ -147,31 +163,19 @@ pub(crate) struct Change {
     pub(crate) filter: Option<Template>,
     /// ORDER BY and LIMIT.
     pub(crate) tail: Option<Template>,
+    /// The columns that it is ordered by.
+    pub(crate) ordered_by: Vec<String>,
     /// The columns that are set.
     pub(crate) assigned: Vec<String>,
+    /// Those that are set to a literal or a bound value, with it.
+    pub(crate) literals: Vec<(String, Template)>,
     /// The columns that the filter, a conjunction of nothing but such comparisons, compares with a
     /// value for equality.
     pub(crate) equalities: Vec<String>,
-    /// The same filter may hit other rows the next time.
-    pub(crate) unstable: bool,
-}
-
-impl Change {
-    /// As a DELETE of all rows.
-    pub(crate) fn everything(table: &str) -> Self {
-        Self {
-            delete: true,
-            with: None,
-            head: Template::read(&format!("DELETE FROM {table}")),
-            from: Template::read(table),
-            joined: false,
-            filter: None,
-            tail: None,
-            assigned: Vec::new(),
-            equalities: Vec::new(),
-            unstable: false,
-        }
-    }
+    /// Whether the condition does more than compare columns with values, so that it may fail for a row.
+    pub(crate) may_fail: bool,
+    /// Of the condition, without ORDER BY and LIMIT.
+    pub(crate) volatility: Volatility,
 }
 
 /// Whether two names are one column's. Most databases do not mind the case, and none of them has two
@@ -184,17 +188,41 @@ pub(crate) fn is_name(a: &str, b: &str) -> bool {
 #[derive(Debug)]
 pub(crate) enum Returning {
     Nothing,
+    /// `*`, and nothing else.
     Everything,
-    /// Expressions; the columns that stand for themselves by name.
-    Columns(Vec<String>),
+    Items(Vec<ReturnedItem>),
+}
+
+/// An expression after RETURNING.
+#[derive(Debug)]
+pub(crate) struct ReturnedItem {
+    /// The column that it is, under its own name; `None` for any other expression.
+    pub(crate) column: Option<String>,
+    /// The column in a cast, as text, under the column's name.
+    pub(crate) cast: Option<(String, String)>,
+    /// The name of the returned column, where it is known.
+    pub(crate) name: Option<String>,
 }
 
 impl Returning {
-    pub(crate) fn has(&self, column: &str) -> bool {
+    /// Whether the rows that are returned have this column, by its name: as it is stored, or in the cast
+    /// that it must be read with.
+    pub(crate) fn has(&self, column: &str, cast: Option<&str>) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Everything => true,
-            Self::Columns(columns) => columns.iter().any(|name| is_name(name, column)),
+            Self::Everything => cast.is_none(),
+            Self::Items(items) => {
+                let mut named = items
+                    .iter()
+                    .filter(|item| (item.name.as_ref()).is_none_or(|name| is_name(name, column)));
+                let is_it = |item: &ReturnedItem| match cast {
+                    None => (item.column.as_ref()).is_some_and(|name| is_name(name, column)),
+                    Some(cast) => (item.cast.as_ref())
+                        .is_some_and(|(name, text)| is_name(name, column) && text == cast),
+                };
+                // Under a name that two have, either could be read.
+                named.next().is_some_and(is_it) && named.next().is_none()
+            }
         }
     }
 }

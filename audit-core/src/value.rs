@@ -123,6 +123,18 @@ pub fn encode(value: &Value) -> Result<Json, EncodeError> {
     Ok(json.unwrap_or(Json::Null))
 }
 
+/// What stands for a value that the database holds and no type reads: `{"unreadable": true}`.
+#[cfg(feature = "statements")]
+pub(crate) fn unreadable() -> Value {
+    Value::Json(Some(Box::new(serde_json::json!({"unreadable": true}))))
+}
+
+#[cfg(feature = "statements")]
+pub(crate) fn is_unreadable(value: &Value) -> bool {
+    matches!(value, Value::Json(Some(json))
+        if json.as_object().is_some_and(|o| o.len() == 1 && o.get("unreadable") == Some(&Json::Bool(true))))
+}
+
 fn feature_missing(value: &Value) -> EncodeError {
     let text = format!("{value:?}");
     let kind = text.split('(').next().unwrap_or_default().to_owned();

@@ -1,4 +1,23 @@
 //! Generated statements on bare and audited connections: equal in all that an application sees.
+//!
+//! A case is a list of statements and of calls of SeaORM's builders and models, run from the same first rows on
+//! SeaORM's own connection and audited in every way, each in a database of its own. Compared are the
+//! answers to each (returned rows, models, `rows_affected`, `last_insert_id`, errors by variant, kind, code and message)
+//! and all rows of all tables at the end. Then the log is applied to the first rows and must give the
+//! last ones, but for statements that a system event reports and values marked as unknown, whose
+//! shares are bounded.
+//!
+//! Not compared: `last_insert_id` of SQLite after a statement that inserted no row, the order of returned rows, and what
+//! follows a statement that ends a transaction.
+//!
+//! A case that fails is made smaller before it is printed. All kinds of differences are printed, each once.
+//!
+//! | variable | what it says | default |
+//! |---|---|---|
+//! | `EQUIVALENCE_SEED` | which cases are made | 1 |
+//! | `EQUIVALENCE_STATEMENTS` | how many statements are run on each database; 20000 in the nightly form | 2000 |
+//! | `EQUIVALENCE_ROADS` | which ways of writing are compared, by their names with commas between | all |
+//! | `EQUIVALENCE_CASE` | the number of the only case that is run | all |
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +32,36 @@
     unused_macros
 )]
 
+mod answer;
+mod case;
+mod change;
+mod choice;
+mod connection;
+mod entities;
+mod expr;
+mod findings;
+mod insert;
+mod lane;
+mod model_op;
+mod odd;
+mod op;
+mod replay;
+mod run;
+mod schema;
+mod shrink;
+mod tables;
+mod text;
+
 #[macro_use]
 #[path = "../suite/support.rs"]
 mod support;
+
+use support::{TestDb, TestResult};
+
+on_every_database! {
+    audited_statements_equal_unaudited_ones,
+}
+
+async fn audited_statements_equal_unaudited_ones(db: &TestDb) -> TestResult {
+    run::all(db.backend()).await
+}

@@ -16,3 +16,24 @@
 #[macro_use]
 #[path = "../suite/support.rs"]
 mod support;
+mod entities;
+mod log_check;
+mod oracle;
+mod outcome;
+
+mod column_order;
+mod conflict_indexes;
+mod contention;
+mod errors;
+mod key_order;
+mod large;
+mod more_failures;
+mod names;
+mod replaces;
+mod returned_columns;
+mod rewritten_rows;
+mod row_security;
+mod statement_forms;
+mod unreadable;
+mod unreadable_keys;
+mod upserts;

@@ -16,3 +16,13 @@
 #[macro_use]
 #[path = "../suite/support.rs"]
 mod support;
+
+mod begin;
+mod cancelled_writes;
+mod driver_codes;
+mod ended_transaction;
+mod error_texts;
+mod last_insert_id;
+#[path = "../suite/entity/post.rs"]
+mod post;
+mod stalling_proxy;

@@ -27,7 +27,7 @@ async fn some_posts(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn one_more<C: ConnectionTrait + TransactionTrait>(db: &C) -> TestResult<u64> {
+async fn one_more<C: ConnectionTrait + TransactionTrait + 'static>(db: &C) -> TestResult<u64> {
     let result = post::Entity::audited_update_many()
         .col_expr(post::Column::Qty, Expr::col(post::Column::Qty).add(1))
         .filter(post::Column::Title.ne("b"))

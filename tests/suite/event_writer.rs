@@ -366,6 +366,12 @@ async fn a_flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &Test
     let clock = HandClock::at("2026-11-23T12:00:00Z")?;
     let (slow, permits, _dropped) = Slow::new(db, 0);
     let asked = Arc::clone(&slow.asked);
+    // A look and a write for each round, and `LAST_INSERT_ID()` read and set.
+    let round = if db.backend() == DbBackend::MySql {
+        4
+    } else {
+        2
+    };
     let submitted = async {
         let writer = EventWriter::start(slow);
         writer.submit(event("flood"));
@@ -374,9 +380,11 @@ async fn a_flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &Test
             asked.acquire().await?.forget();
             clock.forward(Duration::from_hours(2));
             writer.submit(event("flood").description(hour.to_string()));
-            // A look and a write for each round.
-            permits.add_permits(2);
-            asked.acquire().await?.forget();
+            permits.add_permits(round);
+            asked
+                .acquire_many(u32::try_from(round)? - 1)
+                .await?
+                .forget();
         }
         permits.add_permits(1_000);
         writer.shutdown().await;

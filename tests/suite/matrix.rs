@@ -97,7 +97,7 @@ fn known(id: i32, name: &str) -> parent::ActiveModel {
 
 async fn write<C>(db: &C, path: &str) -> TestResult
 where
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     use parent::{Column, Entity};
     match PATHS.iter().position(|known| *known == path) {
@@ -275,7 +275,7 @@ impl Ground {
     async fn run(self, db: &TestDb, path: &str) -> TestResult {
         async fn within<T>(tx: T, path: &str) -> TestResult
         where
-            T: ConnectionTrait + TransactionTrait + TransactionSession,
+            T: ConnectionTrait + TransactionTrait + TransactionSession + 'static,
         {
             write(&tx, path).await?;
             tx.commit().await?;

@@ -11,8 +11,8 @@ use crate::support::{TestDb, TestResult};
 on_every_database! {
     several_statements_in_one_text_are_captured,
     values_are_bound_where_they_belong,
-    a_limited_update_writes_the_rows_that_were_read,
-    a_filter_that_changes_its_mind_writes_the_rows_that_were_read,
+    limited_update_records_the_rows_that_it_writes,
+    volatile_filter_is_reported,
     an_update_by_a_subquery_of_its_own_table_is_captured,
     a_with_that_reads_is_captured,
     rows_inserted_by_a_query_are_captured,
@@ -114,16 +114,16 @@ async fn values_are_bound_where_they_belong(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_limited_update_writes_the_rows_that_were_read(db: &TestDb) -> TestResult {
+async fn limited_update_records_the_rows_that_it_writes(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b", "c"]).await?;
     let sql = match db.backend() {
-        DbBackend::MySql => "UPDATE post SET qty = qty + 1 ORDER BY title DESC LIMIT 2",
+        DbBackend::MySql => "UPDATE post SET qty = qty + 1 ORDER BY id DESC LIMIT 2",
         _ => {
             "UPDATE post SET qty = qty + 1 WHERE id IN \
              (SELECT id FROM post ORDER BY title DESC LIMIT 2)"
         }
     };
-    let result = audited.execute_unprepared(sql).await?;
+    let result = audited.execute_raw(bound(db, sql, Vec::new())).await?;
     assert_eq!(result.rows_affected(), 2);
     let mut lines = short(db).await?;
     lines.sort();
@@ -137,7 +137,7 @@ async fn a_limited_update_writes_the_rows_that_were_read(db: &TestDb) -> TestRes
     Ok(())
 }
 
-async fn a_filter_that_changes_its_mind_writes_the_rows_that_were_read(db: &TestDb) -> TestResult {
+async fn volatile_filter_is_reported(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b", "c", "d", "e", "f", "g", "h"]).await?;
     let random = match db.backend() {
         DbBackend::MySql => "rand() < 0.5",
@@ -148,7 +148,11 @@ async fn a_filter_that_changes_its_mind_writes_the_rows_that_were_read(db: &Test
         let sql = format!("UPDATE post SET qty = {round} WHERE {random}");
         audited.execute_unprepared(&sql).await?;
     }
-    replays(db).await
+    assert_eq!(db.log().await?, [""; 0]);
+    let events = db.events().await?;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].occurrences, 12);
+    Ok(())
 }
 
 /// The log, applied to what was there at first, gives what is there.
@@ -272,17 +276,6 @@ async fn a_changed_key_is_recorded_under_the_old_one(db: &TestDb) -> TestResult 
     audited
         .execute_unprepared("UPDATE post SET id = 17 WHERE title = 'a'")
         .await?;
-    if db.backend() == DbBackend::MySql {
-        // The row cannot be found again by its key, and is not returned.
-        let event = db.events().await?.pop().ok_or("no event")?;
-        assert!(
-            event
-                .description
-                .unwrap_or_default()
-                .contains("it changes the key")
-        );
-        return Ok(());
-    }
     assert_eq!(
         db.log().await?,
         [r#"UPDATE post 1 {"id":{"new":17,"old":1}}"#]
@@ -409,6 +402,10 @@ async fn a_writing_with_and_merge_are_reported(db: &TestDb) -> TestResult {
              INSERT INTO archive SELECT id, title FROM gone",
         )
         .await?;
+    assert_eq!(db.events().await?.len(), 1);
+    if !db.has_merge().await? {
+        return Ok(());
+    }
     audited
         .execute_unprepared(
             "MERGE INTO post USING archive ON archive.id = post.id \

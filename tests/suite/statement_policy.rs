@@ -11,7 +11,6 @@ on_every_database! {
     what_is_not_understood_is_reported_and_counted,
     deny_refuses_what_is_not_understood,
     allow_is_silent,
-    warn_rewrites_nothing,
 }
 
 /// A statement that no parser is asked to understand.
@@ -60,8 +59,8 @@ async fn deny_refuses_what_is_not_understood(db: &TestDb) -> TestResult {
     let error = audited
         .execute_unprepared("UPDATE post SET id = id + 100 WHERE id > 0")
         .await;
-    // One row: its key can be paired, where it is returned.
-    assert_eq!(error.is_err(), db.backend() == DbBackend::MySql);
+    // Of a text that is not prepared, no database returns the new key.
+    assert!(error.is_err());
     post::new("b").insert(&audited).await?;
     let error = audited
         .execute_unprepared("UPDATE post SET id = id + 100")
@@ -82,23 +81,5 @@ async fn allow_is_silent(db: &TestDb) -> TestResult {
     audited.execute_unprepared(strange(db)).await?;
     assert_eq!(db.events().await?.len(), 0);
     assert_eq!(db.log().await?, [""; 0]);
-    Ok(())
-}
-
-async fn warn_rewrites_nothing(db: &TestDb) -> TestResult {
-    posts(db, &["a", "b"]).await?;
-    let config = AuditConfig::builder()
-        .statement_policy(StatementPolicy::Warn)
-        .build()?;
-    let audited = db.audited().with_config(config);
-    audited
-        .execute_unprepared("UPDATE post SET qty = 1 WHERE qty > (SELECT 0)")
-        .await?;
-    assert_eq!(db.log().await?, [""; 0]);
-    assert_eq!(db.events().await?.len(), 1);
-    audited
-        .execute_unprepared("UPDATE post SET qty = 2 WHERE qty > 0")
-        .await?;
-    assert_eq!(db.log().await?.len(), 2);
     Ok(())
 }

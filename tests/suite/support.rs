@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
-    QueryOrder, Schema,
+    QueryOrder, Schema, Statement,
 };
 use sea_orm_audit::entity::{
     audit_data_export, audit_log, audit_login_attempt, audit_system_event,
@@ -167,6 +167,23 @@ impl TestDb {
             server,
             statements,
         })
+    }
+
+    /// Whether the server knows MERGE: PostgreSQL from 15 on.
+    pub(crate) async fn has_merge(&self) -> TestResult<bool> {
+        if self.conn.get_database_backend() != DbBackend::Postgres {
+            return Ok(false);
+        }
+        let version = Statement::from_string(
+            DbBackend::Postgres,
+            "SELECT current_setting('server_version_num')::int",
+        );
+        let row = self
+            .conn
+            .query_one_raw(version)
+            .await?
+            .ok_or("no version")?;
+        Ok(row.try_get_by_index::<i32>(0)? >= 150_000)
     }
 
     /// Creates the table of an entity.

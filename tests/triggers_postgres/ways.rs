@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use crate::client::{create, psql, value};
+use crate::client::{create, psql};
 use crate::entity::{branch, leaf, post, root};
 use crate::replay::replay;
 use crate::support::{TestDb, TestResult};
@@ -79,7 +79,7 @@ async fn upserts_are_recorded_as_what_they_did(db: &TestDb) -> TestResult {
 }
 
 async fn merge_is_recorded(db: &TestDb) -> TestResult {
-    if value::<i32>(db, "SELECT current_setting('server_version_num')::int").await? < 150_000 {
+    if !db.has_merge().await? {
         return Ok(());
     }
     create(db, post::Entity).await?;
@@ -109,10 +109,11 @@ async fn merge_is_recorded(db: &TestDb) -> TestResult {
 
 async fn copy_is_recorded(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
+    // The end of the input ends the CSV: a `\.` line would be data to a server from 18 on.
     psql(
         db,
         "COPY post (id, title, score) FROM stdin;\n1\tone\\ntwo\t1\n2\tb\\\\\t\\N\n\\.\n\
-         COPY post (id, title, score) FROM stdin WITH (FORMAT csv);\n3,\"a \"\"b\"\"\",4\n\\.\n",
+         COPY post (id, title, score) FROM stdin WITH (FORMAT csv);\n3,\"a \"\"b\"\"\",4\n",
     )
     .await?;
     assert_eq!(db.records().await?.len(), 3);

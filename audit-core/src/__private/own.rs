@@ -109,7 +109,7 @@ pub mod woven {
         C: ConnectionTrait,
     {
         Box::pin(async move {
-            let captured = capture::deleted(&model, db);
+            let captured = capture::deleted(&model, db).await;
             let model = model.own_after_delete(db).await?;
             captured.record(db).await?;
             Ok(model)

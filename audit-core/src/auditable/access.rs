@@ -17,17 +17,17 @@ use super::values_of;
 #[derive(Debug)]
 pub(crate) struct Access {
     /// The list of columns for a SELECT or RETURNING: the columns as SeaORM reads them, of the table
-    /// that is named so, each under its name after a prefix.
-    pub(crate) list: fn(DbBackend, qualifier: Option<&str>, prefix: &str) -> String,
-    /// Reads the values of a row, whose columns have their names after a prefix.
-    pub(crate) read: fn(&QueryResult, prefix: &str) -> Result<Vec<Value>, DbErr>,
+    /// that is named so, each under its own name.
+    pub(crate) list: fn(DbBackend, qualifier: Option<&str>) -> String,
+    /// How a column is read: its name, or a cast of it.
+    pub(crate) expression: fn(DbBackend, column: usize) -> String,
+    /// Reads the values of a row, whose columns have their own names.
+    pub(crate) read: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
     /// What stands before and after a value that is compared with a column.
     pub(crate) cast: fn(DbBackend, column: usize) -> (String, String),
     /// Works out `followed()`, which asks the relations of other entities.
     followed: fn() -> Vec<Followed>,
     found: OnceLock<Vec<Followed>>,
-    /// The columns that are unique by themselves.
-    pub(crate) unique: Vec<usize>,
     /// Whether the database numbers the rows.
     pub(crate) numbered: bool,
     /// Whether rows refer to others of the entity.
@@ -49,16 +49,13 @@ pub(crate) struct Followed {
 
 impl Access {
     pub(super) fn of<E: EntityTrait>() -> Self {
-        let unique = (E::Column::iter().enumerate())
-            .filter(|(_, column)| column.def().is_unique())
-            .map(|(at, _)| at);
         Self {
             list: list::<E>,
+            expression: expression::<E>,
             read: read::<E>,
             cast: cast::<E>,
             followed: followed::<E>,
             found: OnceLock::new(),
-            unique: unique.collect(),
             numbered: E::PrimaryKey::auto_increment(),
             refers_to_itself: E::Relation::iter().any(|relation| {
                 let def = relation.def();
@@ -87,15 +84,14 @@ fn render(backend: DbBackend, select: &SelectStatement) -> String {
 /// A name that stands for the qualifier, which may be an expression of its own.
 const QUALIFIER: &str = "sea_orm_audit_qualifier";
 
-fn list<E: EntityTrait>(backend: DbBackend, qualifier: Option<&str>, prefix: &str) -> String {
+fn list<E: EntityTrait>(backend: DbBackend, qualifier: Option<&str>) -> String {
     let mut select = Query::select();
     for column in E::Column::iter() {
         let plain = match qualifier {
             Some(_) => Expr::col((Alias::new(QUALIFIER), column)),
             None => Expr::col(column),
         };
-        let name = Alias::new(format!("{prefix}{}", column.as_str()));
-        select.expr_as(column.select_as(plain), name);
+        select.expr_as(column.select_as(plain), Alias::new(column.as_str()));
     }
     let text = render(backend, &select);
     match (qualifier, backend) {
@@ -105,8 +101,17 @@ fn list<E: EntityTrait>(backend: DbBackend, qualifier: Option<&str>, prefix: &st
     }
 }
 
-fn read<E: EntityTrait>(row: &QueryResult, prefix: &str) -> Result<Vec<Value>, DbErr> {
-    Ok(values_of(&E::Model::from_query_result(row, prefix)?))
+fn expression<E: EntityTrait>(backend: DbBackend, at: usize) -> String {
+    let Some(column) = E::Column::iter().nth(at) else {
+        return String::new();
+    };
+    let mut select = Query::select();
+    select.expr(column.select_as(Expr::col(column)));
+    render(backend, &select)
+}
+
+fn read<E: EntityTrait>(row: &QueryResult) -> Result<Vec<Value>, DbErr> {
+    Ok(values_of(&E::Model::from_query_result(row, "")?))
 }
 
 fn cast<E: EntityTrait>(backend: DbBackend, at: usize) -> (String, String) {

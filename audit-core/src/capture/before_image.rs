@@ -2,7 +2,7 @@
 //!
 //! SeaORM hands nothing from `before_save` to `after_save`, so the image is kept here, found again
 //! by task, connection, entity and key. When an operation fails, its second hook never runs and its
-//! image stays; the store is therefore bounded. An image is given up when its scope ends, or when
+//! image stays; the store is therefore bounded, in images and in bytes. An image is given up when its scope ends, or when
 //! newer ones need the room; an operation that still wants it afterwards is recorded with the old
 //! values marked unknown, never lost.
 //!
@@ -27,6 +27,7 @@ use sea_orm::sea_query::Value;
 
 use crate::action::Action;
 use crate::context::{Scope, current_scope};
+use weight::weight;
 
 /// Which operation an image waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -94,6 +95,21 @@ pub(super) struct Image {
     pub(super) scope: Option<Weak<Scope>>,
     /// The row that another operation got back showed what this one wrote.
     pub(super) seen_done: bool,
+    /// The handle is a transaction that the database has ended.
+    pub(super) is_ended: bool,
+}
+
+impl Image {
+    /// About how much memory it takes, in bytes.
+    fn weight(&self) -> usize {
+        let row = match &self.row {
+            Some(Row::Found(row)) => row.as_slice(),
+            _ => &[],
+        };
+        let optional = row.iter().chain(&self.written);
+        let values = optional.map(|value| value.as_ref().map_or(size_of::<Value>(), weight));
+        256 + values.sum::<usize>() + self.key.iter().map(weight).sum::<usize>()
+    }
 }
 
 /// The row before a write.
@@ -107,6 +123,7 @@ pub(super) enum Row {
 struct Entry {
     waiting: Arc<Waiting>,
     scope: Option<u64>,
+    weight: usize,
     image: Image,
 }
 
@@ -125,9 +142,13 @@ pub(super) enum Fit {
 /// At most this many images wait for one row of one connection in one task.
 const PER_ROW: usize = 32;
 
+/// So many bytes may wait; a single larger image waits alone.
+const CAPACITY_IN_BYTES: usize = 64 << 20;
+
 pub(crate) struct Store {
     inner: Mutex<Inner>,
     capacity: AtomicUsize,
+    capacity_in_bytes: usize,
     evicted: AtomicU64,
 }
 
@@ -139,6 +160,8 @@ struct Inner {
     rows: HashMap<Arc<Waiting>, Vec<u64>>,
     /// How many entries a scope has.
     scopes: HashMap<u64, usize>,
+    /// What all entries weigh together.
+    weight: usize,
     next: u64,
 }
 
@@ -154,6 +177,7 @@ pub(crate) fn store() -> &'static Store {
 impl Inner {
     fn remove(&mut self, number: u64) -> Option<Image> {
         let entry = self.entries.remove(&number)?;
+        self.weight -= entry.weight;
         if let Some(numbers) = self.rows.get_mut(&entry.waiting) {
             numbers.retain(|n| *n != number);
             if numbers.is_empty() {
@@ -189,6 +213,7 @@ impl Store {
         Self {
             inner: Mutex::default(),
             capacity: AtomicUsize::new(capacity),
+            capacity_in_bytes: CAPACITY_IN_BYTES,
             evicted: AtomicU64::new(0),
         }
     }
@@ -237,13 +262,18 @@ impl Store {
         if let Some(scope) = scope {
             *inner.scopes.entry(scope).or_default() += 1;
         }
+        let weight = image.weight();
         let entry = Entry {
             waiting,
             scope,
+            weight,
             image,
         };
         inner.entries.insert(number, entry);
-        while inner.entries.len() > self.capacity.load(Relaxed)
+        inner.weight += weight;
+        let capacity = self.capacity.load(Relaxed);
+        while (inner.entries.len() > capacity
+            || inner.weight > self.capacity_in_bytes && inner.entries.len() > 1)
             && let Some(oldest) = inner.entries.keys().next().copied()
         {
             inner.remove(oldest);
@@ -295,6 +325,8 @@ impl Store {
         }
     }
 }
+
+mod weight;
 
 #[cfg(test)]
 mod tests;

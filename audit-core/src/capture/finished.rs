@@ -8,8 +8,9 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::before_image::{Image, Operation, Row};
 use super::operating::Operating;
 use super::told::Told;
-use crate::action::Source;
+use crate::action::{Action, Source};
 use crate::change::Changes;
+use crate::config::AuditConfig;
 use crate::context::current_scope;
 use crate::error::Cause;
 use crate::recorder::{Record, record_change};
@@ -18,9 +19,18 @@ use crate::recorder::{Record, record_change};
 ///
 /// Dropping it records nothing.
 #[must_use = "a captured write is recorded only when `record` is awaited"]
-pub(crate) struct Captured(pub(super) Option<Finished>);
+pub(crate) enum Captured {
+    /// Nothing is to be recorded.
+    Nothing,
+    Finished(Box<Finished>),
+    /// What is to be recorded is not known.
+    Failed {
+        config: AuditConfig,
+        cause: Cause,
+    },
+}
 
-pub(super) struct Finished {
+pub(crate) struct Finished {
     pub(super) operating: Operating,
     pub(super) image: Option<Image>,
     pub(super) key: Vec<Value>,
@@ -31,8 +41,10 @@ pub(super) struct Finished {
 impl Captured {
     /// Writes the record through the connection of the change.
     pub(crate) async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
-        let Some(finished) = self.0 else {
-            return Ok(());
+        let finished = match self {
+            Self::Nothing => return Ok(()),
+            Self::Failed { config, cause } => return record_change(db, &config, Err(cause)).await,
+            Self::Finished(finished) => finished,
         };
         let record = match finished.tell() {
             Ok(Some(record)) => Ok(record),
@@ -44,6 +56,22 @@ impl Captured {
 }
 
 impl Finished {
+    /// What is recorded of a DELETE that left the row: what a trigger did to it instead, such as marking it as deleted.
+    pub(super) fn not_deleted(mut self, row: Vec<Value>) -> Captured {
+        let Operating { plan, config, .. } = &self.operating;
+        let Some(image) = (self.image.as_mut()).filter(|image| image.row.is_some()) else {
+            return Captured::Nothing;
+        };
+        if plan.skips(config, &Action::Update) {
+            return Captured::Nothing;
+        }
+        // No value was written by the operation itself, so that all of them are compared.
+        image.contended = false;
+        self.operating.operation = Operation::Update;
+        self.row = row;
+        Captured::Finished(Box::new(self))
+    }
+
     /// The changes and the row that shows the object, or `None` when nothing happened.
     fn changes(&self) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
         let Operating { plan, config, .. } = &self.operating;

@@ -7,7 +7,8 @@
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, Value};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QuerySelect,
+    FromQueryResult, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QuerySelect,
+    QueryTrait, Select, Statement,
 };
 
 use super::Handle;
@@ -16,8 +17,8 @@ use super::finished::{Captured, Finished};
 use super::operating::{Operating, count_suppressed};
 use crate::auditable::{Auditable, values_of};
 use crate::config::{AuditConfig, FailurePolicy};
-use crate::error::{AuditError, ChangeState};
-use crate::recorder::missing_table;
+use crate::error::{AuditError, Cause, ChangeState};
+use crate::recorder::{is_autocommit, is_unreadable, missing_table};
 use crate::value::same;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
@@ -29,20 +30,33 @@ fn key_of<A: ActiveModelTrait>(model: &A) -> Option<Vec<Value>> {
         .collect()
 }
 
+/// A SELECT of the row with this key.
+fn select_of<E: EntityTrait>(key: &[Value]) -> Select<E> {
+    let mut select = E::find();
+    for (column, value) in E::PrimaryKey::iter().zip(key) {
+        select = select.filter(ColumnTrait::eq(&column.into_column(), value.clone()));
+    }
+    select
+}
+
+/// What was read before a write.
+struct Before {
+    row: Option<Vec<Value>>,
+    /// The handle is a transaction, which MySQL has ended: each statement is committed by itself.
+    is_ended: bool,
+}
+
 /// Reads the row with this key, locked where that holds.
 async fn read_row<E: Auditable, C: ConnectionTrait>(
     db: &C,
     operating: &Operating,
     key: &[Value],
-) -> Result<Option<Vec<Value>>, DbErr> {
+) -> Result<Before, DbErr> {
     let backend = db.get_database_backend();
     if operating.handle != Handle::Pool && backend == DbBackend::Sqlite {
         take_write_lock(db, &operating.config).await?;
     }
-    let mut select = E::find();
-    for (column, value) in E::PrimaryKey::iter().zip(key) {
-        select = select.filter(ColumnTrait::eq(&column.into_column(), value.clone()));
-    }
+    let mut select = select_of::<E>(key);
     // On a pool the lock would be gone before the write begins.
     if operating.handle != Handle::Pool && backend != DbBackend::Sqlite {
         select = match (backend, operating.operation) {
@@ -54,8 +68,42 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
             _ => select.lock_exclusive(),
         };
     }
+    if operating.handle == Handle::Transaction && backend == DbBackend::MySql {
+        return read_in_mysql_transaction(db, select).await;
+    }
     let row = select.one(db).await?;
-    Ok(row.map(|row| values_of(&row)))
+    Ok(Before {
+        row: row.map(|row| values_of(&row)),
+        is_ended: false,
+    })
+}
+
+/// Reads a row, and whether the transaction is still open: a deadlock ends it, and the handle then commits each statement
+/// by itself.
+async fn read_in_mysql_transaction<E: Auditable, C: ConnectionTrait>(
+    db: &C,
+    select: Select<E>,
+) -> Result<Before, DbErr> {
+    const OPEN: &str = "sea_orm_audit_open";
+    // MySQL has no such variable, and reads the second half as a comment.
+    let open = Expr::cust("CAST(-1 /*M! + 1 + @@in_transaction */ AS SIGNED)");
+    let mut select = select.expr_as(open, OPEN);
+    let row = db.query_one(QueryTrait::query(&mut select)).await?;
+    let open: i64 = match &row {
+        Some(row) => row.try_get("", OPEN)?,
+        // Without the row nothing is captured.
+        None => 1,
+    };
+    let is_ended = match open {
+        0 => true,
+        1 => false,
+        _ => is_autocommit(db).await,
+    };
+    let row = row.map(|row| E::Model::from_query_result(&row, ""));
+    Ok(Before {
+        row: row.transpose()?.map(|row| values_of(&row)),
+        is_ended,
+    })
 }
 
 /// A SQLite transaction that reads before it writes loses to another writer ("database is
@@ -82,28 +130,40 @@ pub(super) async fn take_write_lock<C: ConnectionTrait>(
     }
 }
 
-/// The row, or `None` where it could not be read and the failure policy says to go on.
+/// The row, or `None` where it could not be read and the operation can go on; and whether the handle is a transaction that
+/// has ended.
 ///
-/// An error is SeaORM's as it is: nothing was changed, and callers may retry by its kind. Only a pool
-/// can go on after one: inside a transaction it may have ended the transaction, as a deadlock does.
+/// A row that is none of the model's types is unknown, and keeps nobody from writing it. Another error is SeaORM's as it is:
+/// nothing was changed, and callers may retry by its kind. Only a pool can go on after one, where the failure policy says so:
+/// inside a transaction it may have ended the transaction, as a deadlock does.
 async fn seen<E: Auditable, C: ConnectionTrait>(
     db: &C,
     operating: &Operating,
     key: &[Value],
-) -> Result<Option<Row>, DbErr> {
+) -> Result<(Option<Row>, bool), DbErr> {
+    let isolates = operating.config.failure_policy() == FailurePolicy::Isolate
+        && operating.handle == Handle::Pool;
     match read_row::<E, C>(db, operating, key).await {
-        Ok(Some(row)) => Ok(Some(Row::Found(row.into_iter().map(Some).collect()))),
-        Ok(None) => Ok(Some(Row::Missing)),
-        Err(error)
-            if operating.config.failure_policy() == FailurePolicy::Isolate
-                && operating.handle == Handle::Pool =>
-        {
+        Ok(Before { row, is_ended }) => {
+            if is_ended {
+                tracing::warn!(
+                    model = operating.plan.info.model(),
+                    "the database has ended this transaction: what is written through its handle is committed at once"
+                );
+            }
+            let row = match row {
+                Some(row) => Row::Found(row.into_iter().map(Some).collect()),
+                None => Row::Missing,
+            };
+            Ok((Some(row), is_ended))
+        }
+        Err(error) if isolates || is_unreadable(&error) => {
             tracing::error!(
                 model = operating.plan.info.model(),
                 %error,
                 "a row could not be read before its change; its old values will be unknown"
             );
-            Ok(None)
+            Ok((None, false))
         }
         Err(error) => Err(error),
     }
@@ -146,8 +206,8 @@ where
     let Some(key) = key_of(model) else {
         return Ok(());
     };
-    let row = seen::<A::Entity, C>(db, &operating, &key).await?;
-    operating.put(&key, row, Vec::new());
+    let (row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
+    operating.put(&key, row, Vec::new(), is_ended);
     Ok(())
 }
 
@@ -179,11 +239,11 @@ where
     if written.iter().all(Option::is_none) {
         // Nothing that is looked at will be written: SeaORM runs no UPDATE, or one of no interest.
         let row = Row::Found(vec![None; written.len()]);
-        operating.put(&key, Some(row), written);
+        operating.put(&key, Some(row), written, false);
         return Ok(());
     }
     let mut key = key;
-    let mut row = seen::<A::Entity, C>(db, &operating, &key).await?;
+    let (mut row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
     if matches!(row, Some(Row::Missing)) {
         // The UPDATE of a missing row fails, and its second hook never runs. Should another task insert
         // the row right now, the record will have every old value unknown.
@@ -196,13 +256,13 @@ where
         key = plan.info.key.iter().filter_map(stored).collect();
         // On a pool another task's change to a column that this one leaves alone could fall between
         // read and write: it is not this one's.
-        if operating.handle != Handle::Transaction {
+        if operating.handle != Handle::Transaction || is_ended {
             for (old, written) in row.iter_mut().zip(&written) {
                 *old = written.as_ref().and(old.take());
             }
         }
     }
-    operating.put(&key, row, written);
+    operating.put(&key, row, written, is_ended);
     Ok(())
 }
 
@@ -218,8 +278,13 @@ where
     {
         operating.check()?;
         // The DELETE of a missing row succeeds, and its second hook must know.
-        let row = seen::<A::Entity, C>(db, &operating, &key).await?;
-        operating.put(&key, row, Vec::new());
+        // SeaORM executes the DELETE, and so are its errors.
+        let (row, is_ended) =
+            (seen::<A::Entity, C>(db, &operating, &key).await).map_err(|error| match error {
+                DbErr::Query(error) => DbErr::Exec(error),
+                other => other,
+            })?;
+        operating.put(&key, row, Vec::new(), is_ended);
     }
     Ok(model)
 }
@@ -267,7 +332,7 @@ where
     };
     let Some(operating) = Operating::on::<A::Entity, C>(db, operation) else {
         count_suppressed::<A::Entity, C>(db, operation);
-        return Captured(None);
+        return Captured::Nothing;
     };
     let mut row = values_of(model);
     let key = operating.plan.info.key_of(&row);
@@ -281,7 +346,7 @@ where
             }
         }
     }
-    Captured(Some(Finished {
+    Captured::Finished(Box::new(Finished {
         operating,
         image,
         key,
@@ -290,7 +355,7 @@ where
 }
 
 /// After a delete, before the user's own `after_delete`.
-pub(crate) fn deleted<A, C>(model: &A, db: &C) -> Captured
+pub(crate) async fn deleted<A, C>(model: &A, db: &C) -> Captured
 where
     A: ActiveModelTrait,
     A::Entity: Auditable,
@@ -298,10 +363,10 @@ where
 {
     let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Delete) else {
         count_suppressed::<A::Entity, C>(db, Operation::Delete);
-        return Captured(None);
+        return Captured::Nothing;
     };
     let Some(key) = key_of(model) else {
-        return Captured(None);
+        return Captured::Nothing;
     };
     let waiting = operating.waiting(Operating::key_text(&key));
     let image = store().take(&waiting, |image| {
@@ -311,12 +376,75 @@ where
             Fit::Changed
         }
     });
-    Captured(Some(Finished {
+    let was_missing = (image.as_ref()).is_some_and(|image| matches!(image.row, Some(Row::Missing)));
+    if was_missing {
+        return Captured::Nothing;
+    }
+    let is_ended = image.as_ref().is_some_and(|image| image.is_ended);
+    let left = row_left::<A::Entity, C>(db, &key, is_ended).await;
+    let finished = Finished {
         operating,
         image,
         key,
         row: Vec::new(),
-    }))
+    };
+    match left {
+        Ok(Left::Deleted) => Captured::Finished(Box::new(finished)),
+        Ok(Left::NotDeleted) => Captured::Nothing,
+        Ok(Left::Row(row)) => finished.not_deleted(row),
+        Err(error) => Captured::Failed {
+            cause: Cause::Unconfirmed {
+                model: finished.operating.plan.info.model().to_owned(),
+                error,
+            },
+            config: finished.operating.config,
+        },
+    }
+}
+
+/// What a DELETE left of a row that was there.
+enum Left {
+    /// Nothing.
+    Deleted,
+    /// The row, though nothing can be said of its values.
+    NotDeleted,
+    /// The row, which a trigger kept.
+    Row(Vec<Value>),
+}
+
+/// Looks whether a DELETE took place: SeaORM does not tell a hook how many rows it affected, and on PostgreSQL and SQLite
+/// a trigger can cancel it without an error.
+async fn row_left<E: Auditable, C: ConnectionTrait>(
+    db: &C,
+    key: &[Value],
+    is_ended: bool,
+) -> Result<Left, DbErr> {
+    if db.get_database_backend() == DbBackend::MySql {
+        // No trigger cancels silently there, and in a transaction the row is locked. After the transaction has ended
+        // another client may have deleted it since it was read.
+        let deleted = !is_ended || mysql_row_count(db).await? != 0;
+        return Ok(if deleted {
+            Left::Deleted
+        } else {
+            Left::NotDeleted
+        });
+    }
+    match select_of::<E>(key).one(db).await {
+        Ok(Some(row)) => Ok(Left::Row(values_of(&row))),
+        Ok(None) => Ok(Left::Deleted),
+        Err(error) if is_unreadable(&error) => Ok(Left::NotDeleted),
+        Err(error) => Err(error),
+    }
+}
+
+/// How many rows the last statement of this connection affected.
+async fn mysql_row_count<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
+    let sql = "SELECT ROW_COUNT() AS affected";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, sql));
+    match row.await? {
+        Some(row) => row.try_get("", "affected"),
+        None => Ok(-1),
+    }
 }
 
 /// After an insert or update of an entity without hooks of its own.
@@ -341,6 +469,6 @@ where
     A::Entity: Auditable,
     C: ConnectionTrait,
 {
-    deleted(&model, db).record(db).await?;
+    deleted(&model, db).await.record(db).await?;
     Ok(model)
 }

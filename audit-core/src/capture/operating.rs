@@ -65,7 +65,13 @@ impl Operating {
         text.trim_end().to_lowercase()
     }
 
-    pub(super) fn put(&self, key: &[Value], row: Option<Row>, written: Vec<Option<Value>>) {
+    pub(super) fn put(
+        &self,
+        key: &[Value],
+        row: Option<Row>,
+        written: Vec<Option<Value>>,
+        is_ended: bool,
+    ) {
         store().put(
             self.waiting(Self::key_text(key)),
             Image {
@@ -74,6 +80,7 @@ impl Operating {
                 contended: false,
                 scope: current_scope().as_ref().map(Arc::downgrade),
                 seen_done: false,
+                is_ended,
                 key: key.to_vec(),
             },
         );

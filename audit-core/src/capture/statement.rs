@@ -1,18 +1,27 @@
-//! Statement capture: runs a write to an audited table inside a transaction and tells what it changed.
+//! Statement capture: runs a write to an audited table inside a transaction and records what it changed.
 //!
-//! The rows are read before and after, by the statement's own WHERE and with its own values, and locked
-//! in between; where the database returns what it wrote, that is used. One engine serves the connection
-//! and the bulk builders.
+//! The statement that the application sent is the one that runs, whole and once. The rows that it writes are
+//! read before and after; where the database returns what it wrote, that is used. What cannot be captured
+//! so is left to the policy. One engine serves the connection and the bulk builders.
 
+mod candidates;
 mod cascade;
-mod change;
-mod in_one;
+mod delete;
 mod insert;
+mod live_table;
+mod record_rows;
+mod returning;
+mod row_reader;
 mod rows;
 mod server;
-mod tell;
+mod target;
+mod truncate;
+mod update;
+mod upsert;
+mod upsert_mysql;
 
-use std::sync::Arc;
+use std::any::TypeId;
+use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{
@@ -20,25 +29,47 @@ use sea_orm::{
     QueryResult, Statement,
 };
 
-pub(crate) use change::{is_given_up, roll_back};
+pub(crate) use live_table::LiveTables;
 pub(crate) use server::Server;
+pub(crate) use target::Audited;
 
-use crate::action::{Action, Source};
-use crate::auditable::{EntityInfo, find};
-use crate::config::{AuditConfig, Plan};
+use crate::action::Source;
+use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
-use crate::sql::{Composer, ConflictAction, Kind, TableName, Write, is_name};
-use cascade::Follower;
+use crate::error::{AuditError, Cause, ChangeState};
+use crate::recorder::ends_transaction;
+use crate::sql::{Composer, Kind, Write};
+use live_table::LiveTable;
+
+/// The values of a row, in the order of the entity's columns; or of its key.
+type Image = Vec<Value>;
 
 /// How a statement was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Execute,
-    /// As a text that is not prepared; what is captured of it is run as `Execute`.
+    /// As a text that is not prepared.
     Unprepared,
     QueryOne,
     QueryAll,
+}
+
+impl Call {
+    /// Whether the application reads rows from the answer.
+    pub(super) const fn reads_rows(self) -> bool {
+        matches!(self, Self::QueryOne | Self::QueryAll)
+    }
+
+    /// An error of a statement of ours, or of the application's that was run in another way than it was sent,
+    /// as the one that the application would have met.
+    pub(crate) fn own_error(self, error: DbErr) -> DbErr {
+        match (self, error) {
+            (Self::Execute | Self::Unprepared, DbErr::Query(error)) => DbErr::Exec(error),
+            (Self::QueryOne | Self::QueryAll, DbErr::Exec(error)) => DbErr::Query(error),
+            (_, error) => error,
+        }
+    }
 }
 
 /// What the database answered.
@@ -61,119 +92,23 @@ impl From<DbErr> for Problem {
     }
 }
 
-/// The entity that a write is to, and what is recorded of it.
-pub(crate) struct Audited {
-    info: &'static EntityInfo,
-    plan: Arc<Plan>,
-    /// The entities whose rows go, or change, along with those that are deleted.
-    followers: Vec<Follower>,
-    /// Whether the rows that are written themselves are recorded.
-    records: bool,
-    /// Whether it fires triggers that record, too.
-    fires_triggers: bool,
+/// Changes of a statement that ran without being recorded in full.
+#[derive(Debug)]
+pub(crate) struct Gap {
+    pub(crate) why: &'static str,
+    /// The keys that are known of the rows concerned.
+    pub(crate) keys: String,
 }
 
-impl Audited {
-    /// The entity of a table, or `None` where nothing is recorded of this write.
-    pub(crate) fn of(config: &AuditConfig, server: &Server, write: &Write) -> Option<Self> {
-        let info = Self::entity(&write.table, server)?;
-        let plan = config.plan(info);
-        let deletes = match &write.kind {
-            Kind::Change(change) => change.delete,
-            Kind::Truncate => true,
-            Kind::Insert(insert) => (insert.conflict.as_ref())
-                .is_some_and(|conflict| conflict.action == ConflictAction::Replace),
-        };
-        let recorded = |action: &Action| !plan.by_trigger && !plan.skips(config, action);
-        let records = match &write.kind {
-            Kind::Change(change) if change.delete => recorded(&Action::Delete),
-            Kind::Truncate => recorded(&Action::Delete),
-            Kind::Insert(insert) if insert.conflict.is_some() => {
-                recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
-            }
-            Kind::Insert(_) => recorded(&Action::Create),
-            Kind::Change(_) => recorded(&Action::Update),
-        };
-        let followers = if deletes {
-            cascade::followers(config, server, info)
-        } else {
-            Vec::new()
-        };
-        let fires_triggers = plan.by_trigger
-            || ((deletes || moves_key(info, write))
-                && server.cascades_fire_triggers()
-                && cascade::reaches_triggers(config, info));
-        (records || !followers.is_empty() || fires_triggers).then_some(Self {
-            info,
-            plan,
-            followers,
-            records,
-            fires_triggers,
-        })
-    }
-
-    /// Whether the engine has anything to do.
-    pub(crate) fn is_captured(&self) -> bool {
-        self.records || !self.followers.is_empty()
-    }
-
-    /// Whether triggers are to be told who writes.
-    pub(crate) fn fires_triggers(&self) -> bool {
-        self.fires_triggers
-    }
-
-    /// What is left of it when the engine stands down.
-    pub(crate) fn for_triggers_only(self) -> Option<Self> {
-        self.fires_triggers.then_some(Self {
-            followers: Vec::new(),
-            records: false,
-            ..self
-        })
-    }
-
-    fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
-        find(&name.table, |info| {
-            (!server.minds_case() || info.table() == name.table)
-                && match (&name.schema, info.schema()) {
-                    (Some(named), Some(own)) => named == own,
-                    (Some(named), None) => server.is_default_schema(named),
-                    // Found by the search path, whichever it is.
-                    (None, _) => true,
-                }
-        })
-    }
-
-    /// Whether one of these tables is an audited entity's.
-    pub(crate) fn any(config: &AuditConfig, server: &Server, tables: &[TableName]) -> bool {
-        tables
-            .iter()
-            .any(|name| Self::entity(name, server).is_some_and(|info| !config.plan(info).skip))
-    }
-
-    fn key_columns(&self) -> Vec<&'static str> {
-        let name = |at: &usize| self.info.columns[*at].name;
-        self.info.key.iter().map(name).collect()
-    }
-
-    /// Whether one of these columns is of the key.
-    fn has_key_among(&self, columns: &[String]) -> bool {
-        let is_among = |key: &&str| columns.iter().any(|column| is_name(column, key));
-        self.key_columns().iter().any(is_among)
-    }
+/// A statement and what is known of it.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    call: Call,
+    statement: &'a Statement,
+    write: &'a Write,
+    audited: &'a Audited,
+    live: &'a LiveTable,
 }
-
-/// Whether a write may change a key, so that rows follow by ON UPDATE.
-fn moves_key(info: &EntityInfo, write: &Write) -> bool {
-    let is_key =
-        |column: &String| (info.key.iter()).any(|at| is_name(column, info.columns[*at].name));
-    match &write.kind {
-        Kind::Change(change) => change.assigned.iter().any(is_key),
-        Kind::Insert(_) | Kind::Truncate => false,
-    }
-}
-
-/// The prefix of columns that are added to what a statement returns.
-const PREFIX: &str = "sea_orm_audit_";
 
 /// Captures statements inside one transaction.
 pub(crate) struct Engine<'a, C: ConnectionTrait> {
@@ -183,10 +118,14 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) config: &'a AuditConfig,
     pub(crate) context: &'a AuditContext,
     pub(crate) source: Source,
+    pub(crate) gaps: Mutex<Vec<Gap>>,
+    /// The schema in which the table was found that a statement writes to.
+    pub(crate) located: Mutex<Option<(TypeId, String)>>,
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Runs a write and records what it changed.
+    /// Runs a write and records what it changed. What it changed without being recorded is left in
+    /// [`Self::take_gaps`].
     pub(crate) async fn capture(
         &self,
         call: Call,
@@ -194,12 +133,65 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         write: &Write,
         audited: &Audited,
     ) -> Result<Answer, Problem> {
-        self.take_write_lock().await?;
+        (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
+        let live = if Self::needs_live_table(self.server, write) {
+            (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
+        } else {
+            LiveTable::default()
+        };
+        let resolved = audited.resolve(self.config, self.server, write, &live);
+        let audited = match &resolved {
+            target::Resolved::Same => audited,
+            target::Resolved::Other(other) => other,
+            target::Resolved::None => return Ok(self.run(call, &statement).await?.settled()),
+        };
+        *self.located.lock().unwrap_or_else(PoisonError::into_inner) = match &live.schema {
+            Some(schema) if self.server.is_postgres() => {
+                Some((audited.info.type_id, schema.clone()))
+            }
+            _ => None,
+        };
+        let request = Request {
+            call,
+            statement: &statement,
+            write,
+            audited,
+            live: &live,
+        };
         match &write.kind {
-            Kind::Insert(insert) => self.insert(call, statement, write, insert, audited).await,
-            Kind::Change(change) => self.change(call, statement, write, change, audited).await,
-            Kind::Truncate => self.truncate(statement, write, audited).await,
+            Kind::Insert(insert) => self.insert(request, insert).await,
+            Kind::Change(change) if change.delete => self.delete(request, change).await,
+            Kind::Change(change) => self.update(request, change).await,
+            Kind::Truncate => self.truncate(request).await,
         }
+    }
+
+    /// What was changed without being recorded since this was last asked.
+    pub(crate) fn take_gaps(&self) -> Vec<Gap> {
+        std::mem::take(&mut self.gaps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn gap(&self, why: &'static str, keys: &[Image]) {
+        const MOST: usize = 20;
+        let mut text: Vec<String> = (keys.iter().take(MOST))
+            .map(|key| crate::target::object_id(key).unwrap_or_else(|_| "?".to_owned()))
+            .collect();
+        if keys.len() > MOST {
+            text.push(format!("and {} more", keys.len() - MOST));
+        }
+        let gap = Gap {
+            why,
+            keys: text.join(", "),
+        };
+        (self.gaps.lock().unwrap_or_else(PoisonError::into_inner)).push(gap);
+    }
+
+    /// Whether the catalogue decides how a statement is captured. On MySQL only conflict clauses and
+    /// INSERTs that name no columns depend on it.
+    fn needs_live_table(server: &Server, write: &Write) -> bool {
+        !server.is_mysql()
+            || matches!(&write.kind, Kind::Insert(insert)
+                if insert.conflict.is_some() || insert.columns.is_empty())
     }
 
     /// A SQLite transaction that reads before it writes loses to another writer.
@@ -219,156 +211,146 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Composer::new(self.db.get_database_backend(), values)
     }
 
-    /// Runs the business statement as it was sent.
-    ///
-    /// What it did is in doubt until it is told.
-    async fn run(&self, call: Call, statement: Statement) -> Result<(Answer, Doubt<'_>), DbErr> {
+    /// Runs the application's statement as it was sent.
+    async fn run(&self, call: Call, statement: &Statement) -> Result<Ran<'_>, DbErr> {
         let doubt = self.frames.doubt(self.config.failure_policy());
         let answer = match call {
-            Call::Execute | Call::Unprepared => {
-                self.db.execute_raw(statement).await.map(Answer::Executed)
+            Call::Execute => (self.db.execute_raw(statement.clone()).await).map(Answer::Executed),
+            Call::Unprepared => {
+                (self.db.execute_unprepared(&statement.sql).await).map(Answer::Executed)
             }
             Call::QueryOne | Call::QueryAll => {
-                self.db.query_all_raw(statement).await.map(Answer::Rows)
+                (self.db.query_all_raw(statement.clone()).await).map(Answer::Rows)
             }
         };
-        match answer {
-            Ok(answer) => Ok((answer, doubt)),
-            Err(error) => {
-                // The database has undone what it did of it.
-                doubt.settle();
-                Err(error)
-            }
-        }
+        self.ran(call, answer, doubt)
     }
 
-    /// Runs the business statement so that it returns all columns of what it wrote, and reads them.
-    async fn run_returning(
+    /// Runs the application's statement as a query, with something appended to it.
+    async fn run_query(
         &self,
         call: Call,
-        statement: Statement,
-        write: &Write,
-        audited: &Audited,
-        shape: Shape,
-    ) -> Result<(Returned, Vec<Vec<Value>>, Doubt<'_>), DbErr> {
-        let info = audited.info;
-        let complete = info
-            .columns
-            .iter()
-            .all(|column| write.returning.has(column.name));
-        let (statement, prefix) =
-            if complete && call != Call::Execute && !shape.qualified && !shape.meets {
-                (statement, "")
-            } else {
-                let own = matches!(write.returning, crate::sql::Returning::Nothing);
-                let backend = self.db.get_database_backend();
-                let qualifier = shape.qualified.then_some(write.qualifier.as_str());
-                let list = write
-                    .returned
-                    .of(info, || (info.access.list)(backend, qualifier, PREFIX));
-                let joint = if own { "\nRETURNING " } else { ", " };
-                // A row that was there has been locked by the statement itself.
-                let met = if shape.meets {
-                    ", (xmax::text <> '0') AS sea_orm_audit_met"
-                } else {
-                    ""
-                };
-                let statement = self.extended(statement, write, shape, &[joint, &list, met]);
-                (statement, PREFIX)
-            };
-        let (answer, doubt) = self.run(Call::QueryAll, statement).await?;
-        let Answer::Rows(rows) = answer else {
-            return Ok((Returned::default(), Vec::new(), doubt));
-        };
-        let images = (rows.iter())
-            .map(|row| (info.access.read)(row, prefix))
-            .collect::<Result<Vec<_>, _>>()?;
-        let met = if shape.meets {
-            rows.iter()
-                .map(|row| row.try_get("", "sea_orm_audit_met"))
-                .collect::<Result<Vec<bool>, _>>()?
-        } else {
-            Vec::new()
-        };
-        let returned = Returned {
-            met,
-            count: rows.len() as u64,
-            rows: match write.returning {
-                crate::sql::Returning::Nothing => Vec::new(),
-                _ => rows,
-            },
-            last_insert_id: 0,
-        };
-        Ok((returned, images, doubt))
-    }
-
-    /// A statement with something added to its end.
-    fn extended(
-        &self,
-        mut statement: Statement,
-        write: &Write,
-        shape: Shape,
-        more: &[&str],
-    ) -> Statement {
-        if let Some(clean) = write.clean.as_ref().filter(|_| shape.whole) {
-            let mut composer = self.composer(&statement);
-            composer.template(clean);
-            statement = composer.finish();
-        } else {
-            let end = statement
-                .sql
+        statement: &Statement,
+        appended: &str,
+    ) -> Result<(Vec<QueryResult>, Doubt<'_>), DbErr> {
+        let doubt = self.frames.doubt(self.config.failure_policy());
+        let mut statement = statement.clone();
+        if !appended.is_empty() {
+            let end = (statement.sql)
                 .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
                 .len();
             statement.sql.truncate(end);
+            // The text may end in a comment.
+            statement.sql.push('\n');
+            statement.sql.push_str(appended);
         }
-        for text in more {
-            statement.sql.push_str(text);
+        let answer = self.db.query_all_raw(statement).await.map(Answer::Rows);
+        let ran = self.ran(call, answer, doubt)?;
+        match ran.answer {
+            Answer::Rows(rows) => Ok((rows, ran.doubt)),
+            Answer::Executed(_) => Ok((Vec::new(), ran.doubt)),
         }
-        statement
     }
 
-    fn is_rewriting_allowed(&self) -> bool {
-        self.config.statement_policy() != crate::config::StatementPolicy::Warn
+    fn ran<'d>(
+        &self,
+        call: Call,
+        answer: Result<Answer, DbErr>,
+        doubt: Doubt<'d>,
+    ) -> Result<Ran<'d>, DbErr> {
+        match answer {
+            Ok(answer) => Ok(Ran { answer, doubt }),
+            Err(error) => {
+                // The database has undone what it did of it.
+                doubt.settle();
+                Err(call.own_error(error))
+            }
+        }
+    }
+
+    /// Runs a read of ours before the application's statement.
+    ///
+    /// PostgreSQL takes no further statement after an error, so a read that may fail where the statement would
+    /// not, or would with another error, is made under a savepoint.
+    async fn guarded_read<T>(
+        &self,
+        call: Call,
+        may_fail: bool,
+        read: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, Problem> {
+        const POINT: &str = "sea_orm_audit_read";
+        if !(may_fail && self.server.is_postgres()) {
+            return read.await.map_err(|error| self.extra_read(call, error));
+        }
+        let own = |error| Problem::Failed(call.own_error(error));
+        let set = format!("SAVEPOINT {POINT}");
+        self.db.execute_unprepared(&set).await.map_err(own)?;
+        match read.await {
+            Ok(value) => {
+                let release = format!("RELEASE SAVEPOINT {POINT}");
+                self.db.execute_unprepared(&release).await.map_err(own)?;
+                Ok(value)
+            }
+            Err(error) => {
+                let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
+                self.db.execute_unprepared(&undo).await.map_err(own)?;
+                Err(self.unreadable(call, error))
+            }
+        }
+    }
+
+    /// What an error of a read of ours, before the application's statement, means for that statement.
+    fn extra_read(&self, call: Call, error: DbErr) -> Problem {
+        if self.server.is_postgres() {
+            // Nothing is taken any more.
+            Problem::Failed(call.own_error(error))
+        } else {
+            self.unreadable(call, error)
+        }
+    }
+
+    /// Where another client is in the way, or the transaction is over, the statement would have met the same.
+    fn unreadable(&self, call: Call, error: DbErr) -> Problem {
+        if crate::recorder::is_contention(&error) {
+            Problem::Failed(call.own_error(error))
+        } else {
+            tracing::debug!(%error, "the rows of a statement could not be read");
+            Problem::Uncapturable("the rows that it writes cannot be read")
+        }
     }
 }
 
-/// How a statement is made to return rows.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// The statement has its own text.
-    whole: bool,
-    /// The columns must be told from other tables'.
-    qualified: bool,
-    /// Whether a row was there before is asked, too.
-    meets: bool,
+/// What a statement gave. What it did is in doubt until it is recorded.
+struct Ran<'a> {
+    answer: Answer,
+    doubt: Doubt<'a>,
 }
 
-/// What a statement with RETURNING gave.
-#[derive(Default)]
-struct Returned {
-    /// For each row, whether it was there before; where that was asked.
-    met: Vec<bool>,
-    count: u64,
-    /// The rows that the statement itself asked for.
-    rows: Vec<QueryResult>,
-    last_insert_id: u64,
-}
-
-impl Returned {
-    fn add(&mut self, more: Self) {
-        self.count += more.count;
-        self.rows.extend(more.rows);
+impl Ran<'_> {
+    fn settled(self) -> Answer {
+        self.doubt.settle();
+        self.answer
     }
 
-    fn answer(self, call: Call) -> Result<Answer, DbErr> {
-        Ok(match call {
-            Call::Execute => Answer::Executed(result_of(self.last_insert_id, self.count)?),
-            _ => Answer::Rows(self.rows),
-        })
+    /// How many rows it wrote, as far as the answer says.
+    fn count(&self) -> u64 {
+        match &self.answer {
+            Answer::Executed(result) => result.rows_affected(),
+            Answer::Rows(rows) => rows.len() as u64,
+        }
     }
 }
 
-/// What SeaORM is told of a statement that was run in another way than it asked for.
+/// The answer to a statement that was run as a query.
+fn answer(call: Call, rows: Vec<QueryResult>, last_insert_id: u64) -> Result<Answer, DbErr> {
+    Ok(if call.reads_rows() {
+        Answer::Rows(rows)
+    } else {
+        Answer::Executed(result_of(last_insert_id, rows.len() as u64)?)
+    })
+}
+
+/// What SeaORM is given for a statement that was run in another way than it asked for.
 ///
 /// `ExecResult` has no constructor: only SeaORM's drivers make one, and its mock database, which is a
 /// feature without dependencies.
@@ -382,4 +364,17 @@ pub(crate) fn result_of(last_insert_id: u64, rows_affected: u64) -> Result<ExecR
     MockDatabase::new(backend)
         .append_exec_results([result])
         .execute(0, Statement::from_string(backend, ""))
+}
+
+/// Whether a failed record is given up.
+pub(crate) fn is_given_up(policy: FailurePolicy, cause: &Cause) -> bool {
+    policy == FailurePolicy::Isolate && !ends_transaction(cause)
+}
+
+/// The error of a change whose record failed inside a transaction.
+pub(crate) fn roll_back(cause: Cause) -> AuditError {
+    AuditError::NotRecorded {
+        state: ChangeState::RollBack,
+        cause,
+    }
 }

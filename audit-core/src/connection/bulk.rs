@@ -15,8 +15,10 @@ use sea_orm::{
 use super::route::Route;
 use super::{Frames, probe, unit};
 use crate::action::Source;
+use crate::begin::{Begun, begin};
 use crate::bound::Bound;
 use crate::capture::{Answer, Call, Handle, Server};
+use crate::recorder::keeping_last_insert_id;
 
 tokio::task_local! {
     static BULK: ();
@@ -32,46 +34,56 @@ pub(super) fn source() -> Source {
 }
 
 /// What a builder runs on.
-enum Ground<T> {
+enum Ground<'a, T> {
     /// A connection that captures by itself, or a mock.
     Given,
-    Own(Box<Own<T>>),
+    Own(Box<Own<'a, T>>),
 }
 
 /// A transaction of the builder's own.
-struct Own<T> {
-    tx: T,
+struct Own<'a, T> {
+    tx: Begun<'a, T>,
     frames: Frames,
+    /// It may be inside a transaction of the application's.
+    is_inner: bool,
     server: Server,
     binding: Bound,
 }
 
-impl<T: ConnectionTrait + TransactionSession + Send> Ground<T> {
-    async fn of<C>(db: &C) -> Result<Self, DbErr>
+impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
+    async fn of<C>(db: &'a C) -> Result<Self, DbErr>
     where
-        C: ConnectionTrait + TransactionTrait<Transaction = T>,
+        C: ConnectionTrait + TransactionTrait<Transaction = T> + 'static,
     {
         if db.is_mock_connection() || probe(db).is_some() {
             return Ok(Self::Given);
         }
-        let tx = db.begin_with_options(unit::options()).await?;
+        let tx = begin(db).await?;
         let frames = Frames::new();
-        if Handle::of::<C>() == Handle::Pool {
-            frames.has_write_lock();
-        } else {
+        let is_inner = Handle::of::<C>() != Handle::Pool;
+        if is_inner {
             frames.are_inner();
+        } else {
+            frames.has_write_lock();
         }
         Ok(Self::Own(Box::new(Own {
             tx,
             frames,
+            is_inner,
             server: Server::new(db.get_database_backend()),
             binding: Bound::default(),
         })))
     }
 }
 
-impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
-    async fn end<R>(self: Box<Self>, result: Result<R, DbErr>) -> Result<R, DbErr> {
+impl<T: ConnectionTrait + TransactionSession + Send> Own<'_, T> {
+    async fn end<R>(self: Box<Self>, mut result: Result<R, DbErr>) -> Result<R, DbErr> {
+        if self.is_inner
+            && let Ok(done) = result
+        {
+            let flushed = keeping_last_insert_id(&self.tx, self.frames.flush(&self.tx)).await;
+            result = flushed.map(|()| done);
+        }
         unit::end(self.tx, &self.frames, result).await
     }
 
@@ -86,7 +98,7 @@ impl<T: ConnectionTrait + TransactionSession + Send> Own<T> {
 }
 
 #[async_trait]
-impl<T: ConnectionTrait + TransactionSession + Send> ConnectionTrait for Own<T> {
+impl<T: ConnectionTrait + TransactionSession + Send> ConnectionTrait for Own<'_, T> {
     fn get_database_backend(&self) -> DbBackend {
         self.tx.get_database_backend()
     }
@@ -196,7 +208,7 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
     /// # Errors
     /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
     /// nothing is inserted.
-    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<InsertManyResult<A>, DbErr> {
@@ -207,7 +219,7 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
     ///
     /// # Errors
     /// As [`Self::exec`].
-    pub async fn exec_without_returning<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec_without_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<u64, DbErr> {
@@ -218,7 +230,7 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
     ///
     /// # Errors
     /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
-    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<Vec<ModelOf<A>>, DbErr>
@@ -232,7 +244,7 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
     ///
     /// # Errors
     /// As [`Self::exec_with_returning`].
-    pub async fn exec_with_returning_keys<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec_with_returning_keys<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<Vec<KeyOf<A>>, DbErr>
@@ -248,7 +260,7 @@ impl<A: ActiveModelTrait> AuditedTryInsert<A> {
     ///
     /// # Errors
     /// As [`AuditedInsertMany::exec`].
-    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<TryInsertResult<InsertResult<A>>, DbErr> {
@@ -259,7 +271,7 @@ impl<A: ActiveModelTrait> AuditedTryInsert<A> {
     ///
     /// # Errors
     /// As [`AuditedInsertMany::exec`].
-    pub async fn exec_without_returning<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec_without_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<TryInsertResult<u64>, DbErr>
@@ -294,7 +306,7 @@ impl<E: EntityTrait> AuditedUpdateMany<E> {
     /// # Errors
     /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
     /// nothing is updated.
-    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<UpdateResult, DbErr> {
@@ -305,7 +317,7 @@ impl<E: EntityTrait> AuditedUpdateMany<E> {
     ///
     /// # Errors
     /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
-    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<Vec<E::Model>, DbErr> {
@@ -327,7 +339,7 @@ impl<E: EntityTrait> AuditedDeleteMany<E> {
     /// # Errors
     /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
     /// nothing is deleted.
-    pub async fn exec<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<DeleteResult, DbErr> {
@@ -338,7 +350,7 @@ impl<E: EntityTrait> AuditedDeleteMany<E> {
     ///
     /// # Errors
     /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
-    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait>(
+    pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
     ) -> Result<Vec<E::Model>, DbErr> {

@@ -10,7 +10,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::last_insert_id;
-use crate::capture::{Call, is_given_up, roll_back};
+use crate::capture::{Call, LiveTables, is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
@@ -28,6 +28,8 @@ pub(crate) struct Frames {
     /// The id that groups the records of the transaction.
     id: Uuid,
     state: Mutex<State>,
+    /// What is known of tables in this transaction.
+    pub(crate) live_tables: LiveTables,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +167,7 @@ impl Frames {
                 frames: vec![Frame::default()],
                 ..State::default()
             }),
+            live_tables: LiveTables::default(),
         }
     }
 
@@ -196,6 +199,7 @@ impl Frames {
 
     /// The innermost savepoint was rolled back.
     pub(super) fn discard(&self) {
+        self.live_tables.clear();
         let mut state = self.state();
         state.discard_innermost();
         // It is there, so that the transaction is open; and PostgreSQL takes statements again.
@@ -285,6 +289,7 @@ impl Frames {
 
     /// From now on records are written at once.
     pub(super) fn stop_buffering(&self) {
+        self.live_tables.clear();
         let mut state = self.state();
         state.unbuffered = true;
         state.told = None;

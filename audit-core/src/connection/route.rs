@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::action::Source;
 use crate::bound::Bound;
-use crate::capture::{Audited, Call, Server};
+use crate::capture::{Audited, Call, Gap, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
@@ -241,6 +241,16 @@ impl Reported {
         }
     }
 
+    /// Of a statement that ran, and did more than was recorded.
+    pub(super) fn of_gap(captured: &Captured, write: &Write, gap: &Gap, outline: &str) -> Self {
+        let outline = if gap.keys.is_empty() {
+            outline.to_owned()
+        } else {
+            format!("{outline} (keys: {})", gap.keys)
+        };
+        Self::of_write(captured, write, gap.why, &outline)
+    }
+
     /// What triggers are told by, if they are.
     pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
         (!self.commits).then_some((&self.config, &self.context))
@@ -263,7 +273,7 @@ impl Reported {
                 silent: true,
                 ..self
             }),
-            StatementPolicy::Capture | StatementPolicy::Warn => Ok(self),
+            StatementPolicy::Capture => Ok(self),
         }
     }
 

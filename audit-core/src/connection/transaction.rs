@@ -114,6 +114,7 @@ impl AuditedTransaction {
             return self.noted(run(tx, call, statement).await);
         }
         if matches!(*understood, Understood::Read) {
+            self.frames().live_tables.observe(&statement.sql);
             self.run_queued().await?;
             if self.frames().tells_of_another(|| self.binding.context()) {
                 let _lock = self.physical.capture_lock.lock().await;
@@ -167,7 +168,9 @@ impl AuditedTransaction {
         statement: Statement,
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
-        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql).await?;
+        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql)
+            .await
+            .map_err(|error| call.own_error(error))?;
         unit::follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 
@@ -343,7 +346,7 @@ impl TransactionSession for AuditedTransaction {
             return self.refuse(error.to_string()).await;
         }
         if let Some(error) = physical.frames.failure() {
-            return self.refuse(error.to_string()).await;
+            return self.refuse(error.reason()).await;
         }
         if let Err(error) = self.look_whether_open().await {
             return self.refuse(error.to_string()).await;
@@ -363,7 +366,7 @@ impl TransactionSession for AuditedTransaction {
             Err(error) => Err(error),
         };
         if let Err(error) = ready {
-            return self.refuse(error.to_string()).await;
+            return self.refuse(AuditError::reason_of(&error)).await;
         }
         match self.last_tx() {
             Some(tx) => tx.commit().await,

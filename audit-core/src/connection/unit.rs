@@ -226,6 +226,8 @@ async fn statements<C: ConnectionTrait>(
         config: &captured.config,
         context: &captured.context,
         source: captured.source,
+        gaps: std::sync::Mutex::default(),
+        located: std::sync::Mutex::default(),
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();
@@ -262,12 +264,14 @@ async fn statements<C: ConnectionTrait>(
                     .map_err(|error| as_sent(call, error))?;
                 let text = statement.clone();
                 let outline = || outline_of(backend, &text.sql);
-                let sent = match call {
-                    Call::Unprepared => Call::Execute,
-                    other => other,
-                };
-                match engine.capture(sent, statement, write, audited).await {
-                    Ok(answer) => answer,
+                match engine.capture(call, statement, write, audited).await {
+                    Ok(answer) => {
+                        for gap in engine.take_gaps() {
+                            let reported = Reported::of_gap(captured, write, &gap, &outline());
+                            report_gap(reported, db, frames).await?;
+                        }
+                        answer
+                    }
                     Err(Problem::Failed(error)) => {
                         if keeps_part(db, &error).await {
                             let reported =
@@ -300,6 +304,23 @@ async fn statements<C: ConnectionTrait>(
 
 /// Why the part that SQLite keeps of a failed statement has no record.
 const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
+
+/// Reports what a statement did beyond what was recorded. Where the policy refuses that, so is its COMMIT.
+async fn report_gap<C: ConnectionTrait>(
+    reported: Reported,
+    db: &C,
+    frames: &Frames,
+) -> Result<(), DbErr> {
+    match reported.by_policy() {
+        Ok(reported) => report(&reported, db).await,
+        Err(error) => {
+            if let Some(error) = AuditError::of(&error) {
+                frames.fail(error.clone());
+            }
+            Err(error)
+        }
+    }
+}
 
 /// Reports what a failed statement leaves. It cannot be refused any more: where the policy would, the
 /// transaction must not be committed.

@@ -1,16 +1,15 @@
 //! A detail row and its record in `audit_log`, in one transaction.
 
-use sea_orm::{
-    ConnectionTrait, DbErr, SqliteTransactionMode, TransactionOptions, TransactionSession,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DbErr, TransactionSession, TransactionTrait};
 
 use super::manual::transaction_of;
 use crate::action::{Action, Outcome, Source};
+use crate::begin::{Begun, begin};
+use crate::capture::Handle;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, ChangeState};
-use crate::recorder::{Record, cause_in, insert_record};
+use crate::recorder::{Record, cause_in, insert_record, keeping_last_insert_id};
 use crate::stats::{COUNTERS, count};
 
 /// A record that has a row in another audit table.
@@ -28,8 +27,8 @@ impl Linked {
     /// record's id; both or neither. Returns the detail row's id.
     pub(super) async fn write<C, F>(self, db: &C, detail: F) -> Result<i64, AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
-        F: AsyncFnOnce(&C::Transaction, i64) -> Result<i64, DbErr>,
+        C: ConnectionTrait + TransactionTrait + 'static,
+        F: AsyncFnOnce(&Begun<'_, C::Transaction>, i64) -> Result<i64, DbErr>,
     {
         let config = self.config.clone();
         let tables = config.tables();
@@ -42,13 +41,7 @@ impl Linked {
                 cause: cause_in(&config, table.to_owned(), error),
             }
         };
-        // On SQLite, a transaction that takes the write lock late can lose to another writer.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let begun = db.begin_with_options(options).await;
-        let tx = begun.map_err(|error| failed(&log, error))?;
+        let tx = begin(db).await.map_err(|error| failed(&log, error))?;
         let record = Record {
             occurred_at: config.now(),
             action: self.action,
@@ -61,16 +54,24 @@ impl Linked {
             context: self.context,
             transaction_id: transaction_of(&tx),
         };
-        let written = match insert_record(&tx, &config, record).await {
-            Ok(id) => {
-                let written = detail(&tx, id).await;
-                written.map_err(|error| failed(&detailed, error))
+        let written = async {
+            match insert_record(&tx, &config, record).await {
+                Ok(id) => {
+                    let written = detail(&tx, id).await;
+                    written.map_err(|error| failed(&detailed, error))
+                }
+                Err(cause) => {
+                    count(&COUNTERS.failed);
+                    let state = ChangeState::NoChange;
+                    Err(AuditError::NotRecorded { state, cause })
+                }
             }
-            Err(cause) => {
-                count(&COUNTERS.failed);
-                let state = ChangeState::NoChange;
-                Err(AuditError::NotRecorded { state, cause })
-            }
+        };
+        // A connection of its own, from a pool, has no value that matters to the application.
+        let written = if Handle::of::<C>() == Handle::Pool {
+            written.await
+        } else {
+            keeping_last_insert_id(&tx, written).await
         };
         match written {
             Ok(id) => {

@@ -141,7 +141,7 @@ impl DataExport {
     /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
     pub async fn record<C>(self, db: &C) -> Result<i64, AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
     {
         // Large, and seldom.
         Box::pin(Bound::to(db).scope(self.record_here(db))).await
@@ -149,7 +149,7 @@ impl DataExport {
 
     async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
     {
         let config = AuditConfig::current();
         if is_skipped(&config, db) {
@@ -218,14 +218,14 @@ impl DataExport {
     /// the download should then not be given.
     pub async fn record_download<C>(db: &C, export: i64) -> Result<(), AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
     {
         Box::pin(Bound::to(db).scope(Self::count_download(db, export))).await
     }
 
     async fn count_download<C>(db: &C, export: i64) -> Result<(), AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
     {
         let config = AuditConfig::current();
         if is_skipped(&config, db) {

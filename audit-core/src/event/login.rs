@@ -159,7 +159,7 @@ impl LoginAttempt {
     /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
     pub async fn record<C>(self, db: &C) -> Result<i64, AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
     {
         // Large, and seldom.
         Box::pin(Bound::to(db).scope(self.record_here(db))).await
@@ -167,7 +167,7 @@ impl LoginAttempt {
 
     async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>
     where
-        C: ConnectionTrait + TransactionTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
     {
         let config = AuditConfig::current();
         let (action, outcome) = match self.status {
@@ -281,7 +281,7 @@ fn known_name(username: &str) -> String {
 /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
 pub async fn record_logout<C>(db: &C) -> Result<(), AuditError>
 where
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     let logout = LoginAttempt::of(LoginStatus::Logout);
     logout.record(db).await.map(|_| ())

@@ -25,7 +25,8 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
 use crate::recorder::{
-    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, limits, shown,
+    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant,
+    keeping_last_insert_id, limits, shown,
 };
 use crate::stats::{COUNTERS, count};
 use crate::target::{fit, shorten};
@@ -283,7 +284,8 @@ impl SystemEvent {
             return Ok(id);
         }
         let row = self.into_row(&config, times);
-        insert_row(db, row).await.map_err(failed)
+        let inserted = keeping_last_insert_id(db, insert_row(db, row)).await;
+        inserted.map_err(failed)
     }
 
     /// From when on an equal event counts as the same.
@@ -326,7 +328,8 @@ impl SystemEvent {
             (events.into_iter()).partition(|(event, _)| is_there(event));
         if !new.is_empty() {
             let new = (new.into_iter()).map(|(event, times)| event.into_row(&config, times));
-            insert_rows_of(db, new).await.map_err(failed)?;
+            let inserted = keeping_last_insert_id(db, insert_rows_of(db, new)).await;
+            inserted.map_err(failed)?;
         }
         Ok(there.iter().map(|(event, _)| event.print()).collect())
     }

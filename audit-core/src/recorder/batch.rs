@@ -63,8 +63,13 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     let isolate = first.config.failure_policy() == FailurePolicy::Isolate;
     let unfit = |error: sea_orm::sea_query::error::Error| DbErr::Type(error.to_string());
     if backend == DbBackend::Postgres && isolate {
-        let insert =
-            insert_of(tables, backend, rows.into_iter().map(|row| row.values)).map_err(unfit)?;
+        let insert = insert_of(
+            tables,
+            backend,
+            true,
+            rows.into_iter().map(|row| row.values),
+        )
+        .map_err(unfit)?;
         return insert_in_savepoint(db, &insert).await;
     }
     let mut rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.values).collect();
@@ -78,7 +83,7 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
         let size = 1 << rows.len().min(MOST).ilog2();
-        let insert = insert_of(tables, backend, rows.by_ref().take(size)).map_err(unfit)?;
+        let insert = insert_of(tables, backend, false, rows.by_ref().take(size)).map_err(unfit)?;
         db.execute(&insert).await?;
     }
     Ok(())

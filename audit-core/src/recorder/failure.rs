@@ -1,30 +1,25 @@
 //! Reads what databases say when a record fails.
 //!
-//! SeaORM hands errors on with their code inside, but shows the code's type only where a driver is
-//! compiled in, which this crate does not force on anybody. So the codes are read from the error's
-//! `Debug` form, where every driver of sqlx prints them; messages would depend on the server's
-//! language. An error in another form only means that the more general one is returned.
+//! Errors are distinguished by the codes that their driver gives: messages depend on the server's language, and hold values of
+//! the application. An error without a code only means that the more general one is returned.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
+use super::driver_error::DriverError;
 use crate::capture::Handle;
 use crate::config::AuditConfig;
-use crate::error::Cause;
+use crate::error::{AuditError, Cause};
 
 /// Whether a database's error has one of these codes: SQLSTATEs of PostgreSQL, error numbers of
 /// MySQL and MariaDB, result codes of SQLite.
 fn has_code(error: &DbErr, sqlstates: &[&str], mysql: &[u16], sqlite: &[u8]) -> bool {
-    let text = format!("{error:?}");
-    let has = |form: String| text.contains(&form);
-    sqlstates.iter().any(|code| has(format!("code: \"{code}\"")))
-        || mysql.iter().any(|code| has(format!("number: {code},")))
+    match DriverError::of(error) {
+        Some(DriverError::Postgres(code)) => sqlstates.contains(&code.as_str()),
+        Some(DriverError::MySql(number)) => mysql.contains(&number),
         // Extended codes have the primary one in their lowest byte.
-        || sqlite_code(&text).is_some_and(|code| sqlite.iter().any(|c| u32::from(*c) == code & 0xFF))
-}
-
-fn sqlite_code(text: &str) -> Option<u32> {
-    let (_, rest) = text.split_once("SqliteError { code: ")?;
-    rest.split(',').next()?.trim().parse().ok()
+        Some(DriverError::Sqlite(code, _)) => sqlite.iter().any(|c| u32::from(*c) == code & 0xFF),
+        Some(DriverError::Unreached | DriverError::Decode) | None => false,
+    }
 }
 
 /// Turns what the database said about a record into a cause.
@@ -36,19 +31,31 @@ pub(crate) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
 /// Turns what the database said about a row of an audit table into a cause.
 pub(crate) fn cause_in(config: &AuditConfig, table: String, error: DbErr) -> Cause {
     match missing_table(config, &error) {
-        Some(Cause::MissingTable { error, .. }) => Cause::MissingTable { table, error },
-        _ => Cause::Insert { table, error },
+        Some(Cause::MissingTable { model, error, .. }) => Cause::MissingTable {
+            model,
+            table,
+            error,
+        },
+        _ => Cause::Insert {
+            model: None,
+            table,
+            error,
+        },
     }
 }
 
 /// The cause, when what is missing is the audit table, or the schema it is in.
 pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause> {
     let tables = config.tables();
-    // SQLite has no code of its own for it, and speaks English only.
-    let missing = has_code(error, &["42P01", "3F000"], &[1146, 1049], &[])
-        || error.to_string().contains("no such table")
-        || error.to_string().contains("unknown database");
+    let missing = match DriverError::of(error) {
+        // SQLite has no code of its own for it, and speaks English only.
+        Some(DriverError::Sqlite(1, message)) => {
+            message.starts_with("no such table: ") || message.starts_with("unknown database ")
+        }
+        _ => has_code(error, &["42P01", "3F000"], &[1146, 1049], &[]),
+    };
     missing.then(|| Cause::MissingTable {
+        model: None,
         table: tables.qualified(tables.log()),
         error: error.clone(),
     })
@@ -56,21 +63,38 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
 
 /// Errors after which the database has ended the whole transaction, so that nothing can go on.
 pub(crate) fn ends_transaction(cause: &Cause) -> bool {
-    matches!(cause, Cause::Insert { error, .. } if has_ended_transaction(error))
+    let (Cause::Insert { error, .. } | Cause::Unconfirmed { error, .. }) = cause else {
+        return false;
+    };
+    has_ended_transaction(error)
 }
 
 /// MySQL's deadlock (1213) and changed snapshot (1020), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
 pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
-    match crate::error::AuditError::of(error).and_then(crate::error::AuditError::cause) {
+    match AuditError::of(error).and_then(AuditError::cause) {
         Some(cause) => ends_transaction(cause),
         None => has_code(error, &[], &[1213, 1020], &[7, 10, 13]),
     }
 }
 
+/// Whether another client, or the server, kept a statement from being run: locks, deadlocks, changed snapshots,
+/// and errors that end the transaction. Any other statement on the same rows would have met the same.
+#[cfg(feature = "statements")]
+pub(crate) fn is_contention(error: &DbErr) -> bool {
+    has_ended_transaction(error)
+        || matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+        || has_code(
+            error,
+            &["40001", "40P01", "55P03", "57014"],
+            &[1205, 1213, 1020, 1317, 1969, 3024],
+            &[5, 6, 7, 9, 10, 13],
+        )
+}
+
 /// Whether nothing can be written: MySQL's read-only transaction (1792) and server (1290), SQLite's file (8).
 #[cfg(feature = "statements")]
 pub(crate) fn is_read_only(error: &DbErr) -> bool {
-    let cause = crate::error::AuditError::of(error).and_then(crate::error::AuditError::cause);
+    let cause = AuditError::of(error).and_then(AuditError::cause);
     let error = match cause {
         Some(Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) => error,
         _ => error,
@@ -86,11 +110,7 @@ pub(crate) fn is_away(cause: &Cause) -> bool {
     if matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) {
         return true;
     }
-    let text = format!("{error:?}");
-    // The errors of sqlx that come from no database.
-    ["Io(", "Tls(", "PoolTimedOut", "PoolClosed", "WorkerCrashed"]
-        .iter()
-        .any(|form| text.contains(&format!("SqlxError({form}")))
+    DriverError::of(error) == Some(DriverError::Unreached)
         // Shutting down or starting, no connection left, timeouts; SQLite's BUSY and LOCKED.
         || has_code(
             error,
@@ -120,13 +140,14 @@ const PROBE: &str = "sea_orm_audit_probe";
 
 /// Whether the change whose record failed is committed.
 ///
-/// A plain pool always commits, SeaORM's own transaction never does; anything else is asked.
+/// A plain pool always commits, SeaORM's own transaction never does, unless MySQL has ended it before; anything else is
+/// asked.
 pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> bool {
     match Handle::of::<C>() {
         Handle::Pool => true,
-        Handle::Transaction => false,
+        Handle::Transaction if db.get_database_backend() != DbBackend::MySql => false,
         // A transaction that the database has ended looks like none.
-        Handle::Other => !ends_transaction(cause) && is_autocommit(db).await,
+        Handle::Transaction | Handle::Other => !ends_transaction(cause) && is_autocommit(db).await,
     }
 }
 
@@ -138,7 +159,7 @@ pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> b
 /// - MySQL forgets a savepoint at once outside of a transaction, so its release fails.
 ///
 /// Where the question cannot be put the answer is no: rolling back what is committed does no harm.
-async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
+pub(crate) async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
     match db.get_database_backend() {
         DbBackend::Postgres => {
             let savepoint = format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}");
@@ -149,10 +170,25 @@ async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
         }
         DbBackend::Sqlite => db.execute_unprepared("BEGIN; COMMIT").await.is_ok(),
         _ => {
-            let savepoint = format!("SAVEPOINT {PROBE}");
-            let release = format!("RELEASE SAVEPOINT {PROBE}");
-            db.execute_unprepared(&savepoint).await.is_ok()
-                && db.execute_unprepared(&release).await.is_err()
+            let savepoint = format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}");
+            match db.execute_unprepared(&savepoint).await {
+                Ok(_) => false,
+                Err(error) => is_no_savepoint(&error),
+            }
         }
+    }
+}
+
+/// Whether MySQL knows no savepoint of this name, as outside of a transaction.
+pub(crate) fn is_no_savepoint(error: &DbErr) -> bool {
+    has_code(error, &[], &[1305], &[])
+}
+
+/// Whether a row was found that cannot be read as the entity's model. The database did nothing wrong, and goes on.
+pub(crate) fn is_unreadable(error: &DbErr) -> bool {
+    match error {
+        DbErr::Type(_) | DbErr::Json(_) => true,
+        DbErr::TryIntoErr { .. } => AuditError::of(error).is_none(),
+        _ => DriverError::of(error) == Some(DriverError::Decode),
     }
 }

@@ -1,5 +1,6 @@
 //! What was understood, by text.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use quick_cache::sync::Cache;
@@ -7,12 +8,15 @@ use quick_cache::{Equivalent, Weighter};
 use sea_orm::DbBackend;
 
 use super::shorten::shorten;
-use super::{Understood, parse};
+use super::{Kind, Rows, Understood, parse};
 
 /// How much text may be kept, in bytes.
 const CAPACITY: u64 = 8 * 1024 * 1024;
 /// How many texts are expected.
 const TEXTS: usize = 1024;
+
+/// Added to the dialect of a text that stands for longer ones.
+const SHORTENED: u8 = 4;
 
 /// A text in the dialect of a backend.
 #[derive(Hash, PartialEq, Eq)]
@@ -54,12 +58,21 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<Understood> {
         static READ: LazyLock<Arc<Understood>> = LazyLock::new(|| Arc::new(Understood::Read));
         return Arc::clone(&READ);
     }
-    let sql = &*shorten(backend, sql);
-    let dialect = dialect(backend);
+    let short = shorten(backend, sql);
+    let is_short = matches!(short, Cow::Owned(_));
+    let sql = &*short;
+    let dialect = dialect(backend) + if is_short { SHORTENED } else { 0 };
     if let Some(known) = CACHE.get(&Lookup(dialect, sql)) {
         return known;
     }
-    let understood = Arc::new(parse::understand(backend, sql));
+    let mut understood = parse::understand(backend, sql);
+    if is_short
+        && let Understood::Write(write) = &mut understood
+        && let Kind::Insert(insert) = &mut write.kind
+    {
+        insert.rows = Rows::Omitted;
+    }
+    let understood = Arc::new(understood);
     CACHE.insert(Key(dialect, sql.into()), Arc::clone(&understood));
     understood
 }

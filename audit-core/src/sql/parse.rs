@@ -13,7 +13,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::template::MARK;
 use super::{ColumnList, Kind, Opaque, Returning, TableName, Understood, Write};
-use names::{table_name_of, table_of, template};
+use names::{table_name_of, table_of};
 
 /// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
 /// nested as deep as they are long.
@@ -158,7 +158,7 @@ impl Text {
         }
         // Lists are not nested, but each row of VALUES has operators of its own at times.
         if starts_with(&tokens, Keyword::INSERT) || starts_with(&tokens, Keyword::REPLACE) {
-            depth = longest_row(&tokens);
+            depth = longest_row(&tokens) + set_operations(&tokens);
         }
         Ok(Self {
             backend,
@@ -189,7 +189,13 @@ impl Text {
     }
 
     fn understand(self) -> Understood {
-        let Some(mut statements) = self.parse(self.tokens.clone()) else {
+        let tokens =
+            if self.backend == DbBackend::Postgres && starts_with(&self.tokens, Keyword::UPDATE) {
+                without_subscripts(&self.tokens)
+            } else {
+                self.tokens.clone()
+            };
+        let Some(mut statements) = self.parse(tokens) else {
             // What SQLite does to itself.
             let upkeep = [Keyword::PRAGMA, Keyword::DETACH, Keyword::REINDEX];
             if self.backend == DbBackend::Sqlite
@@ -369,7 +375,7 @@ impl Text {
                 self.opaque_on("the rows it loads are not in the statement", tables)
             }
             Statement::Merge(merge) => {
-                let tables = table_of(self.backend, &merge.table).map(|(name, _)| vec![name]);
+                let tables = table_of(self.backend, &merge.table).map(|(name, ..)| vec![name]);
                 self.opaque_on("MERGE does not say what it does with which row", tables)
             }
             _ => self.opaque("it may write"),
@@ -383,11 +389,11 @@ impl Text {
         {
             return self.opaque("a query in its WITH writes");
         }
-        let with = || query.with.as_ref().map(template);
+        let with = query.with.as_ref();
         match query.body.as_ref() {
             SetExpr::Insert(Statement::Insert(insert)) => self.insert(insert),
-            SetExpr::Update(Statement::Update(update)) => self.update(update, with()),
-            SetExpr::Delete(Statement::Delete(delete)) => self.delete(delete, with()),
+            SetExpr::Update(Statement::Update(update)) => self.update(update, with),
+            SetExpr::Delete(Statement::Delete(delete)) => self.delete(delete, with),
             body if body_reads(body) => Understood::Read,
             _ => self.opaque("it may write"),
         }
@@ -410,12 +416,10 @@ impl Text {
                 qualifier: truncate.table_names[0].name.to_string(),
                 table,
                 kind: Kind::Truncate,
+                reference: String::new(),
                 returning: Returning::Nothing,
-                returning_text: None,
-                clean: None,
+                appendable: false,
                 selected: ColumnList::default(),
-                returned: ColumnList::default(),
-                old: ColumnList::default(),
             })),
             Err(names) => self.opaque_on("it empties several tables", Some(names)),
         }
@@ -443,6 +447,47 @@ fn longest_row(tokens: &[Token]) -> usize {
         longest = longest.max(run);
     }
     longest
+}
+
+/// How many queries are combined: each is nested in the next.
+fn set_operations(tokens: &[Token]) -> usize {
+    let combines = |token: &&Token| {
+        matches!(token, Token::Word(word) if matches!(
+            word.keyword,
+            Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT
+        ))
+    };
+    tokens.iter().filter(combines).count()
+}
+
+/// Leaves out the subscripts of assigned columns, as in `SET data['k'] = ..`, which the parser does not
+/// know.
+fn without_subscripts(tokens: &[Token]) -> Vec<Token> {
+    let (mut kept, mut depth, mut in_set, mut in_target) = (Vec::new(), 0_usize, false, false);
+    let mut subscript = 0_usize;
+    for token in tokens {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && subscript == 0 => match word.keyword {
+                Keyword::SET => (in_set, in_target) = (true, true),
+                Keyword::WHERE | Keyword::FROM | Keyword::RETURNING => in_set = false,
+                _ => {}
+            },
+            Token::Eq if depth == 0 && subscript == 0 => in_target = false,
+            Token::Comma if depth == 0 && subscript == 0 => in_target = in_set,
+            Token::LBracket if in_set && in_target && depth == 0 => subscript += 1,
+            Token::RBracket if subscript > 0 => {
+                subscript -= 1;
+                continue;
+            }
+            _ => {}
+        }
+        if subscript == 0 {
+            kept.push(token.clone());
+        }
+    }
+    kept
 }
 
 fn only_reads(query: &Query) -> bool {

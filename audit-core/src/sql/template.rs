@@ -2,6 +2,8 @@
 
 use sea_orm::sea_query::Value;
 use sea_orm::{DbBackend, Statement};
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::Token;
 
 /// A character that marks a bound value's place in rendered SQL; a text that has it is not taken.
 pub(super) const MARK: char = '\u{1}';
@@ -14,6 +16,8 @@ pub(crate) struct Template(Vec<Piece>);
 enum Piece {
     Text(String),
     Bind(usize),
+    /// A literal that is bound, so that one text serves all values.
+    Literal(Value),
 }
 
 impl Template {
@@ -28,6 +32,65 @@ impl Template {
                 _ => Piece::Text(text.to_owned()),
             });
         Self(pieces.collect())
+    }
+}
+
+impl Template {
+    /// Reads tokens of a text without bound values, and binds the literals that are compared with something.
+    /// Elsewhere a literal may be a part of a type's name, which cannot be bound.
+    pub(super) fn with_bound_literals(tokens: &[Token]) -> Self {
+        let (mut pieces, mut text) = (Vec::new(), String::new());
+        let (mut last, mut lists, mut is_in) = (None::<&Token>, Vec::new(), false);
+        for token in tokens {
+            let is_compared = match last {
+                None => true,
+                Some(
+                    Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq,
+                ) => true,
+                Some(Token::LParen | Token::Comma) => lists.last() == Some(&true),
+                _ => false,
+            };
+            match literal(token).filter(|_| is_compared) {
+                Some(value) => {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                    pieces.push(Piece::Literal(value));
+                }
+                None => text.push_str(&token.to_string()),
+            }
+            match token {
+                Token::Whitespace(_) => continue,
+                Token::LParen => lists.push(is_in),
+                Token::RParen => {
+                    lists.pop();
+                }
+                _ => {}
+            }
+            is_in = matches!(token, Token::Word(word) if word.keyword == Keyword::IN);
+            last = Some(token);
+        }
+        pieces.push(Piece::Text(text));
+        pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
+        Self(pieces)
+    }
+
+    /// The value that the template stands for, where it is nothing but a bound value or an integer.
+    pub(crate) fn value(&self, source: &[Value]) -> Option<Value> {
+        match self.0.as_slice() {
+            [Piece::Bind(at)] => source.get(*at).cloned(),
+            [Piece::Literal(value)] => Some(value.clone()),
+            [Piece::Text(text)] => text.trim().parse().ok().map(|v| Value::BigInt(Some(v))),
+            _ => None,
+        }
+    }
+}
+
+fn literal(token: &Token) -> Option<Value> {
+    match token {
+        Token::Number(number, false) => number.parse().ok().map(|v| Value::BigInt(Some(v))),
+        Token::SingleQuotedString(text) if !text.contains('\\') => {
+            Some(Value::from(text.replace("''", "'")))
+        }
+        _ => None,
     }
 }
 
@@ -75,6 +138,9 @@ impl<'a> Composer<'a> {
         for piece in &template.0 {
             match piece {
                 Piece::Text(text) => self.sql.push_str(text),
+                Piece::Literal(value) => {
+                    self.value(value.clone());
+                }
                 // A statement with fewer values than places fails in the database, too.
                 Piece::Bind(at) => {
                     let value = self.source.get(*at).cloned();
@@ -85,9 +151,36 @@ impl<'a> Composer<'a> {
         self
     }
 
-    pub(crate) fn finish(self) -> Statement {
+    pub(crate) fn finish(mut self) -> Statement {
+        if self.backend == DbBackend::Postgres {
+            // sqlx keeps one prepared statement for a text, whatever the types of its values; two statements
+            // of the application may lead to one text of ours.
+            let kinds = kinds(&self.values);
+            if !kinds.is_empty() {
+                self.sql.push_str(&format!(" /* {kinds} */"));
+            }
+        }
         Statement::from_sql_and_values(self.backend, self.sql, self.values)
     }
+}
+
+/// The types of values, those that follow each other in one word.
+fn kinds(values: &[Value]) -> String {
+    let mut kinds: Vec<String> = Vec::new();
+    for value in values {
+        let kind = match value {
+            Value::Array(kind, _) => format!("{kind:?}[]"),
+            value => format!("{:?}", value.as_null()),
+        };
+        let kind: String = (kind.chars())
+            .take_while(|c| *c != '(')
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '[' | ']'))
+            .collect();
+        if kinds.last() != Some(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds.join(" ")
 }
 
 /// An identifier in quotes.
@@ -124,7 +217,10 @@ mod tests {
             .text(" WHERE ")
             .template(&template);
         let statement = composer.finish();
-        assert_eq!(statement.sql, r#"SELECT "x""y" WHERE a = $1 AND b = $2"#);
+        assert_eq!(
+            statement.sql,
+            r#"SELECT "x""y" WHERE a = $1 AND b = $2 /* Int String */"#
+        );
         assert_eq!(
             statement.values.map(|values| values.0),
             Some(vec![Value::from(3), Value::from("b")])

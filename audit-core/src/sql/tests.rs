@@ -2,7 +2,7 @@ use sea_orm::DatabaseBackend::{MySql, Postgres, Sqlite};
 use sea_orm::DbBackend;
 
 use super::parse::understand;
-use super::{ConflictAction, Kind, Returning, Understood, Write};
+use super::{ConflictAction, Kind, Understood, Volatility, Write};
 
 const ALL: [DbBackend; 3] = [Postgres, Sqlite, MySql];
 
@@ -132,16 +132,16 @@ fn only_what_is_known_to_write_nothing_reads() {
     );
 }
 
-fn stable(backend: DbBackend, filter: &str) -> bool {
+fn volatility(backend: DbBackend, filter: &str) -> Volatility {
     let write = write(backend, &format!("UPDATE post SET qty = 1 WHERE {filter}"));
     match &write.kind {
-        Kind::Change(change) => !change.unstable,
-        _ => false,
+        Kind::Change(change) => change.volatility,
+        _ => Volatility::Volatile,
     }
 }
 
 #[test]
-fn a_filter_is_stable_only_when_nothing_in_it_can_change() {
+fn volatility_of_conditions_is_known() {
     for backend in ALL {
         for filter in [
             "id = 1",
@@ -149,22 +149,75 @@ fn a_filter_is_stable_only_when_nothing_in_it_can_change() {
             "LOWER(title) = 'random()'",
             "id IN (1, 2, 3)",
             "COALESCE(qty, 0) + ABS(id) > 7",
-        ] {
-            assert!(stable(backend, filter), "{filter}");
-        }
-        for filter in [
-            "random() < 0.5",
             "qty < now()",
             "at < CURRENT_TIMESTAMP",
             "id IN (SELECT id FROM other)",
-            "my_function(id)",
-            "EXISTS (SELECT 1)",
+            "EXISTS (SELECT 1 FROM other AS o (a, b) WHERE o.a = post.id)",
+            "qty > (SELECT AVG(qty) FROM post)",
         ] {
-            assert!(!stable(backend, filter), "{filter}");
+            assert_eq!(volatility(backend, filter), Volatility::Stable, "{filter}");
         }
+        for filter in [
+            "random() < 0.5",
+            "my_function(id)",
+            "nextval('s') > 3",
+            "own.lower(a) = b",
+        ] {
+            assert_eq!(
+                volatility(backend, filter),
+                Volatility::Volatile,
+                "{filter}"
+            );
+        }
+        let limited = "id IN (SELECT id FROM other LIMIT 3)";
+        assert_eq!(volatility(backend, limited), Volatility::Unordered);
     }
-    assert!(!stable(Postgres, "\"Random\"() > 1"));
-    assert!(!stable(MySql, "id = @x"));
+    for filter in [
+        "\"Random\"() > 1",
+        "id IN (SELECT id FROM post LIMIT 1 FOR UPDATE SKIP LOCKED)",
+        "id IN (SELECT id FROM post FOR SHARE)",
+    ] {
+        assert_eq!(
+            volatility(Postgres, filter),
+            Volatility::Volatile,
+            "{filter}"
+        );
+    }
+    assert_eq!(volatility(MySql, "(@x := id) > 3"), Volatility::Volatile);
+}
+
+#[test]
+fn modifiers_before_a_table_are_not_taken_for_it() {
+    assert_eq!(
+        taken_for(Postgres, "UPDATE ONLY post SET qty = 1"),
+        "opaque: it has a modifier before its table"
+    );
+    assert_eq!(
+        taken_for(Postgres, "DELETE FROM ONLY post"),
+        "opaque: it has a modifier before its table"
+    );
+}
+
+#[test]
+fn subscripts_of_assigned_columns_are_understood() {
+    for sql in [
+        "UPDATE post SET data['k'] = '1', tags[2] = 'x' WHERE tags[1] = 'y'",
+        "UPDATE post SET data['a']['b'] = data['c'], qty = 3",
+    ] {
+        assert_eq!(taken_for(Postgres, sql), "updates post", "{sql}");
+    }
+    match write(Postgres, "UPDATE post SET data['k'] = '1', tags[2] = 'x'").kind {
+        Kind::Change(change) => assert_eq!(change.assigned, ["data", "tags"]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn delete_of_one_table_by_its_alias_is_understood() {
+    assert_eq!(
+        taken_for(MySql, "DELETE a FROM post a WHERE a.id = 1"),
+        "deletes from post"
+    );
 }
 
 #[test]
@@ -253,17 +306,36 @@ fn a_conflict_clause_is_known_for_what_it_does() {
 }
 
 #[test]
-fn what_a_statement_returns_is_known_by_name() {
+fn returned_columns_are_known_by_name() {
     let returning = write(
         Postgres,
-        "DELETE FROM post RETURNING id, CAST(tea AS text), upper(title) AS title, qty AS amount",
+        "DELETE FROM post RETURNING id, CAST(\"tea\" AS \"text\"), upper(title) AS title, qty AS amount",
     )
     .returning;
-    assert!(matches!(&returning, Returning::Columns(names) if names == &["id", "tea"]));
+    assert!(returning.has("id", None));
+    assert!(returning.has("tea", Some("CAST(\"tea\" AS \"text\")")));
+    for (column, cast) in [
+        ("id", Some("CAST(id AS text)")),
+        ("tea", None),
+        ("tea", Some("CAST(\"tea\" AS integer)")),
+        ("title", None),
+        ("qty", None),
+    ] {
+        assert!(!returning.has(column, cast), "{column}");
+    }
+    let swapped = write(
+        Postgres,
+        "DELETE FROM post RETURNING id AS qty, qty AS id, title",
+    )
+    .returning;
+    assert!(!swapped.has("id", None) && !swapped.has("qty", None));
+    // An expression without alias may have any name.
+    let unnamed = write(Postgres, "DELETE FROM post RETURNING id, id + 1").returning;
+    assert!(!unnamed.has("id", None));
     assert!(
         write(Postgres, "DELETE FROM post RETURNING *")
             .returning
-            .has("anything")
+            .has("anything", None)
     );
 }
 

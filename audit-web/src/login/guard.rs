@@ -52,7 +52,10 @@ struct Change {
 }
 
 impl Change {
-    async fn record<C: ConnectionTrait + TransactionTrait>(self, db: C) -> Result<(), AuditError> {
+    async fn record<C: ConnectionTrait + TransactionTrait + 'static>(
+        self,
+        db: C,
+    ) -> Result<(), AuditError> {
         self.attempt.record(&db).await.map(|_| ())
     }
 }

@@ -64,6 +64,15 @@ fn apply(record: &audit_log::Model, keys: &Keys, rows: &mut Contents) -> Result<
     let id = record.object_id.clone().ok_or("no object id")?;
     let changes = record.changed().ok_or("no changes")?;
     let before = rows.remove(&(model.clone(), id));
+    let is_unknown = changes.iter().all(|(_, change)| change.is_old_unknown());
+    if record.action == "UPDATE" && is_unknown && before.is_none() {
+        // MariaDB does not tell whether a row was there that one INSERT writes twice.
+        let mut row = Row::new();
+        changes.apply(&mut row);
+        let id = object_id(&keys[model.as_str()], &row);
+        rows.insert((model, id), row);
+        return Ok(());
+    }
     if before.is_some() == (record.action == "CREATE") {
         return Err(format!("it does not fit {before:?}"));
     }

@@ -62,23 +62,28 @@ impl Road {
 
 /// What a step runs on.
 pub(super) trait Connection:
-    ConnectionTrait + TransactionTrait<Transaction: Transaction> + Send + Sync
+    ConnectionTrait + TransactionTrait<Transaction: Transaction> + Send + Sync + 'static
 {
 }
 
 impl<C> Connection for C where
-    C: ConnectionTrait + TransactionTrait<Transaction: Transaction> + Send + Sync
+    C: ConnectionTrait + TransactionTrait<Transaction: Transaction> + Send + Sync + 'static
 {
 }
 
 /// What savepoints can be set in.
 pub(super) trait Transaction:
-    ConnectionTrait + TransactionTrait<Transaction = Self> + TransactionSession + Send + Sync
+    ConnectionTrait + TransactionTrait<Transaction = Self> + TransactionSession + Send + Sync + 'static
 {
 }
 
 impl<T> Transaction for T where
-    T: ConnectionTrait + TransactionTrait<Transaction = Self> + TransactionSession + Send + Sync
+    T: ConnectionTrait
+        + TransactionTrait<Transaction = Self>
+        + TransactionSession
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -125,7 +130,7 @@ struct Run {
 impl Run {
     async fn groups<C, T>(&self, db: &C, workload: &Workload) -> Result<(), DbErr>
     where
-        C: ConnectionTrait + TransactionTrait<Transaction = T> + Send + Sync,
+        C: ConnectionTrait + TransactionTrait<Transaction = T> + Send + Sync + 'static,
         T: Transaction,
     {
         for group in &workload.groups {

@@ -337,10 +337,11 @@ async fn insert_many<E: Rows, C: Connection>(
 
 async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
     let backend = backend(db);
-    let codes = if backend == DbBackend::Postgres {
-        without_repeats::<E>(backend, codes) // PostgreSQL refuses them.
-    } else {
+    let codes = if backend == DbBackend::Sqlite {
         codes.to_vec()
+    } else {
+        // PostgreSQL refuses them; MariaDB does not tell whether the first of them was there.
+        without_repeats::<E>(backend, codes)
     };
     let mut updated: Vec<_> = (E::Column::iter().enumerate())
         .filter(|(at, column)| fill.of(*at).is_some() && !is_identity::<E>(column))
@@ -364,7 +365,12 @@ async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: 
 }
 
 async fn ignore<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
-    let models = several::<E>(backend(db), codes, fill);
+    let codes = if backend(db) == DbBackend::MySql {
+        without_repeats::<E>(backend(db), codes)
+    } else {
+        codes.to_vec()
+    };
+    let models = several::<E>(backend(db), &codes, fill);
     let conflict = OnConflict::columns(identity::<E>())
         .do_nothing_on(key_columns::<E>())
         .to_owned();

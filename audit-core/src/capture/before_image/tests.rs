@@ -17,6 +17,7 @@ fn writes(value: i32) -> Image {
         contended: false,
         scope: None,
         seen_done: false,
+        is_ended: false,
         key: Vec::new(),
     }
 }
@@ -152,4 +153,27 @@ fn another_connection_operation_or_row_has_its_own_images() {
         assert_eq!(store.taken(&other, &[1]), None);
     }
     assert_eq!(store.taken(&waiting("k"), &[1]), Some(1));
+}
+
+#[test]
+fn large_images_are_bounded_in_bytes() {
+    let store = Store {
+        capacity_in_bytes: 1 << 20,
+        ..Store::of(CAPACITY)
+    };
+    let large = |bytes: usize| Image {
+        row: Some(Row::Found(vec![Some(Value::from("x".repeat(bytes)))])),
+        ..writes(1)
+    };
+    for key in 0..100 {
+        store.put(waiting(key), large(100_000));
+    }
+    assert_eq!(store.len(), 10);
+    assert_eq!(store.evicted(), 90);
+    assert!(store.lock().weight <= 1 << 20);
+    // An operation under way keeps its own image, whatever it weighs.
+    store.put(waiting("huge"), large(2 << 20));
+    assert_eq!(store.len(), 1);
+    assert_eq!(store.taken(&waiting("huge"), &[1]), Some(1));
+    assert_eq!(store.lock().weight, 0);
 }

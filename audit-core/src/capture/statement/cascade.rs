@@ -10,10 +10,11 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Audited, Engine, Server};
+use super::{Audited, Engine, Request, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
 use crate::config::AuditConfig;
+use crate::sql::TableName;
 
 /// An entity whose rows follow those of another.
 pub(super) struct Follower {
@@ -90,9 +91,31 @@ fn leads_to(
             .any(|next| leads_to(next, seen, is_wanted))
 }
 
+/// The entities whose rows may follow those of another, at any distance.
+fn reached(info: &'static EntityInfo) -> Vec<&'static EntityInfo> {
+    let mut found: Vec<&'static EntityInfo> = Vec::new();
+    let mut next = vec![info];
+    while let Some(info) = next.pop() {
+        for follower in direct(info) {
+            if !found
+                .iter()
+                .any(|known| known.type_id == follower.info.type_id)
+            {
+                found.push(follower.info);
+                if follower.key.deletes {
+                    next.push(follower.info);
+                }
+            }
+        }
+    }
+    found
+}
+
 /// Rows of one entity that follow.
 pub(super) struct Trail {
     audited: Audited,
+    /// The columns that refer to the deleted rows.
+    columns: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
 
@@ -144,6 +167,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                             records: true,
                             fires_triggers: false,
                         },
+                        columns: follower.key.from.clone(),
                         rows: fresh,
                     });
                 }
@@ -151,6 +175,29 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             level = next;
         }
         Ok(trails)
+    }
+
+    /// Reports where rows that follow those of an entity may be hidden from the role, so that nothing records
+    /// what becomes of them.
+    pub(super) async fn check_hidden(&self, request: Request<'_>) -> Result<(), DbErr> {
+        if !self.server.is_postgres() {
+            return Ok(());
+        }
+        for info in reached(request.audited.info) {
+            let name = TableName {
+                schema: info.schema().map(str::to_owned),
+                table: info.table().to_owned(),
+            };
+            let live = self.live_table(&name).await?;
+            if live.is_secured {
+                self.gap(
+                    "row-level security may hide rows that refer to those that it deletes",
+                    &[],
+                );
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     async fn following(
@@ -188,16 +235,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.rows_where(follower.info, &from, &values, true).await
     }
 
-    /// Tells what became of the rows that were to follow.
-    pub(super) async fn tell_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
+    /// Records what became of the rows that were to follow.
+    pub(super) async fn record_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
         for trail in trails {
             let info = trail.audited.info;
             let keys: Vec<Vec<Value>> = trail.rows.iter().map(|row| info.key_of(row)).collect();
             let mut now = self.by_key(info, &keys).await?;
             for row in trail.rows {
                 match now.remove(&info.key_of(&row)) {
-                    Some(new) => self.tell_updated(&trail.audited, Source::Cascade, row, &new)?,
-                    None => self.tell_deleted(&trail.audited, Source::Cascade, &row)?,
+                    Some(new) => {
+                        let set = trail.columns.as_slice();
+                        self.record_updated(&trail.audited, Source::Cascade, set, row, &new)?;
+                    }
+                    None => self.record_deleted(&trail.audited, Source::Cascade, &row)?,
                 }
                 self.flush_when_full().await?;
             }

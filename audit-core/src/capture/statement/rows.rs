@@ -1,41 +1,42 @@
 //! Reading rows of an entity inside the transaction.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use sea_orm::sea_query::{ArrayType, Value};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 
-use super::{Audited, Engine};
+use super::row_reader::read_row;
+use super::{Engine, Image, Request};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Composer, Write};
+use crate::sql::{Change, Composer, quoted};
 
-/// How many values one statement may bind; every database takes more.
-pub(super) const MOST_VALUES: usize = 30_000;
+/// How many values one statement of ours may bind; every database takes more.
+const MOST_VALUES: usize = 30_000;
 
-/// A stretch of keys: beyond the first, up to the second.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Range<'a> {
-    pub(super) after: Option<&'a [Value]>,
-    pub(super) up_to: Option<&'a [Value]>,
+/// Whether PostgreSQL says of a returned row that it was locked or changed before it was read, as a row is
+/// that a conflict clause has updated.
+pub(super) const WAS_THERE: &str = "(xmax::text <> '0') AS sea_orm_audit_met";
+
+/// Reads that flag of a row.
+pub(super) fn was_there(row: &QueryResult) -> bool {
+    row.try_get("", "sea_orm_audit_met").unwrap_or(true)
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// The rows that an UPDATE or DELETE is going to write, locked.
-    pub(super) async fn before(
+    /// The rows that an UPDATE or DELETE is going to write, locked: one read with the statement's own condition
+    /// and values.
+    pub(super) async fn read_before(
         &self,
-        statement: &Statement,
-        write: &Write,
+        request: Request<'_>,
         change: &Change,
-        audited: &Audited,
-        limit: Option<u64>,
-        stretch: Option<Range<'_>>,
-    ) -> Result<Vec<Vec<Value>>, DbErr> {
+    ) -> Result<Vec<Image>, DbErr> {
         let backend = self.db.get_database_backend();
-        let info = audited.info;
-        let list = write.selected.of(info, || {
-            (info.access.list)(backend, Some(&write.qualifier), "")
-        });
-        let mut sql = self.composer(statement);
+        let info = request.audited.info;
+        let write = request.write;
+        let list =
+            (write.selected).of(info, || (info.access.list)(backend, Some(&write.qualifier)));
+        let mut sql = self.composer(request.statement);
         if let Some(with) = &change.with {
             sql.template(with).text(" ");
         }
@@ -43,31 +44,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .text(&list)
             .text(" FROM ")
             .template(&change.from);
-        filter(&mut sql, change, |sql| {
-            if let Some(stretch) = stretch {
-                within(sql, backend, info, &write.qualifier, stretch);
-            }
-        });
+        if let Some(filter) = &change.filter {
+            sql.text(" WHERE ").template(filter);
+        }
         if let Some(tail) = &change.tail {
             sql.template(tail);
-        }
-        if stretch.is_some() {
-            sql.text(" ORDER BY ");
-            for (at, column) in info.key.iter().enumerate() {
-                let comma = if at == 0 { "" } else { ", " };
-                sql.text(comma)
-                    .text(&write.qualifier)
-                    .text(".")
-                    .name(info.columns[*column].name);
-            }
-        }
-        if let Some(limit) = limit {
-            sql.text(&format!(" LIMIT {limit}"));
         }
         match backend {
             DbBackend::Sqlite => {}
             DbBackend::Postgres => {
-                let sets_key = audited.has_key_among(&change.assigned);
+                let sets_key = request.audited.has_key_among(&change.assigned);
                 // What the statement takes itself; more would hold up inserts that refer to the row.
                 let strength = if change.delete || sets_key {
                     "UPDATE"
@@ -75,20 +61,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     "NO KEY UPDATE"
                 };
                 sql.text(" FOR ").text(strength);
-                if change.joined {
-                    let alias = write.qualifier.rsplit('.').next().unwrap_or_default();
-                    sql.text(" OF ").text(alias);
-                }
+                sql.text(" OF ").text(&write.reference);
             }
             _ => {
                 sql.text(" FOR UPDATE");
             }
         }
-        let rows = self.db.query_all_raw(sql.finish()).await?;
-        let mut images = Vec::with_capacity(rows.len());
-        for row in &rows {
-            images.push((info.access.read)(row, "")?);
-        }
+        let mut images = self.images(info, sql.finish()).await?;
         if change.joined {
             // A row that several others join is there several times.
             let mut seen = std::collections::HashSet::new();
@@ -97,41 +76,93 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(images)
     }
 
+    async fn images(
+        &self,
+        info: &'static EntityInfo,
+        statement: Statement,
+    ) -> Result<Vec<Image>, DbErr> {
+        let rows = self.db.query_all_raw(statement).await?;
+        Ok(self.read(info, &rows))
+    }
+
+    /// Reads rows that have the entity's columns.
+    pub(super) fn read(&self, info: &EntityInfo, rows: &[QueryResult]) -> Vec<Image> {
+        let backend = self.db.get_database_backend();
+        (rows.iter())
+            .map(|row| read_row(backend, info, row))
+            .collect()
+    }
+
+    /// The table's name for a statement: where the search path might find another, with its schema.
+    pub(super) fn table(&self, info: &EntityInfo) -> String {
+        let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = located
+            .as_ref()
+            .filter(|(entity, _)| *entity == info.type_id);
+        let mut sql = Composer::new(self.db.get_database_backend(), &[]);
+        if let Some(schema) = (info.schema()).or(found.map(|(_, schema)| schema.as_str())) {
+            sql.name(schema).text(".");
+        }
+        sql.name(info.table());
+        sql.finish().sql
+    }
+
     /// The rows with these values in these columns.
     pub(super) async fn rows_where(
         &self,
         info: &'static EntityInfo,
         columns: &[usize],
-        values: &[Vec<Value>],
+        values: &[Image],
         lock: bool,
-    ) -> Result<Vec<Vec<Value>>, DbErr> {
+    ) -> Result<Vec<Image>, DbErr> {
+        let rows = self.rows_with(info, columns, values, "", lock).await?;
+        Ok(rows.into_iter().map(|(image, _)| image).collect())
+    }
+
+    /// The same, with one more column.
+    pub(super) async fn rows_with(
+        &self,
+        info: &'static EntityInfo,
+        columns: &[usize],
+        values: &[Image],
+        more: &str,
+        lock: bool,
+    ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let backend = self.db.get_database_backend();
-        let list = (info.access.list)(backend, None, "");
-        let mut images = Vec::new();
-        for values in values.chunks((MOST_VALUES / columns.len().max(1)).max(1)) {
+        let list = (info.access.list)(backend, None);
+        let most = usize::try_from(self.config.chunk_rows()).unwrap_or(usize::MAX);
+        let chunk = (MOST_VALUES / columns.len().max(1)).min(most).max(1);
+        let mut found = Vec::new();
+        for values in values.chunks(chunk) {
             let mut sql = Composer::new(backend, &[]);
-            sql.text("SELECT ")
-                .text(&list)
-                .text(" FROM ")
-                .text(&table(backend, info));
+            sql.text("SELECT ").text(&list);
+            if !more.is_empty() {
+                sql.text(", ").text(more);
+            }
+            sql.text(" FROM ").text(&self.table(info));
             sql.text(" WHERE ");
-            is_in(&mut sql, backend, info, "", columns, values);
+            is_in(&mut sql, backend, info, columns, values);
             if lock && backend != DbBackend::Sqlite {
                 sql.text(" FOR UPDATE");
             }
-            for row in self.db.query_all_raw(sql.finish()).await? {
-                images.push((info.access.read)(&row, "")?);
-            }
+            let rows = self.db.query_all_raw(sql.finish()).await?;
+            found.extend(self.read(info, &rows).into_iter().zip(rows));
         }
-        Ok(images)
+        if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
+            // In a column that is no `char(n)`, texts without the spaces were found as well.
+            found.retain(|(row, _)| {
+                (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
+            });
+        }
+        Ok(found)
     }
 
     /// The rows with these keys, by key.
     pub(super) async fn by_key(
         &self,
         info: &'static EntityInfo,
-        keys: &[Vec<Value>],
-    ) -> Result<HashMap<Vec<Value>, Vec<Value>>, DbErr> {
+        keys: &[Image],
+    ) -> Result<HashMap<Image, Image>, DbErr> {
         // InnoDB's plain reads see what was there when the transaction began; a row that the statement left
         // as it is would seem changed back.
         let rows = self
@@ -144,59 +175,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// The table's name for a statement.
-pub(super) fn table(backend: DbBackend, info: &EntityInfo) -> String {
-    let mut sql = Composer::new(backend, &[]);
-    if let Some(schema) = info.schema() {
-        sql.name(schema).text(".");
-    }
-    sql.name(info.table());
-    sql.finish().sql
+/// Names of columns, with commas between.
+pub(super) fn columns_text(backend: DbBackend, columns: &[&str]) -> String {
+    let names: Vec<String> = columns.iter().map(|name| quoted(backend, name)).collect();
+    names.join(", ")
 }
 
-/// Writes `WHERE`, and more conditions after the statement's own.
-pub(super) fn filter(
-    sql: &mut Composer<'_>,
-    change: &Change,
-    more: impl FnOnce(&mut Composer<'_>),
-) {
-    match &change.filter {
-        Some(filter) => sql.text(" WHERE (").template(filter).text(")"),
-        None => sql.text(" WHERE (1 = 1)"),
-    };
-    more(sql);
-}
-
-/// Writes ` AND key > .. AND key <= ..`.
-pub(super) fn within(
-    sql: &mut Composer<'_>,
-    backend: DbBackend,
-    info: &EntityInfo,
-    qualifier: &str,
-    range: Range<'_>,
-) {
-    for (operator, bound) in [(" > ", range.after), (" <= ", range.up_to)] {
-        let Some(bound) = bound else { continue };
-        sql.text(" AND ");
-        columns_of(sql, info, qualifier, &info.key);
-        sql.text(operator);
-        tuple(sql, backend, info, &info.key, bound);
-    }
-}
-
-/// Writes the columns, in parentheses when they are several.
-fn columns_of(sql: &mut Composer<'_>, info: &EntityInfo, qualifier: &str, columns: &[usize]) {
+/// Writes names of columns, in parentheses when they are several.
+pub(super) fn columns_of(sql: &mut Composer<'_>, columns: &[&str]) {
     if columns.len() > 1 {
         sql.text("(");
     }
     for (at, column) in columns.iter().enumerate() {
-        if at > 0 {
-            sql.text(", ");
-        }
-        if !qualifier.is_empty() {
-            sql.text(qualifier).text(".");
-        }
-        sql.name(info.columns[*column].name);
+        sql.text(if at > 0 { ", " } else { "" }).name(column);
     }
     if columns.len() > 1 {
         sql.text(")");
@@ -230,15 +221,18 @@ pub(super) fn is_in(
     sql: &mut Composer<'_>,
     backend: DbBackend,
     info: &EntityInfo,
-    qualifier: &str,
     columns: &[usize],
-    values: &[Vec<Value>],
+    values: &[Image],
 ) {
     if values.is_empty() {
         sql.text("1 = 0");
         return;
     }
-    columns_of(sql, info, qualifier, columns);
+    if backend == DbBackend::Postgres && values.iter().flatten().any(is_padded) {
+        return is_one_of(sql, backend, info, columns, values);
+    }
+    let names: Vec<&str> = columns.iter().map(|at| info.columns[*at].name).collect();
+    columns_of(sql, &names);
     if let ([column], [value]) = (columns, values) {
         sql.text(" = ");
         tuple(sql, backend, info, &[*column], value);
@@ -264,8 +258,40 @@ pub(super) fn is_in(
     sql.text(")");
 }
 
+/// Writes the same row by row. PostgreSQL compares `char(n)` with a text without the padding of the former, so a
+/// value that may be one is compared as both.
+fn is_one_of(
+    sql: &mut Composer<'_>,
+    backend: DbBackend,
+    info: &EntityInfo,
+    columns: &[usize],
+    values: &[Image],
+) {
+    for (at, row) in values.iter().enumerate() {
+        sql.text(if at > 0 { " OR (" } else { "(" });
+        for (at, (column, value)) in columns.iter().zip(row).enumerate() {
+            sql.text(if at > 0 { " AND (" } else { "(" });
+            let (before, after) = (info.access.cast)(backend, *column);
+            let name = info.columns[*column].name;
+            sql.name(name).text(" = ").text(&before);
+            sql.value(value.clone()).text(&after);
+            if is_padded(value) {
+                sql.text(" OR ").name(name).text(" = CAST(");
+                sql.value(value.clone()).text(" AS bpchar)");
+            }
+            sql.text(")");
+        }
+        sql.text(")");
+    }
+}
+
+/// Whether a text may be one of PostgreSQL's `char(n)`, filled up with spaces.
+fn is_padded(value: &Value) -> bool {
+    matches!(value, Value::String(Some(text)) if text.ends_with(' '))
+}
+
 /// An array of the values, where they are of a type that has one.
-fn array_of(values: &[Vec<Value>]) -> Option<Value> {
+fn array_of(values: &[Image]) -> Option<Value> {
     let kind = match values.first()?.first()? {
         Value::SmallInt(Some(_)) => ArrayType::SmallInt,
         Value::Int(Some(_)) => ArrayType::Int,

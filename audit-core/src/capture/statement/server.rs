@@ -13,11 +13,12 @@ pub(crate) struct Server {
 
 #[derive(Debug)]
 struct Asked {
-    is_mariadb: bool,
     /// The schemas in which unqualified names are found, with commas between; in MySQL the database.
     schema: Option<String>,
     /// The step of numbered keys.
     step: u64,
+    /// Whether the numbers of one INSERT follow each other, however many rows it turns out to have.
+    is_consecutive: bool,
 }
 
 impl Server {
@@ -41,31 +42,31 @@ impl Server {
         let sql = match self.backend {
             DbBackend::Sqlite => {
                 let _ = self.asked.set(Asked {
-                    is_mariadb: false,
                     schema: Some("main".into()),
                     step: 1,
+                    is_consecutive: false,
                 });
                 return Ok(());
             }
-            DbBackend::Postgres => {
-                "SELECT '' AS version, array_to_string(current_schemas(false), ',') AS name"
-            }
+            DbBackend::Postgres => "SELECT array_to_string(current_schemas(false), ',') AS name",
             _ => {
-                "SELECT VERSION() AS version, DATABASE() AS name, \
-                 CAST(@@auto_increment_increment AS CHAR) AS step"
+                "SELECT DATABASE() AS name, \
+                 CAST(@@auto_increment_increment AS CHAR) AS step, \
+                 CAST(@@innodb_autoinc_lock_mode AS CHAR) AS lock_mode"
             }
         };
         let row = db
             .query_one_raw(Statement::from_string(self.backend, sql))
             .await?
-            .ok_or_else(|| DbErr::RecordNotFound("the server did not tell its version".into()))?;
-        let version: String = row.try_get("", "version")?;
+            .ok_or_else(|| DbErr::RecordNotFound("the server did not name its schema".into()))?;
         let step = match self.backend {
             DbBackend::MySql => row.try_get::<String>("", "step")?.parse().unwrap_or(1),
             _ => 1,
         };
+        let is_consecutive =
+            self.backend == DbBackend::MySql && row.try_get::<String>("", "lock_mode")? != "2";
         let _ = self.asked.set(Asked {
-            is_mariadb: version.to_lowercase().contains("mariadb"),
+            is_consecutive,
             schema: row.try_get("", "name")?,
             step,
         });
@@ -94,14 +95,8 @@ impl Server {
         self.is_postgres()
     }
 
-    /// Whether an UPDATE can return rows.
-    pub(super) fn updates_return(&self) -> bool {
-        !self.is_mysql()
-    }
-
-    /// Whether an INSERT or DELETE can return rows.
-    pub(super) fn others_return(&self) -> bool {
-        !self.is_mysql() || self.asked.get().is_some_and(|asked| asked.is_mariadb)
+    pub(super) fn numbers_are_consecutive(&self) -> bool {
+        self.asked.get().is_some_and(|asked| asked.is_consecutive)
     }
 
     pub(super) fn step(&self) -> u64 {
@@ -110,6 +105,9 @@ impl Server {
 
     /// Where that is not known yet, any schema could be.
     pub(super) fn is_default_schema(&self, name: &str) -> bool {
+        if self.is_sqlite() {
+            return name.eq_ignore_ascii_case("main");
+        }
         match self.asked.get() {
             Some(Asked {
                 schema: Some(schema),

@@ -3,41 +3,44 @@
 use sea_orm::DbBackend;
 use sqlparser::ast::{
     Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, InTarget, OrderByExpr,
-    SelectItem, Statement, TableWithJoins, Update, UpdateTableFromKind, Value,
+    SelectItem, Statement, TableFactor, TableWithJoins, Update, UpdateTableFromKind, Value, With,
 };
-use sqlparser::tokenizer::Tokenizer;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::names::{folded, last_part, table_of, template};
-use super::{Text, dialect};
+use super::{Text, dialect, is_meaningful};
 use crate::sql::template::MARK;
-use crate::sql::{Change, ColumnList, Kind, TableName, Template, Understood, Write};
+use crate::sql::{
+    Change, ColumnList, Kind, TableName, Template, Understood, Volatility, Write, is_name,
+};
 
 /// What UPDATE and DELETE have in common.
 struct Parts<'a> {
     statement: Statement,
     table: TableName,
     qualifier: String,
+    reference: String,
     delete: bool,
-    with: Option<Template>,
-    head: Template,
+    with: Option<&'a With>,
     from: String,
     joined: bool,
     filter: Option<&'a Expr>,
     tail: Option<Template>,
+    ordered_by: Vec<String>,
     assigned: Vec<String>,
+    literals: Vec<(String, Template)>,
+    /// Whether RETURNING cannot stand at its end.
+    closed: bool,
     returning: Option<&'a [SelectItem]>,
 }
 
 impl Text {
-    pub(super) fn update(&self, update: &Update, with: Option<Template>) -> Understood {
-        let Some((table, qualifier)) = table_of(self.backend, &update.table.relation) else {
+    pub(super) fn update(&self, update: &Update, with: Option<&With>) -> Understood {
+        let relation = &update.table.relation;
+        let Some((table, qualifier, reference)) = table_of(self.backend, relation) else {
             return self.opaque("its table is no name");
         };
-        let modifier = ["IGNORE", "LOW_PRIORITY"]
-            .iter()
-            .any(|word| qualifier_is(&update.table.relation, word));
-        if self.backend == DbBackend::MySql && modifier {
-            // The parser takes the word for the table, and the table for its alias.
+        if self.has_modifier(relation) {
             return self.opaque("it has a modifier before its table");
         }
         let named = |why| self.opaque_on(why, Some(vec![table.clone()]));
@@ -52,60 +55,68 @@ impl Text {
             Some(UpdateTableFromKind::AfterSet(from)) => from,
             Some(UpdateTableFromKind::BeforeSet(_)) => return named("its FROM comes before SET"),
         };
-        let mut assigned_columns = Vec::new();
+        let (mut assigned_columns, mut literals) = (Vec::new(), Vec::new());
         for assignment in &update.assignments {
             let Some(columns) = assigned(self.backend, assignment) else {
                 return named("what it sets is no column");
             };
-            // Of a join, only the first table's columns can be told.
+            // Of a join, only the first table's columns can be distinguished.
             if !update.table.joins.is_empty() && !sets_own(assignment, &qualifier) {
                 return self.opaque("it writes a join");
             }
+            if let ([column], Some(value)) = (columns.as_slice(), literal(&assignment.value)) {
+                literals.push((column.clone(), value));
+            }
             assigned_columns.extend(columns);
         }
-        let mut head = update.clone();
-        (head.selection, head.returning, head.limit) = (None, None, None);
-        head.order_by = Vec::new();
         let mut from = update.table.to_string();
         for other in others {
             from.push_str(", ");
             from.push_str(&other.to_string());
         }
-        let statement = Statement::Update(update.clone());
         self.change(Parts {
-            statement,
+            statement: Statement::Update(update.clone()),
             table,
             qualifier,
+            reference,
             delete: false,
             with,
-            head: template(&Statement::Update(head)),
             from,
             joined: !others.is_empty() || !update.table.joins.is_empty(),
             filter: update.selection.as_ref(),
             tail: tail(&update.order_by, update.limit.as_ref()),
+            ordered_by: self.ordered_by(&update.order_by),
             assigned: assigned_columns,
+            literals,
+            closed: false,
             returning: update.returning.as_deref(),
         })
     }
 
-    pub(super) fn delete(&self, delete: &Delete, with: Option<Template>) -> Understood {
+    pub(super) fn delete(&self, delete: &Delete, with: Option<&With>) -> Understood {
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
         let [target] = from.as_slice() else {
             return self.opaque("it deletes from several tables");
         };
-        if !delete.tables.is_empty() || !target.joins.is_empty() {
-            return self.opaque("it deletes from a join");
-        }
-        let Some((table, qualifier)) = table_of(self.backend, &target.relation) else {
+        let Some((table, qualifier, reference)) = table_of(self.backend, &target.relation) else {
             return self.opaque("its table is no name");
         };
+        if self.has_modifier(&target.relation) {
+            return self.opaque("it has a modifier before its table");
+        }
+        // MySQL's form for several tables, of one.
+        let is_of_itself = match delete.tables.as_slice() {
+            [] => true,
+            [only] => is_name(&only.to_string(), &qualifier),
+            _ => false,
+        };
+        if !is_of_itself || !target.joins.is_empty() {
+            return self.opaque("it deletes from a join");
+        }
         let using = delete.using.as_deref().unwrap_or_default();
         if !using.is_empty() && self.backend == DbBackend::MySql {
             return self.opaque("it deletes from a join");
         }
-        let mut head = delete.clone();
-        (head.selection, head.returning, head.limit) = (None, None, None);
-        head.order_by = Vec::new();
         let mut from = target.to_string();
         for other in using {
             from.push_str(", ");
@@ -115,16 +126,52 @@ impl Text {
             statement: Statement::Delete(delete.clone()),
             table,
             qualifier,
+            reference,
             delete: true,
             with,
-            head: template(&Statement::Delete(head)),
             from,
             joined: !using.is_empty(),
             filter: delete.selection.as_ref(),
             tail: tail(&delete.order_by, delete.limit.as_ref()),
+            ordered_by: self.ordered_by(&delete.order_by),
             assigned: Vec::new(),
+            literals: Vec::new(),
+            closed: !delete.tables.is_empty(),
             returning: delete.returning.as_deref(),
         })
+    }
+
+    /// Whether tables that inherit from a table are left out, which the parser does not keep.
+    fn has_only(&self) -> bool {
+        let is = |token: &Token, words: &[&str]| {
+            matches!(token, Token::Word(word) if word.quote_style.is_none()
+                && words.iter().any(|known| known.eq_ignore_ascii_case(&word.value)))
+        };
+        let meaningful: Vec<&Token> = self.tokens.iter().filter(|t| is_meaningful(t)).collect();
+        (meaningful.windows(2))
+            .any(|pair| is(pair[0], &["UPDATE", "FROM"]) && is(pair[1], &["ONLY"]))
+    }
+
+    fn ordered_by(&self, order_by: &[OrderByExpr]) -> Vec<String> {
+        (order_by.iter())
+            .filter_map(|order| match &order.expr {
+                Expr::Identifier(name) => Some(folded(self.backend, name)),
+                Expr::CompoundIdentifier(names) => {
+                    names.last().map(|name| folded(self.backend, name))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether a word before the table was taken for the table, and the table for its alias.
+    fn has_modifier(&self, relation: &TableFactor) -> bool {
+        let words: &[&str] = match self.backend {
+            DbBackend::MySql => &["IGNORE", "LOW_PRIORITY", "QUICK"],
+            DbBackend::Postgres => return self.has_only(),
+            _ => &[],
+        };
+        words.iter().any(|word| qualifier_is(relation, word))
     }
 
     fn change(&self, parts: Parts<'_>) -> Understood {
@@ -134,9 +181,18 @@ impl Text {
                 Some(vec![parts.table]),
             );
         }
-        let unstable = parts.tail.is_some()
-            || parts.filter.is_some_and(|filter| !self.stable(filter))
-            || (parts.joined && !self.stable(&parts.from));
+        let mut volatility = match parts.filter {
+            Some(filter) => self.volatility(filter),
+            None => Volatility::Stable,
+        };
+        if parts.joined {
+            volatility = volatility.max(self.volatility(&parts.from));
+        }
+        if let Some(with) = parts.with {
+            volatility = volatility.max(self.volatility(with));
+        }
+        // It would have to stand before ORDER BY and LIMIT.
+        let appendable = parts.tail.is_none();
         let mut equalities = Vec::new();
         if !parts
             .filter
@@ -147,27 +203,26 @@ impl Text {
         Understood::Write(Box::new(Write {
             table: parts.table,
             qualifier: parts.qualifier,
+            reference: parts.reference,
             kind: Kind::Change(Change {
                 delete: parts.delete,
-                with: parts.with,
-                head: parts.head,
+                with: parts.with.map(template),
                 from: Template::read(&parts.from),
                 joined: parts.joined,
-                filter: parts.filter.map(template),
+                filter: parts.filter.map(|filter| self.piece(filter)),
                 tail: parts.tail,
+                ordered_by: parts.ordered_by,
                 assigned: parts.assigned,
+                literals: parts.literals,
                 equalities,
-                unstable,
+                may_fail: parts.joined
+                    || parts.with.is_some()
+                    || parts.filter.is_some_and(|filter| !only_compares(filter)),
+                volatility,
             }),
             returning: self.returning(parts.returning),
-            returning_text: parts.returning.map(|items| {
-                let items: Vec<_> = items.iter().map(ToString::to_string).collect();
-                Template::read(&items.join(", "))
-            }),
-            clean: self.clean(),
+            appendable: appendable && !parts.closed && self.appendable(),
             selected: ColumnList::default(),
-            returned: ColumnList::default(),
-            old: ColumnList::default(),
         }))
     }
 
@@ -249,9 +304,56 @@ fn tail(order_by: &[OrderByExpr], limit: Option<&Expr>) -> Option<Template> {
     (!text.is_empty()).then(|| Template::read(&text))
 }
 
+/// Whether an expression is made of comparisons of columns with values.
+fn only_compares(expr: &Expr) -> bool {
+    let is_value = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
+        )
+    };
+    match expr {
+        Expr::Between {
+            expr, low, high, ..
+        } => is_value(expr) && is_value(low) && is_value(high),
+        Expr::Like { expr, pattern, .. } | Expr::ILike { expr, pattern, .. } => {
+            is_value(expr) && is_value(pattern)
+        }
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => only_compares(inner),
+        Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_value(inner),
+        Expr::In {
+            expr,
+            target: InTarget::List(list),
+            ..
+        } => is_value(expr) && list.iter().all(is_value),
+        Expr::BinaryOp { left, op, right } => match op {
+            BinaryOperator::And | BinaryOperator::Or => only_compares(left) && only_compares(right),
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::Gt
+            | BinaryOperator::LtEq
+            | BinaryOperator::GtEq => is_value(left) && is_value(right),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// A literal or a bound value.
+fn literal(expr: &Expr) -> Option<Template> {
+    match expr {
+        Expr::Value(_) => Some(template(expr)),
+        Expr::UnaryOp { expr: inner, .. } if matches!(inner.as_ref(), Expr::Value(_)) => {
+            Some(template(expr))
+        }
+        _ => None,
+    }
+}
+
 /// Whether a table is named by this one word, without quotes.
-fn qualifier_is(relation: &sqlparser::ast::TableFactor, word: &str) -> bool {
-    matches!(relation, sqlparser::ast::TableFactor::Table { name, .. }
+fn qualifier_is(relation: &TableFactor, word: &str) -> bool {
+    matches!(relation, TableFactor::Table { name, .. }
         if name.0.len() == 1 && name.to_string().eq_ignore_ascii_case(word))
 }
 

@@ -1,16 +1,18 @@
 //! INSERT and REPLACE.
 
-use sea_orm::DbBackend;
 use sqlparser::ast::{
-    Assignment, ConflictTarget, Expr, Insert as Statement, OnConflictAction, OnInsert, SetExpr,
-    SqliteOnConflict, TableObject, Value,
+    Assignment, ConflictTarget as Target, Expr, Insert as Statement, OnConflictAction, OnInsert,
+    SetExpr, SqliteOnConflict, TableObject, Value,
 };
 
 use super::Text;
 use super::change::assigned;
 use super::names::{folded, last_part, table_name_of, template};
 use super::only_reads;
-use crate::sql::{Cell, ColumnList, Conflict, ConflictAction, Insert, Kind, Understood, Write};
+use crate::sql::{
+    Cell, ColumnList, Conflict, ConflictAction, ConflictTarget, Insert, Kind, Rows, Understood,
+    Write,
+};
 
 impl Text {
     #[allow(clippy::too_many_lines)] // one clause after the other
@@ -34,41 +36,37 @@ impl Text {
         let conflict = match (&insert.on, or) {
             (None, Some(action)) => Some(Conflict {
                 action,
-                target: None,
+                target: ConflictTarget::Any,
                 assigned: Vec::new(),
             }),
             (None, None) if insert.replace_into => Some(Conflict {
                 action: ConflictAction::Replace,
-                target: None,
+                target: ConflictTarget::Any,
                 assigned: Vec::new(),
             }),
             (None, None) => insert.ignore.then_some(Conflict {
                 action: ConflictAction::Nothing,
-                target: None,
+                target: ConflictTarget::Any,
                 assigned: Vec::new(),
             }),
             (Some(OnInsert::DuplicateKeyUpdate(assignments)), _) => Some(Conflict {
                 action: ConflictAction::Update,
-                target: None,
+                target: ConflictTarget::Any,
                 assigned: self.changed_by(assignments),
             }),
             (Some(OnInsert::OnConflict(on)), _) => {
                 let target = match &on.conflict_target {
-                    None => None,
-                    Some(ConflictTarget::Columns { columns, .. }) => {
-                        Some(columns.iter().map(|c| folded(self.backend, c)).collect())
-                    }
-                    Some(ConflictTarget::OnConstraint(_))
-                        if matches!(on.action, OnConflictAction::DoNothing) =>
-                    {
-                        None
-                    }
-                    Some(ConflictTarget::OnConstraint(_)) => {
-                        return self.opaque_on(
-                            "its conflict clause names a constraint, not columns",
-                            Some(vec![table]),
-                        );
-                    }
+                    None => ConflictTarget::Any,
+                    Some(Target::Columns { columns, .. }) => ConflictTarget::Columns(
+                        columns.iter().map(|c| folded(self.backend, c)).collect(),
+                    ),
+                    Some(Target::OnConstraint(name)) => match last_part(self.backend, name) {
+                        Some(name) => ConflictTarget::Constraint(name),
+                        None => {
+                            let why = "its conflict clause names no constraint";
+                            return self.opaque_on(why, Some(vec![table]));
+                        }
+                    },
                 };
                 let (action, assigned) = match &on.action {
                     OnConflictAction::DoNothing => (ConflictAction::Nothing, Vec::new()),
@@ -90,18 +88,16 @@ impl Text {
         let Some(mut columns) = columns else {
             return self.opaque_on("its columns are no names", Some(vec![table]));
         };
-        // What is read before and after it must be known; else the rows that it returns are enough.
-        let listed = conflict.is_some() || self.backend == DbBackend::MySql;
         let rows = if insert.assignments.is_empty() {
             match insert.source.as_ref().map(|source| source.body.as_ref()) {
-                Some(SetExpr::Values(values)) if listed => Some(
+                Some(SetExpr::Values(values)) => Rows::Listed(
                     (values.rows.iter())
                         .map(|row| row.iter().map(|cell| self.cell(cell)).collect())
                         .collect(),
                 ),
-                Some(SetExpr::Values(_)) => Some(Vec::new()),
-                Some(_) => None,
-                None => Some(vec![Vec::new()]),
+                Some(_) => Rows::Selected,
+                // DEFAULT VALUES
+                None => Rows::Listed(vec![vec![Cell::Default]]),
             }
         } else {
             columns = (insert.assignments.iter())
@@ -109,7 +105,7 @@ impl Text {
                 .flatten()
                 .collect();
             let row = insert.assignments.iter().map(|a| self.cell(&a.value));
-            Some(vec![row.collect()])
+            Rows::Listed(vec![row.collect()])
         };
         if let Some(source) = &insert.source
             && !only_reads(source)
@@ -120,25 +116,28 @@ impl Text {
             table,
             qualifier: (insert.table_alias.as_ref())
                 .map_or_else(|| name.to_string(), |alias| alias.alias.to_string()),
+            reference: String::new(),
             kind: Kind::Insert(Insert {
                 columns,
                 rows,
                 conflict,
             }),
             returning: self.returning(insert.returning.as_deref()),
-            returning_text: None,
-            clean: self.clean(),
+            appendable: self.appendable(),
             selected: ColumnList::default(),
-            returned: ColumnList::default(),
-            old: ColumnList::default(),
         }))
     }
 
     /// The columns that are set to something else than themselves, as SeaORM sets a key to do nothing.
     fn changed_by(&self, assignments: &[Assignment]) -> Vec<String> {
         let changes = assignments.iter().filter(|assignment| {
-            let value = assignment.value.to_string();
-            assignment.target.to_string() != value
+            let (target, value) = (assignment.target.to_string(), assignment.value.to_string());
+            // MySQL's way to have the id of the row that is there returned.
+            let is_last_insert_id = value
+                .get(..15)
+                .is_some_and(|call| call.eq_ignore_ascii_case("LAST_INSERT_ID("))
+                && value[15..].strip_suffix(')') == Some(target.as_str());
+            target != value && !is_last_insert_id
         });
         changes
             .filter_map(|assignment| assigned(self.backend, assignment))
@@ -153,10 +152,9 @@ impl Text {
             {
                 Cell::Default
             }
-            // NULL meets nothing.
-            Expr::Value(value) if matches!(value.value, Value::Null) => Cell::Default,
-            Expr::Value(_) => Cell::Stable(template(expr)),
-            expr if self.stable(expr) => Cell::Stable(template(expr)),
+            Expr::Value(value) if matches!(value.value, Value::Null) => Cell::Null,
+            Expr::Value(_) => Cell::Stable(self.piece(expr)),
+            expr if self.constant(expr) => Cell::Stable(template(expr)),
             _ => Cell::Unstable,
         }
     }

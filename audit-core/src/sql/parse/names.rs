@@ -2,72 +2,106 @@
 
 use sea_orm::DbBackend;
 use sqlparser::ast::{Expr, Ident, ObjectName, SelectItem, TableFactor};
-use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::{Text, dialect, is_meaningful};
-use crate::sql::stable::is_stable;
 use crate::sql::template::MARK;
-use crate::sql::{Returning, TableName, Template};
+use crate::sql::volatility::{is_constant, volatility};
+use crate::sql::{ReturnedItem, Returning, TableName, Template, Volatility};
 
 impl Text {
-    pub(super) fn stable(&self, part: &impl ToString) -> bool {
+    fn tokens_of(&self, part: &impl ToString) -> Option<Vec<Token>> {
         let dialect = dialect(self.backend);
         let rendered = part.to_string().replace(MARK, " ");
         Tokenizer::new(dialect.as_ref(), &rendered)
             .with_unescape(false)
             .tokenize()
-            .is_ok_and(|tokens| is_stable(&tokens))
+            .ok()
+    }
+
+    /// A piece of the text. MySQL prepares each text that is read beside one that is not prepared, and keeps
+    /// only so many: there the values of an unprepared text are bound.
+    pub(super) fn piece(&self, part: &impl ToString) -> Template {
+        let is_plain = self.backend == DbBackend::MySql && self.binds == 0;
+        match self.tokens_of(part).filter(|_| is_plain) {
+            Some(tokens) => Template::with_bound_literals(&tokens),
+            None => template(part),
+        }
+    }
+
+    pub(super) fn constant(&self, part: &impl ToString) -> bool {
+        self.tokens_of(part)
+            .is_some_and(|tokens| is_constant(&tokens))
+    }
+
+    pub(super) fn volatility(&self, part: &impl ToString) -> Volatility {
+        self.tokens_of(part)
+            .map_or(Volatility::Volatile, |tokens| volatility(&tokens))
     }
 
     pub(super) fn returning(&self, items: Option<&[SelectItem]>) -> Returning {
         let Some(items) = items else {
             return Returning::Nothing;
         };
-        let mut columns = Vec::new();
-        for item in items {
-            match item {
-                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
-                    return Returning::Everything;
-                }
-                SelectItem::UnnamedExpr(expr) => columns.extend(self.column_in(expr)),
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    let alias = folded(self.backend, alias);
-                    columns.extend(self.column_in(expr).filter(|name| *name == alias));
-                }
-                SelectItem::ExprWithAliases { .. } => {}
-            }
+        if let [SelectItem::Wildcard(_)] = items {
+            return Returning::Everything;
         }
-        Returning::Columns(columns)
+        Returning::Items(items.iter().map(|item| self.returned(item)).collect())
     }
 
-    /// The column that an expression returns, also where it is cast.
+    fn returned(&self, item: &SelectItem) -> ReturnedItem {
+        let (expr, alias) = match item {
+            SelectItem::UnnamedExpr(expr) => (expr, None),
+            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(folded(self.backend, alias))),
+            _ => {
+                return ReturnedItem {
+                    column: None,
+                    cast: None,
+                    name: None,
+                };
+            }
+        };
+        let (column, cast) = match expr {
+            Expr::Cast { expr: inner, .. } => (self.column_in(inner), true),
+            _ => (self.column_in(expr), false),
+        };
+        let name = alias.or_else(|| column.clone());
+        let column = column.filter(|column| name.as_ref() == Some(column));
+        match column {
+            Some(column) if cast => ReturnedItem {
+                column: None,
+                cast: Some((column, expr.to_string())),
+                name,
+            },
+            column => ReturnedItem {
+                column,
+                cast: None,
+                name,
+            },
+        }
+    }
+
+    /// The column that an expression is.
     fn column_in(&self, expr: &Expr) -> Option<String> {
         match expr {
             Expr::Identifier(name) => Some(folded(self.backend, name)),
             Expr::CompoundIdentifier(names) => names.last().map(|name| folded(self.backend, name)),
-            Expr::Cast { expr, .. } => self.column_in(expr),
             _ => None,
         }
     }
 
-    /// The statement without what follows it, where that is a comment.
-    pub(super) fn clean(&self) -> Option<Template> {
-        let end = self.tokens.iter().rposition(is_meaningful)?;
-        let has_comment = self.tokens[end..].iter().any(|token| {
-            matches!(
-                token,
-                Token::Whitespace(
-                    Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)
-                )
-            )
-        });
-        has_comment.then(|| {
-            let text: String = self.tokens[..=end]
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            Template::read(&text)
-        })
+    /// Whether a clause can be appended to the text: what follows its last word is at most one semicolon.
+    pub(super) fn appendable(&self) -> bool {
+        let Some(end) = self.tokens.iter().rposition(is_meaningful) else {
+            return false;
+        };
+        let mut rest = self.tokens[end + 1..].iter();
+        match rest.position(|token| *token == Token::SemiColon) {
+            None => true,
+            Some(_) => rest.all(|token| {
+                matches!(token, Token::Whitespace(space) if space.to_string().trim().is_empty())
+            }),
+        }
     }
 }
 
@@ -104,8 +138,11 @@ pub(super) fn table_name_of(backend: DbBackend, name: &ObjectName) -> Option<Tab
     })
 }
 
-/// A table and how the statement refers to it.
-pub(super) fn table_of(backend: DbBackend, factor: &TableFactor) -> Option<(TableName, String)> {
+/// A table, how the statement's expressions refer to it, and what `FOR UPDATE OF` takes.
+pub(super) fn table_of(
+    backend: DbBackend,
+    factor: &TableFactor,
+) -> Option<(TableName, String, String)> {
     match factor {
         TableFactor::Table {
             name,
@@ -113,11 +150,11 @@ pub(super) fn table_of(backend: DbBackend, factor: &TableFactor) -> Option<(Tabl
             args: None,
             ..
         } => {
-            let qualifier = match alias {
-                Some(alias) => alias.name.to_string(),
-                None => name.to_string(),
+            let (qualifier, reference) = match alias {
+                Some(alias) => (alias.name.to_string(), alias.name.to_string()),
+                None => (name.to_string(), name.0.last()?.to_string()),
             };
-            Some((table_name_of(backend, name)?, qualifier))
+            Some((table_name_of(backend, name)?, qualifier, reference))
         }
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! Telling of the rows that a statement wrote.
+//! Recording the rows that a statement wrote.
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -6,13 +6,14 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::{Audited, Engine};
 use crate::action::{Action, Source};
 use crate::capture::told::Told;
-use crate::change::Changes;
+use crate::change::{Change, Changes};
 use crate::config::Plan;
 use crate::error::Cause;
 use crate::sql::is_name;
+use crate::value::{is_unreadable, unreadable};
 
-/// What is told of a row.
-struct Change<'a> {
+/// What is recorded of a row.
+struct RowChange<'a> {
     action: Action,
     changes: Changes,
     /// The row whose key names the object.
@@ -20,13 +21,17 @@ struct Change<'a> {
     row: &'a [Value],
 }
 
+fn unreadable_json() -> sea_orm::prelude::Json {
+    crate::value::encode(&unreadable()).unwrap_or_default()
+}
+
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Tells of one row.
-    fn tell(
+    /// Records one row.
+    fn record(
         &self,
         audited: &Audited,
         source: Source,
-        told: Result<Change<'_>, Cause>,
+        told: Result<RowChange<'_>, Cause>,
     ) -> Result<(), DbErr> {
         let plan = &audited.plan;
         let record = told.and_then(|change| {
@@ -43,8 +48,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .keep(self.config, self.db.get_database_backend(), record)
     }
 
-    /// Tells of a row that is known in one state, under the key that it has there.
-    fn tell_of_one_state(
+    /// Records a row that is known in one state, under the key that it has there.
+    fn record_state(
         &self,
         audited: &Audited,
         source: Source,
@@ -56,34 +61,35 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if plan.skips(self.config, &action) {
             return Ok(());
         }
-        let told = changes(plan).map(|changes| Change {
+        let told = changes(plan).map(|changes| RowChange {
             action,
             changes,
             key_row: row,
             row,
         });
-        self.tell(audited, source, told)
+        self.record(audited, source, told)
     }
 
-    pub(super) fn tell_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
+    pub(super) fn record_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
         let created = |plan: &Plan| plan.created(self.config, row);
-        self.tell_of_one_state(audited, self.source, Action::Create, row, created)
+        self.record_state(audited, self.source, Action::Create, row, created)
     }
 
-    pub(super) fn tell_deleted(
+    pub(super) fn record_deleted(
         &self,
         audited: &Audited,
         source: Source,
         row: &[Value],
     ) -> Result<(), DbErr> {
         let deleted = |plan: &Plan| plan.deleted(self.config, row);
-        self.tell_of_one_state(audited, source, Action::Delete, row, deleted)
+        self.record_state(audited, source, Action::Delete, row, deleted)
     }
 
-    pub(super) fn tell_updated(
+    pub(super) fn record_updated(
         &self,
         audited: &Audited,
         source: Source,
+        assigned: &[String],
         old: Vec<Value>,
         new: &[Value],
     ) -> Result<(), DbErr> {
@@ -93,12 +99,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let key_row = old.clone();
         let old: Vec<Option<Value>> = old.into_iter().map(Some).collect();
-        match plan.updated(self.config, &old, new) {
+        let changes = plan.updated(self.config, &old, new).map(|mut changes| {
+            // Of what can be read neither before nor after, nobody knows whether it is the same.
+            for (at, value) in new.iter().enumerate() {
+                let name = audited.info.columns[at].name;
+                if is_unreadable(value)
+                    && plan.columns[at].is_recorded()
+                    && assigned.iter().any(|column| is_name(column, name))
+                    && changes.get(name).is_none()
+                {
+                    changes.insert(name, Change::from_unknown(unreadable_json()));
+                }
+            }
+            changes
+        });
+        match changes {
             Ok(changes) if changes.is_empty() => Ok(()),
-            told => self.tell(
+            told => self.record(
                 audited,
                 source,
-                told.map(|changes| Change {
+                told.map(|changes| RowChange {
                     action: Action::Update,
                     changes,
                     // Under the key by which the object was known.
@@ -110,7 +130,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Of a row that was changed without having been read before.
-    pub(super) fn tell_updated_from_unknown(
+    pub(super) fn record_updated_from_unknown(
         &self,
         audited: &Audited,
         assigned: &[String],
@@ -119,7 +139,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let name = |at: usize| audited.info.columns[at].name;
         let written = |at: usize| assigned.iter().any(|column| is_name(column, name(at)));
         let updated = |plan: &Plan| plan.updated_from_unknown(self.config, written, new);
-        self.tell_of_one_state(audited, self.source, Action::Update, new, updated)
+        self.record_state(audited, self.source, Action::Update, new, updated)
     }
 
     /// Writes what was told where there is too much of it to be kept.

@@ -1,0 +1,179 @@
+//! Transactions of the log's own around a few statements, on whatever connection the application has.
+//!
+//! Their begin is safe to drop. On a pool, sqlx leaves a connection inside of a transaction when the future of BEGIN is dropped,
+//! and gives it to the next task; so BEGIN is a task of its own there. Inside SeaORM's transaction, sqlx rolls all of it back
+//! when the future of a nested `begin` is dropped, and SeaORM's handle then commits each statement by itself; so the savepoint is
+//! a statement there.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionSession,
+    TransactionTrait,
+};
+
+use crate::event::{EventType, SystemEvent, report};
+use crate::recorder::is_no_savepoint;
+use crate::task::Task;
+
+/// How a transaction of the log's own begins: on SQLite, one that reads first loses to another writer. Other
+/// databases ignore it.
+pub(crate) fn options() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+/// A transaction or savepoint of the log's own, `T` being the type of transaction.
+pub(crate) struct Begun<'a, T> {
+    /// `None` once it is finished.
+    on: Option<On<'a, T>>,
+    backend: DbBackend,
+}
+
+enum On<'a, T> {
+    /// A transaction, or a savepoint of a connection that is not SeaORM's.
+    Own(T),
+    /// A savepoint with this name inside SeaORM's transaction.
+    Savepoint(&'a T, String),
+}
+
+/// Begins a transaction, or a savepoint inside of another one.
+pub(crate) async fn begin<C>(db: &C) -> Result<Begun<'_, C::Transaction>, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let on = if let Some(pool) = as_type::<_, DatabaseConnection>(db) {
+        into_type(begin_on(pool).await?).map(On::Own)
+    } else if as_type::<_, DatabaseTransaction>(db).is_some() {
+        let name = format!("sea_orm_audit_own_{}", NEXT.fetch_add(1, Relaxed));
+        db.execute_unprepared(&format!("SAVEPOINT {name}")).await?;
+        as_type(db).map(|tx| On::Savepoint(tx, name))
+    } else {
+        None
+    };
+    let on = match on {
+        Some(on) => on,
+        None => On::Own(db.begin_with_options(options()).await?),
+    };
+    Ok(Begun {
+        on: Some(on),
+        backend: db.get_database_backend(),
+    })
+}
+
+/// The same reference, where the types are the same.
+fn as_type<C: 'static, T: 'static>(db: &C) -> Option<&T> {
+    let any: &dyn Any = db;
+    any.downcast_ref()
+}
+
+/// The same value, where the types are the same.
+fn into_type<S: 'static, T: 'static>(tx: S) -> Option<T> {
+    let mut tx = Some(tx);
+    let any: &mut dyn Any = &mut tx;
+    any.downcast_mut::<Option<T>>()?.take()
+}
+
+/// BEGIN, in a task: a transaction that nobody waits for any more is rolled back.
+async fn begin_on(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return pool.begin_with_options(options()).await;
+    }
+    let pool = pool.clone();
+    let task = Task::spawn(async move { pool.begin_with_options(options()).await });
+    let begun = match task {
+        Ok(task) => task.await,
+        Err(_) => None,
+    };
+    let stopped = "no transaction was begun, as the runtime ends";
+    begun.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
+}
+
+impl<T> Begun<'_, T> {
+    fn tx(&self) -> Result<&T, DbErr> {
+        match &self.on {
+            Some(On::Own(tx)) => Ok(tx),
+            Some(On::Savepoint(tx, _)) => Ok(tx),
+            None => Err(DbErr::Custom("the transaction is finished".to_owned())),
+        }
+    }
+}
+
+impl<T> Drop for Begun<'_, T> {
+    /// A transaction is rolled back by being dropped. A savepoint stays, and what was done after it.
+    fn drop(&mut self) {
+        if let Some(On::Savepoint(..)) = self.on.take() {
+            const TITLE: &str =
+                "a write inside of a transaction was dropped before it was recorded";
+            let advice = "Roll a transaction back when the future of a write was dropped: if it is \
+                          committed, the change has no audit record.";
+            tracing::error!(system_event = true, "{TITLE}");
+            report(SystemEvent::new(EventType::Warning, TITLE).description(advice));
+        }
+    }
+}
+
+#[async_trait]
+impl<T: ConnectionTrait + Sync> ConnectionTrait for Begun<'_, T> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.tx()
+            .map_or(self.backend, ConnectionTrait::get_database_backend)
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.tx()?.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.tx()?.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.tx()?.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.tx()?.query_all_raw(statement).await
+    }
+
+    fn support_returning(&self) -> bool {
+        self.tx().is_ok_and(ConnectionTrait::support_returning)
+    }
+}
+
+#[async_trait]
+impl<T: ConnectionTrait + TransactionSession + Send + Sync> TransactionSession for Begun<'_, T> {
+    async fn commit(mut self) -> Result<(), DbErr> {
+        match self.on.take() {
+            Some(On::Own(tx)) => tx.commit().await,
+            Some(On::Savepoint(tx, name)) => {
+                let release = format!("RELEASE SAVEPOINT {name}");
+                match tx.execute_unprepared(&release).await {
+                    // MySQL had ended the transaction before, so that each statement was committed by itself.
+                    Err(error) if is_no_savepoint(&error) => Ok(()),
+                    released => released.map(|_| ()),
+                }
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn rollback(mut self) -> Result<(), DbErr> {
+        if let Some(On::Savepoint(tx, name)) = &self.on {
+            let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
+            let undone = tx.execute_unprepared(&undo).await;
+            self.on = None;
+            return undone.map(|_| ());
+        }
+        match self.on.take() {
+            Some(On::Own(tx)) => tx.rollback().await,
+            _ => Ok(()),
+        }
+    }
+}

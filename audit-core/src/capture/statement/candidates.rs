@@ -1,0 +1,347 @@
+//! The rows that an INSERT can conflict with: by which unique columns, and with which values.
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, Statement};
+
+use super::live_table::{IndexColumn, LiveTable};
+use super::rows::is_in;
+use super::{Engine, Image, Problem, Request};
+use crate::auditable::EntityInfo;
+use crate::sql::{
+    Cell, Composer, Conflict, ConflictTarget, Insert, Kind, Rows, Understood, is_name, parse_anew,
+};
+
+/// For each unique index that can decide, its columns and the values of the rows that have all of them.
+pub(super) struct Candidates<'a>(Vec<(Vec<IndexColumn>, Vec<Vec<&'a Cell>>)>);
+
+impl Candidates<'_> {
+    /// How many rows have a value for all columns of one of the indexes, at most.
+    pub(super) fn rows(&self) -> u64 {
+        (self.0.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0)) as u64
+    }
+
+    /// The columns of the indexes by their places in the entity, the primary key first; without those of
+    /// which the entity lacks a column.
+    pub(super) fn columns(&self, info: &EntityInfo) -> Vec<Vec<usize>> {
+        let position = |name: &IndexColumn| {
+            (info.columns.iter()).position(|column| is_name(column.name, &name.name))
+        };
+        let mut all: Vec<Vec<usize>> = (self.0.iter())
+            .filter_map(|(columns, _)| columns.iter().map(position).collect())
+            .collect();
+        all.sort_by_key(|columns| {
+            let is_key =
+                columns.len() == info.key.len() && columns.iter().all(|at| info.key.contains(at));
+            !is_key
+        });
+        all
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Which rows of an INSERT have values for some columns.
+enum Given<'a> {
+    /// Those; none, where the database gives all of them a value that no row has yet.
+    Values(Vec<Vec<&'a Cell>>),
+    /// Values that cannot be known before.
+    Unknown,
+}
+
+/// The rows that an INSERT lists, parsed again where they were not kept.
+pub(super) fn listed(
+    backend: sea_orm::DbBackend,
+    statement: &Statement,
+    insert: &Insert,
+) -> Option<Vec<Vec<Cell>>> {
+    let values = match &statement.values {
+        Some(values) => values.0.as_slice(),
+        None => &[],
+    };
+    let rows = match &insert.rows {
+        Rows::Selected => None,
+        Rows::Listed(rows) => Some(rows.clone()),
+        Rows::Omitted => match parse_anew(backend, &statement.sql) {
+            Understood::Write(write) => match write.kind {
+                Kind::Insert(Insert {
+                    rows: Rows::Listed(rows),
+                    ..
+                }) => Some(rows),
+                _ => None,
+            },
+            _ => None,
+        },
+    };
+    rows.map(|mut rows| {
+        for cell in rows.iter_mut().flatten() {
+            if let Cell::Stable(template) = cell
+                && template.value(values).is_some_and(|value| is_null(&value))
+            {
+                *cell = Cell::Null;
+            }
+        }
+        rows
+    })
+}
+
+fn is_null(value: &Value) -> bool {
+    *value == value.as_null()
+}
+
+/// The columns that the values of an INSERT are of, in order.
+pub(super) fn insert_columns(insert: &Insert, live: &LiveTable) -> Vec<String> {
+    if insert.columns.is_empty() {
+        return live.columns.clone();
+    }
+    let is_row_id = |name: &String| {
+        ["rowid", "oid", "_rowid_"]
+            .iter()
+            .any(|alias| is_name(alias, name))
+            && !live.columns.iter().any(|column| is_name(column, name))
+    };
+    (insert.columns.iter())
+        .map(|name| match &live.row_id {
+            Some(key) if is_row_id(name) => key.clone(),
+            _ => name.clone(),
+        })
+        .collect()
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// By which values the rows of an INSERT can conflict with others.
+    pub(super) fn candidates<'r>(
+        &self,
+        request: Request<'_>,
+        insert: &Insert,
+        conflict: &Conflict,
+        rows: &'r [Vec<Cell>],
+    ) -> Result<Candidates<'r>, Problem> {
+        let (live, info) = (request.live, request.audited.info);
+        let key = self.key_index(request);
+        let by_expression =
+            Problem::Uncapturable("an index of expressions may decide its conflicts");
+        let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
+            ConflictTarget::Columns(columns) => {
+                vec![
+                    columns
+                        .iter()
+                        .map(|name| IndexColumn::whole(name))
+                        .collect(),
+                ]
+            }
+            ConflictTarget::Constraint(name) => {
+                let index = live.unique.iter().find(|index| is_name(&index.name, name));
+                match index.map(|index| index.columns.clone()) {
+                    Some(Some(columns)) => vec![columns],
+                    Some(None) => return Err(by_expression),
+                    None => {
+                        return Err(Problem::Uncapturable(
+                            "its conflict clause names a constraint that is no unique index",
+                        ));
+                    }
+                }
+            }
+            ConflictTarget::Any => {
+                let mut sets = vec![key];
+                for index in &live.unique {
+                    match &index.columns {
+                        Some(columns) => sets.push(columns.clone()),
+                        None => return Err(by_expression),
+                    }
+                }
+                sets
+            }
+        };
+        sets.iter_mut().for_each(|set| set.sort());
+        sets.sort();
+        sets.dedup();
+        let columns = insert_columns(insert, live);
+        let numbered = info.access.numbered.then(|| request.audited.key_columns());
+        let mut found = Vec::new();
+        for set in sets {
+            let is_new = |name: &str| {
+                (numbered.as_ref()).is_some_and(|key| key.iter().any(|k| is_name(k, name)))
+            };
+            match given(&columns, &set, rows, live, &is_new) {
+                Given::Values(cells) if cells.is_empty() => {}
+                Given::Values(cells) => found.push((set, cells)),
+                Given::Unknown => {
+                    return Err(Problem::Uncapturable(
+                        "a value that decides its conflicts is not in the statement",
+                    ));
+                }
+            }
+        }
+        Ok(Candidates(found))
+    }
+
+    /// The key of every row of an INSERT, where it has them.
+    pub(super) fn given_keys<'r>(
+        &self,
+        request: Request<'_>,
+        insert: &Insert,
+        rows: &'r [Vec<Cell>],
+    ) -> Option<Candidates<'r>> {
+        let columns = insert_columns(insert, request.live);
+        let key = self.key_index(request);
+        match given(&columns, &key, rows, request.live, &|_| false) {
+            Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
+                Some(Candidates(vec![(key, cells)]))
+            }
+            _ => None,
+        }
+    }
+
+    fn key_index(&self, request: Request<'_>) -> Vec<IndexColumn> {
+        (request.audited.key_columns().into_iter())
+            .map(IndexColumn::whole)
+            .collect()
+    }
+
+    /// Reads the rows that are there under these values, and those with these keys.
+    pub(super) async fn conflicting(
+        &self,
+        request: Request<'_>,
+        candidates: &Candidates<'_>,
+        keys: &[Image],
+        lock: bool,
+    ) -> Result<Vec<Image>, sea_orm::DbErr> {
+        if candidates.is_empty() && keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let info = request.audited.info;
+        let backend = self.db.get_database_backend();
+        let list = (info.access.list)(backend, None);
+        let mut sql = self.composer(request.statement);
+        sql.text("SELECT ")
+            .text(&list)
+            .text(" FROM ")
+            .text(&self.table(info))
+            .text(" WHERE ");
+        for (at, (columns, rows)) in candidates.0.iter().enumerate() {
+            sql.text(if at > 0 { " OR " } else { "" });
+            let several = columns.len() > 1;
+            sql.text(if several { "(" } else { "" });
+            for (at, column) in columns.iter().enumerate() {
+                sql.text(if at > 0 { ", " } else { "" });
+                prefixed(&mut sql, column, |sql| {
+                    sql.name(&column.name);
+                });
+            }
+            sql.text(if several { ") IN (" } else { " IN (" });
+            if several && self.server.is_sqlite() {
+                sql.text("VALUES ");
+            }
+            for (at, row) in rows.iter().enumerate() {
+                sql.text(if at > 0 { ", " } else { "" });
+                cells(&mut sql, request.live, columns, row);
+            }
+            sql.text(")");
+        }
+        if !keys.is_empty() {
+            sql.text(if candidates.is_empty() { "" } else { " OR " });
+            is_in(&mut sql, backend, info, &info.key, keys);
+        }
+        if lock && !self.server.is_sqlite() {
+            sql.text(" FOR UPDATE");
+        }
+        let rows = self.db.query_all_raw(sql.finish()).await?;
+        Ok(self.read(info, &rows))
+    }
+}
+
+/// Writes as much of a text as the index is of.
+fn prefixed(sql: &mut Composer<'_>, column: &IndexColumn, write: impl FnOnce(&mut Composer<'_>)) {
+    match column.prefix {
+        None => write(sql),
+        Some(length) => {
+            sql.text("LEFT(");
+            write(sql);
+            sql.text(&format!(", {length})"));
+        }
+    }
+}
+
+fn cells(sql: &mut Composer<'_>, live: &LiveTable, columns: &[IndexColumn], row: &[&Cell]) {
+    sql.text(if row.len() > 1 { "(" } else { "" });
+    for (at, (cell, column)) in row.iter().zip(columns).enumerate() {
+        sql.text(if at > 0 { ", " } else { "" });
+        if let Cell::Stable(template) = cell {
+            // An INSERT takes values of other types, which a comparison refuses.
+            let kind = live.types.get(&column.name);
+            sql.text(if kind.is_some() { "CAST(" } else { "" });
+            prefixed(sql, column, |sql| {
+                sql.template(template);
+            });
+            if let Some(kind) = kind {
+                sql.text(&format!(" AS {kind})"));
+            }
+        }
+    }
+    sql.text(if row.len() > 1 { ")" } else { "" });
+}
+
+/// The cells of these columns in every row that has all of them.
+fn given<'r>(
+    columns: &[String],
+    wanted: &[IndexColumn],
+    rows: &'r [Vec<Cell>],
+    live: &LiveTable,
+    is_new: &dyn Fn(&str) -> bool,
+) -> Given<'r> {
+    let has_default =
+        |name: &str| !is_new(name) && live.defaulted.iter().any(|column| is_name(column, name));
+    let mut complete = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut cells = Vec::with_capacity(wanted.len());
+        for column in wanted {
+            let name = column.name.as_str();
+            let position = columns.iter().position(|column| is_name(column, name));
+            match position.and_then(|at| row.get(at)) {
+                Some(Cell::Unstable) => return Given::Unknown,
+                Some(cell @ Cell::Stable(_)) => cells.push(cell),
+                // NULL conflicts with nothing.
+                Some(Cell::Null) if !is_new(name) => {}
+                Some(Cell::Null | Cell::Default) | None if has_default(name) => {
+                    return Given::Unknown;
+                }
+                Some(Cell::Null | Cell::Default) | None => {}
+            }
+        }
+        if cells.len() == wanted.len() {
+            complete.push(cells);
+        }
+    }
+    Given::Values(complete)
+}
+
+/// The number that a cell gives to a numbered key; `None` where the database gives it.
+pub(super) fn number_of(cell: Option<&Cell>, values: &[Value]) -> Result<Option<u64>, ()> {
+    let value = match cell {
+        None | Some(Cell::Default | Cell::Null) => return Ok(None),
+        Some(Cell::Unstable) => return Err(()),
+        Some(Cell::Stable(template)) => template.value(values).ok_or(())?,
+    };
+    let number = match value {
+        Value::TinyInt(v) => v.map(i64::from),
+        Value::SmallInt(v) => v.map(i64::from),
+        Value::Int(v) => v.map(i64::from),
+        Value::BigInt(v) => v,
+        Value::TinyUnsigned(v) => v.map(i64::from),
+        Value::SmallUnsigned(v) => v.map(i64::from),
+        Value::Unsigned(v) => v.map(i64::from),
+        Value::BigUnsigned(v) => match v.map(i64::try_from) {
+            Some(Ok(v)) => Some(v),
+            Some(Err(_)) => return Err(()),
+            None => None,
+        },
+        _ => return Err(()),
+    };
+    match number {
+        // MySQL numbers the row.
+        None | Some(0) => Ok(None),
+        Some(number) => u64::try_from(number).map(Some).map_err(|_| ()),
+    }
+}

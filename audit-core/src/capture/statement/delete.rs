@@ -1,0 +1,196 @@
+//! DELETE.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::returning::Returns;
+use super::update::{NO_KEY, VOLATILE};
+use super::{Answer, Engine, Image, Problem, Request, answer};
+use crate::action::Source;
+use crate::sql::{Change, Volatility};
+
+/// The rows that a DELETE returned.
+enum Returned {
+    Rows(Vec<Image>),
+    Keys(Vec<Image>),
+    /// How many there are.
+    Count(Option<u64>),
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    pub(super) async fn delete(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+    ) -> Result<Answer, Problem> {
+        let (info, call) = (request.audited.info, request.call);
+        let returns = self.returns(request);
+        if request.audited.key_columns().is_empty() {
+            return Err(Problem::Uncapturable(NO_KEY));
+        }
+        if let Some(why) = (request.live.refuses_reading(&request.audited.all_columns()))
+            .or_else(|| self.lacks_columns(request))
+        {
+            return Err(Problem::Uncapturable(why));
+        }
+        // What is returned is what was deleted, as it was: nothing need be read before.
+        let returns_all = matches!(
+            returns,
+            Returns::Appended | Returns::Extended | Returns::Rows
+        );
+        let is_alone = request.audited.followers.is_empty();
+        if returns_all && is_alone && !info.access.refers_to_itself {
+            return self.delete_returning(request, returns).await;
+        }
+        if change.volatility == Volatility::Volatile {
+            return Err(Problem::Uncapturable(VOLATILE));
+        }
+        self.check_readable(request, change, returns)?;
+        let read = self.read_before(request, change);
+        let before = self.guarded_read(call, change.may_fail, read).await?;
+        let trail = if is_alone {
+            Vec::new()
+        } else {
+            (self.descendants(request.audited, &before).await)
+                .map_err(|error| self.extra_read(call, error))?
+        };
+        let (answer, returned, doubt) = if matches!(returns, Returns::Appended | Returns::Extended)
+        {
+            let clause = self.clause(request, returns);
+            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+            let id = self.last_insert_id(request).await?;
+            let images = self.read_returned(request, returns, &rows);
+            (answer(call, rows, id)?, Returned::Rows(images), doubt)
+        } else {
+            let ran = self.run(call, request.statement).await?;
+            let returned = self.returned(request, returns, &ran.answer).await?;
+            (ran.answer, returned, ran.doubt)
+        };
+        let deleted = self.deleted(request, before, returned).await?;
+        if request.audited.records {
+            for (row, source) in &deleted {
+                self.record_deleted(request.audited, *source, row)?;
+                self.flush_when_full().await?;
+            }
+        }
+        self.record_descendants(trail).await?;
+        self.check_hidden(request).await?;
+        doubt.settle();
+        Ok(answer)
+    }
+
+    async fn delete_returning(
+        &self,
+        request: Request<'_>,
+        returns: Returns,
+    ) -> Result<Answer, Problem> {
+        let clause = self.clause(request, returns);
+        let call = request.call;
+        let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+        let id = self.last_insert_id(request).await?;
+        for row in self.read_returned(request, returns, &rows) {
+            self.record_deleted(request.audited, self.source, &row)?;
+            self.flush_when_full().await?;
+        }
+        doubt.settle();
+        Ok(answer(call, rows, id)?)
+    }
+
+    async fn returned(
+        &self,
+        request: Request<'_>,
+        returns: Returns,
+        answer: &Answer,
+    ) -> Result<Returned, DbErr> {
+        let info = request.audited.info;
+        Ok(match (answer, returns) {
+            (Answer::Rows(rows), Returns::Rows) => Returned::Rows(self.read(info, rows)),
+            (Answer::Rows(rows), Returns::Keys) => Returned::Keys(
+                (self.read(info, rows).iter())
+                    .map(|row| info.key_of(row))
+                    .collect(),
+            ),
+            (Answer::Executed(result), _) => Returned::Count(Some(result.rows_affected())),
+            (Answer::Rows(rows), _) if !rows.is_empty() => Returned::Count(Some(rows.len() as u64)),
+            _ if self.server.is_mysql() => Returned::Count(Some(self.row_count().await?)),
+            _ => Returned::Count(None),
+        })
+    }
+
+    /// The rows that a DELETE took away, as they were before it, and by which way they went.
+    async fn deleted(
+        &self,
+        request: Request<'_>,
+        before: Vec<Image>,
+        returned: Returned,
+    ) -> Result<Vec<(Image, Source)>, DbErr> {
+        let info = request.audited.info;
+        let own = |row| (row, self.source);
+        let (mut returned, is_complete) = match returned {
+            Returned::Count(count) => {
+                let read = before.len() as u64;
+                if count == Some(read) {
+                    return Ok(before.into_iter().map(own).collect());
+                }
+                if count.is_some_and(|count| count > read) {
+                    self.appeared(request, &[]);
+                }
+                // A trigger kept some, or nothing says how many there are.
+                let left = self.left_of(request, &before).await?;
+                let gone = before
+                    .into_iter()
+                    .filter(|row| !left.contains_key(&info.key_of(row)));
+                return Ok(gone.map(own).collect());
+            }
+            Returned::Rows(rows) => {
+                let rows = rows.into_iter().map(|row| (info.key_of(&row), Some(row)));
+                (rows.collect::<HashMap<Image, Option<Image>>>(), true)
+            }
+            Returned::Keys(keys) => (keys.into_iter().map(|key| (key, None)).collect(), false),
+        };
+        // Rows of one DELETE may refer to each other. A row that went along with another, or lost its reference
+        // to it, before its own turn came is not returned, or not as it was.
+        let (mut gone, mut others) = (Vec::new(), Vec::new());
+        for row in before {
+            match returned.remove(&info.key_of(&row)) {
+                Some(_) => gone.push(own(row)),
+                None => others.push(row),
+            }
+        }
+        if !returned.is_empty() {
+            if !request.audited.followers.is_empty() || !is_complete {
+                let keys: Vec<Image> = returned.keys().cloned().collect();
+                self.appeared(request, &keys);
+            }
+            gone.extend(returned.into_values().flatten().map(own));
+        }
+        if !others.is_empty() {
+            let left = self.left_of(request, &others).await?;
+            others.retain(|row| !left.contains_key(&info.key_of(row)));
+            gone.extend(others.into_iter().map(|row| (row, Source::Cascade)));
+        }
+        Ok(gone)
+    }
+
+    async fn left_of(
+        &self,
+        request: Request<'_>,
+        rows: &[Image],
+    ) -> Result<HashMap<Image, Image>, DbErr> {
+        let info = request.audited.info;
+        let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row)).collect();
+        self.by_key(info, &keys).await
+    }
+
+    /// Rows were deleted that had not been read, perhaps with others that refer to them.
+    fn appeared(&self, request: Request<'_>, keys: &[Image]) {
+        let why = if request.audited.followers.is_empty() {
+            "rows were deleted that had not been read before it"
+        } else {
+            "rows were deleted that had not been read before it, and rows that refer to them may be \
+             deleted or changed, too"
+        };
+        self.gap(why, keys);
+    }
+}

@@ -1,0 +1,99 @@
+//! PostgreSQL's catalogue.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use serde::Deserialize;
+
+use super::{LiveTable, TableKind, UniqueIndex};
+use crate::sql::{TableName, quoted};
+
+/// One row for the table that the name means on this connection, as JSON. Trigger bits are those of
+/// `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER.
+const LOOK_UP: &str = "\
+SELECT json_build_object(
+  'schema', n.nspname,
+  'kind', c.relkind,
+  'temporary', c.relpersistence = 't',
+  'rules', c.relhasrules,
+  'secured', row_security_active(c.oid),
+  'lockable', has_any_column_privilege(c.oid, 'UPDATE'),
+  'triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger t
+    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 66 = 0),
+  'columns', (SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'unreadable', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
+  'unique', (SELECT COALESCE(json_agg(json_build_object(
+      'name', i.relname,
+      'columns', CASE WHEN x.indexprs IS NULL THEN (
+        SELECT json_agg(a.attname ORDER BY k.place)
+        FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+        WHERE k.place <= x.indnkeyatts) END)), '[]')
+    FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+    WHERE x.indrelid = c.oid AND x.indisunique)
+)::text AS facts
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass($1)";
+
+#[derive(Deserialize)]
+struct Facts {
+    schema: String,
+    kind: String,
+    temporary: bool,
+    rules: bool,
+    secured: bool,
+    lockable: bool,
+    triggers: bool,
+    columns: Vec<String>,
+    types: HashMap<String, String>,
+    unreadable: Vec<String>,
+    unique: Vec<UniqueIndex>,
+}
+
+pub(super) async fn look_up<C: ConnectionTrait>(
+    db: &C,
+    name: &TableName,
+) -> Result<LiveTable, DbErr> {
+    let backend = DbBackend::Postgres;
+    let table = quoted(backend, &name.table);
+    let named = match &name.schema {
+        Some(schema) => format!("{}.{table}", quoted(backend, schema)),
+        None => table,
+    };
+    let statement = Statement::from_sql_and_values(backend, LOOK_UP, [named.into()]);
+    let Some(row) = db.query_one_raw(statement).await? else {
+        return Ok(LiveTable {
+            kind: TableKind::Missing,
+            ..LiveTable::default()
+        });
+    };
+    let facts: String = row.try_get("", "facts")?;
+    let facts: Facts = serde_json::from_str(&facts).map_err(|error| {
+        DbErr::Type(format!("the catalogue's answer could not be read: {error}"))
+    })?;
+    Ok(LiveTable {
+        schema: Some(facts.schema),
+        kind: match facts.kind.as_str() {
+            _ if facts.temporary => TableKind::Temporary,
+            "r" | "p" => TableKind::Table,
+            _ => TableKind::Other,
+        },
+        columns: facts.columns,
+        types: facts.types,
+        unique: facts.unique,
+        // Of a row that it conflicts with unseen, the row itself says so.
+        defaulted: Vec::new(),
+        row_id: None,
+        is_secured: facts.secured,
+        has_rules: facts.rules,
+        unreadable: facts.unreadable,
+        is_lockable: facts.lockable,
+        has_triggers: facts.triggers,
+    })
+}

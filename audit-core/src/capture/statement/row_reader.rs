@@ -1,0 +1,160 @@
+//! Reads the values of a row: as the model does, else by plain types, else as unreadable.
+//!
+//! The database may hold what the model cannot decode. That must not fail a statement which works without
+//! audit log.
+
+use sea_orm::prelude::{Json, Uuid};
+use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::{DbBackend, QueryResult, TryGetable};
+
+use crate::auditable::EntityInfo;
+use crate::value::{Shape, unreadable};
+
+/// Reads a row that has the entity's columns under their own names.
+pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult) -> Vec<Value> {
+    let model = unpanicked(|| (info.access.read)(row).ok());
+    (info.columns.iter().enumerate())
+        .map(
+            |(at, column)| match model.as_ref().and_then(|row| row.get(at)) {
+                // Which narrows a `DOUBLE` without an error.
+                Some(Value::Float(_)) | None => {
+                    read_column(backend, row, column.name, &column.shape)
+                }
+                Some(value) => value.clone(),
+            },
+        )
+        .collect()
+}
+
+/// Reads a row that has the entity's columns under other names.
+pub(super) fn read_aliased(
+    backend: DbBackend,
+    info: &EntityInfo,
+    row: &QueryResult,
+    alias: fn(usize) -> String,
+) -> Vec<Value> {
+    (info.columns.iter().enumerate())
+        .map(|(at, column)| read_column(backend, row, &alias(at), &column.shape))
+        .collect()
+}
+
+fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape) -> Value {
+    let typed = match shape {
+        Shape::One(kind) => one(row, name, kind),
+        Shape::Many(kind) => many(row, name, kind),
+        Shape::Vector => None,
+    };
+    typed
+        .or_else(|| plain(backend, row, name))
+        .unwrap_or_else(unreadable)
+}
+
+fn get<T: TryGetable>(row: &QueryResult, name: &str) -> Option<Option<T>> {
+    unpanicked(|| Option::<T>::try_get(row, "", name).ok())
+}
+
+/// sqlx panics at PostgreSQL's infinite dates.
+fn unpanicked<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or_default()
+}
+
+fn one(row: &QueryResult, name: &str, kind: &ArrayType) -> Option<Value> {
+    use ArrayType as T;
+    Some(match kind {
+        T::Bool => Value::Bool(get(row, name)?),
+        T::TinyInt => Value::TinyInt(get(row, name)?),
+        T::SmallInt => Value::SmallInt(get(row, name)?),
+        T::Int => Value::Int(get(row, name)?),
+        T::BigInt => Value::BigInt(get(row, name)?),
+        T::TinyUnsigned => Value::TinyUnsigned(get(row, name)?),
+        T::SmallUnsigned => Value::SmallUnsigned(get(row, name)?),
+        T::Unsigned => Value::Unsigned(get(row, name)?),
+        T::BigUnsigned => Value::BigUnsigned(get(row, name)?),
+        T::Float | T::Double => match get::<f64>(row, name) {
+            Some(value) => Value::Double(value),
+            None => Value::Float(get(row, name)?),
+        },
+        T::String | T::Char | T::Enum(_) => Value::String(get(row, name)?),
+        T::Bytes => Value::Bytes(get(row, name)?),
+        T::Json => Value::Json(get::<Json>(row, name)?.map(Box::new)),
+        T::Uuid => Value::Uuid(get::<Uuid>(row, name)?),
+        T::ChronoDate => Value::ChronoDate(get(row, name)?),
+        T::ChronoTime => Value::ChronoTime(get(row, name)?),
+        T::ChronoDateTime => Value::ChronoDateTime(get(row, name)?),
+        T::ChronoDateTimeUtc => Value::ChronoDateTimeUtc(get(row, name)?),
+        T::ChronoDateTimeLocal => Value::ChronoDateTimeLocal(get(row, name)?),
+        T::ChronoDateTimeWithTimeZone => Value::ChronoDateTimeWithTimeZone(get(row, name)?),
+        #[cfg(feature = "with-time")]
+        T::TimeDate => Value::TimeDate(get(row, name)?),
+        #[cfg(feature = "with-time")]
+        T::TimeTime => Value::TimeTime(get(row, name)?),
+        #[cfg(feature = "with-time")]
+        T::TimeDateTime => Value::TimeDateTime(get(row, name)?),
+        #[cfg(feature = "with-time")]
+        T::TimeDateTimeWithTimeZone => Value::TimeDateTimeWithTimeZone(get(row, name)?),
+        #[cfg(feature = "with-rust_decimal")]
+        T::Decimal => Value::Decimal(get(row, name)?),
+        #[cfg(feature = "with-bigdecimal")]
+        T::BigDecimal => {
+            Value::BigDecimal(get::<sea_orm::prelude::BigDecimal>(row, name)?.map(Box::new))
+        }
+        #[cfg(feature = "with-ipnetwork")]
+        T::IpNetwork => Value::IpNetwork(get(row, name)?),
+        _ => return None,
+    })
+}
+
+/// Arrays, which only PostgreSQL has.
+fn many(row: &QueryResult, name: &str, kind: &ArrayType) -> Option<Value> {
+    use ArrayType as T;
+    fn items<T>(
+        row: &QueryResult,
+        name: &str,
+        make: fn(T) -> Value,
+    ) -> Option<Option<Box<Vec<Value>>>>
+    where
+        Vec<T>: TryGetable,
+    {
+        let found = get::<Vec<T>>(row, name)?;
+        Some(found.map(|list| Box::new(list.into_iter().map(make).collect())))
+    }
+    let found = match kind {
+        T::Bool => items::<bool>(row, name, Value::from)?,
+        T::SmallInt => items::<i16>(row, name, Value::from)?,
+        T::Int => items::<i32>(row, name, Value::from)?,
+        T::BigInt => items::<i64>(row, name, Value::from)?,
+        T::Float => items::<f32>(row, name, Value::from)?,
+        T::Double => items::<f64>(row, name, Value::from)?,
+        T::String | T::Enum(_) => items::<String>(row, name, Value::from)?,
+        T::Uuid => items::<Uuid>(row, name, Value::from)?,
+        _ => return None,
+    };
+    Some(Value::Array(kind.clone(), found))
+}
+
+/// The first plain type that the driver reads the value as. Drivers refuse types that are not the value's.
+fn plain(backend: DbBackend, row: &QueryResult, name: &str) -> Option<Value> {
+    use ArrayType as T;
+    const NUMBERS: &[ArrayType] = &[T::BigInt, T::BigUnsigned, T::Double];
+    let texts: &[ArrayType] = if backend == DbBackend::Sqlite {
+        // Its texts are dates as well, if they look like one.
+        &[T::String, T::Bytes]
+    } else {
+        &[
+            T::SmallInt,
+            T::Int,
+            T::Bool,
+            #[cfg(feature = "with-rust_decimal")]
+            T::Decimal,
+            T::ChronoDateTimeUtc,
+            T::ChronoDateTime,
+            T::ChronoDate,
+            T::ChronoTime,
+            T::Uuid,
+            T::Json,
+            T::String,
+            T::Bytes,
+        ]
+    };
+    (NUMBERS.iter().chain(texts)).find_map(|kind| one(row, name, kind))
+}

@@ -1,0 +1,181 @@
+//! The entity that a statement writes to, and what is recorded of it.
+
+use std::sync::Arc;
+
+use super::Server;
+use super::cascade::{self, Follower};
+use super::live_table::{LiveTable, TableKind};
+use crate::action::Action;
+use crate::auditable::{EntityInfo, find};
+use crate::config::{AuditConfig, Plan};
+use crate::sql::{ConflictAction, Kind, TableName, Write, is_name};
+
+/// The entity that a write is to, and what is recorded of it.
+pub(crate) struct Audited {
+    pub(super) info: &'static EntityInfo,
+    pub(super) plan: Arc<Plan>,
+    /// The entities whose rows go, or change, along with those that are deleted.
+    pub(super) followers: Vec<Follower>,
+    /// Whether the rows that are written themselves are recorded.
+    pub(super) records: bool,
+    /// Whether it fires triggers that record, too.
+    pub(super) fires_triggers: bool,
+}
+
+/// What the catalogue says of the entity that was found by name.
+pub(super) enum Resolved {
+    Same,
+    /// The table is another entity's.
+    Other(Audited),
+    /// The table is no audited entity's.
+    None,
+}
+
+impl Audited {
+    /// The entity of a table, or `None` where nothing is recorded of this write.
+    pub(crate) fn of(config: &AuditConfig, server: &Server, write: &Write) -> Option<Self> {
+        let info = Self::entity(&write.table, server)?;
+        Self::of_entity(config, server, write, info)
+    }
+
+    fn of_entity(
+        config: &AuditConfig,
+        server: &Server,
+        write: &Write,
+        info: &'static EntityInfo,
+    ) -> Option<Self> {
+        let plan = config.plan(info);
+        let deletes = match &write.kind {
+            Kind::Change(change) => change.delete,
+            Kind::Truncate => true,
+            Kind::Insert(insert) => (insert.conflict.as_ref())
+                .is_some_and(|conflict| conflict.action == ConflictAction::Replace),
+        };
+        let recorded = |action: &Action| !plan.by_trigger && !plan.skips(config, action);
+        let records = match &write.kind {
+            Kind::Change(change) if change.delete => recorded(&Action::Delete),
+            Kind::Truncate => recorded(&Action::Delete),
+            Kind::Insert(insert) if insert.conflict.is_some() => {
+                recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
+            }
+            Kind::Insert(_) => recorded(&Action::Create),
+            Kind::Change(_) => recorded(&Action::Update),
+        };
+        let followers = if deletes {
+            cascade::followers(config, server, info)
+        } else {
+            Vec::new()
+        };
+        let fires_triggers = plan.by_trigger
+            || ((deletes || moves_key(info, write))
+                && server.cascades_fire_triggers()
+                && cascade::reaches_triggers(config, info));
+        (records || !followers.is_empty() || fires_triggers).then_some(Self {
+            info,
+            plan,
+            followers,
+            records,
+            fires_triggers,
+        })
+    }
+
+    /// Whether the table that the name means here is the entity's.
+    pub(super) fn resolve(
+        &self,
+        config: &AuditConfig,
+        server: &Server,
+        write: &Write,
+        live: &LiveTable,
+    ) -> Resolved {
+        if matches!(live.kind, TableKind::Temporary | TableKind::Missing) && !server.is_mysql() {
+            return Resolved::None;
+        }
+        let (Some(schema), true) = (&live.schema, server.is_postgres()) else {
+            return Resolved::Same;
+        };
+        let own = find(&write.table.table, |info| {
+            info.table() == write.table.table && info.schema() == Some(schema)
+        });
+        let by_default = || {
+            find(&write.table.table, |info| {
+                info.table() == write.table.table
+                    && info.schema().is_none()
+                    && (write.table.schema.as_ref())
+                        .is_none_or(|named| server.is_default_schema(named))
+            })
+        };
+        match own.or_else(by_default) {
+            None => Resolved::None,
+            Some(info) if std::ptr::eq(info, self.info) => Resolved::Same,
+            Some(info) => match Self::of_entity(config, server, write, info) {
+                Some(other) if other.is_captured() => Resolved::Other(other),
+                _ => Resolved::None,
+            },
+        }
+    }
+
+    /// Whether the engine has anything to do.
+    pub(crate) fn is_captured(&self) -> bool {
+        self.records || !self.followers.is_empty()
+    }
+
+    /// Whether triggers are notified of who writes.
+    pub(crate) fn fires_triggers(&self) -> bool {
+        self.fires_triggers
+    }
+
+    /// What is left of it when the engine defers to triggers.
+    pub(crate) fn for_triggers_only(self) -> Option<Self> {
+        self.fires_triggers.then_some(Self {
+            followers: Vec::new(),
+            records: false,
+            ..self
+        })
+    }
+
+    fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
+        find(&name.table, |info| {
+            (!server.minds_case() || info.table() == name.table)
+                && match (&name.schema, info.schema()) {
+                    (Some(named), Some(own)) => named == own,
+                    (Some(named), None) => server.is_default_schema(named),
+                    // Found by the search path, whichever it is: the catalogue says.
+                    (None, Some(_)) if server.is_postgres() => true,
+                    (None, Some(own)) => server.is_default_schema(own),
+                    (None, None) => true,
+                }
+        })
+    }
+
+    /// Whether one of these tables is an audited entity's.
+    pub(crate) fn any(config: &AuditConfig, server: &Server, tables: &[TableName]) -> bool {
+        tables
+            .iter()
+            .any(|name| Self::entity(name, server).is_some_and(|info| !config.plan(info).skip))
+    }
+
+    pub(super) fn key_columns(&self) -> Vec<&'static str> {
+        let name = |at: &usize| self.info.columns[*at].name;
+        self.info.key.iter().map(name).collect()
+    }
+
+    pub(super) fn all_columns(&self) -> Vec<&'static str> {
+        self.info.columns().collect()
+    }
+
+    /// Whether one of these columns is of the key.
+    pub(super) fn has_key_among(&self, columns: &[String]) -> bool {
+        let is_among = |key: &&str| columns.iter().any(|column| is_name(column, key));
+        self.key_columns().iter().any(is_among)
+    }
+}
+
+/// Whether a write may change a key, so that rows follow by ON UPDATE.
+fn moves_key(info: &EntityInfo, write: &Write) -> bool {
+    let is_key =
+        |column: &String| (info.key.iter()).any(|at| is_name(column, info.columns[*at].name));
+    match &write.kind {
+        Kind::Change(change) => change.assigned.iter().any(is_key),
+        Kind::Insert(_) | Kind::Truncate => false,
+    }
+}

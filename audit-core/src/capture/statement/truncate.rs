@@ -1,0 +1,71 @@
+//! TRUNCATE, on PostgreSQL.
+
+use sea_orm::{ConnectionTrait, Statement};
+
+use super::{Answer, Engine, Problem, Request};
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Records all rows of a table, then empties it.
+    ///
+    /// TRUNCATE also removes rows that were committed after the transaction's snapshot was taken, which a read
+    /// at REPEATABLE READ does not see: there it cannot be captured.
+    pub(super) async fn truncate(&self, request: Request<'_>) -> Result<Answer, Problem> {
+        let backend = self.db.get_database_backend();
+        let info = request.audited.info;
+        if let Some(why) = request.live.refuses_reading(&request.audited.all_columns()) {
+            return Err(Problem::Uncapturable(why));
+        }
+        if request.live.is_secured {
+            return Err(Problem::Uncapturable(
+                "row-level security may hide rows that it removes",
+            ));
+        }
+        let call = request.call;
+        let own = |error| Problem::Failed(call.own_error(error));
+        let sql = "SELECT current_setting('transaction_isolation') AS level";
+        let row = (self
+            .db
+            .query_one_raw(Statement::from_string(backend, sql))
+            .await)
+            .map_err(own)?;
+        let level: String = row.map_or(Ok(String::new()), |row| row.try_get("", "level"))?;
+        if level != "read committed" && level != "read uncommitted" {
+            return Err(Problem::Uncapturable(
+                "at this isolation level it removes rows that cannot be read",
+            ));
+        }
+        // What TRUNCATE takes itself, before anything is read.
+        let lock = format!(
+            "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
+            request.write.qualifier
+        );
+        (self
+            .db
+            .execute_raw(Statement::from_string(backend, lock))
+            .await)
+            .map_err(own)?;
+        let list = (info.access.list)(backend, None);
+        let key = super::rows::columns_text(backend, &request.audited.key_columns());
+        let select = format!("SELECT {list} FROM {}", self.table(info));
+        let most = self.config.chunk_rows();
+        let mut offset = 0;
+        // Nobody else changes the table any more.
+        loop {
+            let page = format!("{select} ORDER BY {key} LIMIT {most} OFFSET {offset}");
+            let rows = (self
+                .db
+                .query_all_raw(Statement::from_string(backend, page))
+                .await)
+                .map_err(own)?;
+            for row in self.read(info, &rows) {
+                self.record_deleted(request.audited, self.source, &row)?;
+                self.flush_when_full().await?;
+            }
+            if (rows.len() as u64) < most {
+                break;
+            }
+            offset += most;
+        }
+        Ok(self.run(call, request.statement).await?.settled())
+    }
+}

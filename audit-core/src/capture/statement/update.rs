@@ -1,0 +1,229 @@
+//! UPDATE.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::returning::Returns;
+use super::{Answer, Engine, Image, Problem, Request, answer};
+use crate::sql::{Change, Volatility, is_name};
+
+/// Why a statement is not captured whose condition cannot be evaluated beside it.
+pub(super) const VOLATILE: &str =
+    "its condition may select other rows, or have an effect of its own, when it is evaluated again";
+/// Why a statement with LIMIT is not captured.
+pub(super) const UNORDERED: &str = "its LIMIT may select other rows when it is evaluated again";
+pub(super) const NO_KEY: &str = "its entity has no primary key";
+const APPEARED: &str = "rows were written that had not been read before it";
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    pub(super) async fn update(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+    ) -> Result<Answer, Problem> {
+        let (info, call) = (request.audited.info, request.call);
+        let returns = self.returns(request);
+        self.check_readable(request, change, returns)?;
+        let sets_key = request.audited.has_key_among(&change.assigned);
+        let read = self.read_before(request, change);
+        let before = self.guarded_read(call, change.may_fail, read).await?;
+        let moved = match (sets_key, before.as_slice()) {
+            (false, _) | (true, []) => None,
+            (true, [row]) => self.moved_key(request, change, row),
+            (true, _) => {
+                return Err(Problem::Uncapturable(
+                    "it changes the keys of several rows, which cannot be paired",
+                ));
+            }
+        };
+        if sets_key && !before.is_empty() && moved.is_none() && !returns.has_keys() {
+            return Err(Problem::Uncapturable(
+                "it sets a key to an expression, whose value this database does not return",
+            ));
+        }
+        let (answer, now, count, doubt) =
+            if matches!(returns, Returns::Appended | Returns::Extended) {
+                let clause = self.clause(request, returns);
+                let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+                let id = self.last_insert_id(request).await?;
+                let now = self.read_returned(request, returns, &rows);
+                (answer(call, rows, id)?, Some(now), None, doubt)
+            } else {
+                let ran = self.run(call, request.statement).await?;
+                let count = self.count_of(request, &ran).await?;
+                let now = match &ran.answer {
+                    Answer::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
+                    _ => None,
+                };
+                (ran.answer, now, count, ran.doubt)
+            };
+        let is_known = now.is_some();
+        let now = match now {
+            // As they are when all triggers are done.
+            Some(rows) if returns == Returns::Keys || request.live.has_triggers => {
+                let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row)).collect();
+                self.rows_where(info, &info.key, &keys, false).await?
+            }
+            Some(rows) => rows,
+            None => {
+                let keys: Vec<Image> = match moved {
+                    Some(key) => vec![key],
+                    None => before.iter().map(|row| info.key_of(row)).collect(),
+                };
+                self.rows_where(info, &info.key, &keys, self.server.is_mysql())
+                    .await?
+            }
+        };
+        let read = before.len() as u64;
+        if !is_known && count.is_some_and(|count| count > read) && !change.joined {
+            self.gap(APPEARED, &[]);
+        }
+        let was_written = is_known || count.is_none_or(|count| count > 0);
+        self.record_changed(request, change, before, now, is_known, was_written)
+            .await?;
+        doubt.settle();
+        Ok(answer)
+    }
+
+    /// Refuses what cannot be read beside the statement.
+    pub(super) fn check_readable(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        returns: Returns,
+    ) -> Result<(), Problem> {
+        let audited = request.audited;
+        let key = audited.key_columns();
+        if key.is_empty() {
+            return Err(Problem::Uncapturable(NO_KEY));
+        }
+        if let Some(why) = request.live.refuses_reading(&audited.all_columns()) {
+            return Err(Problem::Uncapturable(why));
+        }
+        if self.server.is_postgres() && !request.live.is_lockable {
+            return Err(Problem::Uncapturable("the role may not lock the rows"));
+        }
+        if let Some(why) = self.lacks_columns(request) {
+            return Err(Problem::Uncapturable(why));
+        }
+        let is_point = has_all(&change.equalities, &key);
+        let is_ordered = has_all(&change.ordered_by, &key);
+        match change.volatility {
+            Volatility::Volatile => Err(Problem::Uncapturable(VOLATILE)),
+            Volatility::Unordered if !returns.has_keys() => Err(Problem::Uncapturable(UNORDERED)),
+            _ if change.tail.is_some() && !is_point && !is_ordered => {
+                Err(Problem::Uncapturable(UNORDERED))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the table lacks columns that the entity has.
+    pub(super) fn lacks_columns(&self, request: Request<'_>) -> Option<&'static str> {
+        // SQLite lists generated columns apart.
+        let lacks = self.server.is_postgres()
+            && !has_all(&request.live.columns, &request.audited.all_columns());
+        lacks.then_some("the table lacks columns that the entity has")
+    }
+
+    /// How many rows a statement wrote, where the answer says so.
+    async fn count_of(
+        &self,
+        request: Request<'_>,
+        ran: &super::Ran<'_>,
+    ) -> Result<Option<u64>, DbErr> {
+        if self.server.is_mysql() && request.call.reads_rows() {
+            return self.row_count().await.map(Some);
+        }
+        Ok(match &ran.answer {
+            // Without a clause of its own it returns no rows, whatever it wrote.
+            Answer::Rows(rows) if rows.is_empty() => None,
+            _ => Some(ran.count()),
+        })
+    }
+
+    /// MySQL's count of the rows that the last statement wrote.
+    pub(super) async fn row_count(&self) -> Result<u64, DbErr> {
+        let backend = self.db.get_database_backend();
+        let sql = "SELECT CAST(ROW_COUNT() AS SIGNED) AS number";
+        let row = (self.db)
+            .query_one_raw(sea_orm::Statement::from_string(backend, sql))
+            .await?;
+        let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "number"))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// The key that a row is given, where the statement names it.
+    fn moved_key(&self, request: Request<'_>, change: &Change, row: &[Value]) -> Option<Image> {
+        let values = match &request.statement.values {
+            Some(values) => values.0.as_slice(),
+            None => &[],
+        };
+        let info = request.audited.info;
+        (info.key.iter())
+            .map(|at| {
+                let name = info.columns[*at].name;
+                if !change.assigned.iter().any(|column| is_name(column, name)) {
+                    return row.get(*at).cloned();
+                }
+                let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
+                let json = crate::value::encode(&literal.value(values)?).ok()?;
+                // As the column's own type.
+                crate::value::decode(&json, &info.columns[*at].shape).ok()
+            })
+            .collect()
+    }
+
+    /// Records rows that an UPDATE has written: those that were read before it, and what they are now.
+    async fn record_changed(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        before: Vec<Image>,
+        now: Vec<Image>,
+        is_known: bool,
+        was_written: bool,
+    ) -> Result<(), DbErr> {
+        let (info, audited) = (request.audited.info, request.audited);
+        let sets_key = audited.has_key_among(&change.assigned);
+        if let ([old], [new], true) = (before.as_slice(), now.as_slice(), sets_key) {
+            self.record_updated(audited, self.source, &change.assigned, old.clone(), new)?;
+            return self.flush_when_full().await;
+        }
+        let mut before: HashMap<Image, Image> = before
+            .into_iter()
+            .map(|row| (info.key_of(&row), row))
+            .collect();
+        for new in &now {
+            match before.remove(&info.key_of(new)) {
+                Some(old) => {
+                    self.record_updated(audited, self.source, &change.assigned, old, new)?;
+                }
+                None => self.record_updated_from_unknown(audited, &change.assigned, new)?,
+            }
+            self.flush_when_full().await?;
+        }
+        // Rows that are returned are all that were written. Else a row that is not found under its key any
+        // more has been moved or deleted by a trigger.
+        if !is_known && was_written && !before.is_empty() && !request.live.is_secured {
+            let keys: Vec<Image> = before.into_keys().collect();
+            self.gap(
+                "rows are not found any more under the keys that they had",
+                &keys,
+            );
+        } else if request.live.is_secured && !is_known && !before.is_empty() {
+            let keys: Vec<Image> = before.into_keys().collect();
+            self.gap("row-level security hides rows that were written", &keys);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a list of columns has all of these.
+pub(super) fn has_all(listed: &[String], columns: &[&str]) -> bool {
+    columns
+        .iter()
+        .all(|column| listed.iter().any(|name| is_name(name, column)))
+}

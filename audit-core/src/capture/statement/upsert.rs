@@ -1,0 +1,142 @@
+//! INSERT with a conflict clause that changes or replaces rows, on PostgreSQL and SQLite.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+
+use super::candidates::{Candidates, listed};
+use super::returning::Returns;
+use super::rows::{WAS_THERE, was_there};
+use super::{Answer, Engine, Image, Problem, Request, answer};
+use crate::sql::{Conflict, ConflictAction, Insert, Rows};
+
+/// A row as an INSERT with a conflict clause left it.
+pub(super) struct Written {
+    pub(super) row: Image,
+    /// Whether it was there before; `None` where nothing says so.
+    pub(super) was_there: Option<bool>,
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    pub(super) async fn upsert(
+        &self,
+        request: Request<'_>,
+        insert: &Insert,
+        conflict: &Conflict,
+        returns: Returns,
+    ) -> Result<Answer, Problem> {
+        let call = request.call;
+        if request.audited.has_key_among(&conflict.assigned) {
+            return Err(Problem::Uncapturable("its conflict clause changes keys"));
+        }
+        if !returns.has_keys() {
+            return Err(Problem::Uncapturable(
+                "the keys of the rows that it writes are not known",
+            ));
+        }
+        if self.server.is_postgres() && !request.live.is_lockable {
+            return Err(Problem::Uncapturable("the role may not lock the rows"));
+        }
+        let backend = self.db.get_database_backend();
+        let rows = match &insert.rows {
+            // PostgreSQL says of each row whether it was there.
+            Rows::Selected if self.server.is_postgres() => Vec::new(),
+            _ => listed(backend, request.statement, insert).ok_or(Problem::Uncapturable(
+                "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
+            ))?,
+        };
+        let candidates = self.candidates(request, insert, conflict, &rows)?;
+        let read = self.conflicting(request, &candidates, &[], true);
+        let before = self.guarded_read(call, true, read).await?;
+        let replaces = conflict.action == ConflictAction::Replace;
+        let trail = if replaces && !request.audited.followers.is_empty() {
+            (self.descendants(request.audited, &before).await)
+                .map_err(|error| self.extra_read(call, error))?
+        } else {
+            Vec::new()
+        };
+        let clause = self.clause(request, returns);
+        let (returned, doubt) = self.run_query(call, request.statement, &clause).await?;
+        let id = self.last_insert_id(request).await?;
+        let written = self
+            .written(request, &candidates, &before, returns, &returned)
+            .await?;
+        self.record_upserted(request, before, written, replaces)?;
+        self.flush_when_full().await?;
+        self.record_descendants(trail).await?;
+        doubt.settle();
+        Ok(answer(call, returned, id)?)
+    }
+
+    /// The rows that were written, as they are now.
+    async fn written(
+        &self,
+        request: Request<'_>,
+        candidates: &Candidates<'_>,
+        before: &[Image],
+        returns: Returns,
+        returned: &[QueryResult],
+    ) -> Result<Vec<Written>, DbErr> {
+        let info = request.audited.info;
+        let mut seen = HashSet::new();
+        let mut keys: Vec<Image> = (self.read_returned(request, returns, returned).iter())
+            .map(|row| info.key_of(row))
+            .filter(|key| seen.insert(key.clone()))
+            .collect();
+        if self.server.is_postgres() {
+            let rows = self
+                .rows_with(info, &info.key, &keys, WAS_THERE, false)
+                .await?;
+            return Ok((rows.into_iter())
+                .map(|(image, row)| Written {
+                    row: image,
+                    was_there: Some(was_there(&row)),
+                })
+                .collect());
+        }
+        keys.extend((before.iter().map(|row| info.key_of(row))).filter(|key| !seen.contains(key)));
+        // Nobody else writes meanwhile, and a row of the statement may have replaced another of it.
+        let now = self.conflicting(request, candidates, &keys, false).await?;
+        let written = now.into_iter().map(|row| Written {
+            row,
+            was_there: Some(false),
+        });
+        Ok(written.collect())
+    }
+
+    /// Records what became of each row that was there before, and of those that are new.
+    pub(super) fn record_upserted(
+        &self,
+        request: Request<'_>,
+        before: Vec<Image>,
+        written: Vec<Written>,
+        replaces: bool,
+    ) -> Result<(), DbErr> {
+        let (info, audited) = (request.audited.info, request.audited);
+        let columns: Vec<String> = info.columns().map(str::to_owned).collect();
+        let is_there: HashSet<Image> = written.iter().map(|w| info.key_of(&w.row)).collect();
+        if replaces {
+            // In the order in which the database does it.
+            for old in before
+                .iter()
+                .filter(|row| !is_there.contains(&info.key_of(row)))
+            {
+                self.record_deleted(audited, self.source, old)?;
+            }
+        }
+        let mut before: HashMap<Image, Image> = (before.into_iter())
+            .map(|row| (info.key_of(&row), row))
+            .collect();
+        for Written { row, was_there } in &written {
+            match (before.remove(&info.key_of(row)), was_there) {
+                (Some(old), _) => {
+                    self.record_updated(audited, self.source, &[], old, row)?;
+                }
+                (None, Some(false)) => self.record_created(audited, row)?,
+                // Another client had inserted it since, or nothing says that none has.
+                (None, _) => self.record_updated_from_unknown(audited, &columns, row)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! INSERT with a conflict clause, and REPLACE, on MySQL and MariaDB.
+//!
+//! The server returns no rows, and a plain read sees what was there when the transaction began. The rows that
+//! were found by a plain read are read again and locked; keys that are not there are not locked, since two
+//! clients would wait for each other. What a row was that only shows afterwards is told by the count and the
+//! id of the server's answer; where they do not tell, its old values are unknown.
+
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::candidates::{Candidates, listed};
+use super::upsert::Written;
+use super::{Answer, Engine, Image, Problem, Request};
+use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
+use crate::value::same;
+
+/// What the server answered to the statement.
+struct Server {
+    /// Its count, which an answer with rows does not have.
+    affected: Option<u64>,
+    id: u64,
+}
+
+/// The rows that the statement inserts.
+struct Listed {
+    rows: u64,
+    /// The numbers that it gives to a numbered key; `None` for a row that the database numbers. Nothing where
+    /// the key is not numbered.
+    numbers: Option<Vec<Option<u64>>>,
+}
+
+impl Listed {
+    /// How many rows the database numbers.
+    fn generated(&self) -> u64 {
+        let numbers = self.numbers.iter().flatten();
+        numbers.filter(|number| number.is_none()).count() as u64
+    }
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    pub(super) async fn upsert_mysql(
+        &self,
+        request: Request<'_>,
+        insert: &Insert,
+        conflict: &Conflict,
+    ) -> Result<Answer, Problem> {
+        let (call, info) = (request.call, request.audited.info);
+        if request.audited.has_key_among(&conflict.assigned) {
+            return Err(Problem::Uncapturable("its conflict clause changes keys"));
+        }
+        let backend = self.db.get_database_backend();
+        let Some(rows) = listed(backend, request.statement, insert) else {
+            return Err(Problem::Uncapturable(
+                "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
+            ));
+        };
+        let candidates = self.candidates(request, insert, conflict, &rows)?;
+        let listed = Listed {
+            rows: rows.len() as u64,
+            numbers: self.numbers(request, insert, &rows).ok(),
+        };
+        self.check_findable(request, &candidates, &rows, &listed)?;
+        let before = (self.lock_conflicting(request, &candidates).await)
+            .map_err(|error| self.extra_read(call, error))?;
+        let replaces = conflict.action == ConflictAction::Replace;
+        let trail = if replaces && !request.audited.followers.is_empty() {
+            (self.descendants(request.audited, &before).await)
+                .map_err(|error| self.extra_read(call, error))?
+        } else {
+            Vec::new()
+        };
+        let ran = self.run(call, request.statement).await?;
+        let server = match (&ran.answer, &request.write.returning) {
+            (Answer::Executed(result), Returning::Nothing) => Server {
+                affected: Some(result.rows_affected()),
+                id: result.last_insert_id(),
+            },
+            (Answer::Rows(_), Returning::Nothing) => Server {
+                affected: Some(self.row_count().await?),
+                id: self.mysql_last_insert_id().await?,
+            },
+            (answer, _) => Server {
+                affected: match answer {
+                    // Rows that it leaves out are not returned.
+                    Answer::Rows(rows) if conflict.action == ConflictAction::Nothing => {
+                        Some(rows.len() as u64)
+                    }
+                    _ => None,
+                },
+                id: self.mysql_last_insert_id().await?,
+            },
+        };
+        let keys: Vec<Image> = before.iter().map(|row| info.key_of(row)).collect();
+        let mut now = (self.conflicting(request, &candidates, &keys, true)).await?;
+        if listed.generated() > 0 && server.affected != Some(0) && candidates.rows() < listed.rows {
+            // Rows without a value for any unique column are found by the numbers that they got.
+            let numbers = listed.numbers.as_deref().unwrap_or_default();
+            let seen: HashSet<Image> = now.iter().map(|row| info.key_of(row)).collect();
+            let numbered = self.numbered(server.id, numbers);
+            let more = self.rows_where(info, &info.key, &numbered, true).await?;
+            now.extend(
+                more.into_iter()
+                    .filter(|row| !seen.contains(&info.key_of(row))),
+            );
+        }
+        let written = self.judge(request, conflict.action, &listed, &server, &before, now);
+        self.record_upserted(request, before, written, replaces)?;
+        self.flush_when_full().await?;
+        self.record_descendants(trail).await?;
+        ran.doubt.settle();
+        Ok(ran.answer)
+    }
+
+    /// Refuses rows that nothing could find afterwards.
+    fn check_findable(
+        &self,
+        request: Request<'_>,
+        candidates: &Candidates<'_>,
+        rows: &[Vec<Cell>],
+        listed: &Listed,
+    ) -> Result<(), Problem> {
+        let is_numbered = listed.numbers.is_some() && request.audited.info.key.len() == 1;
+        if candidates.rows() < rows.len() as u64 && !is_numbered {
+            return Err(Problem::Uncapturable("the keys of its rows are not known"));
+        }
+        Ok(())
+    }
+
+    /// Reads the rows that are there, as they are now and locked: by the same indexes, in the same order, as the
+    /// statement comes to them.
+    async fn lock_conflicting(
+        &self,
+        request: Request<'_>,
+        candidates: &Candidates<'_>,
+    ) -> Result<Vec<Image>, DbErr> {
+        let info = request.audited.info;
+        let found = (self.conflicting(request, candidates, &[], false)).await?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let (mut before, mut seen) = (Vec::new(), HashSet::new());
+        for columns in candidates.columns(info) {
+            let values: Vec<Image> = (found.iter())
+                .map(|row| columns.iter().map(|at| row[*at].clone()).collect())
+                .collect();
+            for row in self.rows_where(info, &columns, &values, true).await? {
+                if seen.insert(info.key_of(&row)) {
+                    before.push(row);
+                }
+            }
+        }
+        Ok(before)
+    }
+
+    /// Says of each row that is there now whether it was there before.
+    fn judge(
+        &self,
+        request: Request<'_>,
+        action: ConflictAction,
+        listed: &Listed,
+        server: &Server,
+        before: &[Image],
+        now: Vec<Image>,
+    ) -> Vec<Written> {
+        let info = request.audited.info;
+        let find = |row: &Image| {
+            let key = info.key_of(row);
+            before.iter().find(|old| info.key_of(old) == key)
+        };
+        // What the server counts for the rows that were known.
+        let of_known: u64 = match action {
+            ConflictAction::Nothing => 0,
+            ConflictAction::Update => (now.iter())
+                .filter_map(|row| find(row).map(|old| if is_same(old, row) { 1 } else { 2 }))
+                .sum(),
+            ConflictAction::Replace => before.len() as u64,
+        };
+        let new: u64 = now.iter().filter(|row| find(row).is_none()).count() as u64;
+        let left = server.affected.and_then(|all| all.checked_sub(of_known));
+        let is_new = |row: &Image| -> Option<bool> {
+            let Some(left) = left else {
+                return self.has_new_number(listed, server, &info.key_of(row));
+            };
+            match action {
+                // Rows that nobody had read are deleted, not those that are new.
+                ConflictAction::Replace => Some(true),
+                // An id tells that a row got a number of its own.
+                _ if listed.rows == 1 && listed.generated() == 1 => match (left, server.id) {
+                    (0, _) | (1, 0) => Some(false),
+                    (1, _) => Some(true),
+                    _ => None,
+                },
+                ConflictAction::Nothing if left == 0 => Some(false),
+                _ if left == new => Some(true),
+                ConflictAction::Nothing | ConflictAction::Update => {
+                    self.has_new_number(listed, server, &info.key_of(row))
+                }
+            }
+        };
+        if action == ConflictAction::Replace && left.is_some_and(|left| left > listed.rows) {
+            self.gap("it replaced rows that had not been read before it", &[]);
+        }
+        let written: Vec<Written> = now
+            .into_iter()
+            .filter_map(|row| match (find(&row), is_new(&row)) {
+                (Some(_), _) => Some((row, Some(true))),
+                // It is as it was.
+                (None, Some(false)) => None,
+                (None, Some(true)) => Some((row, Some(false))),
+                (None, None) => Some((row, None)),
+            })
+            .map(|(row, was_there)| Written { row, was_there })
+            .collect();
+        let found = written.iter().filter(|w| w.was_there != Some(true)).count() as u64;
+        if action != ConflictAction::Replace && left.is_some_and(|left| left > 2 * found) {
+            self.gap(
+                "it wrote rows that are not found under the keys they were to have",
+                &[],
+            );
+        }
+        written
+    }
+
+    /// Whether a number is one that the statement got for its rows.
+    fn has_new_number(
+        &self,
+        listed: &Listed,
+        server: &Server,
+        key: &[sea_orm::Value],
+    ) -> Option<bool> {
+        if listed.generated() == 0 || server.id == 0 {
+            return None;
+        }
+        let numbers = listed.numbers.as_deref().unwrap_or_default();
+        let is_it = |id: &Image| match (id.first(), key.first()) {
+            (Some(id), Some(key)) => {
+                crate::value::encode(id).ok() == crate::value::encode(key).ok()
+            }
+            _ => false,
+        };
+        self.numbered(server.id, numbers)
+            .iter()
+            .any(is_it)
+            .then_some(true)
+    }
+}
+
+fn is_same(old: &[sea_orm::Value], new: &[sea_orm::Value]) -> bool {
+    old.iter().zip(new).all(|(old, new)| same(old, new))
+}

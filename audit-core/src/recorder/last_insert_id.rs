@@ -1,0 +1,58 @@
+//! `LAST_INSERT_ID()` of MySQL and MariaDB, which an application's next statement may use.
+//!
+//! The log's own INSERT changes it, as every INSERT of a generated key does. It belongs to the connection, so it can only
+//! be kept where the statements share one: in a transaction. On a pool each may run on another connection, and the
+//! application cannot use the function there either. The key that the driver reports for an INSERT comes from that
+//! statement's own answer, and is not affected.
+//!
+//! `lastval()` of PostgreSQL and `last_insert_rowid()` of SQLite cannot be set back by any statement.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use crate::capture::Handle;
+
+/// Runs statements that may change `LAST_INSERT_ID()`, and sets it to what it was before.
+pub(crate) async fn keeping_last_insert_id<C, F>(db: &C, work: F) -> F::Output
+where
+    C: ConnectionTrait,
+    F: Future,
+{
+    if db.get_database_backend() != DbBackend::MySql || is_pool(db) {
+        return work.await;
+    }
+    // Where it cannot be read, the work fails, too.
+    let before = last_insert_id(db).await.ok().flatten();
+    let done = work.await;
+    if let Some(id) = before
+        && let Err(error) = set_last_insert_id(db, id).await
+    {
+        // Only a connection that is lost refuses this. The application meets that error itself.
+        tracing::warn!(%error, "LAST_INSERT_ID() could not be restored");
+    }
+    done
+}
+
+/// Whether each statement may run on another connection.
+fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
+    #[cfg(feature = "statements")]
+    if let Some(probed) = crate::connection::probe(db) {
+        return probed.transaction_id.is_none();
+    }
+    #[cfg(not(feature = "statements"))]
+    let _ = db;
+    Handle::of::<C>() == Handle::Pool
+}
+
+/// Reads `LAST_INSERT_ID()`.
+async fn last_insert_id<C: ConnectionTrait>(db: &C) -> Result<Option<u64>, DbErr> {
+    let sql = "SELECT LAST_INSERT_ID() AS id";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, sql));
+    row.await?.map(|row| row.try_get("", "id")).transpose()
+}
+
+/// Sets `LAST_INSERT_ID()`.
+async fn set_last_insert_id<C: ConnectionTrait>(db: &C, id: u64) -> Result<(), DbErr> {
+    let sql = "SELECT LAST_INSERT_ID(?)";
+    let statement = Statement::from_sql_and_values(DbBackend::MySql, sql, [id.into()]);
+    db.query_one_raw(statement).await.map(|_| ())
+}

@@ -1,0 +1,364 @@
+//! Whether an expression has the same value, and the same effect, when it is evaluated again.
+
+use sqlparser::tokenizer::Token;
+
+/// What happens when a condition is evaluated a second time within one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Volatility {
+    /// The same rows, as long as no other client changes them.
+    Stable,
+    /// Perhaps other rows, as with LIMIT.
+    Unordered,
+    /// Perhaps other rows, or an effect of its own: functions that are not known, sequences, locks.
+    Volatile,
+}
+
+/// Words before a parenthesis that call no function, and functions without effect whose value depends
+/// on their arguments alone.
+const PURE: &[&str] = &[
+    "ABS",
+    "ACOS",
+    "ALL",
+    "AND",
+    "ANY",
+    "ARRAY",
+    "ARRAY_AGG",
+    "ARRAY_LENGTH",
+    "ARRAY_POSITION",
+    "ARRAY_REMOVE",
+    "ARRAY_TO_STRING",
+    "AS",
+    "ASCII",
+    "ASIN",
+    "ATAN",
+    "ATAN2",
+    "AVG",
+    "BETWEEN",
+    "BIGINT",
+    "BINARY",
+    "BIT_AND",
+    "BIT_COUNT",
+    "BIT_LENGTH",
+    "BIT_OR",
+    "BOOL_AND",
+    "BOOL_OR",
+    "BTRIM",
+    "BY",
+    "CARDINALITY",
+    "CASE",
+    "CAST",
+    "CEIL",
+    "CEILING",
+    "CHAR",
+    "CHARACTER",
+    "CHARACTER_LENGTH",
+    "CHAR_LENGTH",
+    "CHR",
+    "COALESCE",
+    "CONCAT",
+    "CONCAT_WS",
+    "CONVERT",
+    "COS",
+    "COUNT",
+    "CRC32",
+    "DATE",
+    "DATEDIFF",
+    "DATETIME",
+    "DATE_ADD",
+    "DATE_FORMAT",
+    "DATE_PART",
+    "DATE_SUB",
+    "DATE_TRUNC",
+    "DAY",
+    "DAYOFMONTH",
+    "DAYOFWEEK",
+    "DAYOFYEAR",
+    "DECIMAL",
+    "DECODE",
+    "DEGREES",
+    "DENSE_RANK",
+    "DISTINCT",
+    "DIV",
+    "DOUBLE",
+    "ELSE",
+    "ELT",
+    "ENCODE",
+    "END",
+    "ESCAPE",
+    "EVERY",
+    "EXCEPT",
+    "EXISTS",
+    "EXP",
+    "EXTRACT",
+    "FIELD",
+    "FILTER",
+    "FIND_IN_SET",
+    "FIRST_VALUE",
+    "FLOAT",
+    "FLOOR",
+    "FORMAT",
+    "FROM",
+    "FROM_UNIXTIME",
+    "GLOB",
+    "GREATEST",
+    "GROUP_CONCAT",
+    "HAVING",
+    "HEX",
+    "HOUR",
+    "IF",
+    "IFNULL",
+    "IIF",
+    "IN",
+    "INITCAP",
+    "INSTR",
+    "INT",
+    "INTEGER",
+    "INTERSECT",
+    "INTERVAL",
+    "IS",
+    "ISNULL",
+    "JOIN",
+    "JSONB_ARRAY_LENGTH",
+    "JSONB_EXTRACT_PATH",
+    "JSONB_EXTRACT_PATH_TEXT",
+    "JSONB_TYPEOF",
+    "JSON_ARRAY",
+    "JSON_ARRAY_LENGTH",
+    "JSON_CONTAINS",
+    "JSON_EXTRACT",
+    "JSON_LENGTH",
+    "JSON_OBJECT",
+    "JSON_QUOTE",
+    "JSON_TYPE",
+    "JSON_UNQUOTE",
+    "JSON_VALID",
+    "JSON_VALUE",
+    "JULIANDAY",
+    "LAG",
+    "LAST_DAY",
+    "LAST_VALUE",
+    "LATERAL",
+    "LCASE",
+    "LEAD",
+    "LEAST",
+    "LEFT",
+    "LENGTH",
+    "LIKE",
+    "LN",
+    "LOCATE",
+    "LOG",
+    "LOG10",
+    "LOG2",
+    "LOWER",
+    "LPAD",
+    "LTRIM",
+    "MATCH",
+    "AGAINST",
+    "MAKE_DATE",
+    "MAX",
+    "MD5",
+    "MID",
+    "MIN",
+    "MINUTE",
+    "MOD",
+    "MONTH",
+    "NOT",
+    "NULLIF",
+    "NUMERIC",
+    "NVL",
+    "OCTET_LENGTH",
+    "ON",
+    "OR",
+    "ORD",
+    "OVER",
+    "OVERLAY",
+    "PI",
+    "POSITION",
+    "POW",
+    "POWER",
+    "QUARTER",
+    "QUOTE",
+    "RADIANS",
+    "RANK",
+    "REGEXP_REPLACE",
+    "REGEXP_LIKE",
+    "REGEXP_SUBSTR",
+    "REPEAT",
+    "REPLACE",
+    "REVERSE",
+    "RIGHT",
+    "ROUND",
+    "ROW",
+    "ROW_NUMBER",
+    "RPAD",
+    "RTRIM",
+    "SECOND",
+    "SELECT",
+    "SETWEIGHT",
+    "SHA1",
+    "SHA2",
+    "SHA256",
+    "SIGN",
+    "SIGNED",
+    "SIN",
+    "SMALLINT",
+    "SOME",
+    "SPLIT_PART",
+    "SQRT",
+    "STARTS_WITH",
+    "STDDEV",
+    "STRCMP",
+    "STRFTIME",
+    "STRING_AGG",
+    "STRING_TO_ARRAY",
+    "STRPOS",
+    "STR_TO_DATE",
+    "SUBSTR",
+    "SUBSTRING",
+    "SUBSTRING_INDEX",
+    "SUM",
+    "TABLE",
+    "TAN",
+    "THEN",
+    "TIME",
+    "TIMESTAMP",
+    "TIMESTAMPDIFF",
+    "TIMESTAMPADD",
+    "TIMESTAMPTZ",
+    "TO_ASCII",
+    "TO_CHAR",
+    "TO_DATE",
+    "TO_DAYS",
+    "TO_HEX",
+    "TO_NUMBER",
+    "TO_TIMESTAMP",
+    "TO_TSQUERY",
+    "TO_TSVECTOR",
+    "PLAINTO_TSQUERY",
+    "WEBSEARCH_TO_TSQUERY",
+    "TOTAL",
+    "TRANSLATE",
+    "TRIM",
+    "TRUNC",
+    "TRUNCATE",
+    "TYPEOF",
+    "UCASE",
+    "UNHEX",
+    "UNICODE",
+    "UNION",
+    "UNIXEPOCH",
+    "UNNEST",
+    "UNSIGNED",
+    "UPPER",
+    "USING",
+    "VALUES",
+    "VARBINARY",
+    "VARCHAR",
+    "VARIANCE",
+    "WEEK",
+    "WEEKDAY",
+    "WHEN",
+    "WHERE",
+    "WITHIN",
+    "YEAR",
+];
+
+/// Functions whose value is that of the transaction, the statement or the session.
+const STABLE: &[&str] = &[
+    "AGE",
+    "CURDATE",
+    "CURRENT_DATE",
+    "CURRENT_SETTING",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "CURTIME",
+    "DATABASE",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "NOW",
+    "SESSION_USER",
+    "SYSDATE",
+    "TRANSACTION_TIMESTAMP",
+    "STATEMENT_TIMESTAMP",
+    "UNIX_TIMESTAMP",
+    "USER",
+    "UTC_DATE",
+    "UTC_TIME",
+    "UTC_TIMESTAMP",
+    "VERSION",
+];
+
+/// Words that make the choice of rows depend on an order.
+const UNORDERED: &[&str] = &["FETCH", "LIMIT", "OFFSET", "TABLESAMPLE"];
+
+/// Words that lock rows, or leave out those that are locked.
+const LOCKING: &[&str] = &["NOWAIT", "SHARE", "SKIP"];
+
+fn is_among(word: &str, list: &[&str]) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+fn meaningful(tokens: &[Token]) -> impl Iterator<Item = &Token> {
+    (tokens.iter()).filter(|token| !matches!(token, Token::Whitespace(_)))
+}
+
+/// What happens when these tokens, a condition or a source of rows, are evaluated again.
+pub(super) fn volatility(tokens: &[Token]) -> Volatility {
+    let mut most = Volatility::Stable;
+    let mut tokens = meaningful(tokens).peekable();
+    let mut last: Option<&Token> = None;
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Word(word) => {
+                let calls = matches!(tokens.peek(), Some(Token::LParen));
+                // A list of columns after an alias.
+                let is_alias = matches!(last, Some(Token::Word(word))
+                    if word.quote_style.is_none() && is_among(&word.value, &["AS", "WITH", "RECURSIVE"]));
+                let is_free = matches!(last, Some(Token::Period)) || word.quote_style.is_some();
+                if calls && is_free && !is_alias {
+                    return Volatility::Volatile;
+                }
+                if word.quote_style.is_some() || is_alias || matches!(last, Some(Token::Period)) {
+                } else if is_among(&word.value, LOCKING)
+                    || (calls && !is_among(&word.value, PURE) && !is_among(&word.value, STABLE))
+                    || (word.value.eq_ignore_ascii_case("UPDATE"))
+                {
+                    return Volatility::Volatile;
+                } else if is_among(&word.value, UNORDERED) {
+                    most = most.max(Volatility::Unordered);
+                }
+            }
+            Token::Assignment => return Volatility::Volatile,
+            _ => {}
+        }
+        last = Some(token);
+    }
+    most
+}
+
+/// Whether these tokens, the value of a cell, are the same whenever they are evaluated, and read no table.
+pub(super) fn is_constant(tokens: &[Token]) -> bool {
+    if volatility(tokens) != Volatility::Stable {
+        return false;
+    }
+    let mut tokens = meaningful(tokens).peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Word(word) if word.quote_style.is_none() => {
+                let calls = matches!(tokens.peek(), Some(Token::LParen));
+                let names_table = is_among(&word.value, &["IN"]) && !calls;
+                if word.value.eq_ignore_ascii_case("SELECT")
+                    || word.value.starts_with('@')
+                    || is_among(&word.value, STABLE)
+                    || names_table
+                {
+                    return false;
+                }
+            }
+            Token::AtSign => return false,
+            _ => {}
+        }
+    }
+    true
+}

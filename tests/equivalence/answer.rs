@@ -1,0 +1,211 @@
+//! What an application is answered, in a form that compares.
+
+use sea_orm::sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqlErr, Statement,
+};
+
+use crate::connection::Connection;
+use crate::entities::with_entity;
+use crate::model_op;
+use crate::op::{Op, Sql, Via};
+use crate::tables::TABLES;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Executed {
+        rows_affected: u64,
+        last_insert_id: Option<u64>,
+    },
+    Rows(Vec<String>),
+    Called(String),
+    Failed(Failure),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) variant: String,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+}
+
+impl Answer {
+    /// In what two answers differ.
+    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        let name = |answer: &Self| match answer {
+            Self::Failed(failure) => format!("{}", failure.variant),
+            _ => "Ok".to_owned(),
+        };
+        let what = match (self, other) {
+            (a, b) if a == b => return None,
+            (Self::Failed(a), Self::Failed(b)) if a.variant != b.variant => {
+                format!("error variant {} became {}", a.variant, b.variant)
+            }
+            (Self::Failed(a), Self::Failed(b)) if a.kind != b.kind => "error kind".to_owned(),
+            (Self::Failed(a), Self::Failed(b)) if a.code != b.code => "error code".to_owned(),
+            (Self::Failed(_), Self::Failed(_)) => "error message".to_owned(),
+            (
+                Self::Executed {
+                    rows_affected: a, ..
+                },
+                Self::Executed {
+                    rows_affected: b, ..
+                },
+            ) if a != b => "rows_affected".to_owned(),
+            (Self::Executed { .. }, Self::Executed { .. }) => "last_insert_id".to_owned(),
+            (Self::Rows(_), Self::Rows(_)) => "returned rows".to_owned(),
+            (Self::Called(_), Self::Called(_)) => "returned models".to_owned(),
+            (a, b) => format!("result {} became {}", name(a), name(b)),
+        };
+        Some(what)
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}
+
+/// Runs one and says what was answered.
+pub(crate) async fn answer(db: &Connection<'_>, op: &Op, audited: bool) -> Answer {
+    let done = match op {
+        Op::Sql(sql) => run_sql(db, sql).await,
+        Op::Model(op) => {
+            let key = TABLES
+                .iter()
+                .find(|table| table.entity == op.entity)
+                .unwrap()
+                .key;
+            with_entity!(op.entity, audited, E =>
+                Box::pin(model_op::run::<E, _>(db, op, key)).await)
+            .map(Answer::Called)
+        }
+    };
+    done.unwrap_or_else(|error| Answer::Failed(failure(&error)))
+}
+
+async fn run_sql(db: &Connection<'_>, sql: &Sql) -> Result<Answer, DbErr> {
+    let backend = db.get_database_backend();
+    let statement = || {
+        if sql.values.is_empty() {
+            Statement::from_string(backend, &sql.text)
+        } else {
+            Statement::from_sql_and_values(backend, &sql.text, sql.values.clone())
+        }
+    };
+    Ok(match sql.via {
+        Via::Execute => executed(backend, sql, &db.execute_raw(statement()).await?),
+        Via::Unprepared => executed(backend, sql, &db.execute_unprepared(&sql.text).await?),
+        Via::QueryOne => rows(sql, db.query_one_raw(statement()).await?.iter()),
+        Via::QueryAll => rows(sql, db.query_all_raw(statement()).await?.iter()),
+    })
+}
+
+fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
+    let rows_affected = result.rows_affected();
+    let inserts = || {
+        let text = sql.text.to_uppercase();
+        text.contains("INSERT") || text.contains("REPLACE")
+    };
+    let last_insert_id = match backend {
+        DbBackend::MySql => Some(result.last_insert_id()),
+        // Of any other statement it is the connection's last, which may be that of the log.
+        DbBackend::Sqlite if rows_affected > 0 && inserts() => Some(result.last_insert_id()),
+        _ => None,
+    };
+    Answer::Executed {
+        rows_affected,
+        last_insert_id,
+    }
+}
+
+fn rows<'a>(_: &Sql, rows: impl Iterator<Item = &'a QueryResult>) -> Answer {
+    let mut rows: Vec<String> = rows.map(row_text).collect();
+    // No order was asked for.
+    rows.sort();
+    Answer::Rows(rows)
+}
+
+macro_rules! row_text {
+    ($row:expr) => {{
+        let row = $row;
+        let fields = row.columns().iter().map(|column| {
+            let at = column.ordinal();
+            let value = row.try_get_raw(at).unwrap();
+            let kind = value.type_info().name().to_owned();
+            if value.is_null() {
+                return format!("{}: {kind} NULL", column.name());
+            }
+            let bytes: Vec<u8> = row.try_get_unchecked(at).unwrap_or_default();
+            format!("{}: {kind} {}", column.name(), printed(&bytes))
+        });
+        fields.collect::<Vec<_>>().join(", ")
+    }};
+}
+
+/// Text as text, anything else in hexadecimal.
+fn printed(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains(|c: char| c.is_control()) => format!("{text:?}"),
+        _ => bytes
+            .iter()
+            .fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+    }
+}
+
+fn row_text(row: &QueryResult) -> String {
+    if let Some(row) = row.try_as_sqlite_row() {
+        return row_text!(row);
+    }
+    if let Some(row) = row.try_as_mysql_row() {
+        return row_text!(row);
+    }
+    if let Some(row) = row.try_as_pg_row() {
+        return row_text!(row);
+    }
+    format!("{row:?}")
+}
+
+fn failure(error: &DbErr) -> Failure {
+    let variant = format!("{error:?}");
+    let variant = variant
+        .split(['(', ' '])
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let kind = error.sql_err().map(|kind| match kind {
+        SqlErr::UniqueConstraintViolation(_) => "unique",
+        SqlErr::ForeignKeyConstraintViolation(_) => "foreign key",
+        _ => "another",
+    });
+    let code = match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => error
+            .as_database_error()
+            .and_then(|error| Some(error.code()?.into_owned())),
+        _ => None,
+    };
+    Failure {
+        variant,
+        kind,
+        code,
+        message: error.to_string(),
+    }
+}
+
+/// A message without the names of the databases, and without the line of PostgreSQL's source: a statement in an
+/// aborted transaction is refused at one line when it is parsed, at another when it is run.
+fn anonymous(message: &str) -> String {
+    let message = match message.rsplit_once(" at line ") {
+        Some((message, line)) if line.parse::<u32>().is_ok() => message,
+        _ => message,
+    };
+    let mut parts = message.split("audit_test_");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        all.push_str("DATABASE");
+        all.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_'));
+    }
+    all
+}

@@ -1,0 +1,130 @@
+//! The differences that were found, by kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::DbBackend;
+
+use crate::case::Case;
+use crate::lane::Road;
+use crate::op::Op;
+use crate::run::Difference;
+
+/// How many kinds are printed.
+const PRINTED: usize = 30;
+
+/// How many cases of one kind are made smaller, to see whether they are of several shapes.
+const SHRUNK: usize = 2;
+
+/// And how many that differ in the same thing, whatever was done.
+const OF_KIND: usize = 8;
+
+#[derive(Default)]
+pub(crate) struct Findings {
+    of_kind: BTreeMap<String, usize>,
+    /// How often a kind was found, where, and how often it was made smaller.
+    found: BTreeMap<String, (usize, BTreeSet<Road>, usize)>,
+    shapes: BTreeMap<String, String>,
+}
+
+impl Findings {
+    /// Counts a difference. Says whether the case is worth being made smaller.
+    pub(crate) fn wants(&mut self, road: Road, difference: &Difference) -> bool {
+        let group = if road.has_hooks_only() { "hooks, " } else { "" };
+        let (times, roads, shrunk) =
+            (self.found.entry(format!("{group}{}", difference.kind))).or_default();
+        *times += 1;
+        roads.insert(road);
+        let wants = *shrunk < SHRUNK && (*times <= 1 || *times > 8);
+        *shrunk += usize::from(wants);
+        let of_kind = self.of_kind.entry(difference.what()).or_default();
+        *of_kind += usize::from(wants);
+        wants && *of_kind <= OF_KIND
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        backend: DbBackend,
+        road: Road,
+        number: u64,
+        case: &Case,
+        difference: &Difference,
+    ) {
+        let in_transaction = road.in_transaction();
+        let ops = case.ops(backend, in_transaction);
+        let blamed: Vec<String> = match difference.at.and_then(|at| ops.get(at)) {
+            Some(op) => vec![shape(op)],
+            None => ops.iter().map(shape).collect(),
+        };
+        let kind = &difference.kind;
+        self.shapes
+            .entry(format!("{kind} | {}", blamed.join("; ")))
+            .or_insert_with(|| {
+                format!(
+                    "{kind} ({road:?}, case {number})\n{}{}",
+                    case.text(backend, in_transaction),
+                    difference.details
+                )
+            });
+    }
+
+    /// # Panics
+    /// When there is any.
+    pub(crate) fn assert_none(&self, backend: DbBackend, seed: u64) {
+        if self.found.is_empty() {
+            return;
+        }
+        let mut text = format!("{backend:?}, EQUIVALENCE_SEED={seed}: audited statements differ\n");
+        let mut summary: BTreeMap<&str, (usize, BTreeSet<Road>)> = BTreeMap::new();
+        for (kind, (times, roads, _)) in &self.found {
+            let (all, everywhere) = summary
+                .entry(kind.split(": ").next().unwrap_or_default())
+                .or_default();
+            *all += times;
+            everywhere.extend(roads);
+        }
+        for (what, (times, roads)) in summary {
+            text.push_str(&format!("{times:5} × {what} {roads:?}\n"));
+        }
+        text.push_str("\nThe smallest of each:\n");
+        for finding in self.shapes.values().take(PRINTED) {
+            text.push_str(&format!("\n* {finding}\n"));
+        }
+        if self.shapes.len() > PRINTED {
+            text.push_str(&format!("\nand {} more\n", self.shapes.len() - PRINTED));
+        }
+        panic!("{text}");
+    }
+}
+
+/// The statement without its numbers, texts and names of values.
+fn shape(op: &Op) -> String {
+    let sql = match op {
+        Op::Sql(sql) => sql,
+        Op::Model(op) => return format!("{:?} {}", op.call, op.entity),
+    };
+    let mut shape = String::new();
+    let mut quoted = false;
+    for c in sql.text.chars() {
+        match c {
+            '\'' => {
+                quoted = !quoted;
+                if quoted {
+                    shape.push('?');
+                }
+            }
+            _ if quoted => {}
+            '0'..='9' | '$' => {
+                if !shape.ends_with('?') {
+                    shape.push('?');
+                }
+            }
+            c if c.is_whitespace() => shape.push(' '),
+            c => shape.push(c),
+        }
+    }
+    shape
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_uppercase()
+}

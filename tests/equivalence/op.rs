@@ -1,0 +1,153 @@
+//! One statement, or one call of SeaORM's builders and models.
+
+use sea_orm::{DbBackend, Value};
+
+use crate::change::change;
+use crate::choice::Choices;
+use crate::insert::insert;
+use crate::model_op::ModelOp;
+use crate::odd::{self, LAST_INSERT_ID};
+use crate::tables::TABLES;
+use crate::text::Text;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Sql(Sql),
+    Model(ModelOp),
+}
+
+/// Which function sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Execute,
+    Unprepared,
+    QueryOne,
+    QueryAll,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sql {
+    pub(crate) text: String,
+    pub(crate) values: Vec<Value>,
+    pub(crate) via: Via,
+}
+
+impl Op {
+    pub(crate) fn of(choices: &mut Choices, backend: DbBackend, models_only: bool) -> Self {
+        if models_only {
+            return Self::Model(ModelOp::of(choices, backend, true));
+        }
+        match choices.weighted(&[10, 9, 4, 1, 1]) {
+            2 => Self::Model(ModelOp::of(choices, backend, false)),
+            3 => Self::Sql(odd::odd(choices, backend)),
+            4 => {
+                // Several in one text.
+                let texts = [0, 1].map(|_| sql(choices, backend, true).text);
+                Self::Sql(Sql {
+                    text: texts.join(";\n"),
+                    values: Vec::new(),
+                    via: Via::Unprepared,
+                })
+            }
+            _ => Self::Sql(sql(choices, backend, false)),
+        }
+    }
+
+    /// What it does, in a word or a few.
+    pub(crate) fn verb(&self) -> String {
+        const WORDS: [&str; 21] = [
+            "INSERT",
+            "REPLACE",
+            "UPDATE",
+            "DELETE",
+            "MERGE",
+            "TRUNCATE",
+            "SELECT",
+            "IGNORE",
+            "FAIL",
+            "CONFLICT",
+            "DUPLICATE",
+            "RETURNING",
+            "FROM",
+            "JOIN",
+            "USING",
+            "WITH",
+            "LIMIT",
+            "DO",
+            "EXPLAIN",
+            "COPY",
+            "LAST_INSERT_ID",
+        ];
+        match self {
+            Self::Sql(sql) => {
+                let text = sql.text.to_uppercase();
+                let mut words: Vec<&str> = text
+                    .split(|c: char| !c.is_ascii_alphabetic() && c != '_')
+                    .filter(|word| WORDS.contains(word))
+                    .collect();
+                words.dedup();
+                words.truncate(4);
+                format!("{} by {:?}", words.join(" "), sql.via)
+            }
+            Self::Model(op) => format!("{:?}", op.call),
+        }
+    }
+
+    /// Whether it means the same on a connection as in a transaction: what ends a transaction does not, nor does
+    /// what a connection of a pool remembers.
+    pub(crate) fn runs(&self, in_transaction: bool) -> bool {
+        match self {
+            Self::Sql(sql) => {
+                let text = sql.text.to_uppercase();
+                (!in_transaction || !text.contains("ROLLBACK"))
+                    && (in_transaction || text != LAST_INSERT_ID)
+            }
+            Self::Model(_) => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sql(sql) => {
+                write!(f, "[{:?}] {}", sql.via, sql.text)?;
+                if !sql.values.is_empty() {
+                    write!(f, "  -- {:?}", sql.values)?;
+                }
+                Ok(())
+            }
+            Self::Model(op) => write!(f, "{op:?}"),
+        }
+    }
+}
+
+fn sql(choices: &mut Choices, backend: DbBackend, literal: bool) -> Sql {
+    let table = choices.of(TABLES);
+    let insertion = choices.pick(5) < 2;
+    let mut text = if literal {
+        Text::literal(choices, backend)
+    } else {
+        Text::new(choices, backend)
+    };
+    let returns = if insertion {
+        insert(&mut text, table)
+    } else {
+        change(&mut text, table)
+    };
+    let (text, values) = text.finish();
+    let via: &[Via] = match (returns, values.is_empty()) {
+        (true, true) => &[
+            Via::QueryAll,
+            Via::QueryAll,
+            Via::QueryOne,
+            Via::Execute,
+            Via::Unprepared,
+        ],
+        (true, false) => &[Via::QueryAll, Via::QueryAll, Via::QueryOne, Via::Execute],
+        (false, true) => &[Via::Execute, Via::Execute, Via::Unprepared, Via::QueryAll],
+        (false, false) => &[Via::Execute, Via::Execute, Via::Execute, Via::QueryAll],
+    };
+    let via = *choices.of(via);
+    Sql { text, values, via }
+}

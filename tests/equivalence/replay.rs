@@ -1,0 +1,198 @@
+//! The log, applied to the first rows: what it says must be what the tables hold.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use sea_orm::prelude::Json;
+use sea_orm::{
+    DatabaseConnection, EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait,
+    PrimaryKeyToColumn,
+};
+use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::{Shape, encode, normalize};
+use serde_json::Map;
+
+use crate::entities::each_audited;
+use crate::support::TestResult;
+
+type Row = Map<String, Json>;
+
+/// Rows by model and object id.
+pub(crate) type Contents = BTreeMap<(String, String), Row>;
+
+type Model = (Vec<String>, HashMap<String, Shape>);
+
+/// The key and the columns' types by model.
+static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
+    let mut models = HashMap::new();
+    each_audited!(E => {
+        let key = <E as EntityTrait>::PrimaryKey::iter()
+            .map(|key| key.into_column().as_str().to_owned())
+            .collect();
+        let shapes = <E as EntityTrait>::Column::iter()
+            .map(|column| (column.as_str().to_owned(), Shape::of_column::<E>(column)))
+            .collect();
+        models.insert(E.table_name().to_owned(), (key, shapes));
+    });
+    models
+});
+
+/// What the tables hold, and the models that cannot be read, since SQLite stores anything.
+pub(crate) async fn read(db: &DatabaseConnection) -> TestResult<(Contents, Vec<String>)> {
+    let mut contents = Contents::new();
+    let mut unreadable = Vec::new();
+    each_audited!(E => {
+        let models = match E::find().all(db).await {
+            Ok(models) => models,
+            Err(_) => {
+                unreadable.push(E.table_name().to_owned());
+                Vec::new()
+            }
+        };
+        for model in models {
+            let mut row = Row::new();
+            for column in <E as EntityTrait>::Column::iter() {
+                row.insert(column.as_str().to_owned(), encode(&model.get(column))?);
+            }
+            let name = E.table_name().to_owned();
+            let id = object_id(&MODELS[&name].0, &row);
+            contents.insert((name, id), row);
+        }
+    });
+    Ok((contents, unreadable))
+}
+
+fn object_id(key: &[String], row: &Row) -> String {
+    let values: Vec<Json> = key.iter().map(|column| row[column].clone()).collect();
+    match values.as_slice() {
+        [Json::String(text)] => text.clone(),
+        [only] => only.to_string(),
+        _ => Json::Array(values).to_string(),
+    }
+}
+
+/// What is wrong with a log.
+#[derive(Debug, Default)]
+pub(crate) struct Judgement {
+    /// Records of what did not happen.
+    pub(crate) wrong: Vec<String>,
+    /// What happened without a record.
+    pub(crate) missing: Vec<String>,
+    /// Records that say that they do not know a value.
+    pub(crate) unknown: usize,
+}
+
+/// Applies the records to the first rows, and compares what comes of it with what there is.
+pub(crate) fn judge(
+    log: &[audit_log::Model],
+    first: &Contents,
+    last: &Contents,
+    unreadable: &[String],
+) -> Judgement {
+    let mut judgement = Judgement::default();
+    let mut rows = first.clone();
+    let skipped = |model: &str| unreadable.iter().any(|name| name == model);
+    for record in log {
+        if !record.model.as_deref().is_some_and(skipped) {
+            apply(record, &mut rows, &mut judgement);
+        }
+    }
+    rows.retain(|(model, _), _| !skipped(model));
+    for (id, row) in last {
+        match rows.remove(id) {
+            Some(told) if told == *row => {}
+            Some(told) => {
+                for (field, value) in row {
+                    if told.get(field) != Some(value) {
+                        let (model, id) = id;
+                        let told = told.get(field).cloned().unwrap_or_default();
+                        judgement.missing.push(format!(
+                            "change of {model} {id}: {field} is {value}, the log has {told}"
+                        ));
+                    }
+                }
+            }
+            None if first.contains_key(id) => {
+                judgement
+                    .wrong
+                    .push(format!("DELETE of {} {}, which is there", id.0, id.1));
+            }
+            None => judgement
+                .missing
+                .push(format!("CREATE of {} {}: {row:?}", id.0, id.1)),
+        }
+    }
+    for (model, id) in rows.into_keys() {
+        if first.contains_key(&(model.clone(), id.clone())) {
+            judgement.missing.push(format!("DELETE of {model} {id}"));
+        } else {
+            judgement
+                .wrong
+                .push(format!("CREATE of {model} {id}, which is not there"));
+        }
+    }
+    judgement
+}
+
+fn apply(record: &audit_log::Model, rows: &mut Contents, judgement: &mut Judgement) {
+    let model = record.model.clone().unwrap_or_default();
+    let id = record.object_id.clone().unwrap_or_default();
+    let name = format!("{} of {model} {id}", record.action);
+    let (Some((key, shapes)), Some(changes)) = (MODELS.get(&model), record.changed()) else {
+        if record
+            .changes
+            .as_ref()
+            .is_none_or(|changes| changes.to_string() == "{}")
+        {
+            return;
+        }
+        judgement
+            .wrong
+            .push(format!("{name} cannot be read: {:?}", record.changes));
+        return;
+    };
+    let form = |field: &str, value: &Json| match shapes.get(field) {
+        Some(shape) => normalize(value.clone(), shape),
+        None => value.clone(),
+    };
+    let before = rows.remove(&(model.clone(), id.clone()));
+    let unknown = changes.iter().any(|(_, change)| change.is_old_unknown());
+    judgement.unknown += usize::from(unknown);
+    match (record.action.as_str(), &before) {
+        ("CREATE", Some(_)) => {
+            judgement
+                .wrong
+                .push(format!("{name}, which is there already"));
+        }
+        ("UPDATE" | "DELETE", None) => judgement.wrong.push(format!("{name}, which is not there")),
+        _ => {}
+    }
+    let existed = before.is_some();
+    let mut row = before.unwrap_or_default();
+    for (field, change) in &changes {
+        if existed && let Some(old) = change.old_value() {
+            let old = form(field, old);
+            if row.get(field) != Some(&old) {
+                let was = row.get(field).cloned().unwrap_or_default();
+                judgement
+                    .wrong
+                    .push(format!("{name}: old {field} is {old}, but was {was}"));
+            }
+        }
+        if let Some(new) = change.new_value() {
+            row.insert(field.to_owned(), form(field, new));
+        }
+    }
+    if record.action == "DELETE" {
+        return;
+    }
+    if !key.iter().all(|column| row.contains_key(column)) {
+        return;
+    }
+    let id = object_id(key, &row);
+    if rows.insert((model.clone(), id.clone()), row).is_some() {
+        judgement
+            .wrong
+            .push(format!("{name} makes a second {model} {id}"));
+    }
+}

@@ -1,0 +1,202 @@
+//! Whether records lead from what a table held to what it holds.
+
+use std::collections::BTreeMap;
+
+use sea_orm::prelude::Json;
+use sea_orm::{ConnectionTrait, Statement};
+use sea_orm_audit::entity::audit_log;
+use serde_json::Map;
+
+use crate::outcome::values;
+use crate::support::TestResult;
+
+/// Rows by their key, as records write it.
+pub(crate) type Rows = BTreeMap<String, Map<String, Json>>;
+
+/// A table and what its records are of.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    /// As statements write it.
+    pub(crate) name: &'static str,
+    pub(crate) model: &'static str,
+    pub(crate) key: &'static str,
+    /// Columns that records leave out.
+    pub(crate) skipped: &'static [&'static str],
+}
+
+impl Table {
+    pub(crate) const fn of(name: &'static str) -> Self {
+        Self {
+            name,
+            model: name,
+            key: "id",
+            skipped: &[],
+        }
+    }
+
+    pub(crate) async fn read<C: ConnectionTrait>(&self, db: &C) -> TestResult<Rows> {
+        let sql = format!("SELECT * FROM {}", self.name);
+        let found = db
+            .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+            .await?;
+        let mut rows = Rows::new();
+        for row in found {
+            let named: Map<String, Json> =
+                row.column_names().into_iter().zip(values(&row)).collect();
+            let key = plain(&named[self.key]);
+            assert!(
+                rows.insert(key.clone(), named).is_none(),
+                "{} has the key {key} twice",
+                self.name
+            );
+        }
+        Ok(rows)
+    }
+}
+
+/// What records say of a table, against the table.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// What is in the table without a record, or in the records alone.
+    pub(crate) missing: Vec<String>,
+    /// What was never so.
+    pub(crate) untrue: Vec<String>,
+}
+
+/// Replays the records of one table.
+pub(crate) fn check(
+    table: &Table,
+    before: Rows,
+    after: &Rows,
+    records: &[audit_log::Model],
+) -> Checked {
+    let mut rows = before;
+    let mut checked = Checked::default();
+    for record in records {
+        if record.model.as_deref() != Some(table.model) {
+            continue;
+        }
+        let key = record.object_id.clone().unwrap_or_default();
+        let key = key.trim_end().to_owned();
+        let line = format!("{} {} {key}", record.action, table.model);
+        let changes = match &record.changes {
+            Some(Json::Object(changes)) => changes.clone(),
+            _ => Map::new(),
+        };
+        let moved = changes.get(table.key);
+        if let Some(old) = moved.and_then(|change| change.get("old"))
+            && !rows.contains_key(&key)
+            && let Some(row) = rows.remove(&plain(old))
+        {
+            // A record of a changed key may be of the new one.
+            rows.insert(key.clone(), row);
+        }
+        let known = rows.contains_key(&key);
+        // Where the database does not say whether a row is new, its record says so.
+        let undecided = record.action == "UPDATE"
+            && (changes.values())
+                .all(|change| change.get("old_unknown") == Some(&Json::Bool(true)));
+        if (record.action == "CREATE") == known && !undecided {
+            checked.untrue.push(line.clone());
+        }
+        let row = rows.entry(key.clone()).or_default();
+        for (field, change) in &changes {
+            replay(&line, field, change, row, &mut checked);
+        }
+        if record.action == "DELETE" {
+            rows.remove(&key);
+        } else if let Some(new) = moved.and_then(|change| change.get("new")) {
+            // A key that changed.
+            if let Some(row) = rows.remove(&key) {
+                rows.insert(plain(new), row);
+            }
+        }
+    }
+    for (key, row) in after {
+        let Some(said) = rows.remove(key) else {
+            checked
+                .missing
+                .push(format!("{} {key}: no record", table.name));
+            continue;
+        };
+        for (column, value) in row {
+            if table.skipped.contains(&column.as_str()) {
+                assert!(
+                    records
+                        .iter()
+                        .all(|record| record.model.as_deref() != Some(table.model)
+                            || !format!("{:?}", record.changes).contains(&format!("{column:?}: "))),
+                    "{column} is recorded"
+                );
+                continue;
+            }
+            let said = said.get(column).unwrap_or(&Json::Null);
+            if !agrees(said, value) {
+                checked.missing.push(format!(
+                    "{} {key} {column}: {said} in the log, {value} in the table",
+                    table.name
+                ));
+            }
+        }
+    }
+    let left = rows.into_keys();
+    checked
+        .missing
+        .extend(left.map(|key| format!("{} {key}: alive in the log alone", table.name)));
+    checked
+}
+
+fn replay(
+    line: &str,
+    field: &str,
+    change: &Json,
+    row: &mut Map<String, Json>,
+    checked: &mut Checked,
+) {
+    if is_unknown(change) {
+        row.insert(field.to_owned(), change.clone());
+        return;
+    }
+    if let Some(old) = change.get("old") {
+        let was = row.get(field).unwrap_or(&Json::Null);
+        if !agrees(old, was) {
+            checked
+                .untrue
+                .push(format!("{line} {field}: old is {old}, but it was {was}"));
+        }
+    }
+    if let Some(new) = change.get("new") {
+        row.insert(field.to_owned(), new.clone());
+    }
+}
+
+/// Whether a record says that it does not know a value.
+fn is_unknown(value: &Json) -> bool {
+    ["unreadable", "redacted"]
+        .iter()
+        .any(|flag| value.get(flag) == Some(&Json::Bool(true)))
+}
+
+/// Whether a recorded value is a column's. What no type reads may have any form but NULL.
+fn agrees(recorded: &Json, read: &Json) -> bool {
+    if is_unknown(recorded) || is_unknown(read) {
+        return true;
+    }
+    if read.get("undecoded").is_some() || recorded.get("undecoded").is_some() {
+        return !recorded.is_null();
+    }
+    plain(recorded) == plain(read)
+}
+
+/// A value's text: numbers may be recorded as text.
+fn plain(value: &Json) -> String {
+    match value {
+        // Keys of fixed width may be padded.
+        Json::String(text) => text.trim_end().to_owned(),
+        Json::Number(number) => number
+            .as_f64()
+            .filter(|n| n.fract() == 0.0 && n.abs() < 9e15)
+            .map_or_else(|| number.to_string(), |n| format!("{n}")),
+        other => other.to_string(),
+    }
+}

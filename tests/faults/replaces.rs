@@ -1,0 +1,115 @@
+//! REPLACE: the rows that it deletes are recorded as deleted, before the one that takes their place.
+
+use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::migration::AuditTriggers;
+
+use crate::entities::{FAMILY, auto_id, items, parent};
+use crate::log_check::Table;
+use crate::oracle::Oracle;
+use crate::outcome::Call;
+use crate::support::{TestDb, TestResult};
+
+mod sqlite {
+    crate::support::tests_on! { sqlite:
+        replaced_row_is_deleted_before_the_new_one_is_created,
+        replace_of_a_row_that_a_later_row_replaces_leaves_it_deleted,
+        replace_of_two_rows_by_one_records_both_deletions,
+        replace_of_a_parent_that_triggers_capture_records_each_child_once,
+        replace_by_rowid_records_no_creation,
+    }
+}
+
+mod mariadb {
+    crate::support::tests_on! { mariadb:
+        replaced_row_is_deleted_before_the_new_one_is_created,
+        replace_of_a_row_that_a_later_row_replaces_leaves_it_deleted,
+        replace_of_two_rows_by_one_records_both_deletions,
+        replace_of_a_parent_that_triggers_capture_records_each_child_once,
+    }
+}
+
+const ITEM: Table = Table::of("item");
+
+/// The actions and objects in the log.
+async fn actions(db: &TestDb) -> TestResult<Vec<String>> {
+    let records = db.records().await?.into_iter();
+    Ok(records
+        .map(|r| format!("{} {}", r.action, r.object_id.unwrap_or_default()))
+        .collect())
+}
+
+async fn replaced_row_is_deleted_before_the_new_one_is_created(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    oracle
+        .executes("REPLACE INTO item (id, code, p) VALUES (21, 'c3', 5)")
+        .await;
+    assert_eq!(actions(db).await?, ["DELETE 3", "CREATE 21"]);
+    oracle
+        .executes("REPLACE INTO item (code, p) VALUES ('c2', 5)")
+        .await;
+    oracle
+        .in_transaction(&[(
+            Call::Unprepared,
+            "REPLACE INTO item (code, p) VALUES ('c1', 5)",
+        )])
+        .await?;
+    oracle.recorded().await
+}
+
+async fn replace_of_a_row_that_a_later_row_replaces_leaves_it_deleted(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    oracle
+        .executes("REPLACE INTO item (id, code) VALUES (21, 'c'), (3, 'c')")
+        .await;
+    oracle
+        .executes("REPLACE INTO item (id, code) VALUES (22, 'c1'), (23, 'c1'), (2, 'd')")
+        .await;
+    oracle.recorded_or_reported().await
+}
+
+async fn replace_of_two_rows_by_one_records_both_deletions(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    oracle
+        .executes("REPLACE INTO item (id, code, p) VALUES (1, 'c3', 9)")
+        .await;
+    oracle.recorded().await
+}
+
+async fn replace_of_a_parent_that_triggers_capture_records_each_child_once(
+    db: &TestDb,
+) -> TestResult {
+    let mut setup = FAMILY.map(str::to_owned).to_vec();
+    setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2)".to_owned());
+    setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (11, 1), (20, 2)".to_owned());
+    let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
+    let oracle =
+        oracle.configured(AuditConfig::builder().captured_by_trigger::<parent::Entity>())?;
+    AuditTriggers::of::<parent::Entity>()
+        .create(&db.conn)
+        .await?;
+    oracle
+        .executes("REPLACE INTO parent (id, n) VALUES (1, 9)")
+        .await;
+    let records = db.records().await?;
+    for child in ["10", "11"] {
+        let deletions = records.iter().filter(|record| {
+            record.model.as_deref() == Some("child") && record.object_id.as_deref() == Some(child)
+        });
+        assert_eq!(deletions.count(), 1, "{:#?}", db.log().await?);
+    }
+    oracle.bare.remove().await
+}
+
+async fn replace_by_rowid_records_no_creation(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    for sql in [
+        "INSERT OR REPLACE INTO item (rowid, code, p) VALUES (1, 'z', 5)",
+        "REPLACE INTO item (_rowid_, code, p) VALUES (2, 'y', 5)",
+        "INSERT INTO item (oid, code, p) VALUES (3, 'x', 5) ON CONFLICT (id) DO UPDATE SET p = 9",
+        "INSERT INTO item (rowid, code, p) VALUES (30, 'new', 5)",
+    ] {
+        oracle.same(Call::Execute, sql, &[]).await;
+    }
+    oracle.recorded_or_reported().await
+}

@@ -1,0 +1,185 @@
+//! Roles that may not see, or not read, what they change on PostgreSQL: what works plainly works audited.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm_audit::AuditedConnection;
+
+use crate::entities::{FAMILY, items};
+use crate::log_check::Table;
+use crate::oracle::{Oracle, reports};
+use crate::outcome::{Call, same_on};
+use crate::support::{TestDb, TestResult};
+
+mod postgres {
+    crate::support::tests_on! { postgres:
+        delete_of_a_parent_whose_children_are_hidden_is_recorded_or_reported,
+        update_that_makes_a_row_invisible_succeeds,
+        insert_of_an_invisible_row_succeeds,
+        insert_by_a_role_that_may_not_read_succeeds,
+        delete_by_a_role_that_may_not_read_succeeds_in_a_transaction,
+        delete_by_a_role_that_may_not_update_succeeds,
+    }
+}
+
+const ITEM: Table = Table::of("item");
+
+/// A connection that acts as a role of its own, which may write to the audit tables and has the grants given.
+async fn as_role(db: &TestDb, grants: &[&str]) -> TestResult<(DatabaseConnection, String)> {
+    let conn = db.another().await?;
+    let name = conn
+        .query_one_raw(Statement::from_string(
+            conn.get_database_backend(),
+            "SELECT CAST(current_database() AS TEXT)",
+        ))
+        .await?
+        .ok_or("no name")?;
+    let role = format!("{}_role", name.try_get_by_index::<String>(0)?);
+    conn.execute_unprepared(&format!("CREATE ROLE {role}"))
+        .await?;
+    for grant in [
+        "GRANT SELECT, INSERT, UPDATE ON audit_log, audit_system_event TO",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO",
+    ]
+    .iter()
+    .chain(grants)
+    {
+        conn.execute_unprepared(&format!("{grant} {role}")).await?;
+    }
+    conn.execute_unprepared(&format!("SET ROLE {role}")).await?;
+    Ok((conn, role))
+}
+
+async fn end_role(conn: DatabaseConnection, role: &str) -> TestResult {
+    conn.execute_unprepared("RESET ROLE").await?;
+    for sql in ["DROP OWNED BY", "DROP ROLE"] {
+        conn.execute_unprepared(&format!("{sql} {role}")).await?;
+    }
+    conn.close().await?;
+    Ok(())
+}
+
+/// Runs statements as a role in both databases.
+async fn as_roles(oracle: &Oracle<'_>, grants: &[&str], statements: &[(Call, &str)]) -> TestResult {
+    let (bare, bare_role) = as_role(&oracle.bare, grants).await?;
+    let (conn, role) = as_role(oracle.db, grants).await?;
+    let audited = AuditedConnection::new(conn.clone());
+    for (call, sql) in statements {
+        same_on(&bare, &audited, *call, sql).await;
+    }
+    drop(audited);
+    end_role(bare, &bare_role).await?;
+    end_role(conn, &role).await
+}
+
+async fn delete_of_a_parent_whose_children_are_hidden_is_recorded_or_reported(
+    db: &TestDb,
+) -> TestResult {
+    let mut setup = FAMILY.to_vec();
+    setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2)");
+    setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (11, 1), (20, 2)");
+    setup.push("ALTER TABLE child ENABLE ROW LEVEL SECURITY");
+    setup.push("CREATE POLICY seen ON child USING (id = 10)");
+    let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
+    let grants = ["GRANT SELECT, UPDATE, DELETE ON parent, child TO"];
+    let delete = "DELETE FROM parent WHERE id = 1";
+    as_roles(&oracle, &grants, &[(Call::Execute, delete)]).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// Rows with a `p` of 100 or more may be written, and are not seen.
+async fn hidden_items(db: &TestDb) -> TestResult<Oracle<'_>> {
+    let mut setup = items(db.backend(), 3);
+    setup.push("ALTER TABLE item ENABLE ROW LEVEL SECURITY".to_owned());
+    setup.push("CREATE POLICY seen ON item FOR SELECT USING (p < 100)".to_owned());
+    setup.push("CREATE POLICY changed ON item FOR UPDATE USING (true)".to_owned());
+    setup.push("CREATE POLICY added ON item FOR INSERT WITH CHECK (true)".to_owned());
+    Oracle::new(db, &[ITEM], setup).await
+}
+
+const ALL: &str = "GRANT SELECT, INSERT, UPDATE, DELETE ON item TO";
+
+async fn update_that_makes_a_row_invisible_succeeds(db: &TestDb) -> TestResult {
+    let oracle = hidden_items(db).await?;
+    let statements = [
+        (Call::Execute, "UPDATE item SET p = 200"),
+        (Call::Unprepared, "UPDATE item SET p = 300"),
+        // Refused with and without auditing: the condition reads.
+        (Call::Execute, "UPDATE item SET p = 400 WHERE p > 1"),
+    ];
+    as_roles(&oracle, &[ALL], &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+async fn insert_of_an_invisible_row_succeeds(db: &TestDb) -> TestResult {
+    let oracle = hidden_items(db).await?;
+    let statements = [
+        (
+            Call::Execute,
+            "INSERT INTO item (code, p) VALUES ('n', 200)",
+        ),
+        (
+            Call::Unprepared,
+            "INSERT INTO item (code, p) VALUES ('m', 300), ('k', 400)",
+        ),
+        // Refused with and without auditing: RETURNING reads.
+        (
+            Call::QueryOne,
+            "INSERT INTO item (code, p) VALUES ('o', 200) RETURNING id",
+        ),
+    ];
+    as_roles(&oracle, &[ALL], &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+async fn insert_by_a_role_that_may_not_read_succeeds(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    let statements = [
+        (Call::Execute, "INSERT INTO item (code, p) VALUES ('n', 1)"),
+        (
+            Call::Unprepared,
+            "INSERT INTO item (code, p) VALUES ('m', 2), ('k', 3)",
+        ),
+        (Call::Execute, "UPDATE item SET p = 5"),
+        (Call::Execute, "DELETE FROM item"),
+        (Call::Execute, "UPDATE item SET p = 5 WHERE id = 1"),
+    ];
+    let grants = ["GRANT INSERT, UPDATE, DELETE ON item TO"];
+    as_roles(&oracle, &grants, &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// A refused read would end the transaction.
+async fn delete_by_a_role_that_may_not_read_succeeds_in_a_transaction(db: &TestDb) -> TestResult {
+    use sea_orm::TransactionTrait;
+
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    let grants = ["GRANT UPDATE, DELETE ON item TO"];
+    let (bare, bare_role) = as_role(&oracle.bare, &grants).await?;
+    let (conn, role) = as_role(db, &grants).await?;
+    let audited = AuditedConnection::new(conn.clone());
+    let (plain_tx, tx) = (bare.begin().await?, audited.begin().await?);
+    same_on(&plain_tx, &tx, Call::Execute, "UPDATE item SET p = 9").await;
+    same_on(&plain_tx, &tx, Call::Execute, "DELETE FROM item").await;
+    plain_tx.commit().await?;
+    tx.commit().await?;
+    drop(audited);
+    end_role(bare, &bare_role).await?;
+    end_role(conn, &role).await?;
+    assert!(!reports(db).await?.is_empty() || !db.log().await?.is_empty());
+    oracle.recorded_or_reported().await
+}
+
+/// Locking rows that are read takes the right to update them.
+async fn delete_by_a_role_that_may_not_update_succeeds(db: &TestDb) -> TestResult {
+    let mut setup = FAMILY.to_vec();
+    setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2), (3, 3)");
+    setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (20, 2), (21, 2)");
+    let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
+    let grants = ["GRANT SELECT, DELETE ON parent, child TO"];
+    let statements = [
+        (Call::Execute, "DELETE FROM child WHERE id = 21"),
+        (Call::Execute, "DELETE FROM parent WHERE id = 1"),
+        (Call::Unprepared, "DELETE FROM parent WHERE n < 3"),
+    ];
+    as_roles(&oracle, &grants, &statements).await?;
+    oracle.recorded_or_reported().await
+}

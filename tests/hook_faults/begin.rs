@@ -1,0 +1,207 @@
+//! A dropped future of a builder or an event leaves no connection, and no transaction, in another state.
+
+use sea_orm::sqlx::mysql::{MySqlPoolOptions, MySqlSslMode};
+use sea_orm::sqlx::postgres::{PgPoolOptions, PgSslMode};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait,
+    SqlxMySqlConnector, SqlxPostgresConnector, TransactionTrait,
+};
+use sea_orm_audit::{
+    Actor, AuditError, Auditable, AuditedConnection, DataExport, EventWriter, LoginAttempt,
+};
+
+use crate::post;
+use crate::stalling_proxy::{Hold, StallingProxy};
+use crate::support::{TestDb, TestResult};
+
+mod postgres {
+    crate::support::tests_on!(postgres:
+        dropped_begin_of_a_builder_leaves_the_pool_usable,
+        dropped_begin_of_an_event_leaves_the_pool_usable,
+        dropped_savepoint_of_a_builder_keeps_the_transaction,
+        dropped_savepoint_of_an_event_keeps_the_transaction,
+        dropped_update_in_a_transaction_has_no_record,
+        dropped_records_are_reported,
+    );
+}
+
+mod mariadb {
+    crate::support::tests_on!(mariadb:
+        dropped_begin_of_a_builder_leaves_the_pool_usable,
+        dropped_begin_of_an_event_leaves_the_pool_usable,
+        dropped_savepoint_of_a_builder_keeps_the_transaction,
+        dropped_savepoint_of_an_event_keeps_the_transaction,
+    );
+}
+
+/// A pool of one connection to the same database, through a proxy.
+pub(crate) async fn behind_proxy(db: &TestDb) -> TestResult<(DatabaseConnection, StallingProxy)> {
+    if db.backend() == DbBackend::Postgres {
+        let options = db.conn.get_postgres_connection_pool().connect_options();
+        let server = format!("{}:{}", options.get_host(), options.get_port());
+        let proxy = StallingProxy::to(server).await?;
+        let options = (*options)
+            .clone()
+            .host("127.0.0.1")
+            .port(proxy.address.port())
+            .ssl_mode(PgSslMode::Disable);
+        let pool = PgPoolOptions::new().max_connections(1);
+        let pool = pool.connect_with(options).await?;
+        return Ok((SqlxPostgresConnector::from_sqlx_postgres_pool(pool), proxy));
+    }
+    let url = std::env::var("TEST_MYSQL_URL")?;
+    let server = url.rsplit_once('@').ok_or("a user in the URL")?.1;
+    let server = server.split_once('/').ok_or("a database in the URL")?.0;
+    let proxy = StallingProxy::to(server.to_owned()).await?;
+    let options = db.conn.get_mysql_connection_pool().connect_options();
+    let options = (*options)
+        .clone()
+        .host("127.0.0.1")
+        .port(proxy.address.port())
+        .ssl_mode(MySqlSslMode::Disabled);
+    let pool = MySqlPoolOptions::new().max_connections(1);
+    let pool = pool.connect_with(options).await?;
+    Ok((SqlxMySqlConnector::from_sqlx_mysql_pool(pool), proxy))
+}
+
+/// Drops a future as soon as the proxy holds what it waits for.
+async fn dropped_when_stalled<F: Future>(proxy: &StallingProxy, future: F) {
+    tokio::select! {
+        _ = future => panic!("it was to be held"),
+        () = proxy.stalled() => {}
+    }
+}
+
+/// What the pool writes is committed, as another connection sees.
+async fn pool_commits(db: &TestDb, pool: &DatabaseConnection) -> TestResult {
+    pool.execute_unprepared("INSERT INTO post (title) VALUES ('committed')")
+        .await?;
+    let posts = post::Entity::find().all(&db.conn).await?;
+    assert_eq!(posts.len(), 1, "{posts:?}");
+    Ok(())
+}
+
+async fn dropped_begin_of_a_builder_leaves_the_pool_usable(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let (pool, proxy) = behind_proxy(db).await?;
+    proxy.arm("BEGIN", Hold::Answer);
+    let insert = post::Entity::audited_insert_many([post::new("never")]);
+    dropped_when_stalled(&proxy, insert.exec(&pool)).await;
+    proxy.let_go();
+    pool_commits(db, &pool).await?;
+    pool.close().await?;
+    Ok(())
+}
+
+async fn dropped_begin_of_an_event_leaves_the_pool_usable(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let (pool, proxy) = behind_proxy(db).await?;
+    proxy.arm("BEGIN", Hold::Answer);
+    let login = LoginAttempt::succeeded("ann", Actor::user(1));
+    dropped_when_stalled(&proxy, login.record(&pool)).await;
+    proxy.let_go();
+    pool_commits(db, &pool).await?;
+    assert_eq!(db.logins().await?.len(), 0);
+    pool.close().await?;
+    Ok(())
+}
+
+/// What is done on the transaction afterwards is rolled back with it.
+async fn transaction_goes_on(
+    db: &TestDb,
+    run: impl AsyncFnOnce(&sea_orm::DatabaseTransaction, &StallingProxy),
+) -> TestResult {
+    db.create(post::Entity).await?;
+    let (pool, proxy) = behind_proxy(db).await?;
+    let tx = pool.begin().await?;
+    tx.execute_unprepared("INSERT INTO post (title) VALUES ('before')")
+        .await?;
+    run(&tx, &proxy).await;
+    tx.execute_unprepared("INSERT INTO post (title) VALUES ('after')")
+        .await?;
+    assert_eq!(post::Entity::find().all(&tx).await?.len(), 2);
+    assert_eq!(post::Entity::find().all(&db.conn).await?.len(), 0);
+    tx.rollback().await?;
+    assert_eq!(post::Entity::find().all(&db.conn).await?.len(), 0);
+    pool.close().await?;
+    Ok(())
+}
+
+async fn dropped_savepoint_of_a_builder_keeps_the_transaction(db: &TestDb) -> TestResult {
+    transaction_goes_on(db, async |tx, proxy| {
+        proxy.arm("SAVEPOINT", Hold::Answer);
+        let insert = post::Entity::audited_insert_many([post::new("never")]);
+        dropped_when_stalled(proxy, insert.exec(tx)).await;
+        proxy.let_go();
+    })
+    .await
+}
+
+async fn dropped_savepoint_of_an_event_keeps_the_transaction(db: &TestDb) -> TestResult {
+    transaction_goes_on(db, async |tx, proxy| {
+        proxy.arm("SAVEPOINT", Hold::Answer);
+        dropped_when_stalled(proxy, DataExport::new("posts").record(tx)).await;
+        proxy.let_go();
+    })
+    .await
+}
+
+/// What hooks cannot hold: nothing of theirs runs when the application's statement is dropped. An audited
+/// transaction refuses to commit.
+async fn dropped_update_in_a_transaction_has_no_record(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    post::new("a").insert(&db.conn).await?;
+    db.forget().await?;
+    let (pool, proxy) = behind_proxy(db).await?;
+    let tx = pool.begin().await?;
+    // The bound value: the statement is prepared before.
+    proxy.arm("dropped 1", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "dropped 1").update(&tx)).await;
+    proxy.let_go();
+    tx.commit().await?;
+    let posts = post::Entity::find().all(&db.conn).await?;
+    assert_eq!(posts[0].title, "dropped 1");
+    assert_eq!(db.log().await?, [""; 0]);
+
+    let tx = AuditedConnection::new(pool.clone()).begin().await?;
+    proxy.arm("dropped 2", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "dropped 2").update(&tx)).await;
+    proxy.let_go();
+    let refused = tx.commit().await.unwrap_err();
+    assert!(AuditError::of(&refused).is_some(), "{refused}");
+    let posts = post::Entity::find().all(&db.conn).await?;
+    assert_eq!(posts[0].title, "dropped 1");
+    pool.close().await?;
+    Ok(())
+}
+
+/// The only test of this program that installs a writer.
+async fn dropped_records_are_reported(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    post::new("a").insert(&db.conn).await?;
+    let writer = EventWriter::start(db.conn.clone());
+    writer.install();
+    let (pool, proxy) = behind_proxy(db).await?;
+    let tx = pool.begin().await?;
+    proxy.arm("audit_log", Hold::Answer);
+    dropped_when_stalled(&proxy, post::retitle(1, "b").update(&tx)).await;
+    proxy.let_go();
+    tx.rollback().await?;
+    let tx = pool.begin().await?;
+    proxy.arm("audit_log", Hold::Answer);
+    let insert = post::Entity::audited_insert_many([post::new("c")]);
+    dropped_when_stalled(&proxy, insert.exec(&tx)).await;
+    proxy.let_go();
+    tx.rollback().await?;
+    writer.flush().await;
+    let events = db.counted_events().await?.join("\n");
+    for title in [
+        "a write was dropped while its record was written",
+        "a write inside of a transaction was dropped before it was recorded",
+    ] {
+        assert!(events.contains(title), "{events}");
+    }
+    writer.shutdown().await;
+    pool.close().await?;
+    Ok(())
+}
