@@ -42,6 +42,29 @@ enum On<'a, T> {
     Savepoint(&'a T, String),
 }
 
+/// A transaction that may be SeaORM's, which gives rows one by one.
+#[cfg(feature = "statements")]
+pub(crate) trait MayStream {
+    fn as_sea_orm(&self) -> Option<&DatabaseTransaction>;
+}
+
+#[cfg(feature = "statements")]
+impl MayStream for DatabaseTransaction {
+    fn as_sea_orm(&self) -> Option<&DatabaseTransaction> {
+        Some(self)
+    }
+}
+
+#[cfg(feature = "statements")]
+impl<T: 'static> MayStream for Begun<'_, T> {
+    fn as_sea_orm(&self) -> Option<&DatabaseTransaction> {
+        match self.on.as_ref()? {
+            On::Own(tx) => as_type(tx),
+            On::Savepoint(tx, _) => as_type(*tx),
+        }
+    }
+}
+
 /// Begins a transaction, or a savepoint inside of another one.
 pub(crate) async fn begin<C>(db: &C) -> Result<Begun<'_, C::Transaction>, DbErr>
 where

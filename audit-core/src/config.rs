@@ -14,7 +14,9 @@ use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 use sea_orm::prelude::{DateTimeUtc, Json};
 
 pub use builder::AuditConfigBuilder;
-pub(crate) use plan::{Plan, Treatment};
+pub(crate) use plan::{OldValue, Plan, Treatment};
+#[cfg(feature = "statements")]
+pub(crate) use plan::{StoredRow, StoredValue};
 pub use tables::Tables;
 
 use crate::action::Action;
@@ -129,6 +131,7 @@ pub(crate) struct Settings {
     pub(crate) require_actor: RequireActor,
     pub(crate) buffered_records: usize,
     pub(crate) chunk_rows: u64,
+    pub(crate) before_row_bytes: usize,
 }
 
 static INSTALLED: LazyLock<RwLock<AuditConfig>> =
@@ -260,6 +263,12 @@ impl AuditConfig {
     #[cfg(feature = "statements")]
     pub(crate) fn buffered_records(&self) -> usize {
         self.0.settings.buffered_records
+    }
+
+    /// How many bytes of rows that a statement is going to change are held in memory.
+    #[cfg(feature = "statements")]
+    pub(crate) fn before_row_bytes(&self) -> usize {
+        self.0.settings.before_row_bytes
     }
 
     #[cfg(feature = "statements")]

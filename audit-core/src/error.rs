@@ -140,6 +140,19 @@ pub enum Cause {
         "a write was dropped before it was done, so that it is not known whether it took place"
     )]
     Dropped,
+    /// The rows that a statement changes are too many to be held in memory, and the temporary file for them
+    /// failed. Make room in the temporary directory (`TMPDIR` on Unix), or change fewer rows at once.
+    #[error(
+        "the rows of `{model}` as they are before the statement could not be kept in a temporary file \
+         ({error}): make room in the temporary directory, set `TMPDIR` to one that can be written to, or \
+         change fewer rows in one statement"
+    )]
+    TemporaryFile {
+        /// The model of the rows.
+        model: String,
+        /// What the operating system said.
+        error: String,
+    },
     /// A field is marked `hash`, but there is no key.
     #[error(
         "the field `{field}` of `{model}` is marked `hash`, but no key is configured: \

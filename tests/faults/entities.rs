@@ -65,6 +65,30 @@ entity!(child, [table_name = "child"], {
     Parent,
 );
 
+// Its secrets are in no record, nor elsewhere.
+entity!(member, [table_name = "member"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub boss_id: Option<i64>,
+    pub name: String,
+    pub password: String,
+    pub price: Option<Decimal>,
+    pub data: Json,
+},
+    #[sea_orm(belongs_to = "Entity", from = "Column::BossId", to = "Column::Id", on_delete = "SetNull")]
+    Boss,
+);
+entity!(badge, [table_name = "badge"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub member_id: i64,
+    pub pin: String,
+    pub label: String,
+},
+    #[sea_orm(belongs_to = "super::member::Entity", from = "Column::MemberId", to = "super::member::Column::Id", on_delete = "Cascade")]
+    Member,
+);
+
 // Keys of fixed width.
 entity!(region, [table_name = "region"], {
     #[sea_orm(primary_key, auto_increment = false, column_type = "Char(Some(6))")]

@@ -33,6 +33,7 @@ mod replaces;
 mod returned_columns;
 mod rewritten_rows;
 mod row_security;
+mod spilled;
 mod statement_forms;
 mod unreadable;
 mod unreadable_keys;

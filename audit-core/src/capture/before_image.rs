@@ -326,7 +326,7 @@ impl Store {
     }
 }
 
-mod weight;
+pub(super) mod weight;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 mod candidates;
 mod cascade;
 mod delete;
+mod image_store;
 mod insert;
 mod live_table;
 mod record_rows;
@@ -14,6 +15,7 @@ mod returning;
 mod row_reader;
 mod rows;
 mod server;
+mod spilled;
 mod target;
 mod truncate;
 mod update;
@@ -25,8 +27,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, ExecResult, MockDatabase, MockDatabaseTrait, MockExecResult,
-    QueryResult, Statement,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, MockDatabase,
+    MockDatabaseTrait, MockExecResult, QueryResult, Statement,
 };
 
 pub(crate) use live_table::LiveTables;
@@ -113,6 +115,8 @@ struct Request<'a> {
 /// Captures statements inside one transaction.
 pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) db: &'a C,
+    /// The same transaction, where it can give rows one by one.
+    pub(crate) stream: Option<&'a DatabaseTransaction>,
     pub(crate) frames: &'a Frames,
     pub(crate) server: &'a Server,
     pub(crate) config: &'a AuditConfig,
@@ -172,12 +176,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     fn gap(&self, why: &'static str, keys: &[Image]) {
+        self.gap_of_many(why, keys, keys.len() as u64);
+    }
+
+    /// The same, where only the first of so many keys are given.
+    fn gap_of_many(&self, why: &'static str, keys: &[Image], all: u64) {
         const MOST: usize = 20;
         let mut text: Vec<String> = (keys.iter().take(MOST))
             .map(|key| crate::target::object_id(key).unwrap_or_else(|_| "?".to_owned()))
             .collect();
-        if keys.len() > MOST {
-            text.push(format!("and {} more", keys.len() - MOST));
+        if all > text.len() as u64 {
+            text.push(format!("and {} more", all - text.len() as u64));
         }
         let gap = Gap {
             why,

@@ -62,6 +62,7 @@ impl Default for AuditConfigBuilder {
                 require_actor: RequireActor::Allow,
                 buffered_records: 512,
                 chunk_rows: 5_000,
+                before_row_bytes: 16 << 20,
             },
             sensitive: Vec::new(),
             detects_secrets: true,
@@ -165,6 +166,14 @@ impl AuditConfigBuilder {
     /// statement that writes more is captured, and run, in pieces of so many rows.
     pub fn chunk_rows(mut self, rows: u32) -> Self {
         self.settings.chunk_rows = u64::from(rows.max(1));
+        self
+    }
+
+    /// How many bytes of the rows that one statement is going to change are held in memory before the rest goes
+    /// to a temporary file. For tests.
+    #[doc(hidden)]
+    pub fn before_row_bytes(mut self, bytes: usize) -> Self {
+        self.settings.before_row_bytes = bytes;
         self
     }
 

@@ -1,7 +1,13 @@
 //! What one configuration does with one entity, worked out once and kept.
 
+mod old_value;
+
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
+
+pub(crate) use old_value::OldValue;
+#[cfg(feature = "statements")]
+pub(crate) use old_value::{StoredRow, StoredValue};
 
 use super::{AuditConfig, Settings};
 use crate::action::Action;
@@ -10,7 +16,7 @@ use crate::change::{Change, Changes};
 use crate::error::{Cause, EncodeError};
 use crate::redact::{REDACTED, is_json};
 use crate::target::{OBJECT_ID_LIMIT, REPR_LIMIT, fit, object_id, shorten, text_of};
-use crate::value::{encode, same};
+use crate::value::encode;
 
 /// What is stored of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,18 +129,18 @@ impl Plan {
     }
 
     /// The changes of a row that came into being, or is gone.
-    fn whole_row(
+    fn whole_row<'v>(
         &self,
         config: &AuditConfig,
-        row: &[Value],
+        row: impl Iterator<Item = OldValue<'v>>,
         change: fn(Json) -> Change,
     ) -> Result<Changes, Cause> {
         let mut changes = Changes::new();
-        for (at, value) in row.iter().enumerate() {
+        for (at, value) in row.enumerate() {
             let change = match self.columns[at] {
                 treatment if !treatment.is_recorded() => continue,
                 Treatment::Redact => Change::redacted(),
-                _ => change(self.stored(config, at, value)?),
+                _ => change(value.stored(self, config, at)?),
             };
             changes.insert(self.info.columns[at].name, change);
         }
@@ -142,10 +148,19 @@ impl Plan {
     }
 
     pub(crate) fn created(&self, config: &AuditConfig, row: &[Value]) -> Result<Changes, Cause> {
-        self.whole_row(config, row, Change::created)
+        self.whole_row(config, row.iter().map(OldValue::Read), Change::created)
     }
 
     pub(crate) fn deleted(&self, config: &AuditConfig, row: &[Value]) -> Result<Changes, Cause> {
+        self.deleted_row(config, row.iter().map(OldValue::Read))
+    }
+
+    /// The same, of a row in either form.
+    pub(crate) fn deleted_row<'v>(
+        &self,
+        config: &AuditConfig,
+        row: impl Iterator<Item = OldValue<'v>>,
+    ) -> Result<Changes, Cause> {
         self.whole_row(config, row, Change::deleted)
     }
 
@@ -164,16 +179,27 @@ impl Plan {
         old: &[Option<Value>],
         new: &[Value],
     ) -> Result<Changes, Cause> {
+        let old = old.iter().map(|old| old.as_ref().map(OldValue::Read));
+        self.updated_row(config, old, new)
+    }
+
+    /// The same, of a row in either form.
+    pub(crate) fn updated_row<'v>(
+        &self,
+        config: &AuditConfig,
+        old: impl Iterator<Item = Option<OldValue<'v>>>,
+        new: &[Value],
+    ) -> Result<Changes, Cause> {
         let mut changes = Changes::new();
-        for (at, (old, new)) in old.iter().zip(new).enumerate() {
+        for (at, (old, new)) in old.zip(new).enumerate() {
             let Some(old) = old else { continue };
-            if !self.columns[at].is_recorded() || same(old, new) {
+            if !self.columns[at].is_recorded() || old.is_same(self, at, new) {
                 continue;
             }
             let change = if self.columns[at] == Treatment::Redact {
                 Some(Change::redacted())
             } else {
-                let (old, new) = (self.stored(config, at, old)?, self.stored(config, at, new)?);
+                let (old, new) = (old.stored(self, config, at)?, self.stored(config, at, new)?);
                 // Only what was replaced inside a JSON value can have differed.
                 let hidden = is_json_hidden(self.columns[at], &old, &new);
                 Change::between(old, new).or(hidden.then(Change::redacted))

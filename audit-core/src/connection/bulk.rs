@@ -76,7 +76,7 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
     }
 }
 
-impl<T: ConnectionTrait + TransactionSession + Send> Own<'_, T> {
+impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
     async fn end<R>(self: Box<Self>, mut result: Result<R, DbErr>) -> Result<R, DbErr> {
         if self.is_inner
             && let Ok(done) = result
@@ -98,7 +98,7 @@ impl<T: ConnectionTrait + TransactionSession + Send> Own<'_, T> {
 }
 
 #[async_trait]
-impl<T: ConnectionTrait + TransactionSession + Send> ConnectionTrait for Own<'_, T> {
+impl<T: ConnectionTrait + TransactionSession + Send + 'static> ConnectionTrait for Own<'_, T> {
     fn get_database_backend(&self) -> DbBackend {
         self.tx.get_database_backend()
     }

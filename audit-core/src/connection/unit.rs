@@ -15,6 +15,7 @@ use super::error_variant::as_sent;
 use super::route::{Captured, Reported, Route};
 use super::{AuditedConnection, Frames, last_insert_id, run};
 use crate::auditable::has_triggers;
+use crate::begin::MayStream;
 use crate::capture::{Answer, Call, Engine, Problem, Server};
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::AuditError;
@@ -119,7 +120,7 @@ async fn records<C: ConnectionTrait>(db: &C, frames: &Frames) -> Result<(), DbEr
 }
 
 /// Runs a statement inside a transaction, the way that was found for it.
-pub(super) async fn follow<C: ConnectionTrait>(
+pub(super) async fn follow<C: ConnectionTrait + MayStream>(
     route: Route,
     db: &C,
     frames: &Frames,
@@ -210,7 +211,7 @@ async fn report<C: ConnectionTrait>(reported: &Reported, db: &C) -> Result<(), D
 
 /// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
 /// without audit log.
-async fn statements<C: ConnectionTrait>(
+async fn statements<C: ConnectionTrait + MayStream>(
     db: &C,
     frames: &Frames,
     server: &Server,
@@ -221,6 +222,7 @@ async fn statements<C: ConnectionTrait>(
 ) -> Result<Answer, DbErr> {
     let engine = Engine {
         db,
+        stream: db.as_sea_orm(),
         frames,
         server,
         config: &captured.config,

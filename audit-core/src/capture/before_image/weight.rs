@@ -4,7 +4,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 
 /// About how many bytes a value takes, with what it points to.
-pub(super) fn weight(value: &Value) -> usize {
+pub(in crate::capture) fn weight(value: &Value) -> usize {
     let heap = match value {
         Value::String(Some(text)) => text.len(),
         Value::Bytes(Some(bytes)) => bytes.len(),

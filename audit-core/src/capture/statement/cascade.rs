@@ -4,13 +4,14 @@
 //! Only what `on_delete` of a `belongs_to` relation says is followed. What it promises is looked at
 //! afterwards: a row that is still there was not deleted.
 
+use std::any::TypeId;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Audited, Engine, Request, Server};
+use super::image_store::{BeforeRow, Budget, Cursor, ImageStore};
+use super::{Audited, Engine, Image, Problem, Request, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
 use crate::config::AuditConfig;
@@ -73,7 +74,7 @@ fn direct(info: &EntityInfo) -> Vec<Follower> {
 
 fn leads_to(
     follower: &Follower,
-    seen: &mut HashSet<std::any::TypeId>,
+    seen: &mut HashSet<TypeId>,
     is_wanted: &impl Fn(&'static EntityInfo, &Action) -> bool,
 ) -> bool {
     let action = if follower.key.deletes {
@@ -116,65 +117,141 @@ pub(super) struct Trail {
     audited: Audited,
     /// The columns that refer to the deleted rows.
     columns: Vec<String>,
-    rows: Vec<Vec<Value>>,
+    rows: ImageStore,
+}
+
+/// What is known of the rows that follow.
+struct Found {
+    /// The rows that have been found. Only their keys are held in memory.
+    told: HashSet<(TypeId, Image)>,
+    /// Those that are deleted: a row that one key lets forget may go by another.
+    gone: HashSet<(TypeId, Image)>,
+    budget: Budget,
+    trails: Vec<Trail>,
+    /// The rows of the next level.
+    next: Vec<(&'static EntityInfo, ImageStore)>,
+}
+
+/// The columns that rows of other entities refer to, when they follow.
+pub(super) fn referred_columns(info: &EntityInfo) -> Vec<usize> {
+    let is_referred = |name: &str| {
+        (direct(info).iter()).any(|follower| follower.key.to.iter().any(|column| column == name))
+    };
+    (info.columns.iter().enumerate())
+        .filter(|(_, column)| is_referred(column.name))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Finds what follows these rows, level by level: one query for each level and foreign key.
     pub(super) async fn descendants(
         &self,
-        audited: &Audited,
-        rows: &[Vec<Value>],
-    ) -> Result<Vec<Trail>, DbErr> {
-        let mut told: HashSet<(std::any::TypeId, Vec<Value>)> = (rows.iter())
-            .map(|row| (audited.info.type_id, audited.info.key_of(row)))
-            .collect();
-        // A row that one key lets forget may go by another.
-        let mut gone = told.clone();
-        let mut trails = Vec::new();
-        let mut level: Vec<(&'static EntityInfo, Vec<Vec<Value>>)> =
-            vec![(audited.info, rows.to_vec())];
-        while !level.is_empty() {
-            let mut next = Vec::new();
-            for (parent, rows) in level {
-                for follower in direct(parent) {
-                    let found = self.following(parent, &rows, &follower).await?;
-                    let identity =
-                        |row: &[Value]| (follower.info.type_id, follower.info.key_of(row));
-                    if follower.key.deletes {
-                        let going: Vec<Vec<Value>> = (found.iter())
-                            .filter(|row| gone.insert(identity(row)))
-                            .cloned()
-                            .collect();
-                        if !going.is_empty() {
-                            next.push((follower.info, going));
-                        }
-                    }
-                    let fresh: Vec<Vec<Value>> = found
-                        .into_iter()
-                        .filter(|row| told.insert(identity(row)))
-                        .collect();
-                    if fresh.is_empty()
-                        || !is_told_here(self.config, self.server, audited.info, follower.info)
-                    {
-                        continue;
-                    }
-                    trails.push(Trail {
-                        audited: Audited {
-                            info: follower.info,
-                            plan: Arc::clone(&self.config.plan(follower.info)),
-                            followers: Vec::new(),
-                            records: true,
-                            fires_triggers: false,
-                        },
-                        columns: follower.key.from.clone(),
-                        rows: fresh,
-                    });
-                }
+        request: Request<'_>,
+        rows: &mut ImageStore,
+    ) -> Result<Vec<Trail>, Problem> {
+        let (audited, call) = (request.audited, request.call);
+        self.check_kept(call, rows)?;
+        let mut found = Found {
+            told: HashSet::new(),
+            gone: HashSet::new(),
+            budget: rows.budget().clone(),
+            trails: Vec::new(),
+            next: Vec::new(),
+        };
+        let mut cursor = Cursor::default();
+        loop {
+            let chunk = self.chunk_before(call, rows, &mut cursor)?;
+            if chunk.is_empty() {
+                break;
             }
-            level = next;
+            let key = |row: &BeforeRow| (audited.info.type_id, audited.info.key_of(row.values()));
+            found.told.extend(chunk.iter().map(key));
         }
-        Ok(trails)
+        found.gone = found.told.clone();
+        self.follow(request, audited.info, rows, &mut found).await?;
+        while !found.next.is_empty() {
+            for (parent, mut rows) in std::mem::take(&mut found.next) {
+                self.follow(request, parent, &mut rows, &mut found).await?;
+            }
+        }
+        Ok(found.trails)
+    }
+
+    /// Rows that have been read, for [`Self::descendants`].
+    pub(super) fn store_of(&self, request: Request<'_>, rows: &[Image]) -> ImageStore {
+        let (info, plan) = (request.audited.info, &request.audited.plan);
+        let budget = Budget::new(self.config.before_row_bytes());
+        let mut store = ImageStore::new(self.config, plan, info, &budget);
+        for row in rows {
+            store.push(row.clone());
+        }
+        store.finish();
+        store
+    }
+
+    /// Finds what follows the rows of one level.
+    async fn follow(
+        &self,
+        request: Request<'_>,
+        parent: &'static EntityInfo,
+        rows: &mut ImageStore,
+        found: &mut Found,
+    ) -> Result<(), Problem> {
+        let call = request.call;
+        for follower in direct(parent) {
+            let info = follower.info;
+            let plan = self.config.plan(info);
+            let new_store = || ImageStore::new(self.config, &plan, info, &found.budget);
+            let (mut going, mut fresh) = (new_store(), new_store());
+            let is_told = is_told_here(self.config, self.server, request.audited.info, info);
+            let leads_on = follower.key.deletes && !direct(info).is_empty();
+            let (told, gone) = (&mut found.told, &mut found.gone);
+            let mut cursor = Cursor::default();
+            loop {
+                let chunk = self.chunk_before(call, rows, &mut cursor)?;
+                if chunk.is_empty() {
+                    break;
+                }
+                let mut each = |row: Image| {
+                    let identity = (info.type_id, info.key_of(&row));
+                    let is_going = follower.key.deletes && gone.insert(identity.clone());
+                    let is_fresh = told.insert(identity) && is_told;
+                    match (is_going && leads_on, is_fresh) {
+                        (true, true) => {
+                            going.push(row.clone());
+                            fresh.push(row);
+                        }
+                        (true, false) => going.push(row),
+                        (false, true) => fresh.push(row),
+                        (false, false) => {}
+                    }
+                };
+                (self.following(parent, &chunk, &follower, &mut each).await)
+                    .map_err(|error| self.extra_read(call, error))?;
+            }
+            going.finish();
+            fresh.finish();
+            self.check_kept(call, &going)?;
+            self.check_kept(call, &fresh)?;
+            if going.len() > 0 {
+                found.next.push((info, going));
+            }
+            if fresh.len() > 0 {
+                found.trails.push(Trail {
+                    audited: Audited {
+                        info,
+                        plan,
+                        followers: Vec::new(),
+                        records: true,
+                        fires_triggers: false,
+                    },
+                    columns: follower.key.from.clone(),
+                    rows: fresh,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Reports where rows that follow those of an entity may be hidden from the role, so that nothing records
@@ -203,9 +280,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn following(
         &self,
         parent: &EntityInfo,
-        rows: &[Vec<Value>],
+        rows: &[BeforeRow],
         follower: &Follower,
-    ) -> Result<Vec<Vec<Value>>, DbErr> {
+        each: &mut (dyn FnMut(Image) + Send),
+    ) -> Result<(), DbErr> {
         let position = |info: &EntityInfo, name: &String| {
             info.columns.iter().position(|column| column.name == name)
         };
@@ -222,34 +300,43 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|name| position(parent, name))
             .collect();
         let (Some(from), Some(to)) = (from, to) else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let mut values: Vec<Vec<Value>> = Vec::new();
         let mut seen = HashSet::new();
         for row in rows {
-            let value: Vec<Value> = to.iter().map(|at| row[*at].clone()).collect();
+            let value: Vec<Value> = to.iter().map(|at| row.values()[*at].clone()).collect();
             if seen.insert(value.clone()) {
                 values.push(value);
             }
         }
-        self.rows_where(follower.info, &from, &values, true).await
+        self.each_row_where(follower.info, &from, &values, true, each)
+            .await
     }
 
     /// Records what became of the rows that were to follow.
     pub(super) async fn record_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
-        for trail in trails {
+        for mut trail in trails {
             let info = trail.audited.info;
-            let keys: Vec<Vec<Value>> = trail.rows.iter().map(|row| info.key_of(row)).collect();
-            let mut now = self.by_key(info, &keys).await?;
-            for row in trail.rows {
-                match now.remove(&info.key_of(&row)) {
-                    Some(new) => {
-                        let set = trail.columns.as_slice();
-                        self.record_updated(&trail.audited, Source::Cascade, set, row, &new)?;
-                    }
-                    None => self.record_deleted(&trail.audited, Source::Cascade, &row)?,
+            let mut cursor = Cursor::default();
+            loop {
+                let rows = self.chunk_after(&mut trail.rows, &mut cursor)?;
+                if rows.is_empty() {
+                    break;
                 }
-                self.flush_when_full().await?;
+                let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row.values())).collect();
+                let mut now = self.by_key(info, &keys).await?;
+                for (row, key) in rows.iter().zip(&keys) {
+                    let (audited, source) = (&trail.audited, Source::Cascade);
+                    match now.remove(key) {
+                        Some(new) => {
+                            let set = trail.columns.as_slice();
+                            self.record_updated_row(audited, source, set, row, &new)?;
+                        }
+                        None => self.record_deleted_row(audited, source, row)?,
+                    }
+                    self.flush_when_full().await?;
+                }
             }
         }
         Ok(())

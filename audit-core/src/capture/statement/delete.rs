@@ -11,7 +11,7 @@ use crate::action::Source;
 use crate::sql::{Change, Volatility};
 
 /// The rows that a DELETE returned.
-enum Returned {
+pub(super) enum Returned {
     Rows(Vec<Image>),
     Keys(Vec<Image>),
     /// How many there are.
@@ -48,13 +48,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         self.check_readable(request, change, returns)?;
         let read = self.read_before(request, change);
-        let before = self.guarded_read(call, change.may_fail, read).await?;
+        let mut before = self.guarded_read(call, change.may_fail, read).await?;
+        self.check_kept(call, &before)?;
         let trail = if is_alone {
             Vec::new()
         } else {
-            (self.descendants(request.audited, &before).await)
-                .map_err(|error| self.extra_read(call, error))?
+            (self.descendants(request, &mut before).await)?
         };
+        if before.has_spilled() {
+            let deleting = self.delete_spilled(request, change, returns, before, trail);
+            return deleting.await;
+        }
+        let before = before.into_rows();
         let (answer, returned, doubt) = if matches!(returns, Returns::Appended | Returns::Extended)
         {
             let clause = self.clause(request, returns);
@@ -97,7 +102,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer(call, rows, id)?)
     }
 
-    async fn returned(
+    pub(super) async fn returned(
         &self,
         request: Request<'_>,
         returns: Returns,
@@ -173,7 +178,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(gone)
     }
 
-    async fn left_of(
+    pub(super) async fn left_of(
         &self,
         request: Request<'_>,
         rows: &[Image],
@@ -184,7 +189,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Rows were deleted that had not been read, perhaps with others that refer to them.
-    fn appeared(&self, request: Request<'_>, keys: &[Image]) {
+    pub(super) fn appeared(&self, request: Request<'_>, keys: &[Image]) {
         let why = if request.audited.followers.is_empty() {
             "rows were deleted that had not been read before it"
         } else {

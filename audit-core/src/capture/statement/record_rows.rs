@@ -3,6 +3,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
+use super::image_store::BeforeRow;
 use super::{Audited, Engine};
 use crate::action::{Action, Source};
 use crate::capture::told::Told;
@@ -85,6 +86,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_state(audited, source, Action::Delete, row, deleted)
     }
 
+    /// The same, of a row that may have been spilled.
+    pub(super) fn record_deleted_row(
+        &self,
+        audited: &Audited,
+        source: Source,
+        row: &BeforeRow,
+    ) -> Result<(), DbErr> {
+        let deleted = |plan: &Plan| plan.deleted_row(self.config, row.old_values());
+        self.record_state(audited, source, Action::Delete, row.values(), deleted)
+    }
+
     pub(super) fn record_updated(
         &self,
         audited: &Audited,
@@ -93,26 +105,39 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         old: Vec<Value>,
         new: &[Value],
     ) -> Result<(), DbErr> {
+        self.record_updated_row(audited, source, assigned, &BeforeRow::Read(old), new)
+    }
+
+    /// The same, of a row that may have been spilled.
+    pub(super) fn record_updated_row(
+        &self,
+        audited: &Audited,
+        source: Source,
+        assigned: &[String],
+        old: &BeforeRow,
+        new: &[Value],
+    ) -> Result<(), DbErr> {
         let plan = &audited.plan;
         if plan.skips(self.config, &Action::Update) {
             return Ok(());
         }
-        let key_row = old.clone();
-        let old: Vec<Option<Value>> = old.into_iter().map(Some).collect();
-        let changes = plan.updated(self.config, &old, new).map(|mut changes| {
-            // Of what can be read neither before nor after, nobody knows whether it is the same.
-            for (at, value) in new.iter().enumerate() {
-                let name = audited.info.columns[at].name;
-                if is_unreadable(value)
-                    && plan.columns[at].is_recorded()
-                    && assigned.iter().any(|column| is_name(column, name))
-                    && changes.get(name).is_none()
-                {
-                    changes.insert(name, Change::from_unknown(unreadable_json()));
+        let values = old.old_values().map(Some);
+        let changes = plan
+            .updated_row(self.config, values, new)
+            .map(|mut changes| {
+                // Of what can be read neither before nor after, nobody knows whether it is the same.
+                for (at, value) in new.iter().enumerate() {
+                    let name = audited.info.columns[at].name;
+                    if is_unreadable(value)
+                        && plan.columns[at].is_recorded()
+                        && assigned.iter().any(|column| is_name(column, name))
+                        && changes.get(name).is_none()
+                    {
+                        changes.insert(name, Change::from_unknown(unreadable_json()));
+                    }
                 }
-            }
-            changes
-        });
+                changes
+            });
         match changes {
             Ok(changes) if changes.is_empty() => Ok(()),
             told => self.record(
@@ -122,7 +147,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     action: Action::Update,
                     changes,
                     // Under the key by which the object was known.
-                    key_row: &key_row,
+                    key_row: old.values(),
                     row: new,
                 }),
             ),

@@ -1,11 +1,14 @@
 //! Reading rows of an entity inside the transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
 use std::sync::PoisonError;
 
+use futures_core::Stream;
 use sea_orm::sea_query::{ArrayType, Value};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
+use super::image_store::{Budget, ImageStore};
 use super::row_reader::read_row;
 use super::{Engine, Image, Request};
 use crate::auditable::EntityInfo;
@@ -30,7 +33,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         change: &Change,
-    ) -> Result<Vec<Image>, DbErr> {
+    ) -> Result<ImageStore, DbErr> {
         let backend = self.db.get_database_backend();
         let info = request.audited.info;
         let write = request.write;
@@ -67,22 +70,39 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 sql.text(" FOR UPDATE");
             }
         }
-        let mut images = self.images(info, sql.finish()).await?;
-        if change.joined {
-            // A row that several others join is there several times.
-            let mut seen = std::collections::HashSet::new();
-            images.retain(|row| seen.insert(info.key_of(row)));
-        }
-        Ok(images)
+        let budget = Budget::new(self.config.before_row_bytes());
+        let mut store = ImageStore::new(self.config, &request.audited.plan, info, &budget);
+        // A row that several others join is there several times.
+        let mut seen = change.joined.then(HashSet::new);
+        let mut push = |row: Image| {
+            if (seen.as_mut()).is_none_or(|seen| seen.insert(info.key_of(&row))) {
+                store.push(row);
+            }
+        };
+        self.each_row(info, sql.finish(), &mut push).await?;
+        store.finish();
+        Ok(store)
     }
 
-    async fn images(
+    /// Reads rows that have the entity's columns, one by one where the connection can.
+    async fn each_row(
         &self,
-        info: &'static EntityInfo,
+        info: &EntityInfo,
         statement: Statement,
-    ) -> Result<Vec<Image>, DbErr> {
-        let rows = self.db.query_all_raw(statement).await?;
-        Ok(self.read(info, &rows))
+        each: &mut (dyn FnMut(Image) + Send),
+    ) -> Result<(), DbErr> {
+        let backend = self.db.get_database_backend();
+        if let Some(tx) = self.stream {
+            let mut rows = std::pin::pin!(tx.stream_raw(statement).await?);
+            while let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
+                each(read_row(backend, info, &row?));
+            }
+        } else {
+            for row in self.db.query_all_raw(statement).await? {
+                each(read_row(backend, info, &row));
+            }
+        }
+        Ok(())
     }
 
     /// Reads rows that have the entity's columns.
@@ -115,8 +135,33 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values: &[Image],
         lock: bool,
     ) -> Result<Vec<Image>, DbErr> {
-        let rows = self.rows_with(info, columns, values, "", lock).await?;
-        Ok(rows.into_iter().map(|(image, _)| image).collect())
+        let mut images = Vec::new();
+        self.each_row_where(info, columns, values, lock, &mut |row| images.push(row))
+            .await?;
+        Ok(images)
+    }
+
+    /// The same, one by one where the connection can.
+    pub(super) async fn each_row_where(
+        &self,
+        info: &'static EntityInfo,
+        columns: &[usize],
+        values: &[Image],
+        lock: bool,
+        each: &mut (dyn FnMut(Image) + Send),
+    ) -> Result<(), DbErr> {
+        let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
+        let mut push = |row: Image| {
+            // In a column that is no `char(n)`, texts without the spaces are found as well.
+            let is_meant = |value: &Image| columns.iter().zip(value).all(|(at, v)| row[*at] == *v);
+            if !is_any_padded || values.iter().any(is_meant) {
+                each(row);
+            }
+        };
+        for statement in self.statements_where(info, columns, values, "", lock) {
+            self.each_row(info, statement, &mut push).await?;
+        }
+        Ok(())
     }
 
     /// The same, with one more column.
@@ -128,12 +173,33 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         more: &str,
         lock: bool,
     ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
+        let mut found = Vec::new();
+        for statement in self.statements_where(info, columns, values, more, lock) {
+            let rows = self.db.query_all_raw(statement).await?;
+            found.extend(self.read(info, &rows).into_iter().zip(rows));
+        }
+        if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
+            // In a column that is no `char(n)`, texts without the spaces were found as well.
+            found.retain(|(row, _)| {
+                (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
+            });
+        }
+        Ok(found)
+    }
+
+    fn statements_where(
+        &self,
+        info: &EntityInfo,
+        columns: &[usize],
+        values: &[Image],
+        more: &str,
+        lock: bool,
+    ) -> Vec<Statement> {
         let backend = self.db.get_database_backend();
         let list = (info.access.list)(backend, None);
         let most = usize::try_from(self.config.chunk_rows()).unwrap_or(usize::MAX);
         let chunk = (MOST_VALUES / columns.len().max(1)).min(most).max(1);
-        let mut found = Vec::new();
-        for values in values.chunks(chunk) {
+        let statement = |values: &[Image]| {
             let mut sql = Composer::new(backend, &[]);
             sql.text("SELECT ").text(&list);
             if !more.is_empty() {
@@ -145,16 +211,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if lock && backend != DbBackend::Sqlite {
                 sql.text(" FOR UPDATE");
             }
-            let rows = self.db.query_all_raw(sql.finish()).await?;
-            found.extend(self.read(info, &rows).into_iter().zip(rows));
-        }
-        if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
-            // In a column that is no `char(n)`, texts without the spaces were found as well.
-            found.retain(|(row, _)| {
-                (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
-            });
-        }
-        Ok(found)
+            sql.finish()
+        };
+        values.chunks(chunk).map(statement).collect()
     }
 
     /// The rows with these keys, by key.

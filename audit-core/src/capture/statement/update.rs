@@ -15,7 +15,10 @@ pub(super) const VOLATILE: &str =
 /// Why a statement with LIMIT is not captured.
 pub(super) const UNORDERED: &str = "its LIMIT may select other rows when it is evaluated again";
 pub(super) const NO_KEY: &str = "its entity has no primary key";
-const APPEARED: &str = "rows were written that had not been read before it";
+pub(super) const NOT_FOUND: &str = "rows are not found any more under the keys that they had";
+pub(super) const HIDDEN: &str = "row-level security hides rows that were written";
+pub(super) const SEVERAL_KEYS: &str = "it changes the keys of several rows, which cannot be paired";
+pub(super) const APPEARED: &str = "rows were written that had not been read before it";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update(
@@ -29,13 +32,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let sets_key = request.audited.has_key_among(&change.assigned);
         let read = self.read_before(request, change);
         let before = self.guarded_read(call, change.may_fail, read).await?;
+        self.check_kept(call, &before)?;
+        if before.has_spilled() {
+            return self.update_spilled(request, change, returns, before).await;
+        }
+        let before = before.into_rows();
         let moved = match (sets_key, before.as_slice()) {
             (false, _) | (true, []) => None,
             (true, [row]) => self.moved_key(request, change, row),
             (true, _) => {
-                return Err(Problem::Uncapturable(
-                    "it changes the keys of several rows, which cannot be paired",
-                ));
+                return Err(Problem::Uncapturable(SEVERAL_KEYS));
             }
         };
         if sets_key && !before.is_empty() && moved.is_none() && !returns.has_keys() {
@@ -129,7 +135,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// How many rows a statement wrote, where the answer says so.
-    async fn count_of(
+    pub(super) async fn count_of(
         &self,
         request: Request<'_>,
         ran: &super::Ran<'_>,
@@ -209,13 +215,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         // more has been moved or deleted by a trigger.
         if !is_known && was_written && !before.is_empty() && !request.live.is_secured {
             let keys: Vec<Image> = before.into_keys().collect();
-            self.gap(
-                "rows are not found any more under the keys that they had",
-                &keys,
-            );
+            self.gap(NOT_FOUND, &keys);
         } else if request.live.is_secured && !is_known && !before.is_empty() {
             let keys: Vec<Image> = before.into_keys().collect();
-            self.gap("row-level security hides rows that were written", &keys);
+            self.gap(HIDDEN, &keys);
         }
         Ok(())
     }

@@ -50,8 +50,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let before = self.guarded_read(call, true, read).await?;
         let replaces = conflict.action == ConflictAction::Replace;
         let trail = if replaces && !request.audited.followers.is_empty() {
-            (self.descendants(request.audited, &before).await)
-                .map_err(|error| self.extra_read(call, error))?
+            let mut before = self.store_of(request, &before);
+            self.descendants(request, &mut before).await?
         } else {
             Vec::new()
         };

@@ -1,0 +1,270 @@
+//! UPDATE and DELETE of rows of which some are in a temporary file: what became of them is read in chunks.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::cascade::Trail;
+use super::delete::Returned;
+use super::image_store::{BeforeRow, Cursor, ImageStore};
+use super::returning::Returns;
+use super::update::{APPEARED, HIDDEN, NOT_FOUND, SEVERAL_KEYS};
+use super::{Answer, Call, Engine, Image, Problem, Request, answer};
+use crate::action::Source;
+use crate::config::FailurePolicy;
+use crate::error::{AuditError, ChangeState};
+use crate::sql::{Change, Volatility};
+
+/// How many keys a report names at most, and one more.
+const NAMED: usize = 21;
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Refuses a statement whose rows could not be kept, before it runs. Where nothing may be refused, it runs
+    /// without being captured.
+    pub(super) fn check_kept(&self, call: Call, rows: &ImageStore) -> Result<(), Problem> {
+        let Some(cause) = rows.failure() else {
+            return Ok(());
+        };
+        if self.config.failure_policy() == FailurePolicy::Isolate {
+            tracing::error!(%cause, "a statement cannot be captured");
+            return Err(Problem::Uncapturable(
+                "the temporary file for the rows that it writes failed",
+            ));
+        }
+        let error = AuditError::NotRecorded {
+            state: ChangeState::NotTried,
+            cause,
+        };
+        Err(Problem::Failed(call.own_error(error.into())))
+    }
+
+    /// The next rows, before the statement runs.
+    pub(super) fn chunk_before(
+        &self,
+        call: Call,
+        rows: &mut ImageStore,
+        cursor: &mut Cursor,
+    ) -> Result<Vec<BeforeRow>, Problem> {
+        match rows.chunk(cursor, self.config.chunk_rows()) {
+            Ok(chunk) => Ok(chunk),
+            Err(error) => {
+                rows.fail(error);
+                self.check_kept(call, rows)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// The next rows, after the statement has run: an error of the file is that of a record that cannot be made.
+    pub(super) fn chunk_after(
+        &self,
+        rows: &mut ImageStore,
+        cursor: &mut Cursor,
+    ) -> Result<Vec<BeforeRow>, DbErr> {
+        match rows.chunk(cursor, self.config.chunk_rows()) {
+            Ok(chunk) => Ok(chunk),
+            Err(error) => {
+                let backend = self.db.get_database_backend();
+                let cause = rows.cause(&error);
+                self.frames.keep(self.config, backend, Err(cause))?;
+                self.gap("the temporary file with the rows could not be read", &[]);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Whether the rows that the statement writes are known by its own clause, or by one that is appended
+    /// because nothing else says which they are. Rows that are returned are held in memory.
+    fn needs_returned(change: &Change, returns: Returns, is_needed: bool) -> bool {
+        matches!(returns, Returns::Appended | Returns::Extended)
+            && (is_needed || change.volatility == Volatility::Unordered)
+    }
+
+    pub(super) async fn update_spilled(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        returns: Returns,
+        mut before: ImageStore,
+    ) -> Result<Answer, Problem> {
+        let (info, call, audited) = (request.audited.info, request.call, request.audited);
+        if audited.has_key_among(&change.assigned) {
+            return Err(Problem::Uncapturable(SEVERAL_KEYS));
+        }
+        let (answer, now, count, doubt) = if Self::needs_returned(change, returns, false) {
+            let clause = self.clause(request, returns);
+            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+            let now = self.read_returned(request, returns, &rows);
+            (answer(call, rows, 0)?, Some(now), None, doubt)
+        } else {
+            let ran = self.run(call, request.statement).await?;
+            let count = self.count_of(request, &ran).await?;
+            let now = match &ran.answer {
+                Answer::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
+                _ => None,
+            };
+            (ran.answer, now, count, ran.doubt)
+        };
+        // As they are when all triggers are done.
+        let is_final = returns != Returns::Keys && !request.live.has_triggers;
+        let mut known: Option<HashMap<Image, Image>> =
+            now.map(|rows| (rows.into_iter().map(|row| (info.key_of(&row), row))).collect());
+        let is_known = known.is_some();
+        if !is_known && count.is_some_and(|count| count > before.len()) && !change.joined {
+            self.gap(APPEARED, &[]);
+        }
+        let mut missing = Missing::default();
+        let mut cursor = Cursor::default();
+        loop {
+            let rows = self.chunk_after(&mut before, &mut cursor)?;
+            if rows.is_empty() {
+                break;
+            }
+            let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row.values())).collect();
+            let mut now = match &mut known {
+                Some(known) => {
+                    let mut now: HashMap<Image, Image> = (keys.iter())
+                        .filter_map(|key| known.remove_entry(key))
+                        .collect();
+                    if !is_final {
+                        let keys: Vec<Image> = now.into_keys().collect();
+                        now = self.by_key_unlocked(info, &keys).await?;
+                    }
+                    now
+                }
+                None => self.by_key(info, &keys).await?,
+            };
+            for (old, key) in rows.iter().zip(keys) {
+                match now.remove(&key) {
+                    Some(new) => {
+                        let (source, set) = (self.source, &change.assigned);
+                        self.record_updated_row(audited, source, set, old, &new)?;
+                    }
+                    None => missing.add(key),
+                }
+                self.flush_when_full().await?;
+            }
+        }
+        for new in known.into_iter().flat_map(HashMap::into_values) {
+            self.record_updated_from_unknown(audited, &change.assigned, &new)?;
+            self.flush_when_full().await?;
+        }
+        if !is_known && missing.all > 0 {
+            let was_written = count.is_none_or(|count| count > 0);
+            match (request.live.is_secured, was_written) {
+                (true, _) => self.gap_of_many(HIDDEN, &missing.first, missing.all),
+                (false, true) => self.gap_of_many(NOT_FOUND, &missing.first, missing.all),
+                (false, false) => {}
+            }
+        }
+        doubt.settle();
+        Ok(answer)
+    }
+
+    pub(super) async fn delete_spilled(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        returns: Returns,
+        mut before: ImageStore,
+        trail: Vec<Trail>,
+    ) -> Result<Answer, Problem> {
+        let (info, call, audited) = (request.audited.info, request.call, request.audited);
+        // Of rows that refer to each other, only a clause says which went along with another.
+        let is_tree = info.access.refers_to_itself;
+        let (answer, returned, doubt) = if Self::needs_returned(change, returns, is_tree) {
+            let clause = self.clause(request, returns);
+            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+            let images = self.read_returned(request, returns, &rows);
+            (answer(call, rows, 0)?, Returned::Rows(images), doubt)
+        } else {
+            let ran = self.run(call, request.statement).await?;
+            let returned = self.returned(request, returns, &ran.answer).await?;
+            (ran.answer, returned, ran.doubt)
+        };
+        let (mut known, is_complete, count) = match returned {
+            Returned::Count(count) => (None, true, count),
+            Returned::Rows(rows) => {
+                let rows = rows.into_iter().map(|row| (info.key_of(&row), Some(row)));
+                (Some(rows.collect::<HashMap<_, _>>()), true, None)
+            }
+            Returned::Keys(keys) => {
+                let keys = keys.into_iter().map(|key| (key, None));
+                (Some(keys.collect()), false, None)
+            }
+        };
+        if count.is_some_and(|count| count > before.len()) {
+            self.appeared(request, &[]);
+        }
+        let all_went = count == Some(before.len());
+        let mut cursor = Cursor::default();
+        while audited.records {
+            let rows = self.chunk_after(&mut before, &mut cursor)?;
+            if rows.is_empty() {
+                break;
+            }
+            let mut gone = Vec::with_capacity(rows.len());
+            let mut others = Vec::new();
+            for row in &rows {
+                let key = info.key_of(row.values());
+                let is_returned = known.as_mut().map(|known| known.remove(&key).is_some());
+                match is_returned {
+                    Some(true) => gone.push((row, self.source)),
+                    Some(false) => others.push((key, row, Source::Cascade)),
+                    None if all_went => gone.push((row, self.source)),
+                    None => others.push((key, row, self.source)),
+                }
+            }
+            if !others.is_empty() {
+                let keys: Vec<Image> = others.iter().map(|(key, ..)| key.clone()).collect();
+                let left = self.by_key(info, &keys).await?;
+                let others = others.into_iter();
+                let others = others.filter(|(key, ..)| !left.contains_key(key));
+                gone.extend(others.map(|(_, row, source)| (row, source)));
+            }
+            for (row, source) in gone {
+                self.record_deleted_row(audited, source, row)?;
+                self.flush_when_full().await?;
+            }
+        }
+        if let Some(known) = known.filter(|known| audited.records && !known.is_empty()) {
+            if !audited.followers.is_empty() || !is_complete {
+                let keys: Vec<Image> = known.keys().cloned().collect();
+                self.appeared(request, &keys);
+            }
+            for row in known.into_values().flatten() {
+                self.record_deleted(audited, self.source, &row)?;
+                self.flush_when_full().await?;
+            }
+        }
+        self.record_descendants(trail).await?;
+        self.check_hidden(request).await?;
+        doubt.settle();
+        Ok(answer)
+    }
+
+    async fn by_key_unlocked(
+        &self,
+        info: &'static crate::auditable::EntityInfo,
+        keys: &[Image],
+    ) -> Result<HashMap<Image, Image>, DbErr> {
+        let rows = self.rows_where(info, &info.key, keys, false).await?;
+        Ok((rows.into_iter().map(|row| (info.key_of(&row), row))).collect())
+    }
+}
+
+/// Rows that were not found again.
+#[derive(Default)]
+struct Missing {
+    first: Vec<Image>,
+    all: u64,
+}
+
+impl Missing {
+    fn add(&mut self, key: Image) {
+        self.all += 1;
+        if self.first.len() < NAMED {
+            self.first.push(key);
+        }
+    }
+}
