@@ -23,6 +23,7 @@ mod upsert;
 mod upsert_mysql;
 
 use std::any::TypeId;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sea_query::Value;
@@ -123,6 +124,8 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) context: &'a AuditContext,
     pub(crate) source: Source,
     pub(crate) gaps: Mutex<Vec<Gap>>,
+    /// Whether the application's statement has run.
+    pub(crate) has_run: AtomicBool,
     /// The schema in which the table was found that a statement writes to.
     pub(crate) located: Mutex<Option<(TypeId, String)>>,
 }
@@ -138,6 +141,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         audited: &Audited,
     ) -> Result<Answer, Problem> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
+        self.has_run.store(false, Relaxed);
         let live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
@@ -268,7 +272,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         doubt: Doubt<'d>,
     ) -> Result<Ran<'d>, DbErr> {
         match answer {
-            Ok(answer) => Ok(Ran { answer, doubt }),
+            Ok(answer) => {
+                self.has_run.store(true, Relaxed);
+                Ok(Ran { answer, doubt })
+            }
             Err(error) => {
                 // The database has undone what it did of it.
                 doubt.settle();
@@ -316,6 +323,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         } else {
             self.unreadable(call, error)
         }
+    }
+
+    /// What an error of a read of ours means: once the statement has run it must not fail any more, unless the
+    /// transaction is over.
+    fn unread(&self, error: DbErr) -> Result<(), DbErr> {
+        let goes_on = self.has_run.load(Relaxed)
+            && !self.server.is_postgres()
+            && !crate::recorder::has_ended_transaction(&error);
+        if !goes_on {
+            return Err(error);
+        }
+        tracing::debug!(%error, "the rows of a statement could not be read after it");
+        self.gap("the rows that it wrote cannot be read", &[]);
+        Ok(())
     }
 
     /// Where another client is in the way, or the transaction is over, the statement would have met the same.

@@ -230,6 +230,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
         source: captured.source,
         gaps: std::sync::Mutex::default(),
         located: std::sync::Mutex::default(),
+        has_run: std::sync::atomic::AtomicBool::new(false),
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();

@@ -197,7 +197,15 @@ impl Text {
             };
         let Some(mut statements) = self.parse(tokens) else {
             // What SQLite does to itself.
-            let upkeep = [Keyword::PRAGMA, Keyword::DETACH, Keyword::REINDEX];
+            let upkeep = [
+                Keyword::PRAGMA,
+                Keyword::DETACH,
+                Keyword::REINDEX,
+                // Types that the parser does not know, such as `real(?, ?)`.
+                Keyword::CREATE,
+                Keyword::ALTER,
+                Keyword::DROP,
+            ];
             if self.backend == DbBackend::Sqlite
                 && upkeep.iter().any(|word| starts_with(&self.tokens, *word))
                 && !self.tokens.contains(&Token::SemiColon)

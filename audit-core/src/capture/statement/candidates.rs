@@ -247,8 +247,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if lock && !self.server.is_sqlite() {
             sql.text(" FOR UPDATE");
         }
-        let rows = self.db.query_all_raw(sql.finish()).await?;
-        Ok(self.read(info, &rows))
+        match self.db.query_all_raw(sql.finish()).await {
+            Ok(rows) => Ok(self.read(info, &rows)),
+            Err(error) => self.unread(error).map(|()| Vec::new()),
+        }
     }
 }
 

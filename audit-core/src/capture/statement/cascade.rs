@@ -11,6 +11,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::image_store::{BeforeRow, Budget, Cursor, ImageStore};
+use super::live_table::TableKind;
 use super::{Audited, Engine, Image, Problem, Request, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
@@ -201,6 +202,23 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let call = request.call;
         for follower in direct(parent) {
             let info = follower.info;
+            let name = TableName {
+                schema: info.schema().map(str::to_owned),
+                table: info.table().to_owned(),
+            };
+            let live =
+                (self.live_table(&name).await).map_err(|error| self.extra_read(call, error))?;
+            if live.kind == TableKind::Missing {
+                continue;
+            }
+            let columns: Vec<&str> = info.columns().collect();
+            if live.refuses_reading(&columns).is_some() || live.lacks(&columns) {
+                self.gap(
+                    "rows that refer to those that it deletes cannot be read",
+                    &[],
+                );
+                continue;
+            }
             let plan = self.config.plan(info);
             let new_store = || ImageStore::new(self.config, &plan, info, &found.budget);
             let (mut going, mut fresh) = (new_store(), new_store());

@@ -91,6 +91,14 @@ impl LiveTable {
         self.kind == TableKind::Table && !self.is_secured && !self.has_rules
     }
 
+    /// Whether it has not all of these columns.
+    pub(super) fn lacks(&self, columns: &[&str]) -> bool {
+        let has = |column: &&str| {
+            (self.columns.iter().chain(&self.defaulted)).any(|name| is_name(name, column))
+        };
+        !columns.iter().all(has)
+    }
+
     /// Why rows of the table cannot be read beside a statement, if they cannot.
     pub(super) fn refuses_reading(&self, columns: &[&str]) -> Option<&'static str> {
         let is_hidden = |column: &&str| (self.unreadable.iter()).any(|name| is_name(name, column));

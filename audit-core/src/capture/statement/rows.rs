@@ -159,7 +159,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         };
         for statement in self.statements_where(info, columns, values, "", lock) {
-            self.each_row(info, statement, &mut push).await?;
+            if let Err(error) = self.each_row(info, statement, &mut push).await {
+                self.unread(error)?;
+            }
         }
         Ok(())
     }
@@ -175,8 +177,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let mut found = Vec::new();
         for statement in self.statements_where(info, columns, values, more, lock) {
-            let rows = self.db.query_all_raw(statement).await?;
-            found.extend(self.read(info, &rows).into_iter().zip(rows));
+            match self.db.query_all_raw(statement).await {
+                Ok(rows) => found.extend(self.read(info, &rows).into_iter().zip(rows)),
+                Err(error) => self.unread(error)?,
+            }
         }
         if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
             // In a column that is no `char(n)`, texts without the spaces were found as well.
