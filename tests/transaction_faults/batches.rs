@@ -19,12 +19,13 @@ const TEXTS: &[&str] = &[
     "UPDATE account SET n = 8; INSERT INTO account (n) VALUES (2); SELECT 1; DELETE FROM account WHERE id = 1",
     "INSERT INTO account (n) VALUES (3), (4); UPDATE account SET n = n + 1 WHERE id > 1",
     "UPDATE account SET n = 9; INSERT INTO account (id, n) VALUES (2, 0); UPDATE account SET n = 10",
-    "SELECT 1; SELECT 2; UPDATE account SET n = 11; SELECT 3",
+    "UPDATE account SET n = 11; SELECT 1; SELECT 3",
     "UPDATE account SET n = 12; UPDATE account SET nope = 1",
 ];
 
 /// What a text answers. On SQLite the id is that of the last INSERT on the connection, perhaps the log's, where the
-/// last write of the text is none.
+/// last write of the text is none; and a SELECT counts what the connection's last write changed, so that each text
+/// begins with a write.
 fn answer(backend: DbBackend, text: &str, result: &Result<ExecResult, DbErr>) -> String {
     let last = text.rsplit("; ").find(|part| !part.starts_with("SELECT"));
     let has_id = last.is_some_and(|part| part.starts_with("INSERT"));

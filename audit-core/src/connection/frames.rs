@@ -207,19 +207,6 @@ impl Frames {
         state.told = None;
     }
 
-    /// The engine set a savepoint; goes with chunked writes, as do the next two.
-    pub(crate) fn begin_own(&self) {
-        self.begin(false);
-    }
-
-    pub(crate) fn merge_own(&self) {
-        self.merge();
-    }
-
-    pub(crate) fn discard_own(&self) {
-        self.discard();
-    }
-
     /// The innermost frame must not be committed.
     pub(crate) fn fail(&self, error: AuditError) {
         if let Some(frame) = self.state().frames.last_mut() {
