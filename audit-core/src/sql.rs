@@ -90,6 +90,7 @@ impl ColumnList {
 pub(crate) enum Kind {
     Insert(Insert),
     Change(Change),
+    Merge(Merge),
     Truncate,
 }
 
@@ -176,6 +177,15 @@ pub(crate) struct Change {
     pub(crate) may_fail: bool,
     /// Of the condition, without ORDER BY and LIMIT.
     pub(crate) volatility: Volatility,
+}
+
+/// A MERGE.
+#[derive(Debug)]
+pub(crate) struct Merge {
+    /// Whether one of its actions deletes rows.
+    pub(crate) deletes: bool,
+    /// The columns that its actions set in rows that are there.
+    pub(crate) assigned: Vec<String>,
 }
 
 /// Whether two names are one column's. Most databases do not mind the case, and none of them has two

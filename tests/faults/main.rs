@@ -29,6 +29,7 @@ mod key_order;
 mod large;
 mod more_failures;
 mod names;
+mod old_new;
 mod replaces;
 mod returned_columns;
 mod rewritten_rows;

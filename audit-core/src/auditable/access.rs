@@ -21,6 +21,8 @@ pub(crate) struct Access {
     pub(crate) list: fn(DbBackend, qualifier: Option<&str>) -> String,
     /// How a column is read: its name, or a cast of it.
     pub(crate) expression: fn(DbBackend, column: usize) -> String,
+    /// The same of a table's row that has this name, which needs no quotes.
+    pub(crate) qualified: fn(DbBackend, column: usize, qualifier: &str) -> String,
     /// Reads the values of a row, whose columns have their own names.
     pub(crate) read: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
     /// What stands before and after a value that is compared with a column.
@@ -52,6 +54,7 @@ impl Access {
         Self {
             list: list::<E>,
             expression: expression::<E>,
+            qualified: qualified::<E>,
             read: read::<E>,
             cast: cast::<E>,
             followed: followed::<E>,
@@ -107,6 +110,15 @@ fn expression<E: EntityTrait>(backend: DbBackend, at: usize) -> String {
     };
     let mut select = Query::select();
     select.expr(column.select_as(Expr::col(column)));
+    render(backend, &select)
+}
+
+fn qualified<E: EntityTrait>(backend: DbBackend, at: usize, qualifier: &str) -> String {
+    let Some(column) = E::Column::iter().nth(at) else {
+        return String::new();
+    };
+    let mut select = Query::select();
+    select.expr(column.select_as(Expr::col((Alias::new(qualifier), column))));
     render(backend, &select)
 }
 

@@ -10,6 +10,7 @@ mod delete;
 mod image_store;
 mod insert;
 mod live_table;
+mod old_new;
 mod record_rows;
 mod returning;
 mod row_reader;
@@ -166,10 +167,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             audited,
             live: &live,
         };
+        if self.takes_old_new(request) {
+            return self.capture_old_new(request).await;
+        }
         match &write.kind {
             Kind::Insert(insert) => self.insert(request, insert).await,
             Kind::Change(change) if change.delete => self.delete(request, change).await,
             Kind::Change(change) => self.update(request, change).await,
+            Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
         }
     }

@@ -2,6 +2,7 @@
 
 mod change;
 mod insert;
+mod merge;
 mod names;
 
 use sea_orm::DbBackend;
@@ -13,7 +14,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::template::MARK;
 use super::{ColumnList, Kind, Opaque, Returning, TableName, Understood, Write};
-use names::{table_name_of, table_of};
+use names::table_name_of;
 
 /// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
 /// nested as deep as they are long.
@@ -382,10 +383,7 @@ impl Text {
                 let tables = table_name_of(self.backend, table_name).map(|name| vec![name]);
                 self.opaque_on("the rows it loads are not in the statement", tables)
             }
-            Statement::Merge(merge) => {
-                let tables = table_of(self.backend, &merge.table).map(|(name, ..)| vec![name]);
-                self.opaque_on("MERGE does not say what it does with which row", tables)
-            }
+            Statement::Merge(merge) => self.merge(merge),
             _ => self.opaque("it may write"),
         }
     }
@@ -402,6 +400,7 @@ impl Text {
             SetExpr::Insert(Statement::Insert(insert)) => self.insert(insert),
             SetExpr::Update(Statement::Update(update)) => self.update(update, with),
             SetExpr::Delete(Statement::Delete(delete)) => self.delete(delete, with),
+            SetExpr::Merge(Statement::Merge(merge)) => self.merge(merge),
             body if body_reads(body) => Understood::Read,
             _ => self.opaque("it may write"),
         }

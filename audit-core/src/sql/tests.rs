@@ -17,6 +17,7 @@ fn taken_for(backend: DbBackend, sql: &str) -> String {
             Kind::Insert(_) => format!("inserts into {}", write.table.table),
             Kind::Change(change) if change.delete => format!("deletes from {}", write.table.table),
             Kind::Change(_) => format!("updates {}", write.table.table),
+            Kind::Merge(_) => format!("merges into {}", write.table.table),
             Kind::Truncate => format!("empties {}", write.table.table),
         },
     }

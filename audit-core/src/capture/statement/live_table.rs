@@ -43,6 +43,10 @@ pub(crate) struct LiveTable {
     pub(super) is_lockable: bool,
     /// Whether triggers may change a row after RETURNING has read it.
     pub(super) has_triggers: bool,
+    /// Whether RETURNING can give a row as it was, too.
+    pub(super) returns_old: bool,
+    /// Columns that rows of other tables, or of the table itself, take over when they are changed.
+    pub(super) followed: Vec<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

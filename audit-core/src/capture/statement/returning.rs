@@ -109,7 +109,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 }
 
 /// The name of an appended column.
-fn alias(at: usize) -> String {
+pub(super) fn alias(at: usize) -> String {
     format!("sea_orm_audit_{at}")
 }
 

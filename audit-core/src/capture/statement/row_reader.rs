@@ -38,6 +38,60 @@ pub(super) fn read_aliased(
         .collect()
 }
 
+/// Whether a column's values are read as well by their type as by the model.
+pub(super) fn is_read_by_type(shape: &Shape) -> bool {
+    use ArrayType as T;
+    match shape {
+        Shape::One(kind) => match kind {
+            T::Bool
+            | T::TinyInt
+            | T::SmallInt
+            | T::Int
+            | T::BigInt
+            | T::TinyUnsigned
+            | T::SmallUnsigned
+            | T::Unsigned
+            | T::BigUnsigned
+            | T::Float
+            | T::Double
+            | T::String
+            | T::Char
+            | T::Enum(_)
+            | T::Bytes
+            | T::Json
+            | T::Uuid
+            | T::ChronoDate
+            | T::ChronoTime
+            | T::ChronoDateTime
+            | T::ChronoDateTimeUtc
+            | T::ChronoDateTimeLocal
+            | T::ChronoDateTimeWithTimeZone => true,
+            #[cfg(feature = "with-time")]
+            T::TimeDate | T::TimeTime | T::TimeDateTime | T::TimeDateTimeWithTimeZone => true,
+            #[cfg(feature = "with-rust_decimal")]
+            T::Decimal => true,
+            #[cfg(feature = "with-bigdecimal")]
+            T::BigDecimal => true,
+            #[cfg(feature = "with-ipnetwork")]
+            T::IpNetwork => true,
+            _ => false,
+        },
+        Shape::Many(kind) => matches!(
+            kind,
+            T::Bool
+                | T::SmallInt
+                | T::Int
+                | T::BigInt
+                | T::Float
+                | T::Double
+                | T::String
+                | T::Enum(_)
+                | T::Uuid
+        ),
+        Shape::Vector => false,
+    }
+}
+
 fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape) -> Value {
     let typed = match shape {
         Shape::One(kind) => one(row, name, kind),

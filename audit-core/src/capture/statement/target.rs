@@ -47,6 +47,7 @@ impl Audited {
         let plan = config.plan(info);
         let deletes = match &write.kind {
             Kind::Change(change) => change.delete,
+            Kind::Merge(merge) => merge.deletes,
             Kind::Truncate => true,
             Kind::Insert(insert) => (insert.conflict.as_ref())
                 .is_some_and(|conflict| conflict.action == ConflictAction::Replace),
@@ -55,6 +56,9 @@ impl Audited {
         let records = match &write.kind {
             Kind::Change(change) if change.delete => recorded(&Action::Delete),
             Kind::Truncate => recorded(&Action::Delete),
+            Kind::Merge(_) => {
+                recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
+            }
             Kind::Insert(insert) if insert.conflict.is_some() => {
                 recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
             }
@@ -176,6 +180,7 @@ fn moves_key(info: &EntityInfo, write: &Write) -> bool {
         |column: &String| (info.key.iter()).any(|at| is_name(column, info.columns[*at].name));
     match &write.kind {
         Kind::Change(change) => change.assigned.iter().any(is_key),
+        Kind::Merge(merge) => merge.assigned.iter().any(is_key),
         Kind::Insert(_) | Kind::Truncate => false,
     }
 }

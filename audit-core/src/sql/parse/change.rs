@@ -142,14 +142,14 @@ impl Text {
     }
 
     /// Whether tables that inherit from a table are left out, which the parser does not keep.
-    fn has_only(&self) -> bool {
+    pub(super) fn has_only(&self) -> bool {
         let is = |token: &Token, words: &[&str]| {
             matches!(token, Token::Word(word) if word.quote_style.is_none()
                 && words.iter().any(|known| known.eq_ignore_ascii_case(&word.value)))
         };
         let meaningful: Vec<&Token> = self.tokens.iter().filter(|t| is_meaningful(t)).collect();
         (meaningful.windows(2))
-            .any(|pair| is(pair[0], &["UPDATE", "FROM"]) && is(pair[1], &["ONLY"]))
+            .any(|pair| is(pair[0], &["UPDATE", "FROM", "MERGE", "INTO"]) && is(pair[1], &["ONLY"]))
     }
 
     fn ordered_by(&self, order_by: &[OrderByExpr]) -> Vec<String> {

@@ -20,6 +20,10 @@ SELECT json_build_object(
   'lockable', has_any_column_privilege(c.oid, 'UPDATE'),
   'triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger t
     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 66 = 0),
+  'version', current_setting('server_version_num')::int,
+  'followed', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_constraint f
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey)
+    WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r')),
   'columns', (SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
@@ -41,6 +45,9 @@ SELECT json_build_object(
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass($1)";
 
+/// The first version whose RETURNING takes `WITH (OLD AS .., NEW AS ..)`.
+const RETURNS_OLD: u32 = 180_000;
+
 #[derive(Deserialize)]
 struct Facts {
     schema: String,
@@ -50,6 +57,8 @@ struct Facts {
     secured: bool,
     lockable: bool,
     triggers: bool,
+    version: u32,
+    followed: Vec<String>,
     columns: Vec<String>,
     types: HashMap<String, String>,
     unreadable: Vec<String>,
@@ -95,5 +104,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         unreadable: facts.unreadable,
         is_lockable: facts.lockable,
         has_triggers: facts.triggers,
+        returns_old: facts.version >= RETURNS_OLD,
+        followed: facts.followed,
     })
 }

@@ -1,0 +1,120 @@
+//! Writes whose rows PostgreSQL returns as they were and as they are, from version 18 on.
+//!
+//! One statement then says all: nothing is read beside it, and each row comes with both states, whatever
+//! became of its key. The present way remains where triggers or foreign keys may change a row after RETURNING
+//! has read it, and where the application would see more columns.
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::returning::alias;
+use super::row_reader::{is_read_by_type, read_aliased};
+use super::{Answer, Call, Engine, Image, Problem, Request, answer};
+use crate::sql::{ConflictAction, Kind, Returning, is_name};
+
+/// Why a MERGE is not captured where the rows are not returned so.
+pub(super) const MERGE: &str = "MERGE does not say what it does with which row";
+
+/// The names of the two states, which the statement's own names cannot hide.
+const OLD: &str = "sea_orm_audit_old";
+const NEW: &str = "sea_orm_audit_new";
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Whether all that a statement does is read from what it returns of its rows, before and after.
+    pub(super) fn takes_old_new(&self, request: Request<'_>) -> bool {
+        let (audited, live) = (request.audited, request.live);
+        let (is_sent_so, assigned) = match &request.write.kind {
+            Kind::Change(change) if !change.delete => (false, &change.assigned),
+            Kind::Insert(insert) => match &insert.conflict {
+                // Sent as a text, it is run as a query in any case.
+                Some(conflict) if conflict.action == ConflictAction::Update => {
+                    (request.call == Call::Unprepared, &conflict.assigned)
+                }
+                _ => return false,
+            },
+            // Rows that refer to a deleted one would go unseen.
+            Kind::Merge(merge)
+                if !merge.deletes
+                    || (audited.followers.is_empty() && !audited.info.access.refers_to_itself) =>
+            {
+                (false, &merge.assigned)
+            }
+            _ => return false,
+        };
+        let is_followed = |column: &String| live.followed.iter().any(|name| is_name(name, column));
+        live.returns_old
+            && (is_sent_so || request.call == Call::Execute)
+            && request.write.appendable
+            && matches!(request.write.returning, Returning::Nothing)
+            && live.takes_returning()
+            && !live.has_triggers
+            && !assigned.iter().any(is_followed)
+            && !audited.info.key.is_empty()
+            && live.refuses_reading(&audited.all_columns()).is_none()
+            && self.lacks_columns(request).is_none()
+            && (audited.info.columns.iter()).all(|column| is_read_by_type(&column.shape))
+    }
+
+    /// Runs a statement that [`Self::takes_old_new`], and records its rows.
+    pub(super) async fn capture_old_new(&self, request: Request<'_>) -> Result<Answer, Problem> {
+        let (info, call) = (request.audited.info, request.call);
+        let backend = self.db.get_database_backend();
+        let clause = self.old_new_clause(request);
+        let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+        for row in &rows {
+            let old = read_aliased(backend, info, row, old_alias);
+            let new = read_aliased(backend, info, row, alias);
+            self.record_old_new(request, old, &new)?;
+            self.flush_when_full().await?;
+        }
+        doubt.settle();
+        Ok(answer(call, rows, 0)?)
+    }
+
+    fn old_new_clause(&self, request: Request<'_>) -> String {
+        let backend = self.db.get_database_backend();
+        let info = request.audited.info;
+        let column = |at: usize, state: &str, name: String| {
+            let value = (info.access.qualified)(backend, at, state);
+            format!("{value} AS {name}")
+        };
+        let columns: Vec<String> = (0..info.columns.len())
+            .flat_map(|at| [column(at, OLD, old_alias(at)), column(at, NEW, alias(at))])
+            .collect();
+        let columns = columns.join(", ");
+        format!("RETURNING WITH (OLD AS {OLD}, NEW AS {NEW}) {columns}")
+    }
+
+    fn record_old_new(&self, request: Request<'_>, old: Image, new: &[Value]) -> Result<(), DbErr> {
+        let audited = request.audited;
+        let assigned = match &request.write.kind {
+            Kind::Change(change) => {
+                return self.record_updated(audited, self.source, &change.assigned, old, new);
+            }
+            Kind::Insert(insert) => match &insert.conflict {
+                Some(conflict) => conflict.assigned.as_slice(),
+                None => &[],
+            },
+            Kind::Merge(merge) => merge.assigned.as_slice(),
+            Kind::Truncate => &[],
+        };
+        // A state that the row did not have is all NULL, and a key is not.
+        let has_key = |row: &[Value]| {
+            (audited.info.key_of(row).iter()).any(|value| *value != value.as_null())
+        };
+        match (has_key(&old), has_key(new)) {
+            (true, true) => self.record_updated(audited, self.source, assigned, old, new),
+            (false, true) => self.record_created(audited, new),
+            (true, false) => self.record_deleted(audited, self.source, &old),
+            (false, false) => {
+                self.gap("it wrote rows whose key is NULL", &[]);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The name of an appended column that has the old value.
+fn old_alias(at: usize) -> String {
+    format!("sea_orm_audit_old_{at}")
+}
