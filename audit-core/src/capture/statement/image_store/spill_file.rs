@@ -15,7 +15,7 @@ const BUFFER: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct SpillFile {
-    file: File,
+    pub(super) file: File,
     buffer: Vec<u8>,
     rows: u64,
 }
