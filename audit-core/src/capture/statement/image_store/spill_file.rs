@@ -22,8 +22,15 @@ pub(super) struct SpillFile {
 
 impl SpillFile {
     pub(super) fn create() -> Result<Self> {
+        let file = tempfile::tempfile()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Created by the umask, where the file never has a name.
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
         Ok(Self {
-            file: tempfile::tempfile()?,
+            file,
             buffer: Vec::new(),
             rows: 0,
         })
