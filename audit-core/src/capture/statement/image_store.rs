@@ -251,3 +251,6 @@ impl Drop for ImageStore {
         self.budget.release(self.held_bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;
