@@ -120,7 +120,7 @@ fn needs_keys(request: Request<'_>) -> bool {
             change.volatility == Volatility::Unordered
                 || request.audited.has_key_among(&change.assigned)
         }
-        Kind::Insert(_) | Kind::Truncate => false,
+        Kind::Insert(_) | Kind::Merge(_) | Kind::Truncate => false,
     }
 }
 
