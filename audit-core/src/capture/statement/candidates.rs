@@ -119,7 +119,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         rows: &'r [Vec<Cell>],
     ) -> Result<Candidates<'r>, Problem> {
         let (live, info) = (request.live, request.audited.info);
-        let key = self.key_index(request);
+        let key = key_index(request);
         let by_expression =
             Problem::Uncapturable("an index of expressions may decide its conflicts");
         let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
@@ -154,7 +154,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 sets
             }
         };
-        sets.iter_mut().for_each(|set| set.sort());
+        for set in &mut sets {
+            set.sort();
+        }
         sets.sort();
         sets.dedup();
         let columns = insert_columns(insert, live);
@@ -185,19 +187,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         rows: &'r [Vec<Cell>],
     ) -> Option<Candidates<'r>> {
         let columns = insert_columns(insert, request.live);
-        let key = self.key_index(request);
+        let key = key_index(request);
         match given(&columns, &key, rows, request.live, &|_| false) {
             Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
                 Some(Candidates(vec![(key, cells)]))
             }
             _ => None,
         }
-    }
-
-    fn key_index(&self, request: Request<'_>) -> Vec<IndexColumn> {
-        (request.audited.key_columns().into_iter())
-            .map(IndexColumn::whole)
-            .collect()
     }
 
     /// Reads the rows that are there under these values, and those with these keys.
@@ -252,6 +248,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Err(error) => self.unread(error).map(|()| Vec::new()),
         }
     }
+}
+
+fn key_index(request: Request<'_>) -> Vec<IndexColumn> {
+    (request.audited.key_columns().into_iter())
+        .map(IndexColumn::whole)
+        .collect()
 }
 
 /// Writes as much of a text as the index is of.

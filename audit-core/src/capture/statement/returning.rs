@@ -83,9 +83,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match returns {
             Returns::Appended => format!("RETURNING {}", (access.list)(backend, qualifier)),
             // Under names of their own, beside which the statement's cannot be mistaken.
-            Returns::Extended => (0..request.audited.info.columns.len())
-                .map(|at| format!(", {} AS {}", (access.expression)(backend, at), alias(at)))
-                .collect(),
+            Returns::Extended => {
+                let column = |at| format!("{} AS {}", (access.expression)(backend, at), alias(at));
+                let columns: Vec<String> = (0..request.audited.info.columns.len())
+                    .map(column)
+                    .collect();
+                format!(", {}", columns.join(", "))
+            }
             Returns::Rows | Returns::Keys | Returns::Nothing => String::new(),
         }
     }
