@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::candidates::{Candidates, listed};
+use super::candidates::{Candidates, candidates, listed};
 use super::upsert::Written;
 use super::{Answer, Engine, Image, Problem, Request};
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
@@ -55,7 +55,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ));
         };
-        let candidates = self.candidates(request, insert, conflict, &rows)?;
+        let candidates = candidates(request, insert, conflict, &rows)?;
         let listed = Listed {
             rows: rows.len() as u64,
             numbers: self.numbers(request, insert, &rows).ok(),
