@@ -105,12 +105,20 @@ fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
     let rows_affected = result.rows_affected();
     let inserts = || {
         let text = sql.text.to_uppercase();
-        text.contains("INSERT") || text.trim_start().starts_with("REPLACE")
+        // One that only updates inserts none.
+        !text.contains("CONFLICT")
+            && (text.contains("INSERT") || text.trim_start().starts_with("REPLACE"))
     };
     let last_insert_id = match backend {
         DbBackend::MySql => Some(result.last_insert_id()),
         // Of any other statement it is the connection's last, which may be that of the log.
-        DbBackend::Sqlite if rows_affected > 0 && inserts() => Some(result.last_insert_id()),
+        // SeaORM panics at a negative one.
+        DbBackend::Sqlite if rows_affected > 0 && inserts() => {
+            let id = std::panic::AssertUnwindSafe(|| result.last_insert_id());
+            std::panic::catch_unwind(id)
+                .ok()
+                .filter(|id| i64::try_from(*id).is_ok())
+        }
         _ => None,
     };
     Answer::Executed {

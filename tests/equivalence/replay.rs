@@ -9,7 +9,7 @@ use sea_orm::{
     PrimaryKeyToColumn,
 };
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::{Shape, encode, normalize};
+use sea_orm_audit::{Change, Shape, encode, normalize};
 use serde_json::Map;
 
 use crate::entities::each_audited;
@@ -98,12 +98,12 @@ pub(crate) fn judge(
         .collect();
     while !left.is_empty() {
         // The triggers of a row that is written again meanwhile fire in an order of the database's own.
-        let fits = |record: &&audit_log::Model| {
-            let mut tried = Judgement::default();
-            apply(record, &mut rows.clone(), &mut tried);
-            tried.wrong.is_empty()
+        let fits = |record: &&audit_log::Model| misfits(record, &rows).is_empty();
+        let at = if any_order {
+            left.iter().position(fits)
+        } else {
+            None
         };
-        let at = if any_order { left.iter().position(fits) } else { None };
         let record = left.remove(at.unwrap_or(0));
         apply(record, &mut rows, &mut judgement);
     }
@@ -144,67 +144,72 @@ pub(crate) fn judge(
     judgement
 }
 
-fn apply(record: &audit_log::Model, rows: &mut Contents, judgement: &mut Judgement) {
-    let model = record.model.clone().unwrap_or_default();
-    let id = record.object_id.clone().unwrap_or_default();
-    let name = format!("{} of {model} {id}", record.action);
-    let (Some((key, shapes)), Some(changes)) = (MODELS.get(&model), record.changed()) else {
-        if record
-            .changes
-            .as_ref()
-            .is_none_or(|changes| changes.to_string() == "{}")
-        {
-            return;
-        }
-        judgement
-            .wrong
-            .push(format!("{name} cannot be read: {:?}", record.changes));
-        return;
-    };
-    let form = |field: &str, value: &Json| match shapes.get(field) {
+/// The object of a record.
+fn object_of(record: &audit_log::Model) -> (String, String) {
+    (
+        record.model.clone().unwrap_or_default(),
+        record.object_id.clone().unwrap_or_default(),
+    )
+}
+
+/// The form of a column's type, whoever wrote the value.
+fn form(model: &str, field: &str, value: &Json) -> Json {
+    match MODELS.get(model).and_then(|(_, shapes)| shapes.get(field)) {
         Some(shape) => normalize(value.clone(), shape),
         None => value.clone(),
+    }
+}
+
+/// What a record says of the row before that is not so.
+fn misfits(record: &audit_log::Model, rows: &Contents) -> Vec<String> {
+    let object = object_of(record);
+    let name = format!("{} of {} {}", record.action, object.0, object.1);
+    let Some(changes) = record.changed() else {
+        let empty = (record.changes.as_ref()).is_none_or(|changes| changes.to_string() == "{}");
+        let why = format!("{name} cannot be read: {:?}", record.changes);
+        return if empty { Vec::new() } else { vec![why] };
     };
-    let before = rows.remove(&(model.clone(), id.clone()));
-    let unknown = changes.iter().any(|(_, change)| change.is_old_unknown());
-    judgement.unknown += usize::from(unknown);
-    match (record.action.as_str(), &before) {
-        ("CREATE", Some(_)) => {
-            judgement
-                .wrong
-                .push(format!("{name}, which is there already"));
-        }
+    match (record.action.as_str(), rows.get(&object)) {
+        ("CREATE", Some(_)) => vec![format!("{name}, which is there already")],
         // What could not be told from an update.
-        ("UPDATE", None) if changes.iter().all(|(_, change)| change.is_old_unknown()) => {}
-        ("UPDATE" | "DELETE", None) => judgement.wrong.push(format!("{name}, which is not there")),
-        _ => {}
-    }
-    let existed = before.is_some();
-    let mut row = before.unwrap_or_default();
-    for (field, change) in &changes {
-        if existed && let Some(old) = change.old_value() {
-            let old = form(field, old);
-            if row.get(field) != Some(&old) {
+        ("UPDATE", None) if changes.iter().all(|(_, change)| change.is_old_unknown()) => Vec::new(),
+        ("UPDATE" | "DELETE", None) => vec![format!("{name}, which is not there")],
+        (_, None) => Vec::new(),
+        (_, Some(row)) => {
+            let misfit = |(field, change): (&str, &Change)| {
+                let old = form(&object.0, field, change.old_value()?);
                 let was = row.get(field).cloned().unwrap_or_default();
-                judgement
-                    .wrong
-                    .push(format!("{name}: old {field} is {old}, but was {was}"));
-            }
-        }
-        if let Some(new) = change.new_value() {
-            row.insert(field.to_owned(), form(field, new));
+                (old != was).then(|| format!("{name}: old {field} is {old}, but was {was}"))
+            };
+            changes.iter().filter_map(misfit).collect()
         }
     }
-    if record.action == "DELETE" {
+}
+
+fn apply(record: &audit_log::Model, rows: &mut Contents, judgement: &mut Judgement) {
+    judgement.wrong.extend(misfits(record, rows));
+    let object = object_of(record);
+    let Some(changes) = record.changed() else {
         return;
+    };
+    judgement.unknown += usize::from(changes.iter().any(|(_, change)| change.is_old_unknown()));
+    let mut row = rows.remove(&object).unwrap_or_default();
+    for (field, change) in &changes {
+        if let Some(new) = change.new_value() {
+            row.insert(field.to_owned(), form(&object.0, field, new));
+        }
     }
+    let Some((key, _)) = MODELS.get(&object.0).filter(|_| record.action != "DELETE") else {
+        return;
+    };
     if !key.iter().all(|column| row.contains_key(column)) {
         return;
     }
     let id = object_id(key, &row);
-    if rows.insert((model.clone(), id.clone()), row).is_some() {
-        judgement
-            .wrong
-            .push(format!("{name} makes a second {model} {id}"));
+    if rows.insert((object.0.clone(), id.clone()), row).is_some() {
+        (judgement.wrong).push(format!(
+            "{} of {} {}, makes a second {id}",
+            record.action, object.0, object.1
+        ));
     }
 }

@@ -1,5 +1,7 @@
 //! The answer to a text of several statements, from the answers to each of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use sea_orm::{DbBackend, DbErr};
 
 use crate::capture::{Answer, result_of};
@@ -47,9 +49,11 @@ impl BatchAnswer {
                 self.rows_affected += self.last_affected;
                 let inserts = matches!(part, Understood::Write(write)
                     if matches!(write.kind, Kind::Insert(_)));
-                // SeaORM panics where PostgreSQL is asked for it.
-                if self.backend != DbBackend::Postgres && !(is_sqlite && is_later && !inserts) {
-                    self.last_insert_id = result.last_insert_id();
+                // SeaORM panics where PostgreSQL is asked for it, and at a negative rowid of SQLite's. Of a
+                // statement that inserts nothing it is the connection's last there, perhaps the log's.
+                if self.backend != DbBackend::Postgres && !(is_sqlite && !inserts) {
+                    let id = AssertUnwindSafe(|| result.last_insert_id());
+                    self.last_insert_id = catch_unwind(id).unwrap_or_default();
                 }
                 Answer::Executed(result)
             }
