@@ -19,6 +19,7 @@
 //! | `EQUIVALENCE_ROADS` | which ways of writing are compared, by their names with commas between | all |
 //! | `EQUIVALENCE_CASE` | the number of the only case that is run | all |
 #![allow(
+    clippy::similar_names,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,

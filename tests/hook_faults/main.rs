@@ -1,5 +1,6 @@
 //! Hooks on plain connections: failures that once lost records or recorded wrongly.
 #![allow(
+    clippy::similar_names,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
