@@ -15,6 +15,7 @@ crate::on_postgres! {
     a_column_that_becomes_any_other_type_fails_no_write,
     every_column_can_go_in_a_session_that_has_planned_its_triggers,
     triggers_that_are_dropped_leave_nothing,
+    virtual_columns_are_left_out_and_fail_no_write,
 }
 
 const WRITES: &str = "UPDATE post SET score = COALESCE(score, 0) + 1;
@@ -192,5 +193,39 @@ async fn triggers_that_are_dropped_leave_nothing(db: &TestDb) -> TestResult {
     db.execute_unprepared("DROP TABLE marked").await?;
     AuditTriggers::of::<marked::Entity>().drop(&db.conn).await?;
     assert_eq!(value::<i64>(db, count).await?, 0);
+    Ok(())
+}
+
+async fn virtual_columns_are_left_out_and_fail_no_write(db: &TestDb) -> TestResult {
+    if value::<i32>(db, "SELECT current_setting('server_version_num')::int").await? < 180_000 {
+        return Ok(());
+    }
+    psql(
+        db,
+        "CREATE TABLE post (id serial PRIMARY KEY, title text NOT NULL,
+           score int GENERATED ALWAYS AS (length(title)) VIRTUAL)",
+    )
+    .await?;
+    let triggers = AuditTriggers::of::<post::Entity>();
+    triggers.create(&db.conn).await?;
+    assert!(triggers.check(&db.conn).await?.is_current());
+    psql(
+        db,
+        "INSERT INTO post (title) VALUES ('a');
+         ALTER TABLE post ADD twice int GENERATED ALWAYS AS (id * 2) VIRTUAL;
+         INSERT INTO post (title) VALUES ('bb');
+         UPDATE post SET title = 'ccc' WHERE id = 1; DELETE FROM post WHERE id = 1; TRUNCATE post;",
+    )
+    .await?;
+    assert_eq!(
+        db.log().await?,
+        [
+            r#"CREATE post 1 {"id":{"new":1},"title":{"new":"a"}}"#,
+            r#"CREATE post 2 {"id":{"new":2},"title":{"new":"bb"}}"#,
+            r#"UPDATE post 1 {"title":{"new":"ccc","old":"a"}}"#,
+            r#"DELETE post 1 {"id":{"old":1},"title":{"old":"ccc"}}"#,
+            r#"DELETE post 2 {"id":{"old":2},"title":{"old":"bb"}}"#,
+        ]
+    );
     Ok(())
 }

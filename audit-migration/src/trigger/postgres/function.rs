@@ -199,7 +199,11 @@ impl<'a> Functions<'a> {
             "(SELECT {}) AS gone CROSS JOIN {table} AS t\n  \
              CROSS JOIN LATERAL (SELECT {} FROM (SELECT t.*) AS x) AS r",
             list(&|at| format!("NULL::text AS {}", name(at))),
-            list(&|at| format!("{} AS c{at}", name(at))),
+            list(&|at| if self.is_computed(at) {
+                format!("NULL::text AS c{at}")
+            } else {
+                format!("{} AS c{at}", name(at))
+            }),
         )
     }
 
@@ -210,6 +214,12 @@ impl<'a> Functions<'a> {
             _ if self.is_list(at) => format!("{}.{LIST}({row}.c{at})", self.schema),
             _ => format!("{}.{JSON}({row}.c{at})", self.schema),
         }
+    }
+
+    /// Whether a column cannot be read in a trigger, so that it is not recorded.
+    fn is_computed(&self, at: usize) -> bool {
+        let name = self.plan.columns[at].name;
+        self.site.computed.iter().any(|computed| computed == name)
     }
 
     fn is_list(&self, at: usize) -> bool {
@@ -322,6 +332,7 @@ impl<'a> Functions<'a> {
         for (at, column) in self.plan.columns.iter().enumerate() {
             let name = json(column.name).replace('%', "%%");
             match column.treatment {
+                _ if self.is_computed(at) => {}
                 TriggerTreatment::Leave => {}
                 TriggerTreatment::Redact => form.push(format!("{name}:{{\"redacted\":true}}")),
                 _ => {
@@ -353,6 +364,7 @@ impl<'a> Functions<'a> {
             let name = json(column.name);
             let escaped = name.replace('%', "%%");
             let change = match (column.treatment, self.secrets_in(at)) {
+                _ if self.is_computed(at) => return None,
                 (TriggerTreatment::Leave, _) => return None,
                 (TriggerTreatment::Redact, _) => literal(&format!("{name}:{{\"redacted\":true}}")),
                 (_, Some(secrets)) => format!(

@@ -24,6 +24,9 @@ pub(super) struct Site {
     pub(super) padded: Vec<String>,
     /// The columns that hold arrays.
     pub(super) lists: Vec<String>,
+    /// The columns that are computed when they are read (PostgreSQL 18), which a transition table does
+    /// not have: the server refuses to read them there.
+    pub(super) computed: Vec<String>,
 }
 
 /// The log is where it is found, or will be made; so is the table.
@@ -40,6 +43,7 @@ WITH named AS (
   FROM named
 ), columns AS (
   SELECT a.attnum, a.attname::text AS name, t.typname::text AS type, a.atttypmod,
+    CASE WHEN a.attgenerated = 'v' THEN 'computed' END AS computed,
     t.typcategory::text AS category,
     COALESCE(e.typname, t.typname)::text AS element, COALESCE(e.typtype, t.typtype)::text AS kind,
     n.nspname::text AS type_schema
@@ -51,7 +55,7 @@ WITH named AS (
 )
 SELECT log_schema, table_schema, pg_catalog.md5(table_schema || pg_catalog.chr(1) || $5::text) AS digest,
   (SELECT COALESCE(pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(pg_catalog.chr(1),
-    name, type_schema, type, atttypmod), pg_catalog.chr(2) ORDER BY attnum)), 'not there') FROM columns)
+    name, type_schema, type, atttypmod, computed), pg_catalog.chr(2) ORDER BY attnum)), 'not there') FROM columns)
     AS fingerprint,
   EXISTS (SELECT FROM columns WHERE element IN ('float4', 'float8', 'vector', 'halfvec')
     OR kind <> 'b' AND kind <> 'e') AS has_floats,
@@ -60,7 +64,8 @@ SELECT log_schema, table_schema, pg_catalog.md5(table_schema || pg_catalog.chr(1
     'json', 'jsonb', 'date', 'time', 'timestamp', 'timestamptz', 'bytea', 'inet', 'cidr', 'macaddr',
     'macaddr8', 'bit', 'varbit', 'vector', 'halfvec')) AS has_others,
   (SELECT pg_catalog.json_agg(name) FROM columns WHERE type = 'bpchar') AS padded,
-  (SELECT pg_catalog.json_agg(name) FROM columns WHERE category = 'A') AS lists
+  (SELECT pg_catalog.json_agg(name) FROM columns WHERE category = 'A') AS lists,
+  (SELECT pg_catalog.json_agg(name) FROM columns WHERE computed IS NOT NULL) AS computed
 FROM placed";
 
 impl Site {
@@ -112,6 +117,7 @@ impl Site {
             has_others: row.try_get("", "has_others")?,
             padded: names("padded")?,
             lists: names("lists")?,
+            computed: names("computed")?,
         })
     }
 }
