@@ -1,6 +1,7 @@
 //! A temporary directory that cannot be written to refuses statements before they run, or leaves them without records
 //! where nothing may be refused. In a process of its own, since the directory is the process's.
 #![allow(
+    clippy::print_stderr,
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,

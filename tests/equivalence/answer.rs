@@ -105,7 +105,7 @@ fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
     let rows_affected = result.rows_affected();
     let inserts = || {
         let text = sql.text.to_uppercase();
-        text.contains("INSERT") || text.contains("REPLACE")
+        text.contains("INSERT") || text.trim_start().starts_with("REPLACE")
     };
     let last_insert_id = match backend {
         DbBackend::MySql => Some(result.last_insert_id()),
@@ -166,9 +166,13 @@ fn row_text(row: &QueryResult) -> String {
     format!("{row:?}")
 }
 
-/// A message without the number of the test's database, which differs.
+/// A message without the number of the test's database, and without the line of PostgreSQL's own source.
 fn without_database(message: &str) -> String {
     const NAME: &str = "audit_test_";
+    let message = match message.rsplit_once(" at line ") {
+        Some((before, line)) if line.parse::<u32>().is_ok() => before,
+        _ => message,
+    };
     let mut parts = message.split(NAME);
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -202,7 +206,7 @@ fn failure(error: &DbErr) -> Failure {
         variant,
         kind,
         code,
-        message: error.to_string(),
+        message: without_database(&error.to_string()),
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Road {
     /// With the smallest buffers and limits.
     AuditedSmall,
     Triggers,
+    /// Triggers without an audited connection, as they are for other programs.
+    TriggersAlone,
     Hooks,
     PlainTransaction,
     AuditedTransaction,
@@ -35,12 +37,13 @@ pub(crate) enum Road {
 }
 
 impl Road {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Plain,
         Self::PlainTransaction,
         Self::Audited,
         Self::AuditedSmall,
         Self::Triggers,
+        Self::TriggersAlone,
         Self::Hooks,
         Self::AuditedTransaction,
         Self::AuditedTransactionSmall,
@@ -74,12 +77,16 @@ impl Road {
         matches!(self, Self::Hooks | Self::HooksTransaction)
     }
 
+    pub(crate) fn has_triggers(self) -> bool {
+        matches!(self, Self::Triggers | Self::TriggersAlone)
+    }
+
     fn config(self) -> AuditConfigBuilder {
         let mut config = AuditConfig::builder().no_secret_detection();
         if matches!(self, Self::AuditedSmall | Self::AuditedTransactionSmall) {
             config = config.buffered_records(1).chunk_rows(1);
         }
-        if self == Self::Triggers {
+        if self.has_triggers() {
             each_audited!(E => config = config.captured_by_trigger::<E>());
         }
         config
@@ -122,7 +129,7 @@ impl Lane {
         let db = db.ok_or("the server is gone")?;
         db.conn.execute_unprepared(schema::create(backend)).await?;
         let config = road.config().build()?;
-        if road == Road::Triggers {
+        if road.has_triggers() {
             each_audited!(E => {
                 config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?
             });
@@ -188,7 +195,9 @@ impl Lane {
         };
         let plain = &self.db.conn;
         let audited = AuditedConnection::new(plain.clone());
-        let hooks = self.road.is_reference() || self.road.has_hooks_only();
+        let hooks = self.road.is_reference()
+            || self.road.has_hooks_only()
+            || self.road == Road::TriggersAlone;
         let work = async {
             match (hooks, self.road.in_transaction()) {
                 (true, false) => run.alone(&Connection::Plain(plain), &case.steps).await,

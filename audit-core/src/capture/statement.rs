@@ -315,7 +315,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Err(error) => {
                 let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
                 self.db.execute_unprepared(&undo).await.map_err(own)?;
-                Err(self.unreadable(call, error))
+                Err(unreadable(call, error))
             }
         }
     }
@@ -326,7 +326,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             // Nothing is taken any more.
             Problem::Failed(call.own_error(error))
         } else {
-            self.unreadable(call, error)
+            unreadable(call, error)
         }
     }
 
@@ -343,15 +343,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.gap("the rows that it wrote cannot be read", &[]);
         Ok(())
     }
+}
 
-    /// Where another client is in the way, or the transaction is over, the statement would have met the same.
-    fn unreadable(&self, call: Call, error: DbErr) -> Problem {
-        if crate::recorder::is_contention(&error) {
-            Problem::Failed(call.own_error(error))
-        } else {
-            tracing::debug!(%error, "the rows of a statement could not be read");
-            Problem::Uncapturable("the rows that it writes cannot be read")
-        }
+/// Where another client is in the way, or the transaction is over, the statement would have met the same.
+fn unreadable(call: Call, error: DbErr) -> Problem {
+    if crate::recorder::is_contention(&error) {
+        Problem::Failed(call.own_error(error))
+    } else {
+        tracing::debug!(%error, "the rows of a statement could not be read");
+        Problem::Uncapturable("the rows that it writes cannot be read")
     }
 }
 

@@ -162,8 +162,8 @@ impl AuditConfigBuilder {
         self
     }
 
-    /// How many rows of one bulk statement are held in memory at a time, 5,000 by default. A
-    /// statement that writes more is captured, and run, in pieces of so many rows.
+    /// How many rows are read again at a time after a bulk statement has written them, 5,000 by
+    /// default.
     pub fn chunk_rows(mut self, rows: u32) -> Self {
         self.settings.chunk_rows = u64::from(rows.max(1));
         self

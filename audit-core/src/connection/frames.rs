@@ -33,6 +33,7 @@ pub(crate) struct Frames {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // what has happened to the transaction, each by itself
 struct State {
     frames: Vec<Frame>,
     /// Records are written at once: the application controls the transaction in a way that frames do

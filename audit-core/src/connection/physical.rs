@@ -138,7 +138,7 @@ impl Physical {
         options: TransactionOptions,
     ) -> Result<(), DbErr> {
         let backend = db.get_database_backend();
-        let characteristics = characteristics(backend, &options);
+        let characteristics = characteristics(backend, options);
         if backend == DbBackend::MySql
             && let Some(sql) = &characteristics
         {
@@ -210,7 +210,7 @@ fn name(level: usize) -> String {
 }
 
 /// `SET TRANSACTION` as SeaORM sends it, or nothing.
-fn characteristics(backend: DbBackend, options: &TransactionOptions) -> Option<String> {
+fn characteristics(backend: DbBackend, options: TransactionOptions) -> Option<String> {
     let level =
         (options.isolation_level).map(|level: IsolationLevel| format!("ISOLATION LEVEL {level}"));
     let mode = options.access_mode.map(|mode| mode.to_string());

@@ -51,7 +51,7 @@ mod driver {
     pub(super) fn error_in(error: &sea_orm::RuntimeErr) -> Option<&dyn Any> {
         #[allow(clippy::enum_glob_use, unused_imports)]
         use sea_orm::RuntimeErr::*;
-        #[allow(unreachable_patterns)]
+        #[allow(unreachable_patterns, clippy::match_wildcard_for_single_variants)]
         match error {
             SqlxError(error) => Some(error),
             _ => None,

@@ -43,8 +43,8 @@ impl Template {
         let (mut last, mut lists, mut is_in) = (None::<&Token>, Vec::new(), false);
         for token in tokens {
             let is_compared = match last {
-                None => true,
-                Some(
+                None
+                | Some(
                     Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq,
                 ) => true,
                 Some(Token::LParen | Token::Comma) => lists.last() == Some(&true),
@@ -157,7 +157,9 @@ impl<'a> Composer<'a> {
             // of the application may lead to one text of ours.
             let kinds = kinds(&self.values);
             if !kinds.is_empty() {
-                self.sql.push_str(&format!(" /* {kinds} */"));
+                self.sql.push_str(" /* ");
+                self.sql.push_str(&kinds);
+                self.sql.push_str(" */");
             }
         }
         Statement::from_sql_and_values(self.backend, self.sql, self.values)

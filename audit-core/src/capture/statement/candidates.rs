@@ -110,96 +110,6 @@ pub(super) fn insert_columns(insert: &Insert, live: &LiveTable) -> Vec<String> {
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// By which values the rows of an INSERT can conflict with others.
-    pub(super) fn candidates<'r>(
-        &self,
-        request: Request<'_>,
-        insert: &Insert,
-        conflict: &Conflict,
-        rows: &'r [Vec<Cell>],
-    ) -> Result<Candidates<'r>, Problem> {
-        let (live, info) = (request.live, request.audited.info);
-        let key = self.key_index(request);
-        let by_expression =
-            Problem::Uncapturable("an index of expressions may decide its conflicts");
-        let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
-            ConflictTarget::Columns(columns) => {
-                vec![
-                    columns
-                        .iter()
-                        .map(|name| IndexColumn::whole(name))
-                        .collect(),
-                ]
-            }
-            ConflictTarget::Constraint(name) => {
-                let index = live.unique.iter().find(|index| is_name(&index.name, name));
-                match index.map(|index| index.columns.clone()) {
-                    Some(Some(columns)) => vec![columns],
-                    Some(None) => return Err(by_expression),
-                    None => {
-                        return Err(Problem::Uncapturable(
-                            "its conflict clause names a constraint that is no unique index",
-                        ));
-                    }
-                }
-            }
-            ConflictTarget::Any => {
-                let mut sets = vec![key];
-                for index in &live.unique {
-                    match &index.columns {
-                        Some(columns) => sets.push(columns.clone()),
-                        None => return Err(by_expression),
-                    }
-                }
-                sets
-            }
-        };
-        sets.iter_mut().for_each(|set| set.sort());
-        sets.sort();
-        sets.dedup();
-        let columns = insert_columns(insert, live);
-        let numbered = info.access.numbered.then(|| request.audited.key_columns());
-        let mut found = Vec::new();
-        for set in sets {
-            let is_new = |name: &str| {
-                (numbered.as_ref()).is_some_and(|key| key.iter().any(|k| is_name(k, name)))
-            };
-            match given(&columns, &set, rows, live, &is_new) {
-                Given::Values(cells) if cells.is_empty() => {}
-                Given::Values(cells) => found.push((set, cells)),
-                Given::Unknown => {
-                    return Err(Problem::Uncapturable(
-                        "a value that decides its conflicts is not in the statement",
-                    ));
-                }
-            }
-        }
-        Ok(Candidates(found))
-    }
-
-    /// The key of every row of an INSERT, where it has them.
-    pub(super) fn given_keys<'r>(
-        &self,
-        request: Request<'_>,
-        insert: &Insert,
-        rows: &'r [Vec<Cell>],
-    ) -> Option<Candidates<'r>> {
-        let columns = insert_columns(insert, request.live);
-        let key = self.key_index(request);
-        match given(&columns, &key, rows, request.live, &|_| false) {
-            Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
-                Some(Candidates(vec![(key, cells)]))
-            }
-            _ => None,
-        }
-    }
-
-    fn key_index(&self, request: Request<'_>) -> Vec<IndexColumn> {
-        (request.audited.key_columns().into_iter())
-            .map(IndexColumn::whole)
-            .collect()
-    }
-
     /// Reads the rows that are there under these values, and those with these keys.
     pub(super) async fn conflicting(
         &self,
@@ -252,6 +162,95 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Err(error) => self.unread(error).map(|()| Vec::new()),
         }
     }
+}
+
+/// By which values the rows of an INSERT can conflict with others.
+pub(super) fn candidates<'r>(
+    request: Request<'_>,
+    insert: &Insert,
+    conflict: &Conflict,
+    rows: &'r [Vec<Cell>],
+) -> Result<Candidates<'r>, Problem> {
+    let (live, info) = (request.live, request.audited.info);
+    let key = key_index(request);
+    let by_expression = Problem::Uncapturable("an index of expressions may decide its conflicts");
+    let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
+        ConflictTarget::Columns(columns) => {
+            vec![
+                columns
+                    .iter()
+                    .map(|name| IndexColumn::whole(name))
+                    .collect(),
+            ]
+        }
+        ConflictTarget::Constraint(name) => {
+            let index = live.unique.iter().find(|index| is_name(&index.name, name));
+            match index.map(|index| index.columns.clone()) {
+                Some(Some(columns)) => vec![columns],
+                Some(None) => return Err(by_expression),
+                None => {
+                    return Err(Problem::Uncapturable(
+                        "its conflict clause names a constraint that is no unique index",
+                    ));
+                }
+            }
+        }
+        ConflictTarget::Any => {
+            let mut sets = vec![key];
+            for index in &live.unique {
+                match &index.columns {
+                    Some(columns) => sets.push(columns.clone()),
+                    None => return Err(by_expression),
+                }
+            }
+            sets
+        }
+    };
+    for set in &mut sets {
+        set.sort();
+    }
+    sets.sort();
+    sets.dedup();
+    let columns = insert_columns(insert, live);
+    let numbered = info.access.numbered.then(|| request.audited.key_columns());
+    let mut found = Vec::new();
+    for set in sets {
+        let is_new = |name: &str| {
+            (numbered.as_ref()).is_some_and(|key| key.iter().any(|k| is_name(k, name)))
+        };
+        match given(&columns, &set, rows, live, &is_new) {
+            Given::Values(cells) if cells.is_empty() => {}
+            Given::Values(cells) => found.push((set, cells)),
+            Given::Unknown => {
+                return Err(Problem::Uncapturable(
+                    "a value that decides its conflicts is not in the statement",
+                ));
+            }
+        }
+    }
+    Ok(Candidates(found))
+}
+
+/// The key of every row of an INSERT, where it has them.
+pub(super) fn given_keys<'r>(
+    request: Request<'_>,
+    insert: &Insert,
+    rows: &'r [Vec<Cell>],
+) -> Option<Candidates<'r>> {
+    let columns = insert_columns(insert, request.live);
+    let key = key_index(request);
+    match given(&columns, &key, rows, request.live, &|_| false) {
+        Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
+            Some(Candidates(vec![(key, cells)]))
+        }
+        _ => None,
+    }
+}
+
+fn key_index(request: Request<'_>) -> Vec<IndexColumn> {
+    (request.audited.key_columns().into_iter())
+        .map(IndexColumn::whole)
+        .collect()
 }
 
 /// Writes as much of a text as the index is of.

@@ -170,13 +170,11 @@ impl ImageStore {
     }
 
     fn spill(&mut self, row: Image) -> std::io::Result<()> {
-        match (self.stored(&row), &mut self.file) {
-            (Some(stored), Some(file)) => file.write(&stored),
-            _ => {
-                self.hold(row);
-                Ok(())
-            }
+        if let (Some(stored), Some(file)) = (self.stored(&row), &mut self.file) {
+            return file.write(&stored);
         }
+        self.hold(row);
+        Ok(())
     }
 
     /// The form of a row that may be written, where what is needed of it can be read back.
@@ -251,3 +249,6 @@ impl Drop for ImageStore {
         self.budget.release(self.held_bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;

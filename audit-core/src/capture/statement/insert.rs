@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::candidates::{insert_columns, listed, number_of};
+use super::candidates::{given_keys, insert_columns, listed, number_of};
 use super::returning::Returns;
 use super::{Answer, Call, Engine, Image, Problem, Request, answer};
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
@@ -93,7 +93,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let Some(rows) = listed(backend, request.statement, insert) else {
             return self.insert_selected(request, insert).await;
         };
-        let given = self.given_keys(request, insert, &rows);
+        let given = given_keys(request, insert, &rows);
         let numbers = match &given {
             Some(_) => None,
             None => Some(self.numbers(request, insert, &rows)?),

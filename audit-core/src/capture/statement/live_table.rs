@@ -20,6 +20,7 @@ pub(crate) use cache::LiveTables;
 
 /// A table as it is in the database.
 #[derive(Debug, Default, Clone)]
+#[allow(clippy::struct_excessive_bools)] // facts of the catalogue, each by itself
 pub(crate) struct LiveTable {
     /// The schema in which it was found, where the database has schemas.
     pub(super) schema: Option<String>,

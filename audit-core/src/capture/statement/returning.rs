@@ -83,9 +83,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match returns {
             Returns::Appended => format!("RETURNING {}", (access.list)(backend, qualifier)),
             // Under names of their own, beside which the statement's cannot be mistaken.
-            Returns::Extended => (0..request.audited.info.columns.len())
-                .map(|at| format!(", {} AS {}", (access.expression)(backend, at), alias(at)))
-                .collect(),
+            Returns::Extended => {
+                let column = |at| format!("{} AS {}", (access.expression)(backend, at), alias(at));
+                let columns: Vec<String> = (0..request.audited.info.columns.len())
+                    .map(column)
+                    .collect();
+                format!(", {}", columns.join(", "))
+            }
             Returns::Rows | Returns::Keys | Returns::Nothing => String::new(),
         }
     }
@@ -120,7 +124,7 @@ fn needs_keys(request: Request<'_>) -> bool {
             change.volatility == Volatility::Unordered
                 || request.audited.has_key_among(&change.assigned)
         }
-        Kind::Insert(_) | Kind::Truncate => false,
+        Kind::Insert(_) | Kind::Merge(_) | Kind::Truncate => false,
     }
 }
 

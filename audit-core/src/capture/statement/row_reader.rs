@@ -103,6 +103,7 @@ fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape)
         .unwrap_or_else(unreadable)
 }
 
+#[allow(clippy::option_option)] // not readable as the type; or NULL
 fn get<T: TryGetable>(row: &QueryResult, name: &str) -> Option<Option<T>> {
     unpanicked(|| Option::<T>::try_get(row, "", name).ok())
 }
@@ -161,6 +162,7 @@ fn one(row: &QueryResult, name: &str, kind: &ArrayType) -> Option<Value> {
 /// Arrays, which only PostgreSQL has.
 fn many(row: &QueryResult, name: &str, kind: &ArrayType) -> Option<Value> {
     use ArrayType as T;
+    #[allow(clippy::option_option)] // not readable as the type; or NULL
     fn items<T>(
         row: &QueryResult,
         name: &str,

@@ -198,8 +198,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let all_went = count == Some(before.len());
         let mut cursor = Cursor::default();
-        while audited.records {
-            let rows = self.chunk_after(&mut before, &mut cursor)?;
+        loop {
+            let rows = if audited.records {
+                self.chunk_after(&mut before, &mut cursor)?
+            } else {
+                Vec::new()
+            };
             if rows.is_empty() {
                 break;
             }

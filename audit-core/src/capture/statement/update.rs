@@ -39,7 +39,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let before = before.into_rows();
         let moved = match (sets_key, before.as_slice()) {
             (false, _) | (true, []) => None,
-            (true, [row]) => self.moved_key(request, change, row),
+            (true, [row]) => moved_key(request, change, row),
             (true, _) => {
                 return Err(Problem::Uncapturable(SEVERAL_KEYS));
             }
@@ -160,27 +160,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// The key that a row is given, where the statement names it.
-    fn moved_key(&self, request: Request<'_>, change: &Change, row: &[Value]) -> Option<Image> {
-        let values = match &request.statement.values {
-            Some(values) => values.0.as_slice(),
-            None => &[],
-        };
-        let info = request.audited.info;
-        (info.key.iter())
-            .map(|at| {
-                let name = info.columns[*at].name;
-                if !change.assigned.iter().any(|column| is_name(column, name)) {
-                    return row.get(*at).cloned();
-                }
-                let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
-                let json = crate::value::encode(&literal.value(values)?).ok()?;
-                // As the column's own type.
-                crate::value::decode(&json, &info.columns[*at].shape).ok()
-            })
-            .collect()
-    }
-
     /// Records rows that an UPDATE has written: those that were read before it, and what they are now.
     async fn record_changed(
         &self,
@@ -221,6 +200,27 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         Ok(())
     }
+}
+
+/// The key that a row is given, where the statement names it.
+fn moved_key(request: Request<'_>, change: &Change, row: &[Value]) -> Option<Image> {
+    let values = match &request.statement.values {
+        Some(values) => values.0.as_slice(),
+        None => &[],
+    };
+    let info = request.audited.info;
+    (info.key.iter())
+        .map(|at| {
+            let name = info.columns[*at].name;
+            if !change.assigned.iter().any(|column| is_name(column, name)) {
+                return row.get(*at).cloned();
+            }
+            let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
+            let json = crate::value::encode(&literal.value(values)?).ok()?;
+            // As the column's own type.
+            crate::value::decode(&json, &info.columns[*at].shape).ok()
+        })
+        .collect()
 }
 
 /// Whether a list of columns has all of these.

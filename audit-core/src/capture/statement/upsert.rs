@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
-use super::candidates::{Candidates, listed};
+use super::candidates::{Candidates, candidates, listed};
 use super::returning::Returns;
 use super::rows::{WAS_THERE, was_there};
 use super::{Answer, Engine, Image, Problem, Request, answer};
@@ -45,7 +45,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ))?,
         };
-        let candidates = self.candidates(request, insert, conflict, &rows)?;
+        let candidates = candidates(request, insert, conflict, &rows)?;
         let read = self.conflicting(request, &candidates, &[], true);
         let before = self.guarded_read(call, true, read).await?;
         let replaces = conflict.action == ConflictAction::Replace;

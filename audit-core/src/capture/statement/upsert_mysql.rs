@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::candidates::{Candidates, listed};
+use super::candidates::{Candidates, candidates, listed};
 use super::upsert::Written;
 use super::{Answer, Engine, Image, Problem, Request};
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
@@ -55,12 +55,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ));
         };
-        let candidates = self.candidates(request, insert, conflict, &rows)?;
+        let candidates = candidates(request, insert, conflict, &rows)?;
         let listed = Listed {
             rows: rows.len() as u64,
             numbers: self.numbers(request, insert, &rows).ok(),
         };
-        self.check_findable(request, &candidates, &rows, &listed)?;
+        check_findable(request, &candidates, &rows, &listed)?;
         let before = (self.lock_conflicting(request, &candidates).await)
             .map_err(|error| self.extra_read(call, error))?;
         let replaces = conflict.action == ConflictAction::Replace;
@@ -110,21 +110,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_descendants(trail).await?;
         ran.doubt.settle();
         Ok(ran.answer)
-    }
-
-    /// Refuses rows that nothing could find afterwards.
-    fn check_findable(
-        &self,
-        request: Request<'_>,
-        candidates: &Candidates<'_>,
-        rows: &[Vec<Cell>],
-        listed: &Listed,
-    ) -> Result<(), Problem> {
-        let is_numbered = listed.numbers.is_some() && request.audited.info.key.len() == 1;
-        if candidates.rows() < rows.len() as u64 && !is_numbered {
-            return Err(Problem::Uncapturable("the keys of its rows are not known"));
-        }
-        Ok(())
     }
 
     /// Reads the rows that are there, as they are now and locked: by the same indexes, in the same order, as the
@@ -244,6 +229,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .any(is_it)
             .then_some(true)
     }
+}
+
+/// Refuses rows that nothing could find afterwards.
+fn check_findable(
+    request: Request<'_>,
+    candidates: &Candidates<'_>,
+    rows: &[Vec<Cell>],
+    listed: &Listed,
+) -> Result<(), Problem> {
+    let is_numbered = listed.numbers.is_some() && request.audited.info.key.len() == 1;
+    if candidates.rows() < rows.len() as u64 && !is_numbered {
+        return Err(Problem::Uncapturable("the keys of its rows are not known"));
+    }
+    Ok(())
 }
 
 fn is_same(old: &[sea_orm::Value], new: &[sea_orm::Value]) -> bool {

@@ -60,13 +60,13 @@ impl Text {
                     Some(Target::Columns { columns, .. }) => ConflictTarget::Columns(
                         columns.iter().map(|c| folded(self.backend, c)).collect(),
                     ),
-                    Some(Target::OnConstraint(name)) => match last_part(self.backend, name) {
-                        Some(name) => ConflictTarget::Constraint(name),
-                        None => {
+                    Some(Target::OnConstraint(name)) => {
+                        let Some(name) = last_part(self.backend, name) else {
                             let why = "its conflict clause names no constraint";
                             return self.opaque_on(why, Some(vec![table]));
-                        }
-                    },
+                        };
+                        ConflictTarget::Constraint(name)
+                    }
                 };
                 let (action, assigned) = match &on.action {
                     OnConflictAction::DoNothing => (ConflictAction::Nothing, Vec::new()),

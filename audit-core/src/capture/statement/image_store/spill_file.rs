@@ -15,15 +15,22 @@ const BUFFER: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct SpillFile {
-    file: File,
+    pub(super) file: File,
     buffer: Vec<u8>,
     rows: u64,
 }
 
 impl SpillFile {
     pub(super) fn create() -> Result<Self> {
+        let file = tempfile::tempfile()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Created by the umask, where the file never has a name.
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
         Ok(Self {
-            file: tempfile::tempfile()?,
+            file,
             buffer: Vec::new(),
             rows: 0,
         })

@@ -44,7 +44,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         let name: String = row.try_get("", "name")?;
         // Of an expression there is no name.
         let part: Option<String> = row.try_get("", "part")?;
-        if !(table.unique.last()).is_some_and(|index| index.name == name) {
+        if (table.unique.last()).is_none_or(|index| index.name != name) {
             table.unique.push(UniqueIndex {
                 name,
                 columns: Some(Vec::new()),

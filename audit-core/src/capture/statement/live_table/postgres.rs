@@ -49,6 +49,7 @@ WHERE c.oid = to_regclass($1)";
 const RETURNS_OLD: u32 = 180_000;
 
 #[derive(Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // facts of the catalogue, each by itself
 struct Facts {
     schema: String,
     kind: String,
