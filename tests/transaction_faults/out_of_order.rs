@@ -21,9 +21,13 @@ async fn outer_handle_committed_first_keeps_records_of_the_inner(db: &TestDb) ->
         .execute_unprepared("UPDATE account SET n = 2 WHERE id = 2")
         .await?;
     tx.commit().await?;
+    inner
+        .execute_unprepared("UPDATE account SET n = 3 WHERE id = 2")
+        .await?;
     inner.commit().await?;
-    assert_eq!(table(db).await?.len(), 2);
-    assert_eq!(db.records().await?.len(), 2);
+    let rows: Vec<i32> = table(db).await?.into_iter().map(|(_, _, n)| n).collect();
+    assert_eq!(rows, [1, 3]);
+    assert_eq!(db.records().await?.len(), 3);
     assert_log_gives_table(db, 2, "").await
 }
 
