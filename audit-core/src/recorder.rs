@@ -40,7 +40,7 @@ pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_unreadable, missing_table,
 };
 #[cfg(feature = "statements")]
-pub(crate) use failure::{has_ended_transaction, is_contention, is_read_only};
+pub(crate) use failure::{has_ended_transaction, is_aborted, is_contention, is_read_only};
 #[cfg(feature = "statements")]
 pub(crate) use last_insert_id::keeping_last_insert_id;
 #[cfg(feature = "statements")]

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sea_orm::prelude::Uuid;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::last_insert_id;
 use crate::capture::{Call, LiveTables, is_given_up, roll_back};
@@ -15,8 +15,8 @@ use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
 use crate::recorder::{
-    Record, Row, Told, cause, has_ended_transaction, insert_rows, restore, take_back, tell,
-    told_before,
+    Record, Row, Told, cause, has_ended_transaction, insert_rows, is_aborted, restore, take_back,
+    tell, told_before,
 };
 use crate::stats::{COUNTERS, count_many};
 
@@ -344,12 +344,34 @@ impl Frames {
 
     /// Writes the buffered records, if the innermost frame holds any.
     pub(crate) async fn flush<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        if self.is_aborted(db).await {
+            return Ok(());
+        }
         let rows = self.state().take(false);
         self.write_rows(db, rows).await
     }
 
+    /// Whether PostgreSQL has aborted the transaction, and takes no record: what the application sends next has
+    /// the database's own error.
+    async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
+        let (is_suspect, is_held) = {
+            let state = self.state();
+            let is_held = state.frames.iter().any(|frame| !frame.rows.is_empty());
+            (state.suspect, is_held)
+        };
+        if !(is_suspect && is_held) || db.get_database_backend() != DbBackend::Postgres {
+            return false;
+        }
+        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        let error = db.execute_raw(look).await.err();
+        error.is_some_and(|error| is_aborted(&error))
+    }
+
     /// Writes all buffered records, whichever frame holds them.
     pub(super) async fn flush_all<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        if self.is_aborted(db).await {
+            return Ok(());
+        }
         let rows = self.state().take(true);
         self.write_rows(db, rows).await
     }

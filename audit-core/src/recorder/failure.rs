@@ -126,7 +126,7 @@ pub(super) fn is_no_transaction(error: &DbErr) -> bool {
 }
 
 /// Whether PostgreSQL refused a statement because an earlier one failed.
-pub(super) fn is_aborted(error: &DbErr) -> bool {
+pub(crate) fn is_aborted(error: &DbErr) -> bool {
     has_code(error, &["25P02"], &[], &[])
 }
 
