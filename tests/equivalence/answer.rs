@@ -34,7 +34,7 @@ impl Answer {
     /// In what two answers differ.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         let name = |answer: &Self| match answer {
-            Self::Failed(failure) => format!("{}", failure.variant),
+            Self::Failed(failure) => failure.variant.clone(),
             _ => "Ok".to_owned(),
         };
         let what = match (self, other) {

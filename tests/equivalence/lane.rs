@@ -131,7 +131,7 @@ impl Lane {
         let config = road.config().build()?;
         if road.has_triggers() {
             each_audited!(E => {
-                config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?
+                config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?;
             });
         }
         let mut lane = Self {
@@ -204,11 +204,11 @@ impl Lane {
                 (false, false) => run.alone(&Connection::Audited(&audited), &case.steps).await,
                 (true, true) => {
                     run.transaction(plain.begin().await, &case.steps, case.commit)
-                        .await
+                        .await;
                 }
                 (false, true) => {
                     run.transaction(audited.begin().await, &case.steps, case.commit)
-                        .await
+                        .await;
                 }
             }
         };

@@ -19,7 +19,10 @@
 //! | `EQUIVALENCE_ROADS` | which ways of writing are compared, by their names with commas between | all |
 //! | `EQUIVALENCE_CASE` | the number of the only case that is run | all |
 #![allow(
+    clippy::explicit_auto_deref,
+    clippy::items_after_statements,
     clippy::similar_names,
+    clippy::single_match_else,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,

@@ -165,7 +165,8 @@ fn misfits(record: &audit_log::Model, rows: &Contents) -> Vec<String> {
     let object = object_of(record);
     let name = format!("{} of {} {}", record.action, object.0, object.1);
     let Some(changes) = record.changed() else {
-        let empty = (record.changes.as_ref()).is_none_or(|changes| changes.to_string() == "{}");
+        let empty = (record.changes.as_ref())
+            .is_none_or(|changes| changes.as_object().is_some_and(Map::is_empty));
         let why = format!("{name} cannot be read: {:?}", record.changes);
         return if empty { Vec::new() } else { vec![why] };
     };

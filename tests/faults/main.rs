@@ -1,5 +1,6 @@
 //! Statements that auditing once changed, or recorded wrongly: each does what it does on a bare connection.
 #![allow(
+    clippy::cloned_ref_to_slice_refs,
     clippy::similar_names,
     clippy::unwrap_used,
     clippy::expect_used,

@@ -83,7 +83,7 @@ async fn each_is_recorded(
     }
     for sql in statements {
         let own = db.sibling().await?;
-        let oracle = Oracle::new(&own, &[table.clone()], setup).await?;
+        let oracle = Oracle::new(&own, std::slice::from_ref(&table), setup).await?;
         oracle.executes(sql).await;
         oracle.recorded_or_reported().await?;
         own.remove().await?;

@@ -51,7 +51,7 @@ async fn fill(db: &TestDb) -> TestResult {
     db.execute_unprepared(&format!("INSERT INTO member VALUES {}", members.join(", ")))
         .await?;
     let badges: Vec<_> = (1..=2 * ROWS)
-        .map(|n| format!("({n}, {}, 'pin {n}', 'b {n}')", (n + 1) / 2))
+        .map(|n| format!("({n}, {}, 'pin {n}', 'b {n}')", n.div_ceil(2)))
         .collect();
     db.execute_unprepared(&format!("INSERT INTO badge VALUES {}", badges.join(", ")))
         .await?;

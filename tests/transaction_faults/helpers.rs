@@ -57,7 +57,7 @@ pub(crate) async fn replayed(db: &TestDb, rows_before: i32) -> TestResult<Vec<(i
     }
     for record in db.records().await? {
         let id: i32 = record.object_id.clone().unwrap_or_default().parse()?;
-        match record.action.to_string().as_str() {
+        match record.action.as_str() {
             "DELETE" => {
                 assert!(rows.remove(&id).is_some(), "{record:?}");
             }

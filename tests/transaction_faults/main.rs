@@ -1,5 +1,6 @@
 //! Transactions, savepoints and cancellation: failures that once lost records or changes.
 #![allow(
+    clippy::assigning_clones,
     clippy::similar_names,
     clippy::unwrap_used,
     clippy::expect_used,

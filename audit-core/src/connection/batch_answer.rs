@@ -51,7 +51,7 @@ impl BatchAnswer {
                     if matches!(write.kind, Kind::Insert(_)));
                 // SeaORM panics where PostgreSQL is asked for it, and at a negative rowid of SQLite's. Of a
                 // statement that inserts nothing it is the connection's last there, perhaps the log's.
-                if self.backend != DbBackend::Postgres && !(is_sqlite && !inserts) {
+                if self.backend != DbBackend::Postgres && (inserts || !is_sqlite) {
                     let id = AssertUnwindSafe(|| result.last_insert_id());
                     self.last_insert_id = catch_unwind(id).unwrap_or_default();
                 }
