@@ -63,12 +63,10 @@ fn number(name: &str) -> Option<u64> {
 
 pub(crate) async fn all(backend: DbBackend) -> TestResult {
     let seed = number("EQUIVALENCE_SEED").unwrap_or(1);
-    // MariaDB takes about ten times as long for a case.
-    let by_default = if backend == DbBackend::MySql {
-        200
-    } else {
-        2_000
-    };
+    // MariaDB takes about ten times as long for a case; and what its triggers change of the server's counts is
+    // not sorted out yet.
+    let is_mysql = backend == DbBackend::MySql;
+    let by_default = if is_mysql { 80 } else { 2_000 };
     let statements = usize::try_from(number("EQUIVALENCE_STATEMENTS").unwrap_or(by_default))?;
     let only = number("EQUIVALENCE_CASE");
     let roads = std::env::var("EQUIVALENCE_ROADS").ok();
