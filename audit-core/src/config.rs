@@ -14,7 +14,9 @@ use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 use sea_orm::prelude::{DateTimeUtc, Json};
 
 pub use builder::AuditConfigBuilder;
-pub(crate) use plan::{OldValue, Plan, Treatment};
+#[cfg(feature = "statements")]
+pub(crate) use plan::OldValue;
+pub(crate) use plan::{Plan, Treatment};
 #[cfg(feature = "statements")]
 pub(crate) use plan::{StoredRow, StoredValue};
 pub use tables::Tables;
