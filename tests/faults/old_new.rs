@@ -35,19 +35,10 @@ mod postgres {
 const ITEM: Table = Table::of("item");
 const SLOT: Table = Table::of("slot");
 
-async fn version(db: &TestDb) -> TestResult<i32> {
-    let sql = "SELECT current_setting('server_version_num')::int / 10000";
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await?
-        .ok_or("no version")?;
-    Ok(row.try_get_by_index(0)?)
-}
-
 /// Everything has its record, and nothing is reported, from 18 on.
 async fn recorded_from_18(oracle: Oracle<'_>) -> TestResult {
     let db = oracle.db;
-    if version(db).await? < 18 {
+    if db.postgres_version().await? < 18 {
         return oracle.recorded_or_reported().await;
     }
     oracle.recorded().await?;
@@ -76,7 +67,7 @@ async fn each_is_recorded(
     setup: &[String],
     statements: &[&str],
 ) -> TestResult {
-    if version(db).await? >= 18 {
+    if db.postgres_version().await? >= 18 {
         let oracle = Oracle::new(db, &[table], setup).await?;
         all(&oracle, statements).await?;
         return recorded_from_18(oracle).await;
@@ -135,7 +126,7 @@ async fn update_by_key_reads_nothing_before_it(db: &TestDb) -> TestResult {
     let reads = (statements.iter())
         .filter(|sql| sql.contains("FOR NO KEY UPDATE"))
         .count();
-    let expected = usize::from(version(db).await? < 18);
+    let expected = usize::from(db.postgres_version().await? < 18);
     assert_eq!(reads, expected, "{statements:#?}");
     // The catalogue, the statement and its record.
     assert_eq!(statements.len(), 3 + expected, "{statements:#?}");
@@ -161,7 +152,7 @@ async fn swapped_keys_are_recorded_under_their_old_keys(db: &TestDb) -> TestResu
     oracle
         .executes("UPDATE item SET id = 3 - id WHERE id < 3")
         .await;
-    if version(db).await? < 18 {
+    if db.postgres_version().await? < 18 {
         return oracle.recorded_or_reported().await;
     }
     // Replayed one after the other, one would overwrite the other.
@@ -348,7 +339,7 @@ async fn merges_are_recorded(db: &TestDb) -> TestResult {
 }
 
 async fn merge_by_source_is_recorded(db: &TestDb) -> TestResult {
-    if version(db).await? < 17 {
+    if db.postgres_version().await? < 17 {
         return Ok(());
     }
     let oracle = six_items(db).await?;

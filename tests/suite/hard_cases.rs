@@ -14,7 +14,7 @@ on_every_database! {
     a_write_that_nobody_polls_does_not_keep_its_row,
     what_another_transaction_changed_is_no_change_of_this_one,
     upserts_at_once_leave_an_unbroken_chain,
-    an_upsert_that_changes_keys_is_reported,
+    upsert_that_changes_keys_is_reported_or_from_postgres_18_recorded,
     a_replaced_parent_takes_its_children_along,
 }
 
@@ -206,7 +206,9 @@ async fn upserts_at_once_leave_an_unbroken_chain(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_upsert_that_changes_keys_is_reported(db: &TestDb) -> TestResult {
+async fn upsert_that_changes_keys_is_reported_or_from_postgres_18_recorded(
+    db: &TestDb,
+) -> TestResult {
     posts(db, &["a"]).await?;
     let mut upsert = post::retitle(77, "a");
     upsert.qty = Set(1);
@@ -217,7 +219,11 @@ async fn an_upsert_that_changes_keys_is_reported(db: &TestDb) -> TestResult {
         .on_conflict(conflict)
         .exec_without_returning(&db.audited())
         .await?;
-    assert_eq!((db.records().await?.len(), events(db).await?), (1, 1));
+    let expected = match db.postgres_version().await? {
+        18.. => (2, 0),
+        _ => (1, 1),
+    };
+    assert_eq!((db.records().await?.len(), events(db).await?), expected);
     Ok(())
 }
 

@@ -171,8 +171,13 @@ impl TestDb {
 
     /// Whether the server knows MERGE: PostgreSQL from 15 on.
     pub(crate) async fn has_merge(&self) -> TestResult<bool> {
+        Ok(self.postgres_version().await? >= 15)
+    }
+
+    /// The major version of PostgreSQL; 0 on other databases.
+    pub(crate) async fn postgres_version(&self) -> TestResult<i32> {
         if self.conn.get_database_backend() != DbBackend::Postgres {
-            return Ok(false);
+            return Ok(0);
         }
         let version = Statement::from_string(
             DbBackend::Postgres,
@@ -183,7 +188,7 @@ impl TestDb {
             .query_one_raw(version)
             .await?
             .ok_or("no version")?;
-        Ok(row.try_get_by_index::<i32>(0)? >= 150_000)
+        Ok(row.try_get_by_index::<i32>(0)? / 10_000)
     }
 
     /// Creates the table of an entity.
