@@ -190,6 +190,10 @@ impl Text {
     }
 
     fn understand(self) -> Understood {
+        if self.backend == DbBackend::MySql && self.has_empty_statement() {
+            // Which is an error there, once what stands before it has run.
+            return self.opaque("it has an empty statement");
+        }
         let tokens =
             if self.backend == DbBackend::Postgres && starts_with(&self.tokens, Keyword::UPDATE) {
                 without_subscripts(&self.tokens)
@@ -223,6 +227,16 @@ impl Text {
                 self.several(&statements)
             }
         }
+    }
+
+    /// Whether nothing stands between two semicolons, or before the first.
+    fn has_empty_statement(&self) -> bool {
+        let mut parts: Vec<&[Token]> = (self.tokens)
+            .split(|token| *token == Token::SemiColon)
+            .collect();
+        // After the last semicolon nothing need follow.
+        parts.pop();
+        parts.iter().any(|part| !part.iter().any(is_meaningful))
     }
 
     fn several(&self, statements: &[Statement]) -> Understood {

@@ -214,6 +214,26 @@ fn subscripts_of_assigned_columns_are_understood() {
 }
 
 #[test]
+fn empty_statements_are_left_to_mysql() {
+    for sql in [
+        "DELETE FROM post;; DELETE FROM post",
+        "DELETE FROM post;;",
+        "; DELETE FROM post",
+    ] {
+        assert_eq!(
+            taken_for(MySql, sql),
+            "opaque: it has an empty statement",
+            "{sql}"
+        );
+    }
+    assert_eq!(taken_for(MySql, "DELETE FROM post;"), "deletes from post");
+    assert_eq!(
+        taken_for(Postgres, "DELETE FROM post;;"),
+        "deletes from post"
+    );
+}
+
+#[test]
 fn delete_of_one_table_by_its_alias_is_understood() {
     assert_eq!(
         taken_for(MySql, "DELETE a FROM post a WHERE a.id = 1"),

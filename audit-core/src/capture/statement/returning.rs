@@ -47,9 +47,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (write.returning).has(column.name, is_cast.then_some(read_as.as_str()))
         };
         let is_insert = matches!(write.kind, Kind::Insert(_));
-        // On SQLite the rows of others are read instead, at the same cost.
+        // On SQLite the rows of others are read instead, at the same cost. Its RETURNING takes no alias of the
+        // table, which columns of a join would need.
         let by_database = self.server.is_postgres()
-            || (self.server.is_sqlite() && (is_insert || needs_keys(request)));
+            || (self.server.is_sqlite()
+                && (is_insert || (needs_keys(request) && !is_joined(&write.kind))));
         let is_sent_so = call == Call::Execute || (call == Call::Unprepared && is_insert);
         let takes_more = by_database && is_sent_so && write.appendable && live.takes_returning();
         match &write.returning {
