@@ -6,7 +6,7 @@ use crate::change::change;
 use crate::choice::Choices;
 use crate::insert::insert;
 use crate::model_op::ModelOp;
-use crate::odd::{self, LAST_INSERT_ID};
+use crate::odd;
 use crate::tables::TABLES;
 use crate::text::Text;
 
@@ -15,6 +15,9 @@ pub(crate) enum Op {
     Sql(Sql),
     Model(ModelOp),
 }
+
+/// What MariaDB remembers of the last INSERT on this connection, without setting it.
+const LAST_INSERT_ID: &str = "LAST_INSERT_ID()";
 
 /// Which function sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl Op {
             Self::Sql(sql) => {
                 let text = sql.text.to_uppercase();
                 (!in_transaction || !text.contains("ROLLBACK"))
-                    && (in_transaction || text != LAST_INSERT_ID)
+                    && (in_transaction || !text.contains(LAST_INSERT_ID))
             }
             Self::Model(_) => true,
         }

@@ -1,6 +1,6 @@
 //! The log, applied to the first rows: what it says must be what the tables hold.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use sea_orm::prelude::Json;
@@ -37,18 +37,23 @@ static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
     models
 });
 
-/// What the tables hold, and the models that cannot be read, since SQLite stores anything.
-pub(crate) async fn read(db: &DatabaseConnection) -> TestResult<(Contents, Vec<String>)> {
-    let mut contents = Contents::new();
+/// Reads what some tables hold, in place of what they held. Returns the models that cannot be read, since
+/// SQLite stores anything.
+pub(crate) async fn read(
+    db: &DatabaseConnection,
+    tables: &BTreeSet<String>,
+    contents: &mut Contents,
+) -> TestResult<Vec<String>> {
     let mut unreadable = Vec::new();
+    contents.retain(|(model, _), _| !tables.contains(model));
     each_audited!(E => {
-        let models = match E::find().all(db).await {
-            Ok(models) => models,
-            Err(_) => {
-                unreadable.push(E.table_name().to_owned());
-                Vec::new()
+        let mut models = Vec::new();
+        if tables.contains(E.table_name()) {
+            match E::find().all(db).await {
+                Ok(found) => models = found,
+                Err(_) => unreadable.push(E.table_name().to_owned()),
             }
-        };
+        }
         for model in models {
             let mut row = Row::new();
             for column in <E as EntityTrait>::Column::iter() {
@@ -59,7 +64,7 @@ pub(crate) async fn read(db: &DatabaseConnection) -> TestResult<(Contents, Vec<S
             contents.insert((name, id), row);
         }
     });
-    Ok((contents, unreadable))
+    Ok(unreadable)
 }
 
 fn object_id(key: &[String], row: &Row) -> String {
