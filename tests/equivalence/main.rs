@@ -7,8 +7,9 @@
 //! last ones, but for statements that a system event reports and values marked as unknown, whose
 //! shares are bounded.
 //!
-//! Not compared: `last_insert_id` of SQLite after a statement that inserted no row, the order of returned rows, and what
-//! follows a statement that ends a transaction.
+//! Not compared: `last_insert_id` of SQLite after a statement that inserted no row, the order of returned rows, what
+//! follows a statement that ends a transaction, `query_one` of rows that MariaDB returns from a write, and what stands in
+//! `permitted`.
 //!
 //! A case that fails is made smaller before it is printed. All kinds of differences are printed, each once.
 //!

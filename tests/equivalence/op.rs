@@ -139,18 +139,19 @@ fn sql(choices: &mut Choices, backend: DbBackend, literal: bool) -> Sql {
         change(&mut text, table)
     };
     let (text, values) = text.finish();
-    let via: &[Via] = match (returns, values.is_empty()) {
-        (true, true) => &[
-            Via::QueryAll,
-            Via::QueryAll,
-            Via::QueryOne,
-            Via::Execute,
-            Via::Unprepared,
-        ],
-        (true, false) => &[Via::QueryAll, Via::QueryAll, Via::QueryOne, Via::Execute],
-        (false, true) => &[Via::Execute, Via::Execute, Via::Unprepared, Via::QueryAll],
-        (false, false) => &[Via::Execute, Via::Execute, Via::Execute, Via::QueryAll],
-    };
-    let via = *choices.of(via);
+    let mut via = vec![Via::Execute];
+    if returns {
+        via.splice(0..0, [Via::QueryAll, Via::QueryAll]);
+        // Of a statement that fails after its first row, MariaDB's error would come with the next statement.
+        if backend != DbBackend::MySql {
+            via.push(Via::QueryOne);
+        }
+    } else {
+        via.extend([Via::Execute, Via::QueryAll]);
+    }
+    if values.is_empty() {
+        via.push(Via::Unprepared);
+    }
+    let via = *choices.of(&via);
     Sql { text, values, via }
 }
