@@ -53,7 +53,18 @@ impl Answer {
                     rows_affected: b, ..
                 },
             ) if a != b => "rows_affected".to_owned(),
-            (Self::Executed { .. }, Self::Executed { .. }) => "last_insert_id".to_owned(),
+            (
+                Self::Executed {
+                    last_insert_id: a, ..
+                },
+                Self::Executed {
+                    last_insert_id: b, ..
+                },
+            ) => match (a, b) {
+                // Where there is none, a library answers what it likes.
+                (None, _) | (_, None) => return None,
+                _ => "last_insert_id".to_owned(),
+            },
             (Self::Rows(_), Self::Rows(_)) => "returned rows".to_owned(),
             (Self::Called(_), Self::Called(_)) => "returned models".to_owned(),
             (a, b) => format!("result {} became {}", name(a), name(b)),
@@ -103,16 +114,23 @@ async fn run_sql(db: &Connection<'_>, sql: &Sql) -> Result<Answer, DbErr> {
 
 fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
     let rows_affected = result.rows_affected();
+    // Every statement of the text, and for certain.
     let inserts = || {
         let text = sql.text.to_uppercase();
-        // One that only updates inserts none.
-        !text.contains("CONFLICT")
-            && (text.contains("INSERT") || text.trim_start().starts_with("REPLACE"))
+        text.split(";\n").all(|part| {
+            let is_only_one = part.len() == text.len();
+            let may_insert_none = ["SELECT", " OR "].iter().any(|word| part.contains(word));
+            (is_only_one || !may_insert_none)
+                && !["UPDATE", "DELETE", "CONFLICT"]
+                    .iter()
+                    .any(|word| part.contains(word))
+                && (part.contains("INSERT") || part.trim_start().starts_with("REPLACE"))
+        })
     };
     let last_insert_id = match backend {
         DbBackend::MySql => Some(result.last_insert_id()),
-        // Of any other statement it is the connection's last, which may be that of the log.
-        // SeaORM panics at a negative one.
+        // Of any other statement it is the connection's last, which may be that of the log. SeaORM panics at a
+        // negative one.
         DbBackend::Sqlite if rows_affected > 0 && inserts() => {
             let id = std::panic::AssertUnwindSafe(|| result.last_insert_id());
             std::panic::catch_unwind(id)

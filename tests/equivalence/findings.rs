@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::DbBackend;
 
 use crate::case::Case;
+use crate::compare::Difference;
 use crate::lane::Road;
 use crate::op::Op;
-use crate::run::Difference;
 
 /// How many kinds are printed.
 const PRINTED: usize = 30;

@@ -6,7 +6,7 @@ use crate::change::change;
 use crate::choice::Choices;
 use crate::insert::insert;
 use crate::model_op::ModelOp;
-use crate::odd::{self, LAST_INSERT_ID};
+use crate::odd;
 use crate::tables::TABLES;
 use crate::text::Text;
 
@@ -15,6 +15,9 @@ pub(crate) enum Op {
     Sql(Sql),
     Model(ModelOp),
 }
+
+/// What MariaDB remembers of the last INSERT on this connection, without setting it.
+const LAST_INSERT_ID: &str = "LAST_INSERT_ID()";
 
 /// Which function sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl Op {
             Self::Sql(sql) => {
                 let text = sql.text.to_uppercase();
                 (!in_transaction || !text.contains("ROLLBACK"))
-                    && (in_transaction || text != LAST_INSERT_ID)
+                    && (in_transaction || !text.contains(LAST_INSERT_ID))
             }
             Self::Model(_) => true,
         }
@@ -136,18 +139,19 @@ fn sql(choices: &mut Choices, backend: DbBackend, literal: bool) -> Sql {
         change(&mut text, table)
     };
     let (text, values) = text.finish();
-    let via: &[Via] = match (returns, values.is_empty()) {
-        (true, true) => &[
-            Via::QueryAll,
-            Via::QueryAll,
-            Via::QueryOne,
-            Via::Execute,
-            Via::Unprepared,
-        ],
-        (true, false) => &[Via::QueryAll, Via::QueryAll, Via::QueryOne, Via::Execute],
-        (false, true) => &[Via::Execute, Via::Execute, Via::Unprepared, Via::QueryAll],
-        (false, false) => &[Via::Execute, Via::Execute, Via::Execute, Via::QueryAll],
-    };
-    let via = *choices.of(via);
+    let mut via = vec![Via::Execute];
+    if returns {
+        via.splice(0..0, [Via::QueryAll, Via::QueryAll]);
+        // Of a statement that fails after its first row, MariaDB's error would come with the next statement.
+        if backend != DbBackend::MySql {
+            via.push(Via::QueryOne);
+        }
+    } else {
+        via.extend([Via::Execute, Via::QueryAll]);
+    }
+    if values.is_empty() {
+        via.push(Via::Unprepared);
+    }
+    let via = *choices.of(&via);
     Sql { text, values, via }
 }

@@ -6,10 +6,9 @@ use sea_orm::DbBackend;
 
 use crate::case::Case;
 use crate::choice::Random;
+use crate::compare::{Difference, all_differences};
 use crate::findings::Findings;
-use crate::lane::{Dump, Lane, Left, Road};
-use crate::op::Op;
-use crate::replay::judge;
+use crate::lane::{Lane, Left, Road};
 use crate::shrink::shrink;
 use crate::support::TestResult;
 
@@ -21,24 +20,6 @@ const UNKNOWN: usize = 5;
 
 /// How long cases are made smaller at most, in seconds.
 const SHRINKING: f32 = 240.0;
-
-/// A difference between a lane and its reference.
-#[derive(Clone, Debug)]
-pub(crate) struct Difference {
-    /// What kind it is, the same for all of the kind.
-    pub(crate) kind: String,
-    /// Both answers.
-    pub(crate) details: String,
-    /// The statement that was answered otherwise, where one is known.
-    pub(crate) at: Option<usize>,
-}
-
-impl Difference {
-    /// What differs, whatever was done.
-    pub(crate) fn what(&self) -> String {
-        self.kind.split(": ").next().unwrap_or_default().to_owned()
-    }
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -63,22 +44,19 @@ fn number(name: &str) -> Option<u64> {
 
 pub(crate) async fn all(backend: DbBackend) -> TestResult {
     let seed = number("EQUIVALENCE_SEED").unwrap_or(1);
-    // MariaDB takes about ten times as long for a case; and what its triggers change of the server's counts is
-    // not sorted out yet.
-    let is_mysql = backend == DbBackend::MySql;
-    let by_default = if is_mysql { 80 } else { 2_000 };
-    let statements = usize::try_from(number("EQUIVALENCE_STATEMENTS").unwrap_or(by_default))?;
+    let statements = usize::try_from(number("EQUIVALENCE_STATEMENTS").unwrap_or(2_000))?;
     let only = number("EQUIVALENCE_CASE");
     let roads = std::env::var("EQUIVALENCE_ROADS").ok();
     let wanted = |road: Road| match &roads {
         Some(roads) => roads.split(',').any(|name| name == format!("{road:?}")),
-        None => !(is_mysql && road.has_triggers()),
+        None => true,
     };
     eprintln!("{backend:?}: EQUIVALENCE_SEED={seed} EQUIVALENCE_STATEMENTS={statements}");
     let begun = Instant::now();
     let mut lanes = Vec::new();
     for road in Road::ALL {
-        if road.is_reference() || wanted(road) {
+        let is_needed = |other: &Road| wanted(*other) && other.reference(backend) == road;
+        if wanted(road) || Road::ALL.iter().any(is_needed) {
             lanes.push(Lane::new(road, backend).await?);
         }
     }
@@ -138,7 +116,8 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
 
 fn pair(lanes: &[Lane], road: Road) -> (&Lane, &Lane) {
     let find = |road| lanes.iter().find(|lane| lane.road == road).unwrap();
-    (find(road.reference()), find(road))
+    let lane = find(road);
+    (find(road.reference(lane.db.backend())), lane)
 }
 
 /// Runs a case everywhere and says which lanes differ from their reference.
@@ -170,11 +149,9 @@ async fn compare(
                 .count();
             continue;
         }
-        let (_, reference) = left
-            .iter()
-            .find(|(other, _)| *other == road.reference())
-            .unwrap();
         let lane = lanes.iter().find(|lane| lane.road == *road).unwrap();
+        let reference = road.reference(lane.db.backend());
+        let (_, reference) = left.iter().find(|(other, _)| *other == reference).unwrap();
         counts.runs += ours.answers.len();
         counts.reported += ours
             .events
@@ -188,140 +165,4 @@ async fn compare(
         differences.extend(found.into_iter().map(|difference| (*road, difference)));
     }
     Ok(differences)
-}
-
-/// The differences of what a lane left, and the number of records with unknown values.
-pub(crate) fn all_differences(
-    lane: &Lane,
-    reference: &Left,
-    ours: &Left,
-    ops: &[Op],
-) -> (Vec<Difference>, usize) {
-    let mut found = Vec::new();
-    let longest = reference.answers.len().max(ours.answers.len());
-    for at in 0..longest {
-        let (Some(theirs), Some(our)) = (reference.answers.get(at), ours.answers.get(at)) else {
-            let details = format!("    {:?} and\n    {:?}", reference.answers, ours.answers);
-            found.push(Difference {
-                kind: "other transaction control".into(),
-                details,
-                at: None,
-            });
-            break;
-        };
-        if let Some(what) = theirs.difference(our) {
-            let verb = ops.get(at).map(Op::verb).unwrap_or_default();
-            let details = format!("    unaudited: {theirs:?}\n    audited:   {our:?}");
-            found.push(Difference {
-                kind: format!("{what}: {verb}"),
-                details,
-                at: Some(at),
-            });
-            break;
-        }
-    }
-    if reference.dump != ours.dump {
-        let details = dumps(&reference.dump, &ours.dump);
-        found.push(Difference {
-            kind: format!("tables: {}", verbs(ops)),
-            details,
-            at: None,
-        });
-        return (found, 0);
-    }
-    let mut judgement = judge(
-        &ours.log,
-        &lane.first_contents,
-        &ours.contents,
-        &ours.unreadable,
-        lane.road.has_triggers(),
-    );
-    let unknown = judgement.unknown;
-    if lane.road.has_hooks_only() {
-        // What its AFTER triggers do to the row that a hook was given is not recorded.
-        for lines in [&mut judgement.wrong, &mut judgement.missing] {
-            lines.retain(|line| !line.contains(" of shop "));
-        }
-    }
-    let replaces = |op: &Op| format!("{op:?}").to_uppercase().contains("REPLACE");
-    if lane.road.has_triggers()
-        && lane.db.backend() == DbBackend::Sqlite
-        && ops.iter().any(replaces)
-    {
-        // SQLite fires no DELETE triggers then, unless `recursive_triggers` is on.
-        return (found, unknown);
-    }
-    let (what, lines) = if !judgement.wrong.is_empty() && ours.events.is_empty() {
-        ("wrong record", judgement.wrong)
-    } else if !judgement.missing.is_empty() && ours.events.is_empty() {
-        ("missing record", judgement.missing)
-    } else if !judgement.wrong.is_empty() && ours.answers.len() == 1 {
-        ("wrong record of a reported statement", judgement.wrong)
-    } else {
-        return (found, unknown);
-    };
-    // Which row it is does not make the kind.
-    let action = lines[0].split(' ').next().unwrap_or_default();
-    let why = [
-        "old ",
-        "which is there already",
-        "which is not there",
-        "makes a second",
-    ];
-    let why = why
-        .iter()
-        .find(|why| lines[0].contains(**why))
-        .unwrap_or(&"");
-    let log: Vec<String> = (ours.log.iter())
-        .map(|r| {
-            format!(
-                "      {} {} {} {} {}",
-                r.action,
-                r.model.as_deref().unwrap_or(""),
-                r.object_id.as_deref().unwrap_or(""),
-                r.source,
-                r.changes
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
-            )
-        })
-        .collect();
-    let details = format!(
-        "    {}\n    the log:\n{}",
-        lines.join("\n    "),
-        log.join("\n")
-    );
-    let kind = format!("{what}: {action} {why}: {}", verbs(ops));
-    found.push(Difference {
-        kind,
-        details,
-        at: None,
-    });
-    (found, unknown)
-}
-
-/// What is done, if it is only one thing.
-fn verbs(ops: &[Op]) -> String {
-    match ops {
-        [only] => only.verb(),
-        _ => "several".to_owned(),
-    }
-}
-
-fn dumps(theirs: &Dump, ours: &Dump) -> String {
-    let mut text = String::new();
-    let tables: std::collections::BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
-    let none = Vec::new();
-    for table in tables {
-        let their = theirs.get(table).unwrap_or(&none);
-        let our = ours.get(table).unwrap_or(&none);
-        for row in their.iter().filter(|row| !our.contains(row)) {
-            text.push_str(&format!("    unaudited: {table}: {row}\n"));
-        }
-        for row in our.iter().filter(|row| !their.contains(row)) {
-            text.push_str(&format!("    audited:   {table}: {row}\n"));
-        }
-    }
-    text.trim_end().to_owned()
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Step};
+use crate::compare::{Difference, all_differences};
 use crate::lane::Lane;
-use crate::run::{Difference, all_differences};
 use crate::support::TestResult;
 
 /// How often a case is tried, and for how long.
