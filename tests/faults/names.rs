@@ -216,12 +216,11 @@ async fn qualified_names_are_recorded_under_their_own_entity(db: &TestDb) -> Tes
 }
 
 /// A new connection to a database whose sessions start with a setting.
+/// A connection of its own for which this setting holds, and for no other.
 async fn with_setting(db: &TestDb, setting: &str) -> TestResult<sea_orm::DatabaseConnection> {
-    let sql = format!(
-        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {setting}', current_database()); END $$"
-    );
-    db.execute_unprepared(&sql).await?;
-    Ok(db.another().await?)
+    let conn = db.another().await?;
+    conn.execute_unprepared(&format!("SET {setting}")).await?;
+    Ok(conn)
 }
 
 async fn unqualified_name_is_found_by_the_search_path(db: &TestDb) -> TestResult {

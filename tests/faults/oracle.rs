@@ -24,10 +24,15 @@ impl<'a> Oracle<'a> {
         setup: impl IntoIterator<Item = S>,
     ) -> TestResult<Self> {
         let bare = db.sibling().await?;
+        // One connection each: another one of the pool may read SQLite's schema half way through, and SQLite then
+        // refuses a view's statement without looking for the view's triggers again.
+        let (on_bare, on_db) = (bare.another().await?, db.another().await?);
         for sql in setup {
-            bare.execute_unprepared(sql.as_ref()).await?;
-            db.execute_unprepared(sql.as_ref()).await?;
+            on_bare.execute_unprepared(sql.as_ref()).await?;
+            on_db.execute_unprepared(sql.as_ref()).await?;
         }
+        on_bare.close().await?;
+        on_db.close().await?;
         let mut before = Vec::new();
         for table in tables {
             before.push(table.read(&db.conn).await?);
