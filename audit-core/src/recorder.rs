@@ -41,7 +41,7 @@ pub(crate) use failure::{
 };
 #[cfg(feature = "statements")]
 pub(crate) use failure::{has_ended_transaction, is_aborted, is_contention, is_read_only};
-pub(crate) use last_insert_id::keeping_last_insert_id;
+pub(crate) use last_insert_id::{is_pool, keeping_last_insert_id};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 

@@ -12,11 +12,17 @@ on_every_database! {
 }
 
 mod only_postgres {
-    crate::support::tests_on!(postgres: uncaptured_statement_dropped_in_a_transaction_is_reported);
+    crate::support::tests_on!(postgres:
+        uncaptured_statement_dropped_in_a_transaction_is_reported,
+        transactions_do_not_wait_for_each_others_reports,
+    );
 }
 
 mod only_mariadb {
-    crate::support::tests_on!(mariadb: procedure_that_fails_half_way_is_reported);
+    crate::support::tests_on!(mariadb:
+        procedure_that_fails_half_way_is_reported,
+        transactions_do_not_wait_for_each_others_reports,
+    );
 }
 
 async fn uncaptured_statement_that_fails_half_way_is_reported(db: &TestDb) -> TestResult {
@@ -102,5 +108,50 @@ async fn uncaptured_statement_dropped_in_a_transaction_is_reported(db: &TestDb) 
     tx.commit().await?;
     assert_eq!(numbers(db).await?, [5]);
     assert_eq!(db.counted_events().await?.len(), 1);
+    Ok(())
+}
+
+/// Equal reports are counted in one row outside of transactions only: a row that two transactions share would
+/// keep the second one waiting, and could make a deadlock of statements that have none.
+async fn transactions_do_not_wait_for_each_others_reports(db: &TestDb) -> TestResult {
+    accounts(db, 3).await?;
+    let (sql, impatient) = match db.backend() {
+        DbBackend::Postgres => (
+            "UPDATE ONLY account SET n = n + 1 WHERE id = $1",
+            "SET lock_timeout = 500",
+        ),
+        _ => (
+            "UPDATE IGNORE account SET n = n + 1 WHERE id = ?",
+            "SET SESSION innodb_lock_wait_timeout = 1",
+        ),
+    };
+    let write = |id: i32| {
+        sea_orm::Statement::from_sql_and_values(db.backend(), sql, [sea_orm::Value::from(id)])
+    };
+    let audited = db.audited();
+    audited.execute_raw(write(3)).await?;
+    let first = audited.begin().await?;
+    let second = audited.begin().await?;
+    for tx in [&first, &second] {
+        tx.execute_unprepared(impatient).await?;
+    }
+    first.execute_raw(write(1)).await?;
+    second.execute_raw(write(2)).await?;
+    second.execute_raw(write(2)).await?;
+    let inner = second.begin().await?;
+    inner.execute_raw(write(2)).await?;
+    inner.rollback().await?;
+    second.execute_raw(write(2)).await?;
+    first.commit().await?;
+    second.commit().await?;
+    let events = db.events().await?;
+    let occurrences: Vec<i64> = events.iter().map(|event| event.occurrences).collect();
+    assert_eq!(occurrences, [1, 1, 3], "{events:#?}");
+    assert!(
+        events
+            .iter()
+            .all(|event| event.fingerprint == events[0].fingerprint)
+    );
+    assert_eq!(numbers(db).await?, [1, 3, 1]);
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! savepoint is rolled back. Whichever handle writes, its records go to the innermost frame, since that
 //! is where the database puts the change, too.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sea_orm::prelude::Uuid;
@@ -52,6 +53,8 @@ struct State {
     /// How the last statement was sent.
     call: Option<Call>,
     partial_change: bool,
+    /// The rows of reports that this transaction wrote, by their fingerprints.
+    reports: HashMap<String, i64>,
 }
 
 /// What triggers were told before the transaction began.
@@ -273,6 +276,15 @@ impl Frames {
 
     pub(super) fn has_partial_change(&self) -> bool {
         self.state().partial_change
+    }
+
+    /// The row of an equal report that this transaction wrote, unless a savepoint took it back.
+    pub(super) fn report_row(&self, fingerprint: &str) -> Option<i64> {
+        self.state().reports.get(fingerprint).copied()
+    }
+
+    pub(super) fn note_report_row(&self, fingerprint: String, id: i64) {
+        self.state().reports.insert(fingerprint, id);
     }
 
     /// From now on records are written at once.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
+use super::Frames;
 use crate::action::Source;
 use crate::bound::Bound;
 use crate::capture::{Audited, Call, Gap, Server};
@@ -201,6 +202,9 @@ impl Route {
     }
 }
 
+/// The title of reports, most of which are written before the statement runs.
+const TITLE: &str = "a statement may have changed data that is not recorded";
+
 /// Why such a text is not captured.
 const MIXED: &str = "it mixes writes with transaction control or changes of the schema";
 
@@ -278,16 +282,19 @@ impl Reported {
     }
 
     /// Reports a statement before it runs: counts it, warns, and writes a system event, or counts one
-    /// more occurrence of the one that is there. The report stays whatever becomes of the statement,
-    /// which may change data and then fail, or be dropped.
+    /// more occurrence of the one that is there; inside a transaction, of the one that the transaction wrote. The
+    /// report stays whatever becomes of the statement, which may change data and then fail, or be dropped.
     ///
     /// Returns whether that could be done.
-    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C) -> bool {
+    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C, inside: Option<&Frames>) -> bool {
         if self.silent {
             return true;
         }
         self.warn();
-        let written = self.write_event(db).await;
+        let written = match inside {
+            Some(frames) => self.write_inside(db, frames).await,
+            None => self.write_on_pool(db).await,
+        };
         if let Err(error) = &written {
             tracing::error!(%error, "the system event of an uncaptured statement failed");
         }
@@ -303,7 +310,7 @@ impl Reported {
             table = self.table.as_str(),
             why = self.why,
             statement = self.outline.as_str(),
-            "a statement changed data without being captured"
+            TITLE
         );
     }
 
@@ -312,18 +319,30 @@ impl Reported {
         self.silent
     }
 
-    async fn write_event<C: ConnectionTrait>(&self, db: &C) -> Result<(), AuditError> {
+    fn event(&self) -> SystemEvent {
         let what = format!("{}: {}", self.why, self.outline);
-        SystemEvent::new(
-            EventType::Warning,
-            "a statement changed data without being captured",
-        )
-        .fingerprint(format!("uncaptured\n{}\n{}", self.why, self.outline))
-        .description(what)
-        .in_context(self.context.clone())
-        .record(db)
-        .await
-        .map(|_| ())
+        SystemEvent::new(EventType::Warning, TITLE)
+            .fingerprint(format!("uncaptured\n{}\n{}", self.why, self.outline))
+            .description(what)
+            .in_context(self.context.clone())
+    }
+
+    async fn write_on_pool<C: ConnectionTrait>(&self, db: &C) -> Result<(), AuditError> {
+        self.event().count_in_shared_row(db).await.map(|_| ())
+    }
+
+    /// In a row of the transaction's own.
+    async fn write_inside<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        frames: &Frames,
+    ) -> Result<(), AuditError> {
+        let event = self.event();
+        let print = event.print();
+        let own_row = frames.report_row(&print);
+        let id = event.count_in_own_row(db, own_row).await?;
+        frames.note_report_row(print, id);
+        Ok(())
     }
 }
 

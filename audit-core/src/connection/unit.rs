@@ -141,12 +141,12 @@ pub(super) async fn follow<C: ConnectionTrait + MayStream>(
             {
                 return Err(error);
             }
-            report(&reported, db).await?;
+            report(&reported, db, frames).await?;
             run(db, call, statement).await
         }
         Route::Captured(captured) => {
             if let Some(reported) = captured.whole_batch(db.get_database_backend(), call) {
-                report(&reported?, db).await?;
+                report(&reported?, db, frames).await?;
                 return run(db, call, statement).await;
             }
             let answer = statements(db, frames, server, call, statement, &captured, false).await?;
@@ -162,7 +162,7 @@ pub(super) async fn follow<C: ConnectionTrait + MayStream>(
 /// future leaves the report.
 pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::MySql || reported.is_silent() {
-        Box::pin(reported.report(db)).await;
+        Box::pin(reported.report(db, None)).await;
         return;
     }
     // On one connection, whose `LAST_INSERT_ID()` is the application's.
@@ -174,7 +174,14 @@ pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection)
             return;
         }
     };
-    let done = match report(reported, &tx).await {
+    let done = match last_insert_id::read(&tx).await {
+        Ok(value) => {
+            Box::pin(reported.report(&tx, None)).await;
+            last_insert_id::restore(&tx, value).await
+        }
+        Err(error) => Err(error),
+    };
+    let done = match done {
         Ok(()) => tx.commit().await,
         Err(error) => Err(error),
     };
@@ -185,23 +192,27 @@ pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection)
 
 /// Reports a statement inside a transaction, before it runs. The transaction goes on whether that
 /// succeeds or not: PostgreSQL would refuse what comes after an error.
-async fn report<C: ConnectionTrait>(reported: &Reported, db: &C) -> Result<(), DbErr> {
+async fn report<C: ConnectionTrait>(
+    reported: &Reported,
+    db: &C,
+    frames: &Frames,
+) -> Result<(), DbErr> {
     const POINT: &str = "sea_orm_audit_report";
     if reported.is_silent() {
         return Ok(());
     }
     if db.get_database_backend() != DbBackend::Postgres {
         let value = last_insert_id::read(db).await?;
-        Box::pin(reported.report(db)).await;
+        Box::pin(reported.report(db, Some(frames))).await;
         return last_insert_id::restore(db, value).await;
     }
     // It fails where there is no transaction any more, as after a COMMIT of the application's own.
     let guarded = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
     if guarded.is_err() {
-        Box::pin(reported.report(db)).await;
+        Box::pin(reported.report(db, Some(frames))).await;
         return Ok(());
     }
-    if !Box::pin(reported.report(db)).await {
+    if !Box::pin(reported.report(db, Some(frames))).await {
         (db.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {POINT}"))).await?;
     }
     db.execute_unprepared(&format!("RELEASE SAVEPOINT {POINT}"))
@@ -288,7 +299,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
                         let reported = Reported::of_write(captured, write, why, &outline());
                         let reported = reported.by_policy()?;
                         frames.flush(db).await?;
-                        report(&reported, db).await?;
+                        report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
                             && keeps_part(db, error).await
@@ -315,7 +326,7 @@ async fn report_gap<C: ConnectionTrait>(
     frames: &Frames,
 ) -> Result<(), DbErr> {
     match reported.by_policy() {
-        Ok(reported) => report(&reported, db).await,
+        Ok(reported) => report(&reported, db, frames).await,
         Err(error) => {
             if let Some(error) = AuditError::of(&error) {
                 frames.fail(error.clone());
@@ -335,7 +346,7 @@ async fn report_partial<C: ConnectionTrait>(
     match reported.by_policy() {
         Ok(reported) => {
             frames.note_partial_change();
-            report(&reported, db).await
+            report(&reported, db, frames).await
         }
         Err(error) => {
             if let Some(error) = AuditError::of(&error) {

@@ -25,7 +25,7 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
 use crate::recorder::{
-    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant,
+    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, is_pool,
     keeping_last_insert_id, limits, shown,
 };
 use crate::stats::{COUNTERS, count};
@@ -240,17 +240,60 @@ impl SystemEvent {
     /// Writes the event through this connection, or counts one more occurrence of an equal one that
     /// began within the last hour and is not resolved. Returns the row's id.
     ///
-    /// Inside a transaction it is rolled back with it. Writes nothing on a mock connection, and
+    /// Inside a transaction it always writes a row of its own, since other transactions would wait for a row
+    /// that they share; and it is rolled back with the transaction. Writes nothing on a mock connection, and
     /// returns 0.
     ///
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
         let recorded = async {
-            let event = self.in_current_context();
-            event.count_or_insert(db, 1, WINDOW).await
+            if is_pool(db) {
+                self.count_in_shared_row(db).await
+            } else {
+                self.in_current_context().insert(db).await
+            }
         };
         Bound::to(db).scope(recorded).await
+    }
+
+    /// Writes the event, or counts one more occurrence of an equal one, whoever wrote it.
+    pub(crate) async fn count_in_shared_row<C: ConnectionTrait>(
+        self,
+        db: &C,
+    ) -> Result<i64, AuditError> {
+        self.in_current_context()
+            .count_or_insert(db, 1, WINDOW)
+            .await
+    }
+
+    /// Writes the event as a row of its own.
+    async fn insert<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
+        if db.is_mock_connection() {
+            return Ok(0);
+        }
+        let config = AuditConfig::current();
+        let row = self.into_row(&config, 1);
+        let inserted = keeping_last_insert_id(db, insert_row(db, row)).await;
+        inserted.map_err(|error| refused(&config, error))
+    }
+
+    /// Writes the event in a transaction that goes on, or counts one more occurrence in the row that the same
+    /// transaction wrote. A row that others count in would stay locked until the transaction ends.
+    #[cfg(feature = "statements")]
+    pub(crate) async fn count_in_own_row<C: ConnectionTrait>(
+        self,
+        db: &C,
+        own_row: Option<i64>,
+    ) -> Result<i64, AuditError> {
+        let event = self.in_current_context();
+        if let Some(id) = own_row {
+            let added = add_occurrences(db, id, 1).await;
+            if added.map_err(|error| refused(&AuditConfig::current(), error))? {
+                return Ok(id);
+            }
+        }
+        event.insert(db).await
     }
 
     /// Writes that the event happened so many times.

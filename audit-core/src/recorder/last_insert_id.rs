@@ -33,7 +33,7 @@ where
 }
 
 /// Whether each statement may run on another connection.
-fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
+pub(crate) fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
     #[cfg(feature = "statements")]
     if let Some(probed) = crate::connection::probe(db) {
         return probed.transaction_id.is_none();
