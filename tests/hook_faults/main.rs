@@ -26,4 +26,5 @@ mod error_texts;
 mod last_insert_id;
 #[path = "../suite/entity/post.rs"]
 mod post;
+mod proxied_pool;
 mod stalling_proxy;
