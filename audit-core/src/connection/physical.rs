@@ -49,6 +49,20 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
+/// Queues the rollback of a savepoint, unless a handle is made for it.
+struct RollBackOnDrop<'a> {
+    physical: &'a Physical,
+    has_handle: bool,
+}
+
+impl Drop for RollBackOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.has_handle {
+            self.physical.levels().queued_rollbacks += 1;
+        }
+    }
+}
+
 impl Physical {
     pub(super) fn new() -> Self {
         Self {
@@ -130,8 +144,8 @@ impl Physical {
         levels.open_handles = levels.open_handles.saturating_sub(1);
     }
 
-    /// Sets a savepoint. A future that is dropped half way leaves at most a savepoint that has no
-    /// effect.
+    /// Sets a savepoint. A future that is dropped half way leaves one that has no effect, or whose rollback is
+    /// queued.
     pub(super) async fn set_savepoint<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -151,18 +165,19 @@ impl Physical {
         let read_only = backend == DbBackend::Postgres
             && matches!(options.access_mode, Some(AccessMode::ReadOnly));
         self.frames.begin(read_only);
-        self.levels().open_handles += 1;
+        // From here on the level is ended by its handle, or by a rollback where it gets none.
+        let mut level = RollBackOnDrop {
+            physical: self,
+            has_handle: false,
+        };
         if backend == DbBackend::Postgres
             && let Some(sql) = characteristics
         {
             let statement = Statement::from_string(backend, sql);
-            if let Err(error) = db.execute_raw(statement).await {
-                let mut levels = self.levels();
-                levels.open_handles -= 1;
-                levels.queued_rollbacks += 1;
-                return Err(error);
-            }
+            db.execute_raw(statement).await?;
         }
+        self.levels().open_handles += 1;
+        level.has_handle = true;
         Ok(())
     }
 
