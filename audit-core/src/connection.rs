@@ -152,7 +152,7 @@ impl AuditedConnection {
         match route {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
-                unit::report_on_pool(&reported, &self.db).await;
+                unit::report_detached(reported, self.db.clone()).await;
                 run(&self.db, call, statement).await
             }
             Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,

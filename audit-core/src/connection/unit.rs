@@ -158,9 +158,19 @@ pub(super) async fn follow<C: ConnectionTrait + MayStream>(
     }
 }
 
-/// Reports a statement outside of any transaction, before it runs: a caller that drops the statement's
-/// future leaves the report.
-pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
+/// Reports a statement outside of any transaction, before it runs. As a task of its own: a caller that drops the
+/// statement's future leaves the report, and no connection inside of a transaction.
+pub(super) async fn report_detached(reported: Reported, db: DatabaseConnection) {
+    let reporting = detached(async move {
+        report_on_pool(&reported, &db).await;
+        Ok(())
+    });
+    if let Err(error) = reporting.await {
+        tracing::error!(%error, "the system event of an uncaptured statement failed");
+    }
+}
+
+async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::MySql || reported.is_silent() {
         Box::pin(reported.report(db, None)).await;
         return;
