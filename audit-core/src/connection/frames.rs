@@ -16,8 +16,8 @@ use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
 use crate::recorder::{
-    Record, Row, Told, cause, has_ended_transaction, insert_rows, is_aborted, restore, take_back,
-    tell, told_before,
+    Record, Row, Told, cause, ending_error, has_ended_transaction, insert_rows, is_aborted,
+    restore, take_back, tell, told_before,
 };
 use crate::stats::{COUNTERS, count_many};
 
@@ -250,6 +250,61 @@ impl Frames {
         self.state().ended.clone()
     }
 
+    /// Fails once the database has ended the transaction.
+    pub(super) fn check_open(&self) -> Result<(), DbErr> {
+        match self.ended() {
+            Some(error) => {
+                let reason = format!("the database has ended it ({error})");
+                Err(AuditError::CommitRefused { reason }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether statements can follow one of ours that failed, and is no part of what the application sent.
+    ///
+    /// # Errors
+    /// Returns the database's error where it has ended the transaction.
+    pub(super) async fn go_on_after<C: ConnectionTrait>(
+        &self,
+        error: &AuditError,
+        db: &C,
+    ) -> Result<(), DbErr> {
+        if let Some(cause) = error.cause()
+            && let Some(error) = ending_error(cause)
+        {
+            self.end(error.clone());
+            return Err(error.clone());
+        }
+        // A trigger on an audit table may have ended it on SQLite.
+        self.suspect();
+        self.look_whether_open(db).await
+    }
+
+    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
+    /// a new one can be begun: what is sent then would be committed at once.
+    ///
+    /// The new one is left open, and is empty: the driver still counts one, and must find it when it
+    /// rolls back, or the pooled connection would stay in a transaction for its next user.
+    pub(super) async fn look_whether_open<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        self.check_open()?;
+        if db.get_database_backend() != DbBackend::Sqlite || !self.is_suspect() {
+            return Ok(());
+        }
+        let mut look = Look {
+            frames: self,
+            is_done: false,
+        };
+        let begun = db.execute_unprepared("BEGIN").await;
+        look.is_done = true;
+        if begun.is_err() {
+            self.clear_suspicion();
+            return Ok(());
+        }
+        self.end(DbErr::Custom("a conflict rolled it back".into()));
+        self.check_open()
+    }
+
     /// Something may have failed unseen.
     pub(super) fn suspect(&self) {
         self.state().suspect = true;
@@ -412,6 +467,11 @@ impl Frames {
                         doubt.settle();
                         return failed;
                     }
+                    // What is written next would be committed at once.
+                    if let Err(ended) = self.look_whether_open(db).await {
+                        doubt.settle();
+                        return Err(ended);
+                    }
                 }
             }
         }
@@ -499,6 +559,22 @@ impl Frames {
             frames: self,
             policy,
             settled: false,
+        }
+    }
+}
+
+/// A look whether the transaction is open. Dropped half way, it may have begun a new one, which a second look would
+/// take for the old one.
+struct Look<'a> {
+    frames: &'a Frames,
+    is_done: bool,
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let dropped = "a statement was dropped that looked whether it is open";
+            self.frames.end(DbErr::Custom(dropped.to_owned()));
         }
     }
 }

@@ -285,10 +285,15 @@ impl Reported {
     /// more occurrence of the one that is there; inside a transaction, of the one that the transaction wrote. The
     /// report stays whatever becomes of the statement, which may change data and then fail, or be dropped.
     ///
-    /// Returns whether that could be done.
-    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C, inside: Option<&Frames>) -> bool {
+    /// # Errors
+    /// Returns what kept the event from being written, which is logged.
+    pub(super) async fn report<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        inside: Option<&Frames>,
+    ) -> Result<(), AuditError> {
         if self.silent {
-            return true;
+            return Ok(());
         }
         self.warn();
         let written = match inside {
@@ -298,7 +303,7 @@ impl Reported {
         if let Err(error) = &written {
             tracing::error!(%error, "the system event of an uncaptured statement failed");
         }
-        written.is_ok()
+        written
     }
 
     /// Counts the statement and writes a warning, which need no database.

@@ -75,10 +75,7 @@ impl AuditedTransaction {
     }
 
     pub(super) fn tx(&self) -> Result<&DatabaseTransaction, DbErr> {
-        if let Some(error) = self.frames().ended() {
-            let reason = format!("the database has ended it ({error})");
-            return Err(AuditError::CommitRefused { reason }.into());
-        }
+        self.frames().check_open()?;
         // Only `commit`, `rollback` and `drop` take it, and they end the handle.
         self.tx
             .as_deref()
@@ -288,23 +285,8 @@ impl AuditedTransaction {
         Arc::into_inner(tx)
     }
 
-    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
-    /// a new one can be begun: what is sent then would be committed at once.
-    ///
-    /// The new one is left open, and is empty: the driver still counts one, and must find it when it
-    /// rolls back, or the pooled connection would stay in a transaction for its next user.
     async fn look_whether_open(&self) -> Result<(), DbErr> {
-        let tx = self.tx()?;
-        if tx.get_database_backend() != DbBackend::Sqlite || !self.frames().is_suspect() {
-            return Ok(());
-        }
-        if tx.execute_unprepared("BEGIN").await.is_err() {
-            self.frames().clear_suspicion();
-            return Ok(());
-        }
-        self.frames()
-            .end(DbErr::Custom("a conflict rolled it back".into()));
-        self.tx().map(|_| ())
+        self.frames().look_whether_open(self.tx()?).await
     }
 
     /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, and no error.
@@ -404,7 +386,7 @@ impl Drop for AuditedTransaction {
         // Outside of a runtime the handle rolls back, as it does by itself.
         drop(Task::spawn(async move {
             if suspect {
-                // See `look_whether_open`.
+                // See `Frames::look_whether_open`.
                 let _ = tx.execute_unprepared("BEGIN").await;
             }
             if left && let Err(error) = physical.frames.take_back(&*tx).await {

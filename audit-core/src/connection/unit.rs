@@ -11,7 +11,6 @@ use sea_orm::{
 
 use super::batch_answer::BatchAnswer;
 use super::detached::detached;
-use super::error_variant::as_sent;
 use super::route::{Captured, Reported, Route};
 use super::{AuditedConnection, Frames, last_insert_id, run};
 use crate::auditable::has_triggers;
@@ -44,7 +43,7 @@ async fn unit(
         return run(db, call, statement).await;
     }
     let begun = db.begin_with_options(options()).await;
-    let tx = begun.map_err(|error| as_sent(call, error))?;
+    let tx = begun.map_err(|error| call.own_error(error))?;
     let frames = Frames::new();
     frames.has_write_lock();
     frames.is_called(call);
@@ -59,7 +58,8 @@ async fn unit(
         captured,
         each_commits,
     )
-    .await;
+    .await
+    .map_err(|error| call.own_error(error));
     end(tx, &frames, done).await
 }
 
@@ -90,7 +90,7 @@ where
             Ok(()) => done,
             // A deferred constraint fails here: the statement's own error, without audit log.
             Err(error) => Err(match frames.last_call() {
-                Some(call) => as_sent(call, error),
+                Some(call) => call.own_error(error),
                 None => error,
             }),
         },
@@ -119,7 +119,8 @@ async fn records<C: ConnectionTrait>(db: &C, frames: &Frames) -> Result<(), DbEr
     }
 }
 
-/// Runs a statement inside a transaction, the way that was found for it.
+/// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
+/// the application's would have met.
 pub(super) async fn follow<C: ConnectionTrait + MayStream>(
     route: Route,
     db: &C,
@@ -129,6 +130,18 @@ pub(super) async fn follow<C: ConnectionTrait + MayStream>(
     statement: Statement,
 ) -> Result<Answer, DbErr> {
     frames.is_called(call);
+    (followed(route, db, frames, server, call, statement).await)
+        .map_err(|error| call.own_error(error))
+}
+
+async fn followed<C: ConnectionTrait + MayStream>(
+    route: Route,
+    db: &C,
+    frames: &Frames,
+    server: &Server,
+    call: Call,
+    statement: Statement,
+) -> Result<Answer, DbErr> {
     match route {
         Route::Straight => run(db, call, statement).await,
         Route::Reported(reported) => {
@@ -172,7 +185,8 @@ pub(super) async fn report_detached(reported: Reported, db: DatabaseConnection) 
 
 async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::MySql || reported.is_silent() {
-        Box::pin(reported.report(db, None)).await;
+        // An error is logged.
+        let _ = Box::pin(reported.report(db, None)).await;
         return;
     }
     // On one connection, whose `LAST_INSERT_ID()` is the application's.
@@ -186,7 +200,8 @@ async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
     };
     let done = match last_insert_id::read(&tx).await {
         Ok(value) => {
-            Box::pin(reported.report(&tx, None)).await;
+            // An error is logged.
+            let _ = Box::pin(reported.report(&tx, None)).await;
             last_insert_id::restore(&tx, value).await
         }
         Err(error) => Err(error),
@@ -200,8 +215,12 @@ async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
     }
 }
 
-/// Reports a statement inside a transaction, before it runs. The transaction goes on whether that
-/// succeeds or not: PostgreSQL would refuse what comes after an error.
+/// Reports a statement inside a transaction, before it runs. The transaction goes on whether that succeeds or not,
+/// unless it is over: PostgreSQL would refuse what comes after an error.
+///
+/// # Errors
+/// Returns the database's error where it has ended the transaction: what is sent after it would be committed by
+/// itself. The statement would have met that, too, had it come to the database first.
 async fn report<C: ConnectionTrait>(
     reported: &Reported,
     db: &C,
@@ -213,16 +232,19 @@ async fn report<C: ConnectionTrait>(
     }
     if db.get_database_backend() != DbBackend::Postgres {
         let value = last_insert_id::read(db).await?;
-        Box::pin(reported.report(db, Some(frames))).await;
+        if let Err(error) = Box::pin(reported.report(db, Some(frames))).await {
+            frames.go_on_after(&error, db).await?;
+        }
         return last_insert_id::restore(db, value).await;
     }
     // It fails where there is no transaction any more, as after a COMMIT of the application's own.
-    let guarded = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
-    if guarded.is_err() {
-        Box::pin(reported.report(db, Some(frames))).await;
+    let set = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
+    let is_guarded = set.is_ok();
+    let done = Box::pin(reported.report(db, Some(frames))).await;
+    if !is_guarded {
         return Ok(());
     }
-    if !Box::pin(reported.report(db, Some(frames))).await {
+    if done.is_err() {
         (db.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {POINT}"))).await?;
     }
     db.execute_unprepared(&format!("RELEASE SAVEPOINT {POINT}"))
@@ -266,9 +288,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
         };
         if number > 0 && each_commits {
             records(db, frames).await?;
-            commit_part(db)
-                .await
-                .map_err(|error| as_sent(call, error))?;
+            commit_part(db).await?;
         }
         let audited = match (part, audited) {
             (Understood::Write(write), Some(audited)) => {
@@ -283,9 +303,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
         let next = match audited {
             None => run(db, call, statement).await?,
             Some((write, audited)) => {
-                take_write_lock(db, frames, &captured.config)
-                    .await
-                    .map_err(|error| as_sent(call, error))?;
+                take_write_lock(db, frames, &captured.config).await?;
                 let text = statement.clone();
                 let outline = || outline_of(backend, &text.sql);
                 match engine.capture(call, statement, write, audited).await {
@@ -303,7 +321,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
                             report_partial(reported, db, frames).await?;
                         }
                         // Also an error of a read of ours: the statement would have met it.
-                        return Err(as_sent(call, error));
+                        return Err(error);
                     }
                     Err(Problem::Uncapturable(why)) => {
                         let reported = Reported::of_write(captured, write, why, &outline());

@@ -63,10 +63,17 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
 
 /// Errors after which the database has ended the whole transaction, so that nothing can go on.
 pub(crate) fn ends_transaction(cause: &Cause) -> bool {
-    let (Cause::Insert { error, .. } | Cause::Unconfirmed { error, .. }) = cause else {
-        return false;
-    };
-    has_ended_transaction(error)
+    ending_error(cause).is_some()
+}
+
+/// The database's error, where it has ended the whole transaction.
+pub(crate) fn ending_error(cause: &Cause) -> Option<&DbErr> {
+    match cause {
+        Cause::Insert { error, .. } | Cause::Unconfirmed { error, .. } => {
+            has_ended_transaction(error).then_some(error)
+        }
+        _ => None,
+    }
 }
 
 /// MySQL's deadlock (1213) and changed snapshot (1020), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
