@@ -5,12 +5,13 @@
 //! is where the database puts the change, too.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::last_insert_id;
+use super::route::Reported;
 use crate::capture::{Call, LiveTables, is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
@@ -53,12 +54,14 @@ struct State {
     /// How the last statement was sent.
     call: Option<Call>,
     partial_change: bool,
+    /// A write was left without record, and may be committed.
+    unrecorded: bool,
     /// The rows of reports that this transaction wrote, by their fingerprints.
     reports: HashMap<String, i64>,
 }
 
 /// What triggers were told before the transaction began.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 enum Before {
     /// Nothing: it is the database's own transaction.
     #[default]
@@ -77,6 +80,8 @@ struct Frame {
     failure: Option<AuditError>,
     /// The savepoint takes no writes (PostgreSQL).
     read_only: bool,
+    /// What must be reported before it is committed.
+    reports: Vec<Arc<Reported>>,
 }
 
 /// A record of a frame.
@@ -118,6 +123,7 @@ impl State {
             outer.rows.extend(inner.rows);
             outer.bytes = outer.rows.iter().map(|held| held.row.weight()).sum();
             outer.failure = outer.failure.take().or(inner.failure);
+            outer.reports.extend(inner.reports);
         }
     }
 
@@ -384,6 +390,34 @@ impl Frames {
         }
     }
 
+    /// Notes what must be reported before the innermost frame is committed.
+    pub(super) fn report_before_commit(&self, reported: Reported) {
+        if let Some(frame) = self.state().frames.last_mut() {
+            frame.reports.push(Arc::new(reported));
+        }
+    }
+
+    /// The oldest of them.
+    pub(super) fn next_report(&self) -> Option<Arc<Reported>> {
+        let state = self.state();
+        let mut reports = state.frames.iter().flat_map(|frame| &frame.reports);
+        reports.next().cloned()
+    }
+
+    /// That one is written.
+    pub(super) fn remove_report(&self) {
+        let mut state = self.state();
+        let frame = (state.frames.iter_mut()).find(|frame| !frame.reports.is_empty());
+        if let Some(frame) = frame {
+            frame.reports.remove(0);
+        }
+    }
+
+    /// Whether a write was left without record since this was last asked, and may be committed nevertheless.
+    pub(super) fn take_unrecorded(&self) -> bool {
+        std::mem::take(&mut self.state().unrecorded)
+    }
+
     /// Says that records could not be written.
     fn give_up(&self, policy: FailurePolicy, cause: Cause, records: u64) -> Result<(), DbErr> {
         if is_given_up(policy, &cause) {
@@ -420,10 +454,11 @@ impl Frames {
 
     /// Whether PostgreSQL has aborted the transaction, and takes no record: what the application sends next has
     /// the database's own error.
-    async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
+    pub(super) async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
         let (is_suspect, is_held) = {
             let state = self.state();
-            let is_held = state.frames.iter().any(|frame| !frame.rows.is_empty());
+            let is_held = (state.frames.iter())
+                .any(|frame| !(frame.rows.is_empty() && frame.reports.is_empty()));
             (state.suspect, is_held)
         };
         if !(is_suspect && is_held) || db.get_database_backend() != DbBackend::Postgres {
@@ -447,7 +482,8 @@ impl Frames {
         let Some(policy) = rows.first().map(|row| row.config.failure_policy()) else {
             return Ok(());
         };
-        let doubt = self.doubt(policy);
+        let mut doubt = self.doubt(policy);
+        doubt.lost = rows.first().map(|row| (row.config.clone(), rows.len()));
         // `LAST_INSERT_ID()` is the application's.
         let last_insert_id = last_insert_id::read(db).await?;
         let mut rows = rows.into_iter().peekable();
@@ -534,30 +570,40 @@ impl Frames {
 
     /// Takes back what the database's triggers were told, as the last thing before a COMMIT, or what may be
     /// one.
+    ///
+    /// What is dropped or fails here is still to be taken back.
     pub(super) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let (told, before) = {
+        let (told, before, is_outermost) = {
             let mut state = self.state();
             state.told = None;
             if state.frames.len() > 1 {
                 // Rolling back a savepoint brings back what was told before it.
-                (state.take_back, Before::Nothing)
+                (state.take_back, Before::Nothing, false)
             } else {
-                (state.take_back.take(), std::mem::take(&mut state.before))
+                (state.take_back, state.before.clone(), true)
             }
         };
         match (told, before) {
-            (None, _) => Ok(()),
-            (Some(tables), Before::Told(before)) => restore(db, tables, before).await,
-            (Some(tables), _) => take_back(db, tables).await,
+            (None, _) => return Ok(()),
+            (Some(tables), Before::Told(before)) => restore(db, tables, before).await?,
+            (Some(tables), _) => take_back(db, tables).await?,
         }
+        if is_outermost {
+            let mut state = self.state();
+            state.take_back = None;
+            state.before = Before::Nothing;
+        }
+        Ok(())
     }
 
     /// Begins something that is to be told. Unless it is settled, the innermost frame must not be
-    /// committed: when a future is dropped in between, or fails, nobody tells what was done.
+    /// committed, or only with a report under [`FailurePolicy::Isolate`]: when a future is dropped in between,
+    /// or fails, nobody tells what was done.
     pub(crate) fn doubt(&self, policy: FailurePolicy) -> Doubt<'_> {
         Doubt {
             frames: self,
             policy,
+            lost: None,
             settled: false,
         }
     }
@@ -584,6 +630,8 @@ impl Drop for Look<'_> {
 pub(crate) struct Doubt<'a> {
     frames: &'a Frames,
     policy: FailurePolicy,
+    /// The records that are being written; else it is a write of the application's.
+    lost: Option<(AuditConfig, usize)>,
     settled: bool,
 }
 
@@ -596,9 +644,21 @@ impl Doubt<'_> {
 
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
-        if !self.settled && self.frames.failure().is_none() {
-            // An error that is not given up has failed the frame; a given-up one is no error here.
-            let _ = self.frames.give_up(self.policy, Cause::Dropped, 1);
+        if self.settled || self.frames.failure().is_some() {
+            return;
+        }
+        let records = self.lost.as_ref().map_or(1, |(_, records)| *records as u64);
+        let given_up = (self.frames).give_up(self.policy, Cause::Dropped, records);
+        // An error that is not given up has failed the frame; a given-up one may be committed.
+        if given_up.is_err() {
+            return;
+        }
+        match self.lost.take() {
+            Some((config, records)) => {
+                let reported = Reported::of_lost_records(config, records);
+                self.frames.report_before_commit(reported);
+            }
+            None => self.frames.state().unrecorded = true,
         }
     }
 }

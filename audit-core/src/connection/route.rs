@@ -255,6 +255,19 @@ impl Reported {
         Self::of_write(captured, write, gap.why, &outline)
     }
 
+    /// Of records that may be lost, the future that wrote them having been dropped.
+    pub(super) fn of_lost_records(config: AuditConfig, records: usize) -> Self {
+        Self {
+            silent: false,
+            commits: false,
+            config,
+            context: AuditContext::current(),
+            table: String::new(),
+            why: "a future was dropped that wrote records of it",
+            outline: format!("{records} records"),
+        }
+    }
+
     /// What triggers are told by, if they are.
     pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
         (!self.commits).then_some((&self.config, &self.context))
@@ -324,7 +337,7 @@ impl Reported {
         self.silent
     }
 
-    fn event(&self) -> SystemEvent {
+    pub(super) fn event(&self) -> SystemEvent {
         let what = format!("{}: {}", self.why, self.outline);
         SystemEvent::new(EventType::Warning, TITLE)
             .fingerprint(format!("uncaptured\n{}\n{}", self.why, self.outline))

@@ -174,6 +174,7 @@ impl AuditedTransaction {
     /// What is gathered goes before a statement that may set or roll back a savepoint, or commit; and so does
     /// what triggers were told, which must not be committed.
     async fn before_control(&self) -> Result<(), DbErr> {
+        unit::reports_before_commit(self.tx()?, self.frames()).await?;
         self.frames().flush_all(self.tx()?).await?;
         self.frames().take_back(self.tx()?).await?;
         self.frames().stop_buffering();
@@ -343,10 +344,13 @@ impl TransactionSession for AuditedTransaction {
             return self.refuse(error.to_string()).await;
         }
         let tx = self.tx()?;
-        let ready = match physical.frames.flush(tx).await {
-            Ok(()) => physical.frames.take_back(tx).await,
-            Err(error) => Err(error),
+        let frames = &physical.frames;
+        let ready = async {
+            unit::reports_before_commit(tx, frames).await?;
+            frames.flush(tx).await?;
+            frames.take_back(tx).await
         };
+        let ready = ready.await;
         if let Err(error) = ready {
             return self.refuse(AuditError::reason_of(&error)).await;
         }

@@ -111,6 +111,7 @@ where
 
 /// Writes what must be written before COMMIT.
 async fn records<C: ConnectionTrait>(db: &C, frames: &Frames) -> Result<(), DbErr> {
+    reports_before_commit(db, frames).await?;
     frames.flush(db).await?;
     frames.take_back(db).await?;
     match frames.failure() {
@@ -218,6 +219,8 @@ async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
 /// Reports a statement inside a transaction, before it runs. The transaction goes on whether that succeeds or not,
 /// unless it is over: PostgreSQL would refuse what comes after an error.
 ///
+/// Returns whether that could be done.
+///
 /// # Errors
 /// Returns the database's error where it has ended the transaction: what is sent after it would be committed by
 /// itself. The statement would have met that, too, had it come to the database first.
@@ -225,31 +228,53 @@ async fn report<C: ConnectionTrait>(
     reported: &Reported,
     db: &C,
     frames: &Frames,
-) -> Result<(), DbErr> {
+) -> Result<bool, DbErr> {
     const POINT: &str = "sea_orm_audit_report";
     if reported.is_silent() {
-        return Ok(());
+        return Ok(true);
     }
     if db.get_database_backend() != DbBackend::Postgres {
         let value = last_insert_id::read(db).await?;
-        if let Err(error) = Box::pin(reported.report(db, Some(frames))).await {
-            frames.go_on_after(&error, db).await?;
+        let done = Box::pin(reported.report(db, Some(frames))).await;
+        if let Err(error) = &done {
+            frames.go_on_after(error, db).await?;
         }
-        return last_insert_id::restore(db, value).await;
+        last_insert_id::restore(db, value).await?;
+        return Ok(done.is_ok());
     }
     // It fails where there is no transaction any more, as after a COMMIT of the application's own.
     let set = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
     let is_guarded = set.is_ok();
     let done = Box::pin(reported.report(db, Some(frames))).await;
     if !is_guarded {
-        return Ok(());
+        return Ok(done.is_ok());
     }
     if done.is_err() {
         (db.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {POINT}"))).await?;
     }
     db.execute_unprepared(&format!("RELEASE SAVEPOINT {POINT}"))
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(done.is_ok())
+}
+
+/// Reports what may be committed without record although it was to be recorded. What cannot be written is left to the
+/// writer of system events.
+pub(super) async fn reports_before_commit<C: ConnectionTrait>(
+    db: &C,
+    frames: &Frames,
+) -> Result<(), DbErr> {
+    // What PostgreSQL has aborted is not committed.
+    if frames.is_aborted(db).await {
+        return Ok(());
+    }
+    while let Some(reported) = frames.next_report() {
+        if !report(&reported, db, frames).await? {
+            crate::event::report(reported.event());
+        }
+        // Only now: where this future is dropped, the next one writes it.
+        frames.remove_report();
+    }
+    Ok(())
 }
 
 /// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
@@ -306,7 +331,14 @@ async fn statements<C: ConnectionTrait + MayStream>(
                 take_write_lock(db, frames, &captured.config).await?;
                 let text = statement.clone();
                 let outline = || outline_of(backend, &text.sql);
-                match engine.capture(call, statement, write, audited).await {
+                let done = {
+                    let _unrecorded = ReportUnrecorded {
+                        frames,
+                        reported: || Reported::of_write(captured, write, NOT_RECORDED, &outline()),
+                    };
+                    engine.capture(call, statement, write, audited).await
+                };
+                match done {
                     Ok(answer) => {
                         for gap in engine.take_gaps() {
                             let reported = Reported::of_gap(captured, write, &gap, &outline());
@@ -344,6 +376,23 @@ async fn statements<C: ConnectionTrait + MayStream>(
     answers.into_answer()
 }
 
+/// Reports a write before COMMIT that is left without record, as when its future is dropped.
+struct ReportUnrecorded<'a, F: Fn() -> Reported> {
+    frames: &'a Frames,
+    reported: F,
+}
+
+impl<F: Fn() -> Reported> Drop for ReportUnrecorded<'_, F> {
+    fn drop(&mut self) {
+        if self.frames.take_unrecorded() {
+            self.frames.report_before_commit((self.reported)());
+        }
+    }
+}
+
+/// Why there is no record of a write whose capture did not come to its end.
+const NOT_RECORDED: &str = "it was dropped or failed before it was recorded";
+
 /// Why the part that SQLite keeps of a failed statement has no record.
 const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
 
@@ -354,7 +403,7 @@ async fn report_gap<C: ConnectionTrait>(
     frames: &Frames,
 ) -> Result<(), DbErr> {
     match reported.by_policy() {
-        Ok(reported) => report(&reported, db, frames).await,
+        Ok(reported) => report(&reported, db, frames).await.map(|_| ()),
         Err(error) => {
             if let Some(error) = AuditError::of(&error) {
                 frames.fail(error.clone());
@@ -374,7 +423,7 @@ async fn report_partial<C: ConnectionTrait>(
     match reported.by_policy() {
         Ok(reported) => {
             frames.note_partial_change();
-            report(&reported, db, frames).await
+            report(&reported, db, frames).await.map(|_| ())
         }
         Err(error) => {
             if let Some(error) = AuditError::of(&error) {
