@@ -8,14 +8,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, Statement,
-    TransactionOptions,
+    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    Statement, TransactionOptions,
 };
 use tokio::sync::OwnedMutexGuard;
 
 use super::Frames;
 use super::detached::run_to_end;
 use super::error_variant::as_query;
+use crate::recorder::is_autocommit;
 
 /// What all handles of one transaction share.
 #[derive(Debug)]
@@ -160,6 +161,11 @@ impl Physical {
             let statement = Statement::from_string(backend, sql);
             db.execute_raw(statement).await?;
         }
+        // What commits, as DDL does, has left no transaction. The server takes a savepoint there, and forgets it; the
+        // driver finds that no transaction is open.
+        if backend == DbBackend::MySql && self.frames.is_unbuffered() && is_autocommit(db).await {
+            return Err(DbErr::Query(RuntimeErr::Internal(BEGIN_FAILED.to_owned())));
+        }
         let sql = format!("SAVEPOINT {}", name(self.frames.depth()));
         db.execute_unprepared(&sql).await.map_err(as_query)?;
         let read_only = backend == DbBackend::Postgres
@@ -218,6 +224,9 @@ impl Physical {
         .await
     }
 }
+
+/// What sqlx says then. Its error can be made by it only.
+const BEGIN_FAILED: &str = "got unexpected connection status after attempting to begin transaction";
 
 /// The savepoint of a level; the transaction itself is level 0.
 fn name(level: usize) -> String {
