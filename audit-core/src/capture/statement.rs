@@ -42,7 +42,7 @@ use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::ends_transaction;
+use crate::recorder::{ends_transaction, is_no_transaction};
 use crate::sql::{Composer, Kind, Write};
 use live_table::LiveTable;
 
@@ -305,7 +305,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let own = |error| Problem::Failed(call.own_error(error));
         let set = format!("SAVEPOINT {POINT}");
-        self.db.execute_unprepared(&set).await.map_err(own)?;
+        match self.db.execute_unprepared(&set).await {
+            Ok(_) => {}
+            // After a COMMIT of the application's own there is no transaction that the read could abort.
+            Err(error) if is_no_transaction(&error) => {
+                return read.await.map_err(|error| unreadable(call, error));
+            }
+            Err(error) => return Err(own(error)),
+        }
         match read.await {
             Ok(value) => {
                 let release = format!("RELEASE SAVEPOINT {POINT}");

@@ -128,7 +128,7 @@ pub(crate) fn is_away(cause: &Cause) -> bool {
 }
 
 /// Whether PostgreSQL refused a savepoint because there is no transaction.
-pub(super) fn is_no_transaction(error: &DbErr) -> bool {
+pub(crate) fn is_no_transaction(error: &DbErr) -> bool {
     has_code(error, &["25P01"], &[], &[])
 }
 
