@@ -18,7 +18,7 @@ use crate::begin::MayStream;
 use crate::capture::{Answer, Call, Engine, Problem, Server};
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::AuditError;
-use crate::recorder::{is_read_only, missing_table};
+use crate::recorder::{is_read_only, is_sqlite_constraint, missing_table};
 use crate::sql::{Understood, outline_of};
 
 /// Runs a write, or several that one text has, with their records.
@@ -437,16 +437,8 @@ async fn report_partial<C: ConnectionTrait>(
 /// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
 /// undo it. `changes()` is then what it has changed, and 0 where it was undone.
 async fn keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
-    const CONSTRAINT: u32 = 19;
-    if db.get_database_backend() != DbBackend::Sqlite || AuditError::of(error).is_some() {
-        return false;
-    }
-    // Another error may come before the statement has begun, and `changes()` be an older one's. The
-    // driver's type is there only where a driver is compiled in.
-    let text = format!("{error:?}");
-    let code = (text.split_once("SqliteError { code: "))
-        .and_then(|(_, rest)| rest.split(',').next()?.trim().parse::<u32>().ok());
-    if code.is_none_or(|code| code & 0xFF != CONSTRAINT) {
+    // Another error may come before the statement has begun, and `changes()` be an older one's.
+    if db.get_database_backend() != DbBackend::Sqlite || !is_sqlite_constraint(error) {
         return false;
     }
     let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");

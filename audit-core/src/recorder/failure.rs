@@ -109,6 +109,12 @@ pub(crate) fn is_read_only(error: &DbErr) -> bool {
     has_code(error, &[], &[1792, 1290], &[8])
 }
 
+/// Whether SQLite refused what violates a constraint, or what a trigger of the application's refuses.
+#[cfg(feature = "statements")]
+pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {
+    has_code(error, &[], &[], &[19])
+}
+
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
 pub(crate) fn is_away(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {
