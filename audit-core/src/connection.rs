@@ -5,7 +5,6 @@ mod bulk;
 mod detached;
 mod error_variant;
 mod frames;
-mod last_insert_id;
 mod physical;
 mod probe;
 mod route;

@@ -212,12 +212,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if insert.conflict.is_some() || insert.columns.is_empty())
     }
 
-    /// A SQLite transaction that reads before it writes loses to another writer.
+    /// A SQLite transaction that reads before it writes loses to another writer. Where records may fail, writes go
+    /// on without an audit table.
     async fn take_write_lock(&self) -> Result<(), DbErr> {
-        if self.server.is_sqlite() && self.frames.needs_write_lock() {
-            super::hook::take_write_lock(self.db, self.config).await?;
-            self.frames.has_write_lock();
+        if !(self.server.is_sqlite() && self.frames.needs_write_lock()) {
+            return Ok(());
         }
+        if let Err(error) = super::hook::take_write_lock(self.db, self.config).await {
+            let cause = AuditError::of(&error).and_then(AuditError::cause);
+            let is_missing = matches!(cause, Some(Cause::MissingTable { .. }));
+            if !(is_missing && self.config.failure_policy() == FailurePolicy::Isolate) {
+                return Err(error);
+            }
+        }
+        self.frames.has_write_lock();
         Ok(())
     }
 

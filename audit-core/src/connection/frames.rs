@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::last_insert_id;
 use super::route::Reported;
 use crate::capture::{Call, LiveTables, is_given_up, roll_back};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
@@ -18,7 +17,7 @@ use crate::context::AuditContext;
 use crate::error::{AuditError, Cause};
 use crate::recorder::{
     Record, Row, Told, cause, ending_error, has_ended_transaction, insert_rows, is_aborted,
-    restore, take_back, tell, told_before,
+    keeping_last_insert_id, restore, take_back, tell, told_before,
 };
 use crate::stats::{COUNTERS, count_many};
 
@@ -485,7 +484,13 @@ impl Frames {
         let mut doubt = self.doubt(policy);
         doubt.lost = rows.first().map(|row| (row.config.clone(), rows.len()));
         // `LAST_INSERT_ID()` is the application's.
-        let last_insert_id = last_insert_id::read(db).await?;
+        let written = keeping_last_insert_id(db, self.write_groups(db, rows)).await;
+        doubt.settle();
+        written
+    }
+
+    /// Writes records in groups that one statement takes.
+    async fn write_groups<C: ConnectionTrait>(&self, db: &C, rows: Vec<Row>) -> Result<(), DbErr> {
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let config = first.config.clone();
@@ -497,22 +502,12 @@ impl Frames {
             match insert_rows(db, group).await {
                 Ok(()) => count_many(&COUNTERS.recorded, records),
                 Err(error) => {
-                    let failed =
-                        self.give_up(config.failure_policy(), cause(&config, error), records);
-                    if failed.is_err() {
-                        doubt.settle();
-                        return failed;
-                    }
+                    self.give_up(config.failure_policy(), cause(&config, error), records)?;
                     // What is written next would be committed at once.
-                    if let Err(ended) = self.look_whether_open(db).await {
-                        doubt.settle();
-                        return Err(ended);
-                    }
+                    self.look_whether_open(db).await?;
                 }
             }
         }
-        last_insert_id::restore(db, last_insert_id).await?;
-        doubt.settle();
         Ok(())
     }
 

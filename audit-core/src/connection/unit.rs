@@ -3,22 +3,20 @@
 //! It runs as a task of its own: a caller that drops its future, or does not go on polling it, neither
 //! stops it half way nor keeps it in its transaction with the row locked.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionSession, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionSession,
+    TransactionTrait,
 };
 
 use super::batch_answer::BatchAnswer;
 use super::detached::detached;
 use super::route::{Captured, Reported, Route};
-use super::{AuditedConnection, Frames, last_insert_id, run};
+use super::{AuditedConnection, Frames, run};
 use crate::auditable::has_triggers;
-use crate::begin::MayStream;
+use crate::begin::{MayStream, options};
 use crate::capture::{Answer, Call, Engine, Problem, Server};
-use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::AuditError;
-use crate::recorder::{is_read_only, is_sqlite_constraint, missing_table};
+use crate::recorder::{is_read_only, is_sqlite_constraint};
 use crate::sql::{Understood, outline_of};
 
 /// Runs a write, or several that one text has, with their records.
@@ -61,15 +59,6 @@ async fn unit(
     .await
     .map_err(|error| call.own_error(error));
     end(tx, &frames, done).await
-}
-
-/// How a transaction of our own begins: on SQLite, one that reads first loses to another writer. Other
-/// databases ignore it.
-pub(super) fn options() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    }
 }
 
 /// Ends a transaction of our own: what succeeded is committed with its records, else all is rolled back.
@@ -190,7 +179,7 @@ async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
         let _ = Box::pin(reported.report(db, None)).await;
         return;
     }
-    // On one connection, whose `LAST_INSERT_ID()` is the application's.
+    // On one connection, whose `LAST_INSERT_ID()` is the application's, and is kept.
     let tx = match db.begin().await {
         Ok(tx) => tx,
         Err(error) => {
@@ -199,19 +188,9 @@ async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
             return;
         }
     };
-    let done = match last_insert_id::read(&tx).await {
-        Ok(value) => {
-            // An error is logged.
-            let _ = Box::pin(reported.report(&tx, None)).await;
-            last_insert_id::restore(&tx, value).await
-        }
-        Err(error) => Err(error),
-    };
-    let done = match done {
-        Ok(()) => tx.commit().await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = done {
+    // An error is logged.
+    let _ = Box::pin(reported.report(&tx, None)).await;
+    if let Err(error) = tx.commit().await {
         tracing::error!(%error, "the system event of an uncaptured statement failed");
     }
 }
@@ -234,12 +213,10 @@ async fn report<C: ConnectionTrait>(
         return Ok(true);
     }
     if db.get_database_backend() != DbBackend::Postgres {
-        let value = last_insert_id::read(db).await?;
         let done = Box::pin(reported.report(db, Some(frames))).await;
         if let Err(error) = &done {
             frames.go_on_after(error, db).await?;
         }
-        last_insert_id::restore(db, value).await?;
         return Ok(done.is_ok());
     }
     // It fails where there is no transaction any more, as after a COMMIT of the application's own.
@@ -328,7 +305,6 @@ async fn statements<C: ConnectionTrait + MayStream>(
         let next = match audited {
             None => run(db, call, statement).await?,
             Some((write, audited)) => {
-                take_write_lock(db, frames, &captured.config).await?;
                 let text = statement.clone();
                 let outline = || outline_of(backend, &text.sql);
                 let done = {
@@ -457,31 +433,4 @@ async fn commit_part<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
         _ => "BEGIN",
     };
     db.execute_unprepared(begin).await.map(|_| ())
-}
-
-/// A SQLite transaction that reads before it writes loses to another writer. Where records may fail,
-/// writes go on without an audit table; else the engine takes the lock, and refuses them.
-async fn take_write_lock<C: ConnectionTrait>(
-    db: &C,
-    frames: &Frames,
-    config: &AuditConfig,
-) -> Result<(), DbErr> {
-    if db.get_database_backend() != DbBackend::Sqlite
-        || !frames.needs_write_lock()
-        || config.failure_policy() != FailurePolicy::Isolate
-    {
-        return Ok(());
-    }
-    let tables = config.tables();
-    let mut nothing = Query::delete();
-    nothing
-        .from_table(tables.reference(tables.log()))
-        .and_where(ExprTrait::eq(Expr::value(1), 0));
-    match db.execute(&nothing).await {
-        Err(error) if missing_table(config, &error).is_none() => Err(error),
-        _ => {
-            frames.has_write_lock();
-            Ok(())
-        }
-    }
 }
