@@ -12,6 +12,7 @@ use sea_orm::{
     TryInsertResult, UpdateMany, UpdateResult,
 };
 
+use super::follow::follow;
 use super::route::Route;
 use super::{Frames, probe, unit};
 use crate::action::Source;
@@ -85,7 +86,7 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
         if let Route::Captured(captured) = &mut route {
             captured.source = Source::Bulk;
         }
-        unit::follow(route, tx, &self.frames, &self.server, call, statement).await
+        follow(route, tx, &self.frames, &self.server, call, statement).await
     }
 }
 

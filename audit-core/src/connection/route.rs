@@ -264,7 +264,7 @@ impl Reported {
             context: AuditContext::current(),
             table: String::new(),
             why: "a future was dropped that wrote records of it",
-            outline: format!("{records} records"),
+            outline: format!("records: {records}"),
         }
     }
 
