@@ -63,7 +63,10 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
 
 /// Errors after which the database has ended the whole transaction, so that nothing can go on.
 pub(crate) fn ends_transaction(cause: &Cause) -> bool {
-    let (Cause::Insert { error, .. } | Cause::Unconfirmed { error, .. }) = cause else {
+    let (Cause::Insert { error, .. }
+    | Cause::Unconfirmed { error, .. }
+    | Cause::Generated { error, .. }) = cause
+    else {
         return false;
     };
     has_ended_transaction(error)
