@@ -157,7 +157,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if lock && !self.server.is_sqlite() {
             sql.text(" FOR UPDATE");
         }
-        match self.db.query_all_raw(sql.finish()).await {
+        match self.db.query_all_raw(self.own(info, sql.finish())).await {
             Ok(rows) => Ok(self.read(info, &rows)),
             Err(error) => self.unread(error).map(|()| Vec::new()),
         }

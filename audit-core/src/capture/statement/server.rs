@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use crate::recorder::prepared_anew;
+
 /// Facts about a server; asked for once per connection, when they are first needed.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -56,7 +58,7 @@ impl Server {
             }
         };
         let row = db
-            .query_one_raw(Statement::from_string(self.backend, sql))
+            .query_one_raw(prepared_anew(Statement::from_string(self.backend, sql)))
             .await?
             .ok_or_else(|| DbErr::RecordNotFound("the server did not name its schema".into()))?;
         let step = match self.backend {
