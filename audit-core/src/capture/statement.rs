@@ -115,6 +115,15 @@ struct Request<'a> {
     live: &'a LiveTable,
 }
 
+impl Request<'_> {
+    /// Whether one of these columns is of the key, by its name or as SQLite's rowid.
+    fn sets_key(&self, columns: &[String]) -> bool {
+        self.audited.has_key_among(columns)
+            || (self.live.row_id.is_some()
+                && (columns.iter()).any(|column| self.live.is_row_id_alias(column)))
+    }
+}
+
 /// Captures statements inside one transaction.
 pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) db: &'a C,

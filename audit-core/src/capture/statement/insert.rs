@@ -9,6 +9,9 @@ use super::{Answer, Call, Engine, Image, Problem, Request, answer};
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
+/// Why writes to a table are not captured whose constraints have clauses of their own.
+pub(super) const OWN_CONFLICTS: &str =
+    "constraints of its table may leave rows out or replace others by ON CONFLICT";
 const NOT_FOUND: &str = "rows were inserted that are not found under the keys they were to have";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -21,6 +24,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .or_else(|| self.lacks_columns(request))
         {
             return Err(Problem::Uncapturable(why));
+        }
+        if request.live.resolves_conflicts {
+            return Err(Problem::Uncapturable(OWN_CONFLICTS));
         }
         let returns = self.returns(request);
         match &insert.conflict {
@@ -120,15 +126,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             (None, None) => Vec::new(),
         };
-        for row in &now {
+        // Texts may be equal to a number, or to each other, without being the same key.
+        let is_clear = now.len() as u64 <= affected;
+        for row in now.iter().filter(|_| is_clear) {
             self.record_created(request.audited, row)?;
             self.flush_when_full().await?;
         }
-        if (now.len() as u64) < affected {
-            self.gap(
-                "rows were inserted that are not found under the keys they were to have",
-                &[],
-            );
+        if now.len() as u64 != affected {
+            self.gap(NOT_FOUND, &[]);
         }
         ran.doubt.settle();
         Ok(ran.answer)

@@ -26,7 +26,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         returns: Returns,
     ) -> Result<Answer, Problem> {
         let call = request.call;
-        if request.audited.has_key_among(&conflict.assigned) {
+        if request.sets_key(&conflict.assigned) {
             return Err(Problem::Uncapturable("its conflict clause changes keys"));
         }
         if !returns.has_keys() {
