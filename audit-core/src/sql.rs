@@ -6,6 +6,7 @@
 //! triggers are for.
 
 mod cache;
+mod literals;
 mod parse;
 mod shorten;
 mod template;

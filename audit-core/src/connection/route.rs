@@ -364,21 +364,35 @@ impl Reported {
     }
 }
 
+/// Whether a statement may write rows of an audited table.
+fn may_write(config: &AuditConfig, server: &Server, understood: &Understood) -> bool {
+    match understood {
+        Understood::Read | Understood::Control => false,
+        Understood::Write(write) => Audited::of(config, server, write).is_some(),
+        Understood::Several(parts) => {
+            (parts.iter()).any(|(_, part)| may_write(config, server, part))
+        }
+        Understood::Opaque(opaque) => !is_harmless(config, server, opaque),
+    }
+}
+
 /// Refuses to stream a write.
-pub(super) fn refuse_stream(
-    backend: DbBackend,
+pub(super) async fn refuse_stream<C: ConnectionTrait>(
+    db: &C,
     binding: &Bound,
     server: &Server,
     sql: &str,
 ) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
     let understood = understand(backend, sql);
+    if needs_server(backend, &understood) && !server.is_asked() {
+        server.ask(db).await?;
+    }
     let config = binding.config();
-    let writes = match understood.as_ref() {
-        Understood::Read | Understood::Control => false,
-        Understood::Write(write) => Audited::of(&config, server, write).is_some(),
-        Understood::Several(_) | Understood::Opaque(_) => true,
-    };
-    if !writes || config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow {
+    if !may_write(&config, server, &understood)
+        || config.is_suppressed()
+        || config.statement_policy() == StatementPolicy::Allow
+    {
         return Ok(());
     }
     Err(AuditError::Refused {

@@ -20,8 +20,8 @@ impl StreamTrait for AuditedConnection {
         statement: Statement,
     ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
         Box::pin(async move {
-            let backend = ConnectionTrait::get_database_backend(&self.db);
-            route::refuse_stream(backend, &self.binding, &self.server, &statement.sql)?;
+            let sql = &statement.sql;
+            route::refuse_stream(&self.db, &self.binding, &self.server, sql).await?;
             self.db.stream_raw(statement).await
         })
     }
@@ -40,9 +40,9 @@ impl StreamTrait for AuditedTransaction {
     ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
         Box::pin(async move {
             let tx = self.tx()?;
-            let backend = ConnectionTrait::get_database_backend(tx);
-            route::refuse_stream(backend, &self.binding, &self.server, &statement.sql)?;
             self.run_queued().await?;
+            let sql = &statement.sql;
+            route::refuse_stream(tx, &self.binding, &self.server, sql).await?;
             // What fails in a stream is not seen here.
             self.frames().suspect();
             tx.stream_raw(statement).await

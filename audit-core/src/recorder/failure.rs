@@ -69,9 +69,9 @@ pub(crate) fn ends_transaction(cause: &Cause) -> bool {
 /// The database's error, where it has ended the whole transaction.
 pub(crate) fn ending_error(cause: &Cause) -> Option<&DbErr> {
     match cause {
-        Cause::Insert { error, .. } | Cause::Unconfirmed { error, .. } => {
-            has_ended_transaction(error).then_some(error)
-        }
+        Cause::Insert { error, .. }
+        | Cause::Unconfirmed { error, .. }
+        | Cause::Generated { error, .. } => has_ended_transaction(error).then_some(error),
         _ => None,
     }
 }
