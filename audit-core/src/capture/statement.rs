@@ -108,6 +108,7 @@ pub(crate) struct Gap {
 /// A statement and what is known of it.
 #[derive(Clone, Copy)]
 struct Request<'a> {
+    backend: DbBackend,
     call: Call,
     statement: &'a Statement,
     write: &'a Write,
@@ -171,6 +172,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             _ => None,
         };
         let request = Request {
+            backend: self.db.get_database_backend(),
             call,
             statement: &statement,
             write,

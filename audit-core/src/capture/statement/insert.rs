@@ -95,8 +95,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         insert: &Insert,
     ) -> Result<Answer, Problem> {
         let info = request.audited.info;
-        let backend = self.db.get_database_backend();
-        let Some(rows) = listed(backend, request.statement, insert) else {
+        let Some(rows) = listed(request, insert) else {
             return self.insert_selected(request, insert).await;
         };
         let given = given_keys(request, insert, &rows);

@@ -1,6 +1,6 @@
 //! SQLite's schema tables and pragmas.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use super::{LiveTable, TableKind, UniqueIndex};
 use crate::sql::{TableName, is_name};
@@ -8,20 +8,20 @@ use crate::sql::{TableName, is_name};
 /// The kinds of rows of one look-up: the table, its columns, the columns of its unique indexes.
 const LOOK_UP: &str = "\
 SELECT 0 AS what, type AS name, CASE WHEN sql LIKE '%conflict%' THEN sql ELSE '' END AS part, (SELECT COUNT(*) FROM sqlite_master
-    WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) AS number
-  FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE
+    WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE) AS number
+  FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE
 UNION ALL
 SELECT 1, 'temporary', '', 0 FROM sqlite_temp_master
-  WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE
+  WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE
 UNION ALL
 SELECT CASE WHEN hidden = 0 THEN 2 ELSE 4 END, name, upper(type),
-    CASE WHEN pk = 0 THEN 0 WHEN pk = (SELECT MAX(pk) FROM pragma_table_xinfo(?1)) THEN pk ELSE -1 END
-  FROM (SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid)
+    CASE WHEN pk = 0 THEN 0 WHEN pk = (SELECT MAX(pk) FROM pragma_table_xinfo(?)) THEN pk ELSE -1 END
+  FROM (SELECT name, type, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid)
 UNION ALL
-SELECT 4, name, '', 0 FROM pragma_table_xinfo(?1) WHERE dflt_value IS NOT NULL AND upper(dflt_value) <> 'NULL'
+SELECT 4, name, '', 0 FROM pragma_table_xinfo(?) WHERE dflt_value IS NOT NULL AND upper(dflt_value) <> 'NULL'
 UNION ALL
 SELECT 3, name, COALESCE(part, ''), seqno FROM (
-  SELECT l.name, i.name AS part, i.seqno FROM pragma_index_list(?1) AS l, pragma_index_xinfo(l.name) AS i
+  SELECT l.name, i.name AS part, i.seqno FROM pragma_index_list(?) AS l, pragma_index_xinfo(l.name) AS i
   WHERE l.\"unique\" = 1 AND i.key = 1 ORDER BY l.seq, i.seqno)";
 
 pub(super) async fn look_up<C: ConnectionTrait>(
@@ -43,8 +43,12 @@ pub(super) async fn look_up<C: ConnectionTrait>(
             ..LiveTable::default()
         });
     }
-    let statement =
-        Statement::from_sql_and_values(DbBackend::Sqlite, LOOK_UP, [name.table.clone().into()]);
+    // Plain placeholders, one value each: SeaORM's own printing of statements knows no numbered ones.
+    let values = std::iter::repeat_n(
+        Value::from(name.table.clone()),
+        LOOK_UP.matches('?').count(),
+    );
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, LOOK_UP, values);
     let rows = db.query_all_raw(statement).await?;
     let mut table = LiveTable {
         schema: Some("main".to_owned()),
