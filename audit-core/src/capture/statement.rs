@@ -7,6 +7,7 @@
 mod candidates;
 mod cascade;
 mod delete;
+mod guarded;
 mod image_store;
 mod insert;
 mod live_table;
@@ -20,6 +21,7 @@ mod spilled;
 mod target;
 mod truncate;
 mod update;
+mod update_followers;
 mod upsert;
 mod upsert_mysql;
 
@@ -36,6 +38,7 @@ use sea_orm::{
 pub(crate) use live_table::LiveTables;
 pub(crate) use server::Server;
 pub(crate) use target::Audited;
+pub(crate) use update_followers::UpdateFollower;
 
 use crate::action::Source;
 use crate::config::{AuditConfig, FailurePolicy};
@@ -43,7 +46,7 @@ use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::recorder::ends_transaction;
-use crate::sql::{Composer, Kind, Write};
+use crate::sql::{Composer, Kind, Rows, Write};
 use live_table::LiveTable;
 
 /// The values of a row, in the order of the entity's columns; or of its key.
@@ -102,6 +105,8 @@ pub(crate) struct Gap {
     pub(crate) why: &'static str,
     /// The keys that are known of the rows concerned.
     pub(crate) keys: String,
+    /// The tables concerned, where they are not the one that the statement names.
+    pub(crate) tables: String,
 }
 
 /// A statement and what is known of it.
@@ -112,6 +117,15 @@ struct Request<'a> {
     write: &'a Write,
     audited: &'a Audited,
     live: &'a LiveTable,
+}
+
+/// The table of a statement.
+#[derive(Debug)]
+pub(crate) struct Located {
+    entity: TypeId,
+    /// On PostgreSQL, its schema.
+    schema: Option<String>,
+    is_secured: bool,
 }
 
 /// Captures statements inside one transaction.
@@ -127,8 +141,10 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) gaps: Mutex<Vec<Gap>>,
     /// Whether the application's statement has run.
     pub(crate) has_run: AtomicBool,
-    /// The schema in which the table was found that a statement writes to.
-    pub(crate) located: Mutex<Option<(TypeId, String)>>,
+    /// Where the table was found that a statement writes to.
+    pub(crate) located: Mutex<Option<Located>>,
+    /// The foreign keys by which other rows may change along with those that a statement writes.
+    pub(crate) followers: Mutex<Vec<UpdateFollower>>,
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -143,23 +159,27 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Answer, Problem> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
-        let live = if Self::needs_live_table(self.server, write) {
+        self.take_gaps();
+        let mut live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
             LiveTable::default()
         };
+        (self.apply_settings(write, audited, &mut live).await)
+            .map_err(|error| call.own_error(error))?;
         let resolved = audited.resolve(self.config, self.server, write, &live);
         let audited = match &resolved {
             target::Resolved::Same => audited,
             target::Resolved::Other(other) => other,
             target::Resolved::None => return Ok(self.run(call, &statement).await?.settled()),
         };
-        *self.located.lock().unwrap_or_else(PoisonError::into_inner) = match &live.schema {
-            Some(schema) if self.server.is_postgres() => {
-                Some((audited.info.type_id, schema.clone()))
-            }
-            _ => None,
-        };
+        (self.find_followers(write, audited, &mut live).await)
+            .map_err(|error| call.own_error(error))?;
+        *self.located.lock().unwrap_or_else(PoisonError::into_inner) = Some(Located {
+            entity: audited.info.type_id,
+            schema: live.schema.clone().filter(|_| self.server.is_postgres()),
+            is_secured: live.is_secured,
+        });
         let request = Request {
             call,
             statement: &statement,
@@ -170,13 +190,51 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if self.takes_old_new(request) {
             return self.capture_old_new(request).await;
         }
-        match &write.kind {
+        let answer = match &write.kind {
             Kind::Insert(insert) => self.insert(request, insert).await,
             Kind::Change(change) if change.delete => self.delete(request, change).await,
             Kind::Change(change) => self.update(request, change).await,
             Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
+        };
+        self.report_followers();
+        answer
+    }
+
+    /// Asks for the settings of a MySQL session that decide what a statement writes: the database of a name, where
+    /// name and entity do not both have one; how rows are numbered, where there are several.
+    async fn apply_settings(
+        &self,
+        write: &Write,
+        audited: &Audited,
+        live: &mut LiveTable,
+    ) -> Result<(), DbErr> {
+        if !self.server.is_mysql() {
+            return Ok(());
         }
+        let is_named = write.table.schema.is_some() || audited.info.schema().is_some();
+        let is_numbered = matches!(&write.kind, Kind::Insert(insert)
+            if !matches!(&insert.rows, Rows::Listed(rows) if rows.len() == 1));
+        if is_named || is_numbered {
+            let settings = self.settings().await?;
+            if is_named {
+                let database = settings.database.as_ref();
+                live.is_found_by_name = (write.table.schema.as_ref()).is_none_or(|named| {
+                    database.is_some_and(|own| crate::sql::is_name(own, named))
+                });
+                live.schema = (write.table.schema.as_ref()).or(database).cloned();
+            }
+        }
+        Ok(())
+    }
+
+    /// The step of numbered keys on MySQL.
+    fn step(&self) -> u64 {
+        (self.frames.live_tables.settings()).map_or(1, |settings| settings.step)
+    }
+
+    fn numbers_are_consecutive(&self) -> bool {
+        (self.frames.live_tables.settings()).is_some_and(|settings| settings.is_consecutive)
     }
 
     /// What was changed without being recorded since this was last asked.
@@ -200,6 +258,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let gap = Gap {
             why,
             keys: text.join(", "),
+            tables: String::new(),
         };
         (self.gaps.lock().unwrap_or_else(PoisonError::into_inner)).push(gap);
     }

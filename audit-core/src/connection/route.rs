@@ -116,9 +116,6 @@ impl Route {
         if matches!(*understood, Understood::Read | Understood::Control) {
             return Ok(Self::Straight);
         }
-        if needs_server(backend, &understood) && !server.is_asked() {
-            server.ask(db).await?;
-        }
         let config = binding.config();
         let audited = |part: &Understood| match part {
             Understood::Write(write) => Audited::of(&config, server, write),
@@ -213,20 +210,6 @@ fn is_harmless(config: &AuditConfig, server: &Server, opaque: &Opaque) -> bool {
     (opaque.tables.as_ref()).is_some_and(|tables| !Audited::any(config, server, tables))
 }
 
-/// Whether more must be known of the server to judge a statement.
-fn needs_server(backend: DbBackend, understood: &Understood) -> bool {
-    match understood {
-        Understood::Write(write) => backend == DbBackend::MySql || write.table.schema.is_some(),
-        Understood::Several(parts) => parts.iter().any(|(_, part)| needs_server(backend, part)),
-        Understood::Opaque(opaque) => opaque
-            .tables
-            .iter()
-            .flatten()
-            .any(|table| table.schema.is_some()),
-        Understood::Read | Understood::Control => false,
-    }
-}
-
 impl Reported {
     pub(super) fn of_write(
         captured: &Captured,
@@ -247,11 +230,12 @@ impl Reported {
 
     /// Of a statement that ran, and did more than was recorded.
     pub(super) fn of_gap(captured: &Captured, write: &Write, gap: &Gap, outline: &str) -> Self {
-        let outline = if gap.keys.is_empty() {
-            outline.to_owned()
-        } else {
-            format!("{outline} (keys: {})", gap.keys)
-        };
+        let mut outline = outline.to_owned();
+        for (what, names) in [("keys", &gap.keys), ("tables", &gap.tables)] {
+            if !names.is_empty() {
+                outline.push_str(&format!(" ({what}: {names})"));
+            }
+        }
         Self::of_write(captured, write, gap.why, &outline)
     }
 

@@ -114,13 +114,18 @@ impl AuditedTransaction {
             return self.noted(run(tx, call, statement).await);
         }
         if matches!(*understood, Understood::Read) {
-            self.frames().live_tables.observe(&statement.sql);
+            let observe = |sql: &str| self.frames().live_tables.observe(sql, &understood);
+            observe(&statement.sql);
             self.run_queued().await?;
             if self.frames().tells_of_another(|| self.binding.context()) {
                 let _lock = self.physical.capture_lock.lock().await;
                 self.noted(self.tell_anew(tx).await)?;
             }
-            return self.noted(run(tx, call, statement).await);
+            let sql = statement.sql.clone();
+            let answer = self.noted(run(tx, call, statement).await);
+            // Another task may have captured a statement meanwhile.
+            observe(&sql);
+            return answer;
         }
         let _lock = self.physical.capture_lock.lock().await;
         // It may have ended meanwhile.
@@ -131,6 +136,7 @@ impl AuditedTransaction {
         } else {
             self.noted(self.tell_anew(tx).await)?;
         }
+        (self.frames().live_tables).observe(&statement.sql, &understood);
         let result = self.write(tx, call, statement).await;
         // The application may have committed: what is told is committed at once then, and must not stay.
         if self.frames().is_unbuffered() {

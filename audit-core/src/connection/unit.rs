@@ -241,6 +241,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
         source: captured.source,
         gaps: std::sync::Mutex::default(),
         located: std::sync::Mutex::default(),
+        followers: std::sync::Mutex::default(),
         has_run: std::sync::atomic::AtomicBool::new(false),
     };
     let mut whole = Some(statement);
@@ -254,6 +255,7 @@ async fn statements<C: ConnectionTrait + MayStream>(
                 None => break,
             },
         };
+        frames.live_tables.observe(&statement.sql, part);
         if number > 0 && each_commits {
             records(db, frames).await?;
             commit_part(db)
