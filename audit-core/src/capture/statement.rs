@@ -17,6 +17,7 @@ mod returning;
 mod row_reader;
 mod rows;
 mod server;
+mod session;
 mod spilled;
 mod target;
 mod truncate;
@@ -25,7 +26,6 @@ mod update_followers;
 mod upsert;
 mod upsert_mysql;
 
-use std::any::TypeId;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,6 +35,7 @@ use sea_orm::{
     MockDatabaseTrait, MockExecResult, QueryResult, Statement,
 };
 
+pub(crate) use guarded::Located;
 pub(crate) use live_table::LiveTables;
 pub(crate) use server::Server;
 pub(crate) use target::Audited;
@@ -46,7 +47,7 @@ use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::recorder::ends_transaction;
-use crate::sql::{Composer, Kind, Rows, Write};
+use crate::sql::{Composer, Kind, Write};
 use live_table::LiveTable;
 
 /// The values of a row, in the order of the entity's columns; or of its key.
@@ -119,15 +120,6 @@ struct Request<'a> {
     live: &'a LiveTable,
 }
 
-/// The table of a statement.
-#[derive(Debug)]
-pub(crate) struct Located {
-    entity: TypeId,
-    /// On PostgreSQL, its schema.
-    schema: Option<String>,
-    is_secured: bool,
-}
-
 /// Captures statements inside one transaction.
 pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) db: &'a C,
@@ -173,7 +165,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             target::Resolved::Other(other) => other,
             target::Resolved::None => return Ok(self.run(call, &statement).await?.settled()),
         };
-        (self.find_followers(write, audited, &mut live).await)
+        (Box::pin(self.find_followers(write, audited, &mut live)).await)
             .map_err(|error| call.own_error(error))?;
         *self.located.lock().unwrap_or_else(PoisonError::into_inner) = Some(Located {
             entity: audited.info.type_id,
@@ -199,42 +191,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         self.report_followers();
         answer
-    }
-
-    /// Asks for the settings of a MySQL session that decide what a statement writes: the database of a name, where
-    /// name and entity do not both have one; how rows are numbered, where there are several.
-    async fn apply_settings(
-        &self,
-        write: &Write,
-        audited: &Audited,
-        live: &mut LiveTable,
-    ) -> Result<(), DbErr> {
-        if !self.server.is_mysql() {
-            return Ok(());
-        }
-        let is_named = write.table.schema.is_some() || audited.info.schema().is_some();
-        let is_numbered = matches!(&write.kind, Kind::Insert(insert)
-            if !matches!(&insert.rows, Rows::Listed(rows) if rows.len() == 1));
-        if is_named || is_numbered {
-            let settings = self.settings().await?;
-            if is_named {
-                let database = settings.database.as_ref();
-                live.is_found_by_name = (write.table.schema.as_ref()).is_none_or(|named| {
-                    database.is_some_and(|own| crate::sql::is_name(own, named))
-                });
-                live.schema = (write.table.schema.as_ref()).or(database).cloned();
-            }
-        }
-        Ok(())
-    }
-
-    /// The step of numbered keys on MySQL.
-    fn step(&self) -> u64 {
-        (self.frames.live_tables.settings()).map_or(1, |settings| settings.step)
-    }
-
-    fn numbers_are_consecutive(&self) -> bool {
-        (self.frames.live_tables.settings()).is_some_and(|settings| settings.is_consecutive)
     }
 
     /// What was changed without being recorded since this was last asked.

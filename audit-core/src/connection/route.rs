@@ -101,17 +101,16 @@ impl Route {
     ///
     /// # Errors
     /// Returns [`AuditError::Refused`] and what else keeps a statement from being run.
-    pub(super) async fn of<C: ConnectionTrait>(
+    pub(super) fn of(
         is_mock: bool,
         binding: &Bound,
         server: &Server,
-        db: &C,
+        backend: DbBackend,
         sql: &str,
     ) -> Result<Self, DbErr> {
         if is_mock {
             return Ok(Self::Straight);
         }
-        let backend = db.get_database_backend();
         let understood = understand(backend, sql);
         if matches!(*understood, Understood::Read | Understood::Control) {
             return Ok(Self::Straight);
@@ -230,12 +229,15 @@ impl Reported {
 
     /// Of a statement that ran, and did more than was recorded.
     pub(super) fn of_gap(captured: &Captured, write: &Write, gap: &Gap, outline: &str) -> Self {
-        let mut outline = outline.to_owned();
-        for (what, names) in [("keys", &gap.keys), ("tables", &gap.tables)] {
-            if !names.is_empty() {
-                outline.push_str(&format!(" ({what}: {names})"));
+        let named = |what: &str, names: &str| {
+            if names.is_empty() {
+                String::new()
+            } else {
+                format!(" ({what}: {names})")
             }
-        }
+        };
+        let keys = named("keys", &gap.keys);
+        let outline = format!("{outline}{keys}{}", named("tables", &gap.tables));
         Self::of_write(captured, write, gap.why, &outline)
     }
 

@@ -174,9 +174,15 @@ impl AuditedTransaction {
         statement: Statement,
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
-        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql)
-            .await
-            .map_err(|error| call.own_error(error))?;
+        let backend = tx.get_database_backend();
+        let route = Route::of(
+            self.mock,
+            &self.binding,
+            &self.server,
+            backend,
+            &statement.sql,
+        )
+        .map_err(|error| call.own_error(error))?;
         unit::follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 

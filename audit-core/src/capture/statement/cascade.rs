@@ -170,10 +170,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             found.told.extend(chunk.iter().map(key));
         }
         found.gone = found.told.clone();
-        self.follow(request, audited.info, rows, &mut found).await?;
+        Box::pin(self.follow(request, audited.info, rows, &mut found)).await?;
         while !found.next.is_empty() {
             for (parent, mut rows) in std::mem::take(&mut found.next) {
-                self.follow(request, parent, &mut rows, &mut found).await?;
+                Box::pin(self.follow(request, parent, &mut rows, &mut found)).await?;
             }
         }
         Ok(found.trails)

@@ -1,5 +1,6 @@
 //! Reads of rows that must not become the failure of a statement that has run.
 
+use std::any::TypeId;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,6 +10,15 @@ use super::Engine;
 use super::update::HIDDEN;
 use crate::auditable::EntityInfo;
 use crate::sql::TableName;
+
+/// The table of a statement.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(super) entity: TypeId,
+    /// On PostgreSQL, its schema.
+    pub(super) schema: Option<String>,
+    pub(super) is_secured: bool,
+}
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Reads rows of an entity. Once the statement has run, what cannot be read is reported, and is `None`.

@@ -39,7 +39,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return self.update_spilled(request, change, returns, before).await;
         }
         let before = before.into_rows();
-        let followers = self.update_followers(request, &before).await?;
+        let followers = Box::pin(self.update_followers(request, &before)).await?;
         let moved = match (sets_key, before.as_slice()) {
             (false, _) | (true, []) => None,
             (true, [row]) => moved_key(request, change, row),
