@@ -2,6 +2,7 @@
 
 mod before_image;
 mod finished;
+mod generated;
 mod hook;
 mod operating;
 #[cfg(feature = "statements")]

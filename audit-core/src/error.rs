@@ -110,6 +110,14 @@ pub enum Cause {
         /// What the database said.
         error: DbErr,
     },
+    /// After an UPDATE it could not be read which columns the database generates from those that were written.
+    #[error("it could not be read which columns of `{model}` are generated ({error})")]
+    Generated {
+        /// The model.
+        model: String,
+        /// What the database said.
+        error: DbErr,
+    },
     /// A value has no canonical form.
     #[error("the field `{field}` of `{model}` cannot be recorded: {error}")]
     Value {

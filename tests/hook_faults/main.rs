@@ -23,7 +23,9 @@ mod cancelled_writes;
 mod driver_codes;
 mod ended_transaction;
 mod error_texts;
+mod generated_columns;
 mod last_insert_id;
 #[path = "../suite/entity/post.rs"]
 mod post;
+mod proxied_pool;
 mod stalling_proxy;

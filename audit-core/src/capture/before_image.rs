@@ -89,7 +89,8 @@ pub(super) struct Image {
     pub(super) written: Vec<Option<Value>>,
     /// The primary key: as stored where the row was read, else as the operation gave it.
     pub(super) key: Vec<Value>,
-    /// Another operation on the same row was waiting at the same time.
+    /// Others may have written the row meanwhile: the row is not locked, or another operation on it was waiting at the same
+    /// time.
     pub(super) contended: bool,
     /// The scope that the operation runs in.
     pub(super) scope: Option<Weak<Scope>>,

@@ -6,6 +6,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::before_image::{Image, Operation, Row};
+use super::generated::generated_columns;
 use super::operating::Operating;
 use super::told::Told;
 use crate::action::{Action, Source};
@@ -46,7 +47,11 @@ impl Captured {
             Self::Failed { config, cause } => return record_change(db, &config, Err(cause)).await,
             Self::Finished(finished) => finished,
         };
-        let record = match finished.tell() {
+        let record = match finished.generated(db).await {
+            Ok(generated) => finished.tell(&generated),
+            Err(cause) => Err(cause),
+        };
+        let record = match record {
             Ok(Some(record)) => Ok(record),
             Ok(None) => return Ok(()),
             Err(cause) => Err(cause),
@@ -72,8 +77,36 @@ impl Finished {
         Captured::Finished(Box::new(self))
     }
 
+    /// The generated columns, where columns that were not written may have changed on account of others: those that are
+    /// generated have changed with what was written.
+    async fn generated<C: ConnectionTrait>(&self, db: &C) -> Result<Vec<usize>, Cause> {
+        let Operating { plan, config, .. } = &self.operating;
+        let Some(image) = &self.image else {
+            // All columns are recorded then.
+            return Ok(Vec::new());
+        };
+        let asks = match (self.operating.operation, &image.row) {
+            (Operation::Update, Some(Row::Found(old))) if image.contended => {
+                let left_alone: Vec<Option<Value>> = (old.iter().zip(&image.written))
+                    .map(|(old, written)| old.clone().filter(|_| written.is_none()))
+                    .collect();
+                !plan.updated(config, &left_alone, &self.row)?.is_empty()
+            }
+            (Operation::Update, None) => image.written.iter().any(Option::is_some),
+            _ => false,
+        };
+        if !asks {
+            return Ok(Vec::new());
+        }
+        let columns = generated_columns(db, plan.info).await;
+        columns.map_err(|error| Cause::Generated {
+            model: plan.info.model().to_owned(),
+            error,
+        })
+    }
+
     /// The changes and the row that shows the object, or `None` when nothing happened.
-    fn changes(&self) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
+    fn changes(&self, generated: &[usize]) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
         let Operating { plan, config, .. } = &self.operating;
         let image = self.image.as_ref();
         let seen = image.and_then(|image| image.row.as_ref());
@@ -85,8 +118,12 @@ impl Finished {
             (Operation::Update, Some(Row::Found(old))) => {
                 let contended = image.filter(|image| image.contended);
                 let changes = if let Some(image) = contended {
-                    let only: Vec<Option<Value>> = (old.iter().zip(&image.written))
-                        .map(|(old, written)| written.as_ref().and(old.clone()))
+                    let follows = |at| generated.contains(&at);
+                    let only: Vec<Option<Value>> = (old.iter().zip(&image.written).enumerate())
+                        .map(|(at, (old, written))| {
+                            let is_own = written.is_some() || follows(at);
+                            old.clone().filter(|_| is_own)
+                        })
                         .collect();
                     plan.updated(config, &only, &self.row)?
                 } else {
@@ -97,6 +134,7 @@ impl Finished {
             (Operation::Update, _) => {
                 let written = |at: usize| {
                     image.is_none_or(|image| image.written.get(at).is_some_and(Option::is_some))
+                        || generated.contains(&at)
                 };
                 let changes = plan.updated_from_unknown(config, written, &self.row)?;
                 (!changes.is_empty()).then(|| (changes, self.row.clone()))
@@ -109,9 +147,9 @@ impl Finished {
         })
     }
 
-    fn tell(&self) -> Result<Option<Record>, Cause> {
+    fn tell(&self, generated: &[usize]) -> Result<Option<Record>, Cause> {
         let Operating { plan, config, .. } = &self.operating;
-        let Some((changes, row)) = self.changes()? else {
+        let Some((changes, row)) = self.changes(generated)? else {
             return Ok(None);
         };
         // The key as it was stored, which may be another spelling than the one given.

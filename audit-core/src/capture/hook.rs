@@ -243,24 +243,17 @@ where
         return Ok(());
     }
     let mut key = key;
-    let (mut row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
+    let (row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
     if matches!(row, Some(Row::Missing)) {
         // The UPDATE of a missing row fails, and its second hook never runs. Should another task insert
         // the row right now, the record will have every old value unknown.
         return Ok(());
     }
-    if let Some(Row::Found(row)) = &mut row {
+    if let Some(Row::Found(row)) = &row {
         // The database may take another spelling for the same key; the row that comes back after the
         // write has the stored one.
         let stored = |at: &usize| row.get(*at).cloned().flatten();
         key = plan.info.key.iter().filter_map(stored).collect();
-        // On a pool another task's change to a column that this one leaves alone could fall between
-        // read and write: it is not this one's.
-        if operating.handle != Handle::Transaction || is_ended {
-            for (old, written) in row.iter_mut().zip(&written) {
-                *old = written.as_ref().and(old.take());
-            }
-        }
     }
     operating.put(&key, row, written, is_ended);
     Ok(())

@@ -77,7 +77,9 @@ impl Operating {
             Image {
                 row,
                 written,
-                contended: false,
+                // On a pool another client's change to a column that this operation leaves alone may fall between read
+                // and write: it is not this one's.
+                contended: self.handle != Handle::Transaction || is_ended,
                 scope: current_scope().as_ref().map(Arc::downgrade),
                 seen_done: false,
                 is_ended,

@@ -241,6 +241,19 @@ impl Reported {
         Self::of_write(captured, write, gap.why, &outline)
     }
 
+    /// Of records that may be lost, the future that wrote them having been dropped.
+    pub(super) fn of_lost_records(config: AuditConfig, records: usize) -> Self {
+        Self {
+            silent: false,
+            commits: false,
+            config,
+            context: AuditContext::current(),
+            table: String::new(),
+            why: "a future was dropped that wrote records of it",
+            outline: format!("records: {records}"),
+        }
+    }
+
     /// What triggers are told by, if they are.
     pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
         (!self.commits).then_some((&self.config, &self.context))
@@ -271,10 +284,15 @@ impl Reported {
     /// more occurrence of the one that is there; inside a transaction, of the one that the transaction wrote. The
     /// report stays whatever becomes of the statement, which may change data and then fail, or be dropped.
     ///
-    /// Returns whether that could be done.
-    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C, inside: Option<&Frames>) -> bool {
+    /// # Errors
+    /// Returns what kept the event from being written, which is logged.
+    pub(super) async fn report<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        inside: Option<&Frames>,
+    ) -> Result<(), AuditError> {
         if self.silent {
-            return true;
+            return Ok(());
         }
         self.warn();
         let written = match inside {
@@ -284,7 +302,7 @@ impl Reported {
         if let Err(error) = &written {
             tracing::error!(%error, "the system event of an uncaptured statement failed");
         }
-        written.is_ok()
+        written
     }
 
     /// Counts the statement and writes a warning, which need no database.
@@ -305,7 +323,7 @@ impl Reported {
         self.silent
     }
 
-    fn event(&self) -> SystemEvent {
+    pub(super) fn event(&self) -> SystemEvent {
         let what = format!("{}: {}", self.why, self.outline);
         SystemEvent::new(EventType::Warning, TITLE)
             .fingerprint(format!("uncaptured\n{}\n{}", self.why, self.outline))
@@ -332,6 +350,18 @@ impl Reported {
     }
 }
 
+/// Whether a statement may write rows of an audited table.
+fn may_write(config: &AuditConfig, server: &Server, understood: &Understood) -> bool {
+    match understood {
+        Understood::Read | Understood::Control => false,
+        Understood::Write(write) => Audited::of(config, server, write).is_some(),
+        Understood::Several(parts) => {
+            (parts.iter()).any(|(_, part)| may_write(config, server, part))
+        }
+        Understood::Opaque(opaque) => !is_harmless(config, server, opaque),
+    }
+}
+
 /// Refuses to stream a write.
 pub(super) fn refuse_stream(
     backend: DbBackend,
@@ -341,12 +371,10 @@ pub(super) fn refuse_stream(
 ) -> Result<(), DbErr> {
     let understood = understand(backend, sql);
     let config = binding.config();
-    let writes = match understood.as_ref() {
-        Understood::Read | Understood::Control => false,
-        Understood::Write(write) => Audited::of(&config, server, write).is_some(),
-        Understood::Several(_) | Understood::Opaque(_) => true,
-    };
-    if !writes || config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow {
+    if !may_write(&config, server, &understood)
+        || config.is_suppressed()
+        || config.statement_policy() == StatementPolicy::Allow
+    {
         return Ok(());
     }
     Err(AuditError::Refused {

@@ -2,8 +2,9 @@
 
 use sea_orm::sea_query::Value;
 use sea_orm::{DbBackend, Statement};
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
+
+use super::literals::bindable_literals;
 
 /// A character that marks a bound value's place in rendered SQL; a text that has it is not taken.
 pub(super) const MARK: char = '\u{1}';
@@ -36,37 +37,23 @@ impl Template {
 }
 
 impl Template {
-    /// Reads tokens of a text without bound values, and binds the literals that are compared with something.
-    /// Elsewhere a literal may be a part of a type's name, which cannot be bound.
+    /// Reads tokens of MySQL's, of an expression without bound values, and binds its literals.
     pub(super) fn with_bound_literals(tokens: &[Token]) -> Self {
         let (mut pieces, mut text) = (Vec::new(), String::new());
-        let (mut last, mut lists, mut is_in) = (None::<&Token>, Vec::new(), false);
-        for token in tokens {
-            let is_compared = match last {
-                None
-                | Some(
-                    Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq,
-                ) => true,
-                Some(Token::LParen | Token::Comma) => lists.last() == Some(&true),
-                _ => false,
-            };
-            match literal(token).filter(|_| is_compared) {
-                Some(value) => {
+        for (token, literal) in tokens.iter().zip(bindable_literals(tokens)) {
+            match literal {
+                Some(literal) => {
+                    if literal.decimals.is_some() {
+                        text.push_str("CAST(");
+                    }
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
-                    pieces.push(Piece::Literal(value));
+                    pieces.push(Piece::Literal(literal.value));
+                    if let Some((digits, decimals)) = literal.decimals {
+                        text = format!(" AS DECIMAL({digits}, {decimals}))");
+                    }
                 }
                 None => text.push_str(&token.to_string()),
             }
-            match token {
-                Token::Whitespace(_) => continue,
-                Token::LParen => lists.push(is_in),
-                Token::RParen => {
-                    lists.pop();
-                }
-                _ => {}
-            }
-            is_in = matches!(token, Token::Word(word) if word.keyword == Keyword::IN);
-            last = Some(token);
         }
         pieces.push(Piece::Text(text));
         pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
@@ -81,16 +68,6 @@ impl Template {
             [Piece::Text(text)] => text.trim().parse().ok().map(|v| Value::BigInt(Some(v))),
             _ => None,
         }
-    }
-}
-
-fn literal(token: &Token) -> Option<Value> {
-    match token {
-        Token::Number(number, false) => number.parse().ok().map(|v| Value::BigInt(Some(v))),
-        Token::SingleQuotedString(text) if !text.contains('\\') => {
-            Some(Value::from(text.replace("''", "'")))
-        }
-        _ => None,
     }
 }
 

@@ -335,8 +335,8 @@ fn returned_columns_are_known_by_name() {
         "DELETE FROM post RETURNING id, CAST(\"tea\" AS \"text\"), upper(title) AS title, qty AS amount",
     )
     .returning;
-    assert!(returning.has("id", None));
-    assert!(returning.has("tea", Some("CAST(\"tea\" AS \"text\")")));
+    assert!(returning.has("id", None, None));
+    assert!(returning.has("tea", Some("CAST(\"tea\" AS \"text\")"), None));
     for (column, cast) in [
         ("id", Some("CAST(id AS text)")),
         ("tea", None),
@@ -344,21 +344,21 @@ fn returned_columns_are_known_by_name() {
         ("title", None),
         ("qty", None),
     ] {
-        assert!(!returning.has(column, cast), "{column}");
+        assert!(!returning.has(column, cast, None), "{column}");
     }
     let swapped = write(
         Postgres,
         "DELETE FROM post RETURNING id AS qty, qty AS id, title",
     )
     .returning;
-    assert!(!swapped.has("id", None) && !swapped.has("qty", None));
+    assert!(!swapped.has("id", None, None) && !swapped.has("qty", None, None));
     // An expression without alias may have any name.
     let unnamed = write(Postgres, "DELETE FROM post RETURNING id, id + 1").returning;
-    assert!(!unnamed.has("id", None));
+    assert!(!unnamed.has("id", None, None));
     assert!(
         write(Postgres, "DELETE FROM post RETURNING *")
             .returning
-            .has("anything", None)
+            .has("anything", None, None)
     );
 }
 
@@ -400,4 +400,61 @@ fn an_insert_of_many_rows_is_no_deep_statement() {
     let rows: Vec<&str> = std::iter::repeat_n("(?, ?, CAST(? AS CHAR), ?)", 5_000).collect();
     let sql = format!("INSERT INTO post (a, b, c, d) VALUES {}", rows.join(", "));
     assert_eq!(taken_for(MySql, &sql), "inserts into post");
+}
+
+#[test]
+fn texts_that_cannot_write_are_read_though_the_parser_does_not_know_them() {
+    let search = "WITH RECURSIVE t (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM t WHERE id < 3) \
+         SEARCH DEPTH FIRST BY id SET ordercol SELECT * FROM t ORDER BY ordercol";
+    let cycle = "WITH RECURSIVE t AS (SELECT 1 AS id UNION ALL SELECT id FROM t) \
+         SEARCH BREADTH FIRST BY id SET o CYCLE id SET is_cycle USING path, u AS (SELECT 2) SELECT * FROM t, u";
+    for (backend, sql, taken) in [
+        (Postgres, search, "reads"),
+        (Postgres, cycle, "reads"),
+        (
+            MySql,
+            "WITH RECURSIVE t AS (SELECT 1 AS id UNION SELECT id FROM t) CYCLE id RESTRICT SELECT * FROM t",
+            "reads",
+        ),
+        (Postgres, "SET CONSTRAINTS ALL DEFERRED", "reads"),
+        (
+            Postgres,
+            "/* app */ set constraints a, b immediate;",
+            "reads",
+        ),
+        (
+            Postgres,
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            "reads",
+        ),
+        (MySql, "SHOW ENGINE INNODB STATUS", "reads"),
+        (MySql, "SHOW MASTER STATUS", "reads"),
+        (
+            Postgres,
+            "SET CONSTRAINTS ALL DEFERRED; DELETE FROM t",
+            "opaque: it could not be parsed",
+        ),
+        (
+            Postgres,
+            "WITH RECURSIVE t AS (SELECT 1) SEARCH DEPTH FIRST BY id SET o DELETE FROM u",
+            "opaque: it could not be parsed",
+        ),
+        (
+            Postgres,
+            "WITH t AS (DELETE FROM u RETURNING id) CYCLE id SET c USING p SELECT * FROM t",
+            "opaque: it could not be parsed",
+        ),
+        (
+            MySql,
+            "SET STATEMENT max_statement_time = 1 FOR DELETE FROM t",
+            "opaque: it could not be parsed",
+        ),
+        (
+            MySql,
+            "DESCRIBE ANALYZE nonsense DELETE",
+            "opaque: it could not be parsed",
+        ),
+    ] {
+        assert_eq!(taken_for(backend, sql), taken, "{sql}");
+    }
 }

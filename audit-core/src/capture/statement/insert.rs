@@ -78,7 +78,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.flush_when_full().await?;
         }
         doubt.settle();
-        Ok(answer(call, rows, id)?)
+        Ok(answer(call, returns, rows, id)?)
     }
 
     /// Runs an INSERT of which the database returns no keys, and reads its rows by the keys that they were
@@ -108,14 +108,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             rows.len() as u64
         };
         let now = match (given, numbers) {
-            (Some(given), _) => self.conflicting(request, &given, &[], false).await?,
+            // A plain read would take the snapshot that the application's first SELECT takes.
+            (Some(given), _) => self.conflicting(request, &given, &[], true).await?,
             (None, Some(numbers)) => {
                 let first = match &ran.answer {
                     Answer::Executed(result) if is_told => result.last_insert_id(),
                     _ => self.mysql_last_insert_id().await?,
                 };
                 let ids = self.numbered(first, &numbers);
-                self.rows_where(info, &info.key, &ids, false).await?
+                self.rows_where(info, &info.key, &ids, true).await?
             }
             (None, None) => Vec::new(),
         };
@@ -161,7 +162,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let ids = self.numbered(result.last_insert_id(), &vec![None; rows]);
             let mut found = 0;
             for ids in ids.chunks(usize::try_from(self.config.chunk_rows()).unwrap_or(1)) {
-                for row in self.rows_where(info, &info.key, ids, false).await? {
+                for row in self.rows_where(info, &info.key, ids, true).await? {
                     self.record_created(request.audited, &row)?;
                     self.flush_when_full().await?;
                     found += 1;

@@ -7,7 +7,9 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::returning::Returns;
 use super::{Answer, Engine, Image, Problem, Request, answer};
-use crate::sql::{Change, Volatility, is_name};
+use crate::auditable::EntityInfo;
+use crate::sql::{Change, Returning, Volatility, is_name};
+use crate::value::same;
 
 /// Why a statement is not captured whose condition cannot be evaluated beside it.
 pub(super) const VOLATILE: &str =
@@ -19,6 +21,8 @@ pub(super) const NOT_FOUND: &str = "rows are not found any more under the keys t
 pub(super) const HIDDEN: &str = "row-level security hides rows that were written";
 pub(super) const SEVERAL_KEYS: &str = "it changes the keys of several rows, which cannot be paired";
 pub(super) const APPEARED: &str = "rows were written that had not been read before it";
+const MAY_DIFFER: &str = "its condition reads other tables, and it may have written other rows than were read \
+                          before it";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update(
@@ -58,7 +62,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
                 let id = self.last_insert_id(request).await?;
                 let now = self.read_returned(request, returns, &rows);
-                (answer(call, rows, id)?, Some(now), None, doubt)
+                (answer(call, returns, rows, id)?, Some(now), None, doubt)
             } else {
                 let ran = self.run(call, request.statement).await?;
                 let count = self.count_of(request, &ran).await?;
@@ -85,9 +89,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     .await?
             }
         };
-        let read = before.len() as u64;
-        if !is_known && count.is_some_and(|count| count > read) && !change.joined {
-            self.gap(APPEARED, &[]);
+        if !is_known {
+            let accounted = if self.may_differ(change) {
+                changed_rows(info, &before, &now)
+            } else {
+                before.len() as u64
+            };
+            self.check_count(change, count, accounted);
         }
         let was_written = is_known || count.is_none_or(|count| count > 0);
         self.record_changed(request, change, before, now, is_known, was_written)
@@ -95,6 +103,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_descendants(followers).await?;
         doubt.settle();
         Ok(answer)
+    }
+
+    /// Whether the rows that were read, which are locked, may match no more when the statement runs: its condition
+    /// reads other tables, which another client may have changed. On SQLite nobody else writes meanwhile.
+    pub(super) fn may_differ(&self, change: &Change) -> bool {
+        change.reads_others && !self.server.is_sqlite()
+    }
+
+    /// Reports where a statement wrote more rows than are accounted for: those that were read before it, as only
+    /// others can have come to match since; where that does not hold, those that were changed.
+    pub(super) fn check_count(&self, change: &Change, count: Option<u64>, accounted: u64) {
+        if self.server.is_sqlite() || count.is_none_or(|count| count <= accounted) {
+            return;
+        }
+        let why = if self.may_differ(change) {
+            MAY_DIFFER
+        } else {
+            APPEARED
+        };
+        self.gap(why, &[]);
     }
 
     /// Refuses what cannot be read beside the statement.
@@ -146,9 +174,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if self.server.is_mysql() && request.call.reads_rows() {
             return self.row_count().await.map(Some);
         }
-        Ok(match &ran.answer {
-            // Without a clause of its own it returns no rows, whatever it wrote.
-            Answer::Rows(rows) if rows.is_empty() => None,
+        Ok(match (&ran.answer, &request.write.returning) {
+            // It returns no rows, whatever it wrote.
+            (Answer::Rows(_), Returning::Nothing) => None,
             _ => Some(ran.count()),
         })
     }
@@ -204,6 +232,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         Ok(())
     }
+}
+
+/// How many rows are there that are not as they were.
+fn changed_rows(info: &EntityInfo, before: &[Image], now: &[Image]) -> u64 {
+    let before: HashMap<Image, &Image> =
+        (before.iter()).map(|row| (info.key_of(row), row)).collect();
+    let changed = now.iter().filter(|new| {
+        let old = before.get(&info.key_of(new));
+        old.is_none_or(|old| !is_same(old, new))
+    });
+    changed.count() as u64
+}
+
+pub(super) fn is_same(old: &[Value], new: &[Value]) -> bool {
+    old.iter().zip(new).all(|(old, new)| same(old, new))
 }
 
 /// The key that a row is given, where the statement names it.

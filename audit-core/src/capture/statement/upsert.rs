@@ -65,7 +65,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.flush_when_full().await?;
         self.record_descendants(trail).await?;
         doubt.settle();
-        Ok(answer(call, returned, id)?)
+        Ok(answer(call, returns, returned, id)?)
     }
 
     /// The rows that were written, as they are now.

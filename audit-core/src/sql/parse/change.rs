@@ -209,6 +209,9 @@ impl Text {
                 with: parts.with.map(template),
                 from: Template::read(&parts.from),
                 joined: parts.joined,
+                reads_others: parts.joined
+                    || parts.with.is_some()
+                    || parts.filter.is_some_and(|filter| self.has_query(filter)),
                 filter: parts.filter.map(|filter| self.piece(filter)),
                 tail: parts.tail,
                 ordered_by: parts.ordered_by,
