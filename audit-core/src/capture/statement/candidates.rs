@@ -193,10 +193,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if lock && !self.server.is_sqlite() {
             sql.text(" FOR UPDATE");
         }
-        match self.db.query_all_raw(sql.finish()).await {
-            Ok(rows) => Ok(self.read(info, &rows)),
-            Err(error) => self.unread(error).map(|()| Vec::new()),
-        }
+        let rows = (self
+            .read_after(info, self.db.query_all_raw(sql.finish()))
+            .await)?;
+        Ok(self.read(info, &rows.unwrap_or_default()))
     }
 }
 
