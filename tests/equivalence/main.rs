@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | `EQUIVALENCE_SEED` | which cases are made | 1 |
 //! | `EQUIVALENCE_STATEMENTS` | how many statements are run on each database; 20000 in the nightly form | 2000 |
-//! | `EQUIVALENCE_ROADS` | which ways of writing are compared, by their names with commas between | all |
+//! | `EQUIVALENCE_PATHS` | which ways of writing are compared, by their names with commas between | all |
 //! | `EQUIVALENCE_CASE` | the number of the only case that is run | all |
 #![allow(
     clippy::explicit_auto_deref,
@@ -30,19 +30,21 @@
     clippy::format_push_string,
     clippy::too_many_lines,
     clippy::large_futures,
-    dead_code,
     missing_docs,
     unreachable_pub,
     unused_imports,
     unused_macros
 )]
 
+mod account;
 mod answer;
+mod bulk;
 mod case;
 mod change;
 mod choice;
 mod compare;
 mod connection;
+mod counts;
 mod entities;
 mod expr;
 mod findings;
@@ -51,6 +53,7 @@ mod lane;
 mod model_op;
 mod odd;
 mod op;
+mod other_client;
 mod permitted;
 mod replay;
 mod run;
@@ -58,7 +61,11 @@ mod schema;
 mod shrink;
 mod tables;
 mod text;
+mod trace;
+mod words;
 
+// Shared by all test programs, of which each uses a part.
+#[allow(dead_code)]
 #[macro_use]
 #[path = "../suite/support.rs"]
 mod support;

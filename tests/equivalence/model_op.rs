@@ -12,8 +12,8 @@ use crate::tables::{Column, Kind, TABLES, Table};
 
 pub(crate) type Row = Vec<(&'static str, Value)>;
 
-/// How many calls run hooks, which come first.
-const HOOKED: usize = 6;
+/// How many calls are recorded on plain connections, by hooks or by bulk builders, which come first.
+const HOOKED: usize = 10;
 
 /// What is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub(crate) enum Call {
     ModelDelete,
     UpdateFound,
     DeleteFound,
+    BulkInsertMany,
+    BulkUpsert,
+    BulkUpdateMany,
+    BulkDeleteMany,
     Insert,
     InsertReturning,
     InsertWithoutReturning,
@@ -39,6 +43,29 @@ pub(crate) enum Call {
     UpdateManyReturning,
     DeleteMany,
     DeleteManyReturning,
+}
+
+impl Call {
+    /// Whether an audited application calls a bulk builder.
+    pub(crate) fn is_bulk(self) -> bool {
+        matches!(
+            self,
+            Self::BulkInsertMany | Self::BulkUpsert | Self::BulkUpdateMany | Self::BulkDeleteMany
+        )
+    }
+
+    /// What kind of write it is.
+    pub(crate) fn kind(self) -> &'static str {
+        let name = format!("{self:?}");
+        let kinds = [
+            ("Upsert", "upsert by builder"),
+            ("TryInsert", "upsert by builder"),
+            ("Update", "update by builder"),
+            ("Delete", "delete by builder"),
+        ];
+        let kind = kinds.into_iter().find(|(word, _)| name.contains(word));
+        kind.map_or("insert by builder", |(_, kind)| kind)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +89,10 @@ impl ModelOp {
             C::ModelDelete,
             C::UpdateFound,
             C::DeleteFound,
+            C::BulkInsertMany,
+            C::BulkUpsert,
+            C::BulkUpdateMany,
+            C::BulkDeleteMany,
             C::Insert,
             C::InsertReturning,
             C::InsertWithoutReturning,
@@ -85,28 +116,42 @@ impl ModelOp {
             call = match call {
                 C::ModelDelete => C::ModelUpdate,
                 C::DeleteFound => C::UpdateFound,
+                C::BulkDeleteMany => C::BulkUpdateMany,
                 call => call,
             };
         }
         let number = match call {
-            C::InsertMany | C::InsertManyReturning | C::InsertManyWithoutReturning => {
-                choices.pick(4)
-            }
-            C::Upsert | C::UpsertReturning | C::UpsertWithoutReturning | C::TryInsert => {
-                1 + choices.pick(3)
-            }
+            C::InsertMany
+            | C::InsertManyReturning
+            | C::InsertManyWithoutReturning
+            | C::BulkInsertMany => choices.pick(4),
+            C::Upsert
+            | C::UpsertReturning
+            | C::UpsertWithoutReturning
+            | C::TryInsert
+            | C::BulkUpsert => 1 + choices.pick(3),
             _ => 1,
         };
         let inserts = !matches!(
             call,
-            C::ModelUpdate | C::UpdateFound | C::UpdateMany | C::UpdateManyReturning | C::UpdateOne
+            C::ModelUpdate
+                | C::UpdateFound
+                | C::UpdateMany
+                | C::UpdateManyReturning
+                | C::UpdateOne
+                | C::BulkUpdateMany
         );
         let columns = columns(choices, table, inserts);
         let rows = (0..number)
             .map(|at| row(choices, backend, table, &columns, at, inserts))
             .collect();
         let filter = match call {
-            C::UpdateMany | C::UpdateManyReturning | C::DeleteMany | C::DeleteManyReturning => {
+            C::UpdateMany
+            | C::UpdateManyReturning
+            | C::DeleteMany
+            | C::DeleteManyReturning
+            | C::BulkUpdateMany
+            | C::BulkDeleteMany => {
                 let column = *choices.of(table.columns);
                 vec![(column.name, value(choices, backend, column))]
             }
@@ -232,13 +277,13 @@ fn value(choices: &mut Choices, backend: DbBackend, column: Column) -> Value {
     }
 }
 
-fn column<E: EntityTrait>(name: &str) -> E::Column {
+pub(crate) fn column<E: EntityTrait>(name: &str) -> E::Column {
     E::Column::iter()
         .find(|column| column.as_str() == name)
         .unwrap_or_else(|| panic!("no column {name}"))
 }
 
-fn model<E: EntityTrait>(row: &Row) -> E::ActiveModel {
+pub(crate) fn model<E: EntityTrait>(row: &Row) -> E::ActiveModel {
     let mut model = <E::ActiveModel as ActiveModelTrait>::default();
     for (name, value) in row {
         model.set(column::<E>(name), value.clone());
@@ -250,6 +295,14 @@ fn filter<E: EntityTrait>(filter: &Row) -> Condition {
     (filter.iter()).fold(Condition::all(), |all, (name, value)| {
         all.add(column::<E>(name).eq(value.clone()))
     })
+}
+
+/// What an upsert does with rows that are there.
+pub(crate) fn conflict<E: EntityTrait>(op: &ModelOp, key: &[&str]) -> OnConflict {
+    let mut conflict = OnConflict::columns(key.iter().map(|key| column::<E>(key)));
+    let columns = op.rows[0].iter().map(|(name, _)| column::<E>(name));
+    conflict.update_columns(columns.filter(|column| !key.contains(&column.as_str())));
+    conflict
 }
 
 /// Calls it, and says what it answers.
@@ -275,12 +328,7 @@ where
         }
         select.one(db).await
     };
-    let conflict = || {
-        let mut conflict = OnConflict::columns(key.iter().map(|key| column::<E>(key)));
-        let columns = op.rows[0].iter().map(|(name, _)| column::<E>(name));
-        conflict.update_columns(columns.filter(|column| !key.contains(&column.as_str())));
-        conflict
-    };
+    let conflict = || conflict::<E>(op, key);
     let update = || {
         let mut update = E::update_many();
         for (name, value) in &op.rows[0] {
@@ -325,7 +373,7 @@ where
         C_::InsertWithoutReturning => {
             format!("{:?}", E::insert(one()).exec_without_returning(db).await?)
         }
-        C_::InsertMany => format!(
+        C_::InsertMany | C_::BulkInsertMany => format!(
             "{:?}",
             E::insert_many(models()).exec(db).await?.last_insert_id
         ),
@@ -344,7 +392,7 @@ where
             let insert = E::insert_many(models()).on_conflict(conflict());
             sorted(insert.exec_with_returning(db).await?)
         }
-        C_::UpsertWithoutReturning => {
+        C_::UpsertWithoutReturning | C_::BulkUpsert => {
             let insert = E::insert_many(models()).on_conflict(conflict());
             format!("{:?}", insert.exec_without_returning(db).await?)
         }
@@ -355,9 +403,13 @@ where
             format!("{:?}", insert.exec_without_returning(db).await?)
         }
         C_::UpdateOne => format!("{:?}", E::update(keyed()).exec(db).await?),
-        C_::UpdateMany => format!("{:?}", update().exec(db).await?.rows_affected),
+        C_::UpdateMany | C_::BulkUpdateMany => {
+            format!("{:?}", update().exec(db).await?.rows_affected)
+        }
         C_::UpdateManyReturning => sorted(update().exec_with_returning(db).await?),
-        C_::DeleteMany => format!("{:?}", delete().exec(db).await?.rows_affected),
+        C_::DeleteMany | C_::BulkDeleteMany => {
+            format!("{:?}", delete().exec(db).await?.rows_affected)
+        }
         C_::DeleteManyReturning => sorted(delete().exec_with_returning(db).await?),
     })
 }

@@ -1,0 +1,74 @@
+//! What the tables held after each step, as they hold it without an audit log.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+
+use crate::op::Op;
+use crate::replay::{self, Contents};
+use crate::support::TestResult;
+
+/// What the tables held after a step.
+pub(crate) struct Moment {
+    /// The statement that led here; without one it was another client.
+    pub(crate) op: Option<Op>,
+    pub(crate) contents: Contents,
+}
+
+/// A case's moments while it runs.
+pub(crate) struct Trace<'a> {
+    pub(crate) moments: Vec<Moment>,
+    /// Whether another client has written since the last savepoint that may be rolled back.
+    others: usize,
+    first: &'a Contents,
+    tables: BTreeSet<String>,
+    /// On MySQL it reads what is not committed, so that reading gives the transaction no snapshot.
+    beside: &'a DatabaseConnection,
+}
+
+impl<'a> Trace<'a> {
+    pub(crate) fn new(
+        first: &'a Contents,
+        tables: BTreeSet<String>,
+        beside: &'a DatabaseConnection,
+    ) -> Self {
+        Self {
+            moments: Vec::new(),
+            others: 0,
+            first,
+            tables,
+            beside,
+        }
+    }
+
+    /// Takes note of what the tables hold after a step.
+    pub(crate) async fn note<C: ConnectionTrait>(&mut self, db: &C, op: Option<Op>) -> TestResult {
+        self.others += usize::from(op.is_none());
+        let mut contents = self.first.clone();
+        if db.get_database_backend() == DbBackend::MySql {
+            replay::read(self.beside, &self.tables, &mut contents).await?;
+        } else {
+            replay::read(db, &self.tables, &mut contents).await?;
+        }
+        self.moments.push(Moment { op, contents });
+        Ok(())
+    }
+
+    /// Where a savepoint or transaction begins.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.moments.len(), self.others)
+    }
+
+    /// Takes back what has happened since, but for what other clients wrote.
+    pub(crate) async fn take_back<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        (moments, others): (usize, usize),
+    ) -> TestResult {
+        self.moments.truncate(moments);
+        if self.others > others {
+            self.note(db, None).await?;
+        }
+        Ok(())
+    }
+}
