@@ -50,10 +50,12 @@ pub(crate) struct Pair<'a> {
 impl Pair<'_> {
     pub(crate) async fn compare(&self, traces: &mut Traces) -> TestResult<Compared> {
         let mut compared = Compared::default();
-        let answers = self.answers();
+        let ended = (self.theirs.answers.iter())
+            .position(|answered| permitted::ends_comparison(self.lane, answered));
+        let answers = self.answers(ended.map_or(usize::MAX, |at| at + 1));
         let other_client = answers.as_ref().is_some_and(|d| d.what() == OTHER_CLIENT);
         compared.differences.extend(answers);
-        if other_client {
+        if other_client || ended.is_some() {
             // What follows differs with it.
             return Ok(compared);
         }
@@ -90,9 +92,9 @@ impl Pair<'_> {
     }
 
     /// The first answer that differs.
-    fn answers(&self) -> Option<Difference> {
+    fn answers(&self, most: usize) -> Option<Difference> {
         let (theirs, ours) = (&self.theirs.answers, &self.ours.answers);
-        for at in 0..theirs.len().max(ours.len()) {
+        for at in 0..theirs.len().max(ours.len()).min(most) {
             let (Some(their), Some(our)) = (theirs.get(at), ours.get(at)) else {
                 let all = |answers: &[Answered]| {
                     let answers: Vec<&Answer> = answers.iter().map(|a| &a.answer).collect();

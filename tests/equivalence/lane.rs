@@ -297,6 +297,11 @@ impl Lane {
             unreadable = replay::read(&self.other, &changed, &mut contents).await?;
         }
         self.written.lock().unwrap().extend(changed);
+        let mut moments = Vec::new();
+        if let Some(trace) = run.trace {
+            unreadable.extend(trace.unreadable);
+            moments = trace.moments;
+        }
         let log = audit_log::Entity::find().order_by_asc(audit_log::Column::Id);
         Ok(Left {
             answers: run.answers,
@@ -305,7 +310,7 @@ impl Lane {
             events: audit_system_event::Entity::find().all(&self.other).await?,
             contents,
             unreadable,
-            moments: run.trace.map(|trace| trace.moments).unwrap_or_default(),
+            moments,
         })
     }
 }
@@ -348,11 +353,11 @@ impl Run<'_> {
             return Ok(false);
         }
         let answer = answer(db, &op, self.audited).await;
-        let failed = answer.is_error();
+        let mut failed = answer.is_error();
         // Nothing can be read then, and nothing stays.
         let is_aborted = in_transaction && failed && self.backend == DbBackend::Postgres;
         if let Some(trace) = self.trace.as_mut().filter(|_| !is_aborted) {
-            trace.note(db, Some(op.clone())).await?;
+            failed |= !trace.note(db, Some(op.clone())).await?;
         }
         self.answers.push(Answered {
             op: Some(op),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
 use crate::op::Op;
-use crate::replay::{self, Contents};
+use crate::replay::{self, Contents, Unreadable};
 use crate::support::TestResult;
 
 /// What the tables held after a step.
@@ -18,7 +18,9 @@ pub(crate) struct Moment {
 /// A case's moments while it runs.
 pub(crate) struct Trace<'a> {
     pub(crate) moments: Vec<Moment>,
-    /// Whether another client has written since the last savepoint that may be rolled back.
+    /// The rows that could not be read at some moment.
+    pub(crate) unreadable: Unreadable,
+    /// How often another client has written.
     others: usize,
     first: &'a Contents,
     tables: BTreeSet<String>,
@@ -34,6 +36,7 @@ impl<'a> Trace<'a> {
     ) -> Self {
         Self {
             moments: Vec::new(),
+            unreadable: Unreadable::new(),
             others: 0,
             first,
             tables,
@@ -41,17 +44,28 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// Takes note of what the tables hold after a step.
-    pub(crate) async fn note<C: ConnectionTrait>(&mut self, db: &C, op: Option<Op>) -> TestResult {
+    /// Takes note of what the tables hold after a step. Returns whether they can be read: not after an error that the driver
+    /// lost, where PostgreSQL has aborted the transaction.
+    pub(crate) async fn note<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        op: Option<Op>,
+    ) -> TestResult<bool> {
+        if db.get_database_backend() == DbBackend::Postgres
+            && db.execute_unprepared("SELECT 1").await.is_err()
+        {
+            return Ok(false);
+        }
         self.others += usize::from(op.is_none());
         let mut contents = self.first.clone();
-        if db.get_database_backend() == DbBackend::MySql {
-            replay::read(self.beside, &self.tables, &mut contents).await?;
+        let unreadable = if db.get_database_backend() == DbBackend::MySql {
+            replay::read(self.beside, &self.tables, &mut contents).await?
         } else {
-            replay::read(db, &self.tables, &mut contents).await?;
-        }
+            replay::read(db, &self.tables, &mut contents).await?
+        };
+        self.unreadable.extend(unreadable);
         self.moments.push(Moment { op, contents });
-        Ok(())
+        Ok(true)
     }
 
     /// Where a savepoint or transaction begins.
