@@ -50,9 +50,13 @@ pub(crate) struct Pair<'a> {
 impl Pair<'_> {
     pub(crate) async fn compare(&self, traces: &mut Traces) -> TestResult<Compared> {
         let mut compared = Compared::default();
-        let ended = (self.theirs.answers.iter())
-            .position(|answered| permitted::ends_comparison(self.lane, answered));
-        let answers = self.answers(ended.map_or(usize::MAX, |at| at + 1));
+        let mut both = self.theirs.answers.iter().zip(&self.ours.answers);
+        let ended =
+            both.position(|(theirs, ours)| permitted::ends_comparison(self.lane, theirs, ours));
+        // Where both failed, they failed alike.
+        let both_failed = |at: usize| self.theirs.answers[at].answer.is_error();
+        let most = ended.map_or(usize::MAX, |at| at + usize::from(both_failed(at)));
+        let answers = self.answers(most);
         let other_client = answers.as_ref().is_some_and(|d| d.what() == OTHER_CLIENT);
         compared.differences.extend(answers);
         if other_client || ended.is_some() {

@@ -83,7 +83,7 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         begun.elapsed().as_secs_f32()
     );
     findings.assert_none(backend, seed);
-    counts.assert_bounded();
+    counts.assert_bounded(backend);
     Ok(())
 }
 
