@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use crate::event::{EventType, SystemEvent, report};
-use crate::recorder::is_no_savepoint;
+use crate::recorder::{is_no_savepoint, is_no_transaction};
 use crate::task::Task;
 
 /// How a transaction of the log's own begins: on SQLite, one that reads first loses to another writer. Other
@@ -40,6 +40,8 @@ enum On<'a, T> {
     Own(T),
     /// A savepoint with this name inside SeaORM's transaction.
     Savepoint(&'a T, String),
+    /// A transaction on SeaORM's handle, whose own one the application has committed by a statement (PostgreSQL).
+    Anew(&'a T),
 }
 
 /// A transaction that may be SeaORM's, which gives rows one by one.
@@ -60,7 +62,7 @@ impl<T: 'static> MayStream for Begun<'_, T> {
     fn as_sea_orm(&self) -> Option<&DatabaseTransaction> {
         match self.on.as_ref()? {
             On::Own(tx) => as_type(tx),
-            On::Savepoint(tx, _) => as_type(*tx),
+            On::Savepoint(tx, _) | On::Anew(tx) => as_type(*tx),
         }
     }
 }
@@ -75,8 +77,14 @@ where
         into_type(begin_on(pool).await?).map(On::Own)
     } else if as_type::<_, DatabaseTransaction>(db).is_some() {
         let name = format!("sea_orm_audit_own_{}", NEXT.fetch_add(1, Relaxed));
-        db.execute_unprepared(&format!("SAVEPOINT {name}")).await?;
-        as_type(db).map(|tx| On::Savepoint(tx, name))
+        match db.execute_unprepared(&format!("SAVEPOINT {name}")).await {
+            Ok(_) => as_type(db).map(|tx| On::Savepoint(tx, name)),
+            Err(error) if is_no_transaction(&error) => {
+                db.execute_unprepared("BEGIN").await?;
+                as_type(db).map(On::Anew)
+            }
+            Err(error) => return Err(error),
+        }
     } else {
         None
     };
@@ -122,7 +130,7 @@ impl<T> Begun<'_, T> {
     fn tx(&self) -> Result<&T, DbErr> {
         match &self.on {
             Some(On::Own(tx)) => Ok(tx),
-            Some(On::Savepoint(tx, _)) => Ok(tx),
+            Some(On::Savepoint(tx, _) | On::Anew(tx)) => Ok(tx),
             None => Err(DbErr::Custom("the transaction is finished".to_owned())),
         }
     }
@@ -131,7 +139,7 @@ impl<T> Begun<'_, T> {
 impl<T> Drop for Begun<'_, T> {
     /// A transaction is rolled back by being dropped. A savepoint stays, and what was done after it.
     fn drop(&mut self) {
-        if let Some(On::Savepoint(..)) = self.on.take() {
+        if let Some(On::Savepoint(..) | On::Anew(_)) = self.on.take() {
             const TITLE: &str =
                 "a write inside of a transaction was dropped before it was recorded";
             let advice = "Roll a transaction back when the future of a write was dropped: if it is \
@@ -183,13 +191,21 @@ impl<T: ConnectionTrait + TransactionSession + Send + Sync> TransactionSession f
                     released => released.map(|_| ()),
                 }
             }
+            Some(On::Anew(tx)) => tx.execute_unprepared("COMMIT").await.map(|_| ()),
             None => Ok(()),
         }
     }
 
     async fn rollback(mut self) -> Result<(), DbErr> {
-        if let Some(On::Savepoint(tx, name)) = &self.on {
-            let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
+        let undo = match &self.on {
+            Some(On::Savepoint(tx, name)) => {
+                let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
+                Some((*tx, undo))
+            }
+            Some(On::Anew(tx)) => Some((*tx, "ROLLBACK".to_owned())),
+            Some(On::Own(_)) | None => None,
+        };
+        if let Some((tx, undo)) = undo {
             let undone = tx.execute_unprepared(&undo).await;
             self.on = None;
             return undone.map(|_| ());

@@ -4,10 +4,11 @@ mod batch_answer;
 mod bulk;
 mod detached;
 mod error_variant;
+mod follow;
 mod frames;
-mod last_insert_id;
 mod physical;
 mod probe;
+mod report;
 mod route;
 mod stream;
 mod transaction;
@@ -152,7 +153,7 @@ impl AuditedConnection {
         match route {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
-                unit::report_on_pool(&reported, &self.db).await;
+                report::report_detached(reported, self.db.clone()).await;
                 run(&self.db, call, statement).await
             }
             Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,

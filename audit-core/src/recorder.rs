@@ -36,11 +36,15 @@ use crate::target::{Target, fit};
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
-pub(crate) use failure::{
-    ends_transaction, is_autocommit, is_no_savepoint, is_unreadable, missing_table,
-};
 #[cfg(feature = "statements")]
-pub(crate) use failure::{has_ended_transaction, is_aborted, is_contention, is_read_only};
+pub(crate) use failure::{
+    ending_error, has_ended_transaction, is_aborted, is_contention, is_read_only,
+    is_sqlite_constraint,
+};
+pub(crate) use failure::{
+    ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,
+    missing_table,
+};
 pub(crate) use last_insert_id::{is_pool, keeping_last_insert_id};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};

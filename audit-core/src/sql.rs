@@ -162,6 +162,9 @@ pub(crate) struct Change {
     pub(crate) from: Template,
     /// Other tables take part.
     pub(crate) joined: bool,
+    /// The condition reads more than the row: other tables, or the same one once more. What it selects then may
+    /// have changed between a read of it and the statement, though the rows that were read are locked.
+    pub(crate) reads_others: bool,
     pub(crate) filter: Option<Template>,
     /// ORDER BY and LIMIT.
     pub(crate) tail: Option<Template>,
@@ -213,24 +216,33 @@ pub(crate) struct ReturnedItem {
     pub(crate) cast: Option<(String, String)>,
     /// The name of the returned column, where it is known.
     pub(crate) name: Option<String>,
+    /// What stands before the column, the table's name or alias.
+    pub(crate) qualifier: Option<String>,
 }
 
 impl Returning {
     /// Whether the rows that are returned have this column, by its name: as it is stored, or in the cast
-    /// that it must be read with.
-    pub(crate) fn has(&self, column: &str, cast: Option<&str>) -> bool {
+    /// that it must be read with. Of a join, only where it stands after one of the table's names.
+    pub(crate) fn has(&self, column: &str, cast: Option<&str>, names: Option<[&str; 2]>) -> bool {
+        let is_of_table = |item: &ReturnedItem| {
+            names.is_none_or(|names| {
+                let qualifier = item.qualifier.as_ref();
+                qualifier.is_some_and(|q| names.iter().any(|name| is_name(q, name)))
+            })
+        };
         match self {
             Self::Nothing => false,
-            Self::Everything => cast.is_none(),
+            Self::Everything => cast.is_none() && names.is_none(),
             Self::Items(items) => {
                 let mut named = items
                     .iter()
                     .filter(|item| (item.name.as_ref()).is_none_or(|name| is_name(name, column)));
-                let is_it = |item: &ReturnedItem| match cast {
+                let is_column = |item: &ReturnedItem| match cast {
                     None => (item.column.as_ref()).is_some_and(|name| is_name(name, column)),
                     Some(cast) => (item.cast.as_ref())
                         .is_some_and(|(name, text)| is_name(name, column) && text == cast),
                 };
+                let is_it = |item: &ReturnedItem| is_column(item) && is_of_table(item);
                 // Under a name that two have, either could be read.
                 named.next().is_some_and(is_it) && named.next().is_none()
             }

@@ -42,7 +42,7 @@ const ITEM: Table = Table::of("item");
 const ACCOUNT: Table = Table::of("account");
 
 /// Returns when a statement in this database waits for a lock.
-async fn until_one_waits(db: &TestDb) -> TestResult {
+pub(crate) async fn until_one_waits(db: &TestDb) -> TestResult {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(30) {
         let waits = if db.backend() == DbBackend::Postgres {
@@ -95,6 +95,19 @@ async fn waiting<C: ConnectionTrait>(
     lock: &str,
     then: &[&str],
 ) -> TestResult<(Outcome, Vec<Rows>)> {
+    waiting_as(Call::Execute, oracle, db, conn, sql, lock, then).await
+}
+
+/// The same, sent in this way.
+pub(crate) async fn waiting_as<C: ConnectionTrait>(
+    call: Call,
+    oracle: &Oracle<'_>,
+    db: &TestDb,
+    conn: &C,
+    sql: &str,
+    lock: &str,
+    then: &[&str],
+) -> TestResult<(Outcome, Vec<Rows>)> {
     let level = Some(IsolationLevel::ReadCommitted);
     let holder = db.conn.begin_with_config(level, None).await?;
     holder.execute_unprepared(lock).await?;
@@ -107,7 +120,7 @@ async fn waiting<C: ConnectionTrait>(
         holder.commit().await?;
         TestResult::Ok(rows)
     };
-    let (outcome, rows) = tokio::join!(run(conn, Call::Execute, sql, &[]), release);
+    let (outcome, rows) = tokio::join!(run(conn, call, sql, &[]), release);
     Ok((outcome, rows?))
 }
 

@@ -4,8 +4,8 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, TransactionTrait,
 };
 
-use crate::begin::behind_proxy;
 use crate::post;
+use crate::proxied_pool::behind_proxy;
 use crate::stalling_proxy::{Hold, StallingProxy};
 use crate::support::{TestDb, TestResult};
 

@@ -27,4 +27,5 @@ mod generated_columns;
 mod last_insert_id;
 #[path = "../suite/entity/post.rs"]
 mod post;
+mod proxied_pool;
 mod stalling_proxy;

@@ -20,10 +20,16 @@
 mod support;
 
 mod batches;
+mod dropped_futures;
+mod ended_transaction;
 mod helpers;
 mod last_insert_id;
 mod out_of_order;
 mod partial_failure;
+#[path = "../hook_faults/proxied_pool.rs"]
+mod proxied_pool;
 mod reports;
 mod savepoints;
 mod single_write;
+#[path = "../hook_faults/stalling_proxy.rs"]
+mod stalling_proxy;

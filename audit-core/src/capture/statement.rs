@@ -42,9 +42,10 @@ use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::ends_transaction;
+use crate::recorder::{ends_transaction, is_no_transaction};
 use crate::sql::{Composer, Kind, Write};
 use live_table::LiveTable;
+use returning::Returns;
 
 /// The values of a row, in the order of the entity's columns; or of its key.
 type Image = Vec<Value>;
@@ -112,6 +113,15 @@ struct Request<'a> {
     write: &'a Write,
     audited: &'a Audited,
     live: &'a LiveTable,
+}
+
+impl Request<'_> {
+    /// Whether one of these columns is of the key, by its name or as SQLite's rowid.
+    fn sets_key(&self, columns: &[String]) -> bool {
+        self.audited.has_key_among(columns)
+            || (self.live.row_id.is_some()
+                && (columns.iter()).any(|column| self.live.is_row_id_alias(column)))
+    }
 }
 
 /// Captures statements inside one transaction.
@@ -212,12 +222,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if insert.conflict.is_some() || insert.columns.is_empty())
     }
 
-    /// A SQLite transaction that reads before it writes loses to another writer.
+    /// A SQLite transaction that reads before it writes loses to another writer. Where records may fail, writes go
+    /// on without an audit table.
     async fn take_write_lock(&self) -> Result<(), DbErr> {
-        if self.server.is_sqlite() && self.frames.needs_write_lock() {
-            super::hook::take_write_lock(self.db, self.config).await?;
-            self.frames.has_write_lock();
+        if !(self.server.is_sqlite() && self.frames.needs_write_lock()) {
+            return Ok(());
         }
+        if let Err(error) = super::hook::take_write_lock(self.db, self.config).await {
+            let cause = AuditError::of(&error).and_then(AuditError::cause);
+            let is_missing = matches!(cause, Some(Cause::MissingTable { .. }));
+            if !(is_missing && self.config.failure_policy() == FailurePolicy::Isolate) {
+                return Err(error);
+            }
+        }
+        self.frames.has_write_lock();
         Ok(())
     }
 
@@ -242,6 +260,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         };
         self.ran(call, answer, doubt)
+            .map(|(answer, doubt)| Ran { answer, doubt })
     }
 
     /// Runs the application's statement as a query, with something appended to it.
@@ -252,34 +271,24 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         appended: &str,
     ) -> Result<(Vec<QueryResult>, Doubt<'_>), DbErr> {
         let doubt = self.frames.doubt(self.config.failure_policy());
-        let mut statement = statement.clone();
-        if !appended.is_empty() {
-            let end = (statement.sql)
-                .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
-                .len();
-            statement.sql.truncate(end);
-            // The text may end in a comment.
-            statement.sql.push('\n');
-            statement.sql.push_str(appended);
-        }
-        let answer = self.db.query_all_raw(statement).await.map(Answer::Rows);
-        let ran = self.ran(call, answer, doubt)?;
-        match ran.answer {
-            Answer::Rows(rows) => Ok((rows, ran.doubt)),
-            Answer::Executed(_) => Ok((Vec::new(), ran.doubt)),
-        }
+        let rows = self
+            .db
+            .query_all_raw(appended_to(statement, appended))
+            .await;
+        self.ran(call, rows, doubt)
     }
 
-    fn ran<'d>(
+    /// What a statement gave, and the doubt about what it did.
+    fn ran<'d, T>(
         &self,
         call: Call,
-        answer: Result<Answer, DbErr>,
+        answer: Result<T, DbErr>,
         doubt: Doubt<'d>,
-    ) -> Result<Ran<'d>, DbErr> {
+    ) -> Result<(T, Doubt<'d>), DbErr> {
         match answer {
             Ok(answer) => {
                 self.has_run.store(true, Relaxed);
-                Ok(Ran { answer, doubt })
+                Ok((answer, doubt))
             }
             Err(error) => {
                 // The database has undone what it did of it.
@@ -305,7 +314,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let own = |error| Problem::Failed(call.own_error(error));
         let set = format!("SAVEPOINT {POINT}");
-        self.db.execute_unprepared(&set).await.map_err(own)?;
+        match self.db.execute_unprepared(&set).await {
+            Ok(_) => {}
+            // After a COMMIT of the application's own there is no transaction that the read could abort.
+            Err(error) if is_no_transaction(&error) => {
+                return read.await.map_err(|error| unreadable(call, error));
+            }
+            Err(error) => return Err(own(error)),
+        }
         match read.await {
             Ok(value) => {
                 let release = format!("RELEASE SAVEPOINT {POINT}");
@@ -376,13 +392,41 @@ impl Ran<'_> {
     }
 }
 
-/// The answer to a statement that was run as a query.
-fn answer(call: Call, rows: Vec<QueryResult>, last_insert_id: u64) -> Result<Answer, DbErr> {
+/// A statement with something appended to it.
+fn appended_to(statement: &Statement, appended: &str) -> Statement {
+    let mut statement = statement.clone();
+    if !appended.is_empty() {
+        let end = (statement.sql)
+            .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
+            .len();
+        statement.sql.truncate(end);
+        // The text may end in a comment.
+        statement.sql.push('\n');
+        statement.sql.push_str(appended);
+    }
+    statement
+}
+
+/// The answer to a statement whose rows the application does not see.
+fn answer_of(call: Call, count: u64, last_insert_id: u64) -> Result<Answer, DbErr> {
     Ok(if call.reads_rows() {
-        Answer::Rows(rows)
+        Answer::Rows(Vec::new())
     } else {
-        Answer::Executed(result_of(last_insert_id, rows.len() as u64)?)
+        Answer::Executed(result_of(last_insert_id, count)?)
     })
+}
+
+/// The answer to a statement that was run as a query. Rows that its own text does not return are no part of it.
+fn answer(
+    call: Call,
+    returns: Returns,
+    rows: Vec<QueryResult>,
+    last_insert_id: u64,
+) -> Result<Answer, DbErr> {
+    if call.reads_rows() && returns != Returns::Appended {
+        return Ok(Answer::Rows(rows));
+    }
+    answer_of(call, rows.len() as u64, last_insert_id)
 }
 
 /// What SeaORM is given for a statement that was run in another way than it asked for.

@@ -12,13 +12,13 @@ use sea_orm::{
     TryInsertResult, UpdateMany, UpdateResult,
 };
 
+use super::follow::follow;
 use super::route::Route;
 use super::{Frames, probe, unit};
 use crate::action::Source;
 use crate::begin::{Begun, begin};
 use crate::bound::Bound;
 use crate::capture::{Answer, Call, Handle, Server};
-use crate::recorder::keeping_last_insert_id;
 
 tokio::task_local! {
     static BULK: ();
@@ -44,8 +44,6 @@ enum Ground<'a, T> {
 struct Own<'a, T> {
     tx: Begun<'a, T>,
     frames: Frames,
-    /// It may be inside a transaction of the application's.
-    is_inner: bool,
     server: Server,
     binding: Bound,
 }
@@ -60,16 +58,15 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
         }
         let tx = begin(db).await?;
         let frames = Frames::new();
-        let is_inner = Handle::of::<C>() != Handle::Pool;
-        if is_inner {
-            frames.are_inner();
-        } else {
+        if Handle::of::<C>() == Handle::Pool {
             frames.has_write_lock();
+        } else {
+            // It may be inside a transaction of the application's.
+            frames.are_inner();
         }
         Ok(Self::Own(Box::new(Own {
             tx,
             frames,
-            is_inner,
             server: Server::new(db.get_database_backend()),
             binding: Bound::default(),
         })))
@@ -77,23 +74,19 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
 }
 
 impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
-    async fn end<R>(self: Box<Self>, mut result: Result<R, DbErr>) -> Result<R, DbErr> {
-        if self.is_inner
-            && let Ok(done) = result
-        {
-            let flushed = keeping_last_insert_id(&self.tx, self.frames.flush(&self.tx)).await;
-            result = flushed.map(|()| done);
-        }
+    async fn end<R>(self: Box<Self>, result: Result<R, DbErr>) -> Result<R, DbErr> {
         unit::end(self.tx, &self.frames, result).await
     }
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
         let tx = &self.tx;
-        let mut route = Route::of(false, &self.binding, &self.server, tx, &statement.sql).await?;
+        let mut route = Route::of(false, &self.binding, &self.server, tx, &statement.sql)
+            .await
+            .map_err(|error| call.own_error(error))?;
         if let Route::Captured(captured) = &mut route {
             captured.source = Source::Bulk;
         }
-        unit::follow(route, tx, &self.frames, &self.server, call, statement).await
+        follow(route, tx, &self.frames, &self.server, call, statement).await
     }
 }
 

@@ -1,8 +1,12 @@
-//! The records of one physical transaction that are still to be written.
+//! What is known of one physical transaction: its records that are still to be written, and what became of it.
 //!
 //! There is one frame for each savepoint, as SeaORM nests them: what a frame holds is dropped when its
 //! savepoint is rolled back. Whichever handle writes, its records go to the innermost frame, since that
 //! is where the database puts the change, too.
+
+mod buffer;
+mod trigger_context;
+mod unrecorded;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,19 +14,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::last_insert_id;
-use crate::capture::{Call, LiveTables, is_given_up, roll_back};
-use crate::config::{AuditConfig, FailurePolicy, Tables};
-use crate::context::AuditContext;
-use crate::error::{AuditError, Cause};
-use crate::recorder::{
-    Record, Row, Told, cause, has_ended_transaction, insert_rows, is_aborted, restore, take_back,
-    tell, told_before,
-};
-use crate::stats::{COUNTERS, count_many};
-
-/// About how many bytes of records are held.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+use crate::capture::{Call, LiveTables};
+use crate::error::AuditError;
+use crate::recorder::{ending_error, has_ended_transaction, is_aborted};
+use buffer::Frame;
+use trigger_context::TriggerContext;
+pub(crate) use unrecorded::Doubt;
 
 #[derive(Debug)]
 pub(crate) struct Frames {
@@ -45,122 +42,15 @@ struct State {
     suspect: bool,
     /// The database has ended the transaction: what is sent now would be committed at once.
     ended: Option<DbErr>,
-    /// What the database's triggers know of who writes; lost when a savepoint is rolled back.
-    told: Option<AuditContext>,
-    /// Where that is to be taken back before COMMIT.
-    take_back: Option<Tables>,
-    before: Before,
+    /// What the database's triggers know of who writes.
+    triggers: TriggerContext,
     /// How the last statement was sent.
     call: Option<Call>,
     partial_change: bool,
+    /// A write was left without record, and may be committed.
+    unrecorded: bool,
     /// The rows of reports that this transaction wrote, by their fingerprints.
     reports: HashMap<String, i64>,
-}
-
-/// What triggers were told before the transaction began.
-#[derive(Debug, Default)]
-enum Before {
-    /// Nothing: it is the database's own transaction.
-    #[default]
-    Nothing,
-    /// It is a savepoint in somebody else's transaction, and what they were told there is not known yet.
-    Unknown,
-    /// That, if anything.
-    Told(Option<Told>),
-}
-
-#[derive(Default)]
-struct Frame {
-    rows: Vec<Held>,
-    bytes: usize,
-    /// Why the frame must not be committed.
-    failure: Option<AuditError>,
-    /// The savepoint takes no writes (PostgreSQL).
-    read_only: bool,
-}
-
-/// A record of a frame.
-struct Held {
-    row: Row,
-    /// The number of the inner frame in whose savepoint it was written, so that it comes before the
-    /// records of that frame. It is lost when that is rolled back, and must then be written again.
-    written_in: Option<usize>,
-}
-
-impl std::fmt::Debug for Frame {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frame")
-            .field("rows", &self.rows.len())
-            .field("failure", &self.failure)
-            .finish_non_exhaustive()
-    }
-}
-
-impl State {
-    fn merge_innermost(&mut self) {
-        if self.frames.len() < 2 {
-            return;
-        }
-        let Some(inner) = self.frames.pop() else {
-            return;
-        };
-        let (inner_number, number) = (self.frames.len(), self.frames.len() - 1);
-        for frame in &mut self.frames {
-            for held in &mut frame.rows {
-                if held.written_in == Some(inner_number) {
-                    held.written_in = Some(number);
-                }
-            }
-        }
-        if let Some(outer) = self.frames.last_mut() {
-            // What is written in the frame's own savepoint is as safe as the frame.
-            outer.rows.retain(|held| held.written_in != Some(number));
-            outer.rows.extend(inner.rows);
-            outer.bytes = outer.rows.iter().map(|held| held.row.weight()).sum();
-            outer.failure = outer.failure.take().or(inner.failure);
-        }
-    }
-
-    fn discard_innermost(&mut self) {
-        let number = self.frames.len() - 1;
-        if number == 0 {
-            if let Some(frame) = self.frames.last_mut() {
-                *frame = Frame::default();
-            }
-            return;
-        }
-        for held in self.frames.iter_mut().flat_map(|frame| &mut frame.rows) {
-            if held.written_in == Some(number) {
-                held.written_in = None;
-            }
-        }
-        self.frames.pop();
-    }
-
-    /// What is to be written now: what the innermost frame holds, after what is older. Where the
-    /// innermost frame holds nothing, what is older waits, unless everything is to be written.
-    fn take(&mut self, everything: bool) -> Vec<Row> {
-        if self.frames.iter().any(|frame| frame.read_only) {
-            return Vec::new();
-        }
-        let Some((inner, outer)) = self.frames.split_last_mut() else {
-            return Vec::new();
-        };
-        if inner.rows.is_empty() && !everything {
-            return Vec::new();
-        }
-        let number = outer.len();
-        let mut rows = Vec::new();
-        for held in outer.iter_mut().flat_map(|frame| &mut frame.rows) {
-            if held.written_in.is_none() {
-                held.written_in = Some(number);
-                rows.push(held.row.clone());
-            }
-        }
-        inner.bytes = 0;
-        rows.extend(inner.rows.drain(..).map(|held| held.row));
-        rows
-    }
 }
 
 impl Frames {
@@ -181,49 +71,6 @@ impl Frames {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The number of savepoints that are set, plus one for the transaction itself.
-    pub(super) fn depth(&self) -> usize {
-        self.state().frames.len()
-    }
-
-    /// A savepoint was set.
-    pub(super) fn begin(&self, read_only: bool) {
-        self.state().frames.push(Frame {
-            read_only,
-            ..Frame::default()
-        });
-    }
-
-    /// The innermost savepoint was released.
-    pub(super) fn merge(&self) {
-        self.state().merge_innermost();
-    }
-
-    /// The innermost savepoint was rolled back.
-    pub(super) fn discard(&self) {
-        self.live_tables.clear();
-        let mut state = self.state();
-        state.discard_innermost();
-        // It is there, so that the transaction is open; and PostgreSQL takes statements again.
-        state.suspect = false;
-        state.told = None;
-    }
-
-    /// The innermost frame must not be committed.
-    pub(crate) fn fail(&self, error: AuditError) {
-        if let Some(frame) = self.state().frames.last_mut() {
-            frame.failure.get_or_insert(error);
-        }
-    }
-
-    /// Why the innermost frame must not be committed.
-    pub(super) fn failure(&self) -> Option<AuditError> {
-        self.state()
-            .frames
-            .last()
-            .and_then(|frame| frame.failure.clone())
     }
 
     /// A statement failed.
@@ -248,6 +95,78 @@ impl Frames {
     /// Why nothing can be sent any more.
     pub(super) fn ended(&self) -> Option<DbErr> {
         self.state().ended.clone()
+    }
+
+    /// Fails once the database has ended the transaction.
+    pub(super) fn check_open(&self) -> Result<(), DbErr> {
+        match self.ended() {
+            Some(error) => {
+                let reason = format!("the database has ended it ({error})");
+                Err(AuditError::CommitRefused { reason }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether statements can follow one of ours that failed, and is no part of what the application sent.
+    ///
+    /// # Errors
+    /// Returns the database's error where it has ended the transaction.
+    pub(super) async fn go_on_after<C: ConnectionTrait>(
+        &self,
+        error: &AuditError,
+        db: &C,
+    ) -> Result<(), DbErr> {
+        if let Some(cause) = error.cause()
+            && let Some(error) = ending_error(cause)
+        {
+            self.end(error.clone());
+            return Err(error.clone());
+        }
+        // A trigger on an audit table may have ended it on SQLite.
+        self.suspect();
+        self.look_whether_open(db).await
+    }
+
+    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
+    /// a new one can be begun: what is sent then would be committed at once.
+    ///
+    /// The new one is left open, and is empty: the driver still counts one, and must find it when it
+    /// rolls back, or the pooled connection would stay in a transaction for its next user.
+    pub(super) async fn look_whether_open<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        self.check_open()?;
+        if db.get_database_backend() != DbBackend::Sqlite || !self.is_suspect() {
+            return Ok(());
+        }
+        let mut look = Look {
+            frames: self,
+            is_done: false,
+        };
+        let begun = db.execute_unprepared("BEGIN").await;
+        look.is_done = true;
+        if begun.is_err() {
+            self.clear_suspicion();
+            return Ok(());
+        }
+        self.end(DbErr::Custom("a conflict rolled it back".into()));
+        self.check_open()
+    }
+
+    /// Whether PostgreSQL has aborted the transaction, and takes no record: what the application sends next has
+    /// the database's own error.
+    pub(super) async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
+        let (is_suspect, is_held) = {
+            let state = self.state();
+            let is_held = (state.frames.iter())
+                .any(|frame| !(frame.rows.is_empty() && frame.reports.is_empty()));
+            (state.suspect, is_held)
+        };
+        if !(is_suspect && is_held) || db.get_database_backend() != DbBackend::Postgres {
+            return false;
+        }
+        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        let error = db.execute_raw(look).await.err();
+        error.is_some_and(|error| is_aborted(&error))
     }
 
     /// Something may have failed unseen.
@@ -278,23 +197,6 @@ impl Frames {
         self.state().partial_change
     }
 
-    /// The row of an equal report that this transaction wrote, unless a savepoint took it back.
-    pub(super) fn report_row(&self, fingerprint: &str) -> Option<i64> {
-        self.state().reports.get(fingerprint).copied()
-    }
-
-    pub(super) fn note_report_row(&self, fingerprint: String, id: i64) {
-        self.state().reports.insert(fingerprint, id);
-    }
-
-    /// From now on records are written at once.
-    pub(super) fn stop_buffering(&self) {
-        self.live_tables.clear();
-        let mut state = self.state();
-        state.unbuffered = true;
-        state.told = None;
-    }
-
     pub(crate) fn needs_write_lock(&self) -> bool {
         !self.state().write_lock
     }
@@ -302,227 +204,20 @@ impl Frames {
     pub(crate) fn has_write_lock(&self) {
         self.state().write_lock = true;
     }
-
-    /// Holds a record until it is written.
-    pub(crate) fn keep(
-        &self,
-        config: &AuditConfig,
-        backend: DbBackend,
-        record: Result<Record, Cause>,
-    ) -> Result<(), DbErr> {
-        let row = record.and_then(|mut record| {
-            record.transaction_id = Some(self.id);
-            record.into_row(config, backend)
-        });
-        match row {
-            Ok(row) => {
-                if let Some(frame) = self.state().frames.last_mut() {
-                    frame.bytes += row.weight();
-                    frame.rows.push(Held {
-                        row,
-                        written_in: None,
-                    });
-                }
-                Ok(())
-            }
-            Err(cause) => self.give_up(config.failure_policy(), cause, 1),
-        }
-    }
-
-    /// Says that records could not be written.
-    fn give_up(&self, policy: FailurePolicy, cause: Cause, records: u64) -> Result<(), DbErr> {
-        if is_given_up(policy, &cause) {
-            // A trigger on the log may have ended the transaction on SQLite.
-            self.suspect();
-            count_many(&COUNTERS.isolated, records);
-            tracing::error!(%cause, records, "changes go without their audit records");
-            return Ok(());
-        }
-        count_many(&COUNTERS.failed, records);
-        let error = roll_back(cause);
-        self.fail(error.clone());
-        Err(error.into())
-    }
-
-    /// Whether what is held is to be written now.
-    pub(crate) fn is_full(&self, config: &AuditConfig) -> bool {
-        let state = self.state();
-        state.frames.last().is_some_and(|frame| {
-            (state.unbuffered && !frame.rows.is_empty())
-                || frame.rows.len() >= config.buffered_records()
-                || frame.bytes >= MOST_BYTES
-        })
-    }
-
-    /// Writes the buffered records, if the innermost frame holds any.
-    pub(crate) async fn flush<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        if self.is_aborted(db).await {
-            return Ok(());
-        }
-        let rows = self.state().take(false);
-        self.write_rows(db, rows).await
-    }
-
-    /// Whether PostgreSQL has aborted the transaction, and takes no record: what the application sends next has
-    /// the database's own error.
-    async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
-        let (is_suspect, is_held) = {
-            let state = self.state();
-            let is_held = state.frames.iter().any(|frame| !frame.rows.is_empty());
-            (state.suspect, is_held)
-        };
-        if !(is_suspect && is_held) || db.get_database_backend() != DbBackend::Postgres {
-            return false;
-        }
-        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
-        let error = db.execute_raw(look).await.err();
-        error.is_some_and(|error| is_aborted(&error))
-    }
-
-    /// Writes all buffered records, whichever frame holds them.
-    pub(super) async fn flush_all<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        if self.is_aborted(db).await {
-            return Ok(());
-        }
-        let rows = self.state().take(true);
-        self.write_rows(db, rows).await
-    }
-
-    async fn write_rows<C: ConnectionTrait>(&self, db: &C, rows: Vec<Row>) -> Result<(), DbErr> {
-        let Some(policy) = rows.first().map(|row| row.config.failure_policy()) else {
-            return Ok(());
-        };
-        let doubt = self.doubt(policy);
-        // `LAST_INSERT_ID()` is the application's.
-        let last_insert_id = last_insert_id::read(db).await?;
-        let mut rows = rows.into_iter().peekable();
-        while let Some(first) = rows.next() {
-            let config = first.config.clone();
-            let mut group = vec![first];
-            while let Some(row) = rows.next_if(|row| group[0].goes_with(row)) {
-                group.push(row);
-            }
-            let records = group.len() as u64;
-            match insert_rows(db, group).await {
-                Ok(()) => count_many(&COUNTERS.recorded, records),
-                Err(error) => {
-                    let failed =
-                        self.give_up(config.failure_policy(), cause(&config, error), records);
-                    if failed.is_err() {
-                        doubt.settle();
-                        return failed;
-                    }
-                }
-            }
-        }
-        last_insert_id::restore(db, last_insert_id).await?;
-        doubt.settle();
-        Ok(())
-    }
-
-    /// They are of a savepoint in somebody else's transaction.
-    pub(super) fn are_inner(&self) {
-        self.state().before = Before::Unknown;
-    }
-
-    /// Whether triggers were told of somebody else than this.
-    pub(super) fn tells_of_another(&self, context: impl FnOnce() -> AuditContext) -> bool {
-        (self.state().told.as_ref()).is_some_and(|told| *told != context())
-    }
-
-    /// Whether what triggers are told must not outlive the statement: the application may have committed.
-    pub(super) fn is_unbuffered(&self) -> bool {
-        self.state().unbuffered
-    }
-
-    /// Whether triggers may know something that is to be taken back.
-    pub(super) fn is_to_take_back(&self) -> bool {
-        self.state().take_back.is_some()
-    }
-
-    /// Makes sure that the database's triggers know who writes now.
-    pub(crate) async fn tell_triggers<C: ConnectionTrait>(
-        &self,
-        db: &C,
-        config: &AuditConfig,
-        context: &AuditContext,
-    ) -> Result<(), DbErr> {
-        let was_told = {
-            let mut state = self.state();
-            if state.told.as_ref() == Some(context) {
-                return Ok(());
-            }
-            // Should this future be dropped, nobody knows what they know.
-            state.told = None;
-            state.take_back.replace(config.tables())
-        };
-        let asks = matches!(self.state().before, Before::Unknown);
-        let telling = async {
-            if asks {
-                let before = told_before(db, config).await?;
-                self.state().before = Before::Told(before);
-            }
-            tell(db, config, context.clone(), self.id).await
-        };
-        if let Err(error) = telling.await {
-            self.state().take_back = was_told;
-            return Err(error);
-        }
-        self.state().told = Some(context.clone());
-        Ok(())
-    }
-
-    /// Takes back what the database's triggers were told, as the last thing before a COMMIT, or what may be
-    /// one.
-    pub(super) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let (told, before) = {
-            let mut state = self.state();
-            state.told = None;
-            if state.frames.len() > 1 {
-                // Rolling back a savepoint brings back what was told before it.
-                (state.take_back, Before::Nothing)
-            } else {
-                (state.take_back.take(), std::mem::take(&mut state.before))
-            }
-        };
-        match (told, before) {
-            (None, _) => Ok(()),
-            (Some(tables), Before::Told(before)) => restore(db, tables, before).await,
-            (Some(tables), _) => take_back(db, tables).await,
-        }
-    }
-
-    /// Begins something that is to be told. Unless it is settled, the innermost frame must not be
-    /// committed: when a future is dropped in between, or fails, nobody tells what was done.
-    pub(crate) fn doubt(&self, policy: FailurePolicy) -> Doubt<'_> {
-        Doubt {
-            frames: self,
-            policy,
-            settled: false,
-        }
-    }
 }
 
-/// Something that is not told yet.
-#[must_use = "what is in doubt must be settled"]
-pub(crate) struct Doubt<'a> {
+/// A look whether the transaction is open. Dropped half way, it may have begun a new one, which a second look would
+/// take for the old one.
+struct Look<'a> {
     frames: &'a Frames,
-    policy: FailurePolicy,
-    settled: bool,
+    is_done: bool,
 }
 
-impl Doubt<'_> {
-    /// It is told, or was not done.
-    pub(crate) fn settle(mut self) {
-        self.settled = true;
-    }
-}
-
-impl Drop for Doubt<'_> {
+impl Drop for Look<'_> {
     fn drop(&mut self) {
-        if !self.settled && self.frames.failure().is_none() {
-            // An error that is not given up has failed the frame; a given-up one is no error here.
-            let _ = self.frames.give_up(self.policy, Cause::Dropped, 1);
+        if !self.is_done {
+            let dropped = "a statement was dropped that looked whether it is open";
+            self.frames.end(DbErr::Custom(dropped.to_owned()));
         }
     }
 }

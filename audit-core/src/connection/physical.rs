@@ -8,14 +8,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, Statement,
-    TransactionOptions,
+    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    Statement, TransactionOptions,
 };
 use tokio::sync::OwnedMutexGuard;
 
 use super::Frames;
 use super::detached::run_to_end;
 use super::error_variant::as_query;
+use crate::recorder::is_autocommit;
 
 /// What all handles of one transaction share.
 #[derive(Debug)]
@@ -45,6 +46,20 @@ impl Drop for EndOnDrop<'_> {
             let dropped = "the future that released a savepoint was dropped";
             self.physical.frames.end(DbErr::Custom(dropped.to_owned()));
             self.physical.levels().open_handles -= 1;
+        }
+    }
+}
+
+/// Queues the rollback of a savepoint, unless a handle is made for it.
+struct RollBackOnDrop<'a> {
+    physical: &'a Physical,
+    has_handle: bool,
+}
+
+impl Drop for RollBackOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.has_handle {
+            self.physical.levels().queued_rollbacks += 1;
         }
     }
 }
@@ -130,8 +145,8 @@ impl Physical {
         levels.open_handles = levels.open_handles.saturating_sub(1);
     }
 
-    /// Sets a savepoint. A future that is dropped half way leaves at most a savepoint that has no
-    /// effect.
+    /// Sets a savepoint. A future that is dropped half way leaves one that has no effect, or whose rollback is
+    /// queued.
     pub(super) async fn set_savepoint<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -146,23 +161,29 @@ impl Physical {
             let statement = Statement::from_string(backend, sql);
             db.execute_raw(statement).await?;
         }
+        // What commits, as DDL does, has left no transaction. The server takes a savepoint there, and forgets it; the
+        // driver finds that no transaction is open.
+        if backend == DbBackend::MySql && self.frames.is_unbuffered() && is_autocommit(db).await {
+            return Err(DbErr::Query(RuntimeErr::Internal(BEGIN_FAILED.to_owned())));
+        }
         let sql = format!("SAVEPOINT {}", name(self.frames.depth()));
         db.execute_unprepared(&sql).await.map_err(as_query)?;
         let read_only = backend == DbBackend::Postgres
             && matches!(options.access_mode, Some(AccessMode::ReadOnly));
         self.frames.begin(read_only);
-        self.levels().open_handles += 1;
+        // From here on the level is ended by its handle, or by a rollback where it gets none.
+        let mut level = RollBackOnDrop {
+            physical: self,
+            has_handle: false,
+        };
         if backend == DbBackend::Postgres
             && let Some(sql) = characteristics
         {
             let statement = Statement::from_string(backend, sql);
-            if let Err(error) = db.execute_raw(statement).await {
-                let mut levels = self.levels();
-                levels.open_handles -= 1;
-                levels.queued_rollbacks += 1;
-                return Err(error);
-            }
+            db.execute_raw(statement).await?;
         }
+        self.levels().open_handles += 1;
+        level.has_handle = true;
         Ok(())
     }
 
@@ -203,6 +224,9 @@ impl Physical {
         .await
     }
 }
+
+/// What sqlx says then. Its error can be made by it only.
+const BEGIN_FAILED: &str = "got unexpected connection status after attempting to begin transaction";
 
 /// The savepoint of a level; the transaction itself is level 0.
 fn name(level: usize) -> String {

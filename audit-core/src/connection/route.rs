@@ -255,6 +255,19 @@ impl Reported {
         Self::of_write(captured, write, gap.why, &outline)
     }
 
+    /// Of records that may be lost, the future that wrote them having been dropped.
+    pub(super) fn of_lost_records(config: AuditConfig, records: usize) -> Self {
+        Self {
+            silent: false,
+            commits: false,
+            config,
+            context: AuditContext::current(),
+            table: String::new(),
+            why: "a future was dropped that wrote records of it",
+            outline: format!("records: {records}"),
+        }
+    }
+
     /// What triggers are told by, if they are.
     pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
         (!self.commits).then_some((&self.config, &self.context))
@@ -285,10 +298,15 @@ impl Reported {
     /// more occurrence of the one that is there; inside a transaction, of the one that the transaction wrote. The
     /// report stays whatever becomes of the statement, which may change data and then fail, or be dropped.
     ///
-    /// Returns whether that could be done.
-    pub(super) async fn report<C: ConnectionTrait>(&self, db: &C, inside: Option<&Frames>) -> bool {
+    /// # Errors
+    /// Returns what kept the event from being written, which is logged.
+    pub(super) async fn report<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        inside: Option<&Frames>,
+    ) -> Result<(), AuditError> {
         if self.silent {
-            return true;
+            return Ok(());
         }
         self.warn();
         let written = match inside {
@@ -298,7 +316,7 @@ impl Reported {
         if let Err(error) = &written {
             tracing::error!(%error, "the system event of an uncaptured statement failed");
         }
-        written.is_ok()
+        written
     }
 
     /// Counts the statement and writes a warning, which need no database.
@@ -319,7 +337,7 @@ impl Reported {
         self.silent
     }
 
-    fn event(&self) -> SystemEvent {
+    pub(super) fn event(&self) -> SystemEvent {
         let what = format!("{}: {}", self.why, self.outline);
         SystemEvent::new(EventType::Warning, TITLE)
             .fingerprint(format!("uncaptured\n{}\n{}", self.why, self.outline))

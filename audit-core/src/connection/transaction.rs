@@ -1,5 +1,7 @@
 //! `AuditedTransaction`: changes and records of one transaction, committed or rolled back together.
 
+mod end;
+
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,14 +13,14 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use super::follow::follow;
 use super::physical::Physical;
+use super::report::reports_before_commit;
 use super::route::Route;
-use super::{Frames, probe, run, unit};
+use super::{Frames, probe, run};
 use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server};
-use crate::error::AuditError;
 use crate::sql::{Understood, understand};
-use crate::task::Task;
 
 /// A transaction on which every write to an audited table is recorded.
 ///
@@ -75,10 +77,7 @@ impl AuditedTransaction {
     }
 
     pub(super) fn tx(&self) -> Result<&DatabaseTransaction, DbErr> {
-        if let Some(error) = self.frames().ended() {
-            let reason = format!("the database has ended it ({error})");
-            return Err(AuditError::CommitRefused { reason }.into());
-        }
+        self.frames().check_open()?;
         // Only `commit`, `rollback` and `drop` take it, and they end the handle.
         self.tx
             .as_deref()
@@ -150,17 +149,6 @@ impl AuditedTransaction {
         (self.frames()).tell_triggers(tx, &config, &context).await
     }
 
-    /// Takes back what triggers were told, where a rollback might not: the application has controlled the
-    /// transaction by itself.
-    async fn take_back_before_rollback(&self, tx: &DatabaseTransaction) {
-        if !self.frames().is_unbuffered() {
-            return;
-        }
-        if let Err(error) = self.frames().take_back(tx).await {
-            tracing::debug!(%error, "what triggers were told goes with the transaction");
-        }
-    }
-
     async fn write(
         &self,
         tx: &DatabaseTransaction,
@@ -171,12 +159,13 @@ impl AuditedTransaction {
         let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql)
             .await
             .map_err(|error| call.own_error(error))?;
-        unit::follow(route, tx, self.frames(), &self.server, call, statement).await
+        follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 
     /// What is gathered goes before a statement that may set or roll back a savepoint, or commit; and so does
     /// what triggers were told, which must not be committed.
     async fn before_control(&self) -> Result<(), DbErr> {
+        reports_before_commit(self.tx()?, self.frames()).await?;
         self.frames().flush_all(self.tx()?).await?;
         self.frames().take_back(self.tx()?).await?;
         self.frames().stop_buffering();
@@ -204,6 +193,10 @@ impl AuditedTransaction {
                 Err(TransactionError::Transaction(error))
             }
         }
+    }
+
+    async fn look_whether_open(&self) -> Result<(), DbErr> {
+        self.frames().look_whether_open(self.tx()?).await
     }
 
     async fn nested(&self, options: TransactionOptions) -> Result<Self, DbErr> {
@@ -246,76 +239,6 @@ impl AuditedTransaction {
     pub async fn rollback(self) -> Result<(), DbErr> {
         TransactionSession::rollback(self).await
     }
-
-    /// Rolls back instead of committing.
-    async fn refuse(mut self, reason: String) -> Result<(), DbErr> {
-        if let Err(error) = self.roll_back_level().await {
-            tracing::warn!(%error, "a refused transaction could not be rolled back");
-        }
-        Err(AuditError::CommitRefused { reason }.into())
-    }
-
-    /// Rolls back the innermost level; the last handle rolls back the transaction. Needs the lock.
-    async fn roll_back_level(&mut self) -> Result<(), DbErr> {
-        let Some(tx) = &self.tx else {
-            return Ok(());
-        };
-        if self.mock || self.physical.is_last() {
-            if !self.mock {
-                // Else the driver would take the connection for one that is in a transaction.
-                let _ = self.look_whether_open().await;
-                self.take_back_before_rollback(tx).await;
-            }
-            return match self.last_tx() {
-                Some(tx) => tx.rollback().await,
-                None => Ok(()),
-            };
-        }
-        if self.frames().ended().is_none() {
-            self.physical.roll_back(&**tx).await?;
-        }
-        self.tx = None;
-        self.physical.handle_ended();
-        Ok(())
-    }
-
-    /// Takes the transaction from the last handle.
-    fn last_tx(&mut self) -> Option<DatabaseTransaction> {
-        let tx = self.tx.take()?;
-        if !self.mock {
-            self.physical.handle_ended();
-        }
-        Arc::into_inner(tx)
-    }
-
-    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
-    /// a new one can be begun: what is sent then would be committed at once.
-    ///
-    /// The new one is left open, and is empty: the driver still counts one, and must find it when it
-    /// rolls back, or the pooled connection would stay in a transaction for its next user.
-    async fn look_whether_open(&self) -> Result<(), DbErr> {
-        let tx = self.tx()?;
-        if tx.get_database_backend() != DbBackend::Sqlite || !self.frames().is_suspect() {
-            return Ok(());
-        }
-        if tx.execute_unprepared("BEGIN").await.is_err() {
-            self.frames().clear_suspicion();
-            return Ok(());
-        }
-        self.frames()
-            .end(DbErr::Custom("a conflict rolled it back".into()));
-        self.tx().map(|_| ())
-    }
-
-    /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, and no error.
-    async fn aborted(&self) -> Result<Option<DbErr>, DbErr> {
-        let tx = self.tx()?;
-        if tx.get_database_backend() != DbBackend::Postgres || !self.frames().is_suspect() {
-            return Ok(None);
-        }
-        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
-        Ok(tx.execute_raw(look).await.err())
-    }
 }
 
 /// Whether a text may set or roll back a savepoint, or commit.
@@ -324,98 +247,6 @@ fn may_control(understood: &Understood) -> bool {
         Understood::Control | Understood::Opaque(_) => true,
         Understood::Several(parts) => parts.iter().any(|(_, part)| may_control(part)),
         Understood::Read | Understood::Write(_) => false,
-    }
-}
-
-#[async_trait]
-impl TransactionSession for AuditedTransaction {
-    async fn commit(mut self) -> Result<(), DbErr> {
-        if self.mock {
-            return match self.last_tx() {
-                Some(tx) => tx.commit().await,
-                None => Ok(()),
-            };
-        }
-        let physical = Arc::clone(&self.physical);
-        let lock = Arc::clone(&physical.capture_lock).lock_owned().await;
-        if let Some(error) = physical.frames.ended() {
-            let reason = format!("the database has ended it ({error})");
-            return self.refuse(reason).await;
-        }
-        if let Err(error) = physical.run_queued(self.tx()?).await {
-            return self.refuse(error.to_string()).await;
-        }
-        if let Some(error) = physical.frames.failure() {
-            return self.refuse(error.reason()).await;
-        }
-        if let Err(error) = self.look_whether_open().await {
-            return self.refuse(error.to_string()).await;
-        }
-        if !physical.is_last() {
-            return match self.tx.take() {
-                Some(tx) => physical.release(tx, lock).await,
-                None => Ok(()),
-            };
-        }
-        if let Some(error) = self.aborted().await? {
-            return self.refuse(error.to_string()).await;
-        }
-        let tx = self.tx()?;
-        let ready = match physical.frames.flush(tx).await {
-            Ok(()) => physical.frames.take_back(tx).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = ready {
-            return self.refuse(AuditError::reason_of(&error)).await;
-        }
-        match self.last_tx() {
-            Some(tx) => tx.commit().await,
-            None => Err(DbErr::Custom("the transaction is in use".into())),
-        }
-    }
-
-    async fn rollback(mut self) -> Result<(), DbErr> {
-        let physical = Arc::clone(&self.physical);
-        let _lock = physical.capture_lock.lock().await;
-        self.roll_back_level().await
-    }
-}
-
-impl Drop for AuditedTransaction {
-    fn drop(&mut self) {
-        let Some(tx) = self.tx.take() else {
-            return;
-        };
-        if self.mock {
-            return;
-        }
-        let Some(tx) = self.physical.drop_handle(tx) else {
-            return;
-        };
-        // SeaORM's own handle rolls back when it is dropped, but for two cases: a statement that
-        // committed may have left what triggers were told, and SQLite may have ended the transaction.
-        let frames = self.frames();
-        let left = frames.is_unbuffered() && frames.is_to_take_back();
-        let suspect = frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite;
-        if !left && !suspect {
-            return;
-        }
-        let physical = Arc::clone(&self.physical);
-        // Outside of a runtime the handle rolls back, as it does by itself.
-        drop(Task::spawn(async move {
-            if suspect {
-                // See `look_whether_open`.
-                let _ = tx.execute_unprepared("BEGIN").await;
-            }
-            if left && let Err(error) = physical.frames.take_back(&*tx).await {
-                tracing::warn!(%error, "what triggers were told could not be taken back");
-            }
-            if let Some(tx) = Arc::into_inner(tx)
-                && let Err(error) = tx.rollback().await
-            {
-                tracing::debug!(%error, "a dropped transaction could not be rolled back");
-            }
-        }));
     }
 }
 

@@ -288,7 +288,7 @@ impl SystemEvent {
     ) -> Result<i64, AuditError> {
         let event = self.in_current_context();
         if let Some(id) = own_row {
-            let added = add_occurrences(db, id, 1).await;
+            let added = add_occurrences(db, id, &event.print(), 1).await;
             if added.map_err(|error| refused(&AuditConfig::current(), error))? {
                 return Ok(id);
             }
@@ -322,7 +322,9 @@ impl SystemEvent {
         }
         let same: Option<i64> = same.into_tuple().one(db).await.map_err(failed)?;
         if let Some(id) = same
-            && add_occurrences(db, id, times).await.map_err(failed)?
+            && add_occurrences(db, id, &self.print(), times)
+                .await
+                .map_err(failed)?
         {
             return Ok(id);
         }
@@ -454,16 +456,19 @@ impl SystemEvent {
     }
 }
 
-/// Counts more occurrences of an event; `false` when it has been resolved meanwhile.
+/// Counts more occurrences of an event; `false` when it has been resolved meanwhile, or its row was rolled back, whose
+/// id SQLite may give to another one.
 async fn add_occurrences<C: ConnectionTrait>(
     db: &C,
     id: i64,
+    print: &str,
     times: i64,
 ) -> Result<bool, sea_orm::DbErr> {
     let more = Expr::col(row::Column::Occurrences).add(times);
     let update = row::Entity::update_many()
         .col_expr(row::Column::Occurrences, more)
         .filter(row::Column::Id.eq(id))
+        .filter(row::Column::Fingerprint.eq(print))
         .filter(row::Column::Resolved.eq(false));
     Ok(update.exec(db).await?.rows_affected > 0)
 }

@@ -63,13 +63,17 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
 
 /// Errors after which the database has ended the whole transaction, so that nothing can go on.
 pub(crate) fn ends_transaction(cause: &Cause) -> bool {
-    let (Cause::Insert { error, .. }
-    | Cause::Unconfirmed { error, .. }
-    | Cause::Generated { error, .. }) = cause
-    else {
-        return false;
-    };
-    has_ended_transaction(error)
+    ending_error(cause).is_some()
+}
+
+/// The database's error, where it has ended the whole transaction.
+pub(crate) fn ending_error(cause: &Cause) -> Option<&DbErr> {
+    match cause {
+        Cause::Insert { error, .. }
+        | Cause::Unconfirmed { error, .. }
+        | Cause::Generated { error, .. } => has_ended_transaction(error).then_some(error),
+        _ => None,
+    }
 }
 
 /// MySQL's deadlock (1213) and changed snapshot (1020), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
@@ -105,6 +109,12 @@ pub(crate) fn is_read_only(error: &DbErr) -> bool {
     has_code(error, &[], &[1792, 1290], &[8])
 }
 
+/// Whether SQLite refused what violates a constraint, or what a trigger of the application's refuses.
+#[cfg(feature = "statements")]
+pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {
+    has_code(error, &[], &[], &[19])
+}
+
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
 pub(crate) fn is_away(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {
@@ -124,7 +134,7 @@ pub(crate) fn is_away(cause: &Cause) -> bool {
 }
 
 /// Whether PostgreSQL refused a savepoint because there is no transaction.
-pub(super) fn is_no_transaction(error: &DbErr) -> bool {
+pub(crate) fn is_no_transaction(error: &DbErr) -> bool {
     has_code(error, &["25P01"], &[], &[])
 }
 

@@ -45,12 +45,17 @@ pub(crate) fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
 
 /// Reads `LAST_INSERT_ID()`.
 async fn last_insert_id<C: ConnectionTrait>(db: &C) -> Result<Option<u64>, DbErr> {
-    let sql = "SELECT LAST_INSERT_ID() AS id";
+    // MySQL and MariaDB give the number different types; its text is one.
+    let sql = "SELECT CAST(LAST_INSERT_ID() AS CHAR)";
     let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, sql));
-    row.await?.map(|row| row.try_get("", "id")).transpose()
+    let Some(row) = row.await? else {
+        return Ok(None);
+    };
+    let text: String = row.try_get_by_index(0)?;
+    Ok(text.parse().ok())
 }
 
-/// Sets `LAST_INSERT_ID()`.
+/// Sets `LAST_INSERT_ID()`: with an argument the function remembers it.
 async fn set_last_insert_id<C: ConnectionTrait>(db: &C, id: u64) -> Result<(), DbErr> {
     let sql = "SELECT LAST_INSERT_ID(?)";
     let statement = Statement::from_sql_and_values(DbBackend::MySql, sql, [id.into()]);

@@ -100,7 +100,7 @@ pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Res
 }
 
 /// What the triggers of a transaction were told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Told {
     context: String,
     /// SQLite cannot read it out of the context.

@@ -333,8 +333,8 @@ fn returned_columns_are_known_by_name() {
         "DELETE FROM post RETURNING id, CAST(\"tea\" AS \"text\"), upper(title) AS title, qty AS amount",
     )
     .returning;
-    assert!(returning.has("id", None));
-    assert!(returning.has("tea", Some("CAST(\"tea\" AS \"text\")")));
+    assert!(returning.has("id", None, None));
+    assert!(returning.has("tea", Some("CAST(\"tea\" AS \"text\")"), None));
     for (column, cast) in [
         ("id", Some("CAST(id AS text)")),
         ("tea", None),
@@ -342,21 +342,21 @@ fn returned_columns_are_known_by_name() {
         ("title", None),
         ("qty", None),
     ] {
-        assert!(!returning.has(column, cast), "{column}");
+        assert!(!returning.has(column, cast, None), "{column}");
     }
     let swapped = write(
         Postgres,
         "DELETE FROM post RETURNING id AS qty, qty AS id, title",
     )
     .returning;
-    assert!(!swapped.has("id", None) && !swapped.has("qty", None));
+    assert!(!swapped.has("id", None, None) && !swapped.has("qty", None, None));
     // An expression without alias may have any name.
     let unnamed = write(Postgres, "DELETE FROM post RETURNING id, id + 1").returning;
-    assert!(!unnamed.has("id", None));
+    assert!(!unnamed.has("id", None, None));
     assert!(
         write(Postgres, "DELETE FROM post RETURNING *")
             .returning
-            .has("anything", None)
+            .has("anything", None, None)
     );
 }
 

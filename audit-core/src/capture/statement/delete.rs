@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
+use super::image_store::{Budget, Cursor, ImageStore};
 use super::returning::Returns;
 use super::update::{NO_KEY, VOLATILE};
-use super::{Answer, Engine, Image, Problem, Request, answer};
+use super::{Answer, Engine, Image, Problem, Request, answer, answer_of};
 use crate::action::Source;
-use crate::sql::{Change, Volatility};
+use crate::sql::{Change, Returning, Volatility};
 
 /// The rows that a DELETE returned.
 pub(super) enum Returned {
@@ -66,13 +67,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
             let id = self.last_insert_id(request).await?;
             let images = self.read_returned(request, returns, &rows);
-            (answer(call, rows, id)?, Returned::Rows(images), doubt)
+            (
+                answer(call, returns, rows, id)?,
+                Returned::Rows(images),
+                doubt,
+            )
         } else {
             let ran = self.run(call, request.statement).await?;
             let returned = self.returned(request, returns, &ran.answer).await?;
             (ran.answer, returned, ran.doubt)
         };
-        let deleted = self.deleted(request, before, returned).await?;
+        let deleted = self.deleted(request, change, before, returned).await?;
         if request.audited.records {
             for (row, source) in &deleted {
                 self.record_deleted(request.audited, *source, row)?;
@@ -85,21 +90,43 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer)
     }
 
+    /// Runs a DELETE that returns the rows it deletes. Those that only the log is to see are kept like rows that are
+    /// read before a statement: bounded in bytes, the rest in a file.
     async fn delete_returning(
         &self,
         request: Request<'_>,
         returns: Returns,
     ) -> Result<Answer, Problem> {
-        let clause = self.clause(request, returns);
-        let call = request.call;
-        let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+        let (call, audited) = (request.call, request.audited);
+        if returns == Returns::Rows {
+            let (rows, doubt) = self.run_query(call, request.statement, "").await?;
+            for row in self.read_returned(request, returns, &rows) {
+                self.record_deleted(audited, self.source, &row)?;
+                self.flush_when_full().await?;
+            }
+            doubt.settle();
+            return Ok(answer(call, returns, rows, 0)?);
+        }
+        let budget = Budget::new(self.config.before_row_bytes());
+        let mut deleted = ImageStore::new(self.config, &audited.plan, audited.info, &budget);
+        let mut keep = |row| deleted.push(row);
+        let (count, doubt) = self.run_appended(request, returns, &mut keep).await?;
+        deleted.finish();
         let id = self.last_insert_id(request).await?;
-        for row in self.read_returned(request, returns, &rows) {
-            self.record_deleted(request.audited, self.source, &row)?;
-            self.flush_when_full().await?;
+        self.check_kept_after(&deleted)?;
+        let mut cursor = Cursor::default();
+        loop {
+            let rows = self.chunk_after(&mut deleted, &mut cursor)?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                self.record_deleted_row(audited, self.source, row)?;
+                self.flush_when_full().await?;
+            }
         }
         doubt.settle();
-        Ok(answer(call, rows, id)?)
+        Ok(answer_of(call, count, id)?)
     }
 
     pub(super) async fn returned(
@@ -117,7 +144,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     .collect(),
             ),
             (Answer::Executed(result), _) => Returned::Count(Some(result.rows_affected())),
-            (Answer::Rows(rows), _) if !rows.is_empty() => Returned::Count(Some(rows.len() as u64)),
+            (Answer::Rows(rows), _) if !matches!(request.write.returning, Returning::Nothing) => {
+                Returned::Count(Some(rows.len() as u64))
+            }
+            // It returns no rows, whatever it wrote.
             _ if self.server.is_mysql() => Returned::Count(Some(self.row_count().await?)),
             _ => Returned::Count(None),
         })
@@ -127,6 +157,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn deleted(
         &self,
         request: Request<'_>,
+        change: &Change,
         before: Vec<Image>,
         returned: Returned,
     ) -> Result<Vec<(Image, Source)>, DbErr> {
@@ -134,19 +165,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let own = |row| (row, self.source);
         let (mut returned, is_complete) = match returned {
             Returned::Count(count) => {
-                let read = before.len() as u64;
-                if count == Some(read) {
+                // They are locked, and still match, unless that depends on other tables.
+                if count == Some(before.len() as u64) && !self.may_differ(change) {
                     return Ok(before.into_iter().map(own).collect());
                 }
-                if count.is_some_and(|count| count > read) {
+                // A trigger kept some, or nothing says how many or which there are.
+                let left = self.left_of(request, &before).await?;
+                let gone: Vec<_> = (before.into_iter())
+                    .filter(|row| !left.contains_key(&info.key_of(row)))
+                    .map(own)
+                    .collect();
+                if !self.server.is_sqlite() && count.is_some_and(|count| count > gone.len() as u64)
+                {
                     self.appeared(request, &[]);
                 }
-                // A trigger kept some, or nothing says how many there are.
-                let left = self.left_of(request, &before).await?;
-                let gone = before
-                    .into_iter()
-                    .filter(|row| !left.contains_key(&info.key_of(row)));
-                return Ok(gone.map(own).collect());
+                return Ok(gone);
             }
             Returned::Rows(rows) => {
                 let rows = rows.into_iter().map(|row| (info.key_of(&row), Some(row)));

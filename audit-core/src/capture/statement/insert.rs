@@ -9,6 +9,9 @@ use super::{Answer, Call, Engine, Image, Problem, Request, answer};
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
+/// Why writes to a table are not captured whose constraints have clauses of their own.
+pub(super) const OWN_CONFLICTS: &str =
+    "constraints of its table may leave rows out or replace others by ON CONFLICT";
 const NOT_FOUND: &str = "rows were inserted that are not found under the keys they were to have";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -21,6 +24,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .or_else(|| self.lacks_columns(request))
         {
             return Err(Problem::Uncapturable(why));
+        }
+        if request.live.resolves_conflicts {
+            return Err(Problem::Uncapturable(OWN_CONFLICTS));
         }
         let returns = self.returns(request);
         match &insert.conflict {
@@ -78,7 +84,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.flush_when_full().await?;
         }
         doubt.settle();
-        Ok(answer(call, rows, id)?)
+        Ok(answer(call, returns, rows, id)?)
     }
 
     /// Runs an INSERT of which the database returns no keys, and reads its rows by the keys that they were
@@ -108,26 +114,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             rows.len() as u64
         };
         let now = match (given, numbers) {
-            (Some(given), _) => self.conflicting(request, &given, &[], false).await?,
+            // A plain read would take the snapshot that the application's first SELECT takes.
+            (Some(given), _) => self.conflicting(request, &given, &[], true).await?,
             (None, Some(numbers)) => {
                 let first = match &ran.answer {
                     Answer::Executed(result) if is_told => result.last_insert_id(),
                     _ => self.mysql_last_insert_id().await?,
                 };
                 let ids = self.numbered(first, &numbers);
-                self.rows_where(info, &info.key, &ids, false).await?
+                self.rows_where(info, &info.key, &ids, true).await?
             }
             (None, None) => Vec::new(),
         };
-        for row in &now {
+        // Texts may be equal to a number, or to each other, without being the same key.
+        let is_clear = now.len() as u64 <= affected;
+        for row in now.iter().filter(|_| is_clear) {
             self.record_created(request.audited, row)?;
             self.flush_when_full().await?;
         }
-        if (now.len() as u64) < affected {
-            self.gap(
-                "rows were inserted that are not found under the keys they were to have",
-                &[],
-            );
+        if now.len() as u64 != affected {
+            self.gap(NOT_FOUND, &[]);
         }
         ran.doubt.settle();
         Ok(ran.answer)
@@ -161,7 +167,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let ids = self.numbered(result.last_insert_id(), &vec![None; rows]);
             let mut found = 0;
             for ids in ids.chunks(usize::try_from(self.config.chunk_rows()).unwrap_or(1)) {
-                for row in self.rows_where(info, &info.key, ids, false).await? {
+                for row in self.rows_where(info, &info.key, ids, true).await? {
                     self.record_created(request.audited, &row)?;
                     self.flush_when_full().await?;
                     found += 1;

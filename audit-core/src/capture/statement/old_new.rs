@@ -7,6 +7,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
+use super::returning::Returns;
 use super::returning::alias;
 use super::row_reader::{is_read_by_type, read_aliased};
 use super::{Answer, Call, Engine, Image, Problem, Request, answer};
@@ -68,7 +69,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.flush_when_full().await?;
         }
         doubt.settle();
-        Ok(answer(call, rows, 0)?)
+        Ok(answer(call, Returns::Appended, rows, 0)?)
     }
 
     fn old_new_clause(&self, request: Request<'_>) -> String {

@@ -106,9 +106,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         new: &[Value],
     ) -> Result<(), DbErr> {
         self.record_updated_row(audited, source, assigned, &BeforeRow::Read(old), new)
+            .map(|_| ())
     }
 
-    /// The same, of a row that may have been spilled.
+    /// The same, of a row that may have been spilled. Returns whether there was anything to record.
     pub(super) fn record_updated_row(
         &self,
         audited: &Audited,
@@ -116,10 +117,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         assigned: &[String],
         old: &BeforeRow,
         new: &[Value],
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
         let plan = &audited.plan;
         if plan.skips(self.config, &Action::Update) {
-            return Ok(());
+            return Ok(true);
         }
         let values = old.old_values().map(Some);
         let changes = plan
@@ -139,18 +140,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 changes
             });
         match changes {
-            Ok(changes) if changes.is_empty() => Ok(()),
-            told => self.record(
-                audited,
-                source,
-                told.map(|changes| RowChange {
-                    action: Action::Update,
-                    changes,
-                    // Under the key by which the object was known.
-                    key_row: old.values(),
-                    row: new,
-                }),
-            ),
+            Ok(changes) if changes.is_empty() => Ok(false),
+            told => self
+                .record(
+                    audited,
+                    source,
+                    told.map(|changes| RowChange {
+                        action: Action::Update,
+                        changes,
+                        // Under the key by which the object was known.
+                        key_row: old.values(),
+                        row: new,
+                    }),
+                )
+                .map(|()| true),
         }
     }
 

@@ -1,9 +1,13 @@
 //! What the database returns of the rows that a statement writes, and whether the application would see it.
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use std::future::poll_fn;
 
-use super::row_reader::read_aliased;
-use super::{Call, Engine, Image, Request};
+use futures_core::Stream;
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, StreamTrait};
+
+use super::row_reader::{read_aliased, read_row};
+use super::{Call, Engine, Image, Request, appended_to};
+use crate::connection::Doubt;
 use crate::sql::{Kind, Returning, Volatility, quoted};
 
 /// What is known from the rows that a statement returns.
@@ -44,7 +48,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let column = &audited.info.columns[at];
             let read_as = (audited.info.access.expression)(backend, at);
             let is_cast = read_as != quoted(backend, column.name);
-            (write.returning).has(column.name, is_cast.then_some(read_as.as_str()))
+            // They may be another table's columns.
+            let names = is_joined(&write.kind)
+                .then_some([write.qualifier.as_str(), write.reference.as_str()]);
+            (write.returning).has(column.name, is_cast.then_some(read_as.as_str()), names)
         };
         let is_insert = matches!(write.kind, Kind::Insert(_));
         // On SQLite the rows of others are read instead, at the same cost. Its RETURNING takes no alias of the
@@ -52,14 +59,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let by_database = self.server.is_postgres()
             || (self.server.is_sqlite()
                 && (is_insert || (needs_keys(request) && !is_joined(&write.kind))));
-        let is_sent_so = call == Call::Execute || (call == Call::Unprepared && is_insert);
+        // Rows that it returns without a clause of its own are not given to the application.
+        let is_sent_so = match call {
+            Call::Execute => true,
+            Call::Unprepared => is_insert,
+            Call::QueryOne | Call::QueryAll => matches!(write.returning, Returning::Nothing),
+        };
         let takes_more = by_database && is_sent_so && write.appendable && live.takes_returning();
         match &write.returning {
             Returning::Nothing if takes_more => Returns::Appended,
             Returning::Nothing => Returns::Nothing,
-            // They may be another table's columns.
-            _ if is_joined(&write.kind) => Returns::Nothing,
-            _ if takes_more => Returns::Extended,
+            _ if takes_more && !is_joined(&write.kind) => Returns::Extended,
             _ if !call.reads_rows() => Returns::Nothing,
             _ if self.server.is_mysql() && !is_insert => Returns::Nothing,
             Returning::Everything | Returning::Items(_) => {
@@ -96,6 +106,43 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
+    /// Runs a statement with a clause appended, and hands on the rows that it returns, one by one where the connection
+    /// can. Returns how many there are.
+    pub(super) async fn run_appended(
+        &self,
+        request: Request<'_>,
+        returns: Returns,
+        each: &mut (dyn FnMut(Image) + Send),
+    ) -> Result<(u64, Doubt<'_>), DbErr> {
+        let (call, clause) = (request.call, self.clause(request, returns));
+        let Some(tx) = self.stream else {
+            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
+            let count = rows.len() as u64;
+            (self.read_returned(request, returns, &rows).into_iter()).for_each(each);
+            return Ok((count, doubt));
+        };
+        let doubt = self.frames.doubt(self.config.failure_policy());
+        let ran = async {
+            let mut count = 0;
+            let statement = appended_to(request.statement, &clause);
+            let mut rows = std::pin::pin!(tx.stream_raw(statement).await?);
+            while let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
+                each(self.read_one(request, returns, &row?));
+                count += 1;
+            }
+            Ok(count)
+        };
+        self.ran(call, ran.await, doubt)
+    }
+
+    fn read_one(&self, request: Request<'_>, returns: Returns, row: &QueryResult) -> Image {
+        let (backend, info) = (self.db.get_database_backend(), request.audited.info);
+        match returns {
+            Returns::Extended => read_aliased(backend, info, row, alias),
+            _ => read_row(backend, info, row),
+        }
+    }
+
     /// Reads the rows that a statement returned.
     pub(super) fn read_returned(
         &self,
@@ -103,14 +150,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         returns: Returns,
         rows: &[QueryResult],
     ) -> Vec<Image> {
-        let backend = self.db.get_database_backend();
-        let info = request.audited.info;
-        match returns {
-            Returns::Extended => (rows.iter())
-                .map(|row| read_aliased(backend, info, row, alias))
-                .collect(),
-            _ => self.read(info, rows),
-        }
+        (rows.iter())
+            .map(|row| self.read_one(request, returns, row))
+            .collect()
     }
 }
 
@@ -123,8 +165,7 @@ pub(super) fn alias(at: usize) -> String {
 fn needs_keys(request: Request<'_>) -> bool {
     match &request.write.kind {
         Kind::Change(change) => {
-            change.volatility == Volatility::Unordered
-                || request.audited.has_key_among(&change.assigned)
+            change.volatility == Volatility::Unordered || request.sets_key(&change.assigned)
         }
         Kind::Insert(_) | Kind::Merge(_) | Kind::Truncate => false,
     }

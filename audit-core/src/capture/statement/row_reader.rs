@@ -94,6 +94,15 @@ pub(super) fn is_read_by_type(shape: &Shape) -> bool {
 
 fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape) -> Value {
     let typed = match shape {
+        // The driver takes every number but 0 for true.
+        Shape::One(ArrayType::Bool) if backend != DbBackend::Postgres => {
+            match get::<i64>(row, name) {
+                Some(Some(number)) if number != 0 && number != 1 => {
+                    Some(Value::BigInt(Some(number)))
+                }
+                _ => one(row, name, &ArrayType::Bool),
+            }
+        }
         Shape::One(kind) => one(row, name, kind),
         Shape::Many(kind) => many(row, name, kind),
         Shape::Vector => None,

@@ -1,6 +1,6 @@
 //! UPDATE and DELETE of rows of which some are in a temporary file: what became of them is read in chunks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -8,8 +8,8 @@ use super::cascade::Trail;
 use super::delete::Returned;
 use super::image_store::{BeforeRow, Cursor, ImageStore};
 use super::returning::Returns;
-use super::update::{APPEARED, HIDDEN, NOT_FOUND, SEVERAL_KEYS};
-use super::{Answer, Call, Engine, Image, Problem, Request, answer};
+use super::update::{HIDDEN, NOT_FOUND, SEVERAL_KEYS};
+use super::{Answer, Call, Engine, Image, Problem, Request, answer_of};
 use crate::action::Source;
 use crate::config::FailurePolicy;
 use crate::error::{AuditError, ChangeState};
@@ -64,17 +64,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match rows.chunk(cursor, self.config.chunk_rows()) {
             Ok(chunk) => Ok(chunk),
             Err(error) => {
-                let backend = self.db.get_database_backend();
-                let cause = rows.cause(&error);
-                self.frames.keep(self.config, backend, Err(cause))?;
-                self.gap("the temporary file with the rows could not be read", &[]);
+                rows.fail(error);
+                self.check_kept_after(rows)?;
                 Ok(Vec::new())
             }
         }
     }
 
+    /// The same of rows that the statement returned.
+    pub(super) fn check_kept_after(&self, rows: &ImageStore) -> Result<(), DbErr> {
+        let Some(cause) = rows.failure() else {
+            return Ok(());
+        };
+        let backend = self.db.get_database_backend();
+        self.frames.keep(self.config, backend, Err(cause))?;
+        self.gap("the temporary file with its rows failed", &[]);
+        Ok(())
+    }
+
     /// Whether the rows that the statement writes are known by its own clause, or by one that is appended
-    /// because nothing else says which they are. Rows that are returned are held in memory.
+    /// because nothing else says which they are. Of rows that are returned so, only the keys are held in memory.
     fn needs_returned(change: &Change, returns: Returns, is_needed: bool) -> bool {
         matches!(returns, Returns::Appended | Returns::Extended)
             && (is_needed || change.volatility == Volatility::Unordered)
@@ -88,31 +97,32 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         mut before: ImageStore,
     ) -> Result<Answer, Problem> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
-        if audited.has_key_among(&change.assigned) {
+        if request.sets_key(&change.assigned) {
             return Err(Problem::Uncapturable(SEVERAL_KEYS));
         }
-        let (answer, now, count, doubt) = if Self::needs_returned(change, returns, false) {
-            let clause = self.clause(request, returns);
-            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
-            let now = self.read_returned(request, returns, &rows);
-            (answer(call, rows, 0)?, Some(now), None, doubt)
-        } else {
-            let ran = self.run(call, request.statement).await?;
-            let count = self.count_of(request, &ran).await?;
-            let now = match &ran.answer {
-                Answer::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
-                _ => None,
+        let (answer, mut known, count, doubt) =
+            if Self::needs_returned(change, returns, change.reads_others) {
+                let mut keys = HashSet::new();
+                let mut keep = |row: Image| {
+                    keys.insert(info.key_of(&row));
+                };
+                let (count, doubt) = self.run_appended(request, returns, &mut keep).await?;
+                (answer_of(call, count, 0)?, Some(keys), None, doubt)
+            } else {
+                let ran = self.run(call, request.statement).await?;
+                let count = self.count_of(request, &ran).await?;
+                let keys = match &ran.answer {
+                    Answer::Rows(rows) if returns.has_keys() => Some(
+                        (self.read(info, rows).iter())
+                            .map(|row| info.key_of(row))
+                            .collect::<HashSet<_>>(),
+                    ),
+                    _ => None,
+                };
+                (ran.answer, keys, count, ran.doubt)
             };
-            (ran.answer, now, count, ran.doubt)
-        };
-        // As they are when all triggers are done.
-        let is_final = returns != Returns::Keys && !request.live.has_triggers;
-        let mut known: Option<HashMap<Image, Image>> =
-            now.map(|rows| (rows.into_iter().map(|row| (info.key_of(&row), row))).collect());
         let is_known = known.is_some();
-        if !is_known && count.is_some_and(|count| count > before.len()) && !change.joined {
-            self.gap(APPEARED, &[]);
-        }
+        let mut changed = 0;
         let mut missing = Missing::default();
         let mut cursor = Cursor::default();
         loop {
@@ -123,14 +133,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row.values())).collect();
             let mut now = match &mut known {
                 Some(known) => {
-                    let mut now: HashMap<Image, Image> = (keys.iter())
-                        .filter_map(|key| known.remove_entry(key))
+                    let keys: Vec<Image> = (keys.iter())
+                        .filter(|key| known.remove(*key))
+                        .cloned()
                         .collect();
-                    if !is_final {
-                        let keys: Vec<Image> = now.into_keys().collect();
-                        now = self.by_key_unlocked(info, &keys).await?;
-                    }
-                    now
+                    self.by_key_unlocked(info, &keys).await?
                 }
                 None => self.by_key(info, &keys).await?,
             };
@@ -138,15 +145,25 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 match now.remove(&key) {
                     Some(new) => {
                         let (source, set) = (self.source, &change.assigned);
-                        self.record_updated_row(audited, source, set, old, &new)?;
+                        changed +=
+                            u64::from(self.record_updated_row(audited, source, set, old, &new)?);
                     }
                     None => missing.add(key),
                 }
                 self.flush_when_full().await?;
             }
         }
-        for new in known.into_iter().flat_map(HashMap::into_values) {
-            self.record_updated_from_unknown(audited, &change.assigned, &new)?;
+        if !is_known {
+            let accounted = if self.may_differ(change) {
+                changed
+            } else {
+                before.len()
+            };
+            self.check_count(change, count, accounted);
+        }
+        let appeared: Vec<Image> = known.into_iter().flatten().collect();
+        for new in self.by_key_unlocked(info, &appeared).await?.values() {
+            self.record_updated_from_unknown(audited, &change.assigned, new)?;
             self.flush_when_full().await?;
         }
         if !is_known && missing.all > 0 {
@@ -171,12 +188,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Answer, Problem> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
         // Of rows that refer to each other, only a clause says which went along with another.
-        let is_tree = info.access.refers_to_itself;
-        let (answer, returned, doubt) = if Self::needs_returned(change, returns, is_tree) {
-            let clause = self.clause(request, returns);
-            let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
-            let images = self.read_returned(request, returns, &rows);
-            (answer(call, rows, 0)?, Returned::Rows(images), doubt)
+        let is_needed = info.access.refers_to_itself || change.reads_others;
+        let (answer, returned, doubt) = if Self::needs_returned(change, returns, is_needed) {
+            let mut keys = Vec::new();
+            let mut keep = |row: Image| keys.push(info.key_of(&row));
+            let (count, doubt) = self.run_appended(request, returns, &mut keep).await?;
+            (answer_of(call, count, 0)?, Returned::Keys(keys), doubt)
         } else {
             let ran = self.run(call, request.statement).await?;
             let returned = self.returned(request, returns, &ran.answer).await?;
@@ -193,10 +210,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 (Some(keys.collect()), false, None)
             }
         };
-        if count.is_some_and(|count| count > before.len()) {
-            self.appeared(request, &[]);
-        }
-        let all_went = count == Some(before.len());
+        // See `deleted`.
+        let all_went = count == Some(before.len()) && !self.may_differ(change);
+        let mut went = 0;
         let mut cursor = Cursor::default();
         loop {
             let rows = if audited.records {
@@ -226,10 +242,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let others = others.filter(|(key, ..)| !left.contains_key(key));
                 gone.extend(others.map(|(_, row, source)| (row, source)));
             }
+            went += gone.len() as u64;
             for (row, source) in gone {
                 self.record_deleted_row(audited, source, row)?;
                 self.flush_when_full().await?;
             }
+        }
+        if audited.records && !self.server.is_sqlite() && count.is_some_and(|count| count > went) {
+            self.appeared(request, &[]);
         }
         if let Some(known) = known.filter(|known| audited.records && !known.is_empty()) {
             if !audited.followers.is_empty() || !is_complete {

@@ -3,6 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::{Answer, Engine, Problem, Request};
+use crate::recorder::is_no_transaction;
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Records all rows of a table, then empties it.
@@ -12,7 +13,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn truncate(&self, request: Request<'_>) -> Result<Answer, Problem> {
         let backend = self.db.get_database_backend();
         let info = request.audited.info;
-        if let Some(why) = request.live.refuses_reading(&request.audited.all_columns()) {
+        if let Some(why) = (request.live.refuses_reading(&request.audited.all_columns()))
+            .or_else(|| self.lacks_columns(request))
+        {
             return Err(Problem::Uncapturable(why));
         }
         if request.live.is_secured {
@@ -39,11 +42,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
             request.write.qualifier
         );
-        (self
-            .db
-            .execute_raw(Statement::from_string(backend, lock))
-            .await)
-            .map_err(own)?;
+        let locked = self.db.execute_raw(Statement::from_string(backend, lock));
+        if let Err(error) = locked.await {
+            // After a COMMIT of the application's own there is nothing that would hold the lock.
+            if is_no_transaction(&error) {
+                return Err(Problem::Uncapturable(
+                    "outside of a transaction its rows cannot be read safely",
+                ));
+            }
+            return Err(own(error));
+        }
         let list = (info.access.list)(backend, None);
         let key = super::rows::columns_text(backend, &request.audited.key_columns());
         let select = format!("SELECT {list} FROM {}", self.table(info));

@@ -1,13 +1,16 @@
 //! UPDATE.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
+use super::insert::OWN_CONFLICTS;
 use super::returning::Returns;
 use super::{Answer, Engine, Image, Problem, Request, answer};
-use crate::sql::{Change, Volatility, is_name};
+use crate::auditable::EntityInfo;
+use crate::sql::{Change, Returning, Volatility, is_name};
+use crate::value::same;
 
 /// Why a statement is not captured whose condition cannot be evaluated beside it.
 pub(super) const VOLATILE: &str =
@@ -19,6 +22,8 @@ pub(super) const NOT_FOUND: &str = "rows are not found any more under the keys t
 pub(super) const HIDDEN: &str = "row-level security hides rows that were written";
 pub(super) const SEVERAL_KEYS: &str = "it changes the keys of several rows, which cannot be paired";
 pub(super) const APPEARED: &str = "rows were written that had not been read before it";
+const MAY_DIFFER: &str = "its condition reads other tables, and it may have written other rows than were read \
+                          before it";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update(
@@ -27,9 +32,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         change: &Change,
     ) -> Result<Answer, Problem> {
         let (info, call) = (request.audited.info, request.call);
+        if request.live.resolves_conflicts {
+            return Err(Problem::Uncapturable(OWN_CONFLICTS));
+        }
         let returns = self.returns(request);
         self.check_readable(request, change, returns)?;
-        let sets_key = request.audited.has_key_among(&change.assigned);
+        let sets_key = request.sets_key(&change.assigned);
         let read = self.read_before(request, change);
         let before = self.guarded_read(call, change.may_fail, read).await?;
         self.check_kept(call, &before)?;
@@ -55,7 +63,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
                 let id = self.last_insert_id(request).await?;
                 let now = self.read_returned(request, returns, &rows);
-                (answer(call, rows, id)?, Some(now), None, doubt)
+                (answer(call, returns, rows, id)?, Some(now), None, doubt)
             } else {
                 let ran = self.run(call, request.statement).await?;
                 let count = self.count_of(request, &ran).await?;
@@ -82,15 +90,39 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     .await?
             }
         };
-        let read = before.len() as u64;
-        if !is_known && count.is_some_and(|count| count > read) && !change.joined {
-            self.gap(APPEARED, &[]);
+        if !is_known {
+            let accounted = if self.may_differ(change) {
+                changed_rows(info, &before, &now)
+            } else {
+                before.len() as u64
+            };
+            self.check_count(change, count, accounted);
         }
         let was_written = is_known || count.is_none_or(|count| count > 0);
         self.record_changed(request, change, before, now, is_known, was_written)
             .await?;
         doubt.settle();
         Ok(answer)
+    }
+
+    /// Whether the rows that were read, which are locked, may match no more when the statement runs: its condition
+    /// reads other tables, which another client may have changed. On SQLite nobody else writes meanwhile.
+    pub(super) fn may_differ(&self, change: &Change) -> bool {
+        change.reads_others && !self.server.is_sqlite()
+    }
+
+    /// Reports where a statement wrote more rows than are accounted for: those that were read before it, as only
+    /// others can have come to match since; where that does not hold, those that were changed.
+    pub(super) fn check_count(&self, change: &Change, count: Option<u64>, accounted: u64) {
+        if self.server.is_sqlite() || count.is_none_or(|count| count <= accounted) {
+            return;
+        }
+        let why = if self.may_differ(change) {
+            MAY_DIFFER
+        } else {
+            APPEARED
+        };
+        self.gap(why, &[]);
     }
 
     /// Refuses what cannot be read beside the statement.
@@ -142,9 +174,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if self.server.is_mysql() && request.call.reads_rows() {
             return self.row_count().await.map(Some);
         }
-        Ok(match &ran.answer {
-            // Without a clause of its own it returns no rows, whatever it wrote.
-            Answer::Rows(rows) if rows.is_empty() => None,
+        Ok(match (&ran.answer, &request.write.returning) {
+            // It returns no rows, whatever it wrote.
+            (Answer::Rows(_), Returning::Nothing) => None,
             _ => Some(ran.count()),
         })
     }
@@ -171,7 +203,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         was_written: bool,
     ) -> Result<(), DbErr> {
         let (info, audited) = (request.audited.info, request.audited);
-        let sets_key = audited.has_key_among(&change.assigned);
+        let sets_key = request.sets_key(&change.assigned);
         if let ([old], [new], true) = (before.as_slice(), now.as_slice(), sets_key) {
             self.record_updated(audited, self.source, &change.assigned, old.clone(), new)?;
             return self.flush_when_full().await;
@@ -189,6 +221,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             self.flush_when_full().await?;
         }
+        if is_known && !before.is_empty() {
+            self.check_moved(request, change, before).await?;
+            return Ok(());
+        }
         // Rows that are returned are all that were written. Else a row that is not found under its key any
         // more has been moved or deleted by a trigger.
         if !is_known && was_written && !before.is_empty() && !request.live.is_secured {
@@ -200,6 +236,45 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         Ok(())
     }
+
+    /// Reports rows that were read before an UPDATE and are not among those it returned, where they are gone: a trigger,
+    /// or a generated column, gave them other keys.
+    async fn check_moved(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        before: HashMap<Image, Image>,
+    ) -> Result<(), DbErr> {
+        let info = request.audited.info;
+        if request.sets_key(&change.assigned) || request.live.is_secured {
+            return Ok(());
+        }
+        let keys: Vec<Image> = before.into_keys().collect();
+        let there = self.rows_where(info, &info.key, &keys, false).await?;
+        let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
+        let gone: Vec<Image> = (keys.into_iter())
+            .filter(|key| !there.contains(key))
+            .collect();
+        if !gone.is_empty() {
+            self.gap(NOT_FOUND, &gone);
+        }
+        Ok(())
+    }
+}
+
+/// How many rows are there that are not as they were.
+fn changed_rows(info: &EntityInfo, before: &[Image], now: &[Image]) -> u64 {
+    let before: HashMap<Image, &Image> =
+        (before.iter()).map(|row| (info.key_of(row), row)).collect();
+    let changed = now.iter().filter(|new| {
+        let old = before.get(&info.key_of(new));
+        old.is_none_or(|old| !is_same(old, new))
+    });
+    changed.count() as u64
+}
+
+pub(super) fn is_same(old: &[Value], new: &[Value]) -> bool {
+    old.iter().zip(new).all(|(old, new)| same(old, new))
 }
 
 /// The key that a row is given, where the statement names it.
@@ -212,8 +287,13 @@ fn moved_key(request: Request<'_>, change: &Change, row: &[Value]) -> Option<Ima
     (info.key.iter())
         .map(|at| {
             let name = info.columns[*at].name;
-            if !change.assigned.iter().any(|column| is_name(column, name)) {
-                return row.get(*at).cloned();
+            let set =
+                |column: &&String| is_name(column, name) || request.live.is_row_id_alias(column);
+            match change.assigned.iter().filter(set).count() {
+                0 => return row.get(*at).cloned(),
+                1 => {}
+                // Which of them holds is the database's.
+                _ => return None,
             }
             let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
             let json = crate::value::encode(&literal.value(values)?).ok()?;

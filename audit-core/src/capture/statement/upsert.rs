@@ -26,7 +26,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         returns: Returns,
     ) -> Result<Answer, Problem> {
         let call = request.call;
-        if request.audited.has_key_among(&conflict.assigned) {
+        if request.sets_key(&conflict.assigned) {
             return Err(Problem::Uncapturable("its conflict clause changes keys"));
         }
         if !returns.has_keys() {
@@ -65,7 +65,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.flush_when_full().await?;
         self.record_descendants(trail).await?;
         doubt.settle();
-        Ok(answer(call, returned, id)?)
+        Ok(answer(call, returns, returned, id)?)
     }
 
     /// The rows that were written, as they are now.

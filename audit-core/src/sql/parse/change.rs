@@ -181,6 +181,14 @@ impl Text {
                 Some(vec![parts.table]),
             );
         }
+        // What the statement writes has the name, and what a query of the same rows reads is the WITH.
+        let hides = |with: &With| {
+            (with.cte_tables.iter()).any(|cte| is_name(&cte.alias.name.value, &parts.table.table))
+        };
+        if parts.table.schema.is_none() && parts.with.is_some_and(hides) {
+            let why = "its WITH has the name of its table";
+            return self.opaque_on(why, Some(vec![parts.table]));
+        }
         let mut volatility = match parts.filter {
             Some(filter) => self.volatility(filter),
             None => Volatility::Stable,
@@ -209,6 +217,9 @@ impl Text {
                 with: parts.with.map(template),
                 from: Template::read(&parts.from),
                 joined: parts.joined,
+                reads_others: parts.joined
+                    || parts.with.is_some()
+                    || parts.filter.is_some_and(|filter| self.has_query(filter)),
                 filter: parts.filter.map(|filter| self.piece(filter)),
                 tail: parts.tail,
                 ordered_by: parts.ordered_by,

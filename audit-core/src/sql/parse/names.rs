@@ -39,6 +39,16 @@ impl Text {
             .map_or(Volatility::Volatile, |tokens| volatility(&tokens))
     }
 
+    /// Whether there is a query in a part of the statement; a part that cannot be read may have one.
+    pub(super) fn has_query(&self, part: &impl ToString) -> bool {
+        let is_select = |token: &Token| {
+            matches!(token, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("SELECT"))
+        };
+        self.tokens_of(part)
+            .is_none_or(|tokens| tokens.iter().any(is_select))
+    }
+
     pub(super) fn returning(&self, items: Option<&[SelectItem]>) -> Returning {
         let Some(items) = items else {
             return Returning::Nothing;
@@ -58,12 +68,21 @@ impl Text {
                     column: None,
                     cast: None,
                     name: None,
+                    qualifier: None,
                 };
             }
         };
-        let (column, cast) = match expr {
-            Expr::Cast { expr: inner, .. } => (self.column_in(inner), true),
-            _ => (self.column_in(expr), false),
+        let (inner, cast) = match expr {
+            Expr::Cast { expr: inner, .. } => (inner.as_ref(), true),
+            _ => (expr, false),
+        };
+        let column = self.column_in(inner);
+        let qualifier = match inner {
+            Expr::CompoundIdentifier(names) => names.split_last().map(|(_, table)| {
+                let table: Vec<String> = table.iter().map(ToString::to_string).collect();
+                table.join(".")
+            }),
+            _ => None,
         };
         let name = alias.or_else(|| column.clone());
         let column = column.filter(|column| name.as_ref() == Some(column));
@@ -72,11 +91,13 @@ impl Text {
                 column: None,
                 cast: Some((column, expr.to_string())),
                 name,
+                qualifier,
             },
             column => ReturnedItem {
                 column,
                 cast: None,
                 name,
+                qualifier,
             },
         }
     }

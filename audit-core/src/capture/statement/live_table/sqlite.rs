@@ -7,7 +7,7 @@ use crate::sql::{TableName, is_name};
 
 /// The kinds of rows of one look-up: the table, its columns, the columns of its unique indexes.
 const LOOK_UP: &str = "\
-SELECT 0 AS what, type AS name, '' AS part, (SELECT COUNT(*) FROM sqlite_master
+SELECT 0 AS what, type AS name, CASE WHEN sql LIKE '%conflict%' THEN sql ELSE '' END AS part, (SELECT COUNT(*) FROM sqlite_master
     WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) AS number
   FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE
 UNION ALL
@@ -69,6 +69,7 @@ fn add(table: &mut LiveTable, row: &QueryResult, is_qualified: bool) -> Result<(
                 TableKind::Other
             };
             table.has_triggers = row.try_get::<i64>("", "number")? > 0;
+            table.resolves_conflicts = has_conflict_clause(&row.try_get::<String>("", "part")?);
         }
         1 if !is_qualified => table.kind = TableKind::Temporary,
         1 => {}
@@ -101,4 +102,20 @@ fn add(table: &mut LiveTable, row: &QueryResult, is_qualified: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Whether a constraint in the text of a table says what becomes of rows that break it, other than the statement's error.
+fn has_conflict_clause(sql: &str) -> bool {
+    const CLAUSES: [&str; 4] = ["REPLACE", "IGNORE", "FAIL", "ROLLBACK"];
+    let words: Vec<&str> = sql
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.windows(3).any(|words| {
+        words[0].eq_ignore_ascii_case("ON")
+            && words[1].eq_ignore_ascii_case("CONFLICT")
+            && CLAUSES
+                .iter()
+                .any(|clause| clause.eq_ignore_ascii_case(words[2]))
+    })
 }

@@ -1,0 +1,191 @@
+//! Statements inside a transaction, each the way that was found for it.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::batch_answer::BatchAnswer;
+use super::report::{NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial};
+use super::route::{Captured, Reported, Route};
+use super::{Frames, run, unit};
+use crate::auditable::has_triggers;
+use crate::begin::MayStream;
+use crate::capture::{Answer, Call, Engine, Problem, Server};
+use crate::recorder::{is_read_only, is_sqlite_constraint};
+use crate::sql::{Understood, outline_of};
+
+/// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
+/// the application's would have met.
+pub(super) async fn follow<C: ConnectionTrait + MayStream>(
+    route: Route,
+    db: &C,
+    frames: &Frames,
+    server: &Server,
+    call: Call,
+    statement: Statement,
+) -> Result<Answer, DbErr> {
+    frames.is_called(call);
+    (followed(route, db, frames, server, call, statement).await)
+        .map_err(|error| call.own_error(error))
+}
+
+async fn followed<C: ConnectionTrait + MayStream>(
+    route: Route,
+    db: &C,
+    frames: &Frames,
+    server: &Server,
+    call: Call,
+    statement: Statement,
+) -> Result<Answer, DbErr> {
+    match route {
+        Route::Straight => run(db, call, statement).await,
+        Route::Reported(reported) => {
+            // What it does is not known: it may fire any of them.
+            if let Some((config, context)) = reported.teller()
+                && has_triggers(config)
+                && let Err(error) = frames.tell_triggers(db, config, context).await
+                // Where nothing can be written, nothing fires.
+                && !is_read_only(&error)
+            {
+                return Err(error);
+            }
+            report(&reported, db, frames).await?;
+            run(db, call, statement).await
+        }
+        Route::Captured(captured) => {
+            if let Some(reported) = captured.whole_batch(db.get_database_backend(), call) {
+                report(&reported?, db, frames).await?;
+                return run(db, call, statement).await;
+            }
+            let answer = statements(db, frames, server, call, statement, &captured, false).await?;
+            if frames.is_full(&captured.config) {
+                frames.flush(db).await?;
+            }
+            Ok(answer)
+        }
+    }
+}
+
+/// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
+/// without audit log.
+pub(super) async fn statements<C: ConnectionTrait + MayStream>(
+    db: &C,
+    frames: &Frames,
+    server: &Server,
+    call: Call,
+    statement: Statement,
+    captured: &Captured,
+    each_commits: bool,
+) -> Result<Answer, DbErr> {
+    let engine = Engine {
+        db,
+        stream: db.as_sea_orm(),
+        frames,
+        server,
+        config: &captured.config,
+        context: &captured.context,
+        source: captured.source,
+        gaps: std::sync::Mutex::default(),
+        located: std::sync::Mutex::default(),
+        has_run: std::sync::atomic::AtomicBool::new(false),
+    };
+    let mut whole = Some(statement);
+    let backend = db.get_database_backend();
+    let mut answers = BatchAnswer::new(backend);
+    for (number, (sql, part, audited)) in captured.parts().enumerate() {
+        let statement = match sql {
+            Some(sql) => Statement::from_string(backend, sql),
+            None => match whole.take() {
+                Some(statement) => statement,
+                None => break,
+            },
+        };
+        if number > 0 && each_commits {
+            unit::records(db, frames).await?;
+            commit_part(db).await?;
+        }
+        let audited = match (part, audited) {
+            (Understood::Write(write), Some(audited)) => {
+                if audited.fires_triggers() {
+                    let (config, context) = (&captured.config, &captured.context);
+                    frames.tell_triggers(db, config, context).await?;
+                }
+                audited.is_captured().then_some((write, audited))
+            }
+            _ => None,
+        };
+        let next = match audited {
+            None => run(db, call, statement).await?,
+            Some((write, audited)) => {
+                let text = statement.clone();
+                let outline = || outline_of(backend, &text.sql);
+                let done = {
+                    let _unrecorded = ReportUnrecorded {
+                        frames,
+                        reported: || Reported::of_write(captured, write, NOT_RECORDED, &outline()),
+                    };
+                    engine.capture(call, statement, write, audited).await
+                };
+                match done {
+                    Ok(answer) => {
+                        for gap in engine.take_gaps() {
+                            let reported = Reported::of_gap(captured, write, &gap, &outline());
+                            report_gap(reported, db, frames).await?;
+                        }
+                        answer
+                    }
+                    Err(Problem::Failed(error)) => {
+                        if keeps_part(db, &error).await {
+                            let reported =
+                                Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
+                            report_partial(reported, db, frames).await?;
+                        }
+                        // Also an error of a read of ours: the statement would have met it.
+                        return Err(error);
+                    }
+                    Err(Problem::Uncapturable(why)) => {
+                        let reported = Reported::of_write(captured, write, why, &outline());
+                        let reported = reported.by_policy()?;
+                        frames.flush(db).await?;
+                        report(&reported, db, frames).await?;
+                        let answer = run(db, call, text).await;
+                        if let Err(error) = &answer
+                            && keeps_part(db, error).await
+                        {
+                            frames.note_partial_change();
+                        }
+                        answer?
+                    }
+                }
+            }
+        };
+        answers.add(next, part);
+    }
+    answers.into_answer()
+}
+
+/// Why the part that SQLite keeps of a failed statement has no record.
+const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
+
+/// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
+/// undo it. `changes()` is then what it has changed, and 0 where it was undone.
+async fn keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
+    // Another error may come before the statement has begun, and `changes()` be an older one's.
+    if db.get_database_backend() != DbBackend::Sqlite || !is_sqlite_constraint(error) {
+        return false;
+    }
+    let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");
+    match db.query_one_raw(sql).await {
+        Ok(Some(row)) => row.try_get_by_index::<i64>(0).is_ok_and(|rows| rows > 0),
+        _ => false,
+    }
+}
+
+/// Commits one statement of several, and begins the next: they are committed one by one without audit
+/// log, too.
+async fn commit_part<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    db.execute_unprepared("COMMIT").await?;
+    let begin = match db.get_database_backend() {
+        DbBackend::Sqlite => "BEGIN IMMEDIATE",
+        _ => "BEGIN",
+    };
+    db.execute_unprepared(begin).await.map(|_| ())
+}

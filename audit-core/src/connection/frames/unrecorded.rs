@@ -1,0 +1,97 @@
+//! Writes whose record is not certain, and their reports.
+
+use std::sync::Arc;
+
+use super::Frames;
+use crate::config::{AuditConfig, FailurePolicy};
+use crate::connection::route::Reported;
+use crate::error::Cause;
+
+impl Frames {
+    /// Begins something that is to be told. Unless it is settled, the innermost frame must not be
+    /// committed, or only with a report under [`FailurePolicy::Isolate`]: when a future is dropped in between,
+    /// or fails, nobody tells what was done.
+    pub(crate) fn doubt(&self, policy: FailurePolicy) -> Doubt<'_> {
+        Doubt {
+            frames: self,
+            policy,
+            lost: None,
+            settled: false,
+        }
+    }
+
+    /// Notes what must be reported before the innermost frame is committed.
+    pub(in crate::connection) fn report_before_commit(&self, reported: Reported) {
+        if let Some(frame) = self.state().frames.last_mut() {
+            frame.reports.push(Arc::new(reported));
+        }
+    }
+
+    /// The oldest of them.
+    pub(in crate::connection) fn next_report(&self) -> Option<Arc<Reported>> {
+        let state = self.state();
+        let mut reports = state.frames.iter().flat_map(|frame| &frame.reports);
+        reports.next().cloned()
+    }
+
+    /// That one is written.
+    pub(in crate::connection) fn remove_report(&self) {
+        let mut state = self.state();
+        let frame = (state.frames.iter_mut()).find(|frame| !frame.reports.is_empty());
+        if let Some(frame) = frame {
+            frame.reports.remove(0);
+        }
+    }
+
+    /// Whether a write was left without record since this was last asked, and may be committed nevertheless.
+    pub(in crate::connection) fn take_unrecorded(&self) -> bool {
+        std::mem::take(&mut self.state().unrecorded)
+    }
+
+    /// The row of an equal report that this transaction wrote, unless a savepoint took it back.
+    pub(in crate::connection) fn report_row(&self, fingerprint: &str) -> Option<i64> {
+        self.state().reports.get(fingerprint).copied()
+    }
+
+    pub(in crate::connection) fn note_report_row(&self, fingerprint: String, id: i64) {
+        self.state().reports.insert(fingerprint, id);
+    }
+}
+
+/// Something that is not told yet.
+#[must_use = "what is in doubt must be settled"]
+pub(crate) struct Doubt<'a> {
+    frames: &'a Frames,
+    policy: FailurePolicy,
+    /// The records that are being written; else it is a write of the application's.
+    pub(super) lost: Option<(AuditConfig, usize)>,
+    settled: bool,
+}
+
+impl Doubt<'_> {
+    /// It is told, or was not done.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if self.settled || self.frames.failure().is_some() {
+            return;
+        }
+        let records = self.lost.as_ref().map_or(1, |(_, records)| *records as u64);
+        let given_up = (self.frames).give_up(self.policy, Cause::Dropped, records);
+        // An error that is not given up has failed the frame; a given-up one may be committed.
+        if given_up.is_err() {
+            return;
+        }
+        match self.lost.take() {
+            Some((config, records)) => {
+                let reported = Reported::of_lost_records(config, records);
+                self.frames.report_before_commit(reported);
+            }
+            None => self.frames.state().unrecorded = true,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! How the handles of a transaction end: COMMIT, rollback and drop.
+
+use std::sync::Arc;
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionSession,
+};
+
+use super::AuditedTransaction;
+use crate::connection::{Frames, report};
+use crate::error::AuditError;
+use crate::task::Task;
+
+impl AuditedTransaction {
+    /// Rolls back instead of committing.
+    async fn refuse(mut self, reason: String) -> Result<(), DbErr> {
+        if let Err(error) = self.roll_back_level().await {
+            tracing::warn!(%error, "a refused transaction could not be rolled back");
+        }
+        Err(AuditError::CommitRefused { reason }.into())
+    }
+
+    /// Rolls back the innermost level; the last handle rolls back the transaction. Needs the lock.
+    async fn roll_back_level(&mut self) -> Result<(), DbErr> {
+        let Some(tx) = &self.tx else {
+            return Ok(());
+        };
+        if self.mock || self.physical.is_last() {
+            if !self.mock {
+                begin_what_is_rolled_back(tx, self.frames()).await;
+                self.take_back_before_rollback(tx).await;
+            }
+            return match self.last_tx() {
+                Some(tx) => tx.rollback().await,
+                None => Ok(()),
+            };
+        }
+        if self.frames().ended().is_none() {
+            self.physical.roll_back(&**tx).await?;
+        }
+        self.tx = None;
+        self.physical.handle_ended();
+        Ok(())
+    }
+
+    /// Takes the transaction from the last handle.
+    fn last_tx(&mut self) -> Option<DatabaseTransaction> {
+        let tx = self.tx.take()?;
+        if !self.mock {
+            self.physical.handle_ended();
+        }
+        Arc::into_inner(tx)
+    }
+
+    /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, and no error.
+    async fn aborted(&self) -> Result<Option<DbErr>, DbErr> {
+        let tx = self.tx()?;
+        if tx.get_database_backend() != DbBackend::Postgres || !self.frames().is_suspect() {
+            return Ok(None);
+        }
+        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        Ok(tx.execute_raw(look).await.err())
+    }
+
+    /// Takes back what triggers were told, where a rollback might not: the application has controlled the
+    /// transaction by itself.
+    async fn take_back_before_rollback(&self, tx: &DatabaseTransaction) {
+        if !self.frames().is_unbuffered() {
+            return;
+        }
+        if let Err(error) = self.frames().take_back(tx).await {
+            tracing::debug!(%error, "what triggers were told goes with the transaction");
+        }
+    }
+}
+
+/// Where SQLite may have ended the transaction, begins an empty one, which is refused inside of a transaction. Else the
+/// driver would take the connection for one that is in a transaction; see [`Frames::look_whether_open`].
+async fn begin_what_is_rolled_back(tx: &DatabaseTransaction, frames: &Frames) {
+    if frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite {
+        let _ = tx.execute_unprepared("BEGIN").await;
+    }
+}
+
+#[async_trait]
+impl TransactionSession for AuditedTransaction {
+    async fn commit(mut self) -> Result<(), DbErr> {
+        if self.mock {
+            return match self.last_tx() {
+                Some(tx) => tx.commit().await,
+                None => Ok(()),
+            };
+        }
+        let physical = Arc::clone(&self.physical);
+        let lock = Arc::clone(&physical.capture_lock).lock_owned().await;
+        if let Some(error) = physical.frames.ended() {
+            let reason = format!("the database has ended it ({error})");
+            return self.refuse(reason).await;
+        }
+        if let Err(error) = physical.run_queued(self.tx()?).await {
+            return self.refuse(error.to_string()).await;
+        }
+        if let Some(error) = physical.frames.failure() {
+            return self.refuse(error.reason()).await;
+        }
+        if let Err(error) = self.look_whether_open().await {
+            return self.refuse(error.to_string()).await;
+        }
+        if !physical.is_last() {
+            return match self.tx.take() {
+                Some(tx) => physical.release(tx, lock).await,
+                None => Ok(()),
+            };
+        }
+        if let Some(error) = self.aborted().await? {
+            return self.refuse(error.to_string()).await;
+        }
+        let tx = self.tx()?;
+        let frames = &physical.frames;
+        let ready = async {
+            report::reports_before_commit(tx, frames).await?;
+            frames.flush(tx).await?;
+            frames.take_back(tx).await
+        };
+        let ready = ready.await;
+        if let Err(error) = ready {
+            return self.refuse(AuditError::reason_of(&error)).await;
+        }
+        match self.last_tx() {
+            Some(tx) => tx.commit().await,
+            None => Err(DbErr::Custom("the transaction is in use".into())),
+        }
+    }
+
+    async fn rollback(mut self) -> Result<(), DbErr> {
+        let physical = Arc::clone(&self.physical);
+        let _lock = physical.capture_lock.lock().await;
+        self.roll_back_level().await
+    }
+}
+
+impl Drop for AuditedTransaction {
+    fn drop(&mut self) {
+        let Some(tx) = self.tx.take() else {
+            return;
+        };
+        if self.mock {
+            return;
+        }
+        let Some(tx) = self.physical.drop_handle(tx) else {
+            return;
+        };
+        // SeaORM's own handle rolls back when it is dropped, but for two cases: a statement that
+        // committed may have left what triggers were told, and SQLite may have ended the transaction.
+        let frames = self.frames();
+        let left = frames.is_unbuffered() && frames.is_to_take_back();
+        let suspect = frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite;
+        if !left && !suspect {
+            return;
+        }
+        let physical = Arc::clone(&self.physical);
+        // Outside of a runtime the handle rolls back, as it does by itself.
+        drop(Task::spawn(async move {
+            begin_what_is_rolled_back(&tx, &physical.frames).await;
+            if left && let Err(error) = physical.frames.take_back(&*tx).await {
+                tracing::warn!(%error, "what triggers were told could not be taken back");
+            }
+            if let Some(tx) = Arc::into_inner(tx)
+                && let Err(error) = tx.rollback().await
+            {
+                tracing::debug!(%error, "a dropped transaction could not be rolled back");
+            }
+        }));
+    }
+}

@@ -1,0 +1,100 @@
+//! Snapshots and locks that a transaction has on MySQL and MariaDB: those of the application's statements alone.
+
+use sea_orm::{ConnectionTrait, EntityTrait, Set, TransactionTrait};
+
+use crate::entities::{account_table, item, items};
+use crate::log_check::Table;
+use crate::oracle::Oracle;
+use crate::outcome::{Call, run, same, same_on};
+use crate::support::{TestDb, TestResult};
+
+mod mariadb {
+    crate::support::tests_on! { mariadb:
+        insert_leaves_the_snapshot_to_the_application,
+        insert_by_a_model_leaves_the_snapshot_to_the_application,
+        upsert_locks_no_absent_key,
+    }
+}
+
+const ITEM: Table = Table::of("item");
+const LATER: &str = "UPDATE item SET p = 77 WHERE id = 1";
+const READ: &str = "SELECT p FROM item WHERE id = 1";
+
+/// An INSERT takes no snapshot: what others commit before the first SELECT is seen.
+async fn insert_leaves_the_snapshot_to_the_application(db: &TestDb) -> TestResult {
+    for insert in [
+        "INSERT INTO item (code, p) VALUES ('n', 1)",
+        "INSERT INTO item (code, p) VALUES ('n', 1), ('m', 2)",
+        "INSERT INTO item (id, code, p) VALUES (900, 'n', 1)",
+        "INSERT INTO item (code, p) SELECT 'n', 5",
+        "INSERT INTO item VALUES (901, 'n', 1)",
+    ] {
+        let own = db.sibling().await?;
+        let mut oracle = Oracle::new(&own, &[ITEM], items(db.backend(), 3)).await?;
+        let bare = oracle.bare.begin().await?;
+        let audited = oracle.audited.begin().await?;
+        same_on(&bare, &audited, Call::Execute, insert).await;
+        oracle.elsewhere(LATER).await?;
+        same_on(&bare, &audited, Call::QueryAll, READ).await;
+        bare.commit().await?;
+        audited.commit().await?;
+        oracle.recorded().await?;
+        own.remove().await?;
+    }
+    Ok(())
+}
+
+async fn insert_by_a_model_leaves_the_snapshot_to_the_application(db: &TestDb) -> TestResult {
+    let mut oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    let bare = oracle.bare.begin().await?;
+    let audited = oracle.audited.begin().await?;
+    let row = item::ActiveModel {
+        code: Set(Some("n".to_owned())),
+        p: Set(1),
+        ..Default::default()
+    };
+    item::Entity::insert(row.clone()).exec(&bare).await?;
+    item::Entity::insert(row).exec(&audited).await?;
+    oracle.elsewhere(LATER).await?;
+    same_on(&bare, &audited, Call::QueryAll, READ).await;
+    bare.commit().await?;
+    audited.commit().await?;
+    oracle.recorded().await
+}
+
+/// A row that conflicts by its email does not take the id that the statement names, and the gap at that id stays
+/// free for others.
+async fn upsert_locks_no_absent_key(db: &TestDb) -> TestResult {
+    for upsert in [
+        "INSERT INTO account (id, email, n) VALUES (500, 'x', 9) ON DUPLICATE KEY UPDATE n = VALUES(n)",
+        "INSERT INTO account (id, email, n) VALUES (500, 'x', 9), (501, 'y', 9) ON DUPLICATE KEY UPDATE n = n + 1",
+        "INSERT IGNORE INTO account (id, email, n) VALUES (500, 'x', 9)",
+    ] {
+        let own = db.sibling().await?;
+        let setup = [
+            account_table(db.backend()),
+            "INSERT INTO account (id, email, n) VALUES (1, 'x', 1), (2, 'y', 1), (3, 'z', 1)"
+                .to_owned(),
+        ];
+        let oracle = Oracle::new(&own, &[Table::of("account")], setup).await?;
+        let bare = oracle.bare.begin().await?;
+        let audited = oracle.audited.begin().await?;
+        same_on(&bare, &audited, Call::Execute, upsert).await;
+        let insert = "INSERT INTO account (id, email, n) VALUES (700, 'zz', 1)";
+        let mut outcomes = Vec::new();
+        for db in [&oracle.bare, &own] {
+            let other = db.another().await?;
+            other
+                .execute_unprepared("SET SESSION innodb_lock_wait_timeout = 1")
+                .await?;
+            outcomes.push(run(&other, Call::Execute, insert, &[]).await);
+            other.close().await?;
+        }
+        same(upsert, &outcomes[0], &outcomes[1]);
+        assert!(!outcomes[0].is_failure(), "{outcomes:?}");
+        bare.rollback().await?;
+        audited.rollback().await?;
+        own.remove().await?;
+    }
+    Ok(())
+}
