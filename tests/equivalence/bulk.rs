@@ -8,9 +8,10 @@ use sea_orm::{
 };
 use sea_orm_audit::Auditable;
 
+use crate::call::Call;
 use crate::connection::Connection;
 use crate::entities::with_entity;
-use crate::model_op::{Call, ModelOp, column, conflict, model};
+use crate::model_op::{ModelOp, column, conflict, model};
 
 /// Calls one, and says what it answers: the same as SeaORM's own builder does.
 pub(crate) async fn run(db: &Connection<'_>, op: &ModelOp, key: &[&str]) -> Result<String, DbErr> {

@@ -3,10 +3,11 @@
 use crate::account::{Traces, unaccounted};
 use crate::answer::{Answer, OTHER_CLIENT};
 use crate::case::Case;
-use crate::lane::{Answered, Dump, Lane, Left};
+use crate::lane::{Dump, Lane, Left};
 use crate::op::Op;
 use crate::permitted;
 use crate::replay::{Judgement, Replay};
+use crate::run_case::Answered;
 use crate::support::TestResult;
 use crate::words::Report;
 
@@ -112,7 +113,9 @@ impl Pair<'_> {
             };
             let what = their.answer.difference(&our.answer);
             let op = our.op.as_ref();
-            if let Some(what) = what.filter(|what| !permitted::answer(self.lane, op, what)) {
+            let is_permitted =
+                |what: &String| permitted::answer(self.lane, self.case, their, our, what);
+            if let Some(what) = what.filter(|what| !is_permitted(what)) {
                 let verb = op.map(Op::verb).unwrap_or_default();
                 return Some(Difference {
                     kind: format!("{what}: {verb}"),

@@ -43,6 +43,7 @@
 mod account;
 mod answer;
 mod bulk;
+mod call;
 mod case;
 mod change;
 mod choice;
@@ -61,6 +62,7 @@ mod other_client;
 mod permitted;
 mod replay;
 mod run;
+mod run_case;
 mod schema;
 mod shrink;
 mod tables;
