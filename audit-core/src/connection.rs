@@ -172,14 +172,15 @@ impl AuditedConnection {
         }
     }
 
-    async fn route(&self, call: Call, sql: &str) -> Result<Route, DbErr> {
+    fn route(&self, call: Call, sql: &str) -> Result<Route, DbErr> {
         let is_mock = self.db.is_mock_connection();
-        (Route::of(is_mock, &self.binding, &self.server, &self.db, sql).await)
+        let backend = self.db.get_database_backend();
+        Route::of(is_mock, &self.binding, &self.server, backend, sql)
             .map_err(|error| call.own_error(error))
     }
 
     async fn routed_by_itself(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
-        match self.route(call, &statement.sql).await? {
+        match self.route(call, &statement.sql)? {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
                 report::report_detached(reported, self.db.clone()).await;
@@ -196,7 +197,7 @@ impl AuditedConnection {
         statement: Statement,
         frames: &Arc<Frames>,
     ) -> Result<Answer, DbErr> {
-        let reported = match self.route(call, &statement.sql).await? {
+        let reported = match self.route(call, &statement.sql)? {
             Route::Straight => None,
             Route::Reported(reported) => Some(reported),
             Route::Captured(captured) => {

@@ -9,10 +9,11 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use super::image_store::{Budget, ImageStore};
+use super::live_table::UniqueIndex;
 use super::row_reader::read_row;
 use super::{Engine, Image, Request};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Composer, quoted};
+use crate::sql::{Change, Composer, TableName, is_name, quoted};
 
 /// How many values one statement of ours may bind; every database takes more.
 const MOST_VALUES: usize = 30_000;
@@ -56,7 +57,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match backend {
             DbBackend::Sqlite => {}
             DbBackend::Postgres => {
-                let sets_key = request.audited.has_key_among(&change.assigned);
+                let sets_key = request.sets_key(&change.assigned)
+                    || request.live.is_referred(&change.assigned);
                 // What the statement takes itself; more would hold up inserts that refer to the row.
                 let strength = if change.delete || sets_key {
                     "UPDATE"
@@ -119,9 +121,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
         let found = located
             .as_ref()
-            .filter(|(entity, _)| *entity == info.type_id);
+            .filter(|located| located.entity == info.type_id);
         let mut sql = Composer::new(self.db.get_database_backend(), &[]);
-        if let Some(schema) = (info.schema()).or(found.map(|(_, schema)| schema.as_str())) {
+        if let Some(schema) =
+            (info.schema()).or(found.and_then(|located| located.schema.as_deref()))
+        {
             sql.name(schema).text(".");
         }
         sql.name(info.table());
@@ -142,7 +146,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(images)
     }
 
-    /// The same, one by one where the connection can.
+    /// The same, one by one where the connection can. Returns whether all could be read.
     pub(super) async fn each_row_where(
         &self,
         info: &'static EntityInfo,
@@ -150,7 +154,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values: &[Image],
         lock: bool,
         each: &mut (dyn FnMut(Image) + Send),
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
+        let mut is_complete = true;
         let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
         let mut push = |row: Image| {
             // In a column that is no `char(n)`, texts without the spaces are found as well.
@@ -159,12 +164,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 each(row);
             }
         };
-        for statement in self.statements_where(info, columns, values, "", lock) {
-            if let Err(error) = self.each_row(info, statement, &mut push).await {
-                self.unread(error)?;
-            }
+        let index = self.forced_index(info, columns, values.len(), lock).await;
+        for statement in self.statements_where(info, columns, values, &index, "", lock) {
+            let read = self.each_row(info, statement, &mut push);
+            is_complete &= self.read_after(info, read).await?.is_some();
         }
-        Ok(())
+        Ok(is_complete)
     }
 
     /// The same, with one more column.
@@ -177,11 +182,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         lock: bool,
     ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let mut found = Vec::new();
-        for statement in self.statements_where(info, columns, values, more, lock) {
-            match self.db.query_all_raw(self.own(info, statement)).await {
-                Ok(rows) => found.extend(self.read(info, &rows).into_iter().zip(rows)),
-                Err(error) => self.unread(error)?,
-            }
+        for statement in self.statements_where(info, columns, values, "", more, lock) {
+            let rows = self
+                .read_after(info, self.db.query_all_raw(self.own(info, statement)))
+                .await?;
+            let rows = rows.unwrap_or_default();
+            found.extend(self.read(info, &rows).into_iter().zip(rows));
         }
         if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
             // In a column that is no `char(n)`, texts without the spaces were found as well.
@@ -197,6 +203,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &EntityInfo,
         columns: &[usize],
         values: &[Image],
+        index: &str,
         more: &str,
         lock: bool,
     ) -> Vec<Statement> {
@@ -210,7 +217,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if !more.is_empty() {
                 sql.text(", ").text(more);
             }
-            sql.text(" FROM ").text(&self.table(info));
+            sql.text(" FROM ").text(&self.table(info)).text(index);
             sql.text(" WHERE ");
             is_in(&mut sql, backend, info, columns, values);
             if lock && backend != DbBackend::Sqlite {
@@ -221,21 +228,80 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values.chunks(chunk).map(statement).collect()
     }
 
+    /// What makes MySQL look several values up in their unique index. It would rather read a small table as a whole,
+    /// and a locking read locks every row that it reads.
+    pub(super) async fn forced_index(
+        &self,
+        info: &'static EntityInfo,
+        columns: &[usize],
+        values: usize,
+        lock: bool,
+    ) -> String {
+        if !(lock && self.server.is_mysql() && values > 1) {
+            return String::new();
+        }
+        let names: Vec<&str> = columns.iter().map(|at| info.columns[*at].name).collect();
+        self.forced_index_of(info, &names).await
+    }
+
+    /// The same, of an index of these columns.
+    pub(super) async fn forced_index_of(
+        &self,
+        info: &'static EntityInfo,
+        columns: &[&str],
+    ) -> String {
+        let table = TableName {
+            schema: info.schema().map(str::to_owned),
+            table: info.table().to_owned(),
+        };
+        let live = match self.live_table(&table).await {
+            Ok(live) => live,
+            Err(error) => {
+                // The read that follows meets it, too, if it matters.
+                tracing::debug!(%error, "the indexes of a table could not be looked up");
+                return String::new();
+            }
+        };
+        let is_of = |index: &&UniqueIndex| {
+            index.columns.as_ref().is_some_and(|parts| {
+                parts.len() == columns.len()
+                    && (parts.iter())
+                        .all(|part| columns.iter().any(|name| is_name(&part.name, name)))
+            })
+        };
+        match live.unique.iter().find(is_of) {
+            Some(index) => {
+                let name = quoted(self.db.get_database_backend(), &index.name);
+                format!(" FORCE INDEX ({name})")
+            }
+            None => String::new(),
+        }
+    }
+
     /// The rows with these keys, by key.
     pub(super) async fn by_key(
         &self,
         info: &'static EntityInfo,
         keys: &[Image],
     ) -> Result<HashMap<Image, Image>, DbErr> {
+        Ok(self.by_key_if_read(info, keys).await?.unwrap_or_default())
+    }
+
+    /// The same; `None` where some could not be read, of which nothing says whether they are there.
+    pub(super) async fn by_key_if_read(
+        &self,
+        info: &'static EntityInfo,
+        keys: &[Image],
+    ) -> Result<Option<HashMap<Image, Image>>, DbErr> {
+        let mut rows = HashMap::new();
+        let mut each = |row: Image| {
+            rows.insert(info.key_of(&row), row);
+        };
         // InnoDB's plain reads see what was there when the transaction began; a row that the statement left
         // as it is would seem changed back.
-        let rows = self
-            .rows_where(info, &info.key, keys, self.server.is_mysql())
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (info.key_of(&row), row))
-            .collect())
+        let lock = self.server.is_mysql();
+        let is_complete = (self.each_row_where(info, &info.key, keys, lock, &mut each)).await?;
+        Ok(is_complete.then_some(rows))
     }
 }
 
