@@ -96,7 +96,7 @@ async fn set_transaction_before_a_write_in_one_text_is_first(db: &TestDb) -> Tes
     for text in [
         "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; UPDATE item SET p = 5 WHERE id = 1",
         "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, DEFERRABLE; UPDATE item SET p = 5 WHERE id = 1",
-        "SET transaction_isolation = 'serializable'; DO $$ BEGIN UPDATE item SET p = 5; END $$",
+        "SET transaction_isolation = 'serializable'; WITH w AS (UPDATE item SET p = 5 RETURNING id) SELECT id FROM w",
     ] {
         let db = db.sibling().await?;
         let steps = [Step::Unprepared(text)];

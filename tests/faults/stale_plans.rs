@@ -160,7 +160,7 @@ async fn prepared_statements_that_are_dropped_in_a_transaction(db: &TestDb) -> T
 }
 
 async fn prepared_statements_that_are_dropped_before_a_report(db: &TestDb) -> TestResult {
-    let uncaptured = "DO $$ BEGIN UPDATE item SET p = 9 WHERE id = 2; END $$";
+    let uncaptured = "WITH w AS (UPDATE item SET p = 9 WHERE id = 2 RETURNING id) SELECT id FROM w";
     let steps = [
         Step::Unprepared(uncaptured),
         Step::Unprepared(uncaptured),

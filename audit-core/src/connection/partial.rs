@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::recorder::{has_ended_transaction, is_never_begun, is_sqlite_constraint};
+use crate::recorder::{is_contention, is_never_begun, is_sqlite_constraint};
 use crate::sql::TableName;
 
 const BY_SQLITE: &str = "it failed half way, and SQLite keeps what it had changed";
@@ -38,14 +38,15 @@ async fn sqlite_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
     }
 }
 
-/// MyISAM, Aria, MEMORY and others do not undo a statement. How far it came nobody tells.
+/// `MyISAM`, Aria, MEMORY and others do not undo a statement. How far it came nobody tells.
 async fn engine_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr, table: &TableName) -> bool {
     const SQL: &str = "\
 SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables t
 JOIN information_schema.engines e ON e.engine = t.engine
 WHERE t.table_schema = COALESCE(?, DATABASE()) AND t.table_name = ? AND e.transactions = 'NO'";
-    // Once that has ended the transaction, a report would be the first statement after it.
-    if is_never_begun(error) || has_ended_transaction(error) {
+    // Another client was in the way: it waited for the table, and may wait again. Once that has ended the transaction, a
+    // report would be the first statement after it.
+    if is_never_begun(error) || is_contention(error) {
         return false;
     }
     let values: [Value; 2] = [table.schema.clone().into(), table.table.clone().into()];

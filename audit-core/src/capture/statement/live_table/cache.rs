@@ -40,7 +40,7 @@ impl LiveTables {
 
     /// What tells the columns of a table with this name from other ones.
     pub(crate) fn shape_of(&self, table: &str) -> u32 {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let named = (known.tables.iter()).filter(|(name, _)| name.table == table);
         let mut shapes: Vec<u32> = named.map(|(_, live)| live.shape).collect();
         shapes.sort_unstable();
