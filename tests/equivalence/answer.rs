@@ -5,6 +5,7 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqlErr, Statement,
 };
 
+use crate::bulk;
 use crate::connection::Connection;
 use crate::entities::with_entity;
 use crate::model_op;
@@ -19,8 +20,13 @@ pub(crate) enum Answer {
     },
     Rows(Vec<String>),
     Called(String),
+    /// What another client was answered.
+    Other(String),
     Failed(Failure),
 }
+
+/// What differs where another client's write waits on one side only.
+pub(crate) const OTHER_CLIENT: &str = "another client's write";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -53,20 +59,10 @@ impl Answer {
                     rows_affected: b, ..
                 },
             ) if a != b => "rows_affected".to_owned(),
-            (
-                Self::Executed {
-                    last_insert_id: a, ..
-                },
-                Self::Executed {
-                    last_insert_id: b, ..
-                },
-            ) => match (a, b) {
-                // Where there is none, a library answers what it likes.
-                (None, _) | (_, None) => return None,
-                _ => "last_insert_id".to_owned(),
-            },
+            (Self::Executed { .. }, Self::Executed { .. }) => "last_insert_id".to_owned(),
             (Self::Rows(_), Self::Rows(_)) => "returned rows".to_owned(),
             (Self::Called(_), Self::Called(_)) => "returned models".to_owned(),
+            (Self::Other(_), Self::Other(_)) => OTHER_CLIENT.to_owned(),
             (a, b) => format!("result {} became {}", name(a), name(b)),
         };
         Some(what)
@@ -87,9 +83,13 @@ pub(crate) async fn answer(db: &Connection<'_>, op: &Op, audited: bool) -> Answe
                 .find(|table| table.entity == op.entity)
                 .unwrap()
                 .key;
-            with_entity!(op.entity, audited, E =>
-                Box::pin(model_op::run::<E, _>(db, op, key)).await)
-            .map(Answer::Called)
+            if audited && op.call.is_bulk() {
+                bulk::run(db, op, key).await.map(Answer::Called)
+            } else {
+                with_entity!(op.entity, audited, E =>
+                    Box::pin(model_op::run::<E, _>(db, op, key)).await)
+                .map(Answer::Called)
+            }
         }
     };
     done.unwrap_or_else(|error| Answer::Failed(failure(&error)))
@@ -107,8 +107,8 @@ async fn run_sql(db: &Connection<'_>, sql: &Sql) -> Result<Answer, DbErr> {
     Ok(match sql.via {
         Via::Execute => executed(backend, sql, &db.execute_raw(statement()).await?),
         Via::Unprepared => executed(backend, sql, &db.execute_unprepared(&sql.text).await?),
-        Via::QueryOne => rows(sql, db.query_one_raw(statement()).await?.iter()),
-        Via::QueryAll => rows(sql, db.query_all_raw(statement()).await?.iter()),
+        Via::QueryOne => rows_of(&db.query_one_raw(statement()).await?),
+        Via::QueryAll => rows_of(&db.query_all_raw(statement()).await?),
     })
 }
 
@@ -145,8 +145,8 @@ fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
     }
 }
 
-fn rows<'a>(_: &Sql, rows: impl Iterator<Item = &'a QueryResult>) -> Answer {
-    let mut rows: Vec<String> = rows.map(row_text).collect();
+pub(crate) fn rows_of<'a>(rows: impl IntoIterator<Item = &'a QueryResult>) -> Answer {
+    let mut rows: Vec<String> = rows.into_iter().map(row_text).collect();
     // No order was asked for.
     rows.sort();
     Answer::Rows(rows)
@@ -208,7 +208,7 @@ fn without_database(message: &str) -> String {
     text
 }
 
-fn failure(error: &DbErr) -> Failure {
+pub(crate) fn failure(error: &DbErr) -> Failure {
     let variant = format!("{error:?}");
     let variant = variant
         .split(['(', ' '])
@@ -234,20 +234,4 @@ fn failure(error: &DbErr) -> Failure {
         code,
         message: without_database(&error.to_string()),
     }
-}
-
-/// A message without the names of the databases, and without the line of PostgreSQL's source: a statement in an
-/// aborted transaction is refused at one line when it is parsed, at another when it is run.
-fn anonymous(message: &str) -> String {
-    let message = match message.rsplit_once(" at line ") {
-        Some((message, line)) if line.parse::<u32>().is_ok() => message,
-        _ => message,
-    };
-    let mut parts = message.split("audit_test_");
-    let mut all = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        all.push_str("DATABASE");
-        all.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_'));
-    }
-    all
 }

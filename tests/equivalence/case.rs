@@ -4,6 +4,7 @@ use sea_orm::DbBackend;
 
 use crate::choice::Choices;
 use crate::op::Op;
+use crate::other_client::OtherClient;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
@@ -12,6 +13,9 @@ pub(crate) struct Case {
     pub(crate) steps: Vec<Step>,
     /// Whether the transaction is committed, where there is one.
     pub(crate) commit: bool,
+    /// Whether the transaction has not the database's default isolation: REPEATABLE READ on PostgreSQL, READ COMMITTED on
+    /// MariaDB.
+    pub(crate) other_isolation: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub(crate) enum Step {
         steps: Vec<Step>,
         commit: bool,
     },
+    /// Inside of a transaction another client writes.
+    Other(OtherClient),
 }
 
 impl Case {
@@ -65,11 +71,32 @@ impl Case {
             }
         }
         let commit = !choices.one_in(8);
+        // SQLite has one writer.
+        let has_other = backend != DbBackend::Sqlite && choices.one_in(4);
+        if has_other {
+            for _ in 0..=choices.pick(2) {
+                let at = choices.pick(steps.len() + 1);
+                steps.insert(at, Step::Other(OtherClient::random(&mut choices)));
+            }
+        }
         Self {
             models_only,
             steps,
             commit,
+            other_isolation: has_other && choices.one_in(3),
         }
+    }
+
+    /// Whether another client writes, where there is a transaction.
+    pub(crate) fn has_other_client(&self) -> bool {
+        fn has(steps: &[Step]) -> bool {
+            steps.iter().any(|step| match step {
+                Step::Do(_) => false,
+                Step::Savepoint { steps, .. } => has(steps),
+                Step::Other(_) => true,
+            })
+        }
+        has(&self.steps)
     }
 
     /// The statements in their order.
@@ -81,6 +108,7 @@ impl Case {
                         ops.push(Op::of(&mut Choices::again(made), backend, case.models_only));
                     }
                     Step::Savepoint { steps, .. } => add(case, backend, steps, ops),
+                    Step::Other(_) => {}
                 }
             }
         }
@@ -94,7 +122,12 @@ impl Case {
     pub(crate) fn text(&self, backend: DbBackend, in_transaction: bool) -> String {
         let mut text = String::new();
         if in_transaction {
-            text.push_str("    BEGIN\n");
+            let level = match backend {
+                _ if !self.other_isolation => "",
+                DbBackend::MySql => " at READ COMMITTED",
+                _ => " at REPEATABLE READ",
+            };
+            text.push_str(&format!("    BEGIN{level}\n"));
         }
         self.write(&self.steps, backend, in_transaction, 2, &mut text);
         if in_transaction {
@@ -124,6 +157,16 @@ impl Case {
                         text.push_str(&format!("{indent}{op}\n"));
                     }
                 }
+                Step::Other(other) if in_transaction => {
+                    if other.reads_before {
+                        text.push_str(&format!("{indent}{}\n", other.read()));
+                    }
+                    text.push_str(&format!("{indent}another client: {}\n", other.write()));
+                    if other.reads_after {
+                        text.push_str(&format!("{indent}{}\n", other.read()));
+                    }
+                }
+                Step::Other(_) => {}
                 Step::Savepoint { steps, commit } => {
                     if in_transaction {
                         text.push_str(&format!("{indent}SAVEPOINT\n"));

@@ -1,9 +1,15 @@
 //! Comparing what a case leaves audited and unaudited.
 
+use crate::account::{Traces, unaccounted};
+use crate::answer::{Answer, OTHER_CLIENT};
+use crate::case::Case;
 use crate::lane::{Dump, Lane, Left};
 use crate::op::Op;
 use crate::permitted;
-use crate::replay::judge;
+use crate::replay::{Judgement, Replay};
+use crate::run_case::Answered;
+use crate::support::TestResult;
+use crate::words::Report;
 
 /// A difference between a lane and its reference.
 #[derive(Clone, Debug)]
@@ -13,7 +19,7 @@ pub(crate) struct Difference {
     /// Both answers.
     pub(crate) details: String,
     /// The statement that was answered otherwise, where one is known.
-    pub(crate) at: Option<usize>,
+    pub(crate) at: Option<Op>,
 }
 
 impl Difference {
@@ -23,82 +29,202 @@ impl Difference {
     }
 }
 
-/// The differences of what a lane left, and the number of records with unknown values.
-pub(crate) fn all_differences(
-    lane: &Lane,
-    reference: &Left,
-    ours: &Left,
-    ops: &[Op],
-) -> (Vec<Difference>, usize) {
-    let mut found = Vec::new();
-    let longest = reference.answers.len().max(ours.answers.len());
-    for at in 0..longest {
-        let (Some(theirs), Some(our)) = (reference.answers.get(at), ours.answers.get(at)) else {
-            let details = format!("    {:?} and\n    {:?}", reference.answers, ours.answers);
-            found.push(Difference {
-                kind: "other transaction control".into(),
-                details,
+/// What came of comparing.
+#[derive(Default)]
+pub(crate) struct Compared {
+    pub(crate) differences: Vec<Difference>,
+    /// The number of records with unknown values.
+    pub(crate) unknown: usize,
+    /// The kinds of the writes that succeeded, and whether each was reported.
+    pub(crate) writes: Vec<(&'static str, bool)>,
+}
+
+/// A lane and what it is compared with, what a case left in both, and the case's traces so far.
+pub(crate) struct Pair<'a> {
+    pub(crate) reference: &'a Lane,
+    pub(crate) lane: &'a Lane,
+    pub(crate) case: &'a Case,
+    pub(crate) theirs: &'a Left,
+    pub(crate) ours: &'a Left,
+}
+
+impl Pair<'_> {
+    pub(crate) async fn compare(&self, traces: &mut Traces) -> TestResult<Compared> {
+        let mut compared = Compared::default();
+        let mut both = self.theirs.answers.iter().zip(&self.ours.answers);
+        let ended =
+            both.position(|(theirs, ours)| permitted::ends_comparison(self.lane, theirs, ours));
+        // Where both failed, they failed alike.
+        let both_failed = |at: usize| self.theirs.answers[at].answer.is_error();
+        let most = ended.map_or(usize::MAX, |at| at + usize::from(both_failed(at)));
+        let answers = self.answers(most);
+        let other_client = answers.as_ref().is_some_and(|d| d.what() == OTHER_CLIENT);
+        compared.differences.extend(answers);
+        if other_client || ended.is_some() {
+            // What follows differs with it.
+            return Ok(compared);
+        }
+        let (theirs, ours) = (self.theirs, self.ours);
+        let ops = self.ops();
+        if theirs.dump != ours.dump {
+            compared.differences.push(Difference {
+                kind: format!("tables: {}", verbs(&ops)),
+                details: dumps(&theirs.dump, &ours.dump),
                 at: None,
             });
-            break;
-        };
-        if let Some(what) = theirs
-            .difference(our)
-            .filter(|what| !permitted::answer(lane, what))
-        {
-            let verb = ops.get(at).map(Op::verb).unwrap_or_default();
-            let details = format!("    unaudited: {theirs:?}\n    audited:   {our:?}");
-            found.push(Difference {
-                kind: format!("{what}: {verb}"),
-                details,
-                at: Some(at),
-            });
-            break;
+            return Ok(compared);
         }
+        let reports = self.reports(&ops, &mut compared);
+        for Answered { op, answer } in &ours.answers {
+            if let Some(op) = op.as_ref().filter(|_| !answer.is_error())
+                && let Some(kind) = op.kind()
+            {
+                let is_reported = reports.iter().any(|report| report.is_of(op));
+                compared.writes.push((kind, is_reported));
+            }
+        }
+        let judgement = self.judge(&ops, &reports, traces).await?;
+        compared.unknown = judgement.unknown;
+        compared
+            .differences
+            .extend(self.of_records(&ops, judgement));
+        Ok(compared)
     }
-    if reference.dump != ours.dump {
-        let details = dumps(&reference.dump, &ours.dump);
-        found.push(Difference {
-            kind: format!("tables: {}", verbs(ops)),
-            details,
-            at: None,
-        });
-        return (found, 0);
+
+    fn ops(&self) -> Vec<Op> {
+        let in_transaction = self.lane.path.in_transaction();
+        self.case.ops(self.lane.db.backend(), in_transaction)
     }
-    let mut judgement = judge(
-        &ours.log,
-        &lane.first_contents,
-        &ours.contents,
-        &ours.unreadable,
-        lane.road.has_triggers(),
-    );
-    let unknown = judgement.unknown;
-    permitted::records(lane, ops, &mut judgement);
-    let (what, lines) = if !judgement.wrong.is_empty() && ours.events.is_empty() {
-        ("wrong record", judgement.wrong)
-    } else if !judgement.missing.is_empty() && ours.events.is_empty() {
-        ("missing record", judgement.missing)
-    } else if !judgement.wrong.is_empty() && ours.answers.len() == 1 {
-        ("wrong record of a reported statement", judgement.wrong)
-    } else {
-        return (found, unknown);
-    };
-    // Which row it is does not make the kind.
-    let action = lines[0].split(' ').next().unwrap_or_default();
-    let why = [
-        "old ",
-        "which is there already",
-        "which is not there",
-        "makes a second",
-    ];
-    let why = why
-        .iter()
-        .find(|why| lines[0].contains(**why))
-        .unwrap_or(&"");
-    let log: Vec<String> = (ours.log.iter())
-        .map(|r| {
-            format!(
-                "      {} {} {} {} {}",
+
+    /// The first answer that differs.
+    fn answers(&self, most: usize) -> Option<Difference> {
+        let (theirs, ours) = (&self.theirs.answers, &self.ours.answers);
+        for at in 0..theirs.len().max(ours.len()).min(most) {
+            let (Some(their), Some(our)) = (theirs.get(at), ours.get(at)) else {
+                let all = |answers: &[Answered]| {
+                    let answers: Vec<&Answer> = answers.iter().map(|a| &a.answer).collect();
+                    format!("    {answers:?}")
+                };
+                return Some(Difference {
+                    kind: "other transaction control".into(),
+                    details: format!("{} and\n{}", all(theirs), all(ours)),
+                    at: None,
+                });
+            };
+            let what = their.answer.difference(&our.answer);
+            let op = our.op.as_ref();
+            let is_permitted =
+                |what: &String| permitted::answer(self.lane, self.case, their, our, what);
+            if let Some(what) = what.filter(|what| !is_permitted(what)) {
+                let verb = op.map(Op::verb).unwrap_or_default();
+                return Some(Difference {
+                    kind: format!("{what}: {verb}"),
+                    details: format!(
+                        "    unaudited: {:?}\n    audited:   {:?}",
+                        their.answer, our.answer
+                    ),
+                    at: op.cloned(),
+                });
+            }
+        }
+        None
+    }
+
+    /// The reports. Each must be of a statement.
+    fn reports(&self, ops: &[Op], compared: &mut Compared) -> Vec<Report> {
+        let mut reports = Vec::new();
+        for event in &self.ours.events {
+            let report = Report::of(event);
+            let is_of_one = report
+                .as_ref()
+                .is_some_and(|report| ops.iter().any(|op| report.is_of(op)));
+            if !is_of_one {
+                compared.differences.push(Difference {
+                    kind: format!("an event of no statement: {}", event.title),
+                    details: format!("    {:?}", event.description),
+                    at: None,
+                });
+            }
+            reports.extend(report);
+        }
+        reports
+    }
+
+    /// What is wrong with the records, but for what reports excuse.
+    async fn judge(
+        &self,
+        ops: &[Op],
+        reports: &[Report],
+        traces: &mut Traces,
+    ) -> TestResult<Judgement> {
+        let (lane, ours) = (self.lane, self.ours);
+        let in_transaction = lane.path.in_transaction();
+        let replay = |unreadable| Replay {
+            unreadable,
+            ignored: permitted::ignored(lane),
+            of_triggers: lane.path.has_triggers(),
+        };
+        let plainly = replay(&ours.unreadable);
+        let mut judgement = plainly.judge(&ours.log, &lane.first_contents, &ours.contents);
+        permitted::records(lane, ops, &mut judgement);
+        let has_other_client = in_transaction && self.case.has_other_client();
+        if judgement.is_clean() || reports.is_empty() && !has_other_client {
+            return Ok(judgement);
+        }
+        if lane.path.has_triggers() {
+            // Which see all but the tables of statements that are reported.
+            for table in reports.iter().flat_map(Report::tables) {
+                judgement.forget(table);
+            }
+            return Ok(judgement);
+        }
+        let path = self.reference.path;
+        if !traces.contains_key(&path) {
+            traces.insert(path, self.reference.trace(self.case).await?);
+        }
+        let trace = &traces[&path];
+        if trace.dump != self.theirs.dump {
+            return Err("a case does not end twice in the same way".into());
+        }
+        let unreadable = ours.unreadable.union(&trace.unreadable).cloned().collect();
+        let found = unaccounted(
+            replay(&unreadable),
+            &ours.log,
+            &lane.first_contents,
+            &trace.moments,
+            |moment| match &moment.op {
+                Some(op) => reports.iter().any(|report| report.is_of(op)),
+                None => true,
+            },
+        );
+        let unknown = judgement.unknown;
+        Ok(Judgement {
+            unknown,
+            ..found.unwrap_or_default()
+        })
+    }
+
+    fn of_records(&self, ops: &[Op], judgement: Judgement) -> Option<Difference> {
+        let (what, lines) = if !judgement.wrong.is_empty() {
+            ("wrong record", judgement.wrong)
+        } else if !judgement.missing.is_empty() {
+            ("missing record", judgement.missing)
+        } else {
+            return None;
+        };
+        // Which row it is does not make the kind.
+        let action = lines[0].split(' ').next().unwrap_or_default();
+        let why = [
+            "old ",
+            "which is there already",
+            "which is not there",
+            "makes a second",
+        ];
+        let why = (why.iter().find(|why| lines[0].contains(**why))).unwrap_or(&"");
+        let mut details = format!("    {}\n    the log:\n", lines.join("\n    "));
+        for r in &self.ours.log {
+            details.push_str(&format!(
+                "      {} {} {} {} {}\n",
                 r.action,
                 r.model.as_deref().unwrap_or(""),
                 r.object_id.as_deref().unwrap_or(""),
@@ -107,21 +233,17 @@ pub(crate) fn all_differences(
                     .as_ref()
                     .map(ToString::to_string)
                     .unwrap_or_default()
-            )
+            ));
+        }
+        for report in self.ours.events.iter().filter_map(Report::of) {
+            details.push_str(&format!("      {}\n", report.text()));
+        }
+        Some(Difference {
+            kind: format!("{what}: {action} {why}: {}", verbs(ops)),
+            details: details.trim_end().to_owned(),
+            at: None,
         })
-        .collect();
-    let details = format!(
-        "    {}\n    the log:\n{}",
-        lines.join("\n    "),
-        log.join("\n")
-    );
-    let kind = format!("{what}: {action} {why}: {}", verbs(ops));
-    found.push(Difference {
-        kind,
-        details,
-        at: None,
-    });
-    (found, unknown)
+    }
 }
 
 /// What is done, if it is only one thing.

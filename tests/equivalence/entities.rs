@@ -92,7 +92,8 @@ entity!(child, "child", {
         belongs_to = "super::super::parent::audited::Entity",
         from = "Column::FriendId",
         to = "super::super::parent::audited::Column::Id",
-        on_delete = "SetNull"
+        on_delete = "SetNull",
+        on_update = "Cascade"
     )]
     Friend,
 });
@@ -157,11 +158,26 @@ entity!(wide, "wide", {
     pub u: Option<Uuid>,
 }, {});
 
-/// Runs code for the entity of a table, plain or audited.
+/// Runs code for the entity of a table, plain or audited; without a choice the audited one.
 macro_rules! with_entity {
     ($table:expr, $audited:expr, $entity:ident => $run:expr) => {
         $crate::entities::with_entity!(@ $table, $audited, $entity => $run;
             item, pair, label, acct, parent, child, tree, shop, calc, long, wide)
+    };
+    ($table:expr, $entity:ident => $run:expr) => {
+        $crate::entities::with_entity!(@ $table, $entity => $run;
+            item, pair, label, acct, parent, child, tree, shop, calc, long, wide)
+    };
+    (@ $table:expr, $entity:ident => $run:expr; $($name:ident),*) => {
+        match $table {
+            $(
+                stringify!($name) => {
+                    use $crate::entities::$name::audited::Entity as $entity;
+                    $run
+                }
+            )*
+            other => panic!("no entity {other}"),
+        }
     };
     (@ $table:expr, $audited:expr, $entity:ident => $run:expr; $($name:ident),*) => {
         match ($table, $audited) {

@@ -6,7 +6,7 @@ use sea_orm::DbBackend;
 
 use crate::case::Case;
 use crate::compare::Difference;
-use crate::lane::Road;
+use crate::lane::CapturePath;
 use crate::op::Op;
 
 /// How many kinds are printed.
@@ -22,18 +22,18 @@ const OF_KIND: usize = 8;
 pub(crate) struct Findings {
     of_kind: BTreeMap<String, usize>,
     /// How often a kind was found, where, and how often it was made smaller.
-    found: BTreeMap<String, (usize, BTreeSet<Road>, usize)>,
+    found: BTreeMap<String, (usize, BTreeSet<CapturePath>, usize)>,
     shapes: BTreeMap<String, String>,
 }
 
 impl Findings {
     /// Counts a difference. Says whether the case is worth being made smaller.
-    pub(crate) fn wants(&mut self, road: Road, difference: &Difference) -> bool {
-        let group = if road.has_hooks_only() { "hooks, " } else { "" };
-        let (times, roads, shrunk) =
+    pub(crate) fn wants(&mut self, path: CapturePath, difference: &Difference) -> bool {
+        let group = if path.has_hooks_only() { "hooks, " } else { "" };
+        let (times, paths, shrunk) =
             (self.found.entry(format!("{group}{}", difference.kind))).or_default();
         *times += 1;
-        roads.insert(road);
+        paths.insert(path);
         let wants = *shrunk < SHRUNK && (*times <= 1 || *times > 8);
         *shrunk += usize::from(wants);
         let of_kind = self.of_kind.entry(difference.what()).or_default();
@@ -44,14 +44,14 @@ impl Findings {
     pub(crate) fn add(
         &mut self,
         backend: DbBackend,
-        road: Road,
+        path: CapturePath,
         number: u64,
         case: &Case,
         difference: &Difference,
     ) {
-        let in_transaction = road.in_transaction();
+        let in_transaction = path.in_transaction();
         let ops = case.ops(backend, in_transaction);
-        let blamed: Vec<String> = match difference.at.and_then(|at| ops.get(at)) {
+        let blamed: Vec<String> = match &difference.at {
             Some(op) => vec![shape(op)],
             None => ops.iter().map(shape).collect(),
         };
@@ -60,7 +60,7 @@ impl Findings {
             .entry(format!("{kind} | {}", blamed.join("; ")))
             .or_insert_with(|| {
                 format!(
-                    "{kind} ({road:?}, case {number})\n{}{}",
+                    "{kind} ({path:?}, case {number})\n{}{}",
                     case.text(backend, in_transaction),
                     difference.details
                 )
@@ -74,16 +74,16 @@ impl Findings {
             return;
         }
         let mut text = format!("{backend:?}, EQUIVALENCE_SEED={seed}: audited statements differ\n");
-        let mut summary: BTreeMap<&str, (usize, BTreeSet<Road>)> = BTreeMap::new();
-        for (kind, (times, roads, _)) in &self.found {
+        let mut summary: BTreeMap<&str, (usize, BTreeSet<CapturePath>)> = BTreeMap::new();
+        for (kind, (times, paths, _)) in &self.found {
             let (all, everywhere) = summary
                 .entry(kind.split(": ").next().unwrap_or_default())
                 .or_default();
             *all += times;
-            everywhere.extend(roads);
+            everywhere.extend(paths);
         }
-        for (what, (times, roads)) in summary {
-            text.push_str(&format!("{times:5} × {what} {roads:?}\n"));
+        for (what, (times, paths)) in summary {
+            text.push_str(&format!("{times:5} × {what} {paths:?}\n"));
         }
         text.push_str("\nThe smallest of each:\n");
         for finding in self.shapes.values().take(PRINTED) {

@@ -4,28 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionSession, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryOrder,
+    Statement,
 };
 use sea_orm_audit::entity::{audit_log, audit_system_event};
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{AuditConfig, AuditConfigBuilder, AuditedConnection};
+use sea_orm_audit::{AuditConfig, AuditConfigBuilder, AuditedConnection, FailurePolicy};
 
-use crate::answer::{Answer, answer};
-use crate::case::{Case, Step};
-use crate::choice::Choices;
-use crate::connection::{AsConnection, Connection};
+use crate::case::Case;
+use crate::connection::Connection;
 use crate::entities::each_audited;
-use crate::op::Op;
-use crate::replay::{self, Contents};
+use crate::replay::{self, Contents, Unreadable};
+use crate::run_case::{Answered, Run, begin};
 use crate::schema;
 use crate::support::{TestDb, TestResult};
+use crate::trace::{Moment, Trace};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Road {
+pub(crate) enum CapturePath {
     Plain,
     Audited,
     /// With the smallest buffers and limits.
     AuditedSmall,
+    AuditedIsolate,
     Triggers,
     /// Triggers without an audited connection, as they are for other programs.
     TriggersAlone,
@@ -33,20 +34,23 @@ pub(crate) enum Road {
     PlainTransaction,
     AuditedTransaction,
     AuditedTransactionSmall,
+    AuditedTransactionIsolate,
     HooksTransaction,
 }
 
-impl Road {
-    pub(crate) const ALL: [Self; 10] = [
+impl CapturePath {
+    pub(crate) const ALL: [Self; 12] = [
         Self::Plain,
         Self::PlainTransaction,
         Self::Audited,
         Self::AuditedSmall,
+        Self::AuditedIsolate,
         Self::Triggers,
         Self::TriggersAlone,
         Self::Hooks,
         Self::AuditedTransaction,
         Self::AuditedTransactionSmall,
+        Self::AuditedTransactionIsolate,
         Self::HooksTransaction,
     ];
 
@@ -56,6 +60,7 @@ impl Road {
             Self::PlainTransaction
                 | Self::AuditedTransaction
                 | Self::AuditedTransactionSmall
+                | Self::AuditedTransactionIsolate
                 | Self::HooksTransaction
         )
     }
@@ -88,7 +93,10 @@ impl Road {
     fn config(self) -> AuditConfigBuilder {
         let mut config = AuditConfig::builder().no_secret_detection();
         if matches!(self, Self::AuditedSmall | Self::AuditedTransactionSmall) {
-            config = config.buffered_records(1).chunk_rows(1);
+            config = config.buffered_records(1).chunk_rows(1).before_row_bytes(1);
+        }
+        if matches!(self, Self::AuditedIsolate | Self::AuditedTransactionIsolate) {
+            config = config.failure_policy(FailurePolicy::Isolate);
         }
         if self.has_triggers() {
             each_audited!(E => config = config.captured_by_trigger::<E>());
@@ -102,19 +110,23 @@ pub(crate) type Dump = BTreeMap<String, Vec<String>>;
 
 /// What a case leaves.
 pub(crate) struct Left {
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Vec<Answered>,
     pub(crate) dump: Dump,
     pub(crate) log: Vec<audit_log::Model>,
     pub(crate) events: Vec<audit_system_event::Model>,
     pub(crate) contents: Contents,
-    pub(crate) unreadable: Vec<String>,
+    pub(crate) unreadable: Unreadable,
+    /// Where it was asked for.
+    pub(crate) moments: Vec<Moment>,
 }
 
 pub(crate) struct Lane {
-    pub(crate) road: Road,
+    pub(crate) path: CapturePath,
     pub(crate) db: TestDb,
     /// What looks at the tables.
     other: DatabaseConnection,
+    /// Another client, which waits for no lock.
+    client: DatabaseConnection,
     config: AuditConfig,
     /// The tables that differ from the first rows, or may.
     written: Mutex<BTreeSet<String>>,
@@ -124,7 +136,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) async fn new(road: Road, backend: DbBackend) -> TestResult<Self> {
+    pub(crate) async fn new(path: CapturePath, backend: DbBackend) -> TestResult<Self> {
         let db = match backend {
             DbBackend::Postgres => TestDb::postgres().await?,
             DbBackend::MySql => TestDb::mariadb().await?,
@@ -132,15 +144,31 @@ impl Lane {
         };
         let db = db.ok_or("the server is gone")?;
         db.conn.execute_unprepared(schema::create(backend)).await?;
-        let config = road.config().build()?;
-        if road.has_triggers() {
+        let config = path.config().build()?;
+        if path.has_triggers() {
             each_audited!(E => {
                 config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?;
             });
         }
+        let (other, client) = (db.another().await?, db.another().await?);
+        match backend {
+            DbBackend::MySql => {
+                let level = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
+                other.execute_unprepared(level).await?;
+                let lock_wait = "SET SESSION innodb_lock_wait_timeout = 0";
+                client.execute_unprepared(lock_wait).await?;
+            }
+            DbBackend::Postgres => {
+                client
+                    .execute_unprepared("SET lock_timeout = '10ms'")
+                    .await?;
+            }
+            _ => {}
+        }
         let mut lane = Self {
-            road,
-            other: db.another().await?,
+            path,
+            other,
+            client,
             config,
             db,
             written: Mutex::default(),
@@ -152,12 +180,13 @@ impl Lane {
         lane.first = lane.read().await?;
         let tables = lane.first.keys().cloned().collect();
         let unreadable = replay::read(&lane.other, &tables, &mut lane.first_contents).await?;
-        assert!(unreadable.is_empty(), "{unreadable:?}");
+        assert!(unreadable.is_empty(), "the first rows cannot be read");
         Ok(lane)
     }
 
     pub(crate) async fn close(self) -> TestResult {
         self.other.close().await?;
+        self.client.close().await?;
         self.db.remove().await
     }
 
@@ -190,11 +219,20 @@ impl Lane {
     }
 
     pub(crate) async fn run(&self, case: &Case) -> TestResult<Left> {
+        self.run_with(case, false).await
+    }
+
+    /// Runs a case, and takes note of what the tables hold after each step.
+    pub(crate) async fn trace(&self, case: &Case) -> TestResult<Left> {
+        self.run_with(case, true).await
+    }
+
+    async fn run_with(&self, case: &Case, traces: bool) -> TestResult<Left> {
         let backend = self.db.backend();
-        let reset = {
+        let (reset, tables) = {
             let mut written = self.written.lock().unwrap();
             let reset = schema::reset(backend, |table| written.contains(table));
-            let text = case.text(backend, false);
+            let text = case.text(backend, self.path.in_transaction());
             written.clear();
             let shop_writes_seen = text.to_lowercase().contains("seen").then_some("shop");
             written.extend(
@@ -202,47 +240,59 @@ impl Lane {
                     .chain(shop_writes_seen)
                     .map(str::to_owned),
             );
-            reset
+            (reset, written.clone())
         };
         self.reset(&reset).await?;
         let mut run = Run {
             backend,
             models_only: case.models_only,
-            audited: !self.road.is_reference(),
+            audited: !self.path.is_reference(),
             answers: Vec::new(),
+            client: &self.client,
+            trace: traces.then(|| Trace::new(&self.first_contents, tables, &self.other)),
         };
         let plain = &self.db.conn;
         let audited = AuditedConnection::new(plain.clone());
-        let hooks = self.road.is_reference()
-            || self.road.has_hooks_only()
-            || self.road == Road::TriggersAlone;
+        let hooks = self.path.is_reference()
+            || self.path.has_hooks_only()
+            || self.path == CapturePath::TriggersAlone;
+        let level = case.other_isolation.then_some(match backend {
+            DbBackend::MySql => IsolationLevel::ReadCommitted,
+            _ => IsolationLevel::RepeatableRead,
+        });
         let work = async {
-            match (hooks, self.road.in_transaction()) {
+            match (hooks, self.path.in_transaction()) {
                 (true, false) => run.alone(&Connection::Plain(plain), &case.steps).await,
                 (false, false) => run.alone(&Connection::Audited(&audited), &case.steps).await,
                 (true, true) => {
-                    let begun = begin(plain).await;
-                    run.transaction(begun, &case.steps, case.commit).await;
+                    let begun = begin(plain, level).await;
+                    run.transaction(begun, &case.steps, case.commit, &Connection::Plain(plain))
+                        .await
                 }
                 (false, true) => {
-                    let begun = begin(&audited).await;
-                    run.transaction(begun, &case.steps, case.commit).await;
+                    let begun = begin(&audited, level).await;
+                    run.transaction(begun, &case.steps, case.commit, &Connection::Plain(plain))
+                        .await
                 }
             }
         };
-        self.config.scope(Box::pin(work)).await;
+        self.config.scope(Box::pin(work)).await?;
         let dump = self.read().await?;
         let changed: BTreeSet<String> = (self.first.keys())
             .filter(|table| dump.get(*table) != self.first.get(*table))
             .cloned()
             .collect();
         let mut contents = self.first_contents.clone();
-        let mut unreadable = Vec::new();
-        if !self.road.is_reference() {
+        let mut unreadable = Unreadable::new();
+        if traces || !self.path.is_reference() {
             unreadable = replay::read(&self.other, &changed, &mut contents).await?;
         }
         self.written.lock().unwrap().extend(changed);
-        use sea_orm::{EntityTrait, QueryOrder};
+        let mut moments = Vec::new();
+        if let Some(trace) = run.trace {
+            unreadable.extend(trace.unreadable);
+            moments = trace.moments;
+        }
         let log = audit_log::Entity::find().order_by_asc(audit_log::Column::Id);
         Ok(Left {
             answers: run.answers,
@@ -251,93 +301,7 @@ impl Lane {
             events: audit_system_event::Entity::find().all(&self.other).await?,
             contents,
             unreadable,
+            moments,
         })
-    }
-}
-
-/// Begins a transaction on a connection that remembers nothing of the case before.
-async fn begin<C: TransactionTrait<Transaction: ConnectionTrait>>(
-    db: &C,
-) -> Result<C::Transaction, sea_orm::DbErr> {
-    let tx = db.begin().await?;
-    if tx.get_database_backend() == DbBackend::MySql {
-        let forget = Statement::from_string(DbBackend::MySql, "SELECT LAST_INSERT_ID(0)");
-        tx.query_one_raw(forget).await?;
-    }
-    Ok(tx)
-}
-
-struct Run {
-    backend: DbBackend,
-    models_only: bool,
-    audited: bool,
-    answers: Vec<Answer>,
-}
-
-impl Run {
-    /// Runs one. Says whether it failed.
-    async fn op(&mut self, db: &Connection<'_>, made: &[u32], in_transaction: bool) -> bool {
-        let op = Op::of(&mut Choices::again(made), self.backend, self.models_only);
-        if !op.runs(in_transaction) {
-            return false;
-        }
-        let answer = answer(db, &op, self.audited).await;
-        let failed = answer.is_error();
-        self.answers.push(answer);
-        failed
-    }
-
-    /// Each by itself.
-    async fn alone(&mut self, db: &Connection<'_>, steps: &[Step]) {
-        for step in steps {
-            match step {
-                Step::Do(made) => {
-                    self.op(db, made, false).await;
-                }
-                Step::Savepoint { steps, .. } => Box::pin(self.alone(db, steps)).await,
-            }
-        }
-    }
-
-    async fn transaction<T>(
-        &mut self,
-        begun: Result<T, sea_orm::DbErr>,
-        steps: &[Step],
-        commit: bool,
-    ) where
-        T: TransactionTrait<Transaction = T> + TransactionSession + AsConnection + Send + Sync,
-    {
-        let tx = match begun {
-            Ok(tx) => tx,
-            Err(error) => {
-                self.answers.push(Answer::Called(format!("BEGIN: {error}")));
-                return;
-            }
-        };
-        let mut aborted = false;
-        for step in steps {
-            match step {
-                Step::Do(made) => {
-                    let failed = self.op(&tx.as_connection(), made, true).await;
-                    aborted |= failed && self.backend == DbBackend::Postgres;
-                }
-                Step::Savepoint { steps, commit } => {
-                    if aborted {
-                        continue;
-                    }
-                    let begun = tx.begin().await;
-                    Box::pin(self.transaction(begun, steps, *commit)).await;
-                }
-            }
-        }
-        // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, which is reported as an error.
-        let ended = if commit && !aborted {
-            tx.commit().await
-        } else {
-            tx.rollback().await
-        };
-        if let Err(error) = ended {
-            self.answers.push(Answer::Called(format!("end: {error}")));
-        }
     }
 }

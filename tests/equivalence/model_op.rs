@@ -7,39 +7,14 @@ use sea_orm::{
     Value,
 };
 
+use crate::call::Call;
 use crate::choice::Choices;
 use crate::tables::{Column, Kind, TABLES, Table};
 
 pub(crate) type Row = Vec<(&'static str, Value)>;
 
-/// How many calls run hooks, which come first.
-const HOOKED: usize = 6;
-
-/// What is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Call {
-    ModelInsert,
-    ModelUpdate,
-    ModelSave,
-    ModelDelete,
-    UpdateFound,
-    DeleteFound,
-    Insert,
-    InsertReturning,
-    InsertWithoutReturning,
-    InsertMany,
-    InsertManyReturning,
-    InsertManyWithoutReturning,
-    Upsert,
-    UpsertReturning,
-    UpsertWithoutReturning,
-    TryInsert,
-    UpdateOne,
-    UpdateMany,
-    UpdateManyReturning,
-    DeleteMany,
-    DeleteManyReturning,
-}
+/// How many calls are recorded on plain connections, by hooks or by bulk builders, which come first.
+const HOOKED: usize = 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ModelOp {
@@ -62,6 +37,10 @@ impl ModelOp {
             C::ModelDelete,
             C::UpdateFound,
             C::DeleteFound,
+            C::BulkInsertMany,
+            C::BulkUpsert,
+            C::BulkUpdateMany,
+            C::BulkDeleteMany,
             C::Insert,
             C::InsertReturning,
             C::InsertWithoutReturning,
@@ -85,28 +64,42 @@ impl ModelOp {
             call = match call {
                 C::ModelDelete => C::ModelUpdate,
                 C::DeleteFound => C::UpdateFound,
+                C::BulkDeleteMany => C::BulkUpdateMany,
                 call => call,
             };
         }
         let number = match call {
-            C::InsertMany | C::InsertManyReturning | C::InsertManyWithoutReturning => {
-                choices.pick(4)
-            }
-            C::Upsert | C::UpsertReturning | C::UpsertWithoutReturning | C::TryInsert => {
-                1 + choices.pick(3)
-            }
+            C::InsertMany
+            | C::InsertManyReturning
+            | C::InsertManyWithoutReturning
+            | C::BulkInsertMany => choices.pick(4),
+            C::Upsert
+            | C::UpsertReturning
+            | C::UpsertWithoutReturning
+            | C::TryInsert
+            | C::BulkUpsert => 1 + choices.pick(3),
             _ => 1,
         };
         let inserts = !matches!(
             call,
-            C::ModelUpdate | C::UpdateFound | C::UpdateMany | C::UpdateManyReturning | C::UpdateOne
+            C::ModelUpdate
+                | C::UpdateFound
+                | C::UpdateMany
+                | C::UpdateManyReturning
+                | C::UpdateOne
+                | C::BulkUpdateMany
         );
         let columns = columns(choices, table, inserts);
         let rows = (0..number)
             .map(|at| row(choices, backend, table, &columns, at, inserts))
             .collect();
         let filter = match call {
-            C::UpdateMany | C::UpdateManyReturning | C::DeleteMany | C::DeleteManyReturning => {
+            C::UpdateMany
+            | C::UpdateManyReturning
+            | C::DeleteMany
+            | C::DeleteManyReturning
+            | C::BulkUpdateMany
+            | C::BulkDeleteMany => {
                 let column = *choices.of(table.columns);
                 vec![(column.name, value(choices, backend, column))]
             }
@@ -232,13 +225,13 @@ fn value(choices: &mut Choices, backend: DbBackend, column: Column) -> Value {
     }
 }
 
-fn column<E: EntityTrait>(name: &str) -> E::Column {
+pub(crate) fn column<E: EntityTrait>(name: &str) -> E::Column {
     E::Column::iter()
         .find(|column| column.as_str() == name)
         .unwrap_or_else(|| panic!("no column {name}"))
 }
 
-fn model<E: EntityTrait>(row: &Row) -> E::ActiveModel {
+pub(crate) fn model<E: EntityTrait>(row: &Row) -> E::ActiveModel {
     let mut model = <E::ActiveModel as ActiveModelTrait>::default();
     for (name, value) in row {
         model.set(column::<E>(name), value.clone());
@@ -250,6 +243,14 @@ fn filter<E: EntityTrait>(filter: &Row) -> Condition {
     (filter.iter()).fold(Condition::all(), |all, (name, value)| {
         all.add(column::<E>(name).eq(value.clone()))
     })
+}
+
+/// What an upsert does with rows that are there.
+pub(crate) fn conflict<E: EntityTrait>(op: &ModelOp, key: &[&str]) -> OnConflict {
+    let mut conflict = OnConflict::columns(key.iter().map(|key| column::<E>(key)));
+    let columns = op.rows[0].iter().map(|(name, _)| column::<E>(name));
+    conflict.update_columns(columns.filter(|column| !key.contains(&column.as_str())));
+    conflict
 }
 
 /// Calls it, and says what it answers.
@@ -275,12 +276,7 @@ where
         }
         select.one(db).await
     };
-    let conflict = || {
-        let mut conflict = OnConflict::columns(key.iter().map(|key| column::<E>(key)));
-        let columns = op.rows[0].iter().map(|(name, _)| column::<E>(name));
-        conflict.update_columns(columns.filter(|column| !key.contains(&column.as_str())));
-        conflict
-    };
+    let conflict = || conflict::<E>(op, key);
     let update = || {
         let mut update = E::update_many();
         for (name, value) in &op.rows[0] {
@@ -325,7 +321,7 @@ where
         C_::InsertWithoutReturning => {
             format!("{:?}", E::insert(one()).exec_without_returning(db).await?)
         }
-        C_::InsertMany => format!(
+        C_::InsertMany | C_::BulkInsertMany => format!(
             "{:?}",
             E::insert_many(models()).exec(db).await?.last_insert_id
         ),
@@ -344,7 +340,7 @@ where
             let insert = E::insert_many(models()).on_conflict(conflict());
             sorted(insert.exec_with_returning(db).await?)
         }
-        C_::UpsertWithoutReturning => {
+        C_::UpsertWithoutReturning | C_::BulkUpsert => {
             let insert = E::insert_many(models()).on_conflict(conflict());
             format!("{:?}", insert.exec_without_returning(db).await?)
         }
@@ -355,9 +351,13 @@ where
             format!("{:?}", insert.exec_without_returning(db).await?)
         }
         C_::UpdateOne => format!("{:?}", E::update(keyed()).exec(db).await?),
-        C_::UpdateMany => format!("{:?}", update().exec(db).await?.rows_affected),
+        C_::UpdateMany | C_::BulkUpdateMany => {
+            format!("{:?}", update().exec(db).await?.rows_affected)
+        }
         C_::UpdateManyReturning => sorted(update().exec_with_returning(db).await?),
-        C_::DeleteMany => format!("{:?}", delete().exec(db).await?.rows_affected),
+        C_::DeleteMany | C_::BulkDeleteMany => {
+            format!("{:?}", delete().exec(db).await?.rows_affected)
+        }
         C_::DeleteManyReturning => sorted(delete().exec_with_returning(db).await?),
     })
 }

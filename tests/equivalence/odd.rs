@@ -100,5 +100,6 @@ pub(crate) fn odd(choices: &mut Choices, backend: DbBackend) -> Sql {
         text: (*text).to_owned(),
         values: Vec::new(),
         via: *choices.of(via),
+        is_odd: true,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Sql {
     pub(crate) text: String,
     pub(crate) values: Vec<Value>,
     pub(crate) via: Via,
+    /// What no generator makes: much of it is reported on purpose.
+    pub(crate) is_odd: bool,
 }
 
 impl Op {
@@ -50,6 +52,7 @@ impl Op {
                     text: texts.join(";\n"),
                     values: Vec::new(),
                     via: Via::Unprepared,
+                    is_odd: false,
                 })
             }
             _ => Self::Sql(sql(choices, backend, false)),
@@ -93,6 +96,41 @@ impl Op {
                 format!("{} by {:?}", words.join(" "), sql.via)
             }
             Self::Model(op) => format!("{:?}", op.call),
+        }
+    }
+
+    /// What kind of write it is, for the share of those that are reported; `None` for what is odd, or several.
+    pub(crate) fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Sql(sql) if sql.is_odd || sql.text.contains(";\n") => None,
+            Self::Sql(sql) => {
+                const KINDS: [(&str, [&str; 2]); 4] = [
+                    ("INSERT", ["plain INSERT", "INSERT"]),
+                    ("REPLACE", ["REPLACE", "REPLACE"]),
+                    ("UPDATE", ["plain UPDATE", "UPDATE"]),
+                    ("DELETE", ["plain DELETE", "DELETE"]),
+                ];
+                // With one of these much is reported, and in different shares on each database.
+                const CLAUSES: [&str; 10] = [
+                    "CONFLICT",
+                    "DUPLICATE",
+                    "FAIL",
+                    "IGNORE",
+                    "JOIN",
+                    "LIMIT",
+                    "SELECT",
+                    "USING",
+                    "WITH",
+                    "OTHER",
+                ];
+                let words = crate::words::words(&sql.text);
+                let has_clause = words.iter().any(|word| CLAUSES.contains(&word.as_str()));
+                let is_or = words.get(1).is_some_and(|word| word == "OR");
+                let (_, names) =
+                    (words.iter()).find_map(|word| KINDS.iter().find(|(verb, _)| verb == word))?;
+                Some(names[usize::from(has_clause || is_or)])
+            }
+            Self::Model(op) => Some(op.call.kind()),
         }
     }
 
@@ -153,5 +191,10 @@ fn sql(choices: &mut Choices, backend: DbBackend, literal: bool) -> Sql {
         via.push(Via::Unprepared);
     }
     let via = *choices.of(&via);
-    Sql { text, values, via }
+    Sql {
+        text,
+        values,
+        via,
+        is_odd: false,
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use sea_orm::prelude::Json;
 use sea_orm::{
-    DatabaseConnection, EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait,
-    PrimaryKeyToColumn,
+    ConnectionTrait, EntityName, EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait,
+    PrimaryKeyToColumn, QueryResult, QueryTrait,
 };
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{Change, Shape, encode, normalize};
@@ -37,34 +37,47 @@ static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
     models
 });
 
-/// Reads what some tables hold, in place of what they held. Returns the models that cannot be read, since
-/// SQLite stores anything.
-pub(crate) async fn read(
-    db: &DatabaseConnection,
+/// Rows that their models cannot read, since SQLite stores anything.
+pub(crate) type Unreadable = BTreeSet<(String, String)>;
+
+/// Reads what some tables hold, in place of what they held. Returns the rows that cannot be read.
+pub(crate) async fn read<C: ConnectionTrait>(
+    db: &C,
     tables: &BTreeSet<String>,
     contents: &mut Contents,
-) -> TestResult<Vec<String>> {
-    let mut unreadable = Vec::new();
+) -> TestResult<Unreadable> {
+    let backend = db.get_database_backend();
+    let mut unreadable = Unreadable::new();
     contents.retain(|(model, _), _| !tables.contains(model));
     each_audited!(E => {
-        let mut models = Vec::new();
-        if tables.contains(E.table_name()) {
-            match E::find().all(db).await {
-                Ok(found) => models = found,
-                Err(_) => unreadable.push(E.table_name().to_owned()),
-            }
+        let name = E.table_name().to_owned();
+        let key = &MODELS[&name].0;
+        let mut found = Vec::new();
+        if tables.contains(&name) {
+            found = db.query_all_raw(E::find().build(backend)).await?;
         }
-        for model in models {
+        for found in found {
+            let Ok(model) = <<E as EntityTrait>::Model as FromQueryResult>::from_query_result(&found, "") else {
+                let key = key.iter().map(|column| (column.clone(), plain(&found, column))).collect();
+                unreadable.insert((name.clone(), object_id(&MODELS[&name].0, &key)));
+                continue;
+            };
             let mut row = Row::new();
             for column in <E as EntityTrait>::Column::iter() {
                 row.insert(column.as_str().to_owned(), encode(&model.get(column))?);
             }
-            let name = E.table_name().to_owned();
-            let id = object_id(&MODELS[&name].0, &row);
-            contents.insert((name, id), row);
+            contents.insert((name.clone(), object_id(key, &row)), row);
         }
     });
     Ok(unreadable)
+}
+
+/// A number or a text.
+fn plain(row: &QueryResult, column: &str) -> Json {
+    match row.try_get::<i64>("", column) {
+        Ok(number) => number.into(),
+        Err(_) => row.try_get::<String>("", column).unwrap_or_default().into(),
+    }
 }
 
 fn object_id(key: &[String], row: &Row) -> String {
@@ -87,66 +100,196 @@ pub(crate) struct Judgement {
     pub(crate) unknown: usize,
 }
 
-/// Applies the records to the first rows, and compares what comes of it with what there is.
-pub(crate) fn judge(
-    log: &[audit_log::Model],
-    first: &Contents,
-    last: &Contents,
-    unreadable: &[String],
-    of_triggers: bool,
-) -> Judgement {
-    let mut judgement = Judgement::default();
-    let mut rows = first.clone();
-    let skipped = |model: &str| unreadable.iter().any(|name| name == model);
-    let mut left: Vec<&audit_log::Model> = (log.iter())
-        .filter(|record| !record.model.as_deref().is_some_and(skipped))
-        .collect();
-    while !left.is_empty() {
-        // The triggers of a row that is written again meanwhile fire in an order of the database's own.
-        let fits = |record: &&audit_log::Model| misfits(record, &rows, !of_triggers).is_empty();
-        let at = if of_triggers {
-            left.iter().position(fits)
-        } else {
-            None
-        };
-        let record = left.remove(at.unwrap_or(0));
-        apply(record, &mut rows, &mut judgement, !of_triggers);
+impl Judgement {
+    /// Leaves out what is said of a table's rows.
+    pub(crate) fn forget(&mut self, table: &str) {
+        for lines in [&mut self.wrong, &mut self.missing] {
+            lines.retain(|line| !line.contains(&format!(" of {table} ")));
+        }
     }
-    rows.retain(|(model, _), _| !skipped(model));
-    for (id, row) in last {
-        match rows.remove(id) {
-            Some(told) if told == *row => {}
-            Some(told) => {
-                for (field, value) in row {
-                    if !same(!of_triggers, told.get(field), value) {
-                        let (model, id) = id;
-                        let told = told.get(field).cloned().unwrap_or_default();
-                        judgement.missing.push(format!(
-                            "change of {model} {id}: {field} is {value}, the log has {told}"
-                        ));
-                    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.wrong.is_empty() && self.missing.is_empty()
+    }
+}
+
+/// What records are applied to, and compared with.
+#[derive(Clone, Copy)]
+pub(crate) struct Replay<'a> {
+    pub(crate) unreadable: &'a Unreadable,
+    /// Columns by model that need not be recorded.
+    pub(crate) ignored: &'a [(&'static str, &'static str)],
+    /// Triggers write floats in another form, and fire in an order of the database's own.
+    pub(crate) of_triggers: bool,
+}
+
+impl Replay<'_> {
+    /// The records that are looked at.
+    pub(crate) fn records<'r>(&self, log: &'r [audit_log::Model]) -> Vec<&'r audit_log::Model> {
+        (log.iter())
+            .filter(|record| !self.unreadable.contains(&object_of(record)))
+            .collect()
+    }
+
+    /// Rows without what is not looked at.
+    pub(crate) fn rows(&self, contents: &Contents) -> Contents {
+        let mut rows = contents.clone();
+        rows.retain(|object, _| !self.unreadable.contains(object));
+        for (model, column) in self.ignored {
+            for ((of, _), row) in &mut rows {
+                if of == model {
+                    row.remove(*column);
                 }
             }
-            None if first.contains_key(id) => {
+        }
+        rows
+    }
+
+    /// Applies the records to the first rows, and compares what comes of it with what there is.
+    pub(crate) fn judge(
+        &self,
+        log: &[audit_log::Model],
+        first: &Contents,
+        last: &Contents,
+    ) -> Judgement {
+        let mut judgement = Judgement::default();
+        let (first, last) = (self.rows(first), self.rows(last));
+        let mut rows = first.clone();
+        let mut left = self.records(log);
+        while !left.is_empty() {
+            // The triggers of a row that is written again meanwhile fire in an order of the database's own.
+            let fits = |record: &&audit_log::Model| self.misfits(record, &rows).is_empty();
+            let at = if self.of_triggers {
+                left.iter().position(fits)
+            } else {
+                None
+            };
+            let record = left.remove(at.unwrap_or(0));
+            self.apply(record, &mut rows, &mut judgement);
+        }
+        self.compare(rows, &first, &last, &mut judgement);
+        judgement
+    }
+
+    /// Compares what comes of records with what there is.
+    pub(crate) fn compare(
+        &self,
+        mut rows: Contents,
+        first: &Contents,
+        last: &Contents,
+        judgement: &mut Judgement,
+    ) {
+        for (id, row) in last {
+            match rows.remove(id) {
+                Some(told) if told == *row => {}
+                Some(told) => {
+                    for (field, value) in row {
+                        if !same(!self.of_triggers, told.get(field), value) {
+                            let (model, id) = id;
+                            let told = told.get(field).cloned().unwrap_or_default();
+                            judgement.missing.push(format!(
+                                "change of {model} {id}: {field} is {value}, the log has {told}"
+                            ));
+                        }
+                    }
+                }
+                None if first.contains_key(id) => {
+                    judgement
+                        .wrong
+                        .push(format!("DELETE of {} {}, which is there", id.0, id.1));
+                }
+                None => judgement
+                    .missing
+                    .push(format!("CREATE of {} {}: {row:?}", id.0, id.1)),
+            }
+        }
+        for (model, id) in rows.into_keys() {
+            if first.contains_key(&(model.clone(), id.clone())) {
+                judgement.missing.push(format!("DELETE of {model} {id}"));
+            } else {
                 judgement
                     .wrong
-                    .push(format!("DELETE of {} {}, which is there", id.0, id.1));
+                    .push(format!("CREATE of {model} {id}, which is not there"));
             }
-            None => judgement
-                .missing
-                .push(format!("CREATE of {} {}: {row:?}", id.0, id.1)),
         }
     }
-    for (model, id) in rows.into_keys() {
-        if first.contains_key(&(model.clone(), id.clone())) {
-            judgement.missing.push(format!("DELETE of {model} {id}"));
-        } else {
-            judgement
-                .wrong
-                .push(format!("CREATE of {model} {id}, which is not there"));
+
+    fn is_ignored(&self, model: &str, field: &str) -> bool {
+        self.ignored.contains(&(model, field))
+    }
+
+    /// What a record says of the row before that is not so.
+    pub(crate) fn misfits(&self, record: &audit_log::Model, rows: &Contents) -> Vec<String> {
+        let object = object_of(record);
+        let name = format!("{} of {} {}", record.action, object.0, object.1);
+        let Some(changes) = record.changed() else {
+            let empty = (record.changes.as_ref())
+                .is_none_or(|changes| changes.as_object().is_some_and(Map::is_empty));
+            let why = format!("{name} cannot be read: {:?}", record.changes);
+            return if empty { Vec::new() } else { vec![why] };
+        };
+        match (record.action.as_str(), rows.get(&object)) {
+            ("CREATE", Some(_)) => vec![format!("{name}, which is there already")],
+            // What could not be told from an update.
+            ("UPDATE", None) if changes.iter().all(|(_, change)| change.is_old_unknown()) => {
+                Vec::new()
+            }
+            ("UPDATE" | "DELETE", None) => vec![format!("{name}, which is not there")],
+            (_, None) => Vec::new(),
+            (_, Some(row)) => {
+                let misfit = |(field, change): (&str, &Change)| {
+                    if self.is_ignored(&object.0, field) {
+                        return None;
+                    }
+                    let old = form(&object.0, field, change.old_value()?);
+                    let was = row.get(field).cloned().unwrap_or_default();
+                    (!same(!self.of_triggers, Some(&old), &was))
+                        .then(|| format!("{name}: old {field} is {old}, but was {was}"))
+                };
+                changes.iter().filter_map(misfit).collect()
+            }
         }
     }
-    judgement
+
+    /// Applies a record. Returns the objects that it is of.
+    pub(crate) fn apply(
+        &self,
+        record: &audit_log::Model,
+        rows: &mut Contents,
+        judgement: &mut Judgement,
+    ) -> Vec<(String, String)> {
+        judgement.wrong.extend(self.misfits(record, rows));
+        let object = object_of(record);
+        let mut objects = vec![object.clone()];
+        let Some(changes) = record.changed() else {
+            return objects;
+        };
+        judgement.unknown += usize::from(changes.iter().any(|(_, change)| change.is_old_unknown()));
+        let mut row = rows.remove(&object).unwrap_or_default();
+        for (field, change) in &changes {
+            if let Some(new) = change
+                .new_value()
+                .filter(|_| !self.is_ignored(&object.0, field))
+            {
+                row.insert(field.to_owned(), form(&object.0, field, new));
+            }
+        }
+        let Some((key, _)) = MODELS.get(&object.0).filter(|_| record.action != "DELETE") else {
+            return objects;
+        };
+        if !key.iter().all(|column| row.contains_key(column)) {
+            return objects;
+        }
+        let id = object_id(key, &row);
+        objects.push((object.0.clone(), id.clone()));
+        if rows.insert((object.0.clone(), id.clone()), row).is_some() {
+            (judgement.wrong).push(format!(
+                "{} of {} {}, makes a second {id}",
+                record.action, object.0, object.1
+            ));
+        }
+        objects
+    }
 }
 
 /// The object of a record.
@@ -178,60 +321,4 @@ fn same(exactly: bool, one: Option<&Json>, other: &Json) -> bool {
                 .as_f64()
                 .zip(other.as_f64())
                 .is_some_and(|(one, other)| near(one, other))
-}
-
-/// What a record says of the row before that is not so.
-fn misfits(record: &audit_log::Model, rows: &Contents, exactly: bool) -> Vec<String> {
-    let object = object_of(record);
-    let name = format!("{} of {} {}", record.action, object.0, object.1);
-    let Some(changes) = record.changed() else {
-        let empty = (record.changes.as_ref())
-            .is_none_or(|changes| changes.as_object().is_some_and(Map::is_empty));
-        let why = format!("{name} cannot be read: {:?}", record.changes);
-        return if empty { Vec::new() } else { vec![why] };
-    };
-    match (record.action.as_str(), rows.get(&object)) {
-        ("CREATE", Some(_)) => vec![format!("{name}, which is there already")],
-        // What could not be told from an update.
-        ("UPDATE", None) if changes.iter().all(|(_, change)| change.is_old_unknown()) => Vec::new(),
-        ("UPDATE" | "DELETE", None) => vec![format!("{name}, which is not there")],
-        (_, None) => Vec::new(),
-        (_, Some(row)) => {
-            let misfit = |(field, change): (&str, &Change)| {
-                let old = form(&object.0, field, change.old_value()?);
-                let was = row.get(field).cloned().unwrap_or_default();
-                (!same(exactly, Some(&old), &was))
-                    .then(|| format!("{name}: old {field} is {old}, but was {was}"))
-            };
-            changes.iter().filter_map(misfit).collect()
-        }
-    }
-}
-
-fn apply(record: &audit_log::Model, rows: &mut Contents, judgement: &mut Judgement, exactly: bool) {
-    judgement.wrong.extend(misfits(record, rows, exactly));
-    let object = object_of(record);
-    let Some(changes) = record.changed() else {
-        return;
-    };
-    judgement.unknown += usize::from(changes.iter().any(|(_, change)| change.is_old_unknown()));
-    let mut row = rows.remove(&object).unwrap_or_default();
-    for (field, change) in &changes {
-        if let Some(new) = change.new_value() {
-            row.insert(field.to_owned(), form(&object.0, field, new));
-        }
-    }
-    let Some((key, _)) = MODELS.get(&object.0).filter(|_| record.action != "DELETE") else {
-        return;
-    };
-    if !key.iter().all(|column| row.contains_key(column)) {
-        return;
-    }
-    let id = object_id(key, &row);
-    if rows.insert((object.0.clone(), id.clone()), row).is_some() {
-        (judgement.wrong).push(format!(
-            "{} of {} {}, makes a second {id}",
-            record.action, object.0, object.1
-        ));
-    }
 }

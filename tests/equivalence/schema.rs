@@ -16,7 +16,7 @@ CREATE TABLE acct (id TEXT NOT NULL PRIMARY KEY, k BIGINT, email TEXT NOT NULL,
 CREATE TABLE parent (id INTEGER NOT NULL PRIMARY KEY, title TEXT NOT NULL);
 CREATE TABLE child (id INTEGER PRIMARY KEY AUTOINCREMENT,
     parent_id INTEGER REFERENCES parent (id) ON DELETE CASCADE,
-    friend_id INTEGER REFERENCES parent (id) ON DELETE SET NULL, n INTEGER NOT NULL DEFAULT 0);
+    friend_id INTEGER REFERENCES parent (id) ON DELETE SET NULL ON UPDATE CASCADE, n INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE tree (id INTEGER NOT NULL PRIMARY KEY,
     up_id INTEGER REFERENCES tree (id) ON DELETE CASCADE, n INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE seen (id INTEGER PRIMARY KEY AUTOINCREMENT, shop_id INTEGER, n INTEGER);
@@ -55,7 +55,7 @@ CREATE TABLE acct (id VARCHAR(40) NOT NULL PRIMARY KEY, k BIGINT, email VARCHAR(
 CREATE TABLE parent (id INTEGER NOT NULL PRIMARY KEY, title VARCHAR(40) NOT NULL);
 CREATE TABLE child (id SERIAL PRIMARY KEY,
     parent_id INTEGER REFERENCES parent (id) ON DELETE CASCADE,
-    friend_id INTEGER REFERENCES parent (id) ON DELETE SET NULL, n INTEGER NOT NULL DEFAULT 0);
+    friend_id INTEGER REFERENCES parent (id) ON DELETE SET NULL ON UPDATE CASCADE, n INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE tree (id INTEGER NOT NULL PRIMARY KEY,
     up_id INTEGER REFERENCES tree (id) ON DELETE CASCADE, n INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE seen (id SERIAL PRIMARY KEY, shop_id INTEGER, n INTEGER);
@@ -96,7 +96,7 @@ CREATE TABLE acct (id VARCHAR(40) NOT NULL PRIMARY KEY, k BIGINT, email VARCHAR(
 CREATE TABLE parent (id INT NOT NULL PRIMARY KEY, title VARCHAR(40) NOT NULL);
 CREATE TABLE child (id INT AUTO_INCREMENT PRIMARY KEY, parent_id INT, friend_id INT, n INT NOT NULL DEFAULT 0,
     FOREIGN KEY (parent_id) REFERENCES parent (id) ON DELETE CASCADE,
-    FOREIGN KEY (friend_id) REFERENCES parent (id) ON DELETE SET NULL);
+    FOREIGN KEY (friend_id) REFERENCES parent (id) ON DELETE SET NULL ON UPDATE CASCADE);
 CREATE TABLE tree (id INT NOT NULL PRIMARY KEY, up_id INT, n INT NOT NULL DEFAULT 0,
     FOREIGN KEY (up_id) REFERENCES tree (id) ON DELETE CASCADE);
 CREATE TABLE seen (id INT AUTO_INCREMENT PRIMARY KEY, shop_id INT, n INT);
@@ -182,7 +182,10 @@ pub(crate) fn written(text: &str) -> impl Iterator<Item = &'static str> {
     TABLES
         .iter()
         .filter(move |table| {
-            text.contains(table.name) || (parent && matches!(table.name, "parent" | "child"))
+            let called = format!("entity: \"{}\"", table.entity);
+            text.contains(table.name)
+                || text.contains(&called)
+                || (parent && matches!(table.name, "parent" | "child"))
         })
         .map(|table| table.name)
 }

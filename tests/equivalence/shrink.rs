@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::account::Traces;
 use crate::case::{Case, Step};
-use crate::compare::{Difference, all_differences};
+use crate::compare::{Difference, Pair};
 use crate::lane::Lane;
 use crate::support::TestResult;
 
@@ -30,8 +31,14 @@ pub(crate) async fn shrink(
             tries -= 1;
             let (theirs, ours) =
                 futures::future::try_join(reference.run(&candidate), lane.run(&candidate)).await?;
-            let ops = candidate.ops(lane.db.backend(), lane.road.in_transaction());
-            let (found, _) = all_differences(lane, &theirs, &ours, &ops);
+            let pair = Pair {
+                reference,
+                lane,
+                case: &candidate,
+                theirs: &theirs,
+                ours: &ours,
+            };
+            let found = pair.compare(&mut Traces::new()).await?.differences;
             let what = best.1.what();
             if let Some(found) = found.into_iter().find(|found| found.what() == what) {
                 best = (candidate, found);
@@ -99,6 +106,11 @@ fn steps(all: &[Step]) -> Vec<Vec<Step>> {
                         steps: inner.clone(),
                         commit: true,
                     }]);
+                }
+            }
+            Step::Other(other) => {
+                for smaller in other.smaller() {
+                    with(vec![Step::Other(smaller)]);
                 }
             }
             Step::Do(made) => {

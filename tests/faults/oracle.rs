@@ -1,9 +1,13 @@
 //! The same statements on a bare connection and on an audited one, in databases of their own, and what differs.
 
-use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait, Value};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait, Value};
+use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{AuditConfigBuilder, AuditedConnection};
 
-use crate::log_check::{Rows, Table, check};
+use crate::log_check::{Checked, Rows, Table, check};
 use crate::outcome::{Call, Outcome, run, same, same_on};
 use crate::support::{TestDb, TestResult};
 
@@ -14,6 +18,24 @@ pub(crate) struct Oracle<'a> {
     pub(crate) audited: AuditedConnection,
     tables: Vec<Table>,
     before: Vec<Rows>,
+    /// What was there after each statement, so that a report excuses its own statement alone.
+    moments: Mutex<Vec<Moment>>,
+}
+
+/// What is there after a statement.
+struct Moment {
+    rows: Vec<Rows>,
+    records: usize,
+    reports: BTreeMap<String, i64>,
+}
+
+/// What one statement did, as the tables have it and as the log has it.
+struct Done<'a> {
+    before: &'a [Rows],
+    after: &'a [Rows],
+    records: &'a [audit_log::Model],
+    /// The words of the reports that it left.
+    reported: Vec<String>,
 }
 
 impl<'a> Oracle<'a> {
@@ -43,6 +65,7 @@ impl<'a> Oracle<'a> {
             audited: db.audited(),
             tables: tables.to_vec(),
             before,
+            moments: Mutex::default(),
         })
     }
 
@@ -60,7 +83,17 @@ impl<'a> Oracle<'a> {
         let expected = run(&self.bare.conn, call, sql, values).await;
         let got = run(&self.audited, call, sql, values).await;
         same(&format!("{call:?} {sql}"), &expected, &got);
+        let moment = self.moment().await.unwrap();
+        self.moments.lock().unwrap().push(moment);
         got
+    }
+
+    async fn moment(&self) -> TestResult<Moment> {
+        Ok(Moment {
+            rows: self.read(&self.db.conn).await?,
+            records: self.db.records().await?.len(),
+            reports: counted_reports(self.db).await?,
+        })
     }
 
     /// The same by `execute`, without values.
@@ -74,7 +107,8 @@ impl<'a> Oracle<'a> {
     pub(crate) async fn elsewhere(&mut self, sql: &str) -> TestResult {
         self.bare.execute_unprepared(sql).await?;
         self.db.execute_unprepared(sql).await?;
-        self.before = self.read(&self.db.conn).await?;
+        let rows = self.read(&self.db.conn).await?;
+        self.starts_from(rows);
         Ok(())
     }
 
@@ -90,6 +124,7 @@ impl<'a> Oracle<'a> {
     /// Sets what records lead from.
     pub(crate) fn starts_from(&mut self, rows: Vec<Rows>) {
         self.before = rows;
+        self.moments.lock().unwrap().clear();
     }
 
     /// Runs statements in one transaction on both connections, and commits it.
@@ -101,39 +136,40 @@ impl<'a> Oracle<'a> {
         }
         bare.commit().await?;
         audited.commit().await?;
+        let moment = self.moment().await?;
+        self.moments.lock().unwrap().push(moment);
         Ok(())
     }
 
     /// The tables are equal, and records lead from what they held to what they hold.
     pub(crate) async fn recorded(self) -> TestResult {
-        let (missing, reports) = self.compare().await?;
-        let log = self.db.log().await?;
+        self.compare_tables().await?;
+        let Checked { missing, .. } = self.check(false).await?;
         assert!(
             missing.is_empty(),
-            "not recorded: {missing:#?}, log: {log:#?}, reports: {reports:?}"
+            "not recorded: {missing:#?}, log: {:#?}, reports: {:?}",
+            self.db.log().await?,
+            reports(self.db).await?
         );
         self.bare.remove().await
     }
 
-    /// The same, but what has no record may be reported.
+    /// The same, but what has no record may be reported, by the statement that wrote it. The report names the table, or
+    /// one that the table's foreign keys lead to.
     pub(crate) async fn recorded_or_reported(self) -> TestResult {
-        let (missing, reports) = self.compare().await?;
-        let log = self.db.log().await?;
-        assert!(
-            missing.is_empty() || !reports.is_empty(),
-            "neither recorded nor reported: {missing:#?}, log: {log:#?}"
-        );
-        self.bare.remove().await
+        self.compare_tables().await?;
+        self.explained().await
     }
 
     /// Records lead to what the tables hold, or a report says that they do not. Nothing is compared with the bare
     /// connection: which rows a statement meets that waited is for the database to say.
     pub(crate) async fn explained(self) -> TestResult {
-        let (missing, reports) = self.check().await?;
-        let log = self.db.log().await?;
+        let Checked { missing, .. } = self.check(true).await?;
         assert!(
-            missing.is_empty() || !reports.is_empty(),
-            "neither recorded nor reported: {missing:#?}, log: {log:#?}"
+            missing.is_empty(),
+            "neither recorded nor reported: {missing:#?}, log: {:#?}, reports: {:?}",
+            self.db.log().await?,
+            reports(self.db).await?
         );
         self.bare.remove().await
     }
@@ -141,26 +177,23 @@ impl<'a> Oracle<'a> {
     /// What is wrong, for tests that go through several cases: what has neither record nor report, and records that
     /// are not true.
     pub(crate) async fn fault(self) -> TestResult<Option<String>> {
-        let records = self.db.records().await?;
         let mut faults = Vec::new();
-        for (table, before) in self.tables.iter().zip(&self.before) {
+        for table in &self.tables {
             let after = table.read(&self.db.conn).await?;
             if after != table.read(&self.bare.conn).await? {
                 faults.push(format!("{} is not as on a bare connection", table.name));
             }
-            let checked = check(table, before.clone(), &after, &records);
-            faults.extend(checked.untrue);
-            if reports(self.db).await?.is_empty() {
-                faults.extend(checked.missing);
-            }
         }
+        let checked = self.checked(true).await?;
+        faults.extend(checked.untrue);
+        faults.extend(checked.missing);
         let log = self.db.log().await?;
         self.bare.remove().await?;
         Ok((!faults.is_empty()).then(|| format!("{faults:?}, log: {log:?}")))
     }
 
-    /// What has no record, and the reports, where the tables are equal.
-    async fn compare(&self) -> TestResult<(Vec<String>, Vec<String>)> {
+    /// The tables are equal in both databases.
+    async fn compare_tables(&self) -> TestResult {
         for table in &self.tables {
             let expected = table.read(&self.bare.conn).await?;
             let after = table.read(&self.db.conn).await?;
@@ -178,33 +211,127 @@ impl<'a> Oracle<'a> {
                 got.collect::<Vec<_>>()
             );
         }
-        self.check().await
+        Ok(())
     }
 
-    /// What has no record, and the reports. Records that never were true fail the test.
-    async fn check(&self) -> TestResult<(Vec<String>, Vec<String>)> {
-        let records = self.db.records().await?;
-        let mut missing = Vec::new();
-        for (table, before) in self.tables.iter().zip(&self.before) {
-            let after = table.read(&self.db.conn).await?;
-            let checked = check(table, before.clone(), &after, &records);
-            assert!(
-                checked.untrue.is_empty(),
-                "records that are not true: {:#?}, log: {:#?}",
-                checked.untrue,
-                self.db.log().await?.iter().take(20).collect::<Vec<_>>()
-            );
-            missing.extend(checked.missing);
-        }
-        Ok((missing, reports(self.db).await?))
+    /// What has no record. Records that never were true fail the test.
+    async fn check(&self, reports_excuse: bool) -> TestResult<Checked> {
+        let checked = self.checked(reports_excuse).await?;
+        assert!(
+            checked.untrue.is_empty(),
+            "records that are not true: {:#?}, log: {:#?}",
+            checked.untrue,
+            self.db.log().await?.iter().take(20).collect::<Vec<_>>()
+        );
+        Ok(checked)
     }
+
+    /// What has no record, nor, where that excuses it, a report of the statement that did it; and records that never were
+    /// true.
+    async fn checked(&self, reports_excuse: bool) -> TestResult<Checked> {
+        let records = self.db.records().await?;
+        let last = self.moment().await?;
+        let references = references(&self.db.conn).await?;
+        let moments = self.moments.lock().unwrap();
+        let mut checked = Checked::default();
+        let (mut before, mut at, mut known) = (&self.before, 0, &BTreeMap::new());
+        for moment in moments.iter().chain([&last]) {
+            let is_new = |(report, times): &(&String, &i64)| known.get(*report) != Some(*times);
+            let done = Done {
+                before,
+                after: &moment.rows,
+                records: &records[at..moment.records],
+                reported: (moment.reports.iter().filter(is_new))
+                    .filter_map(|(report, _)| report.split_once(": "))
+                    .flat_map(|(_, report)| words(report))
+                    .collect(),
+            };
+            self.check_one(&done, reports_excuse.then_some(&references), &mut checked);
+            (before, at, known) = (&moment.rows, moment.records, &moment.reports);
+        }
+        Ok(checked)
+    }
+
+    fn check_one(&self, done: &Done<'_>, references: Option<&References>, checked: &mut Checked) {
+        let rows = done.before.iter().zip(done.after);
+        for (table, (before, after)) in self.tables.iter().zip(rows) {
+            let found = check(table, before.clone(), after, done.records);
+            checked.untrue.extend(found.untrue);
+            let names = references.map(|references| with_referred_tables(table.name, references));
+            let is_reported =
+                names.is_some_and(|names| names.iter().any(|name| done.reported.contains(name)));
+            if !is_reported {
+                checked.missing.extend(found.missing);
+            }
+        }
+    }
+}
+
+/// Tables, and those that their foreign keys refer to.
+type References = Vec<(String, String)>;
+
+/// A table, the tables that it refers to, and those that these refer to, by their plain names.
+fn with_referred_tables(name: &str, references: &References) -> Vec<String> {
+    let mut names: Vec<String> = (words(name).into_iter().rfind(|word| !word.is_empty()))
+        .into_iter()
+        .collect();
+    let mut at = 0;
+    while at < names.len() {
+        for (from, to) in references {
+            if *from == names[at] && !names.contains(to) {
+                names.push(to.clone());
+            }
+        }
+        at += 1;
+    }
+    names
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .map(str::to_lowercase)
+        .collect()
+}
+
+async fn references(db: &DatabaseConnection) -> TestResult<References> {
+    let backend = db.get_database_backend();
+    let sql = match backend {
+        DbBackend::Postgres => {
+            "SELECT a.relname::text, b.relname::text FROM pg_constraint AS c \
+             JOIN pg_class AS a ON a.oid = c.conrelid JOIN pg_class AS b ON b.oid = c.confrelid"
+        }
+        DbBackend::Sqlite => {
+            "SELECT m.name, f.\"table\" FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f"
+        }
+        _ => {
+            "SELECT CAST(table_name AS CHAR), CAST(referenced_table_name AS CHAR) \
+             FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()"
+        }
+    };
+    let mut references = Vec::new();
+    for row in db
+        .query_all_raw(Statement::from_string(backend, sql))
+        .await?
+    {
+        let (from, to): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        references.push((from.to_lowercase(), to.to_lowercase()));
+    }
+    Ok(references)
 }
 
 /// The reports of statements that are in no record, or only in part.
 pub(crate) async fn reports(db: &TestDb) -> TestResult<Vec<String>> {
-    let events = db.events().await?.into_iter();
-    Ok(events
-        .filter(|event| event.event_type == "WARNING" || event.event_type == "ERROR")
-        .map(|event| format!("{}: {}", event.title, event.description.unwrap_or_default()))
-        .collect())
+    Ok(counted_reports(db).await?.into_keys().collect())
+}
+
+/// The reports, and how often each was made.
+async fn counted_reports(db: &TestDb) -> TestResult<BTreeMap<String, i64>> {
+    let mut reports = BTreeMap::new();
+    for event in db.events().await? {
+        if event.event_type == "WARNING" || event.event_type == "ERROR" {
+            let text = format!("{}: {}", event.title, event.description.unwrap_or_default());
+            *reports.entry(text).or_default() += event.occurrences;
+        }
+    }
+    Ok(reports)
 }

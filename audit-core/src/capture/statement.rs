@@ -114,11 +114,21 @@ pub(crate) struct Gap {
 /// A statement and what is known of it.
 #[derive(Clone, Copy)]
 struct Request<'a> {
+    backend: DbBackend,
     call: Call,
     statement: &'a Statement,
     write: &'a Write,
     audited: &'a Audited,
     live: &'a LiveTable,
+}
+
+impl Request<'_> {
+    /// Whether one of these columns is of the key, by its name or as SQLite's rowid.
+    fn sets_key(&self, columns: &[String]) -> bool {
+        self.audited.has_key_among(columns)
+            || (self.live.row_id.is_some()
+                && (columns.iter()).any(|column| self.live.is_row_id_alias(column)))
+    }
 }
 
 /// Captures statements inside one transaction.
@@ -174,6 +184,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             is_secured: live.is_secured,
         });
         let request = Request {
+            backend: self.db.get_database_backend(),
             call,
             statement: &statement,
             write,

@@ -21,7 +21,9 @@ pub(super) async fn write(
     statement: Statement,
     captured: Captured,
 ) -> Result<Answer, DbErr> {
-    detached(async move { unit(&connection, call, statement, &captured).await }).await
+    // A task is on the heap anyway, and whoever waits for it stays small.
+    let unit = Box::pin(async move { unit(&connection, call, statement, &captured).await });
+    detached(unit).await
 }
 
 async fn unit(

@@ -389,7 +389,9 @@ impl Text {
             .filter_map(|target| table_name_of(self.backend, &target.name))
             .collect();
         let cascades = matches!(truncate.cascade, Some(CascadeOption::Cascade));
+        let is_only = truncate.table_names.iter().any(|target| target.only);
         match <[TableName; 1]>::try_from(names.clone()) {
+            _ if is_only => self.opaque_on("it has a modifier before its table", Some(names)),
             _ if cascades => {
                 self.opaque("TRUNCATE .. CASCADE empties tables that it does not name")
             }

@@ -1,7 +1,9 @@
 //! The rows that an INSERT can conflict with: by which unique columns, and with which values.
 
+use std::collections::HashSet;
+
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::live_table::{IndexColumn, LiveTable};
 use super::rows::is_in;
@@ -51,11 +53,9 @@ enum Given<'a> {
 }
 
 /// The rows that an INSERT lists, parsed again where they were not kept.
-pub(super) fn listed(
-    backend: sea_orm::DbBackend,
-    statement: &Statement,
-    insert: &Insert,
-) -> Option<Vec<Vec<Cell>>> {
+pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Cell>>> {
+    let statement = request.statement;
+    let backend = request.backend;
     let values = match &statement.values {
         Some(values) => values.0.as_slice(),
         None => &[],
@@ -75,6 +75,21 @@ pub(super) fn listed(
         },
     };
     rows.map(|mut rows| {
+        // MySQL numbers a row whose number is 0.
+        let numbered = (backend == DbBackend::MySql && request.audited.info.access.numbered)
+            .then(|| {
+                let key = request.audited.key_columns();
+                let columns = insert_columns(insert, request.live);
+                (columns.iter()).position(|column| key.iter().any(|key| is_name(column, key)))
+            })
+            .flatten();
+        if let Some(at) = numbered {
+            for cell in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
+                if number_of(Some(cell), values) == Ok(None) {
+                    *cell = Cell::Default;
+                }
+            }
+        }
         for cell in rows.iter_mut().flatten() {
             if let Cell::Stable(template) = cell
                 && template.value(values).is_some_and(|value| is_null(&value))
@@ -95,15 +110,9 @@ pub(super) fn insert_columns(insert: &Insert, live: &LiveTable) -> Vec<String> {
     if insert.columns.is_empty() {
         return live.columns.clone();
     }
-    let is_row_id = |name: &String| {
-        ["rowid", "oid", "_rowid_"]
-            .iter()
-            .any(|alias| is_name(alias, name))
-            && !live.columns.iter().any(|column| is_name(column, name))
-    };
     (insert.columns.iter())
         .map(|name| match &live.row_id {
-            Some(key) if is_row_id(name) => key.clone(),
+            Some(key) if live.is_row_id_alias(name) => key.clone(),
             _ => name.clone(),
         })
         .collect()
@@ -122,6 +131,32 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(Vec::new());
         }
         let info = request.audited.info;
+        if !(lock && self.server.is_mysql()) {
+            let sets: Vec<_> = candidates.0.iter().collect();
+            return self.read_conflicting(request, &sets, "", keys, lock).await;
+        }
+        // Each index by itself: with OR between them, all rows of a small table would be read, and locked.
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        for set in &candidates.0 {
+            let names: Vec<&str> = set.0.iter().map(|column| column.name.as_str()).collect();
+            let index = self.forced_index_of(info, &names).await;
+            let rows = (self.read_conflicting(request, &[set], &index, &[], true)).await?;
+            found.extend(rows.into_iter().filter(|row| seen.insert(info.key_of(row))));
+        }
+        let rows = self.rows_where(info, &info.key, keys, true).await?;
+        found.extend(rows.into_iter().filter(|row| seen.insert(info.key_of(row))));
+        Ok(found)
+    }
+
+    async fn read_conflicting(
+        &self,
+        request: Request<'_>,
+        sets: &[&(Vec<IndexColumn>, Vec<Vec<&Cell>>)],
+        index: &str,
+        keys: &[Image],
+        lock: bool,
+    ) -> Result<Vec<Image>, sea_orm::DbErr> {
+        let info = request.audited.info;
         let backend = self.db.get_database_backend();
         let list = (info.access.list)(backend, None);
         let mut sql = self.composer(request.statement);
@@ -129,8 +164,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .text(&list)
             .text(" FROM ")
             .text(&self.table(info))
+            .text(index)
             .text(" WHERE ");
-        for (at, (columns, rows)) in candidates.0.iter().enumerate() {
+        for (at, (columns, rows)) in sets.iter().enumerate() {
             sql.text(if at > 0 { " OR " } else { "" });
             let several = columns.len() > 1;
             sql.text(if several { "(" } else { "" });
@@ -151,7 +187,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             sql.text(")");
         }
         if !keys.is_empty() {
-            sql.text(if candidates.is_empty() { "" } else { " OR " });
+            sql.text(if sets.is_empty() { "" } else { " OR " });
             is_in(&mut sql, backend, info, &info.key, keys);
         }
         if lock && !self.server.is_sqlite() {

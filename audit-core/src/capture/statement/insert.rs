@@ -9,6 +9,9 @@ use super::{Answer, Call, Engine, Image, Problem, Request, answer};
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
+/// Why writes to a table are not captured whose constraints have clauses of their own.
+pub(super) const OWN_CONFLICTS: &str =
+    "constraints of its table may leave rows out or replace others by ON CONFLICT";
 const NOT_FOUND: &str = "rows were inserted that are not found under the keys they were to have";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -21,6 +24,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .or_else(|| self.lacks_columns(request))
         {
             return Err(Problem::Uncapturable(why));
+        }
+        if request.live.resolves_conflicts {
+            return Err(Problem::Uncapturable(OWN_CONFLICTS));
         }
         let returns = self.returns(request);
         match &insert.conflict {
@@ -89,8 +95,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         insert: &Insert,
     ) -> Result<Answer, Problem> {
         let info = request.audited.info;
-        let backend = self.db.get_database_backend();
-        let Some(rows) = listed(backend, request.statement, insert) else {
+        let Some(rows) = listed(request, insert) else {
             return self.insert_selected(request, insert).await;
         };
         let given = given_keys(request, insert, &rows);
@@ -120,15 +125,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             (None, None) => Vec::new(),
         };
-        for row in &now {
+        // Texts may be equal to a number, or to each other, without being the same key.
+        let is_clear = now.len() as u64 <= affected;
+        for row in now.iter().filter(|_| is_clear) {
             self.record_created(request.audited, row)?;
             self.flush_when_full().await?;
         }
-        if (now.len() as u64) < affected {
-            self.gap(
-                "rows were inserted that are not found under the keys they were to have",
-                &[],
-            );
+        if now.len() as u64 != affected {
+            self.gap(NOT_FOUND, &[]);
         }
         ran.doubt.settle();
         Ok(ran.answer)

@@ -35,6 +35,8 @@ pub(crate) struct LiveTable {
     pub(super) defaulted: Vec<String>,
     /// The column that is SQLite's rowid.
     pub(super) row_id: Option<String>,
+    /// Whether constraints of the table say themselves what becomes of rows that break them (SQLite).
+    pub(super) resolves_conflicts: bool,
     /// Whether row-level security applies to the role.
     pub(super) is_secured: bool,
     /// Whether statements may be rewritten by rules.
@@ -116,6 +118,14 @@ impl LiveTable {
     /// Whether columns may be appended to what a statement returns, without anybody noticing.
     pub(super) fn takes_returning(&self) -> bool {
         self.kind == TableKind::Table && !self.is_secured && !self.has_rules
+    }
+
+    /// Whether this is one of the names of SQLite's rowid, and no column's.
+    pub(super) fn is_row_id_alias(&self, name: &str) -> bool {
+        ["rowid", "oid", "_rowid_"]
+            .iter()
+            .any(|alias| is_name(alias, name))
+            && !self.columns.iter().any(|column| is_name(column, name))
     }
 
     /// Whether it has not all of these columns.

@@ -16,8 +16,8 @@ pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult)
     (info.columns.iter().enumerate())
         .map(
             |(at, column)| match model.as_ref().and_then(|row| row.get(at)) {
-                // Which narrows a `DOUBLE` without an error.
-                Some(Value::Float(_)) | None => {
+                // Which narrow a `DOUBLE`, or take another number for true, without an error.
+                Some(Value::Float(_) | Value::Bool(_)) | None => {
                     read_column(backend, row, column.name, &column.shape)
                 }
                 Some(value) => value.clone(),
@@ -94,6 +94,15 @@ pub(super) fn is_read_by_type(shape: &Shape) -> bool {
 
 fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape) -> Value {
     let typed = match shape {
+        // The driver takes every number but 0 for true.
+        Shape::One(ArrayType::Bool) if backend != DbBackend::Postgres => {
+            match get::<i64>(row, name) {
+                Some(Some(number)) if number != 0 && number != 1 => {
+                    Some(Value::BigInt(Some(number)))
+                }
+                _ => one(row, name, &ArrayType::Bool),
+            }
+        }
         Shape::One(kind) => one(row, name, kind),
         Shape::Many(kind) => many(row, name, kind),
         Shape::Vector => None,

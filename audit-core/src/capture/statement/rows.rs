@@ -9,10 +9,11 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use super::image_store::{Budget, ImageStore};
+use super::live_table::UniqueIndex;
 use super::row_reader::read_row;
 use super::{Engine, Image, Request};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Composer, quoted};
+use crate::sql::{Change, Composer, TableName, is_name, quoted};
 
 /// How many values one statement of ours may bind; every database takes more.
 const MOST_VALUES: usize = 30_000;
@@ -56,7 +57,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match backend {
             DbBackend::Sqlite => {}
             DbBackend::Postgres => {
-                let sets_key = request.audited.has_key_among(&change.assigned)
+                let sets_key = request.sets_key(&change.assigned)
                     || request.live.is_referred(&change.assigned);
                 // What the statement takes itself; more would hold up inserts that refer to the row.
                 let strength = if change.delete || sets_key {
@@ -162,7 +163,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 each(row);
             }
         };
-        for statement in self.statements_where(info, columns, values, "", lock) {
+        let index = self.forced_index(info, columns, values.len(), lock).await;
+        for statement in self.statements_where(info, columns, values, &index, "", lock) {
             let read = self.each_row(info, statement, &mut push);
             is_complete &= self.read_after(info, read).await?.is_some();
         }
@@ -179,7 +181,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         lock: bool,
     ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let mut found = Vec::new();
-        for statement in self.statements_where(info, columns, values, more, lock) {
+        for statement in self.statements_where(info, columns, values, "", more, lock) {
             let rows = self
                 .read_after(info, self.db.query_all_raw(statement))
                 .await?;
@@ -200,6 +202,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &EntityInfo,
         columns: &[usize],
         values: &[Image],
+        index: &str,
         more: &str,
         lock: bool,
     ) -> Vec<Statement> {
@@ -213,7 +216,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if !more.is_empty() {
                 sql.text(", ").text(more);
             }
-            sql.text(" FROM ").text(&self.table(info));
+            sql.text(" FROM ").text(&self.table(info)).text(index);
             sql.text(" WHERE ");
             is_in(&mut sql, backend, info, columns, values);
             if lock && backend != DbBackend::Sqlite {
@@ -222,6 +225,56 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             sql.finish()
         };
         values.chunks(chunk).map(statement).collect()
+    }
+
+    /// What makes MySQL look several values up in their unique index. It would rather read a small table as a whole,
+    /// and a locking read locks every row that it reads.
+    pub(super) async fn forced_index(
+        &self,
+        info: &'static EntityInfo,
+        columns: &[usize],
+        values: usize,
+        lock: bool,
+    ) -> String {
+        if !(lock && self.server.is_mysql() && values > 1) {
+            return String::new();
+        }
+        let names: Vec<&str> = columns.iter().map(|at| info.columns[*at].name).collect();
+        self.forced_index_of(info, &names).await
+    }
+
+    /// The same, of an index of these columns.
+    pub(super) async fn forced_index_of(
+        &self,
+        info: &'static EntityInfo,
+        columns: &[&str],
+    ) -> String {
+        let table = TableName {
+            schema: info.schema().map(str::to_owned),
+            table: info.table().to_owned(),
+        };
+        let live = match self.live_table(&table).await {
+            Ok(live) => live,
+            Err(error) => {
+                // The read that follows meets it, too, if it matters.
+                tracing::debug!(%error, "the indexes of a table could not be looked up");
+                return String::new();
+            }
+        };
+        let is_of = |index: &&UniqueIndex| {
+            index.columns.as_ref().is_some_and(|parts| {
+                parts.len() == columns.len()
+                    && (parts.iter())
+                        .all(|part| columns.iter().any(|name| is_name(&part.name, name)))
+            })
+        };
+        match live.unique.iter().find(is_of) {
+            Some(index) => {
+                let name = quoted(self.db.get_database_backend(), &index.name);
+                format!(" FORCE INDEX ({name})")
+            }
+            None => String::new(),
+        }
     }
 
     /// The rows with these keys, by key.

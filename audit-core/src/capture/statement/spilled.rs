@@ -97,7 +97,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         mut before: ImageStore,
     ) -> Result<Answer, Problem> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
-        if audited.has_key_among(&change.assigned) {
+        if request.sets_key(&change.assigned) {
             return Err(Problem::Uncapturable(SEVERAL_KEYS));
         }
         let (answer, mut known, count, doubt) =

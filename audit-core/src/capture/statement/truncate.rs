@@ -13,7 +13,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn truncate(&self, request: Request<'_>) -> Result<Answer, Problem> {
         let backend = self.db.get_database_backend();
         let info = request.audited.info;
-        if let Some(why) = request.live.refuses_reading(&request.audited.all_columns()) {
+        if let Some(why) = (request.live.refuses_reading(&request.audited.all_columns()))
+            .or_else(|| self.lacks_columns(request))
+        {
             return Err(Problem::Uncapturable(why));
         }
         if request.live.is_secured {

@@ -1,10 +1,11 @@
 //! UPDATE.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
+use super::insert::OWN_CONFLICTS;
 use super::returning::Returns;
 use super::{Answer, Engine, Image, Problem, Request, answer};
 use crate::auditable::EntityInfo;
@@ -31,9 +32,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         change: &Change,
     ) -> Result<Answer, Problem> {
         let (info, call) = (request.audited.info, request.call);
+        if request.live.resolves_conflicts {
+            return Err(Problem::Uncapturable(OWN_CONFLICTS));
+        }
         let returns = self.returns(request);
         self.check_readable(request, change, returns)?;
-        let sets_key = request.audited.has_key_among(&change.assigned);
+        let sets_key = request.sets_key(&change.assigned);
         let read = self.read_before(request, change);
         let before = self
             .guarded_read(call, change.may_fail || request.live.is_secured, read)
@@ -203,7 +207,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         was_written: bool,
     ) -> Result<(), DbErr> {
         let (info, audited) = (request.audited.info, request.audited);
-        let sets_key = audited.has_key_among(&change.assigned);
+        let sets_key = request.sets_key(&change.assigned);
         if let ([old], [new], true) = (before.as_slice(), now.as_slice(), sets_key) {
             self.record_updated(audited, self.source, &change.assigned, old.clone(), new)?;
             return self.flush_when_full().await;
@@ -221,6 +225,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             self.flush_when_full().await?;
         }
+        if is_known && !before.is_empty() {
+            self.check_moved(request, change, before).await?;
+            return Ok(());
+        }
         // Rows that are returned are all that were written. Else a row that is not found under its key any
         // more has been moved or deleted by a trigger.
         if !is_known && was_written && !before.is_empty() && !request.live.is_secured {
@@ -229,6 +237,30 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         } else if request.live.is_secured && !is_known && !before.is_empty() {
             let keys: Vec<Image> = before.into_keys().collect();
             self.gap(HIDDEN, &keys);
+        }
+        Ok(())
+    }
+
+    /// Reports rows that were read before an UPDATE and are not among those it returned, where they are gone: a trigger,
+    /// or a generated column, gave them other keys.
+    async fn check_moved(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        before: HashMap<Image, Image>,
+    ) -> Result<(), DbErr> {
+        let info = request.audited.info;
+        if request.sets_key(&change.assigned) || request.live.is_secured {
+            return Ok(());
+        }
+        let keys: Vec<Image> = before.into_keys().collect();
+        let there = self.rows_where(info, &info.key, &keys, false).await?;
+        let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
+        let gone: Vec<Image> = (keys.into_iter())
+            .filter(|key| !there.contains(key))
+            .collect();
+        if !gone.is_empty() {
+            self.gap(NOT_FOUND, &gone);
         }
         Ok(())
     }
@@ -259,8 +291,13 @@ fn moved_key(request: Request<'_>, change: &Change, row: &[Value]) -> Option<Ima
     (info.key.iter())
         .map(|at| {
             let name = info.columns[*at].name;
-            if !change.assigned.iter().any(|column| is_name(column, name)) {
-                return row.get(*at).cloned();
+            let set =
+                |column: &&String| is_name(column, name) || request.live.is_row_id_alias(column);
+            match change.assigned.iter().filter(set).count() {
+                0 => return row.get(*at).cloned(),
+                1 => {}
+                // Which of them holds is the database's.
+                _ => return None,
             }
             let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
             let json = crate::value::encode(&literal.value(values)?).ok()?;

@@ -181,6 +181,14 @@ impl Text {
                 Some(vec![parts.table]),
             );
         }
+        // What the statement writes has the name, and what a query of the same rows reads is the WITH.
+        let hides = |with: &With| {
+            (with.cte_tables.iter()).any(|cte| is_name(&cte.alias.name.value, &parts.table.table))
+        };
+        if parts.table.schema.is_none() && parts.with.is_some_and(hides) {
+            let why = "its WITH has the name of its table";
+            return self.opaque_on(why, Some(vec![parts.table]));
+        }
         let mut volatility = match parts.filter {
             Some(filter) => self.volatility(filter),
             None => Volatility::Stable,

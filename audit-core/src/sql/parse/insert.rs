@@ -54,7 +54,12 @@ impl Text {
                 target: ConflictTarget::Any,
                 assigned: self.changed_by(assignments),
             }),
-            (Some(OnInsert::OnConflict(on)), _) => {
+            // The OR clause holds for the other indexes.
+            (Some(OnInsert::OnConflict(_)), Some(_)) => {
+                let why = "its OR clause and its conflict clause hold for different indexes";
+                return self.opaque_on(why, Some(vec![table]));
+            }
+            (Some(OnInsert::OnConflict(on)), None) => {
                 let target = match &on.conflict_target {
                     None => ConflictTarget::Any,
                     Some(Target::Columns { columns, .. }) => ConflictTarget::Columns(

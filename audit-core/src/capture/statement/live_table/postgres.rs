@@ -110,6 +110,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         DbErr::Type(format!("the catalogue's answer could not be read: {error}"))
     })?;
     Ok(LiveTable {
+        resolves_conflicts: false,
         schema: Some(facts.schema),
         kind: match facts.kind.as_str() {
             _ if facts.temporary => TableKind::Temporary,

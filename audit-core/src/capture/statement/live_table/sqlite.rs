@@ -1,6 +1,6 @@
 //! SQLite's schema tables and pragmas.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
 use crate::sql::{TableName, is_name, quoted};
@@ -11,7 +11,7 @@ fn look_up_text(schema: &str) -> String {
     let place = quoted(DbBackend::Sqlite, schema);
     format!(
         "\
-SELECT 0 AS what, type AS name, '' AS part,
+SELECT 0 AS what, type AS name, CASE WHEN sql LIKE '%conflict%' THEN sql ELSE '' END AS part,
     (SELECT COUNT(*) FROM {place}.sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
     + (SELECT COUNT(*) FROM sqlite_temp_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
     AS number
@@ -97,9 +97,7 @@ async fn look_up_in<C: ConnectionTrait>(
     table: &str,
     schema: &str,
 ) -> Result<(Found, Vec<String>), DbErr> {
-    let values = [table.into(), schema.into()];
-    let text = look_up_text(schema);
-    let look = Statement::from_sql_and_values(DbBackend::Sqlite, text, values);
+    let look = asked(&look_up_text(schema), table, schema);
     let mut found = Found {
         table: LiveTable {
             schema: Some(schema.to_owned()),
@@ -141,8 +139,7 @@ WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE
   AND (SELECT foreign_keys FROM pragma_foreign_keys) = 1
 ORDER BY m.name, f.id, f.seq"
     );
-    let values = [table.into(), schema.into()];
-    let ask = Statement::from_sql_and_values(backend, text, values);
+    let ask = asked(&text, table, schema);
     let mut keys: Vec<(i64, ReferringKey)> = Vec::new();
     for row in db.query_all_raw(ask).await? {
         let number: i64 = row.try_get("", "number")?;
@@ -177,6 +174,7 @@ fn add(table: &mut LiveTable, what: i32, row: &QueryResult) -> Result<(), DbErr>
                 TableKind::Other
             };
             table.has_triggers = row.try_get::<i64>("", "number")? > 0;
+            table.resolves_conflicts = has_conflict_clause(&row.try_get::<String>("", "part")?);
         }
         2 => {
             let kind: String = row.try_get("", "part")?;
@@ -207,4 +205,38 @@ fn add(table: &mut LiveTable, what: i32, row: &QueryResult) -> Result<(), DbErr>
         }
     }
     Ok(())
+}
+
+/// A query in which `?1` is the table and `?2` the schema. It is sent with plain placeholders: SeaORM's own printing of
+/// statements panics at numbered ones.
+fn asked(text: &str, table: &str, schema: &str) -> Statement {
+    let mut parts = text.split('?');
+    let mut sql = parts.next().unwrap_or_default().to_owned();
+    let mut values: Vec<Value> = Vec::new();
+    for part in parts {
+        let (value, rest) = match part.strip_prefix('1') {
+            Some(rest) => (table, rest),
+            None => (schema, part.strip_prefix('2').unwrap_or(part)),
+        };
+        values.push(value.into());
+        sql.push('?');
+        sql.push_str(rest);
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+/// Whether a constraint in the text of a table says what becomes of rows that break it, other than the statement's error.
+fn has_conflict_clause(sql: &str) -> bool {
+    const CLAUSES: [&str; 4] = ["REPLACE", "IGNORE", "FAIL", "ROLLBACK"];
+    let words: Vec<&str> = sql
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.windows(3).any(|words| {
+        words[0].eq_ignore_ascii_case("ON")
+            && words[1].eq_ignore_ascii_case("CONFLICT")
+            && CLAUSES
+                .iter()
+                .any(|clause| clause.eq_ignore_ascii_case(words[2]))
+    })
 }

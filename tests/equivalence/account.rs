@@ -1,0 +1,118 @@
+//! Which records go with which statement.
+//!
+//! A statement that is reported has no records, or not all, and what follows starts from rows that the log does not know.
+//! So the log is cut into parts, one for each step: applied to what the tables held before the step, a part must give what
+//! they hold after it. Only rows that no record names may differ, and only where the step was reported, or was another
+//! client's. If there is no such cut, a record is false or missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm_audit::entity::audit_log;
+
+use crate::replay::{Contents, Judgement, Replay};
+use crate::trace::Moment;
+
+/// What is wrong with the first step that no records fit.
+pub(crate) fn unaccounted(
+    replay: Replay<'_>,
+    log: &[audit_log::Model],
+    first: &Contents,
+    moments: &[Moment],
+    is_excused: impl Fn(&Moment) -> bool,
+) -> Option<Judgement> {
+    let records = replay.records(log);
+    let mut before = replay.rows(first);
+    // How many records the steps so far can have.
+    let mut reached = BTreeSet::from([0]);
+    for moment in moments {
+        let after = replay.rows(&moment.contents);
+        let step = Step {
+            replay,
+            before: &before,
+            after: &after,
+            is_excused: is_excused(moment),
+        };
+        let mut next = BTreeSet::new();
+        for &at in &reached {
+            let ends = step.ends(&records[at..]);
+            next.extend(ends.into_iter().map(|number| at + number));
+        }
+        if next.is_empty() {
+            let at = reached.last().copied().unwrap_or_default();
+            return Some(step.explained(&records[at..]));
+        }
+        (reached, before) = (next, after);
+    }
+    if reached.contains(&records.len()) {
+        return None;
+    }
+    let mut judgement = Judgement::default();
+    let at = reached.last().copied().unwrap_or_default();
+    for record in &records[at..] {
+        replay.apply(record, &mut before, &mut judgement);
+    }
+    judgement.wrong.push(format!(
+        "{} records more than the statements explain",
+        records.len() - at
+    ));
+    Some(judgement)
+}
+
+struct Step<'a> {
+    replay: Replay<'a>,
+    before: &'a Contents,
+    after: &'a Contents,
+    is_excused: bool,
+}
+
+impl Step<'_> {
+    /// How many of these records the step can have: none or more.
+    fn ends(&self, records: &[&audit_log::Model]) -> Vec<usize> {
+        let mut rows = self.before.clone();
+        let mut touched = BTreeSet::new();
+        let mut ends = Vec::new();
+        for number in 0..=records.len() {
+            if self.is_end(&rows, &touched) {
+                ends.push(number);
+            }
+            let Some(record) = records.get(number) else {
+                break;
+            };
+            let mut judgement = Judgement::default();
+            touched.extend(self.replay.apply(record, &mut rows, &mut judgement));
+            if !judgement.wrong.is_empty() {
+                break;
+            }
+        }
+        ends
+    }
+
+    fn is_end(&self, rows: &Contents, touched: &BTreeSet<(String, String)>) -> bool {
+        if !self.is_excused {
+            return rows == self.after;
+        }
+        touched
+            .iter()
+            .all(|object| rows.get(object) == self.after.get(object))
+    }
+
+    /// What does not fit, with as many records as fit.
+    fn explained(&self, records: &[&audit_log::Model]) -> Judgement {
+        let mut judgement = Judgement::default();
+        let mut rows = self.before.clone();
+        for record in records {
+            let misfits = self.replay.misfits(record, &rows);
+            if !misfits.is_empty() {
+                judgement.wrong.extend(misfits);
+                break;
+            }
+            self.replay.apply(record, &mut rows, &mut judgement);
+        }
+        self.replay
+            .compare(rows, self.before, self.after, &mut judgement);
+        judgement
+    }
+}
+
+/// The traces of a case, by what was traced.
+pub(crate) type Traces = BTreeMap<crate::lane::CapturePath, crate::lane::Left>;

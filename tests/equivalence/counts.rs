@@ -1,0 +1,95 @@
+//! How much was run, and how much of it was reported instead of recorded.
+
+use std::collections::BTreeMap;
+
+use sea_orm::DbBackend;
+
+use crate::lane::CapturePath;
+
+/// The greatest shares of the writes of a kind that may be reported instead of recorded on each path, in percent: on SQLite,
+/// PostgreSQL and MariaDB.
+const REPORTED: &[(&str, [usize; 3])] = &[
+    // RETURNING without the key.
+    ("plain INSERT", [15, 20, 5]),
+    // Of conflicts, that the statement's values do not decide, or of rows that a query makes.
+    ("INSERT", [60, 60, 60]),
+    ("REPLACE", [80, 0, 40]),
+    ("plain UPDATE", [10, 5, 10]),
+    ("UPDATE", [30, 15, 45]),
+    ("plain DELETE", [3, 3, 3]),
+    // MariaDB's of joined tables.
+    ("DELETE", [5, 5, 50]),
+    ("insert by builder", [5, 5, 5]),
+    ("upsert by builder", [15, 5, 15]),
+    ("update by builder", [8, 5, 10]),
+    ("delete by builder", [8, 5, 10]),
+];
+
+/// Fewer writes make no share.
+const ENOUGH: usize = 50;
+
+/// The greatest share of records with unknown values, in percent.
+const UNKNOWN: usize = 5;
+
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) cases: usize,
+    pub(crate) statements: usize,
+    pub(crate) failed: usize,
+    pub(crate) records: usize,
+    pub(crate) unknown: usize,
+    /// Seconds, the rest is spent on making cases smaller.
+    pub(crate) comparing: f32,
+    /// The writes that succeeded by path and kind, and how many of them were reported.
+    writes: BTreeMap<(CapturePath, &'static str), (usize, usize)>,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, path: CapturePath, kind: &'static str, is_reported: bool) {
+        if path.has_triggers() || path.has_hooks_only() {
+            return;
+        }
+        let (all, reported) = self.writes.entry((path, kind)).or_default();
+        *all += 1;
+        *reported += usize::from(is_reported);
+    }
+
+    /// # Panics
+    /// When more is reported or unknown than may be.
+    pub(crate) fn assert_bounded(&self, backend: DbBackend) {
+        let at = match backend {
+            DbBackend::Sqlite => 0,
+            DbBackend::Postgres => 1,
+            _ => 2,
+        };
+        for ((path, kind), (all, reported)) in &self.writes {
+            let most = REPORTED.iter().find(|(name, _)| name == kind);
+            let (_, shares) = most.unwrap_or_else(|| panic!("no bound for {kind}"));
+            let most = shares[at];
+            let share = 100 * reported / all;
+            assert!(
+                *all < ENOUGH || share <= most,
+                "{path:?}: {share} % of {all} writes of the kind {kind} are reported, not recorded"
+            );
+        }
+        let unknown = 100 * self.unknown / self.records.max(1);
+        assert!(
+            unknown <= UNKNOWN,
+            "{unknown} % of the records have unknown values"
+        );
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} cases, {} statements, {} failed, {} records, {} with unknown values, {:.1} s of comparing",
+            self.cases, self.statements, self.failed, self.records, self.unknown, self.comparing
+        )?;
+        for ((path, kind), (all, reported)) in &self.writes {
+            write!(f, "\n  {path:?}, {kind}: {reported} of {all} reported")?;
+        }
+        Ok(())
+    }
+}

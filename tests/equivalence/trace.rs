@@ -1,0 +1,88 @@
+//! What the tables held after each step, as they hold it without an audit log.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+
+use crate::op::Op;
+use crate::replay::{self, Contents, Unreadable};
+use crate::support::TestResult;
+
+/// What the tables held after a step.
+pub(crate) struct Moment {
+    /// The statement that led here; without one it was another client.
+    pub(crate) op: Option<Op>,
+    pub(crate) contents: Contents,
+}
+
+/// A case's moments while it runs.
+pub(crate) struct Trace<'a> {
+    pub(crate) moments: Vec<Moment>,
+    /// The rows that could not be read at some moment.
+    pub(crate) unreadable: Unreadable,
+    /// How often another client has written.
+    others: usize,
+    first: &'a Contents,
+    tables: BTreeSet<String>,
+    /// On MySQL it reads what is not committed, so that reading gives the transaction no snapshot.
+    beside: &'a DatabaseConnection,
+}
+
+impl<'a> Trace<'a> {
+    pub(crate) fn new(
+        first: &'a Contents,
+        tables: BTreeSet<String>,
+        beside: &'a DatabaseConnection,
+    ) -> Self {
+        Self {
+            moments: Vec::new(),
+            unreadable: Unreadable::new(),
+            others: 0,
+            first,
+            tables,
+            beside,
+        }
+    }
+
+    /// Takes note of what the tables hold after a step. Returns whether they can be read: not after an error that the driver
+    /// lost, where PostgreSQL has aborted the transaction.
+    pub(crate) async fn note<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        op: Option<Op>,
+    ) -> TestResult<bool> {
+        if db.get_database_backend() == DbBackend::Postgres
+            && db.execute_unprepared("SELECT 1").await.is_err()
+        {
+            return Ok(false);
+        }
+        self.others += usize::from(op.is_none());
+        let mut contents = self.first.clone();
+        let unreadable = if db.get_database_backend() == DbBackend::MySql {
+            replay::read(self.beside, &self.tables, &mut contents).await?
+        } else {
+            replay::read(db, &self.tables, &mut contents).await?
+        };
+        self.unreadable.extend(unreadable);
+        self.moments.push(Moment { op, contents });
+        Ok(true)
+    }
+
+    /// Where a savepoint or transaction begins.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.moments.len(), self.others)
+    }
+
+    /// Takes back what has happened since, but for what other clients wrote.
+    pub(crate) async fn take_back<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        (moments, others): (usize, usize),
+    ) -> TestResult {
+        self.moments.truncate(moments);
+        if self.others > others {
+            self.note(db, None).await?;
+        }
+        Ok(())
+    }
+}
