@@ -198,9 +198,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return self.capture_old_new(request).await;
         }
         let answer = match &write.kind {
-            Kind::Insert(insert) => self.insert(request, insert).await,
-            Kind::Change(change) if change.delete => self.delete(request, change).await,
-            Kind::Change(change) => self.update(request, change).await,
+            Kind::Insert(insert) => Box::pin(self.insert(request, insert)).await,
+            Kind::Change(change) if change.delete => Box::pin(self.delete(request, change)).await,
+            Kind::Change(change) => Box::pin(self.update(request, change)).await,
             Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
         };
