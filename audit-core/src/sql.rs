@@ -6,6 +6,7 @@
 //! triggers are for.
 
 mod cache;
+mod control;
 mod literals;
 mod parse;
 mod shorten;
@@ -18,7 +19,8 @@ use std::sync::OnceLock;
 use crate::auditable::EntityInfo;
 
 pub(crate) use cache::understand;
-pub(crate) use parse::{outline_of, understand as parse_anew};
+pub(crate) use control::{Step, drops_prepared, steps};
+pub(crate) use parse::{must_be_first, outline_of, understand as parse_anew};
 pub(crate) use template::{Composer, Template, quoted};
 pub(crate) use volatility::Volatility;
 

@@ -3,13 +3,14 @@
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::batch_answer::BatchAnswer;
+use super::partial::keeps_part;
 use super::report::{NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial};
 use super::route::{Captured, Reported, Route};
 use super::{Frames, run, unit};
 use crate::auditable::has_triggers;
 use crate::begin::MayStream;
 use crate::capture::{Answer, Call, Engine, Problem, Server};
-use crate::recorder::{is_read_only, is_sqlite_constraint};
+use crate::recorder::is_read_only;
 use crate::sql::{Understood, outline_of};
 
 /// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
@@ -37,6 +38,11 @@ async fn followed<C: ConnectionTrait + MayStream>(
 ) -> Result<Answer, DbErr> {
     match route {
         Route::Straight => run(db, call, statement).await,
+        Route::Reported(reported) if reported.must_be_first() && !reported.is_silent() => {
+            reported.warn();
+            frames.report_before_commit(reported);
+            run(db, call, statement).await
+        }
         Route::Reported(reported) => {
             // What it does is not known: it may fire any of them.
             if let Some((config, context)) = reported.teller()
@@ -87,6 +93,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
         located: std::sync::Mutex::default(),
         followers: std::sync::Mutex::default(),
         has_run: std::sync::atomic::AtomicBool::new(false),
+        shape: std::sync::atomic::AtomicU32::new(0),
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();
@@ -135,9 +142,8 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         answer
                     }
                     Err(Problem::Failed(error)) => {
-                        if keeps_part(db, &error).await {
-                            let reported =
-                                Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
+                        if let Some(why) = keeps_part(db, &error, &write.table).await {
+                            let reported = Reported::of_write(captured, write, why, &outline());
                             report_partial(reported, db, frames).await?;
                         }
                         // Also an error of a read of ours: the statement would have met it.
@@ -150,7 +156,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
-                            && keeps_part(db, error).await
+                            && keeps_part(db, error, &write.table).await.is_some()
                         {
                             frames.note_partial_change();
                         }
@@ -162,23 +168,6 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
         answers.add(next, part);
     }
     answers.into_answer()
-}
-
-/// Why the part that SQLite keeps of a failed statement has no record.
-const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
-
-/// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
-/// undo it. `changes()` is then what it has changed, and 0 where it was undone.
-async fn keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
-    // Another error may come before the statement has begun, and `changes()` be an older one's.
-    if db.get_database_backend() != DbBackend::Sqlite || !is_sqlite_constraint(error) {
-        return false;
-    }
-    let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");
-    match db.query_one_raw(sql).await {
-        Ok(Some(row)) => row.try_get_by_index::<i64>(0).is_ok_and(|rows| rows > 0),
-        _ => false,
-    }
 }
 
 /// Commits one statement of several, and begins the next: they are committed one by one without audit

@@ -17,7 +17,19 @@ where
     C: ConnectionTrait,
     F: Future,
 {
-    if db.get_database_backend() != DbBackend::MySql || is_pool(db) {
+    if is_pool(db) {
+        return work.await;
+    }
+    with_last_insert_id(db, work).await
+}
+
+/// The same where all statements are known to share one connection.
+pub(crate) async fn with_last_insert_id<C, F>(db: &C, work: F) -> F::Output
+where
+    C: ConnectionTrait,
+    F: Future,
+{
+    if db.get_database_backend() != DbBackend::MySql {
         return work.await;
     }
     // Where it cannot be read, the work fails, too.

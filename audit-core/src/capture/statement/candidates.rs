@@ -199,7 +199,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             sql.text(" FOR UPDATE");
         }
         let rows = (self
-            .read_after(info, self.db.query_all_raw(sql.finish()))
+            .read_after(info, self.db.query_all_raw(self.own(info, sql.finish())))
             .await)?;
         Ok(self.read(info, &rows.unwrap_or_default()))
     }

@@ -2,21 +2,17 @@
 
 use sea_orm::DbBackend;
 use sqlparser::ast::{Expr, Ident, ObjectName, SelectItem, TableFactor};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
-use super::{Text, dialect, is_meaningful};
+use super::{Text, is_meaningful, tokenize};
 use crate::sql::template::MARK;
 use crate::sql::volatility::{is_constant, volatility};
 use crate::sql::{ReturnedItem, Returning, TableName, Template, Volatility};
 
 impl Text {
     fn tokens_of(&self, part: &impl ToString) -> Option<Vec<Token>> {
-        let dialect = dialect(self.backend);
         let rendered = part.to_string().replace(MARK, " ");
-        Tokenizer::new(dialect.as_ref(), &rendered)
-            .with_unescape(false)
-            .tokenize()
-            .ok()
+        tokenize(self.backend, &rendered).map(|text| text.tokens)
     }
 
     /// A piece of the text. MySQL prepares each text that is read beside one that is not prepared, and keeps
