@@ -38,8 +38,7 @@ pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
-    ending_error, has_ended_transaction, is_aborted, is_contention, is_read_only,
-    is_sqlite_constraint,
+    ending_error, has_ended_transaction, is_aborted, is_contention, is_read_only, is_sqlite_refusal,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,

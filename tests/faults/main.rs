@@ -27,6 +27,7 @@ mod column_order;
 mod conflict_indexes;
 mod contention;
 mod errors;
+mod kept_parts;
 mod key_order;
 mod large;
 mod more_failures;

@@ -9,7 +9,7 @@ use super::{Frames, run, unit};
 use crate::auditable::has_triggers;
 use crate::begin::MayStream;
 use crate::capture::{Answer, Call, Engine, Problem, Server};
-use crate::recorder::{is_read_only, is_sqlite_constraint};
+use crate::recorder::{is_read_only, is_sqlite_refusal};
 use crate::sql::{Understood, outline_of};
 
 /// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
@@ -166,10 +166,10 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
 const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
 
 /// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
-/// undo it. `changes()` is then what it has changed, and 0 where it was undone.
+/// undo it, nor is it undone that a key of integers is none under `OR REPLACE` and `OR IGNORE`. `changes()` is then what it has changed, and 0 where it was undone.
 async fn keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
     // Another error may come before the statement has begun, and `changes()` be an older one's.
-    if db.get_database_backend() != DbBackend::Sqlite || !is_sqlite_constraint(error) {
+    if db.get_database_backend() != DbBackend::Sqlite || !is_sqlite_refusal(error) {
         return false;
     }
     let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");

@@ -109,10 +109,11 @@ pub(crate) fn is_read_only(error: &DbErr) -> bool {
     has_code(error, &[], &[1792, 1290], &[8])
 }
 
-/// Whether SQLite refused what violates a constraint, or what a trigger of the application's refuses.
+/// Whether SQLite refused what violates a constraint or is no integer in a key of integers, or what a trigger of the
+/// application's refuses: errors that come when the statement has begun.
 #[cfg(feature = "statements")]
-pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {
-    has_code(error, &[], &[], &[19])
+pub(crate) fn is_sqlite_refusal(error: &DbErr) -> bool {
+    has_code(error, &[], &[], &[19, 20])
 }
 
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
