@@ -38,7 +38,8 @@ pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
-    ending_error, has_ended_transaction, is_aborted, is_contention, is_read_only, is_sqlite_refusal,
+    ending_error, has_ended_transaction, is_aborted, is_contention, is_read_only,
+    is_sqlite_constraint, is_sqlite_mismatch,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,

@@ -9,8 +9,8 @@ use super::{Frames, run, unit};
 use crate::auditable::has_triggers;
 use crate::begin::MayStream;
 use crate::capture::{Answer, Call, Engine, Problem, Server};
-use crate::recorder::{is_read_only, is_sqlite_refusal};
-use crate::sql::{Understood, outline_of};
+use crate::recorder::{is_read_only, is_sqlite_constraint, is_sqlite_mismatch};
+use crate::sql::{Kind, Understood, Write, outline_of};
 
 /// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
 /// the application's would have met.
@@ -133,7 +133,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         answer
                     }
                     Err(Problem::Failed(error)) => {
-                        if keeps_part(db, &error).await {
+                        if keeps_part(db, write, &error).await {
                             let reported =
                                 Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
                             report_partial(reported, db, frames).await?;
@@ -148,7 +148,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
-                            && keeps_part(db, error).await
+                            && keeps_part(db, write, error).await
                         {
                             frames.note_partial_change();
                         }
@@ -166,10 +166,17 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
 const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
 
 /// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
-/// undo it, nor is it undone that a key of integers is none under `OR REPLACE` and `OR IGNORE`. `changes()` is then what it has changed, and 0 where it was undone.
-async fn keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
+/// undo it. `changes()` is then what it has changed, and 0 where it was undone.
+async fn keeps_part<C: ConnectionTrait>(db: &C, write: &Write, error: &DbErr) -> bool {
+    if db.get_database_backend() != DbBackend::Sqlite {
+        return false;
+    }
+    if is_sqlite_mismatch(error) {
+        // `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
+        return matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
+    }
     // Another error may come before the statement has begun, and `changes()` be an older one's.
-    if db.get_database_backend() != DbBackend::Sqlite || !is_sqlite_refusal(error) {
+    if !is_sqlite_constraint(error) {
         return false;
     }
     let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");

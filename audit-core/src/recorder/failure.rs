@@ -109,11 +109,16 @@ pub(crate) fn is_read_only(error: &DbErr) -> bool {
     has_code(error, &[], &[1792, 1290], &[8])
 }
 
-/// Whether SQLite refused what violates a constraint or is no integer in a key of integers, or what a trigger of the
-/// application's refuses: errors that come when the statement has begun.
+/// Whether SQLite refused what violates a constraint, or what a trigger of the application's refuses.
 #[cfg(feature = "statements")]
-pub(crate) fn is_sqlite_refusal(error: &DbErr) -> bool {
-    has_code(error, &[], &[], &[19, 20])
+pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {
+    has_code(error, &[], &[], &[19])
+}
+
+/// Whether SQLite refused a key of integers that is none.
+#[cfg(feature = "statements")]
+pub(crate) fn is_sqlite_mismatch(error: &DbErr) -> bool {
+    has_code(error, &[], &[], &[20])
 }
 
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
