@@ -145,10 +145,9 @@ impl AuditedConnection {
             self.db.is_mock_connection(),
             &self.binding,
             &self.server,
-            &self.db,
+            self.db.get_database_backend(),
             &statement.sql,
         )
-        .await
         .map_err(|error| call.own_error(error))?;
         match route {
             Route::Straight => run(&self.db, call, statement).await,

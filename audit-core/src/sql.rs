@@ -54,6 +54,16 @@ pub(crate) struct TableName {
     pub(crate) table: String,
 }
 
+impl TableName {
+    /// The name by which an entity's own statements know its table.
+    pub(crate) fn of(info: &EntityInfo) -> Self {
+        Self {
+            schema: info.schema().map(str::to_owned),
+            table: info.table().to_owned(),
+        }
+    }
+}
+
 /// A write to one table.
 #[derive(Debug)]
 pub(crate) struct Write {

@@ -89,6 +89,20 @@ entity!(badge, [table_name = "badge"], {
     Member,
 );
 
+// Its `email` is that of an account, as the table alone says.
+entity!(follower, [table_name = "follower"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub email: Option<String>,
+},);
+
+// In a database that a SQLite connection attaches.
+entity!(attached, [schema_name = "aside", table_name = "attached"], {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    pub n: i32,
+},);
+
 // Keys of fixed width.
 entity!(region, [table_name = "region"], {
     #[sea_orm(primary_key, auto_increment = false, column_type = "Char(Some(6))")]

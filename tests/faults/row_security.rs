@@ -17,6 +17,12 @@ mod postgres {
         insert_by_a_role_that_may_not_read_succeeds,
         delete_by_a_role_that_may_not_read_succeeds_in_a_transaction,
         delete_by_a_role_that_may_not_update_succeeds,
+        delete_by_a_role_that_may_not_update_what_follows_succeeds,
+        update_under_a_policy_that_cannot_be_evaluated_succeeds,
+        update_whose_new_rows_fail_a_policy_succeeds,
+        insert_whose_rows_fail_a_policy_succeeds,
+        delete_whose_rows_fail_a_policy_succeeds,
+        delete_whose_following_rows_fail_a_policy_succeeds,
     }
 }
 
@@ -58,7 +64,11 @@ async fn end_role(conn: DatabaseConnection, role: &str) -> TestResult {
 }
 
 /// Runs statements as a role in both databases.
-async fn as_roles(oracle: &Oracle<'_>, grants: &[&str], statements: &[(Call, &str)]) -> TestResult {
+pub(crate) async fn as_roles(
+    oracle: &Oracle<'_>,
+    grants: &[&str],
+    statements: &[(Call, &str)],
+) -> TestResult {
     let (bare, bare_role) = as_role(&oracle.bare, grants).await?;
     let (conn, role) = as_role(oracle.db, grants).await?;
     let audited = AuditedConnection::new(conn.clone());
@@ -179,6 +189,132 @@ async fn delete_by_a_role_that_may_not_update_succeeds(db: &TestDb) -> TestResul
         (Call::Execute, "DELETE FROM child WHERE id = 21"),
         (Call::Execute, "DELETE FROM parent WHERE id = 1"),
         (Call::Unprepared, "DELETE FROM parent WHERE n < 3"),
+    ];
+    as_roles(&oracle, &grants, &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// The rows that follow need no privilege: the database deletes them as their table's owner.
+async fn delete_by_a_role_that_may_not_update_what_follows_succeeds(db: &TestDb) -> TestResult {
+    let mut setup = FAMILY.to_vec();
+    setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2), (3, 3)");
+    setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (20, 2), (21, 2)");
+    let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
+    let grants = [
+        "GRANT SELECT, UPDATE, DELETE ON parent TO",
+        "GRANT SELECT ON child TO",
+    ];
+    let statements = [
+        (Call::Execute, "DELETE FROM parent WHERE id = 1"),
+        (Call::Unprepared, "DELETE FROM parent WHERE n < 3"),
+        (Call::QueryAll, "DELETE FROM parent RETURNING id"),
+    ];
+    as_roles(&oracle, &grants, &statements).await?;
+    let reported = reports(db).await?;
+    assert_eq!(reported.len(), 3, "{reported:#?}");
+    oracle.recorded_or_reported().await
+}
+
+/// The table `item` with these policies for SELECT, and no others that refuse anything.
+async fn items_under<'a>(db: &'a TestDb, seen: &str) -> TestResult<Oracle<'a>> {
+    let mut setup = items(db.backend(), 3);
+    setup.push("ALTER TABLE item ENABLE ROW LEVEL SECURITY".to_owned());
+    setup.push(format!(
+        "CREATE POLICY seen ON item FOR SELECT USING ({seen})"
+    ));
+    setup.push("CREATE POLICY changed ON item FOR UPDATE USING (true)".to_owned());
+    setup.push("CREATE POLICY added ON item FOR INSERT WITH CHECK (true)".to_owned());
+    setup.push("CREATE POLICY gone ON item FOR DELETE USING (true)".to_owned());
+    Oracle::new(db, &[ITEM], setup).await
+}
+
+/// A SELECT policy does not apply to an UPDATE that reads nothing, but to the read beside it.
+async fn update_under_a_policy_that_cannot_be_evaluated_succeeds(db: &TestDb) -> TestResult {
+    let oracle = items_under(db, "p = current_setting('app.tenant')::int").await?;
+    let statements = [
+        (Call::Execute, "UPDATE item SET p = 2"),
+        (Call::Unprepared, "UPDATE item SET p = 3"),
+        (Call::QueryAll, "UPDATE item SET p = 4"),
+        (Call::Execute, "DELETE FROM item"),
+    ];
+    as_roles(&oracle, &[ALL], &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// This condition divides by zero where `p` is 50.
+const FAILS_AT_50: &str = "1 / (p - 50) IS NOT NULL";
+
+async fn update_whose_new_rows_fail_a_policy_succeeds(db: &TestDb) -> TestResult {
+    let oracle = items_under(db, FAILS_AT_50).await?;
+    let statements = [
+        (Call::Execute, "UPDATE item SET p = 50"),
+        (Call::Unprepared, "UPDATE item SET p = 51"),
+        (Call::Unprepared, "UPDATE item SET p = 50"),
+        (Call::QueryAll, "UPDATE item SET p = 52"),
+        (Call::QueryAll, "UPDATE item SET p = 50"),
+    ];
+    as_roles(&oracle, &[ALL], &statements).await?;
+    let reported = reports(db).await?.join("\n");
+    assert!(reported.contains("row-level security"), "{reported}");
+    oracle.recorded_or_reported().await
+}
+
+async fn insert_whose_rows_fail_a_policy_succeeds(db: &TestDb) -> TestResult {
+    let oracle = items_under(db, FAILS_AT_50).await?;
+    let statements = [
+        (
+            Call::Execute,
+            "INSERT INTO item (id, code, p) VALUES (20, 'n', 50)",
+        ),
+        (
+            Call::Unprepared,
+            "INSERT INTO item (id, code, p) VALUES (21, 'm', 51), (22, 'k', 50)",
+        ),
+    ];
+    as_roles(&oracle, &[ALL], &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// What cannot be looked at afterwards is not taken for deleted.
+async fn delete_whose_rows_fail_a_policy_succeeds(db: &TestDb) -> TestResult {
+    let mut setup = items(db.backend(), 3);
+    setup.push(
+        "CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \
+         $$ BEGIN UPDATE item SET p = 50 WHERE id = OLD.id; RETURN NULL; END $$"
+            .to_owned(),
+    );
+    setup.push(
+        "CREATE TRIGGER marks BEFORE DELETE ON item FOR EACH ROW WHEN (OLD.id = 2) \
+         EXECUTE FUNCTION mark()"
+            .to_owned(),
+    );
+    setup.push("ALTER TABLE item ENABLE ROW LEVEL SECURITY".to_owned());
+    setup.push(format!(
+        "CREATE POLICY seen ON item FOR SELECT USING ({FAILS_AT_50})"
+    ));
+    setup.push("CREATE POLICY gone ON item FOR DELETE USING (true)".to_owned());
+    setup.push("CREATE POLICY changed ON item FOR UPDATE USING (true)".to_owned());
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    as_roles(&oracle, &[ALL], &[(Call::Execute, "DELETE FROM item")]).await?;
+    let log = db.log().await?;
+    assert!(
+        !log.iter().any(|line| line.starts_with("DELETE item 2 ")),
+        "{log:#?}"
+    );
+    oracle.recorded_or_reported().await
+}
+
+async fn delete_whose_following_rows_fail_a_policy_succeeds(db: &TestDb) -> TestResult {
+    let mut setup = FAMILY.to_vec();
+    setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2)");
+    setup.push("INSERT INTO child (id, parent_id) VALUES (10, 1), (20, 2)");
+    setup.push("ALTER TABLE child ENABLE ROW LEVEL SECURITY");
+    setup.push("CREATE POLICY seen ON child USING (id = current_setting('app.tenant')::int)");
+    let oracle = Oracle::new(db, &[Table::of("parent"), Table::of("child")], setup).await?;
+    let grants = ["GRANT SELECT, UPDATE, DELETE ON parent, child TO"];
+    let statements = [
+        (Call::Execute, "DELETE FROM parent WHERE id = 1"),
+        (Call::Unprepared, "DELETE FROM parent"),
     ];
     as_roles(&oracle, &grants, &statements).await?;
     oracle.recorded_or_reported().await

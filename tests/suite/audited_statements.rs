@@ -41,7 +41,6 @@ fn is_mysql(db: &TestDb) -> bool {
 async fn single_writes_cost_few_statements(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let audited = db.audited();
-    // The server's kind is asked once.
     post::new("first").insert(&audited).await?;
     let (done, insert) = db.statements_of(post::new("a").insert(&audited)).await;
     let a = done?;
@@ -58,9 +57,11 @@ async fn single_writes_cost_few_statements(db: &TestDb) -> TestResult {
     done?;
     // Before it, and where UPDATE returns no row after it.
     let reads = 1 + usize::from(is_mysql(db));
+    // The title is unique: foreign keys may refer to it, which PostgreSQL's catalogue has said already.
+    let referring = usize::from(db.backend() != DbBackend::Postgres);
     assert_eq!(
         update.len(),
-        catalogue(db) + own(db) + reads + kept(db) + 1,
+        catalogue(db) + referring + own(db) + reads + kept(db) + 1,
         "SELECT, UPDATE, record: {update:#?}"
     );
     let (done, delete) = db

@@ -8,7 +8,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{
     ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable,
-    PrimaryKeyTrait, QueryResult, RelationTrait,
+    PrimaryKeyTrait, QueryResult, RelationTrait, Schema,
 };
 
 use super::values_of;
@@ -30,6 +30,8 @@ pub(crate) struct Access {
     /// Works out `followed()`, which asks the relations of other entities.
     followed: fn() -> Vec<Followed>,
     found: OnceLock<Vec<Followed>>,
+    /// The columns that the entity declares unique, by themselves or with others.
+    pub(crate) unique: Vec<String>,
     /// Whether the database numbers the rows.
     pub(crate) numbered: bool,
     /// Whether rows refer to others of the entity.
@@ -59,6 +61,7 @@ impl Access {
             cast: cast::<E>,
             followed: followed::<E>,
             found: OnceLock::new(),
+            unique: unique::<E>(),
             numbered: E::PrimaryKey::auto_increment(),
             refers_to_itself: E::Relation::iter().any(|relation| {
                 let def = relation.def();
@@ -136,6 +139,22 @@ fn cast<E: EntityTrait>(backend: DbBackend, at: usize) -> (String, String) {
     let text = render(backend, &select);
     let (before, after) = text.split_once(PLACE).unwrap_or_default();
     (before.to_owned(), after.to_owned())
+}
+
+fn unique<E: EntityTrait>() -> Vec<String> {
+    // Which columns these are is the same on every database.
+    let schema = Schema::new(DbBackend::Sqlite);
+    let alone = E::Column::iter().filter(|column| {
+        let definition = schema.get_column_def::<E>(*column);
+        definition.get_column_spec().unique
+    });
+    let mut names: Vec<String> = alone.map(|column| column.as_str().to_owned()).collect();
+    for index in schema.create_index_from_entity(E::default()) {
+        if index.is_unique_key() {
+            names.extend(index.get_index_spec().get_column_names());
+        }
+    }
+    names
 }
 
 fn followed<E: EntityTrait>() -> Vec<Followed> {

@@ -20,7 +20,7 @@ const MYSQL: &str = "\
 SELECT CAST(column_name AS CHAR) AS name FROM information_schema.columns
 WHERE table_name = ? AND table_schema = COALESCE(?, DATABASE()) AND generation_expression <> ''";
 
-const SQLITE: &str = "SELECT name FROM pragma_table_xinfo(?1, ?2) WHERE hidden IN (2, 3)";
+const SQLITE: &str = "SELECT name FROM pragma_table_xinfo(?, ?) WHERE hidden IN (2, 3)";
 
 /// The positions of an entity's generated columns.
 pub(super) async fn generated_columns<C: ConnectionTrait>(

@@ -7,6 +7,7 @@
 mod candidates;
 mod cascade;
 mod delete;
+mod guarded;
 mod image_store;
 mod insert;
 mod live_table;
@@ -16,14 +17,15 @@ mod returning;
 mod row_reader;
 mod rows;
 mod server;
+mod session;
 mod spilled;
 mod target;
 mod truncate;
 mod update;
+mod update_followers;
 mod upsert;
 mod upsert_mysql;
 
-use std::any::TypeId;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -33,9 +35,11 @@ use sea_orm::{
     MockDatabaseTrait, MockExecResult, QueryResult, Statement,
 };
 
+pub(crate) use guarded::Located;
 pub(crate) use live_table::LiveTables;
 pub(crate) use server::Server;
 pub(crate) use target::Audited;
+pub(crate) use update_followers::UpdateFollower;
 
 use crate::action::Source;
 use crate::config::{AuditConfig, FailurePolicy};
@@ -103,11 +107,14 @@ pub(crate) struct Gap {
     pub(crate) why: &'static str,
     /// The keys that are known of the rows concerned.
     pub(crate) keys: String,
+    /// The tables concerned, where they are not the one that the statement names.
+    pub(crate) tables: String,
 }
 
 /// A statement and what is known of it.
 #[derive(Clone, Copy)]
 struct Request<'a> {
+    backend: DbBackend,
     call: Call,
     statement: &'a Statement,
     write: &'a Write,
@@ -137,8 +144,10 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) gaps: Mutex<Vec<Gap>>,
     /// Whether the application's statement has run.
     pub(crate) has_run: AtomicBool,
-    /// The schema in which the table was found that a statement writes to.
-    pub(crate) located: Mutex<Option<(TypeId, String)>>,
+    /// Where the table was found that a statement writes to.
+    pub(crate) located: Mutex<Option<Located>>,
+    /// The foreign keys by which other rows may change along with those that a statement writes.
+    pub(crate) followers: Mutex<Vec<UpdateFollower>>,
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -153,24 +162,29 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Answer, Problem> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
-        let live = if Self::needs_live_table(self.server, write) {
+        self.take_gaps();
+        let mut live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
             LiveTable::default()
         };
+        (self.apply_settings(write, audited, &mut live).await)
+            .map_err(|error| call.own_error(error))?;
         let resolved = audited.resolve(self.config, self.server, write, &live);
         let audited = match &resolved {
             target::Resolved::Same => audited,
             target::Resolved::Other(other) => other,
             target::Resolved::None => return Ok(self.run(call, &statement).await?.settled()),
         };
-        *self.located.lock().unwrap_or_else(PoisonError::into_inner) = match &live.schema {
-            Some(schema) if self.server.is_postgres() => {
-                Some((audited.info.type_id, schema.clone()))
-            }
-            _ => None,
-        };
+        (Box::pin(self.find_followers(write, audited, &mut live)).await)
+            .map_err(|error| call.own_error(error))?;
+        *self.located.lock().unwrap_or_else(PoisonError::into_inner) = Some(Located {
+            entity: audited.info.type_id,
+            schema: live.schema.clone().filter(|_| self.server.is_postgres()),
+            is_secured: live.is_secured,
+        });
         let request = Request {
+            backend: self.db.get_database_backend(),
             call,
             statement: &statement,
             write,
@@ -180,13 +194,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if self.takes_old_new(request) {
             return self.capture_old_new(request).await;
         }
-        match &write.kind {
+        let answer = match &write.kind {
             Kind::Insert(insert) => self.insert(request, insert).await,
             Kind::Change(change) if change.delete => self.delete(request, change).await,
             Kind::Change(change) => self.update(request, change).await,
             Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
-        }
+        };
+        self.report_followers();
+        answer
     }
 
     /// What was changed without being recorded since this was last asked.
@@ -210,6 +226,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let gap = Gap {
             why,
             keys: text.join(", "),
+            tables: String::new(),
         };
         (self.gaps.lock().unwrap_or_else(PoisonError::into_inner)).push(gap);
     }

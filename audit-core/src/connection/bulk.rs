@@ -80,8 +80,8 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
         let tx = &self.tx;
-        let mut route = Route::of(false, &self.binding, &self.server, tx, &statement.sql)
-            .await
+        let backend = tx.get_database_backend();
+        let mut route = Route::of(false, &self.binding, &self.server, backend, &statement.sql)
             .map_err(|error| call.own_error(error))?;
         if let Route::Captured(captured) = &mut route {
             captured.source = Source::Bulk;

@@ -85,6 +85,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
         source: captured.source,
         gaps: std::sync::Mutex::default(),
         located: std::sync::Mutex::default(),
+        followers: std::sync::Mutex::default(),
         has_run: std::sync::atomic::AtomicBool::new(false),
     };
     let mut whole = Some(statement);
@@ -98,6 +99,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                 None => break,
             },
         };
+        frames.live_tables.observe(&statement.sql, part);
         if number > 0 && each_commits {
             unit::records(db, frames).await?;
             commit_part(db).await?;

@@ -101,23 +101,19 @@ impl Route {
     ///
     /// # Errors
     /// Returns [`AuditError::Refused`] and what else keeps a statement from being run.
-    pub(super) async fn of<C: ConnectionTrait>(
+    pub(super) fn of(
         is_mock: bool,
         binding: &Bound,
         server: &Server,
-        db: &C,
+        backend: DbBackend,
         sql: &str,
     ) -> Result<Self, DbErr> {
         if is_mock {
             return Ok(Self::Straight);
         }
-        let backend = db.get_database_backend();
         let understood = understand(backend, sql);
         if matches!(*understood, Understood::Read | Understood::Control) {
             return Ok(Self::Straight);
-        }
-        if needs_server(backend, &understood) && !server.is_asked() {
-            server.ask(db).await?;
         }
         let config = binding.config();
         let audited = |part: &Understood| match part {
@@ -213,20 +209,6 @@ fn is_harmless(config: &AuditConfig, server: &Server, opaque: &Opaque) -> bool {
     (opaque.tables.as_ref()).is_some_and(|tables| !Audited::any(config, server, tables))
 }
 
-/// Whether more must be known of the server to judge a statement.
-fn needs_server(backend: DbBackend, understood: &Understood) -> bool {
-    match understood {
-        Understood::Write(write) => backend == DbBackend::MySql || write.table.schema.is_some(),
-        Understood::Several(parts) => parts.iter().any(|(_, part)| needs_server(backend, part)),
-        Understood::Opaque(opaque) => opaque
-            .tables
-            .iter()
-            .flatten()
-            .any(|table| table.schema.is_some()),
-        Understood::Read | Understood::Control => false,
-    }
-}
-
 impl Reported {
     pub(super) fn of_write(
         captured: &Captured,
@@ -247,11 +229,15 @@ impl Reported {
 
     /// Of a statement that ran, and did more than was recorded.
     pub(super) fn of_gap(captured: &Captured, write: &Write, gap: &Gap, outline: &str) -> Self {
-        let outline = if gap.keys.is_empty() {
-            outline.to_owned()
-        } else {
-            format!("{outline} (keys: {})", gap.keys)
+        let named = |what: &str, names: &str| {
+            if names.is_empty() {
+                String::new()
+            } else {
+                format!(" ({what}: {names})")
+            }
         };
+        let keys = named("keys", &gap.keys);
+        let outline = format!("{outline}{keys}{}", named("tables", &gap.tables));
         Self::of_write(captured, write, gap.why, &outline)
     }
 
@@ -377,17 +363,13 @@ fn may_write(config: &AuditConfig, server: &Server, understood: &Understood) -> 
 }
 
 /// Refuses to stream a write.
-pub(super) async fn refuse_stream<C: ConnectionTrait>(
-    db: &C,
+pub(super) fn refuse_stream(
+    backend: DbBackend,
     binding: &Bound,
     server: &Server,
     sql: &str,
 ) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
     let understood = understand(backend, sql);
-    if needs_server(backend, &understood) && !server.is_asked() {
-        server.ask(db).await?;
-    }
     let config = binding.config();
     if !may_write(&config, server, &understood)
         || config.is_suppressed()

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 
 use super::{AuditedConnection, AuditedTransaction, route};
+use crate::sql::understand;
 
 impl StreamTrait for AuditedConnection {
     type Stream<'a> = QueryStream;
@@ -21,7 +22,8 @@ impl StreamTrait for AuditedConnection {
     ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
         Box::pin(async move {
             let sql = &statement.sql;
-            route::refuse_stream(&self.db, &self.binding, &self.server, sql).await?;
+            let backend = ConnectionTrait::get_database_backend(&self.db);
+            route::refuse_stream(backend, &self.binding, &self.server, sql)?;
             self.db.stream_raw(statement).await
         })
     }
@@ -42,7 +44,10 @@ impl StreamTrait for AuditedTransaction {
             let tx = self.tx()?;
             self.run_queued().await?;
             let sql = &statement.sql;
-            route::refuse_stream(tx, &self.binding, &self.server, sql).await?;
+            let backend = ConnectionTrait::get_database_backend(tx);
+            route::refuse_stream(backend, &self.binding, &self.server, sql)?;
+            let understood = understand(backend, sql);
+            (self.frames().live_tables).observe(sql, &understood);
             // What fails in a stream is not seen here.
             self.frames().suspect();
             tx.stream_raw(statement).await

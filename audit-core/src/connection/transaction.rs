@@ -113,13 +113,18 @@ impl AuditedTransaction {
             return self.noted(run(tx, call, statement).await);
         }
         if matches!(*understood, Understood::Read) {
-            self.frames().live_tables.observe(&statement.sql);
+            let observe = |sql: &str| self.frames().live_tables.observe(sql, &understood);
+            observe(&statement.sql);
             self.run_queued().await?;
             if self.frames().tells_of_another(|| self.binding.context()) {
                 let _lock = self.physical.capture_lock.lock().await;
                 self.noted(self.tell_anew(tx).await)?;
             }
-            return self.noted(run(tx, call, statement).await);
+            let sql = statement.sql.clone();
+            let answer = self.noted(run(tx, call, statement).await);
+            // Another task may have captured a statement meanwhile.
+            observe(&sql);
+            return answer;
         }
         let _lock = self.physical.capture_lock.lock().await;
         // It may have ended meanwhile.
@@ -130,6 +135,7 @@ impl AuditedTransaction {
         } else {
             self.noted(self.tell_anew(tx).await)?;
         }
+        (self.frames().live_tables).observe(&statement.sql, &understood);
         let result = self.write(tx, call, statement).await;
         // The application may have committed: what is told is committed at once then, and must not stay.
         if self.frames().is_unbuffered() {
@@ -156,9 +162,15 @@ impl AuditedTransaction {
         statement: Statement,
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
-        let route = Route::of(self.mock, &self.binding, &self.server, tx, &statement.sql)
-            .await
-            .map_err(|error| call.own_error(error))?;
+        let backend = tx.get_database_backend();
+        let route = Route::of(
+            self.mock,
+            &self.binding,
+            &self.server,
+            backend,
+            &statement.sql,
+        )
+        .map_err(|error| call.own_error(error))?;
         follow(route, tx, self.frames(), &self.server, call, statement).await
     }
 

@@ -185,6 +185,8 @@ fn volatility_of_conditions_is_known() {
         );
     }
     assert_eq!(volatility(MySql, "(@x := id) > 3"), Volatility::Volatile);
+    // MySQL's clock, which goes on while a statement runs.
+    assert_eq!(volatility(MySql, "at < SYSDATE(6)"), Volatility::Volatile);
 }
 
 #[test]

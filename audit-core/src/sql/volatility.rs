@@ -278,7 +278,6 @@ const STABLE: &[&str] = &[
     "LOCALTIMESTAMP",
     "NOW",
     "SESSION_USER",
-    "SYSDATE",
     "TRANSACTION_TIMESTAMP",
     "STATEMENT_TIMESTAMP",
     "UNIX_TIMESTAMP",

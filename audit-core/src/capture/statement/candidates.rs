@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::live_table::{IndexColumn, LiveTable};
 use super::rows::is_in;
@@ -53,11 +53,9 @@ enum Given<'a> {
 }
 
 /// The rows that an INSERT lists, parsed again where they were not kept.
-pub(super) fn listed(
-    backend: sea_orm::DbBackend,
-    statement: &Statement,
-    insert: &Insert,
-) -> Option<Vec<Vec<Cell>>> {
+pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Cell>>> {
+    let statement = request.statement;
+    let backend = request.backend;
     let values = match &statement.values {
         Some(values) => values.0.as_slice(),
         None => &[],
@@ -77,6 +75,21 @@ pub(super) fn listed(
         },
     };
     rows.map(|mut rows| {
+        // MySQL numbers a row whose number is 0.
+        let numbered = (backend == DbBackend::MySql && request.audited.info.access.numbered)
+            .then(|| {
+                let key = request.audited.key_columns();
+                let columns = insert_columns(insert, request.live);
+                (columns.iter()).position(|column| key.iter().any(|key| is_name(column, key)))
+            })
+            .flatten();
+        if let Some(at) = numbered {
+            for cell in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
+                if number_of(Some(cell), values) == Ok(None) {
+                    *cell = Cell::Default;
+                }
+            }
+        }
         for cell in rows.iter_mut().flatten() {
             if let Cell::Stable(template) = cell
                 && template.value(values).is_some_and(|value| is_null(&value))
@@ -180,10 +193,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if lock && !self.server.is_sqlite() {
             sql.text(" FOR UPDATE");
         }
-        match self.db.query_all_raw(sql.finish()).await {
-            Ok(rows) => Ok(self.read(info, &rows)),
-            Err(error) => self.unread(error).map(|()| Vec::new()),
-        }
+        let rows = (self
+            .read_after(info, self.db.query_all_raw(sql.finish()))
+            .await)?;
+        Ok(self.read(info, &rows.unwrap_or_default()))
     }
 }
 
@@ -262,19 +275,8 @@ pub(super) fn given_keys<'r>(
 ) -> Option<Candidates<'r>> {
     let columns = insert_columns(insert, request.live);
     let key = key_index(request);
-    let values = match &request.statement.values {
-        Some(values) => values.0.as_slice(),
-        None => &[],
-    };
-    // MySQL numbers a row whose number is 0.
-    let is_numbered = |cells: &Vec<&Cell>| {
-        request.audited.info.access.numbered
-            && (cells.iter()).any(|cell| number_of(Some(cell), values) == Ok(None))
-    };
     match given(&columns, &key, rows, request.live, &|_| false) {
-        Given::Values(cells)
-            if cells.len() == rows.len() && !cells.is_empty() && !cells.iter().any(is_numbered) =>
-        {
+        Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
             Some(Candidates(vec![(key, cells)]))
         }
         _ => None,

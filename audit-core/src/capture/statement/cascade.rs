@@ -34,7 +34,7 @@ pub(super) fn followers(
     direct.retain(|follower| {
         let mut seen = HashSet::from([info.type_id]);
         leads_to(follower, &mut seen, &|next, action| {
-            is_told_here(config, server, info, next) && !config.plan(next).skips(config, action)
+            is_recorded_here(config, server, info, next) && !config.plan(next).skips(config, action)
         })
     });
     direct
@@ -49,7 +49,7 @@ pub(super) fn reaches_triggers(config: &AuditConfig, info: &EntityInfo) -> bool 
 
 /// Whether a row that follows is told of here, and not by triggers: where cascades fire none, those of the
 /// table that is written to tell of the tables that have their own.
-fn is_told_here(
+pub(super) fn is_recorded_here(
     config: &AuditConfig,
     server: &Server,
     written: &'static EntityInfo,
@@ -115,10 +115,10 @@ fn reached(info: &'static EntityInfo) -> Vec<&'static EntityInfo> {
 
 /// Rows of one entity that follow.
 pub(super) struct Trail {
-    audited: Audited,
-    /// The columns that refer to the deleted rows.
-    columns: Vec<String>,
-    rows: ImageStore,
+    pub(super) audited: Audited,
+    /// The columns that refer to the rows that are written.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: ImageStore,
 }
 
 /// What is known of the rows that follow.
@@ -170,10 +170,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             found.told.extend(chunk.iter().map(key));
         }
         found.gone = found.told.clone();
-        self.follow(request, audited.info, rows, &mut found).await?;
+        Box::pin(self.follow(request, audited.info, rows, &mut found)).await?;
         while !found.next.is_empty() {
             for (parent, mut rows) in std::mem::take(&mut found.next) {
-                self.follow(request, parent, &mut rows, &mut found).await?;
+                Box::pin(self.follow(request, parent, &mut rows, &mut found)).await?;
             }
         }
         Ok(found.trails)
@@ -202,17 +202,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let call = request.call;
         for follower in direct(parent) {
             let info = follower.info;
-            let name = TableName {
-                schema: info.schema().map(str::to_owned),
-                table: info.table().to_owned(),
-            };
+            let name = TableName::of(info);
             let live =
                 (self.live_table(&name).await).map_err(|error| self.extra_read(call, error))?;
             if live.kind == TableKind::Missing {
                 continue;
             }
             let columns: Vec<&str> = info.columns().collect();
-            if live.refuses_reading(&columns).is_some() || live.lacks(&columns) {
+            // The database needs no privilege of the role for what follows; reading and locking it does.
+            let is_locked_out = self.server.is_postgres() && !live.is_lockable;
+            if is_locked_out || live.refuses_reading(&columns).is_some() || live.lacks(&columns) {
                 self.gap(
                     "rows that refer to those that it deletes cannot be read",
                     &[],
@@ -222,7 +221,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let plan = self.config.plan(info);
             let new_store = || ImageStore::new(self.config, &plan, info, &found.budget);
             let (mut going, mut fresh) = (new_store(), new_store());
-            let is_told = is_told_here(self.config, self.server, request.audited.info, info);
+            let is_told = is_recorded_here(self.config, self.server, request.audited.info, info);
             let leads_on = follower.key.deletes && !direct(info).is_empty();
             let (told, gone) = (&mut found.told, &mut found.gone);
             let mut cursor = Cursor::default();
@@ -245,8 +244,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                         (false, false) => {}
                     }
                 };
-                (self.following(parent, &chunk, &follower, &mut each).await)
-                    .map_err(|error| self.extra_read(call, error))?;
+                let read = self.following(parent, &chunk, &follower, &mut each);
+                match self.guarded_read(call, live.is_secured, read).await {
+                    Ok(()) => {}
+                    // A policy that cannot be evaluated hides the rows, of which `check_hidden` reports.
+                    Err(Problem::Uncapturable(_)) if live.is_secured => break,
+                    Err(problem) => return Err(problem),
+                }
             }
             going.finish();
             fresh.finish();
@@ -279,10 +283,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(());
         }
         for info in reached(request.audited.info) {
-            let name = TableName {
-                schema: info.schema().map(str::to_owned),
-                table: info.table().to_owned(),
-            };
+            let name = TableName::of(info);
             let live = self.live_table(&name).await?;
             if live.is_secured {
                 self.gap(
@@ -330,6 +331,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         self.each_row_where(follower.info, &from, &values, true, each)
             .await
+            .map(|_| ())
     }
 
     /// Records what became of the rows that were to follow.
@@ -343,7 +345,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     break;
                 }
                 let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row.values())).collect();
-                let mut now = self.by_key(info, &keys).await?;
+                let Some(mut now) = self.by_key_if_read(info, &keys).await? else {
+                    continue;
+                };
                 for (row, key) in rows.iter().zip(&keys) {
                     let (audited, source) = (&trail.audited, Source::Cascade);
                     match now.remove(key) {

@@ -49,7 +49,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         self.check_readable(request, change, returns)?;
         let read = self.read_before(request, change);
-        let mut before = self.guarded_read(call, change.may_fail, read).await?;
+        let mut before = self
+            .guarded_read(call, change.may_fail || request.live.is_secured, read)
+            .await?;
         self.check_kept(call, &before)?;
         let trail = if is_alone {
             Vec::new()
@@ -218,7 +220,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<HashMap<Image, Image>, DbErr> {
         let info = request.audited.info;
         let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row)).collect();
-        self.by_key(info, &keys).await
+        // Of rows that cannot be read, nothing says that they are deleted.
+        let all = || rows.iter().map(|row| (info.key_of(row), row.clone()));
+        let left = self.by_key_if_read(info, &keys).await?;
+        Ok(left.unwrap_or_else(|| all().collect()))
     }
 
     /// Rows were deleted that had not been read, perhaps with others that refer to them.

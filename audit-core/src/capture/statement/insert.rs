@@ -95,8 +95,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         insert: &Insert,
     ) -> Result<Answer, Problem> {
         let info = request.audited.info;
-        let backend = self.db.get_database_backend();
-        let Some(rows) = listed(backend, request.statement, insert) else {
+        let Some(rows) = listed(request, insert) else {
             return self.insert_selected(request, insert).await;
         };
         let given = given_keys(request, insert, &rows);
@@ -155,7 +154,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .any(|key| is_name(column, key))
         });
         let is_told = request.call == Call::Execute || request.call == Call::Unprepared;
-        if !(is_numbered && self.server.numbers_are_consecutive() && is_told)
+        if !(is_numbered && self.numbers_are_consecutive() && is_told)
             || is_given
             || !matches!(request.write.returning, Returning::Nothing)
         {
@@ -212,7 +211,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// The keys of rows of one INSERT: InnoDB takes the numbers that it gives in one go, and goes on after a
     /// larger one that the statement gives.
     pub(super) fn numbered(&self, first: u64, numbers: &[Option<u64>]) -> Vec<Image> {
-        let step = self.server.step().max(1);
+        let step = self.step().max(1);
         let mut next = first;
         (numbers.iter())
             .map(|number| {

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::Engine;
 use crate::sql::{TableName, is_name};
 pub(crate) use cache::LiveTables;
+pub(super) use cache::Settings;
 
 /// A table as it is in the database.
 #[derive(Debug, Default, Clone)]
@@ -48,8 +49,29 @@ pub(crate) struct LiveTable {
     pub(super) has_triggers: bool,
     /// Whether RETURNING can give a row as it was, too.
     pub(super) returns_old: bool,
-    /// Columns that rows of other tables, or of the table itself, take over when they are changed.
-    pub(super) followed: Vec<String>,
+    /// The foreign keys by which rows change along with those of the table. On SQLite and MySQL they are looked
+    /// up only where a statement sets a column that one may refer to.
+    pub(super) referring: Vec<ReferringKey>,
+    /// Whether the name alone, without a schema, is found there.
+    pub(super) is_found_by_name: bool,
+}
+
+/// A foreign key of another table, or of the table itself, with an action of ON UPDATE.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ReferringKey {
+    /// The schema of the table that refers, where it may be another one.
+    pub(super) schema: Option<String>,
+    pub(super) table: String,
+    /// The columns of that table, and those that they refer to.
+    pub(super) from: Vec<String>,
+    pub(super) to: Vec<String>,
+}
+
+impl ReferringKey {
+    /// Whether it refers to one of these columns.
+    pub(super) fn refers_to(&self, columns: &[String]) -> bool {
+        (self.to.iter()).any(|to| columns.iter().any(|column| is_name(column, to)))
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +136,11 @@ impl LiveTable {
         !columns.iter().all(has)
     }
 
+    /// Whether rows of the same or another table change along with one of these columns.
+    pub(super) fn is_referred(&self, columns: &[String]) -> bool {
+        self.referring.iter().any(|key| key.refers_to(columns))
+    }
+
     /// Why rows of the table cannot be read beside a statement, if they cannot.
     pub(super) fn refuses_reading(&self, columns: &[&str]) -> Option<&'static str> {
         let is_hidden = |column: &&str| (self.unreadable.iter()).any(|name| is_name(name, column));
@@ -140,6 +167,32 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             _ => mysql::look_up(self.db, name).await?,
         };
         self.frames.live_tables.insert(name, &found);
+        Ok(found)
+    }
+
+    /// Looks up the foreign keys by which rows change along with those of a table; on PostgreSQL they are among
+    /// what is known of the table.
+    pub(super) async fn referring_keys(
+        &self,
+        name: &TableName,
+        live: &LiveTable,
+    ) -> Result<Vec<ReferringKey>, DbErr> {
+        match self.db.get_database_backend() {
+            DbBackend::Postgres => Ok(live.referring.clone()),
+            DbBackend::Sqlite => {
+                sqlite::referring_keys(self.db, live.schema.as_deref(), &name.table).await
+            }
+            _ => mysql::referring_keys(self.db, name).await,
+        }
+    }
+
+    /// The settings of a MySQL session, which are asked for once in a transaction.
+    pub(super) async fn settings(&self) -> Result<Settings, DbErr> {
+        if let Some(known) = self.frames.live_tables.settings() {
+            return Ok(known);
+        }
+        let found = mysql::settings(self.db).await?;
+        self.frames.live_tables.set_settings(&found);
         Ok(found)
     }
 }

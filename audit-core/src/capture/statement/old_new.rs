@@ -11,7 +11,7 @@ use super::returning::Returns;
 use super::returning::alias;
 use super::row_reader::{is_read_by_type, read_aliased};
 use super::{Answer, Call, Engine, Image, Problem, Request, answer};
-use crate::sql::{ConflictAction, Kind, Returning, is_name};
+use crate::sql::{ConflictAction, Kind, Returning};
 
 /// Why a MERGE is not captured where the rows are not returned so.
 pub(super) const MERGE: &str = "MERGE does not say what it does with which row";
@@ -42,14 +42,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             _ => return false,
         };
-        let is_followed = |column: &String| live.followed.iter().any(|name| is_name(name, column));
         live.returns_old
             && (is_sent_so || request.call == Call::Execute)
             && request.write.appendable
             && matches!(request.write.returning, Returning::Nothing)
             && live.takes_returning()
             && !live.has_triggers
-            && !assigned.iter().any(is_followed)
+            && !live.is_referred(assigned)
             && !audited.info.key.is_empty()
             && live.refuses_reading(&audited.all_columns()).is_none()
             && self.lacks_columns(request).is_none()

@@ -118,6 +118,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         old: &BeforeRow,
         new: &[Value],
     ) -> Result<bool, DbErr> {
+        self.observe_followers(audited, old, new);
         let plan = &audited.plan;
         if plan.skips(self.config, &Action::Update) {
             return Ok(true);
@@ -164,6 +165,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         assigned: &[String],
         new: &[Value],
     ) -> Result<(), DbErr> {
+        self.observe_followers_of_unknown(audited, assigned);
         let name = |at: usize| audited.info.columns[at].name;
         let written = |at: usize| assigned.iter().any(|column| is_name(column, name(at)));
         let updated = |plan: &Plan| plan.updated_from_unknown(self.config, written, new);

@@ -16,8 +16,8 @@ pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult)
     (info.columns.iter().enumerate())
         .map(
             |(at, column)| match model.as_ref().and_then(|row| row.get(at)) {
-                // Which narrows a `DOUBLE` without an error.
-                Some(Value::Float(_)) | None => {
+                // Which narrow a `DOUBLE`, or take another number for true, without an error.
+                Some(Value::Float(_) | Value::Bool(_)) | None => {
                     read_column(backend, row, column.name, &column.shape)
                 }
                 Some(value) => value.clone(),

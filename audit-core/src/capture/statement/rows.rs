@@ -57,7 +57,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         match backend {
             DbBackend::Sqlite => {}
             DbBackend::Postgres => {
-                let sets_key = request.sets_key(&change.assigned);
+                let sets_key = request.sets_key(&change.assigned)
+                    || request.live.is_referred(&change.assigned);
                 // What the statement takes itself; more would hold up inserts that refer to the row.
                 let strength = if change.delete || sets_key {
                     "UPDATE"
@@ -119,9 +120,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
         let found = located
             .as_ref()
-            .filter(|(entity, _)| *entity == info.type_id);
+            .filter(|located| located.entity == info.type_id);
         let mut sql = Composer::new(self.db.get_database_backend(), &[]);
-        if let Some(schema) = (info.schema()).or(found.map(|(_, schema)| schema.as_str())) {
+        if let Some(schema) =
+            (info.schema()).or(found.and_then(|located| located.schema.as_deref()))
+        {
             sql.name(schema).text(".");
         }
         sql.name(info.table());
@@ -142,7 +145,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(images)
     }
 
-    /// The same, one by one where the connection can.
+    /// The same, one by one where the connection can. Returns whether all could be read.
     pub(super) async fn each_row_where(
         &self,
         info: &'static EntityInfo,
@@ -150,7 +153,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values: &[Image],
         lock: bool,
         each: &mut (dyn FnMut(Image) + Send),
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
+        let mut is_complete = true;
         let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
         let mut push = |row: Image| {
             // In a column that is no `char(n)`, texts without the spaces are found as well.
@@ -161,11 +165,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let index = self.forced_index(info, columns, values.len(), lock).await;
         for statement in self.statements_where(info, columns, values, &index, "", lock) {
-            if let Err(error) = self.each_row(info, statement, &mut push).await {
-                self.unread(error)?;
-            }
+            let read = self.each_row(info, statement, &mut push);
+            is_complete &= self.read_after(info, read).await?.is_some();
         }
-        Ok(())
+        Ok(is_complete)
     }
 
     /// The same, with one more column.
@@ -179,10 +182,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let mut found = Vec::new();
         for statement in self.statements_where(info, columns, values, "", more, lock) {
-            match self.db.query_all_raw(statement).await {
-                Ok(rows) => found.extend(self.read(info, &rows).into_iter().zip(rows)),
-                Err(error) => self.unread(error)?,
-            }
+            let rows = self
+                .read_after(info, self.db.query_all_raw(statement))
+                .await?;
+            let rows = rows.unwrap_or_default();
+            found.extend(self.read(info, &rows).into_iter().zip(rows));
         }
         if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
             // In a column that is no `char(n)`, texts without the spaces were found as well.
@@ -279,15 +283,24 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         keys: &[Image],
     ) -> Result<HashMap<Image, Image>, DbErr> {
+        Ok(self.by_key_if_read(info, keys).await?.unwrap_or_default())
+    }
+
+    /// The same; `None` where some could not be read, of which nothing says whether they are there.
+    pub(super) async fn by_key_if_read(
+        &self,
+        info: &'static EntityInfo,
+        keys: &[Image],
+    ) -> Result<Option<HashMap<Image, Image>>, DbErr> {
+        let mut rows = HashMap::new();
+        let mut each = |row: Image| {
+            rows.insert(info.key_of(&row), row);
+        };
         // InnoDB's plain reads see what was there when the transaction began; a row that the statement left
         // as it is would seem changed back.
-        let rows = self
-            .rows_where(info, &info.key, keys, self.server.is_mysql())
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (info.key_of(&row), row))
-            .collect())
+        let lock = self.server.is_mysql();
+        let is_complete = (self.each_row_where(info, &info.key, keys, lock, &mut each)).await?;
+        Ok(is_complete.then_some(rows))
     }
 }
 

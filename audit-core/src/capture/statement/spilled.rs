@@ -238,9 +238,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             if !others.is_empty() {
                 let keys: Vec<Image> = others.iter().map(|(key, ..)| key.clone()).collect();
-                let left = self.by_key(info, &keys).await?;
-                let others = others.into_iter();
-                let others = others.filter(|(key, ..)| !left.contains_key(key));
+                // Of rows that cannot be read, nothing says that they are deleted.
+                let left = self.by_key_if_read(info, &keys).await?;
+                let is_gone =
+                    |key: &Image| left.as_ref().is_some_and(|left| !left.contains_key(key));
+                let others = others.into_iter().filter(|(key, ..)| is_gone(key));
                 gone.extend(others.map(|(_, row, source)| (row, source)));
             }
             went += gone.len() as u64;

@@ -94,21 +94,24 @@ impl Audited {
         if matches!(live.kind, TableKind::Temporary | TableKind::Missing) && !server.is_mysql() {
             return Resolved::None;
         }
-        let (Some(schema), true) = (&live.schema, server.is_postgres()) else {
+        let Some(schema) = &live.schema else {
             return Resolved::Same;
         };
-        let own = find(&write.table.table, |info| {
-            info.table() == write.table.table && info.schema() == Some(schema)
-        });
-        let by_default = || {
-            find(&write.table.table, |info| {
-                info.table() == write.table.table
-                    && info.schema().is_none()
-                    && (write.table.schema.as_ref())
-                        .is_none_or(|named| server.is_default_schema(named))
-            })
+        let is_table =
+            |info: &EntityInfo| !server.is_case_sensitive() || info.table() == write.table.table;
+        let is_own = |info: &EntityInfo| {
+            is_table(info) && (info.schema()).is_some_and(|own| is_schema(server, own, schema))
         };
-        match own.or_else(by_default) {
+        let is_by_name =
+            |info: &EntityInfo| is_table(info) && info.schema().is_none() && live.is_found_by_name;
+        // Of several entities one that has no more columns than the table, where there is such a one.
+        let fits = |info: &EntityInfo| !live.lacks(&info.columns().collect::<Vec<_>>());
+        let table = &write.table.table;
+        let found = find(table, |info| is_own(info) && fits(info))
+            .or_else(|| find(table, |info| is_by_name(info) && fits(info)))
+            .or_else(|| find(table, is_own))
+            .or_else(|| find(table, is_by_name));
+        match found {
             None => Resolved::None,
             Some(info) if std::ptr::eq(info, self.info) => Resolved::Same,
             Some(info) => match Self::of_entity(config, server, write, info) {
@@ -137,16 +140,14 @@ impl Audited {
         })
     }
 
+    /// The entity that a name may be of. Where name and entity do not both have a schema, which one is meant depends
+    /// on the search path, the database or what is attached at that moment: the catalogue says.
     fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
         find(&name.table, |info| {
-            (!server.minds_case() || info.table() == name.table)
+            (!server.is_case_sensitive() || info.table() == name.table)
                 && match (&name.schema, info.schema()) {
-                    (Some(named), Some(own)) => named == own,
-                    (Some(named), None) => server.is_default_schema(named),
-                    // Found by the search path, whichever it is: the catalogue says.
-                    (None, Some(_)) if server.is_postgres() => true,
-                    (None, Some(own)) => server.is_default_schema(own),
-                    (None, None) => true,
+                    (Some(named), Some(own)) => is_schema(server, own, named),
+                    _ => true,
                 }
         })
     }
@@ -171,6 +172,14 @@ impl Audited {
     pub(super) fn has_key_among(&self, columns: &[String]) -> bool {
         let is_among = |key: &&str| columns.iter().any(|column| is_name(column, key));
         self.key_columns().iter().any(is_among)
+    }
+}
+
+fn is_schema(server: &Server, a: &str, b: &str) -> bool {
+    if server.is_case_sensitive() {
+        a == b
+    } else {
+        is_name(a, b)
     }
 }
 

@@ -39,12 +39,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.check_readable(request, change, returns)?;
         let sets_key = request.sets_key(&change.assigned);
         let read = self.read_before(request, change);
-        let before = self.guarded_read(call, change.may_fail, read).await?;
+        let before = self
+            .guarded_read(call, change.may_fail || request.live.is_secured, read)
+            .await?;
         self.check_kept(call, &before)?;
         if before.has_spilled() {
             return self.update_spilled(request, change, returns, before).await;
         }
         let before = before.into_rows();
+        let followers = Box::pin(self.update_followers(request, &before)).await?;
         let moved = match (sets_key, before.as_slice()) {
             (false, _) | (true, []) => None,
             (true, [row]) => moved_key(request, change, row),
@@ -101,6 +104,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let was_written = is_known || count.is_none_or(|count| count > 0);
         self.record_changed(request, change, before, now, is_known, was_written)
             .await?;
+        self.record_descendants(followers).await?;
         doubt.settle();
         Ok(answer)
     }

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use super::candidates::{Candidates, candidates, listed};
 use super::returning::Returns;
 use super::rows::{WAS_THERE, was_there};
+use super::update::NOT_FOUND;
 use super::{Answer, Engine, Image, Problem, Request, answer};
 use crate::sql::{Conflict, ConflictAction, Insert, Rows};
 
@@ -37,11 +38,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if self.server.is_postgres() && !request.live.is_lockable {
             return Err(Problem::Uncapturable("the role may not lock the rows"));
         }
-        let backend = self.db.get_database_backend();
         let rows = match &insert.rows {
             // PostgreSQL says of each row whether it was there.
             Rows::Selected if self.server.is_postgres() => Vec::new(),
-            _ => listed(backend, request.statement, insert).ok_or(Problem::Uncapturable(
+            _ => listed(request, insert).ok_or(Problem::Uncapturable(
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ))?,
         };
@@ -61,11 +61,44 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let written = self
             .written(request, &candidates, &before, returns, &returned)
             .await?;
+        if self.server.is_postgres() {
+            self.check_keys(request, &before, &written).await?;
+        }
         self.record_upserted(request, before, written, replaces)?;
         self.flush_when_full().await?;
         self.record_descendants(trail).await?;
         doubt.settle();
         Ok(answer(call, returns, returned, id)?)
+    }
+
+    /// Reports rows that are gone from under their keys, where others are there that had not been read: a trigger gave
+    /// them other keys.
+    async fn check_keys(
+        &self,
+        request: Request<'_>,
+        before: &[Image],
+        written: &[Written],
+    ) -> Result<(), DbErr> {
+        let info = request.audited.info;
+        let is_written: HashSet<Image> = written.iter().map(|w| info.key_of(&w.row)).collect();
+        let left: Vec<Image> = (before.iter().map(|row| info.key_of(row)))
+            .filter(|key| !is_written.contains(key))
+            .collect();
+        let known: HashSet<Image> = before.iter().map(|row| info.key_of(row)).collect();
+        let is_unread =
+            |w: &Written| w.was_there == Some(true) && !known.contains(&info.key_of(&w.row));
+        if left.is_empty() || !written.iter().any(is_unread) {
+            return Ok(());
+        }
+        let there = self.rows_where(info, &info.key, &left, false).await?;
+        let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
+        let gone: Vec<Image> = (left.into_iter())
+            .filter(|key| !there.contains(key))
+            .collect();
+        if !gone.is_empty() {
+            self.gap(NOT_FOUND, &gone);
+        }
+        Ok(())
     }
 
     /// The rows that were written, as they are now.

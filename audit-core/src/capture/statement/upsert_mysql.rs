@@ -49,8 +49,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if request.sets_key(&conflict.assigned) {
             return Err(Problem::Uncapturable("its conflict clause changes keys"));
         }
-        let backend = self.db.get_database_backend();
-        let Some(rows) = listed(backend, request.statement, insert) else {
+        let Some(rows) = listed(request, insert) else {
             return Err(Problem::Uncapturable(
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ));

@@ -1,43 +1,88 @@
-//! The tables that one transaction has looked up.
+//! What one transaction has looked up.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::LiveTable;
-use crate::sql::TableName;
+use crate::sql::{TableName, Understood};
 
-/// What one transaction knows of tables. A change of the schema, or of what names mean, must clear it.
+/// What one transaction knows of tables and of its session. A change of the schema, of settings, or of what
+/// names mean must clear it.
 #[derive(Debug, Default)]
-pub(crate) struct LiveTables(Mutex<Vec<(TableName, LiveTable)>>);
+pub(crate) struct LiveTables(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    tables: Vec<(TableName, LiveTable)>,
+    settings: Option<Settings>,
+}
+
+/// Settings of a MySQL session.
+#[derive(Debug, Clone)]
+pub(in crate::capture::statement) struct Settings {
+    /// The database in which names are found that have none.
+    pub(in crate::capture::statement) database: Option<String>,
+    /// The step of numbered keys.
+    pub(in crate::capture::statement) step: u64,
+    /// Whether the numbers of one INSERT follow each other, however many rows it turns out to have.
+    pub(in crate::capture::statement) is_consecutive: bool,
+}
 
 impl LiveTables {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn get(&self, name: &TableName) -> Option<LiveTable> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known.iter().find(|(other, _)| other == name);
+        let known = self.known();
+        let found = known.tables.iter().find(|(other, _)| other == name);
         found.map(|(_, live)| live.clone())
     }
 
     pub(super) fn insert(&self, name: &TableName, live: &LiveTable) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.push((name.clone(), live.clone()));
+        self.known().tables.push((name.clone(), live.clone()));
     }
 
-    /// Forgets all tables where a statement may change what their names mean, or what the role may do.
-    pub(crate) fn observe(&self, sql: &str) {
-        const WORDS: [&str; 5] = ["SET", "RESET", "DISCARD", "USE", "ATTACH"];
-        let text = sql.trim_start();
-        let word = text
-            .split(|c: char| !c.is_ascii_alphabetic())
-            .next()
-            .unwrap_or_default();
-        let changes = WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
-            || (text.len() >= 10 && text.to_ascii_lowercase().contains("set_config"));
-        if changes {
+    /// Whether row-level security applies to a table that has been looked up by this name.
+    pub(in crate::capture::statement) fn is_secured(&self, name: &TableName) -> bool {
+        (self.known().tables.iter()).any(|(other, live)| other == name && live.is_secured)
+    }
+
+    pub(in crate::capture::statement) fn settings(&self) -> Option<Settings> {
+        self.known().settings.clone()
+    }
+
+    pub(super) fn set_settings(&self, settings: &Settings) {
+        self.known().settings = Some(settings.clone());
+    }
+
+    /// Forgets everything where a statement may change what names mean, what the role may do, or settings. To be
+    /// called before it runs; of a statement beside which others may be captured, afterwards as well.
+    pub(crate) fn observe(&self, sql: &str, understood: &Understood) {
+        let is_empty = {
+            let known = self.known();
+            known.tables.is_empty() && known.settings.is_none()
+        };
+        if !is_empty && may_change_names(sql, understood) {
             self.clear();
         }
     }
 
-    /// Forgets all tables.
+    /// Forgets everything.
     pub(crate) fn clear(&self) {
-        (self.0.lock().unwrap_or_else(PoisonError::into_inner)).clear();
+        *self.known() = Known::default();
     }
+}
+
+/// Whether a text may change what names mean. The words are looked for anywhere in it, whatever statement or
+/// comment comes before them: one that means nothing costs a question to the catalogue, and one that were not
+/// seen would let another table be read.
+fn may_change_names(sql: &str, understood: &Understood) -> bool {
+    const WORDS: [&str; 6] = ["SET", "RESET", "DISCARD", "USE", "ATTACH", "SET_CONFIG"];
+    // SET is a part of an UPDATE, and no write is one of the others.
+    let words = match understood {
+        Understood::Write(_) => &WORDS[5..],
+        _ => &WORDS[..],
+    };
+    sql.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .any(|word| words.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }

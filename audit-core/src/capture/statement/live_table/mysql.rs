@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{IndexColumn, LiveTable, TableKind, UniqueIndex};
+use super::{IndexColumn, LiveTable, ReferringKey, Settings, TableKind, UniqueIndex};
 use crate::sql::TableName;
 
 const COLUMNS: &str = "\
@@ -19,6 +19,67 @@ SELECT index_name AS name, column_name AS part, CAST(sub_part AS SIGNED) AS pref
 FROM information_schema.statistics
 WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0
 ORDER BY index_name, seq_in_index";
+
+/// Of one database: a condition on others would open all of their tables.
+const REFERRING: &str = "\
+SELECT r.constraint_name AS name, r.table_name AS `table`,
+  k.column_name AS part, k.referenced_column_name AS refers_to
+FROM information_schema.referential_constraints r JOIN information_schema.key_column_usage k
+  ON k.constraint_schema = r.constraint_schema AND k.constraint_name = r.constraint_name
+  AND k.table_name = r.table_name
+WHERE r.constraint_schema = COALESCE(?, DATABASE()) AND r.referenced_table_name = ?
+  AND r.update_rule NOT IN ('RESTRICT', 'NO ACTION') AND @@foreign_key_checks = 1
+  AND k.constraint_schema = COALESCE(?, DATABASE()) AND k.referenced_table_name IS NOT NULL
+ORDER BY r.table_name, r.constraint_name, k.ordinal_position";
+
+const SETTINGS: &str = "\
+SELECT DATABASE() AS name, CAST(@@auto_increment_increment AS CHAR) AS step,
+  CAST(@@innodb_autoinc_lock_mode AS CHAR) AS lock_mode";
+
+/// Asks for the settings of the session.
+pub(super) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbErr> {
+    let ask = Statement::from_string(DbBackend::MySql, SETTINGS);
+    let row = (db.query_one_raw(ask).await?)
+        .ok_or_else(|| DbErr::RecordNotFound("the server did not give its settings".into()))?;
+    let step: String = row.try_get("", "step")?;
+    Ok(Settings {
+        database: row.try_get("", "name")?,
+        step: (step.parse())
+            .map_err(|_| DbErr::Type(format!("{step:?} is no step of numbered keys")))?,
+        is_consecutive: row.try_get::<String>("", "lock_mode")? != "2",
+    })
+}
+
+/// The foreign keys of the table's own database that refer to it with an action of ON UPDATE.
+pub(super) async fn referring_keys<C: ConnectionTrait>(
+    db: &C,
+    name: &TableName,
+) -> Result<Vec<ReferringKey>, DbErr> {
+    let schema: Value = name.schema.clone().into();
+    let values = [schema.clone(), name.table.clone().into(), schema];
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, REFERRING, values);
+    let mut keys: Vec<(String, ReferringKey)> = Vec::new();
+    for row in db.query_all_raw(ask).await? {
+        let constraint: String = row.try_get("", "name")?;
+        let table: String = row.try_get("", "table")?;
+        let is_known =
+            (keys.last()).is_some_and(|(known, key)| *known == constraint && key.table == table);
+        if !is_known {
+            let key = ReferringKey {
+                schema: name.schema.clone(),
+                table,
+                from: Vec::new(),
+                to: Vec::new(),
+            };
+            keys.push((constraint, key));
+        }
+        if let Some((_, key)) = keys.last_mut() {
+            key.from.push(row.try_get("", "part")?);
+            key.to.push(row.try_get("", "refers_to")?);
+        }
+    }
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
 
 pub(super) async fn look_up<C: ConnectionTrait>(
     db: &C,

@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use serde::Deserialize;
 
-use super::{LiveTable, TableKind, UniqueIndex};
+use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
 use crate::sql::{TableName, quoted};
 
 /// One row for the table that the name means on this connection, as JSON. Trigger bits are those of
-/// `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER.
+/// `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER. Triggers of partitions, and of tables that
+/// inherit, change rows of the table as well.
+///
+/// A schema that the statement names is that of an entity which names none where the search path leads there, now
+/// or by the session's default: a transaction may set another one for itself.
 const LOOK_UP: &str = "\
 SELECT json_build_object(
   'schema', n.nspname,
@@ -18,11 +22,28 @@ SELECT json_build_object(
   'rules', c.relhasrules,
   'secured', row_security_active(c.oid),
   'lockable', has_any_column_privilege(c.oid, 'UPDATE'),
-  'triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger t
-    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 66 = 0),
+  'triggers', EXISTS (
+    WITH RECURSIVE tree AS (SELECT c.oid AS id UNION
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.id)
+    SELECT FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.id
+    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 66 = 0),
+  'found_by_name', n.nspname = ANY (current_schemas(false)) OR EXISTS (
+    SELECT FROM pg_catalog.pg_settings s, unnest(string_to_array(s.reset_val, ',')) AS path (name)
+    WHERE s.name = 'search_path' AND n.nspname = CASE trim(path.name)
+      WHEN '\"$user\"' THEN current_user ELSE btrim(path.name, ' \"') END),
   'version', current_setting('server_version_num')::int,
-  'followed', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_constraint f
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey)
+  'referring', (SELECT COALESCE(json_agg(json_build_object(
+      'schema', s.nspname,
+      'table', r.relname,
+      'from', (SELECT json_agg(a.attname ORDER BY k.place)
+        FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
+      'to', (SELECT json_agg(a.attname ORDER BY k.place)
+        FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
+      ) ORDER BY f.oid), '[]')
+    FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class r ON r.oid = f.conrelid
+    JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
     WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r')),
   'columns', (SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
@@ -59,7 +80,8 @@ struct Facts {
     lockable: bool,
     triggers: bool,
     version: u32,
-    followed: Vec<String>,
+    found_by_name: bool,
+    referring: Vec<ReferringKey>,
     columns: Vec<String>,
     types: HashMap<String, String>,
     unreadable: Vec<String>,
@@ -107,6 +129,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         is_lockable: facts.lockable,
         has_triggers: facts.triggers,
         returns_old: facts.version >= RETURNS_OLD,
-        followed: facts.followed,
+        referring: facts.referring,
+        is_found_by_name: facts.found_by_name,
     })
 }

@@ -1,65 +1,170 @@
 //! SQLite's schema tables and pragmas.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
-use super::{LiveTable, TableKind, UniqueIndex};
-use crate::sql::{TableName, is_name};
+use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
+use crate::sql::{TableName, is_name, quoted};
 
-/// The kinds of rows of one look-up: the table, its columns, the columns of its unique indexes.
-const LOOK_UP: &str = "\
-SELECT 0 AS what, type AS name, CASE WHEN sql LIKE '%conflict%' THEN sql ELSE '' END AS part, (SELECT COUNT(*) FROM sqlite_master
-    WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) AS number
-  FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE
+/// The kinds of rows of one look-up in a database of the connection: the table, its columns, the columns of its
+/// unique indexes; a temporary table of the name, and the databases that are attached.
+fn look_up_text(schema: &str) -> String {
+    let place = quoted(DbBackend::Sqlite, schema);
+    format!(
+        "\
+SELECT 0 AS what, type AS name, CASE WHEN sql LIKE '%conflict%' THEN sql ELSE '' END AS part,
+    (SELECT COUNT(*) FROM {place}.sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
+    + (SELECT COUNT(*) FROM sqlite_temp_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
+    AS number
+  FROM {place}.sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE
 UNION ALL
 SELECT 1, 'temporary', '', 0 FROM sqlite_temp_master
   WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE
 UNION ALL
-SELECT CASE WHEN hidden = 0 THEN 2 ELSE 4 END, name, upper(type),
-    CASE WHEN pk = 0 THEN 0 WHEN pk = (SELECT MAX(pk) FROM pragma_table_xinfo(?1)) THEN pk ELSE -1 END
-  FROM (SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid)
+SELECT 5, name, '', seq FROM pragma_database_list WHERE seq > 1
 UNION ALL
-SELECT 4, name, '', 0 FROM pragma_table_xinfo(?1) WHERE dflt_value IS NOT NULL AND upper(dflt_value) <> 'NULL'
+SELECT CASE WHEN hidden = 0 THEN 2 ELSE 4 END, name, upper(type),
+    CASE WHEN pk = 0 THEN 0 WHEN pk = (SELECT MAX(pk) FROM pragma_table_xinfo(?1, ?2)) THEN pk ELSE -1 END
+  FROM (SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1, ?2) ORDER BY cid)
+UNION ALL
+SELECT 4, name, '', 0 FROM pragma_table_xinfo(?1, ?2)
+  WHERE dflt_value IS NOT NULL AND upper(dflt_value) <> 'NULL'
 UNION ALL
 SELECT 3, name, COALESCE(part, ''), seqno FROM (
-  SELECT l.name, i.name AS part, i.seqno FROM pragma_index_list(?1) AS l, pragma_index_xinfo(l.name) AS i
-  WHERE l.\"unique\" = 1 AND i.key = 1 ORDER BY l.seq, i.seqno)";
+  SELECT l.name, i.name AS part, i.seqno
+  FROM pragma_index_list(?1, ?2) AS l, pragma_index_xinfo(l.name, ?2) AS i
+  WHERE l.\"unique\" = 1 AND i.key = 1 ORDER BY l.seq, i.seqno)"
+    )
+}
 
+/// Looks the table up where its name leads: in the temporary database, in the main one, then in those that are
+/// attached, in their order.
 pub(super) async fn look_up<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
 ) -> Result<LiveTable, DbErr> {
-    let is_main = |schema: &String| is_name(schema, "main");
-    if let Some(schema) = &name.schema
-        && !is_main(schema)
-    {
-        // In an attached database, or temporary: no entity's.
+    if name.schema.as_ref().is_some_and(|own| is_name(own, "temp")) {
         return Ok(LiveTable {
-            schema: Some(schema.clone()),
-            kind: if is_name(schema, "temp") {
-                TableKind::Temporary
-            } else {
-                TableKind::Other
-            },
+            schema: name.schema.clone(),
+            kind: TableKind::Temporary,
             ..LiveTable::default()
         });
     }
-    let statement =
-        Statement::from_sql_and_values(DbBackend::Sqlite, LOOK_UP, [name.table.clone().into()]);
-    let rows = db.query_all_raw(statement).await?;
-    let mut table = LiveTable {
-        schema: Some("main".to_owned()),
-        kind: TableKind::Missing,
-        is_lockable: true,
-        ..LiveTable::default()
+    let (mut found, mut attached) = look_up_in(db, &name.table, "main").await?;
+    let Some(own) = (name.schema.as_ref()).filter(|own| !is_name(own, "main")) else {
+        if name.schema.is_some() && found.is_hidden {
+            found.table.is_found_by_name = false;
+        } else if found.is_hidden {
+            found.table.kind = TableKind::Temporary;
+        }
+        attached.reverse();
+        while name.schema.is_none()
+            && found.table.kind == TableKind::Missing
+            && let Some(schema) = attached.pop()
+        {
+            found = look_up_in(db, &name.table, &schema).await?.0;
+        }
+        return Ok(found.table);
     };
-    for row in &rows {
-        add(&mut table, row, name.schema.is_some())?;
+    let by_name = [found.table.kind != TableKind::Missing, found.is_hidden];
+    let mut is_found_by_name = !by_name.contains(&true);
+    for schema in attached {
+        if is_name(&schema, own) {
+            let mut table = look_up_in(db, &name.table, &schema).await?.0.table;
+            table.is_found_by_name = is_found_by_name;
+            return Ok(table);
+        }
+        if is_found_by_name {
+            let other = look_up_in(db, &name.table, &schema).await?.0;
+            is_found_by_name = other.table.kind == TableKind::Missing;
+        }
     }
-    Ok(table)
+    Ok(LiveTable {
+        kind: TableKind::Missing,
+        ..LiveTable::default()
+    })
 }
 
-fn add(table: &mut LiveTable, row: &QueryResult, is_qualified: bool) -> Result<(), DbErr> {
-    let what: i32 = row.try_get("", "what")?;
+/// A table in one database.
+struct Found {
+    table: LiveTable,
+    /// Whether there is a temporary one of that name.
+    is_hidden: bool,
+}
+
+/// The table of one database, and the databases that are attached.
+async fn look_up_in<C: ConnectionTrait>(
+    db: &C,
+    table: &str,
+    schema: &str,
+) -> Result<(Found, Vec<String>), DbErr> {
+    let look = asked(&look_up_text(schema), table, schema);
+    let mut found = Found {
+        table: LiveTable {
+            schema: Some(schema.to_owned()),
+            kind: TableKind::Missing,
+            is_lockable: true,
+            is_found_by_name: true,
+            ..LiveTable::default()
+        },
+        is_hidden: false,
+    };
+    let mut attached = Vec::new();
+    for row in &db.query_all_raw(look).await? {
+        match row.try_get::<i32>("", "what")? {
+            1 => found.is_hidden = true,
+            5 => attached.push(row.try_get("", "name")?),
+            what => add(&mut found.table, what, row)?,
+        }
+    }
+    Ok((found, attached))
+}
+
+/// The foreign keys that refer to a table with an action of ON UPDATE: all of them are of its own database. Without
+/// columns of their own they refer to the primary key.
+pub(super) async fn referring_keys<C: ConnectionTrait>(
+    db: &C,
+    schema: Option<&str>,
+    table: &str,
+) -> Result<Vec<ReferringKey>, DbErr> {
+    let backend = DbBackend::Sqlite;
+    let schema = schema.unwrap_or("main");
+    let place = quoted(backend, schema);
+    let text = format!(
+        "\
+SELECT m.name AS name, f.id AS number, f.\"from\" AS part, COALESCE(f.\"to\",
+    (SELECT p.name FROM pragma_table_info(?1, ?2) AS p WHERE p.pk = f.seq + 1)) AS refers_to
+FROM {place}.sqlite_master AS m, pragma_foreign_key_list(m.name, ?2) AS f
+WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE
+  AND f.on_update NOT IN ('NO ACTION', 'RESTRICT')
+  AND (SELECT foreign_keys FROM pragma_foreign_keys) = 1
+ORDER BY m.name, f.id, f.seq"
+    );
+    let ask = asked(&text, table, schema);
+    let mut keys: Vec<(i64, ReferringKey)> = Vec::new();
+    for row in db.query_all_raw(ask).await? {
+        let number: i64 = row.try_get("", "number")?;
+        let table: String = row.try_get("", "name")?;
+        let is_known =
+            (keys.last()).is_some_and(|(known, key)| *known == number && key.table == table);
+        if !is_known {
+            let key = ReferringKey {
+                schema: Some(schema.to_owned()),
+                table,
+                from: Vec::new(),
+                to: Vec::new(),
+            };
+            keys.push((number, key));
+        }
+        let refers_to: Option<String> = row.try_get("", "refers_to")?;
+        if let (Some((_, key)), Some(refers_to)) = (keys.last_mut(), refers_to) {
+            key.from.push(row.try_get("", "part")?);
+            key.to.push(refers_to);
+        }
+    }
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+fn add(table: &mut LiveTable, what: i32, row: &QueryResult) -> Result<(), DbErr> {
     let name: String = row.try_get("", "name")?;
     match what {
         0 => {
@@ -71,8 +176,6 @@ fn add(table: &mut LiveTable, row: &QueryResult, is_qualified: bool) -> Result<(
             table.has_triggers = row.try_get::<i64>("", "number")? > 0;
             table.resolves_conflicts = has_conflict_clause(&row.try_get::<String>("", "part")?);
         }
-        1 if !is_qualified => table.kind = TableKind::Temporary,
-        1 => {}
         2 => {
             let kind: String = row.try_get("", "part")?;
             // The only column of the key.
@@ -102,6 +205,24 @@ fn add(table: &mut LiveTable, row: &QueryResult, is_qualified: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+/// A query in which `?1` is the table and `?2` the schema. It is sent with plain placeholders: SeaORM's own printing of
+/// statements panics at numbered ones.
+fn asked(text: &str, table: &str, schema: &str) -> Statement {
+    let mut parts = text.split('?');
+    let mut sql = parts.next().unwrap_or_default().to_owned();
+    let mut values: Vec<Value> = Vec::new();
+    for part in parts {
+        let (value, rest) = match part.strip_prefix('1') {
+            Some(rest) => (table, rest),
+            None => (schema, part.strip_prefix('2').unwrap_or(part)),
+        };
+        values.push(value.into());
+        sql.push('?');
+        sql.push_str(rest);
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
 
 /// Whether a constraint in the text of a table says what becomes of rows that break it, other than the statement's error.

@@ -1,0 +1,72 @@
+//! Reads of rows that must not become the failure of a statement that has run.
+
+use std::any::TypeId;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::Engine;
+use super::update::HIDDEN;
+use crate::auditable::EntityInfo;
+use crate::sql::TableName;
+
+/// The table of a statement.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(super) entity: TypeId,
+    /// On PostgreSQL, its schema.
+    pub(super) schema: Option<String>,
+    pub(super) is_secured: bool,
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Reads rows of an entity. Once the statement has run, what cannot be read is reported, and is `None`.
+    ///
+    /// The policies of row-level security for SELECT, which the statement itself may not have met, can fail for the
+    /// rows that it wrote. PostgreSQL takes no further statement after an error, so the read is made under a
+    /// savepoint then.
+    pub(super) async fn read_after<T>(
+        &self,
+        info: &EntityInfo,
+        read: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<Option<T>, DbErr> {
+        const POINT: &str = "sea_orm_audit_read";
+        if !(self.has_run.load(Relaxed) && self.is_secured(info)) {
+            return match read.await {
+                Ok(rows) => Ok(Some(rows)),
+                Err(error) => self.unread(error).map(|()| None),
+            };
+        }
+        let set = format!("SAVEPOINT {POINT}");
+        self.db.execute_unprepared(&set).await?;
+        match read.await {
+            Ok(rows) => {
+                let release = format!("RELEASE SAVEPOINT {POINT}");
+                self.db.execute_unprepared(&release).await?;
+                Ok(Some(rows))
+            }
+            // The transaction must be tried again, or is over.
+            Err(error) if crate::recorder::is_contention(&error) => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "the rows of a statement could not be read after it");
+                let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
+                self.db.execute_unprepared(&undo).await?;
+                self.gap(HIDDEN, &[]);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether row-level security applies to an entity's table, as far as it has been looked up.
+    fn is_secured(&self, info: &EntityInfo) -> bool {
+        if !self.server.is_postgres() {
+            return false;
+        }
+        let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
+        match located.as_ref() {
+            Some(located) if located.entity == info.type_id => located.is_secured,
+            _ => (self.frames.live_tables).is_secured(&TableName::of(info)),
+        }
+    }
+}

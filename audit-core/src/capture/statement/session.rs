@@ -1,0 +1,44 @@
+//! Settings of a MySQL session, as they are in the transaction of a statement.
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::live_table::LiveTable;
+use super::{Audited, Engine};
+use crate::sql::{Kind, Rows, Write, is_name};
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Asks for the settings of a MySQL session that decide what a statement writes: the database of a name, where
+    /// name and entity do not both have one; how rows are numbered, where there are several.
+    pub(super) async fn apply_settings(
+        &self,
+        write: &Write,
+        audited: &Audited,
+        live: &mut LiveTable,
+    ) -> Result<(), DbErr> {
+        if !self.server.is_mysql() {
+            return Ok(());
+        }
+        let is_named = write.table.schema.is_some() || audited.info.schema().is_some();
+        let is_numbered = matches!(&write.kind, Kind::Insert(insert)
+            if !matches!(&insert.rows, Rows::Listed(rows) if rows.len() == 1));
+        if is_named || is_numbered {
+            let settings = self.settings().await?;
+            if is_named {
+                let database = settings.database.as_ref();
+                live.is_found_by_name = (write.table.schema.as_ref())
+                    .is_none_or(|named| database.is_some_and(|own| is_name(own, named)));
+                live.schema = (write.table.schema.as_ref()).or(database).cloned();
+            }
+        }
+        Ok(())
+    }
+
+    /// The step of numbered keys on MySQL.
+    pub(super) fn step(&self) -> u64 {
+        (self.frames.live_tables.settings()).map_or(1, |settings| settings.step)
+    }
+
+    pub(super) fn numbers_are_consecutive(&self) -> bool {
+        (self.frames.live_tables.settings()).is_some_and(|settings| settings.is_consecutive)
+    }
+}

@@ -1,0 +1,319 @@
+//! ON UPDATE of foreign keys: the rows that change along with a key, or with another column that they refer to.
+//!
+//! The catalogue says which foreign keys have such an action. Of an UPDATE, the rows that follow are read before it,
+//! and again after it, where they keep their own keys. Where they cannot be followed so, and after an upsert, the
+//! tables concerned are reported once a value that they refer to has really changed.
+
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::sync::PoisonError;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::cascade::{Trail, is_recorded_here};
+use super::image_store::{BeforeRow, Budget, ImageStore};
+use super::live_table::{LiveTable, ReferringKey, TableKind};
+use super::{Audited, Engine, Gap, Image, Problem, Request};
+use crate::action::Action;
+use crate::auditable::{EntityInfo, find, known};
+use crate::sql::{Kind, TableName, Write, is_name};
+use crate::value::same;
+
+const FOLLOWED: &str = "rows that refer to what it changed were changed by ON UPDATE, too";
+
+/// A foreign key by which rows of an audited entity change along with others.
+#[derive(Debug, Clone)]
+pub(crate) struct UpdateFollower {
+    parent: &'static EntityInfo,
+    info: &'static EntityInfo,
+    key: ReferringKey,
+    /// Whether a value that is referred to has changed.
+    is_changed: bool,
+}
+
+impl UpdateFollower {
+    /// The positions of the columns that refer, and of those that are referred to.
+    fn columns(&self) -> Option<(Vec<usize>, Vec<usize>)> {
+        Some((
+            positions(self.info, &self.key.from)?,
+            positions(self.parent, &self.key.to)?,
+        ))
+    }
+
+    fn is_of(&self, entity: TypeId) -> bool {
+        self.parent.type_id == entity
+    }
+}
+
+fn positions(info: &EntityInfo, names: &[String]) -> Option<Vec<usize>> {
+    let position =
+        |name: &String| (info.columns.iter()).position(|column| is_name(column.name, name));
+    names.iter().map(position).collect()
+}
+
+/// The columns that a write sets in rows that are there.
+fn assigned(write: &Write) -> &[String] {
+    match &write.kind {
+        Kind::Change(change) => &change.assigned,
+        Kind::Merge(merge) => &merge.assigned,
+        Kind::Insert(insert) => (insert.conflict.as_ref()).map_or(&[], |c| &c.assigned),
+        Kind::Truncate => &[],
+    }
+}
+
+/// Whether a foreign key may refer to one of these columns: it is of the key, or unique by the table or the entity, or
+/// a relation of another entity refers to it.
+fn may_be_referred(info: &EntityInfo, live: &LiveTable, columns: &[String]) -> bool {
+    let has = |name: &str| columns.iter().any(|column| is_name(column, name));
+    let is_indexed = || {
+        (live
+            .unique
+            .iter()
+            .flat_map(|index| &index.columns)
+            .flatten())
+        .any(|c| has(&c.name))
+    };
+    info.key.iter().any(|at| has(info.columns[*at].name))
+        || info.access.unique.iter().any(|name| has(name))
+        || is_indexed()
+        || (known().iter().flat_map(|other| other.access.followed()))
+            .any(|key| key.table == info.table() && key.to.iter().any(|name| has(name)))
+}
+
+impl<C: ConnectionTrait> Engine<'_, C> {
+    /// Finds out which rows of other tables may change along with those that a statement writes. The catalogue is
+    /// asked only where the statement sets a column that they may refer to.
+    pub(super) async fn find_followers(
+        &self,
+        write: &Write,
+        audited: &Audited,
+        live: &mut LiveTable,
+    ) -> Result<(), DbErr> {
+        self.set_followers(Vec::new());
+        let (info, columns) = (audited.info, assigned(write));
+        if columns.is_empty() {
+            return Ok(());
+        }
+        if !self.server.is_postgres() && may_be_referred(info, live, columns) {
+            live.referring = self.referring_keys(&write.table, live).await?;
+        }
+        let found = self
+            .followers_of(info, &live.referring, columns, info)
+            .await?;
+        // A row that refers to itself or to another of its table is as it ends only when the action is done.
+        live.has_triggers |= found.iter().any(|f| f.info.type_id == info.type_id);
+        self.set_followers(found);
+        Ok(())
+    }
+
+    fn set_followers(&self, followers: Vec<UpdateFollower>) {
+        *self
+            .followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = followers;
+    }
+
+    /// The audited entities among those whose rows refer to one of these columns.
+    async fn followers_of(
+        &self,
+        parent: &'static EntityInfo,
+        keys: &[ReferringKey],
+        columns: &[String],
+        written: &'static EntityInfo,
+    ) -> Result<Vec<UpdateFollower>, DbErr> {
+        let mut found = Vec::new();
+        for key in keys.iter().filter(|key| key.refers_to(columns)) {
+            let Some(info) = self.entity_of(key).await? else {
+                continue;
+            };
+            let is_skipped = self.config.plan(info).skips(self.config, &Action::Update);
+            if !is_skipped && is_recorded_here(self.config, self.server, written, info) {
+                found.push(UpdateFollower {
+                    parent,
+                    info,
+                    key: key.clone(),
+                    is_changed: false,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The entity of the table that refers.
+    async fn entity_of(&self, key: &ReferringKey) -> Result<Option<&'static EntityInfo>, DbErr> {
+        let is_table =
+            |info: &EntityInfo| !self.server.is_case_sensitive() || info.table() == key.table;
+        let has_schema = |info: &EntityInfo| match (info.schema(), &key.schema) {
+            (Some(own), Some(schema)) => is_name(own, schema),
+            _ => false,
+        };
+        if let Some(info) = find(&key.table, |info| is_table(info) && has_schema(info)) {
+            return Ok(Some(info));
+        }
+        let Some(info) = find(&key.table, |info| is_table(info) && info.schema().is_none()) else {
+            return Ok(None);
+        };
+        if !self.server.is_postgres() {
+            return Ok(Some(info));
+        }
+        // Its name may lead to another schema's table.
+        let live = self.live_table(&TableName::of(info)).await?;
+        Ok((live.schema == key.schema).then_some(info))
+    }
+
+    /// Reads the rows that are going to follow those of an UPDATE, locked. Those that cannot be followed stay among
+    /// the followers that are reported.
+    pub(super) async fn update_followers(
+        &self,
+        request: Request<'_>,
+        before: &[Image],
+    ) -> Result<Vec<Trail>, Problem> {
+        let followers: Vec<UpdateFollower> = (self
+            .followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
+        .clone();
+        if followers.is_empty() || before.is_empty() {
+            return Ok(Vec::new());
+        }
+        let written = request.audited.info;
+        let (mut trails, mut reported) = (Vec::new(), Vec::new());
+        for follower in &followers {
+            let same_entity = |other: &&UpdateFollower| other.info.type_id == follower.info.type_id;
+            // A row that follows by two keys would be recorded twice.
+            let is_alone = followers.iter().filter(same_entity).count() == 1;
+            let trail = if is_alone && follower.info.type_id != written.type_id {
+                self.follow_update(request, follower, before).await?
+            } else {
+                None
+            };
+            match trail {
+                Some((trail, further)) => {
+                    trails.push(trail);
+                    reported.extend(further);
+                }
+                None => reported.push(follower.clone()),
+            }
+        }
+        self.set_followers(reported);
+        Ok(trails)
+    }
+
+    /// Reads the rows that follow by one key, and finds what follows them in turn; `None` where that cannot be done.
+    async fn follow_update(
+        &self,
+        request: Request<'_>,
+        follower: &UpdateFollower,
+        before: &[Image],
+    ) -> Result<Option<(Trail, Vec<UpdateFollower>)>, Problem> {
+        let (info, call) = (follower.info, request.call);
+        let Some((from, to)) = follower.columns() else {
+            return Ok(None);
+        };
+        // A row whose own key changes is not found again.
+        if info.key.is_empty() || from.iter().any(|at| info.key.contains(at)) {
+            return Ok(None);
+        }
+        let failed = |error| self.extra_read(call, error);
+        let name = TableName::of(info);
+        let live = self.live_table(&name).await.map_err(failed)?;
+        let columns: Vec<&str> = info.columns().collect();
+        if live.kind != TableKind::Table
+            || live.is_secured
+            || (self.server.is_postgres() && !live.is_lockable)
+            || live.refuses_reading(&columns).is_some()
+            || live.lacks(&columns)
+        {
+            return Ok(None);
+        }
+        let set = &follower.key.from;
+        let keys = (self.referring_keys(&name, &live).await).map_err(failed)?;
+        let further = (self
+            .followers_of(info, &keys, set, request.audited.info)
+            .await)
+            .map_err(failed)?;
+        let mut values: Vec<Vec<Value>> = Vec::new();
+        let mut seen = HashSet::new();
+        for row in before {
+            let value: Vec<Value> = to.iter().map(|at| row[*at].clone()).collect();
+            let is_null = value.iter().any(|value| *value == value.as_null());
+            if !is_null && seen.insert(value.clone()) {
+                values.push(value);
+            }
+        }
+        let plan = self.config.plan(info);
+        let budget = Budget::new(self.config.before_row_bytes());
+        let mut rows = ImageStore::new(self.config, &plan, info, &budget);
+        let mut push = |row| rows.push(row);
+        (self
+            .each_row_where(info, &from, &values, true, &mut push)
+            .await)
+            .map_err(failed)?;
+        rows.finish();
+        self.check_kept(call, &rows)?;
+        let audited = Audited {
+            info,
+            plan,
+            followers: Vec::new(),
+            records: true,
+            fires_triggers: false,
+        };
+        let trail = Trail {
+            audited,
+            columns: set.clone(),
+            rows,
+        };
+        Ok(Some((trail, further)))
+    }
+
+    /// Notes which followers are concerned by the change of a row.
+    pub(super) fn observe_followers(&self, audited: &Audited, old: &BeforeRow, new: &[Value]) {
+        let is_changed = |follower: &UpdateFollower| match (old, follower.columns()) {
+            (BeforeRow::Read(old), Some((_, to))) => {
+                to.iter().any(|at| !same(&old[*at], &new[*at]))
+            }
+            // The values are in a form that does not tell, or in columns that the entity does not have.
+            _ => true,
+        };
+        self.each_follower(audited, is_changed);
+    }
+
+    /// The same of a row whose old values are not known.
+    pub(super) fn observe_followers_of_unknown(&self, audited: &Audited, assigned: &[String]) {
+        self.each_follower(audited, |follower| follower.key.refers_to(assigned));
+    }
+
+    fn each_follower(&self, audited: &Audited, is_changed: impl Fn(&UpdateFollower) -> bool) {
+        let mut all = self
+            .followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for follower in (all.iter_mut()).filter(|f| f.is_of(audited.info.type_id)) {
+            follower.is_changed = follower.is_changed || is_changed(follower);
+        }
+    }
+
+    /// Reports the tables whose rows have changed without being recorded.
+    pub(super) fn report_followers(&self) {
+        let all = std::mem::take(
+            &mut *self
+                .followers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let mut tables: Vec<&str> = (all.iter().filter(|f| f.is_changed))
+            .map(|follower| follower.key.table.as_str())
+            .collect();
+        tables.sort_unstable();
+        tables.dedup();
+        if !tables.is_empty() {
+            let gap = Gap {
+                why: FOLLOWED,
+                keys: String::new(),
+                tables: tables.join(", "),
+            };
+            (self.gaps.lock().unwrap_or_else(PoisonError::into_inner)).push(gap);
+        }
+    }
+}
