@@ -43,7 +43,7 @@ pub(crate) use failure::{cause, cause_in, is_away};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
     ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun, is_read_only,
-    is_sqlite_constraint,
+    is_sqlite_constraint, is_sqlite_mismatch,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,

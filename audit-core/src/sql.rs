@@ -166,6 +166,7 @@ pub(crate) enum ConflictAction {
 
 /// An UPDATE or DELETE.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // facts of the text, each by itself
 pub(crate) struct Change {
     pub(crate) delete: bool,
     /// `WITH ..`, of queries that only read.
@@ -246,7 +247,7 @@ impl Returning {
             Self::Nothing => false,
             Self::Everything => cast.is_none() && names.is_none(),
             Self::Items(items) => {
-                let mut named = items
+                let mut same = items
                     .iter()
                     .filter(|item| (item.name.as_ref()).is_none_or(|name| is_name(name, column)));
                 let is_column = |item: &ReturnedItem| match cast {
@@ -256,7 +257,7 @@ impl Returning {
                 };
                 let is_it = |item: &ReturnedItem| is_column(item) && is_of_table(item);
                 // Under a name that two have, either could be read.
-                named.next().is_some_and(is_it) && named.next().is_none()
+                same.next().is_some_and(is_it) && same.next().is_none()
             }
         }
     }

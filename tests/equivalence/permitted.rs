@@ -34,7 +34,8 @@ pub(crate) fn answer(
         && is_bulk(ours)
         && our_code == "25P02"
     {
-        let does_nothing = matches!(&theirs.answer, Answer::Called(text) if text == "0");
+        let does_nothing =
+            matches!(&theirs.answer, Answer::Called(text) if text == "0" || text == "None");
         return does_nothing || code(theirs) == "25P02";
     }
     let Some(Op::Sql(sql)) = &ours.op else {

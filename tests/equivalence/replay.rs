@@ -74,10 +74,13 @@ pub(crate) async fn read<C: ConnectionTrait>(
 
 /// A number or a text.
 fn plain(row: &QueryResult, column: &str) -> Json {
-    match row.try_get::<i64>("", column) {
-        Ok(number) => number.into(),
-        Err(_) => row.try_get::<String>("", column).unwrap_or_default().into(),
+    if let Ok(number) = row.try_get::<i64>("", column) {
+        return number.into();
     }
+    if let Ok(number) = row.try_get::<f64>("", column) {
+        return number.into();
+    }
+    row.try_get::<String>("", column).unwrap_or_default().into()
 }
 
 fn object_id(key: &[String], row: &Row) -> String {
@@ -179,6 +182,7 @@ impl Replay<'_> {
         last: &Contents,
         judgement: &mut Judgement,
     ) {
+        rows.retain(|object, _| !self.unreadable.contains(object));
         for (id, row) in last {
             match rows.remove(id) {
                 Some(told) if told == *row => {}

@@ -30,6 +30,7 @@ mod conflict_indexes;
 mod contention;
 mod engines;
 mod errors;
+mod kept_parts;
 mod key_followers;
 mod key_order;
 mod large;

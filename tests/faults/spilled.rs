@@ -69,6 +69,9 @@ async fn log_of(db: &TestDb, bytes: usize, statements: &[&str]) -> TestResult<Ve
         audited
             .execute_raw(sea_orm::Statement::from_string(db.backend(), *sql))
             .await?;
+        audited
+            .query_all_raw(sea_orm::Statement::from_string(db.backend(), *sql))
+            .await?;
     }
     let mut log: Vec<String> = (db.records().await?.into_iter())
         .map(|r| {

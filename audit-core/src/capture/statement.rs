@@ -167,6 +167,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
         self.take_gaps();
+        if (self.is_another_table(write, audited).await).map_err(|error| call.own_error(error))? {
+            return Ok(self.run(call, &statement).await?.settled());
+        }
         let mut live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
@@ -185,7 +188,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map_err(|error| call.own_error(error))?;
         *self.located.lock().unwrap_or_else(PoisonError::into_inner) = Some(Located {
             entity: audited.info.type_id,
-            schema: live.schema.clone().filter(|_| self.server.is_postgres()),
+            schema: live.schema.clone().filter(|_| !self.server.is_mysql()),
             is_secured: live.is_secured,
         });
         let request = Request {
@@ -200,9 +203,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return self.capture_old_new(request).await;
         }
         let answer = match &write.kind {
-            Kind::Insert(insert) => self.insert(request, insert).await,
-            Kind::Change(change) if change.delete => self.delete(request, change).await,
-            Kind::Change(change) => self.update(request, change).await,
+            Kind::Insert(insert) => Box::pin(self.insert(request, insert)).await,
+            Kind::Change(change) if change.delete => Box::pin(self.delete(request, change)).await,
+            Kind::Change(change) => Box::pin(self.update(request, change)).await,
             Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
         };
@@ -242,6 +245,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         !server.is_mysql()
             || matches!(&write.kind, Kind::Insert(insert)
                 if insert.conflict.is_some() || insert.columns.is_empty())
+    }
+
+    /// Whether a name that differs from the entity's table by case is another table's, as it is on most MySQL servers.
+    async fn is_another_table(&self, write: &Write, audited: &Audited) -> Result<bool, DbErr> {
+        if !self.server.is_mysql() || write.table.table == audited.info.table() {
+            return Ok(false);
+        }
+        let sql = "SELECT CAST(@@lower_case_table_names AS CHAR) AS mode";
+        let ask = Statement::from_string(DbBackend::MySql, sql);
+        let row = self.db.query_one_raw(ask).await?;
+        let mode: String = row.map_or(Ok(String::new()), |row| row.try_get("", "mode"))?;
+        Ok(mode == "0")
     }
 
     /// A SQLite transaction that reads before it writes loses to another writer. Where records may fail, writes go

@@ -142,7 +142,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         answer
                     }
                     Err(Problem::Failed(error)) => {
-                        if let Some(why) = keeps_part(db, &error, &write.table).await {
+                        if let Some(why) = keeps_part(db, &error, write).await {
                             let reported = Reported::of_write(captured, write, why, &outline());
                             report_partial(reported, db, frames).await?;
                         }
@@ -156,7 +156,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
-                            && keeps_part(db, error, &write.table).await.is_some()
+                            && keeps_part(db, error, write).await.is_some()
                         {
                             frames.note_partial_change();
                         }

@@ -3,8 +3,8 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::recorder::{is_contention, is_never_begun, is_sqlite_constraint};
-use crate::sql::TableName;
+use crate::recorder::{is_contention, is_never_begun, is_sqlite_constraint, is_sqlite_mismatch};
+use crate::sql::{Kind, TableName, Write};
 
 const BY_SQLITE: &str = "it failed half way, and SQLite keeps what it had changed";
 const BY_ENGINE: &str =
@@ -14,19 +14,23 @@ const BY_ENGINE: &str =
 pub(super) async fn keeps_part<C: ConnectionTrait>(
     db: &C,
     error: &DbErr,
-    table: &TableName,
+    write: &Write,
 ) -> Option<&'static str> {
     let (keeps, why) = match db.get_database_backend() {
         DbBackend::Postgres => return None,
-        DbBackend::Sqlite => (sqlite_keeps_part(db, error).await, BY_SQLITE),
-        _ => (engine_keeps_part(db, error, table).await, BY_ENGINE),
+        DbBackend::Sqlite => (sqlite_keeps_part(db, error, write).await, BY_SQLITE),
+        _ => (engine_keeps_part(db, error, &write.table).await, BY_ENGINE),
     };
     keeps.then_some(why)
 }
 
 /// `RAISE(FAIL)` and `ON CONFLICT FAIL` do not undo a statement. `changes()` is then what it has changed, and 0 where it
 /// was undone.
-async fn sqlite_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr) -> bool {
+async fn sqlite_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr, write: &Write) -> bool {
+    if is_sqlite_mismatch(error) {
+        // `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
+        return matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
+    }
     // Another error may come before the statement has begun, and `changes()` be an older one's.
     if !is_sqlite_constraint(error) {
         return false;

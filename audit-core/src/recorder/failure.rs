@@ -123,6 +123,12 @@ pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {
     has_code(error, &[], &[], &[19])
 }
 
+/// Whether SQLite refused a key of integers that is none.
+#[cfg(feature = "statements")]
+pub(crate) fn is_sqlite_mismatch(error: &DbErr) -> bool {
+    has_code(error, &[], &[], &[20])
+}
+
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
 pub(crate) fn is_away(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {

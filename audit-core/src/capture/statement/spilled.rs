@@ -112,7 +112,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let ran = self.run(call, request.statement).await?;
                 let count = self.count_of(request, &ran).await?;
                 let keys = match &ran.answer {
-                    Answer::Rows(rows) if returns.has_keys() => Some(
+                    // By its own clause; none was appended here.
+                    Answer::Rows(rows) if matches!(returns, Returns::Rows | Returns::Keys) => Some(
                         (self.read(info, rows).iter())
                             .map(|row| info.key_of(row))
                             .collect::<HashSet<_>>(),

@@ -99,15 +99,19 @@ impl Audited {
         };
         let is_table =
             |info: &EntityInfo| !server.is_case_sensitive() || info.table() == write.table.table;
-        let own = find(&write.table.table, |info| {
+        let is_own = |info: &EntityInfo| {
             is_table(info) && (info.schema()).is_some_and(|own| is_schema(server, own, schema))
-        });
-        let by_name = || {
-            find(&write.table.table, |info| {
-                is_table(info) && info.schema().is_none() && live.is_found_by_name
-            })
         };
-        match own.or_else(by_name) {
+        let is_by_name =
+            |info: &EntityInfo| is_table(info) && info.schema().is_none() && live.is_found_by_name;
+        // Of several entities one that has no more columns than the table, where there is such a one.
+        let fits = |info: &EntityInfo| !live.lacks(&info.columns().collect::<Vec<_>>());
+        let table = &write.table.table;
+        let found = find(table, |info| is_own(info) && fits(info))
+            .or_else(|| find(table, |info| is_by_name(info) && fits(info)))
+            .or_else(|| find(table, is_own))
+            .or_else(|| find(table, is_by_name));
+        match found {
             None => Resolved::None,
             Some(info) if std::ptr::eq(info, self.info) => Resolved::Same,
             Some(info) => match Self::of_entity(config, server, write, info) {

@@ -27,12 +27,13 @@ impl Text {
 
     pub(super) fn constant(&self, part: &impl ToString) -> bool {
         self.tokens_of(part)
-            .is_some_and(|tokens| is_constant(&tokens))
+            .is_some_and(|tokens| is_constant(self.backend, &tokens))
     }
 
     pub(super) fn volatility(&self, part: &impl ToString) -> Volatility {
-        self.tokens_of(part)
-            .map_or(Volatility::Volatile, |tokens| volatility(&tokens))
+        self.tokens_of(part).map_or(Volatility::Volatile, |tokens| {
+            volatility(self.backend, &tokens)
+        })
     }
 
     /// Whether there is a query in a part of the statement; a part that cannot be read may have one.
