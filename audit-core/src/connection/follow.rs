@@ -135,7 +135,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         answer
                     }
                     Err(Problem::Failed(error)) => {
-                        if keeps_part(db, write, &error).await {
+                        if keeps_part(db, write, &error, each_commits).await {
                             let reported =
                                 Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
                             report_partial(reported, db, frames).await?;
@@ -150,7 +150,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
-                            && keeps_part(db, write, error).await
+                            && keeps_part(db, write, error, each_commits).await
                         {
                             frames.note_partial_change();
                         }
@@ -169,13 +169,19 @@ const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had 
 
 /// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
 /// undo it. `changes()` is then what it has changed, and 0 where it was undone.
-async fn keeps_part<C: ConnectionTrait>(db: &C, write: &Write, error: &DbErr) -> bool {
+async fn keeps_part<C: ConnectionTrait>(
+    db: &C,
+    write: &Write,
+    error: &DbErr,
+    is_alone: bool,
+) -> bool {
     if db.get_database_backend() != DbBackend::Sqlite {
         return false;
     }
     if is_sqlite_mismatch(error) {
-        // `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
-        return matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
+        // In a transaction `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
+        return !is_alone
+            && matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
     }
     // Another error may come before the statement has begun, and `changes()` be an older one's.
     if !is_sqlite_constraint(error) {
