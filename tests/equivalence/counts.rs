@@ -14,7 +14,7 @@ const REPORTED: &[(&str, [usize; 3])] = &[
     // Of conflicts, that the statement's values do not decide, or of rows that a query makes.
     ("INSERT", [60, 60, 60]),
     ("REPLACE", [80, 0, 40]),
-    ("plain UPDATE", [10, 5, 10]),
+    ("plain UPDATE", [12, 12, 12]),
     ("UPDATE", [30, 15, 45]),
     ("plain DELETE", [3, 3, 3]),
     // MariaDB's of joined tables.

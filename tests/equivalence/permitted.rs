@@ -36,7 +36,8 @@ pub(crate) fn answer(
     {
         let does_nothing =
             matches!(&theirs.answer, Answer::Called(text) if text == "0" || text == "None");
-        return does_nothing || code(theirs) == "25P02";
+        // What the builder would be refused for is never sent then.
+        return does_nothing || theirs.answer.is_error();
     }
     let Some(Op::Sql(sql)) = &ours.op else {
         return false;

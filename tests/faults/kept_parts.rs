@@ -18,6 +18,8 @@ async fn insert_that_keeps_its_first_rows_is_reported(db: &TestDb) -> TestResult
         let oracle = Oracle::new(&own, &[Table::of("slot")], setup).await?;
         let sql = format!("{verb} INTO slot (id, n) VALUES (22, 1), ('no number', 2)");
         oracle.in_transaction(&[(Call::Execute, &sql)]).await?;
+        let alone = sql.replace("22", "33");
+        oracle.same(Call::Execute, &alone, &[]).await;
         oracle.recorded_or_reported().await?;
         own.remove().await?;
     }

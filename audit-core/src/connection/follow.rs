@@ -1,5 +1,7 @@
 //! Statements inside a transaction, each the way that was found for it.
 
+use std::sync::{Mutex, PoisonError};
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::batch_answer::BatchAnswer;
@@ -61,13 +63,23 @@ async fn followed<C: ConnectionTrait + MayStream>(
                 report(&reported?, db, frames).await?;
                 return run(db, call, statement).await;
             }
-            let answer = statements(db, frames, server, call, statement, &captured, false).await?;
+            let inside = Outside::default();
+            let answer = statements(db, frames, server, call, statement, &captured, inside).await?;
             if frames.is_full(&captured.config) {
                 frames.flush(db).await?;
             }
             Ok(answer)
         }
     }
+}
+
+/// What differs outside of the application's transactions.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Outside<'a> {
+    /// Each statement of a text commits by itself.
+    pub(super) each_commits: bool,
+    /// Where to leave a statement that cannot be captured, and is not run then.
+    pub(super) left: Option<&'a Mutex<Option<Reported>>>,
 }
 
 /// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
@@ -79,8 +91,9 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
     call: Call,
     statement: Statement,
     captured: &Captured,
-    each_commits: bool,
+    outside: Outside<'_>,
 ) -> Result<Answer, DbErr> {
+    let each_commits = outside.each_commits;
     let engine = Engine {
         db,
         stream: db.as_sea_orm(),
@@ -142,7 +155,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         answer
                     }
                     Err(Problem::Failed(error)) => {
-                        if let Some(why) = keeps_part(db, &error, write).await {
+                        if let Some(why) = keeps_part(db, &error, write, each_commits).await {
                             let reported = Reported::of_write(captured, write, why, &outline());
                             report_partial(reported, db, frames).await?;
                         }
@@ -152,11 +165,15 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                     Err(Problem::Uncapturable(why)) => {
                         let reported = Reported::of_write(captured, write, why, &outline());
                         let reported = reported.by_policy()?;
+                        if let Some(left) = outside.left {
+                            *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(reported);
+                            return Err(DbErr::Custom("it is left to be run by itself".to_owned()));
+                        }
                         frames.flush(db).await?;
                         report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
-                            && keeps_part(db, error, write).await.is_some()
+                            && keeps_part(db, error, write, each_commits).await.is_some()
                         {
                             frames.note_partial_change();
                         }

@@ -15,10 +15,14 @@ pub(super) async fn keeps_part<C: ConnectionTrait>(
     db: &C,
     error: &DbErr,
     write: &Write,
+    is_alone: bool,
 ) -> Option<&'static str> {
     let (keeps, why) = match db.get_database_backend() {
         DbBackend::Postgres => return None,
-        DbBackend::Sqlite => (sqlite_keeps_part(db, error, write).await, BY_SQLITE),
+        DbBackend::Sqlite => (
+            sqlite_keeps_part(db, error, write, is_alone).await,
+            BY_SQLITE,
+        ),
         _ => (engine_keeps_part(db, error, &write.table).await, BY_ENGINE),
     };
     keeps.then_some(why)
@@ -26,10 +30,16 @@ pub(super) async fn keeps_part<C: ConnectionTrait>(
 
 /// `RAISE(FAIL)` and `ON CONFLICT FAIL` do not undo a statement. `changes()` is then what it has changed, and 0 where it
 /// was undone.
-async fn sqlite_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr, write: &Write) -> bool {
+async fn sqlite_keeps_part<C: ConnectionTrait>(
+    db: &C,
+    error: &DbErr,
+    write: &Write,
+    is_alone: bool,
+) -> bool {
     if is_sqlite_mismatch(error) {
-        // `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
-        return matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
+        // In a transaction `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
+        return !is_alone
+            && matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
     }
     // Another error may come before the statement has begun, and `changes()` be an older one's.
     if !is_sqlite_constraint(error) {

@@ -26,7 +26,7 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
 use crate::recorder::{
-    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, is_pool,
+    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, is_transaction,
     keeping_last_insert_id, limits, prepared_anew, shown,
 };
 use crate::stats::{COUNTERS, count};
@@ -249,10 +249,10 @@ impl SystemEvent {
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
         let recorded = async {
-            if is_pool(db) {
-                self.count_in_shared_row(db).await
-            } else {
+            if is_transaction(db) {
                 self.in_current_context().insert(db).await
+            } else {
+                self.count_in_shared_row(db).await
             }
         };
         Bound::to(db).scope(recorded).await

@@ -45,7 +45,7 @@ where
 }
 
 /// Whether each statement may run on another connection.
-pub(crate) fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
+fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
     #[cfg(feature = "statements")]
     if let Some(probed) = crate::connection::probe(db) {
         return probed.transaction_id.is_none();
@@ -53,6 +53,17 @@ pub(crate) fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
     #[cfg(not(feature = "statements"))]
     let _ = db;
     Handle::of::<C>() == Handle::Pool
+}
+
+/// Whether the statements are surely of one transaction.
+pub(crate) fn is_transaction<C: ConnectionTrait>(db: &C) -> bool {
+    #[cfg(feature = "statements")]
+    if let Some(probed) = crate::connection::probe(db) {
+        return probed.transaction_id.is_some();
+    }
+    #[cfg(not(feature = "statements"))]
+    let _ = db;
+    Handle::of::<C>() == Handle::Transaction
 }
 
 /// Reads `LAST_INSERT_ID()`.
