@@ -112,6 +112,14 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
+    /// Forgets the log. Records lead from what the tables hold now.
+    pub(crate) async fn forget(&mut self) -> TestResult {
+        self.db.forget().await?;
+        self.before = self.read(&self.db.conn).await?;
+        self.moments.lock().unwrap().clear();
+        Ok(())
+    }
+
     /// What the tables hold, as a connection sees them.
     pub(crate) async fn read<C: ConnectionTrait>(&self, db: &C) -> TestResult<Vec<Rows>> {
         let mut all = Vec::new();

@@ -103,7 +103,7 @@ async fn search_path_set_by_a_write_applies_to_the_next_statement(db: &TestDb) -
 async fn search_path_of_the_first_transaction_is_not_kept(db: &TestDb) -> TestResult {
     let oracle = two_items(db).await?;
     let config = AuditConfig::builder().table_schema("public");
-    let oracle = oracle.configured(config)?;
+    let mut oracle = oracle.configured(config)?;
     oracle
         .in_transaction(&[
             (Call::Execute, "SET LOCAL search_path TO other"),
@@ -111,7 +111,7 @@ async fn search_path_of_the_first_transaction_is_not_kept(db: &TestDb) -> TestRe
         ])
         .await?;
     assert!(db.log().await?.iter().all(|line| line.contains("item 1 ")));
-    db.forget().await?;
+    oracle.forget().await?;
     oracle
         .executes("UPDATE public.item SET p = 8 WHERE id = 1")
         .await;

@@ -13,6 +13,7 @@ mod mariadb {
         insert_leaves_the_snapshot_to_the_application,
         insert_by_a_model_leaves_the_snapshot_to_the_application,
         upsert_locks_no_absent_key,
+        conflicts_of_some_rows_leave_the_others_free,
     }
 }
 
@@ -94,6 +95,59 @@ async fn upsert_locks_no_absent_key(db: &TestDb) -> TestResult {
         assert!(!outcomes[0].is_failure(), "{outcomes:?}");
         bare.rollback().await?;
         audited.rollback().await?;
+        own.remove().await?;
+    }
+    Ok(())
+}
+
+/// All rows of a table as small as this one would be read, and locked, if the reads beside the statement did not name
+/// their index.
+async fn conflicts_of_some_rows_leave_the_others_free(db: &TestDb) -> TestResult {
+    let of_last = "UPDATE account SET n = 9 WHERE id = 4";
+    for (first, second) in [
+        (
+            "INSERT INTO account (id, email, n) VALUES (1, 'a', 9), (2, 'b', 9) ON DUPLICATE KEY UPDATE n = VALUES(n)",
+            of_last,
+        ),
+        (
+            "REPLACE INTO account (id, email, n) VALUES (1, 'a', 9), (2, 'b', 9)",
+            of_last,
+        ),
+        (
+            "INSERT IGNORE INTO account (id, email, n) VALUES (1, 'a', 9), (2, 'b', 9)",
+            of_last,
+        ),
+        ("UPDATE account SET n = 9 WHERE id IN (1, 2)", of_last),
+        (
+            "INSERT INTO account (email, n) VALUES ('a', 9) ON DUPLICATE KEY UPDATE n = 9",
+            "INSERT INTO account (email, n) VALUES ('d', 9) ON DUPLICATE KEY UPDATE n = 9",
+        ),
+    ] {
+        let own = db.sibling().await?;
+        let setup = [
+            account_table(db.backend()),
+            "INSERT INTO account (email, n) VALUES ('a', 1), ('b', 2), ('c', 3), ('d', 4)"
+                .to_owned(),
+        ];
+        let oracle = Oracle::new(&own, &[Table::of("account")], setup).await?;
+        let (bare, conn) = (oracle.bare.another().await?, own.another().await?);
+        let other = sea_orm_audit::AuditedConnection::new(conn);
+        let bare_first = oracle.bare.begin().await?;
+        let audited_first = oracle.audited.begin().await?;
+        same_on(&bare_first, &audited_first, Call::Execute, first).await;
+        same_on(
+            &bare,
+            &other,
+            Call::Unprepared,
+            "SET SESSION innodb_lock_wait_timeout = 1",
+        )
+        .await;
+        same_on(&bare, &other, Call::Execute, second).await;
+        bare_first.commit().await?;
+        audited_first.commit().await?;
+        bare.close().await?;
+        other.close().await?;
+        oracle.recorded().await?;
         own.remove().await?;
     }
     Ok(())
