@@ -6,11 +6,13 @@ mod detached;
 mod error_variant;
 mod follow;
 mod frames;
+mod partial;
 mod physical;
 mod probe;
 mod report;
 mod route;
 mod stream;
+mod text_control;
 mod transaction;
 mod unit;
 
@@ -32,7 +34,10 @@ use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use route::Route;
+use crate::recorder::Dropping;
+use crate::sql::{drops_prepared, outline_of, steps};
+use route::{Reported, Route};
+use text_control::TextControl;
 
 /// A connection on which every write to an audited table is recorded, atomically with the change.
 ///
@@ -59,6 +64,7 @@ pub struct AuditedConnection {
     db: DatabaseConnection,
     server: Server,
     binding: Arc<Bound>,
+    text_control: TextControl,
 }
 
 impl std::fmt::Debug for AuditedConnection {
@@ -84,6 +90,7 @@ impl AuditedConnection {
             server: Server::new(db.get_database_backend()),
             db,
             binding: Arc::default(),
+            text_control: TextControl::default(),
         }
     }
 
@@ -121,6 +128,7 @@ impl AuditedConnection {
             db: self.db.clone(),
             server: self.server.clone(),
             binding: Arc::new(binding),
+            text_control: self.text_control.clone(),
         }
     }
 
@@ -141,15 +149,38 @@ impl AuditedConnection {
     }
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
-        let route = Route::of(
-            self.db.is_mock_connection(),
-            &self.binding,
-            &self.server,
-            self.db.get_database_backend(),
-            &statement.sql,
-        )
-        .map_err(|error| call.own_error(error))?;
-        match route {
+        let backend = self.db.get_database_backend();
+        let steps = steps(backend, &statement.sql);
+        if steps.is_empty() || self.db.is_mock_connection() {
+            return self.routed(call, statement).await;
+        }
+        // Its own report is written before it.
+        let open = self.text_control.open();
+        let sent = self.text_control.sent(steps);
+        let answer = match open {
+            Some(frames) => self.routed_by_text(call, statement, &frames).await,
+            None => self.routed_by_itself(call, statement).await,
+        };
+        sent.answered(backend, answer.is_ok());
+        answer
+    }
+
+    async fn routed(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        match self.text_control.open() {
+            Some(frames) => self.routed_by_text(call, statement, &frames).await,
+            None => self.routed_by_itself(call, statement).await,
+        }
+    }
+
+    fn route(&self, call: Call, sql: &str) -> Result<Route, DbErr> {
+        let is_mock = self.db.is_mock_connection();
+        let backend = self.db.get_database_backend();
+        Route::of(is_mock, &self.binding, &self.server, backend, sql)
+            .map_err(|error| call.own_error(error))
+    }
+
+    async fn routed_by_itself(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        match self.route(call, &statement.sql)? {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
                 report::report_detached(reported, self.db.clone()).await;
@@ -157,6 +188,29 @@ impl AuditedConnection {
             }
             Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,
         }
+    }
+
+    /// Runs a statement in a transaction that the application controls by text: nothing is captured.
+    async fn routed_by_text(
+        &self,
+        call: Call,
+        statement: Statement,
+        frames: &Arc<Frames>,
+    ) -> Result<Answer, DbErr> {
+        let reported = match self.route(call, &statement.sql)? {
+            Route::Straight => None,
+            Route::Reported(reported) => Some(reported),
+            Route::Captured(captured) => {
+                let outline = || outline_of(self.db.get_database_backend(), &statement.sql);
+                (captured.reported(text_control::BY_TEXT, outline))
+                    .map(Reported::by_policy)
+                    .transpose()?
+            }
+        };
+        if let Some(reported) = reported {
+            report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
+        }
+        run(&self.db, call, statement).await
     }
 }
 
@@ -166,6 +220,8 @@ async fn run<C: ConnectionTrait>(
     call: Call,
     statement: Statement,
 ) -> Result<Answer, DbErr> {
+    // Once it is done, or nobody waits for it any more.
+    let _dropping = Dropping(drops_prepared(db.get_database_backend(), &statement.sql));
     Ok(match call {
         Call::Execute => Answer::Executed(db.execute_raw(statement).await?),
         Call::Unprepared => Answer::Executed(db.execute_unprepared(&statement.sql).await?),

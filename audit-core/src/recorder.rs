@@ -1,5 +1,6 @@
 //! Writes records into `audit_log`, through the connection of the change.
 
+mod anew;
 #[cfg(feature = "statements")]
 mod batch;
 mod driver_error;
@@ -34,18 +35,23 @@ use crate::stats::{COUNTERS, count};
 use crate::target::{Target, fit};
 
 #[cfg(feature = "statements")]
+pub(crate) use anew::Dropping;
+pub(crate) use anew::prepared_anew;
+#[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_away};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
-    ending_error, has_ended_transaction, is_aborted, is_contention, is_read_only,
+    ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun, is_read_only,
     is_sqlite_constraint, is_sqlite_mismatch,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,
     missing_table,
 };
-pub(crate) use last_insert_id::{is_pool, keeping_last_insert_id};
+#[cfg(feature = "statements")]
+pub(crate) use last_insert_id::with_last_insert_id;
+pub(crate) use last_insert_id::{is_transaction, keeping_last_insert_id};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 
@@ -131,7 +137,12 @@ fn statement_of(backend: DbBackend, insert: &InsertStatement) -> Statement {
             *value = instant(backend, *time);
         }
     }
-    statement
+    prepared_anew(statement)
+}
+
+/// An INSERT as it is sent.
+fn built<C: ConnectionTrait>(db: &C, insert: &InsertStatement) -> Statement {
+    prepared_anew(db.get_database_backend().build(insert))
 }
 
 /// Inserts rows of an audit table in one statement.
@@ -397,7 +408,7 @@ pub(crate) async fn insert_record<C: ConnectionTrait>(
             return Ok(db.execute(&insert).await?.last_insert_id().cast_signed());
         }
         insert.returning_col(Column::Id);
-        match db.query_one(&insert).await? {
+        match db.query_one_raw(built(db, &insert)).await? {
             Some(row) => row.try_get("", "id"),
             None => Err(DbErr::RecordNotInserted),
         }
@@ -418,7 +429,7 @@ async fn write<C: ConnectionTrait>(
         if isolate {
             insert_in_savepoint(db, &insert).await
         } else {
-            db.execute(&insert).await.map(|_| ())
+            db.execute_raw(built(db, &insert)).await.map(|_| ())
         }
     };
     match keeping_last_insert_id(db, result).await {
@@ -447,7 +458,7 @@ async fn insert_in_savepoint<C: ConnectionTrait>(
         // Outside of a transaction there is nothing to protect, and nothing was done.
         // A connection that refuses the message must do without a savepoint.
         Err(error) if failure::is_no_transaction(&error) || failure::is_refused(&error) => {
-            db.execute(insert).await.map(|_| ())
+            db.execute_raw(built(db, insert)).await.map(|_| ())
         }
         // It was aborted before our savepoint: by the user's own statement, which is theirs to undo,
         // or by another record at the same time, which undoes itself.

@@ -6,6 +6,7 @@
 //! triggers are for.
 
 mod cache;
+mod control;
 mod literals;
 mod parse;
 mod shorten;
@@ -18,7 +19,8 @@ use std::sync::OnceLock;
 use crate::auditable::EntityInfo;
 
 pub(crate) use cache::understand;
-pub(crate) use parse::{outline_of, understand as parse_anew};
+pub(crate) use control::{Step, drops_prepared, steps};
+pub(crate) use parse::{must_be_first, outline_of, understand as parse_anew};
 pub(crate) use template::{Composer, Template, quoted};
 pub(crate) use volatility::Volatility;
 
@@ -164,6 +166,7 @@ pub(crate) enum ConflictAction {
 
 /// An UPDATE or DELETE.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // facts of the text, each by itself
 pub(crate) struct Change {
     pub(crate) delete: bool,
     /// `WITH ..`, of queries that only read.
@@ -244,7 +247,7 @@ impl Returning {
             Self::Nothing => false,
             Self::Everything => cast.is_none() && names.is_none(),
             Self::Items(items) => {
-                let mut named = items
+                let mut same = items
                     .iter()
                     .filter(|item| (item.name.as_ref()).is_none_or(|name| is_name(name, column)));
                 let is_column = |item: &ReturnedItem| match cast {
@@ -254,7 +257,7 @@ impl Returning {
                 };
                 let is_it = |item: &ReturnedItem| is_column(item) && is_of_table(item);
                 // Under a name that two have, either could be read.
-                named.next().is_some_and(is_it) && named.next().is_none()
+                same.next().is_some_and(is_it) && same.next().is_none()
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Whether records lead from what a table held to what it holds.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, Statement};
@@ -35,7 +36,10 @@ impl Table {
     }
 
     pub(crate) async fn read<C: ConnectionTrait>(&self, db: &C) -> TestResult<Rows> {
-        let sql = format!("SELECT * FROM {}", self.name);
+        // Prepared each time: the columns may have other types by now.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let sql = format!("SELECT * FROM {} /* {number} */", self.name);
         let found = db
             .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
             .await?;

@@ -26,7 +26,8 @@ mod update_followers;
 mod upsert;
 mod upsert_mysql;
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sea_query::Value;
@@ -42,11 +43,12 @@ pub(crate) use target::Audited;
 pub(crate) use update_followers::UpdateFollower;
 
 use crate::action::Source;
+use crate::auditable::EntityInfo;
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::{ends_transaction, is_no_transaction};
+use crate::recorder::{ends_transaction, is_no_transaction, prepared_anew};
 use crate::sql::{Composer, Kind, Write};
 use live_table::LiveTable;
 use returning::Returns;
@@ -148,6 +150,8 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) located: Mutex<Option<Located>>,
     /// The foreign keys by which other rows may change along with those that a statement writes.
     pub(crate) followers: Mutex<Vec<UpdateFollower>>,
+    /// What tells its columns from other ones.
+    pub(crate) shape: AtomicU32,
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -163,11 +167,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
         self.take_gaps();
+        if (self.is_another_table(write, audited).await).map_err(|error| call.own_error(error))? {
+            return Ok(self.run(call, &statement).await?.settled());
+        }
         let mut live = if Self::needs_live_table(self.server, write) {
             (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
         } else {
             LiveTable::default()
         };
+        self.shape.store(live.shape, Relaxed);
         (self.apply_settings(write, audited, &mut live).await)
             .map_err(|error| call.own_error(error))?;
         let resolved = audited.resolve(self.config, self.server, write, &live);
@@ -180,7 +188,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map_err(|error| call.own_error(error))?;
         *self.located.lock().unwrap_or_else(PoisonError::into_inner) = Some(Located {
             entity: audited.info.type_id,
-            schema: live.schema.clone().filter(|_| self.server.is_postgres()),
+            schema: live.schema.clone().filter(|_| !self.server.is_mysql()),
             is_secured: live.is_secured,
         });
         let request = Request {
@@ -195,9 +203,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return self.capture_old_new(request).await;
         }
         let answer = match &write.kind {
-            Kind::Insert(insert) => self.insert(request, insert).await,
-            Kind::Change(change) if change.delete => self.delete(request, change).await,
-            Kind::Change(change) => self.update(request, change).await,
+            Kind::Insert(insert) => Box::pin(self.insert(request, insert)).await,
+            Kind::Change(change) if change.delete => Box::pin(self.delete(request, change)).await,
+            Kind::Change(change) => Box::pin(self.update(request, change)).await,
             Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
         };
@@ -239,6 +247,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if insert.conflict.is_some() || insert.columns.is_empty())
     }
 
+    /// Whether a name that differs from the entity's table by case is another table's, as it is on most MySQL servers.
+    async fn is_another_table(&self, write: &Write, audited: &Audited) -> Result<bool, DbErr> {
+        if !self.server.is_mysql() || write.table.table == audited.info.table() {
+            return Ok(false);
+        }
+        let sql = "SELECT CAST(@@lower_case_table_names AS CHAR) AS mode";
+        let ask = Statement::from_string(DbBackend::MySql, sql);
+        let row = self.db.query_one_raw(ask).await?;
+        let mode: String = row.map_or(Ok(String::new()), |row| row.try_get("", "mode"))?;
+        Ok(mode == "0")
+    }
+
     /// A SQLite transaction that reads before it writes loses to another writer. Where records may fail, writes go
     /// on without an audit table.
     async fn take_write_lock(&self) -> Result<(), DbErr> {
@@ -262,6 +282,28 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             None => &[],
         };
         Composer::new(self.db.get_database_backend(), values)
+    }
+
+    /// A statement of the log's own, that reads or returns rows of an entity. A prepared one fails on PostgreSQL once a
+    /// column has another type, as it has in another schema: its text tells the types.
+    fn own(&self, info: &EntityInfo, mut statement: Statement) -> Statement {
+        if self.server.is_postgres() {
+            let shape = self.frames.live_tables.shape_of(info.table());
+            add_comment(&mut statement, shape);
+        }
+        prepared_anew(statement)
+    }
+
+    /// The application's statement with something appended to it, which returns rows of the table that it writes.
+    fn appended(&self, statement: &Statement, clause: &str) -> Statement {
+        let mut statement = appended_to(statement, clause);
+        if clause.is_empty() {
+            return statement;
+        }
+        if self.server.is_postgres() {
+            add_comment(&mut statement, self.shape.load(Relaxed));
+        }
+        prepared_anew(statement)
     }
 
     /// Runs the application's statement as it was sent.
@@ -290,7 +332,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let doubt = self.frames.doubt(self.config.failure_policy());
         let rows = self
             .db
-            .query_all_raw(appended_to(statement, appended))
+            .query_all_raw(self.appended(statement, appended))
             .await;
         self.ran(call, rows, doubt)
     }
@@ -407,6 +449,12 @@ impl Ran<'_> {
             Answer::Rows(rows) => rows.len() as u64,
         }
     }
+}
+
+/// Tells a text from others that are the same but for it.
+fn add_comment(statement: &mut Statement, number: u32) {
+    // Writing to a `String` cannot fail.
+    let _ = write!(statement.sql, " /* {number:x} */");
 }
 
 /// A statement with something appended to it.

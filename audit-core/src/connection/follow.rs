@@ -1,16 +1,19 @@
 //! Statements inside a transaction, each the way that was found for it.
 
+use std::sync::{Mutex, PoisonError};
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::batch_answer::BatchAnswer;
+use super::partial::keeps_part;
 use super::report::{NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial};
 use super::route::{Captured, Reported, Route};
 use super::{Frames, run, unit};
 use crate::auditable::has_triggers;
 use crate::begin::MayStream;
 use crate::capture::{Answer, Call, Engine, Problem, Server};
-use crate::recorder::{is_read_only, is_sqlite_constraint, is_sqlite_mismatch};
-use crate::sql::{Kind, Understood, Write, outline_of};
+use crate::recorder::is_read_only;
+use crate::sql::{Understood, outline_of};
 
 /// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
 /// the application's would have met.
@@ -37,6 +40,11 @@ async fn followed<C: ConnectionTrait + MayStream>(
 ) -> Result<Answer, DbErr> {
     match route {
         Route::Straight => run(db, call, statement).await,
+        Route::Reported(reported) if reported.must_be_first() && !reported.is_silent() => {
+            reported.warn();
+            frames.report_before_commit(reported);
+            run(db, call, statement).await
+        }
         Route::Reported(reported) => {
             // What it does is not known: it may fire any of them.
             if let Some((config, context)) = reported.teller()
@@ -55,13 +63,23 @@ async fn followed<C: ConnectionTrait + MayStream>(
                 report(&reported?, db, frames).await?;
                 return run(db, call, statement).await;
             }
-            let answer = statements(db, frames, server, call, statement, &captured, false).await?;
+            let inside = Outside::default();
+            let answer = statements(db, frames, server, call, statement, &captured, inside).await?;
             if frames.is_full(&captured.config) {
                 frames.flush(db).await?;
             }
             Ok(answer)
         }
     }
+}
+
+/// What differs outside of the application's transactions.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Outside<'a> {
+    /// Each statement of a text commits by itself.
+    pub(super) each_commits: bool,
+    /// Where to leave a statement that cannot be captured, and is not run then.
+    pub(super) left: Option<&'a Mutex<Option<Reported>>>,
 }
 
 /// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
@@ -73,8 +91,9 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
     call: Call,
     statement: Statement,
     captured: &Captured,
-    each_commits: bool,
+    outside: Outside<'_>,
 ) -> Result<Answer, DbErr> {
+    let each_commits = outside.each_commits;
     let engine = Engine {
         db,
         stream: db.as_sea_orm(),
@@ -87,6 +106,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
         located: std::sync::Mutex::default(),
         followers: std::sync::Mutex::default(),
         has_run: std::sync::atomic::AtomicBool::new(false),
+        shape: std::sync::atomic::AtomicU32::new(0),
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();
@@ -135,9 +155,8 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                         answer
                     }
                     Err(Problem::Failed(error)) => {
-                        if keeps_part(db, write, &error, each_commits).await {
-                            let reported =
-                                Reported::of_write(captured, write, FAILED_HALF_WAY, &outline());
+                        if let Some(why) = keeps_part(db, &error, write, each_commits).await {
+                            let reported = Reported::of_write(captured, write, why, &outline());
                             report_partial(reported, db, frames).await?;
                         }
                         // Also an error of a read of ours: the statement would have met it.
@@ -146,11 +165,15 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                     Err(Problem::Uncapturable(why)) => {
                         let reported = Reported::of_write(captured, write, why, &outline());
                         let reported = reported.by_policy()?;
+                        if let Some(left) = outside.left {
+                            *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(reported);
+                            return Err(DbErr::Custom("it is left to be run by itself".to_owned()));
+                        }
                         frames.flush(db).await?;
                         report(&reported, db, frames).await?;
                         let answer = run(db, call, text).await;
                         if let Err(error) = &answer
-                            && keeps_part(db, write, error, each_commits).await
+                            && keeps_part(db, error, write, each_commits).await.is_some()
                         {
                             frames.note_partial_change();
                         }
@@ -162,36 +185,6 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
         answers.add(next, part);
     }
     answers.into_answer()
-}
-
-/// Why the part that SQLite keeps of a failed statement has no record.
-const FAILED_HALF_WAY: &str = "it failed half way, and SQLite keeps what it had changed";
-
-/// Whether SQLite keeps a part of a statement that failed: `RAISE(FAIL)` and `ON CONFLICT FAIL` do not
-/// undo it. `changes()` is then what it has changed, and 0 where it was undone.
-async fn keeps_part<C: ConnectionTrait>(
-    db: &C,
-    write: &Write,
-    error: &DbErr,
-    is_alone: bool,
-) -> bool {
-    if db.get_database_backend() != DbBackend::Sqlite {
-        return false;
-    }
-    if is_sqlite_mismatch(error) {
-        // In a transaction `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
-        return !is_alone
-            && matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
-    }
-    // Another error may come before the statement has begun, and `changes()` be an older one's.
-    if !is_sqlite_constraint(error) {
-        return false;
-    }
-    let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");
-    match db.query_one_raw(sql).await {
-        Ok(Some(row)) => row.try_get_by_index::<i64>(0).is_ok_and(|rows| rows > 0),
-        _ => false,
-    }
 }
 
 /// Commits one statement of several, and begins the next: they are committed one by one without audit

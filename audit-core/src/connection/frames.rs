@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::capture::{Call, LiveTables};
 use crate::error::AuditError;
-use crate::recorder::{ending_error, has_ended_transaction, is_aborted};
+use crate::recorder::{ending_error, has_ended_transaction, is_aborted, prepared_anew};
 use buffer::Frame;
 use trigger_context::TriggerContext;
 pub(crate) use unrecorded::Doubt;
@@ -164,7 +164,7 @@ impl Frames {
         if !(is_suspect && is_held) || db.get_database_backend() != DbBackend::Postgres {
             return false;
         }
-        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        let look = prepared_anew(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
         let error = db.execute_raw(look).await.err();
         error.is_some_and(|error| is_aborted(&error))
     }

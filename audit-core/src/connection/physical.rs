@@ -16,7 +16,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::Frames;
 use super::detached::run_to_end;
 use super::error_variant::as_query;
-use crate::recorder::is_autocommit;
+use crate::recorder::{is_autocommit, prepared_anew};
 
 /// What all handles of one transaction share.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ impl Physical {
         if backend == DbBackend::Postgres
             && let Some(sql) = characteristics
         {
-            let statement = Statement::from_string(backend, sql);
+            let statement = prepared_anew(Statement::from_string(backend, sql));
             db.execute_raw(statement).await?;
         }
         self.levels().open_handles += 1;

@@ -1,11 +1,14 @@
 //! When a statement that is not captured is reported, and what a report that fails means.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 
 use super::Frames;
 use super::detached::detached;
 use super::route::Reported;
 use crate::error::AuditError;
+use crate::recorder::with_last_insert_id;
 
 /// Reports a statement outside of any transaction, before it runs. As a task of its own: a caller that drops the
 /// statement's future leaves the report, and no connection inside of a transaction.
@@ -38,6 +41,42 @@ pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection)
     let _ = Box::pin(reported.report(&tx, None)).await;
     if let Err(error) = tx.commit().await {
         tracing::error!(%error, "the system event of an uncaptured statement failed");
+    }
+}
+
+/// Reports a statement in a transaction that the application controls by text, before it runs. Nothing is begun; the
+/// savepoint is there so that PostgreSQL goes on where the report fails.
+pub(super) async fn report_by_text(
+    reported: Reported,
+    db: DatabaseConnection,
+    frames: Arc<Frames>,
+) {
+    const POINT: &str = "sea_orm_audit_report";
+    if reported.is_silent() {
+        return;
+    }
+    let reporting = detached(async move {
+        if db.get_database_backend() != DbBackend::Postgres {
+            // An error is logged.
+            let report = Box::pin(reported.report(&db, Some(&frames)));
+            let _ = with_last_insert_id(&db, report).await;
+            return Ok(());
+        }
+        // It fails on another connection of the pool, and where PostgreSQL has aborted the transaction.
+        let set = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
+        let done = Box::pin(reported.report(&db, Some(&frames))).await;
+        if set.is_ok() {
+            let end = if done.is_ok() {
+                format!("RELEASE SAVEPOINT {POINT}")
+            } else {
+                format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}")
+            };
+            db.execute_unprepared(&end).await?;
+        }
+        Ok(())
+    });
+    if let Err(error) = reporting.await {
+        tracing::error!(%error, "the report of an uncaptured statement could not be ended");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
 use crate::event::{EventType, SystemEvent};
-use crate::sql::{Opaque, TableName, Understood, Write, outline_of, understand};
+use crate::sql::{Opaque, TableName, Understood, Write, must_be_first, outline_of, understand};
 use crate::stats::{COUNTERS, count};
 
 /// Which way a statement goes.
@@ -38,6 +38,8 @@ pub(super) struct Reported {
     silent: bool,
     /// It may commit what triggers are told, which would stay.
     commits: bool,
+    /// It fails where anything comes before it in a transaction.
+    must_be_first: bool,
     config: AuditConfig,
     context: AuditContext,
     table: String,
@@ -63,6 +65,19 @@ impl Captured {
 }
 
 impl Captured {
+    /// What is reported where it is not captured, unless nothing but triggers record it.
+    pub(super) fn reported(
+        &self,
+        why: &'static str,
+        outline: impl FnOnce() -> String,
+    ) -> Option<Reported> {
+        let write = self.parts().find_map(|(_, part, audited)| match part {
+            Understood::Write(write) if audited.is_some_and(Audited::is_captured) => Some(write),
+            _ => None,
+        })?;
+        Some(Reported::of_write(self, write, why, &outline()))
+    }
+
     /// Where several statements must be run by one call, because the driver does more than to run one
     /// after the other: what is reported of them, or why they are refused.
     ///
@@ -126,13 +141,13 @@ impl Route {
                     if let Understood::Opaque(opaque) = part
                         && !is_harmless(&config, server, opaque)
                     {
-                        return Self::opaque(binding, config, server, opaque);
+                        return Self::opaque(binding, config, server, opaque, (backend, sql));
                     }
                 }
                 parts.iter().map(|(_, part)| audited(part)).collect()
             }
             Understood::Opaque(opaque) => {
-                return Self::opaque(binding, config, server, opaque);
+                return Self::opaque(binding, config, server, opaque, (backend, sql));
             }
             only => vec![audited(only)],
         };
@@ -148,7 +163,7 @@ impl Route {
                 tables: None,
                 outline: outline_of(backend, sql),
             };
-            return Self::opaque(binding, config, server, &opaque);
+            return Self::opaque(binding, config, server, &opaque, (backend, sql));
         }
         let captured = audited.iter().flatten().any(Audited::is_captured);
         if captured && config.suppresses_write() {
@@ -176,6 +191,7 @@ impl Route {
         config: AuditConfig,
         server: &Server,
         opaque: &Opaque,
+        (backend, sql): (DbBackend, &str),
     ) -> Result<Self, DbErr> {
         if is_harmless(&config, server, opaque) {
             return Ok(Self::Straight);
@@ -185,6 +201,7 @@ impl Route {
         let reported = Reported {
             silent,
             commits: opaque.why == MIXED,
+            must_be_first: must_be_first(backend, sql),
             context: binding.context(),
             config,
             table: table.map(|table| table.table.clone()).unwrap_or_default(),
@@ -219,6 +236,7 @@ impl Reported {
         Self {
             silent: false,
             commits: false,
+            must_be_first: false,
             config: captured.config.clone(),
             context: captured.context.clone(),
             table: write.table.table.clone(),
@@ -246,6 +264,7 @@ impl Reported {
         Self {
             silent: false,
             commits: false,
+            must_be_first: false,
             config,
             context: AuditContext::current(),
             table: String::new(),
@@ -316,6 +335,11 @@ impl Reported {
             statement = self.outline.as_str(),
             TITLE
         );
+    }
+
+    /// Whether nothing may come before it in a transaction.
+    pub(super) const fn must_be_first(&self) -> bool {
+        self.must_be_first
     }
 
     /// Whether nobody asked to be told of it.

@@ -3,13 +3,16 @@
 //! It runs as a task of its own: a caller that drops its future, or does not go on polling it, neither
 //! stops it half way nor keeps it in its transaction with the row locked.
 
+use std::sync::{Mutex, PoisonError};
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionSession, TransactionTrait};
 
 use super::detached::detached;
-use super::follow::statements;
+use super::follow::{Outside, statements};
 use super::report::{report_on_pool, reports_before_commit};
 use super::route::Captured;
 use super::{AuditedConnection, Frames, run};
+use crate::auditable::has_triggers;
 use crate::begin::options;
 use crate::capture::{Answer, Call};
 use crate::error::AuditError;
@@ -44,17 +47,31 @@ async fn unit(
     frames.is_called(call);
     let each_commits = tx.get_database_backend() != DbBackend::Postgres;
     let server = &connection.server;
+    let left = Mutex::new(None);
+    // Where triggers are told of who writes, that is of this transaction.
+    let leaves = captured.parts().count() == 1 && !has_triggers(&captured.config);
     let done = statements(
         &tx,
         &frames,
         server,
         call,
-        statement,
+        statement.clone(),
         captured,
-        each_commits,
+        Outside {
+            each_commits,
+            left: leaves.then_some(&left),
+        },
     )
     .await
     .map_err(|error| call.own_error(error));
+    if let Some(reported) = left.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        // It is not captured, and has not run. By itself it commits at once, and its report is counted with equal ones.
+        if let Err(error) = tx.rollback().await {
+            tracing::warn!(%error, "an empty transaction could not be rolled back");
+        }
+        report_on_pool(&reported, db).await;
+        return run(db, call, statement).await;
+    }
     end(tx, &frames, done).await
 }
 

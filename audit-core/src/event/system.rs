@@ -13,7 +13,8 @@ use sea_orm::prelude::{DateTimeUtc, Json};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait,
 };
 use serde_json::Map;
 
@@ -25,8 +26,8 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
 use crate::recorder::{
-    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, is_pool,
-    keeping_last_insert_id, limits, shown,
+    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, is_transaction,
+    keeping_last_insert_id, limits, prepared_anew, shown,
 };
 use crate::stats::{COUNTERS, count};
 use crate::target::{fit, shorten};
@@ -248,10 +249,10 @@ impl SystemEvent {
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
         let recorded = async {
-            if is_pool(db) {
-                self.count_in_shared_row(db).await
-            } else {
+            if is_transaction(db) {
                 self.in_current_context().insert(db).await
+            } else {
+                self.count_in_shared_row(db).await
             }
         };
         Bound::to(db).scope(recorded).await
@@ -320,8 +321,11 @@ impl SystemEvent {
         if let Some(since) = since {
             same = same.filter(row::Column::OccurredAt.gte(instant(backend, since)));
         }
-        let same: Option<i64> = same.into_tuple().one(db).await.map_err(failed)?;
-        if let Some(id) = same
+        let found = db.query_one_raw(prepared_anew(same.build(backend))).await;
+        let same = found
+            .map_err(failed)?
+            .map(|row| row.try_get::<i64>("", "id"));
+        if let Some(id) = same.transpose().map_err(failed)?
             && add_occurrences(db, id, &self.print(), times)
                 .await
                 .map_err(failed)?
@@ -364,7 +368,15 @@ impl SystemEvent {
             let since = instant(db.get_database_backend(), since);
             rows = rows.filter(row::Column::OccurredAt.gte(since));
         }
-        let rows: Vec<(String, DateTimeUtc)> = rows.into_tuple().all(db).await.map_err(failed)?;
+        let select = prepared_anew(rows.build(db.get_database_backend()));
+        let found = db.query_all_raw(select).await.map_err(failed)?;
+        let read = |row: &QueryResult| {
+            let print: String = row.try_get("", "fingerprint")?;
+            let at: DateTimeUtc = row.try_get("", "occurred_at")?;
+            Ok((print, at))
+        };
+        let rows: Result<Vec<_>, DbErr> = found.iter().map(read).collect();
+        let rows = rows.map_err(failed)?;
         let is_there = |event: &Self| {
             let (print, since) = (event.print(), event.counts_since(&config, window));
             (rows.iter()).any(|(of, at)| *of == print && since.is_none_or(|since| *at >= since))
@@ -470,7 +482,8 @@ async fn add_occurrences<C: ConnectionTrait>(
         .filter(row::Column::Id.eq(id))
         .filter(row::Column::Fingerprint.eq(print))
         .filter(row::Column::Resolved.eq(false));
-    Ok(update.exec(db).await?.rows_affected > 0)
+    let statement = prepared_anew(update.build(db.get_database_backend()));
+    Ok(db.execute_raw(statement).await?.rows_affected() > 0)
 }
 
 fn refused(config: &AuditConfig, error: sea_orm::DbErr) -> AuditError {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, Statement};
 
-use super::{JSONB, Record, insert_in_savepoint, insert_of, is_json};
+use super::{JSONB, Record, built, insert_in_savepoint, insert_of, is_json, prepared_anew};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::entity::audit_log::Column;
 use crate::error::Cause;
@@ -75,7 +75,9 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     let mut rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.values).collect();
     if backend == DbBackend::Postgres && rows.len() > 1 {
         match unnested(tables, rows) {
-            Ok(statement) => return db.execute_raw(statement).await.map(|_| ()),
+            Ok(statement) => {
+                return (db.execute_raw(prepared_anew(statement)).await).map(|_| ());
+            }
             Err(unfit) => rows = unfit,
         }
     }
@@ -84,7 +86,7 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     while rows.len() > 0 {
         let size = 1 << rows.len().min(MOST).ilog2();
         let insert = insert_of(tables, backend, false, rows.by_ref().take(size)).map_err(unfit)?;
-        db.execute(&insert).await?;
+        db.execute_raw(built(db, &insert)).await?;
     }
     Ok(())
 }

@@ -109,6 +109,14 @@ pub(crate) fn is_read_only(error: &DbErr) -> bool {
     has_code(error, &[], &[1792, 1290], &[8])
 }
 
+/// Whether MySQL refused a statement before it changed anything: a syntax error, no such table or column, no privilege,
+/// another number of values than of columns, a value that is missing.
+#[cfg(feature = "statements")]
+pub(crate) fn is_never_begun(error: &DbErr) -> bool {
+    const NUMBERS: &[u16] = &[1044, 1054, 1064, 1110, 1136, 1142, 1143, 1146, 1290, 1792];
+    has_code(error, &[], NUMBERS, &[])
+}
+
 /// Whether SQLite refused what violates a constraint, or what a trigger of the application's refuses.
 #[cfg(feature = "statements")]
 pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {

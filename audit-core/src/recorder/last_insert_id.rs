@@ -17,7 +17,19 @@ where
     C: ConnectionTrait,
     F: Future,
 {
-    if db.get_database_backend() != DbBackend::MySql || is_pool(db) {
+    if is_pool(db) {
+        return work.await;
+    }
+    with_last_insert_id(db, work).await
+}
+
+/// The same where all statements are known to share one connection.
+pub(crate) async fn with_last_insert_id<C, F>(db: &C, work: F) -> F::Output
+where
+    C: ConnectionTrait,
+    F: Future,
+{
+    if db.get_database_backend() != DbBackend::MySql {
         return work.await;
     }
     // Where it cannot be read, the work fails, too.
@@ -33,7 +45,7 @@ where
 }
 
 /// Whether each statement may run on another connection.
-pub(crate) fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
+fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
     #[cfg(feature = "statements")]
     if let Some(probed) = crate::connection::probe(db) {
         return probed.transaction_id.is_none();
@@ -41,6 +53,17 @@ pub(crate) fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
     #[cfg(not(feature = "statements"))]
     let _ = db;
     Handle::of::<C>() == Handle::Pool
+}
+
+/// Whether the statements are surely of one transaction.
+pub(crate) fn is_transaction<C: ConnectionTrait>(db: &C) -> bool {
+    #[cfg(feature = "statements")]
+    if let Some(probed) = crate::connection::probe(db) {
+        return probed.transaction_id.is_some();
+    }
+    #[cfg(not(feature = "statements"))]
+    let _ = db;
+    Handle::of::<C>() == Handle::Transaction
 }
 
 /// Reads `LAST_INSERT_ID()`.

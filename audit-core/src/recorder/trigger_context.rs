@@ -7,7 +7,7 @@ use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable, Statement};
 
-use super::{Record, cause_in};
+use super::{Record, cause_in, prepared_anew};
 use crate::action::{Action, Outcome, Source};
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
@@ -66,7 +66,8 @@ pub(crate) async fn tell<C: ConnectionTrait>(
             vec![json.into()],
         ),
     };
-    let told = db.execute_raw(Statement::from_sql_and_values(backend, sql, values));
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let told = db.execute_raw(prepared_anew(statement));
     told.await
         .map(|_| ())
         .map_err(|error| failed(config, error))
@@ -125,7 +126,7 @@ pub(crate) async fn told_before<C: ConnectionTrait>(
             "SELECT CAST(context AS CHAR) AS told, NULL AS id FROM {table} WHERE connection_id = CONNECTION_ID()"
         ),
     };
-    let asked = db.query_one_raw(Statement::from_string(backend, sql));
+    let asked = db.query_one_raw(prepared_anew(Statement::from_string(backend, sql)));
     let row = asked.await.map_err(|error| failed(config, error))?;
     let Some(row) = row else { return Ok(None) };
     let context: Option<String> = row.try_get("", "told")?;
@@ -166,7 +167,7 @@ pub(crate) async fn restore<C: ConnectionTrait>(
         ),
     };
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    db.execute_raw(statement).await.map(|_| ())
+    (db.execute_raw(prepared_anew(statement)).await).map(|_| ())
 }
 
 /// The table of contexts, for a text: its names are plain identifiers, as `Tables` makes sure.

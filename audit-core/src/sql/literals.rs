@@ -4,6 +4,7 @@
 //! mean something else (positions in ORDER BY and GROUP BY), and where its value depends on the server's settings
 //! (backslashes, double quotes).
 
+use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 use sqlparser::tokenizer::Token;
 
@@ -12,6 +13,11 @@ const MOST: usize = 10_000;
 
 /// A literal of more hexadecimal digits is no number anywhere, as shorter ones are on MySQL.
 const DIGITS_OF_NUMBERS: usize = 16;
+
+/// Whether `0x` and these digits are a number, and no string, wherever they stand.
+pub(super) fn is_number(backend: DbBackend, digits: &str) -> bool {
+    backend != DbBackend::MySql || digits.len() <= DIGITS_OF_NUMBERS
+}
 
 /// Words that an expression follows.
 const BEFORE_EXPRESSIONS: &[&str] = &[

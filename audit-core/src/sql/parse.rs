@@ -4,6 +4,7 @@ mod change;
 mod insert;
 mod merge;
 mod names;
+mod positions;
 mod tokens;
 mod unparsed;
 
@@ -12,13 +13,16 @@ use sqlparser::ast::{CascadeOption, CopySource, Query, SetExpr, Statement};
 use sqlparser::dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
+use super::literals;
 use super::template::MARK;
 use super::{ColumnList, Kind, Opaque, Returning, TableName, Understood, Write};
 use names::table_name_of;
+use positions::{Tokens, tokenize};
 use tokens::{
-    is_meaningful, longest_row, outline, set_operations, starts_with, without_subscripts,
+    is_among, is_meaningful, longest_row, outline, set_operations, starts_with, without_subscripts,
+    word_of,
 };
 
 /// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
@@ -36,6 +40,24 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Understood {
         Ok(text) => text.opaque("it is nested too deep"),
         Err(opaque) => Understood::Opaque(opaque),
     }
+}
+
+/// Whether a text is one that must come before any other statement of a transaction, as PostgreSQL's `SET TRANSACTION`
+/// must in all of its forms.
+pub(crate) fn must_be_first(backend: DbBackend, sql: &str) -> bool {
+    backend == DbBackend::Postgres
+        && tokenize(backend, sql).is_some_and(|text| starts_with(&text.tokens, Keyword::SET))
+}
+
+/// The statements of a text, as tokens. A text that is no SQL has none.
+pub(super) fn statements_of(backend: DbBackend, sql: &str) -> Vec<Vec<Token>> {
+    let Some(Tokens { tokens, .. }) = tokenize(backend, sql) else {
+        return Vec::new();
+    };
+    (tokens.split(|token| *token == Token::SemiColon))
+        .map(|part| part.iter().filter(|t| is_meaningful(t)).cloned().collect())
+        .filter(|part: &Vec<Token>| !part.is_empty())
+        .collect()
 }
 
 /// The text without its literals, which may be secrets.
@@ -78,6 +100,8 @@ fn dialect(backend: DbBackend) -> Box<dyn Dialect> {
 struct Text {
     backend: DbBackend,
     tokens: Vec<Token>,
+    /// Its statements, as they were sent.
+    parts: Vec<String>,
     binds: usize,
     depth: usize,
 }
@@ -96,12 +120,12 @@ impl Text {
         if backend == DbBackend::MySql && (sql.contains("/*!") || sql.contains("/*M!")) {
             return Err(refuse("it has an executable comment"));
         }
-        let dialect = dialect(backend);
-        let mut tokens = Tokenizer::new(dialect.as_ref(), sql)
-            // As they stand, so that they can be written again.
-            .with_unescape(false)
-            .tokenize()
-            .map_err(|_| refuse("it is no SQL of this database that is known"))?;
+        let Some(Tokens { mut tokens, parts }) = tokenize(backend, sql) else {
+            return Err(refuse("it is no SQL of this database that is known"));
+        };
+        if parts.len() > 1 && !Tokens::are_parts_of(backend, &tokens, &parts) {
+            return Err(refuse("its statements cannot be told apart"));
+        }
         let (mut binds, mut depth) = (0, 0);
         for token in &mut tokens {
             match token {
@@ -144,6 +168,7 @@ impl Text {
         Ok(Self {
             backend,
             tokens,
+            parts,
             binds,
             depth,
         })
@@ -204,20 +229,11 @@ impl Text {
     }
 
     fn several(&self, statements: &[Statement]) -> Understood {
-        let texts: Vec<String> = self
-            .tokens
-            .split(|token| *token == Token::SemiColon)
-            .filter(|tokens| tokens.iter().any(is_meaningful))
-            .map(|tokens| tokens.iter().map(ToString::to_string).collect())
-            .collect();
-        if texts.len() != statements.len() {
+        if self.parts.len() != statements.len() {
             return self.opaque("its statements cannot be told apart");
         }
-        let parts: Vec<_> = (texts.into_iter().zip(statements))
-            .map(|(text, statement)| {
-                let understood = self.one(statement);
-                (text, understood)
-            })
+        let parts: Vec<_> = (self.parts.iter().zip(statements))
+            .map(|(text, statement)| (text.clone(), self.one(statement)))
             .collect();
         if parts
             .iter()
@@ -228,7 +244,31 @@ impl Text {
         if self.binds > 0 {
             return self.opaque("it has several statements with bound values");
         }
-        Understood::Several(parts)
+        let as_sent = |(text, part): (String, Understood)| match part {
+            Understood::Read if self.sets_transaction(&text) => (text, Understood::Control),
+            part => (text, part),
+        };
+        Understood::Several(parts.into_iter().map(as_sent).collect())
+    }
+
+    /// Whether a statement does something else inside of a transaction of the log's own: MySQL's `SET TRANSACTION` and
+    /// `SET autocommit`, SQLite's pragmas. PostgreSQL takes several statements for a transaction anyway.
+    fn sets_transaction(&self, text: &str) -> bool {
+        let Some(Tokens { tokens, .. }) = tokenize(self.backend, text) else {
+            return true;
+        };
+        match self.backend {
+            DbBackend::Postgres => false,
+            DbBackend::Sqlite => starts_with(&tokens, Keyword::PRAGMA),
+            _ => {
+                let is = |words: &[&str]| {
+                    (tokens.iter().filter_map(word_of)).any(|word| is_among(word, words))
+                };
+                // Of the session, they are for the transactions that follow, and so for the next statement.
+                let is_next = is(&["TRANSACTION"]) && !is(&["SESSION", "LOCAL", "GLOBAL"]);
+                starts_with(&tokens, Keyword::SET) && (is_next || is(&["AUTOCOMMIT"]))
+            }
+        }
     }
 
     #[allow(clippy::too_many_lines)] // a list of what each kind of statement does

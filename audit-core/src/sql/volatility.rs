@@ -1,5 +1,6 @@
 //! Whether an expression has the same value, and the same effect, when it is evaluated again.
 
+use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;
 
 /// What happens when a condition is evaluated a second time within one transaction.
@@ -294,6 +295,81 @@ const UNORDERED: &[&str] = &["FETCH", "LIMIT", "OFFSET", "TABLESAMPLE"];
 /// Words that lock rows, or leave out those that are locked.
 const LOCKING: &[&str] = &["NOWAIT", "SHARE", "SKIP"];
 
+/// Those of them that PostgreSQL does not have, where a function of the name is the application's own.
+const NOT_POSTGRES: &[&str] = &[
+    "CRC32",
+    "DATEDIFF",
+    "DATETIME",
+    "DATE_ADD",
+    "DATE_FORMAT",
+    "DATE_SUB",
+    "DAY",
+    "DAYOFMONTH",
+    "DAYOFWEEK",
+    "DAYOFYEAR",
+    "ELT",
+    "FIELD",
+    "FIND_IN_SET",
+    "FROM_UNIXTIME",
+    "GROUP_CONCAT",
+    "HEX",
+    "HOUR",
+    "IF",
+    "IFNULL",
+    "IIF",
+    "INSTR",
+    "ISNULL",
+    "JSON_CONTAINS",
+    "JSON_EXTRACT",
+    "JSON_LENGTH",
+    "JSON_QUOTE",
+    "JSON_TYPE",
+    "JSON_UNQUOTE",
+    "JSON_VALID",
+    "JULIANDAY",
+    "LAST_DAY",
+    "LCASE",
+    "LOCATE",
+    "LOG2",
+    "MID",
+    "MINUTE",
+    "MONTH",
+    "NVL",
+    "ORD",
+    "QUARTER",
+    "QUOTE",
+    "SECOND",
+    "SHA1",
+    "SHA2",
+    "STRCMP",
+    "STRFTIME",
+    "STR_TO_DATE",
+    "SUBSTRING_INDEX",
+    "TIMESTAMPDIFF",
+    "TIMESTAMPADD",
+    "TO_DAYS",
+    "TOTAL",
+    "TRUNCATE",
+    "TYPEOF",
+    "UCASE",
+    "UNHEX",
+    "UNICODE",
+    "UNIXEPOCH",
+    "WEEK",
+    "WEEKDAY",
+    "YEAR",
+    "CURDATE",
+    "CURTIME",
+    "DATABASE",
+    "UNIX_TIMESTAMP",
+    "UTC_DATE",
+    "UTC_TIME",
+    "UTC_TIMESTAMP",
+];
+
+/// PostgreSQL's columns of a row's versions, which a lock changes.
+const VERSIONS: &[&str] = &["CMAX", "CMIN", "CTID", "XMAX", "XMIN"];
+
 fn is_among(word: &str, list: &[&str]) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
@@ -303,7 +379,11 @@ fn meaningful(tokens: &[Token]) -> impl Iterator<Item = &Token> {
 }
 
 /// What happens when these tokens, a condition or a source of rows, are evaluated again.
-pub(super) fn volatility(tokens: &[Token]) -> Volatility {
+pub(super) fn volatility(backend: DbBackend, tokens: &[Token]) -> Volatility {
+    let is_known = |word: &str| {
+        (is_among(word, PURE) || is_among(word, STABLE))
+            && !(backend == DbBackend::Postgres && is_among(word, NOT_POSTGRES))
+    };
     let mut most = Volatility::Stable;
     let mut tokens = meaningful(tokens).peekable();
     let mut last: Option<&Token> = None;
@@ -320,7 +400,8 @@ pub(super) fn volatility(tokens: &[Token]) -> Volatility {
                 }
                 if word.quote_style.is_some() || is_alias || matches!(last, Some(Token::Period)) {
                 } else if is_among(&word.value, LOCKING)
-                    || (calls && !is_among(&word.value, PURE) && !is_among(&word.value, STABLE))
+                    || is_among(&word.value, VERSIONS)
+                    || (calls && !is_known(&word.value))
                     || (word.value.eq_ignore_ascii_case("UPDATE"))
                 {
                     return Volatility::Volatile;
@@ -337,8 +418,8 @@ pub(super) fn volatility(tokens: &[Token]) -> Volatility {
 }
 
 /// Whether these tokens, the value of a cell, are the same whenever they are evaluated, and read no table.
-pub(super) fn is_constant(tokens: &[Token]) -> bool {
-    if volatility(tokens) != Volatility::Stable {
+pub(super) fn is_constant(backend: DbBackend, tokens: &[Token]) -> bool {
+    if volatility(backend, tokens) != Volatility::Stable {
         return false;
     }
     let mut tokens = meaningful(tokens).peekable();

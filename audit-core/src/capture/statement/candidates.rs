@@ -85,9 +85,14 @@ pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Ce
             .flatten();
         if let Some(at) = numbered {
             for cell in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
-                if number_of(Some(cell), values) == Ok(None) {
-                    *cell = Cell::Default;
+                if number_of(Some(cell), values) != Ok(None) {
+                    continue;
                 }
+                // Unless the session's mode says otherwise, which decides what conflicts.
+                *cell = match (&*cell, &insert.conflict) {
+                    (Cell::Stable(_), Some(_)) => Cell::Unstable,
+                    _ => Cell::Default,
+                };
             }
         }
         for cell in rows.iter_mut().flatten() {
@@ -194,7 +199,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             sql.text(" FOR UPDATE");
         }
         let rows = (self
-            .read_after(info, self.db.query_all_raw(sql.finish()))
+            .read_after(info, self.db.query_all_raw(self.own(info, sql.finish())))
             .await)?;
         Ok(self.read(info, &rows.unwrap_or_default()))
     }

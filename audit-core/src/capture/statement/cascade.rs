@@ -208,6 +208,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if live.kind == TableKind::Missing {
                 continue;
             }
+            if live.kind == TableKind::Temporary {
+                self.gap(
+                    "a temporary table hides one whose rows refer to those that it deletes",
+                    &[],
+                );
+                continue;
+            }
             let columns: Vec<&str> = info.columns().collect();
             // The database needs no privilege of the role for what follows; reading and locking it does.
             let is_locked_out = self.server.is_postgres() && !live.is_lockable;

@@ -112,6 +112,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         } else {
             rows.len() as u64
         };
+        let is_given = given.is_some();
         let now = match (given, numbers) {
             // A plain read would take the snapshot that the application's first SELECT takes.
             (Some(given), _) => self.conflicting(request, &given, &[], true).await?,
@@ -125,8 +126,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             (None, None) => Vec::new(),
         };
-        // Texts may be equal to a number, or to each other, without being the same key.
-        let is_clear = now.len() as u64 <= affected;
+        // Under given keys older rows may be found: texts that are equal to a number, and what a trigger gave another key.
+        let is_clear = if is_given {
+            now.len() as u64 == affected
+        } else {
+            now.len() as u64 <= affected
+        };
         for row in now.iter().filter(|_| is_clear) {
             self.record_created(request.audited, row)?;
             self.flush_when_full().await?;

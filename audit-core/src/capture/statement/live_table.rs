@@ -30,6 +30,8 @@ pub(crate) struct LiveTable {
     pub(super) columns: Vec<String>,
     /// The types of the columns, where a value must be cast to be compared with one.
     pub(super) types: HashMap<String, String>,
+    /// What tells columns of other names or types, so that what is read of them is prepared anew (PostgreSQL).
+    pub(super) shape: u32,
     pub(super) unique: Vec<UniqueIndex>,
     /// Columns that get a value where an INSERT gives them none.
     pub(super) defaulted: Vec<String>,

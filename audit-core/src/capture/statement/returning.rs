@@ -6,7 +6,7 @@ use futures_core::Stream;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, StreamTrait};
 
 use super::row_reader::{read_aliased, read_row};
-use super::{Call, Engine, Image, Request, appended_to};
+use super::{Call, Engine, Image, Request};
 use crate::connection::Doubt;
 use crate::sql::{Kind, Returning, Volatility, quoted};
 
@@ -124,7 +124,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let doubt = self.frames.doubt(self.config.failure_policy());
         let ran = async {
             let mut count = 0;
-            let statement = appended_to(request.statement, &clause);
+            let statement = self.appended(request.statement, &clause);
             let mut rows = std::pin::pin!(tx.stream_raw(statement).await?);
             while let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
                 each(self.read_one(request, returns, &row?));

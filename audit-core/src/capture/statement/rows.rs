@@ -94,6 +94,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         each: &mut (dyn FnMut(Image) + Send),
     ) -> Result<(), DbErr> {
         let backend = self.db.get_database_backend();
+        let statement = self.own(info, statement);
         if let Some(tx) = self.stream {
             let mut rows = std::pin::pin!(tx.stream_raw(statement).await?);
             while let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
@@ -183,7 +184,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let mut found = Vec::new();
         for statement in self.statements_where(info, columns, values, "", more, lock) {
             let rows = self
-                .read_after(info, self.db.query_all_raw(statement))
+                .read_after(info, self.db.query_all_raw(self.own(info, statement)))
                 .await?;
             let rows = rows.unwrap_or_default();
             found.extend(self.read(info, &rows).into_iter().zip(rows));

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::{Answer, Engine, Problem, Request};
-use crate::recorder::is_no_transaction;
+use crate::recorder::{is_no_transaction, prepared_anew};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Records all rows of a table, then empties it.
@@ -28,7 +28,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let sql = "SELECT current_setting('transaction_isolation') AS level";
         let row = (self
             .db
-            .query_one_raw(Statement::from_string(backend, sql))
+            .query_one_raw(prepared_anew(Statement::from_string(backend, sql)))
             .await)
             .map_err(own)?;
         let level: String = row.map_or(Ok(String::new()), |row| row.try_get("", "level"))?;
@@ -42,7 +42,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
             request.write.qualifier
         );
-        let locked = self.db.execute_raw(Statement::from_string(backend, lock));
+        let locked = self.db.execute_unprepared(&lock);
         if let Err(error) = locked.await {
             // After a COMMIT of the application's own there is nothing that would hold the lock.
             if is_no_transaction(&error) {
@@ -62,7 +62,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let page = format!("{select} ORDER BY {key} LIMIT {most} OFFSET {offset}");
             let rows = (self
                 .db
-                .query_all_raw(Statement::from_string(backend, page))
+                .query_all_raw(self.own(info, Statement::from_string(backend, page)))
                 .await)
                 .map_err(own)?;
             for row in self.read(info, &rows) {

@@ -10,6 +10,7 @@ use sea_orm::{
 use super::AuditedTransaction;
 use crate::connection::{Frames, report};
 use crate::error::AuditError;
+use crate::recorder::prepared_anew;
 use crate::task::Task;
 
 impl AuditedTransaction {
@@ -59,7 +60,7 @@ impl AuditedTransaction {
         if tx.get_database_backend() != DbBackend::Postgres || !self.frames().is_suspect() {
             return Ok(None);
         }
-        let look = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        let look = prepared_anew(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
         Ok(tx.execute_raw(look).await.err())
     }
 

@@ -5,10 +5,10 @@ use sqlparser::ast::{
     Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, InTarget, OrderByExpr,
     SelectItem, Statement, TableFactor, TableWithJoins, Update, UpdateTableFromKind, Value, With,
 };
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
 use super::names::{folded, last_part, table_of, template};
-use super::{Text, dialect, is_meaningful};
+use super::{Text, is_meaningful, tokenize};
 use crate::sql::template::MARK;
 use crate::sql::{
     Change, ColumnList, Kind, TableName, Template, Understood, Volatility, Write, is_name,
@@ -239,15 +239,11 @@ impl Text {
 
     /// Whether the statement, written anew, is the same statement.
     fn renders(&self, statement: &Statement) -> bool {
-        let dialect = dialect(self.backend);
         let rendered = statement.to_string();
         // The parser knows no marks; a number in their place is as good for comparing.
         let plain = |text: &str| text.replace(MARK, "");
-        let again = Tokenizer::new(dialect.as_ref(), &plain(&rendered))
-            .with_unescape(false)
-            .tokenize()
-            .ok()
-            .and_then(|tokens| self.parse(tokens));
+        let again =
+            tokenize(self.backend, &plain(&rendered)).and_then(|text| self.parse(text.tokens));
         again.is_some_and(|again| {
             again.len() == 1 && plain(&again[0].to_string()) == plain(&rendered)
         })

@@ -2,21 +2,17 @@
 
 use sea_orm::DbBackend;
 use sqlparser::ast::{Expr, Ident, ObjectName, SelectItem, TableFactor};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
-use super::{Text, dialect, is_meaningful};
+use super::{Text, is_meaningful, tokenize};
 use crate::sql::template::MARK;
 use crate::sql::volatility::{is_constant, volatility};
 use crate::sql::{ReturnedItem, Returning, TableName, Template, Volatility};
 
 impl Text {
     fn tokens_of(&self, part: &impl ToString) -> Option<Vec<Token>> {
-        let dialect = dialect(self.backend);
         let rendered = part.to_string().replace(MARK, " ");
-        Tokenizer::new(dialect.as_ref(), &rendered)
-            .with_unescape(false)
-            .tokenize()
-            .ok()
+        tokenize(self.backend, &rendered).map(|text| text.tokens)
     }
 
     /// A piece of the text. MySQL prepares each text that is read beside one that is not prepared, and keeps
@@ -31,12 +27,13 @@ impl Text {
 
     pub(super) fn constant(&self, part: &impl ToString) -> bool {
         self.tokens_of(part)
-            .is_some_and(|tokens| is_constant(&tokens))
+            .is_some_and(|tokens| is_constant(self.backend, &tokens))
     }
 
     pub(super) fn volatility(&self, part: &impl ToString) -> Volatility {
-        self.tokens_of(part)
-            .map_or(Volatility::Volatile, |tokens| volatility(&tokens))
+        self.tokens_of(part).map_or(Volatility::Volatile, |tokens| {
+            volatility(self.backend, &tokens)
+        })
     }
 
     /// Whether there is a query in a part of the statement; a part that cannot be read may have one.

@@ -32,6 +32,18 @@ pub(super) fn is_meaningful(token: &Token) -> bool {
     !matches!(token, Token::Whitespace(_) | Token::SemiColon)
 }
 
+/// An unquoted word.
+pub(super) fn word_of(token: &Token) -> Option<&str> {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.as_str()),
+        _ => None,
+    }
+}
+
+pub(super) fn is_among(word: &str, list: &[&str]) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
 pub(super) fn starts_with(tokens: &[Token], keyword: Keyword) -> bool {
     let first = tokens.iter().find(|token| is_meaningful(token));
     matches!(first, Some(Token::Word(word)) if word.keyword == keyword)

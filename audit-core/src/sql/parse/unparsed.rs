@@ -4,7 +4,7 @@ use sea_orm::DbBackend;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
 
-use super::tokens::{is_meaningful, starts_with};
+use super::tokens::{is_among, is_meaningful, starts_with, word_of};
 use super::{Text, Understood};
 
 /// First words of statements that write no rows, whatever follows.
@@ -104,17 +104,6 @@ impl Text {
             _ => false,
         }
     }
-}
-
-fn word_of(token: &Token) -> Option<&str> {
-    match token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.value.as_str()),
-        _ => None,
-    }
-}
-
-fn is_among(word: &str, list: &[&str]) -> bool {
-    list.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// The tokens without `SEARCH .. SET ..`, `CYCLE .. USING ..` and `CYCLE .. RESTRICT` after a parenthesis; `None` where there

@@ -38,6 +38,18 @@ impl LiveTables {
         found.map(|(_, live)| live.clone())
     }
 
+    /// What tells the columns of a table with this name from other ones.
+    pub(crate) fn shape_of(&self, table: &str) -> u32 {
+        let known = self.known();
+        let named = (known.tables.iter()).filter(|(name, _)| name.table == table);
+        let mut shapes: Vec<u32> = named.map(|(_, live)| live.shape).collect();
+        shapes.sort_unstable();
+        shapes.dedup();
+        shapes
+            .into_iter()
+            .fold(0, |all, shape| all.rotate_left(1) ^ shape)
+    }
+
     pub(super) fn insert(&self, name: &TableName, live: &LiveTable) {
         self.known().tables.push((name.clone(), live.clone()));
     }

@@ -1,11 +1,13 @@
 //! PostgreSQL's catalogue.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use serde::Deserialize;
 
 use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
+use crate::recorder::prepared_anew;
 use crate::sql::{TableName, quoted};
 
 /// One row for the table that the name means on this connection, as JSON. Trigger bits are those of
@@ -50,6 +52,10 @@ SELECT json_build_object(
   'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'shape', (SELECT COALESCE(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation), ','
+      ORDER BY a.attnum), '')
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'unreadable', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
@@ -84,6 +90,7 @@ struct Facts {
     referring: Vec<ReferringKey>,
     columns: Vec<String>,
     types: HashMap<String, String>,
+    shape: String,
     unreadable: Vec<String>,
     unique: Vec<UniqueIndex>,
 }
@@ -99,7 +106,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         None => table,
     };
     let statement = Statement::from_sql_and_values(backend, LOOK_UP, [named.into()]);
-    let Some(row) = db.query_one_raw(statement).await? else {
+    let Some(row) = db.query_one_raw(prepared_anew(statement)).await? else {
         return Ok(LiveTable {
             kind: TableKind::Missing,
             ..LiveTable::default()
@@ -119,6 +126,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         },
         columns: facts.columns,
         types: facts.types,
+        shape: hash_of(&facts.shape),
         unique: facts.unique,
         // Of a row that it conflicts with unseen, the row itself says so.
         defaulted: Vec::new(),
@@ -132,4 +140,11 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         referring: facts.referring,
         is_found_by_name: facts.found_by_name,
     })
+}
+
+/// Short, and the same in one process for the same text.
+fn hash_of(text: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }

@@ -1,0 +1,72 @@
+//! What the database keeps of a statement that failed.
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use crate::recorder::{is_contention, is_never_begun, is_sqlite_constraint, is_sqlite_mismatch};
+use crate::sql::{Kind, TableName, Write};
+
+const BY_SQLITE: &str = "it failed half way, and SQLite keeps what it had changed";
+const BY_ENGINE: &str =
+    "it failed, and the table's engine has no transactions: what it had changed before stays";
+
+/// Why the part that the database keeps of a failed statement has no record; `None` where it keeps nothing.
+pub(super) async fn keeps_part<C: ConnectionTrait>(
+    db: &C,
+    error: &DbErr,
+    write: &Write,
+    is_alone: bool,
+) -> Option<&'static str> {
+    let (keeps, why) = match db.get_database_backend() {
+        DbBackend::Postgres => return None,
+        DbBackend::Sqlite => (
+            sqlite_keeps_part(db, error, write, is_alone).await,
+            BY_SQLITE,
+        ),
+        _ => (engine_keeps_part(db, error, &write.table).await, BY_ENGINE),
+    };
+    keeps.then_some(why)
+}
+
+/// `RAISE(FAIL)` and `ON CONFLICT FAIL` do not undo a statement. `changes()` is then what it has changed, and 0 where it
+/// was undone.
+async fn sqlite_keeps_part<C: ConnectionTrait>(
+    db: &C,
+    error: &DbErr,
+    write: &Write,
+    is_alone: bool,
+) -> bool {
+    if is_sqlite_mismatch(error) {
+        // In a transaction `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
+        return !is_alone
+            && matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
+    }
+    // Another error may come before the statement has begun, and `changes()` be an older one's.
+    if !is_sqlite_constraint(error) {
+        return false;
+    }
+    let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");
+    match db.query_one_raw(sql).await {
+        Ok(Some(row)) => row.try_get_by_index::<i64>(0).is_ok_and(|rows| rows > 0),
+        _ => false,
+    }
+}
+
+/// `MyISAM`, Aria, MEMORY and others do not undo a statement. How far it came nobody tells.
+async fn engine_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr, table: &TableName) -> bool {
+    const SQL: &str = "\
+SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables t
+JOIN information_schema.engines e ON e.engine = t.engine
+WHERE t.table_schema = COALESCE(?, DATABASE()) AND t.table_name = ? AND e.transactions = 'NO'";
+    // Another client was in the way: it waited for the table, and may wait again. Once that has ended the transaction, a
+    // report would be the first statement after it.
+    if is_never_begun(error) || is_contention(error) {
+        return false;
+    }
+    let values: [Value; 2] = [table.schema.clone().into(), table.table.clone().into()];
+    let statement = Statement::from_sql_and_values(DbBackend::MySql, SQL, values);
+    match db.query_one_raw(statement).await {
+        Ok(Some(row)) => row.try_get_by_index::<i64>(0).is_ok_and(|found| found > 0),
+        _ => false,
+    }
+}

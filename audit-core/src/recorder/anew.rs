@@ -1,0 +1,36 @@
+//! Statements of the log's own that are prepared anew.
+//!
+//! sqlx keeps a prepared statement for each text, by connection. `DEALLOCATE ALL` and `DISCARD ALL` drop those of one connection
+//! of PostgreSQL, and sqlx does not notice: it asks for one that is not there any more. Which connection it was, nobody knows; so
+//! from then on every text of the log's own is another one, everywhere.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use sea_orm::{DbBackend, Statement};
+
+/// How often prepared statements were dropped in this process.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// The statement, with a text that no connection has prepared before the last time that such were dropped.
+pub(crate) fn prepared_anew(mut statement: Statement) -> Statement {
+    let dropped = DROPPED.load(Relaxed);
+    if dropped > 0 && statement.db_backend == DbBackend::Postgres {
+        // Writing to a `String` cannot fail.
+        let _ = write!(statement.sql, " /* {dropped} */");
+    }
+    statement
+}
+
+/// Says that prepared statements were dropped, when it is dropped: also where nobody waits for the text's answer.
+#[cfg(feature = "statements")]
+pub(crate) struct Dropping(pub(crate) bool);
+
+#[cfg(feature = "statements")]
+impl Drop for Dropping {
+    fn drop(&mut self) {
+        if self.0 {
+            DROPPED.fetch_add(1, Relaxed);
+        }
+    }
+}

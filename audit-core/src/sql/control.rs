@@ -1,0 +1,219 @@
+//! What a text does to the transaction that its connection is in, and to the statements that are prepared on it.
+
+use sea_orm::DbBackend;
+use sqlparser::tokenizer::Token;
+
+use super::parse::statements_of;
+
+/// One step of transaction control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    Begin,
+    End,
+    /// Outside of a transaction it begins one (SQLite).
+    Savepoint(String),
+    /// The one that began the transaction commits it (SQLite).
+    Release(String),
+    /// Whether each statement commits by itself (MySQL).
+    Autocommit(bool),
+}
+
+/// First words of statements that control a transaction.
+const FIRST_WORDS: &[&str] = &[
+    "ABORT",
+    "BEGIN",
+    "COMMIT",
+    "END",
+    "PREPARE",
+    "RELEASE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "SET",
+    "START",
+    "XA",
+];
+
+/// How a text controls the transaction, step by step.
+pub(crate) fn steps(backend: DbBackend, sql: &str) -> Vec<Step> {
+    if !may_begin_with(sql, FIRST_WORDS) {
+        return Vec::new();
+    }
+    let statements = statements_of(backend, sql);
+    let mut steps = Vec::new();
+    let mut at = 0;
+    while let Some(words) = statements.get(at).map(|tokens| words_of(tokens)) {
+        let is = |place: usize, word: &str| words.get(place).is_some_and(|w| w == word);
+        // What stands in the body of a trigger or a procedure is not run now.
+        let has_body = is(0, "CREATE") || (is(0, "BEGIN") && (is(1, "NOT") || is(1, "ATOMIC")));
+        if has_body {
+            let is_end = |tokens: &Vec<Token>| words_of(tokens).first().is_some_and(|w| w == "END");
+            if let Some(body) = statements[at + 1..].iter().position(is_end) {
+                at += body + 2;
+                continue;
+            }
+        }
+        steps.extend(step(backend, &words));
+        at += 1;
+    }
+    steps
+}
+
+fn step(backend: DbBackend, words: &[String]) -> Option<Step> {
+    let word = |place: usize| words.get(place).map_or("", String::as_str);
+    let has = |word: &str| words.iter().any(|w| w == word);
+    match word(0) {
+        "BEGIN" if !matches!(word(1), "NOT" | "ATOMIC") => Some(Step::Begin),
+        "START" if word(1) == "TRANSACTION" => Some(Step::Begin),
+        "XA" if matches!(word(1), "START" | "BEGIN") => Some(Step::Begin),
+        "XA" if matches!(word(1), "COMMIT" | "ROLLBACK") => Some(Step::End),
+        "COMMIT" | "ROLLBACK" | "ABORT" | "END" => {
+            let is_other = has("TO") || word(1) == "PREPARED";
+            let goes_on = has("CHAIN") && !has("NO");
+            let is_block = word(0) == "END" && backend == DbBackend::MySql;
+            (!is_other && !goes_on && !is_block).then_some(Step::End)
+        }
+        "PREPARE" if word(1) == "TRANSACTION" => Some(Step::End),
+        "SAVEPOINT" if backend == DbBackend::Sqlite => Some(Step::Savepoint(word(1).to_owned())),
+        "RELEASE" if backend == DbBackend::Sqlite => {
+            let name = if word(1) == "SAVEPOINT" { 2 } else { 1 };
+            Some(Step::Release(word(name).to_owned()))
+        }
+        "SET" if backend == DbBackend::MySql => {
+            let at = words
+                .iter()
+                .position(|w| w.trim_start_matches('@').rsplit('.').next() == Some("AUTOCOMMIT"))?;
+            let value = words
+                .get(at + 1..)?
+                .iter()
+                .find(|w| !matches!(w.as_str(), "=" | ":=" | ":"))?;
+            Some(Step::Autocommit(!matches!(
+                value.as_str(),
+                "0" | "OFF" | "FALSE" | "'OFF'"
+            )))
+        }
+        _ => None,
+    }
+}
+
+/// The words of a statement in upper case, without quotes.
+fn words_of(tokens: &[Token]) -> Vec<String> {
+    let mut words = Vec::new();
+    for token in tokens {
+        match token {
+            Token::Whitespace(_) => {}
+            Token::Word(word) => words.push(word.value.to_uppercase()),
+            token => words.push(token.to_string().to_uppercase()),
+        }
+    }
+    words
+}
+
+/// Whether one of the statements of a text may begin with one of these words. Only texts of several statements, or that
+/// begin with a comment, are looked into.
+fn may_begin_with(sql: &str, words: &[&str]) -> bool {
+    let text = sql.trim_start();
+    let first = (text.split(|c: char| !c.is_ascii_alphabetic()).next()).unwrap_or_default();
+    if words.iter().any(|word| word.eq_ignore_ascii_case(first)) {
+        return true;
+    }
+    let is_one = !first.is_empty()
+        && !(text.trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace())).contains(';');
+    !is_one
+}
+
+/// Whether a text drops statements that the driver has prepared (PostgreSQL), and takes for prepared ever after.
+pub(crate) fn drops_prepared(backend: DbBackend, sql: &str) -> bool {
+    if backend != DbBackend::Postgres || !may_begin_with(sql, &["DEALLOCATE", "DISCARD"]) {
+        return false;
+    }
+    statements_of(backend, sql).iter().any(|tokens| {
+        let words = words_of(tokens);
+        let last = words.last().map_or("", String::as_str);
+        match words.first().map(String::as_str) {
+            Some("DEALLOCATE") => last == "ALL" || last.starts_with("SQLX_S_"),
+            Some("DISCARD") => last == "ALL",
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_found_in_every_form() {
+        let all = |backend, sql: &str| steps(backend, sql);
+        for backend in [DbBackend::Postgres, DbBackend::MySql, DbBackend::Sqlite] {
+            for sql in [
+                "BEGIN",
+                "begin work;",
+                "/* x */ BEGIN",
+                "START TRANSACTION READ ONLY",
+            ] {
+                assert_eq!(all(backend, sql), [Step::Begin], "{sql}");
+            }
+            for sql in [
+                "COMMIT",
+                "rollback;",
+                "-- x\nCOMMIT AND NO CHAIN",
+                "ROLLBACK WORK",
+            ] {
+                assert_eq!(all(backend, sql), [Step::End], "{sql}");
+            }
+            for sql in [
+                "ROLLBACK TO a",
+                "COMMIT AND CHAIN",
+                "UPDATE t SET a = '; COMMIT; '",
+                "SELECT 1; SELECT 2",
+                "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; DELETE FROM c; END",
+            ] {
+                assert_eq!(all(backend, sql), [], "{sql}");
+            }
+            assert_eq!(
+                all(backend, "BEGIN; UPDATE t SET a = 1; COMMIT"),
+                [Step::Begin, Step::End]
+            );
+        }
+        assert_eq!(all(DbBackend::Postgres, "END"), [Step::End]);
+        assert_eq!(all(DbBackend::MySql, "END"), []);
+        assert_eq!(
+            all(DbBackend::Sqlite, "SAVEPOINT a; RELEASE SAVEPOINT \"a\""),
+            [Step::Savepoint("A".into()), Step::Release("A".into())]
+        );
+    }
+
+    #[test]
+    fn autocommit_is_found_in_every_form() {
+        for (sql, on) in [
+            ("SET autocommit = 0", false),
+            ("set @@session.autocommit:=OFF", false),
+            ("SET sql_mode = '', AUTOCOMMIT=0", false),
+            ("SET SESSION `autocommit` = 1", true),
+        ] {
+            assert_eq!(
+                steps(DbBackend::MySql, sql),
+                [Step::Autocommit(on)],
+                "{sql}"
+            );
+        }
+        assert_eq!(steps(DbBackend::Postgres, "SET autocommit = 0"), []);
+    }
+
+    #[test]
+    fn texts_that_drop_prepared_statements_are_found() {
+        let drops = |sql: &str| drops_prepared(DbBackend::Postgres, sql);
+        for sql in [
+            "DEALLOCATE ALL",
+            "deallocate prepare all;",
+            "RESET ALL; DISCARD ALL",
+            "/* x */ DISCARD ALL",
+            "DEALLOCATE sqlx_s_1",
+        ] {
+            assert!(drops(sql), "{sql}");
+        }
+        for sql in ["DISCARD PLANS", "DEALLOCATE mine", "SELECT '; DISCARD ALL'"] {
+            assert!(!drops(sql), "{sql}");
+        }
+    }
+}
