@@ -1,5 +1,7 @@
 //! Comparing what a case leaves audited and unaudited.
 
+use std::collections::btree_map::Entry;
+
 use crate::account::{Traces, unaccounted};
 use crate::answer::{Answer, OTHER_CLIENT};
 use crate::case::Case;
@@ -184,10 +186,10 @@ impl Pair<'_> {
             return Ok(judgement);
         }
         let path = self.reference.path;
-        if !traces.contains_key(&path) {
-            traces.insert(path, self.reference.trace(self.case).await?);
-        }
-        let trace = &traces[&path];
+        let trace = match traces.entry(path) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.reference.trace(self.case).await?),
+        };
         if trace.dump != self.theirs.dump {
             return Err("a case does not end twice in the same way".into());
         }
