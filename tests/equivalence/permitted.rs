@@ -45,15 +45,34 @@ pub(crate) fn answer(
     if lane.db.backend() != DbBackend::MySql || lane.path != CapturePath::TriggersAlone {
         return false;
     }
-    // MariaDB counts the deleted row of a REPLACE where a table has triggers, and gives no id for an INSERT … SELECT,
-    // whatever the triggers do. What an audited connection answers is compared with what a bare one does.
+    // MariaDB counts the deleted row of a REPLACE where a table has triggers, and gives no id for an INSERT … SELECT
+    // nor for LAST_INSERT_ID(..), whatever the triggers do. What an audited connection answers is compared with what a bare one does.
     let words = words(&sql.text);
     let has = |word: &str| words.iter().any(|other| other == word);
     match what {
         "rows_affected" => has("REPLACE"),
-        "last_insert_id" => has("INSERT") && has("SELECT"),
+        "last_insert_id" => has("SELECT") || has("LAST_INSERT_ID"),
         _ => false,
     }
+}
+
+/// Whether a transaction may read older rows from here on: on MariaDB the plain read before an upsert gives it a snapshot.
+pub(crate) fn reads_older(lane: &Lane, case: &Case, before: &[Answered]) -> bool {
+    let upserts = |answered: &Answered| match &answered.op {
+        Some(Op::Sql(sql)) => {
+            let among = ["DUPLICATE", "IGNORE", "REPLACE"];
+            words(&sql.text)
+                .iter()
+                .any(|word| among.contains(&word.as_str()))
+        }
+        Some(Op::Model(op)) => op.call.kind() == "upsert by builder",
+        None => false,
+    };
+    lane.db.backend() == DbBackend::MySql
+        && lane.path.in_transaction()
+        && !case.other_isolation
+        && case.has_other_client()
+        && before.iter().any(upserts)
 }
 
 fn is_bulk(answered: &Answered) -> bool {

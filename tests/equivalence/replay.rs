@@ -312,17 +312,22 @@ fn form(model: &str, field: &str, value: &Json) -> Json {
     }
 }
 
-/// Whether two values are the same; if not exactly, but for the last digit of a float, as SQLite's triggers write it.
+/// Whether two values are the same; if not exactly, but for the last digit of a float, as SQLite's triggers write it, also
+/// where it is a decimal's.
 fn same(exactly: bool, one: Option<&Json>, other: &Json) -> bool {
     let Some(one) = one else {
         return false;
     };
     let near = |one: f64, other: f64| (one - other).abs() <= 1e-15 * one.abs().max(other.abs());
-    let floats = !exactly && one.is_f64() && other.is_f64();
+    let float = |value: &Json| match value {
+        Json::String(text) => text.parse::<f64>().ok(),
+        value if value.is_f64() => value.as_f64(),
+        _ => None,
+    };
     one == other
-        || floats
-            && one
-                .as_f64()
-                .zip(other.as_f64())
+        || !exactly
+            && one.is_string() == other.is_string()
+            && float(one)
+                .zip(float(other))
                 .is_some_and(|(one, other)| near(one, other))
 }
