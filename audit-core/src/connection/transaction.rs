@@ -26,11 +26,11 @@ use crate::sql::{Understood, understand};
 ///
 /// Records are gathered and written in batches before COMMIT; those of a savepoint that is rolled back
 /// are dropped with it. Their `transaction_id` is one. A transaction whose record failed refuses to
-/// commit, with [`AuditError::CommitRefused`], and is rolled back.
+/// commit, with [`AuditError::CommitRefused`](crate::AuditError::CommitRefused), and is rolled back.
 ///
 /// Handles may end in any order. As with SeaORM's own, each ends the innermost savepoint that is set,
 /// and the last one the transaction. Once the database has ended the transaction, nothing more is
-/// sent, and every call returns [`AuditError::CommitRefused`].
+/// sent, and every call returns [`AuditError::CommitRefused`](crate::AuditError::CommitRefused).
 ///
 /// Statements of one transaction are captured one after the other, whoever runs them. Dropping the
 /// future of a write before it is done leaves its effect unknown, as it does without audit log: the
@@ -238,7 +238,7 @@ impl AuditedTransaction {
     /// Commits the transaction, its records with it, or releases the savepoint of a nested one.
     ///
     /// # Errors
-    /// Returns [`AuditError::CommitRefused`] when a record failed or the database would not commit, and
+    /// Returns [`AuditError::CommitRefused`](crate::AuditError::CommitRefused) when a record failed or the database would not commit, and
     /// the database's own errors. Everything is rolled back then.
     pub async fn commit(self) -> Result<(), DbErr> {
         TransactionSession::commit(self).await
