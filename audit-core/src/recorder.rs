@@ -51,7 +51,7 @@ pub(crate) use failure::{
 };
 #[cfg(feature = "statements")]
 pub(crate) use last_insert_id::with_last_insert_id;
-pub(crate) use last_insert_id::{is_transaction, keeping_last_insert_id};
+pub(crate) use last_insert_id::{in_transaction, keeping_last_insert_id};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
 

@@ -26,7 +26,7 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::hash::digest;
 use crate::recorder::{
-    address, cause_in, clean, clean_json, insert_row, insert_rows_of, instant, is_transaction,
+    address, cause_in, clean, clean_json, in_transaction, insert_row, insert_rows_of, instant,
     keeping_last_insert_id, limits, prepared_anew, shown,
 };
 use crate::stats::{COUNTERS, count};
@@ -249,7 +249,7 @@ impl SystemEvent {
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
         let recorded = async {
-            if is_transaction(db) {
+            if in_transaction(db) == Some(true) {
                 self.in_current_context().insert(db).await
             } else {
                 self.count_in_shared_row(db).await

@@ -17,7 +17,7 @@ where
     C: ConnectionTrait,
     F: Future,
 {
-    if is_pool(db) {
+    if in_transaction(db) == Some(false) {
         return work.await;
     }
     with_last_insert_id(db, work).await
@@ -44,26 +44,20 @@ where
     done
 }
 
-/// Whether each statement may run on another connection.
-fn is_pool<C: ConnectionTrait>(db: &C) -> bool {
+/// Whether the statements are of one transaction, or each may run on another connection; `None` where the type of the
+/// connection does not say.
+pub(crate) fn in_transaction<C: ConnectionTrait>(db: &C) -> Option<bool> {
     #[cfg(feature = "statements")]
     if let Some(probed) = crate::connection::probe(db) {
-        return probed.transaction_id.is_none();
+        return Some(probed.transaction_id.is_some());
     }
     #[cfg(not(feature = "statements"))]
     let _ = db;
-    Handle::of::<C>() == Handle::Pool
-}
-
-/// Whether the statements are surely of one transaction.
-pub(crate) fn is_transaction<C: ConnectionTrait>(db: &C) -> bool {
-    #[cfg(feature = "statements")]
-    if let Some(probed) = crate::connection::probe(db) {
-        return probed.transaction_id.is_some();
+    match Handle::of::<C>() {
+        Handle::Pool => Some(false),
+        Handle::Transaction => Some(true),
+        Handle::Other => None,
     }
-    #[cfg(not(feature = "statements"))]
-    let _ = db;
-    Handle::of::<C>() == Handle::Transaction
 }
 
 /// Reads `LAST_INSERT_ID()`.

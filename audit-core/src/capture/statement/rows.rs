@@ -250,11 +250,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         columns: &[&str],
     ) -> String {
-        let table = TableName {
-            schema: info.schema().map(str::to_owned),
-            table: info.table().to_owned(),
-        };
-        let live = match self.live_table(&table).await {
+        let live = match self.live_table(&TableName::of(info)).await {
             Ok(live) => live,
             Err(error) => {
                 // The read that follows meets it, too, if it matters.

@@ -253,7 +253,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if request.sets_key(&change.assigned) || request.live.is_secured {
             return Ok(());
         }
-        let keys: Vec<Image> = before.into_keys().collect();
+        self.report_gone(info, before.into_keys().collect()).await
+    }
+
+    /// Reports those of these keys under which there is no row any more.
+    pub(super) async fn report_gone(
+        &self,
+        info: &'static EntityInfo,
+        keys: Vec<Image>,
+    ) -> Result<(), DbErr> {
         let there = self.rows_where(info, &info.key, &keys, false).await?;
         let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
         let gone: Vec<Image> = (keys.into_iter())

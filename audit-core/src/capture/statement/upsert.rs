@@ -7,7 +7,6 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use super::candidates::{Candidates, candidates, listed};
 use super::returning::Returns;
 use super::rows::{WAS_THERE, was_there};
-use super::update::NOT_FOUND;
 use super::{Answer, Engine, Image, Problem, Request, answer};
 use crate::sql::{Conflict, ConflictAction, Insert, Rows};
 
@@ -90,15 +89,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if left.is_empty() || !written.iter().any(is_unread) {
             return Ok(());
         }
-        let there = self.rows_where(info, &info.key, &left, false).await?;
-        let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
-        let gone: Vec<Image> = (left.into_iter())
-            .filter(|key| !there.contains(key))
-            .collect();
-        if !gone.is_empty() {
-            self.gap(NOT_FOUND, &gone);
-        }
-        Ok(())
+        self.report_gone(info, left).await
     }
 
     /// The rows that were written, as they are now.
