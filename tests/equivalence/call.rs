@@ -51,4 +51,14 @@ impl Call {
         let kind = kinds.into_iter().find(|(word, _)| name.contains(word));
         kind.map_or("insert by builder", |(_, kind)| kind)
     }
+
+    /// The verbs of what may be sent for it.
+    pub(crate) fn verbs(self) -> &'static [&'static str] {
+        match self.kind() {
+            _ if self == Self::ModelSave => &["INSERT", "UPDATE"],
+            "update by builder" => &["UPDATE"],
+            "delete by builder" => &["DELETE"],
+            _ => &["INSERT"],
+        }
+    }
 }

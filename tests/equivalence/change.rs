@@ -51,8 +51,9 @@ fn update(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     if let Some(alias) = alias {
         text.raw("AS").verbatim(alias);
     }
-    let other = text.choices.of(TABLES);
+    let mut other = text.choices.of(TABLES);
     if joined && mysql {
+        other = comparable(table, other);
         text.raw("JOIN").table(other.name).raw("AS other ON");
         text.column(alias, table.key[0])
             .raw("=")
@@ -165,10 +166,21 @@ fn delete(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     returning(text, table, name)
 }
 
+/// A table whose key compares with the other's. Whether a text that is no number fails a comparison with a number, hangs
+/// on which row MariaDB reads first, which may be another one each time.
+fn comparable<'a>(table: &'a Table, other: &'a Table) -> &'a Table {
+    let is_number = |table: &Table| table.column(table.key[0]).kind.is_number();
+    if is_number(table) == is_number(other) {
+        other
+    } else {
+        table
+    }
+}
+
 /// MariaDB's DELETE that names what it deletes from.
 fn multi_table(text: &mut Text<'_>, table: &Table) -> bool {
     text.raw("DELETE t FROM").table(table.name).raw("AS t");
-    let other = text.choices.of(TABLES);
+    let other = comparable(table, text.choices.of(TABLES));
     if text.choices.one_in(2) {
         text.raw("JOIN").table(other.name).raw("AS other ON");
         text.column(Some("t"), table.key[0])

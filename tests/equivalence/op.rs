@@ -9,6 +9,7 @@ use crate::model_op::ModelOp;
 use crate::odd;
 use crate::tables::TABLES;
 use crate::text::Text;
+use crate::words::words;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
@@ -123,7 +124,7 @@ impl Op {
                     "WITH",
                     "OTHER",
                 ];
-                let words = crate::words::words(&sql.text);
+                let words = words(&sql.text);
                 let has_clause = words.iter().any(|word| CLAUSES.contains(&word.as_str()));
                 let is_or = words.get(1).is_some_and(|word| word == "OR");
                 let (_, names) =
@@ -145,6 +146,14 @@ impl Op {
             }
             Self::Model(_) => true,
         }
+    }
+}
+
+impl Op {
+    /// Whether the server commits the transaction that it is in.
+    pub(crate) fn commits(&self, backend: DbBackend) -> bool {
+        let is_truncate = |sql: &Sql| words(&sql.text).first().is_some_and(|w| w == "TRUNCATE");
+        backend == DbBackend::MySql && matches!(self, Self::Sql(sql) if is_truncate(sql))
     }
 }
 

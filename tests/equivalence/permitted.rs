@@ -88,8 +88,11 @@ pub(crate) fn ends_comparison(lane: &Lane, theirs: &Answered, ours: &Answered) -
         }
         // Of a table with triggers MariaDB refuses an upsert without a value for a column that the update names, where the
         // column has no default.
-        (CapturePath::TriggersAlone, DbBackend::MySql, Some(Op::Sql(sql))) => {
-            let upserts = words(&sql.text).iter().any(|word| word == "DUPLICATE");
+        (CapturePath::TriggersAlone, DbBackend::MySql, Some(op)) => {
+            let upserts = match op {
+                Op::Sql(sql) => words(&sql.text).iter().any(|word| word == "DUPLICATE"),
+                Op::Model(op) => op.call.kind() == "upsert by builder",
+            };
             let has_no_default =
                 matches!(&ours.answer, Answer::Failed(failure) if failure.message.contains("1364"));
             upserts && has_no_default && !theirs.answer.is_error()
@@ -116,12 +119,16 @@ pub(crate) fn records(lane: &Lane, ops: &[Op], judgement: &mut Judgement) {
     let unseen: &[&str] = match lane.db.backend() {
         // It fires no DELETE triggers then, unless `recursive_triggers` is on.
         DbBackend::Sqlite => &["REPLACE"],
-        // Its triggers see the value that is out of range or NULL, not the one that IGNORE stores; TRUNCATE fires none.
+        // Its triggers see the value that is out of range or NULL, not the one that IGNORE stores, and the rows that it
+        // leaves as they are, with those that would follow; TRUNCATE fires none.
         DbBackend::MySql => &["IGNORE", "TRUNCATE"],
         _ => return,
     };
     for table in ops.iter().flat_map(|op| written(op, unseen)) {
         judgement.forget(table);
+        if table == "parent" {
+            judgement.forget("child");
+        }
     }
 }
 

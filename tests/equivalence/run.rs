@@ -60,7 +60,9 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         counts.cases += 1;
         counts.statements += case.ops(backend, false).len();
         let at = Instant::now();
-        let differences = compare(&lanes, &case, &mut counts).await?;
+        let differences = compare(&lanes, &case, &mut counts)
+            .await
+            .map_err(|error| format!("EQUIVALENCE_CASE={case_number}: {error}"))?;
         counts.comparing += at.elapsed().as_secs_f32();
         for (path, difference) in differences {
             if !findings.wants(path, &difference) {

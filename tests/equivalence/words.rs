@@ -3,7 +3,7 @@
 use sea_orm_audit::entity::audit_system_event;
 
 use crate::op::Op;
-use crate::tables::TABLES;
+use crate::tables::{TABLES, Table};
 
 /// The words of a text in upper case, without literals and comments.
 pub(crate) fn words(sql: &str) -> Vec<String> {
@@ -40,6 +40,7 @@ pub(crate) fn words(sql: &str) -> Vec<String> {
 #[derive(Debug)]
 pub(crate) struct Report {
     words: Vec<String>,
+    outline: String,
     text: String,
 }
 
@@ -52,6 +53,7 @@ impl Report {
         let outline = outline.split(" (keys: ").next().unwrap_or_default();
         is_report.then(|| Self {
             words: words(outline),
+            outline: outline.to_owned(),
             text: format!("{}: {:?}", event.title, event.description),
         })
     }
@@ -66,13 +68,21 @@ impl Report {
         names.filter(|name| self.words.contains(&name.to_uppercase()))
     }
 
-    /// Whether it can be of this statement: its words follow each other in the statement's. What SeaORM sends for a call is
-    /// not known, but its table is.
+    /// Whether it can be of this statement: its words follow each other in the statement's. What SeaORM sends for a call
+    /// has its verb, and the table's name in quotes.
     pub(crate) fn is_of(&self, op: &Op) -> bool {
         match op {
             Op::Model(op) => {
                 let table = TABLES.iter().find(|table| table.entity == op.entity);
-                table.is_some_and(|table| self.tables().any(|name| name == table.name))
+                let names = |table: &Table| {
+                    let has = |quote: &str| {
+                        let name = format!("{quote}{}{quote}", table.name);
+                        self.outline.contains(&name)
+                    };
+                    has("`") || has("\"")
+                };
+                let verb = self.words.first().map(String::as_str).unwrap_or_default();
+                op.call.verbs().contains(&verb) && table.is_some_and(names)
             }
             Op::Sql(sql) => {
                 let mut all = words(&sql.text).into_iter();

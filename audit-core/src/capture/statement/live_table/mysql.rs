@@ -20,17 +20,20 @@ FROM information_schema.statistics
 WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0
 ORDER BY index_name, seq_in_index";
 
-/// Of one database: a condition on others would open all of their tables.
+/// Of one database, and of nothing else: MariaDB opens the tables of all databases for a join with the columns.
 const REFERRING: &str = "\
-SELECT r.constraint_name AS name, r.table_name AS `table`,
-  k.column_name AS part, k.referenced_column_name AS refers_to
-FROM information_schema.referential_constraints r JOIN information_schema.key_column_usage k
-  ON k.constraint_schema = r.constraint_schema AND k.constraint_name = r.constraint_name
-  AND k.table_name = r.table_name
-WHERE r.constraint_schema = COALESCE(?, DATABASE()) AND r.referenced_table_name = ?
-  AND r.update_rule NOT IN ('RESTRICT', 'NO ACTION') AND @@foreign_key_checks = 1
-  AND k.constraint_schema = COALESCE(?, DATABASE()) AND k.referenced_table_name IS NOT NULL
-ORDER BY r.table_name, r.constraint_name, k.ordinal_position";
+SELECT table_name AS `table`, constraint_name AS name
+FROM information_schema.referential_constraints
+WHERE constraint_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ?
+  AND update_rule NOT IN ('RESTRICT', 'NO ACTION') AND @@foreign_key_checks = 1
+ORDER BY table_name, constraint_name";
+
+/// Of one table.
+const REFERRING_COLUMNS: &str = "\
+SELECT column_name AS part, referenced_column_name AS refers_to
+FROM information_schema.key_column_usage
+WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND constraint_name = ?
+ORDER BY ordinal_position";
 
 const SETTINGS: &str = "\
 SELECT DATABASE() AS name, CAST(@@auto_increment_increment AS CHAR) AS step,
@@ -56,29 +59,27 @@ pub(super) async fn referring_keys<C: ConnectionTrait>(
     name: &TableName,
 ) -> Result<Vec<ReferringKey>, DbErr> {
     let schema: Value = name.schema.clone().into();
-    let values = [schema.clone(), name.table.clone().into(), schema];
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, REFERRING, values);
-    let mut keys: Vec<(String, ReferringKey)> = Vec::new();
-    for row in db.query_all_raw(ask).await? {
-        let constraint: String = row.try_get("", "name")?;
+    let values = [schema.clone(), name.table.clone().into()];
+    let constraints = Statement::from_sql_and_values(DbBackend::MySql, REFERRING, values);
+    let mut keys = Vec::new();
+    for row in db.query_all_raw(constraints).await? {
         let table: String = row.try_get("", "table")?;
-        let is_known =
-            (keys.last()).is_some_and(|(known, key)| *known == constraint && key.table == table);
-        if !is_known {
-            let key = ReferringKey {
-                schema: name.schema.clone(),
-                table,
-                from: Vec::new(),
-                to: Vec::new(),
-            };
-            keys.push((constraint, key));
-        }
-        if let Some((_, key)) = keys.last_mut() {
+        let constraint: String = row.try_get("", "name")?;
+        let values = [schema.clone(), table.clone().into(), constraint.into()];
+        let columns = Statement::from_sql_and_values(DbBackend::MySql, REFERRING_COLUMNS, values);
+        let mut key = ReferringKey {
+            schema: name.schema.clone(),
+            table,
+            from: Vec::new(),
+            to: Vec::new(),
+        };
+        for row in db.query_all_raw(columns).await? {
             key.from.push(row.try_get("", "part")?);
             key.to.push(row.try_get("", "refers_to")?);
         }
+        keys.push(key);
     }
-    Ok(keys.into_iter().map(|(_, key)| key).collect())
+    Ok(keys)
 }
 
 pub(super) async fn look_up<C: ConnectionTrait>(
