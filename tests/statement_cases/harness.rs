@@ -122,10 +122,11 @@ async fn play(
 ) -> TestResult<Vec<String>> {
     let oracle = Oracle::new(db, tables, expand(db, setup)).await?;
     let mut faults = Vec::new();
+    // What a connection remembers of the statement before, as SQLite the number of rows, is the same on new ones.
+    let bare = oracle.bare.another().await?;
+    let plain = db.another().await?;
+    let audited = AuditedConnection::new(plain.clone());
     if mode == 'c' {
-        let bare = oracle.bare.another().await?;
-        let plain = db.another().await?;
-        let audited = AuditedConnection::new(plain.clone());
         for (kind, sql) in steps {
             if *kind == 'x' {
                 oracle.bare.conn.execute_unprepared(sql).await?;
@@ -134,11 +135,9 @@ async fn play(
                 step(&bare, &audited, *kind, sql, &mut faults).await;
             }
         }
-        let _ = tokio::time::timeout(Duration::from_secs(3), bare.close()).await;
-        let _ = tokio::time::timeout(Duration::from_secs(3), plain.close()).await;
     } else {
-        let bare = oracle.bare.begin().await?;
-        let audited = oracle.audited.begin().await?;
+        let bare = bare.begin().await?;
+        let audited = audited.begin().await?;
         for (kind, sql) in steps {
             step(&bare, &audited, *kind, sql, &mut faults).await;
         }
@@ -155,6 +154,8 @@ async fn play(
             ));
         }
     }
+    let _ = tokio::time::timeout(Duration::from_secs(3), bare.close()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(3), plain.close()).await;
     let reports = crate::oracle::reports(db).await?;
     if std::env::var_os("SHOW").is_some() {
         eprintln!("log: {:#?}\nreports: {reports:#?}", db.log().await?);
