@@ -229,9 +229,6 @@ pub enum EncodeError {
         /// The type's name in SeaORM's `Value`.
         kind: String,
     },
-    /// PostgreSQL's `jsonb`, which holds the record, cannot store the character NUL.
-    #[error("it holds the character NUL, which PostgreSQL cannot store in `jsonb`")]
-    Nul,
 }
 
 /// A JSON that is not a canonical form of the type it was to be read as.

@@ -6,6 +6,7 @@ mod batch;
 mod driver_error;
 mod failure;
 mod last_insert_id;
+mod storable;
 #[cfg(feature = "statements")]
 mod trigger_context;
 
@@ -28,11 +29,12 @@ use crate::change::Changes;
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
-use crate::error::{AuditError, Cause, ChangeState, EncodeError};
+use crate::error::{AuditError, Cause, ChangeState};
 use crate::event::{EventType, SystemEvent, report};
 use crate::hash::session_digest;
 use crate::stats::{COUNTERS, count};
 use crate::target::{Target, fit};
+use storable::storable;
 
 #[cfg(feature = "statements")]
 pub(crate) use anew::Dropping;
@@ -43,7 +45,7 @@ pub(crate) use failure::{cause, cause_in, is_away};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
     ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun, is_read_only,
-    is_sqlite_constraint, is_sqlite_mismatch,
+    is_sqlite_constraint, is_sqlite_mismatch, may_have_ended_transaction,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,
@@ -180,15 +182,6 @@ where
     }
 }
 
-fn has_nul(json: &Json) -> bool {
-    match json {
-        Json::String(text) => text.contains('\0'),
-        Json::Array(items) => items.iter().any(has_nul),
-        Json::Object(map) => map.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
-        _ => false,
-    }
-}
-
 impl Record {
     /// The values of the row, in the order of the entity's columns but for the id.
     fn values(self, config: &AuditConfig, backend: DbBackend) -> Result<Vec<Value>, Cause> {
@@ -196,13 +189,8 @@ impl Record {
             text.map(|text| fit(clean(text), limit)).into()
         };
         let word = |text: &str| -> Value { text.to_owned().into() };
-        if backend == DbBackend::Postgres
-            && let Some(cause) = self.nul()
-        {
-            return Err(cause);
-        }
-        let changes = (self.changes.as_ref())
-            .map(|changes| written(config, changes))
+        let changes = (self.changes)
+            .map(|changes| written(config, &storable(backend, changes)))
             .transpose()?;
         let actor = self.context.actor.unwrap_or_else(Actor::unknown);
         let (model, object_id, repr) = match self.target {
@@ -243,20 +231,6 @@ impl Record {
             word(self.source.as_str()),
             metadata.into(),
         ])
-    }
-
-    /// A field with a character that PostgreSQL's `jsonb` cannot hold.
-    fn nul(&self) -> Option<Cause> {
-        let (field, _) = self.changes.as_ref()?.iter().find(|(field, change)| {
-            field.contains('\0')
-                || change.old_value().is_some_and(has_nul)
-                || change.new_value().is_some_and(has_nul)
-        })?;
-        Some(Cause::Value {
-            model: (self.target.as_ref()).map_or_else(String::new, |target| target.model.clone()),
-            field: field.to_owned(),
-            error: EncodeError::Nul,
-        })
     }
 
     fn insert(
@@ -477,11 +451,9 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn nul_is_found_and_replaced_wherever_text_can_be() {
+    fn nul_is_replaced_wherever_text_can_be() {
         let mut json = json!({"a\0": ["b\0", {"c": "\0"}], "d": 1});
-        assert!(has_nul(&json));
         clean_json(&mut json);
-        assert!(!has_nul(&json));
         assert_eq!(
             json,
             json!({"a\u{FFFD}": ["b\u{FFFD}", {"c": "\u{FFFD}"}], "d": 1})

@@ -114,7 +114,7 @@ impl Case {
         }
         let mut ops = Vec::new();
         add(self, backend, &self.steps, &mut ops);
-        ops.retain(|op| op.runs(in_transaction));
+        ops.retain(|op| op.runs(backend, in_transaction));
         ops
     }
 
@@ -153,7 +153,7 @@ impl Case {
             match step {
                 Step::Do(made) => {
                     let op = Op::of(&mut Choices::again(made), backend, self.models_only);
-                    if op.runs(in_transaction) {
+                    if op.runs(backend, in_transaction) {
                         text.push_str(&format!("{indent}{op}\n"));
                     }
                 }

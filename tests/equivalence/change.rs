@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 
 use crate::expr::{Name, condition, plain_value, returning, set_value};
-use crate::tables::{TABLES, Table};
+use crate::tables::{TABLES, Table, comparable};
 use crate::text::Text;
 
 /// Writes an UPDATE or a DELETE. Says whether it returns rows.
@@ -72,7 +72,11 @@ fn update(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
             .column(Some("other"), other.key[0]);
     }
     if mysql {
-        limit(text, table);
+        // MariaDB 10.11 does joined UPDATEs with LIMIT wrongly: executed again they change nothing, and with triggers they
+        // set NULL, now and then.
+        if !joined {
+            limit(text, table);
+        }
         return false;
     }
     let name = if joined { alias } else { None };
@@ -164,17 +168,6 @@ fn delete(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     }
     let name = if using.is_some() { alias } else { None };
     returning(text, table, name)
-}
-
-/// A table whose key compares with the other's. Whether a text that is no number fails a comparison with a number, hangs
-/// on which row MariaDB reads first, which may be another one each time.
-fn comparable<'a>(table: &'a Table, other: &'a Table) -> &'a Table {
-    let is_number = |table: &Table| table.column(table.key[0]).kind.is_number();
-    if is_number(table) == is_number(other) {
-        other
-    } else {
-        table
-    }
 }
 
 /// MariaDB's DELETE that names what it deletes from.

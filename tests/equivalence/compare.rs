@@ -173,7 +173,7 @@ impl Pair<'_> {
         };
         let plainly = replay(&ours.unreadable);
         let mut judgement = plainly.judge(&ours.log, &lane.first_contents, &ours.contents);
-        permitted::records(lane, ops, &mut judgement);
+        permitted::records(lane, ops, &ours.answers, &mut judgement);
         let has_other_client = in_transaction && self.case.has_other_client();
         if judgement.is_clean() || reports.is_empty() && !has_other_client {
             return Ok(judgement);

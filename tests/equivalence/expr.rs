@@ -2,7 +2,7 @@
 
 use sea_orm::{DbBackend, Value};
 
-use crate::tables::{Column, Kind, TABLES, Table};
+use crate::tables::{Column, Kind, TABLES, Table, comparable};
 use crate::text::Text;
 
 /// How the table of a statement is called in it.
@@ -258,7 +258,10 @@ pub(crate) fn condition(text: &mut Text<'_>, table: &Table, name: Name<'_>, dept
             text.raw(")");
         }
         10 => {
-            let other = text.choices.of(TABLES);
+            let mut other = text.choices.of(TABLES);
+            if text.is(DbBackend::MySql) {
+                other = comparable(table, other);
+            }
             text.column(name, key.name)
                 .raw("IN ( SELECT")
                 .column(None, other.key[0]);

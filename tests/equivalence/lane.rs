@@ -251,13 +251,7 @@ impl Lane {
             client: &self.client,
             trace: traces.then(|| Trace::new(&self.first_contents, tables, &self.other)),
         };
-        // MariaDB does some joined UPDATEs wrongly when they are executed again without being prepared again.
-        let anew = if traces {
-            Some(self.db.another().await?)
-        } else {
-            None
-        };
-        let plain = anew.as_ref().unwrap_or(&self.db.conn);
+        let plain = &self.db.conn;
         let audited = AuditedConnection::new(plain.clone());
         let hooks = self.path.is_reference()
             || self.path.has_hooks_only()
@@ -283,9 +277,6 @@ impl Lane {
             }
         };
         self.config.scope(Box::pin(work)).await?;
-        if let Some(anew) = anew {
-            anew.close().await?;
-        }
         let dump = self.read().await?;
         let changed: BTreeSet<String> = (self.first.keys())
             .filter(|table| dump.get(*table) != self.first.get(*table))

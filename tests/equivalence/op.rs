@@ -135,25 +135,18 @@ impl Op {
         }
     }
 
-    /// Whether it means the same on a connection as in a transaction: what ends a transaction does not, nor does
-    /// what a connection of a pool remembers.
-    pub(crate) fn runs(&self, in_transaction: bool) -> bool {
+    /// Whether it means the same on a connection as in a transaction: what ends a transaction does not, as TRUNCATE on
+    /// MariaDB, nor does what a connection of a pool remembers.
+    pub(crate) fn runs(&self, backend: DbBackend, in_transaction: bool) -> bool {
         match self {
             Self::Sql(sql) => {
                 let text = sql.text.to_uppercase();
-                (!in_transaction || !text.contains("ROLLBACK"))
-                    && (in_transaction || !text.contains(LAST_INSERT_ID))
+                let ends = text.contains("ROLLBACK")
+                    || backend == DbBackend::MySql && text.contains("TRUNCATE");
+                !(in_transaction && ends) && (in_transaction || !text.contains(LAST_INSERT_ID))
             }
             Self::Model(_) => true,
         }
-    }
-}
-
-impl Op {
-    /// Whether the server commits the transaction that it is in.
-    pub(crate) fn commits(&self, backend: DbBackend) -> bool {
-        let is_truncate = |sql: &Sql| words(&sql.text).first().is_some_and(|w| w == "TRUNCATE");
-        backend == DbBackend::MySql && matches!(self, Self::Sql(sql) if is_truncate(sql))
     }
 }
 

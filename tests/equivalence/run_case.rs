@@ -54,7 +54,7 @@ impl Run<'_> {
         in_transaction: bool,
     ) -> TestResult<bool> {
         let op = Op::of(&mut Choices::again(made), self.backend, self.models_only);
-        if !op.runs(in_transaction) {
+        if !op.runs(self.backend, in_transaction) {
             return Ok(false);
         }
         let answer = answer(db, &op, self.audited).await;

@@ -254,3 +254,14 @@ pub(crate) const TABLES: &[Table] = &[
         unique: &[],
     },
 ];
+
+/// A table whose key compares with the other's. Whether a text that is no number fails a comparison with a number, hangs
+/// on which row MariaDB reads first, which may be another one each time.
+pub(crate) fn comparable<'a>(table: &'a Table, other: &'a Table) -> &'a Table {
+    let is_number = |table: &Table| table.column(table.key[0]).kind.is_number();
+    if is_number(table) == is_number(other) {
+        other
+    } else {
+        table
+    }
+}

@@ -22,8 +22,6 @@ pub(crate) struct Trace<'a> {
     pub(crate) unreadable: Unreadable,
     /// How often another client has written.
     others: usize,
-    /// A statement has committed the transaction, so that nothing can be taken back.
-    committed: bool,
     first: &'a Contents,
     tables: BTreeSet<String>,
     /// On MySQL it reads what is not committed, so that reading gives the transaction no snapshot.
@@ -40,7 +38,6 @@ impl<'a> Trace<'a> {
             moments: Vec::new(),
             unreadable: Unreadable::new(),
             others: 0,
-            committed: false,
             first,
             tables,
             beside,
@@ -60,8 +57,6 @@ impl<'a> Trace<'a> {
             return Ok(false);
         }
         self.others += usize::from(op.is_none());
-        let backend = db.get_database_backend();
-        self.committed |= op.as_ref().is_some_and(|op| op.commits(backend));
         let mut contents = self.first.clone();
         let unreadable = if db.get_database_backend() == DbBackend::MySql {
             replay::read(self.beside, &self.tables, &mut contents).await?
@@ -84,9 +79,6 @@ impl<'a> Trace<'a> {
         db: &C,
         (moments, others): (usize, usize),
     ) -> TestResult {
-        if self.committed {
-            return Ok(());
-        }
         self.moments.truncate(moments);
         if self.others > others {
             self.note(db, None).await?;

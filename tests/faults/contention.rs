@@ -21,6 +21,7 @@ mod postgres {
         joined_update_that_waits_pairs_rows_by_key,
         update_that_waits_knows_the_old_values_of_rows_that_were_there,
         truncate_with_an_older_snapshot_loses_no_row_silently,
+        condition_that_meets_a_newer_row_aborts_the_transaction,
         temporary_table_of_an_audited_name_is_not_recorded,
     }
 }
@@ -279,6 +280,32 @@ async fn update_that_waits_knows_the_old_values_of_rows_that_were_there(db: &Tes
     }
     oracle.starts_from(rows);
     oracle.explained().await
+}
+
+/// The read of the condition meets it first, under a savepoint; the transaction is aborted all the same.
+async fn condition_that_meets_a_newer_row_aborts_the_transaction(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 4)).await?;
+    let level = Some(IsolationLevel::RepeatableRead);
+    let bare = oracle.bare.begin_with_config(level, None).await?;
+    let audited = oracle.audited.begin_with_config(level, None).await?;
+    same_on(&bare, &audited, Call::QueryAll, "SELECT id, p FROM item").await;
+    for other in [&oracle.bare.conn, &db.conn] {
+        other
+            .execute_unprepared("UPDATE item SET p = 50 WHERE id = 3")
+            .await?;
+    }
+    for sql in [
+        "UPDATE item SET p = p - 1 WHERE id <= (SELECT MAX(id) FROM item)",
+        "UPDATE item SET p = 0 WHERE id = 1",
+        "SELECT id, p FROM item",
+    ] {
+        let outcome = same_on(&bare, &audited, Call::QueryAll, sql).await;
+        assert!(outcome.is_failure(), "{sql}: {outcome:?}");
+    }
+    bare.rollback().await?;
+    audited.rollback().await?;
+    assert_eq!(db.log().await?, [""; 0]);
+    Ok(())
 }
 
 /// Refused, or every row that it empties the table of is recorded or reported.

@@ -1,7 +1,7 @@
 //! Transactions that the database, or a statement of the application's, has ended under the handle.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, TransactionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Statement, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditError, Auditable, FailurePolicy};
 
 use crate::helpers::{account, accounts, assert_log_gives_table, numbers, outcome, table};
@@ -26,6 +26,7 @@ mod only_postgres {
 mod only_mariadb {
     crate::support::tests_on!(mariadb:
         report_that_loses_a_deadlock_keeps_the_statement_from_running,
+        lock_wait_timeout_ends_the_transaction_where_the_server_says_so,
         nested_begin_after_an_implicit_commit_has_the_outcome_of_the_bare_one,
     );
 }
@@ -248,4 +249,39 @@ async fn nested_begin_after_an_implicit_commit_has_the_outcome_of_the_bare_one(
     }
     assert_eq!(numbers(db).await?, [4, 4]);
     Ok(())
+}
+
+/// With `innodb_rollback_on_timeout` the server ends the transaction; else it goes on without the statement.
+async fn lock_wait_timeout_ends_the_transaction_where_the_server_says_so(
+    db: &TestDb,
+) -> TestResult {
+    accounts(db, 3).await?;
+    let setting = Statement::from_string(
+        DbBackend::MySql,
+        "SELECT CAST(@@innodb_rollback_on_timeout AS SIGNED) AS ends",
+    );
+    let row = db.conn.query_one_raw(setting).await?.ok_or("no setting")?;
+    let ends = row.try_get::<i64>("", "ends")? == 1;
+    let other = db.conn.begin().await?;
+    other
+        .execute_unprepared("UPDATE account SET n = 8 WHERE id = 1")
+        .await?;
+    let tx = db.audited().begin().await?;
+    tx.execute_unprepared("SET SESSION innodb_lock_wait_timeout = 1")
+        .await?;
+    tx.execute_unprepared("UPDATE account SET n = 2 WHERE id = 2")
+        .await?;
+    let timeout = tx
+        .execute_unprepared("UPDATE account SET n = 9 WHERE id = 1")
+        .await;
+    assert!(outcome(&timeout).contains("HY000"), "{}", outcome(&timeout));
+    other.rollback().await?;
+    let late = tx
+        .execute_unprepared("UPDATE account SET n = 3 WHERE id = 3")
+        .await;
+    let committed = tx.commit().await;
+    assert_eq!((late.is_err(), committed.is_err()), (ends, ends));
+    let expected = if ends { [0, 0, 0] } else { [0, 2, 3] };
+    assert_eq!(numbers(db).await?, expected);
+    assert_log_gives_table(db, 3, "a lock wait timeout").await
 }

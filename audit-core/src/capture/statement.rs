@@ -48,7 +48,7 @@ use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection::{Doubt, Frames};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::{ends_transaction, is_no_transaction, prepared_anew};
+use crate::recorder::{ends_transaction, is_contention, is_no_transaction, prepared_anew};
 use crate::sql::{Composer, Kind, Write};
 use live_table::LiveTable;
 use returning::Returns;
@@ -387,6 +387,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.db.execute_unprepared(&release).await.map_err(own)?;
                 Ok(value)
             }
+            // The statement would have left the transaction aborted, too.
+            Err(error) if is_contention(&error) => Err(own(error)),
             Err(error) => {
                 let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
                 self.db.execute_unprepared(&undo).await.map_err(own)?;
@@ -422,7 +424,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
 /// Where another client is in the way, or the transaction is over, the statement would have met the same.
 fn unreadable(call: Call, error: DbErr) -> Problem {
-    if crate::recorder::is_contention(&error) {
+    if is_contention(&error) {
         Problem::Failed(call.own_error(error))
     } else {
         tracing::debug!(%error, "the rows of a statement could not be read");

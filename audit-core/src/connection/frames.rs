@@ -15,8 +15,11 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::capture::{Call, LiveTables};
-use crate::error::AuditError;
-use crate::recorder::{ending_error, has_ended_transaction, is_aborted, prepared_anew};
+use crate::error::{AuditError, Cause};
+use crate::recorder::{
+    ending_error, has_ended_transaction, is_aborted, is_autocommit, may_have_ended_transaction,
+    prepared_anew,
+};
 use buffer::Frame;
 use trigger_context::TriggerContext;
 pub(crate) use unrecorded::Doubt;
@@ -40,6 +43,8 @@ struct State {
     write_lock: bool,
     /// A statement failed, so that PostgreSQL may refuse to commit without saying so.
     suspect: bool,
+    /// MySQL timed out waiting for a lock, after which the transaction goes on, or not.
+    timed_out: Option<DbErr>,
     /// The database has ended the transaction: what is sent now would be committed at once.
     ended: Option<DbErr>,
     /// What the database's triggers know of who writes.
@@ -79,6 +84,8 @@ impl Frames {
         state.suspect = true;
         if state.ended.is_none() && has_ended_transaction(error) {
             state.ended = Some(error.clone());
+        } else if may_have_ended_transaction(error) {
+            state.timed_out = Some(error.clone());
         }
     }
 
@@ -123,8 +130,11 @@ impl Frames {
             self.end(error.clone());
             return Err(error.clone());
         }
-        // A trigger on an audit table may have ended it on SQLite.
-        self.suspect();
+        match error.cause() {
+            Some(Cause::Insert { error, .. }) => self.failed(error),
+            // A trigger on an audit table may have ended it on SQLite.
+            _ => self.suspect(),
+        }
         self.look_whether_open(db).await
     }
 
@@ -135,8 +145,10 @@ impl Frames {
     /// rolls back, or the pooled connection would stay in a transaction for its next user.
     pub(super) async fn look_whether_open<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         self.check_open()?;
-        if db.get_database_backend() != DbBackend::Sqlite || !self.is_suspect() {
-            return Ok(());
+        match db.get_database_backend() {
+            DbBackend::Sqlite if self.is_suspect() => {}
+            DbBackend::MySql => return self.look_after_timeout(db).await,
+            _ => return Ok(()),
         }
         let mut look = Look {
             frames: self,
@@ -149,6 +161,18 @@ impl Frames {
             return Ok(());
         }
         self.end(DbErr::Custom("a conflict rolled it back".into()));
+        self.check_open()
+    }
+
+    /// Looks whether MySQL has ended the transaction where it timed out. Then what is sent now is committed by itself.
+    async fn look_after_timeout<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        let Some(error) = self.state().timed_out.clone() else {
+            return Ok(());
+        };
+        if is_autocommit(db).await {
+            self.end(error);
+        }
+        self.state().timed_out = None;
         self.check_open()
     }
 

@@ -84,6 +84,12 @@ pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
     }
 }
 
+/// MySQL's lock wait timeout, which ends the whole transaction where `innodb_rollback_on_timeout` is set.
+#[cfg(feature = "statements")]
+pub(crate) fn may_have_ended_transaction(error: &DbErr) -> bool {
+    has_code(error, &[], &[1205], &[])
+}
+
 /// Whether another client, or the server, kept a statement from being run: locks, deadlocks, changed snapshots,
 /// and errors that end the transaction. Any other statement on the same rows would have met the same.
 #[cfg(feature = "statements")]

@@ -271,6 +271,7 @@ impl Frames {
             match insert_rows(db, group).await {
                 Ok(()) => count_many(&COUNTERS.recorded, records),
                 Err(error) => {
+                    self.failed(&error);
                     self.give_up(config.failure_policy(), cause(&config, error), records)?;
                     // What is written next would be committed at once.
                     self.look_whether_open(db).await?;
