@@ -53,9 +53,15 @@ pub(crate) struct Pair<'a> {
 impl Pair<'_> {
     pub(crate) async fn compare(&self, traces: &mut Traces) -> TestResult<Compared> {
         let mut compared = Compared::default();
-        let mut both = self.theirs.answers.iter().zip(&self.ours.answers);
-        let ended =
-            both.position(|(theirs, ours)| permitted::ends_comparison(self.lane, theirs, ours));
+        let mut both = self
+            .theirs
+            .answers
+            .iter()
+            .zip(&self.ours.answers)
+            .enumerate();
+        let ended = both.position(|(at, (theirs, ours))| {
+            permitted::ends_comparison(self.lane, theirs, ours, &self.ours.answers[..at])
+        });
         // Where both failed, they failed alike.
         let both_failed = |at: usize| self.theirs.answers[at].answer.is_error();
         let most = ended.map_or(usize::MAX, |at| at + usize::from(both_failed(at)));

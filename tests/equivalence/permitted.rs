@@ -85,7 +85,19 @@ fn is_bulk(answered: &Answered) -> bool {
 }
 
 /// Whether these answers may differ, and what follows with them.
-pub(crate) fn ends_comparison(lane: &Lane, theirs: &Answered, ours: &Answered) -> bool {
+pub(crate) fn ends_comparison(
+    lane: &Lane,
+    theirs: &Answered,
+    ours: &Answered,
+    before: &[Answered],
+) -> bool {
+    if let (Answer::Other(_), Answer::Other(text)) = (&theirs.answer, &ours.answer) {
+        // A statement that failed has locked what it was to write, or the gap where that is not.
+        let is_locked = text.contains("1205") && lane.db.backend() == DbBackend::MySql;
+        return is_locked
+            && lane.path.in_transaction()
+            && before.iter().any(|answered| answered.answer.is_error());
+    }
     match (lane.path, lane.db.backend(), &ours.op) {
         // A bulk builder on a plain transaction runs inside a savepoint, so that its failure does not abort the transaction.
         (CapturePath::HooksTransaction, DbBackend::Postgres, Some(_)) => {

@@ -2,7 +2,7 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{ActiveModelTrait, DbBackend, IntoActiveModel, Iterable, ModelTrait, Set};
-use sea_orm_audit::{AuditConfig, AuditError, Cause, encode};
+use sea_orm_audit::{AuditConfig, AuditError, encode};
 use serde_json::json;
 
 use crate::support::{TestDb, TestResult};
@@ -394,9 +394,10 @@ async fn deep_json_is_written_and_recorded(db: &TestDb) -> TestResult {
         let changes = record.changed().ok_or("no changes")?;
         let new = changes.get("json").and_then(|change| change.new_value());
         let is_text = db.backend() == DbBackend::MySql && levels > 29;
-        let expected = match is_text {
-            true => Json::String(nested(levels).to_string()),
-            false => nested(levels),
+        let expected = if is_text {
+            Json::String(nested(levels).to_string())
+        } else {
+            nested(levels)
         };
         assert_eq!(new, Some(&expected), "{levels} levels");
     }

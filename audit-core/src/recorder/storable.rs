@@ -26,9 +26,12 @@ pub(super) fn storable(backend: DbBackend, changes: Changes) -> Changes {
     if is_held {
         return changes;
     }
-    let held = |json: Json| match is_refused(&json) {
-        true => Json::String(json.to_string()),
-        false => json,
+    let held = |json: Json| {
+        if is_refused(&json) {
+            Json::String(json.to_string())
+        } else {
+            json
+        }
     };
     (changes.into_iter())
         .map(|(field, change)| (field, change.map(held)))
