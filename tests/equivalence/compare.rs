@@ -63,7 +63,11 @@ impl Pair<'_> {
             permitted::ends_comparison(self.lane, theirs, ours, &self.ours.answers[..at])
         });
         // Where both failed, they failed alike.
-        let both_failed = |at: usize| self.theirs.answers[at].answer.is_error();
+        let both_failed = |at: usize| {
+            [self.theirs, self.ours]
+                .iter()
+                .all(|left| left.answers[at].answer.is_error())
+        };
         let most = ended.map_or(usize::MAX, |at| at + usize::from(both_failed(at)));
         let answers = self.answers(most);
         let other_client = answers.as_ref().is_some_and(|d| d.what() == OTHER_CLIENT);

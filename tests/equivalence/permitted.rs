@@ -42,10 +42,6 @@ pub(crate) fn answer(
     let Some(Op::Sql(sql)) = &ours.op else {
         return false;
     };
-    if what == "error message" && has_no_default(theirs) && has_no_default(ours) {
-        // Which of several columns it names.
-        return lane.path.has_triggers();
-    }
     if lane.db.backend() != DbBackend::MySql || lane.path != CapturePath::TriggersAlone {
         return false;
     }
@@ -92,42 +88,31 @@ pub(crate) fn ends_comparison(
     before: &[Answered],
 ) -> bool {
     if let (Answer::Other(_), Answer::Other(text)) = (&theirs.answer, &ours.answer) {
-        // A statement that failed has locked what it was to write, or the gap where that is not.
+        // A statement that failed has locked what it was to write, or the gap where that is not, and one that others follow
+        // the gaps between these.
         let is_locked = text.contains("1205") && lane.db.backend() == DbBackend::MySql;
-        return is_locked
-            && lane.path.in_transaction()
-            && before.iter().any(|answered| answered.answer.is_error());
+        let locks_more = |answered: &Answered| {
+            answered.answer.is_error() || answered.op.as_ref().is_some_and(has_followers)
+        };
+        return is_locked && lane.path.in_transaction() && before.iter().any(locks_more);
     }
     match (lane.path, lane.db.backend(), &ours.op) {
         // A bulk builder on a plain transaction runs inside a savepoint, so that its failure does not abort the transaction.
         (CapturePath::HooksTransaction, DbBackend::Postgres, Some(_)) => {
             is_bulk(ours) && theirs.answer.is_error()
         }
-        // Of a table with triggers MariaDB refuses an upsert without a value for a column that the update names, where the
-        // column has no default.
-        (CapturePath::TriggersAlone, DbBackend::MySql, Some(op)) => {
-            let upserts = match op {
-                Op::Sql(sql) => words(&sql.text).iter().any(|word| word == "DUPLICATE"),
-                Op::Model(op) => op.call.kind() == "upsert by builder",
-            };
-            let is_quirk = upserts && has_no_default(ours) && !theirs.answer.is_error();
-            is_quirk || takes_null(theirs, ours)
-        }
         _ => false,
     }
 }
 
-/// MariaDB's error 1364.
-fn has_no_default(answered: &Answered) -> bool {
-    matches!(&answered.answer, Answer::Failed(failure) if failure.message.contains("1364"))
-}
-
-/// Whether MariaDB took a NULL for a column that is NOT NULL, as it does in joined UPDATEs, and in those that read their own
-/// table, of a table with a BEFORE UPDATE trigger, whatever that does.
-fn takes_null(theirs: &Answered, ours: &Answered) -> bool {
-    let is_refused =
-        matches!(&theirs.answer, Answer::Failed(failure) if failure.message.contains("1048"));
-    is_refused && !ours.answer.is_error()
+/// Whether rows of other tables may follow what it writes.
+fn has_followers(op: &Op) -> bool {
+    match op {
+        Op::Sql(sql) => {
+            (words(&sql.text).iter()).any(|word| ["PARENT", "TREE"].contains(&word.as_str()))
+        }
+        Op::Model(op) => ["parent", "tree"].contains(&op.entity),
+    }
 }
 
 /// The columns that need not be recorded: what a trigger of the application's own does to a row is not recorded by hooks,
@@ -158,15 +143,12 @@ pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: 
         // It fires no DELETE triggers then, unless `recursive_triggers` is on.
         DbBackend::Sqlite => &["REPLACE"],
         // Its triggers see the value that is out of range or NULL, not the one that IGNORE stores, and the rows that it
-        // leaves as they are, with those that would follow; TRUNCATE fires none.
+        // leaves as they are; TRUNCATE fires none.
         DbBackend::MySql => &["IGNORE", "TRUNCATE"],
         _ => return,
     };
     for table in ops.iter().flat_map(|op| written(op, unseen)) {
         judgement.forget(table);
-        if table == "parent" {
-            judgement.forget("child");
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod mariadb {
     crate::support::tests_on! { mariadb:
         what_refers_to_an_emptied_column_is_followed,
         keys_are_followed_through_other_databases,
+        update_is_refused_as_without_triggers,
     }
 }
 
@@ -34,6 +35,24 @@ macro_rules! entity {
     };
 }
 
+mod pond {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "pond")]
+    #[audit(capture = "trigger")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub name: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+entity!(frog, [table_name = "frog"], pond_id);
 entity!(lake, [table_name = "lake"], sea_id);
 entity!(river, [table_name = "river"], lake_id);
 entity!(brook, [table_name = "brook"], river_lake);
@@ -151,4 +170,65 @@ async fn followed_far(db: &TestDb) -> TestResult {
         ]
     );
     Ok(())
+}
+
+/// For a table with a BEFORE UPDATE trigger MariaDB takes NULL in columns that are NOT NULL, and asks for values that have no
+/// default; what follows a changed key needs none.
+async fn update_is_refused_as_without_triggers(db: &TestDb) -> TestResult {
+    let bare = db.sibling().await?;
+    for db in [db, &bare] {
+        client(
+            db,
+            "CREATE TABLE pond (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL); \
+             CREATE TABLE frog (id INT PRIMARY KEY, pond_id INT, \
+             FOREIGN KEY (pond_id) REFERENCES pond (id) ON UPDATE CASCADE); \
+             INSERT INTO pond VALUES (1, 'a'), (2, 'b'); INSERT INTO frog VALUES (1, 1), (2, 2)",
+        )
+        .await?;
+    }
+    AuditTriggers::of::<pond::Entity>().create(&db.conn).await?;
+    AuditTriggers::of::<frog::Entity>().create(&db.conn).await?;
+    for (sql, is_refused) in [
+        (
+            "UPDATE pond AS p JOIN frog ON frog.pond_id = p.id SET p.name = NULL",
+            true,
+        ),
+        (
+            "UPDATE pond SET name = NULL WHERE EXISTS (SELECT 1 FROM pond AS o WHERE o.id > pond.id)",
+            true,
+        ),
+        (
+            "INSERT INTO pond (id) VALUES (3) ON DUPLICATE KEY UPDATE name = 'c'",
+            false,
+        ),
+        ("UPDATE pond SET id = 7 WHERE id = 1", false),
+        ("UPDATE IGNORE pond SET id = 2 WHERE id = 7", false),
+    ] {
+        let outcome = |result: Result<sea_orm::ExecResult, sea_orm::DbErr>| match result {
+            Ok(done) => format!("{} rows", done.rows_affected()),
+            Err(error) => error.to_string(),
+        };
+        let expected = outcome(bare.conn.execute_unprepared(sql).await);
+        assert_eq!(
+            outcome(db.conn.execute_unprepared(sql).await),
+            expected,
+            "{sql}"
+        );
+        assert_eq!(expected.contains("Error"), is_refused, "{sql}: {expected}");
+    }
+    for rows in [
+        "SELECT * FROM pond ORDER BY id",
+        "SELECT * FROM frog ORDER BY id",
+    ] {
+        assert_eq!(client(db, rows).await?, client(&bare, rows).await?);
+    }
+    let moved = r#"UPDATE frog 1 {"pond_id":{"new":7,"old":1}}"#;
+    let log = sorted(db).await?;
+    assert_eq!(
+        log.iter()
+            .filter(|line| line.starts_with("UPDATE frog"))
+            .collect::<Vec<_>>(),
+        [moved]
+    );
+    bare.remove().await
 }

@@ -1,4 +1,4 @@
-//! Triggers on MySQL and MariaDB: AFTER each row, and BEFORE it for what foreign keys take along.
+//! Triggers on MySQL and MariaDB: AFTER each row, and BEFORE it for what foreign keys delete or empty.
 //!
 //! They run with the rights of whoever makes them, so those who write need none to the log. Making them needs
 //! TRIGGER on the table and what the triggers do: SELECT on the tables of the context and of the rows that follow,
@@ -28,6 +28,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use super::{Installed, Piece};
 use catalogue::{Catalogue, Server};
 use change::Kind;
+use moved::Found;
 use subject::Subject;
 
 /// The variables of a trigger. In a statement they take precedence over columns of the same name.
@@ -42,11 +43,12 @@ mod variable {
 }
 
 /// What the triggers of a table are called, when they fire, and on what.
-const TRIGGERS: [(&str, &str, &str); 5] = [
+const TRIGGERS: [(&str, &str, &str); 6] = [
     ("insert", "AFTER", "INSERT"),
     ("update", "AFTER", "UPDATE"),
     ("delete", "AFTER", "DELETE"),
-    ("cascade_update", "BEFORE", "UPDATE"),
+    ("cascade_update", "AFTER", "UPDATE"),
+    ("cascade_before", "BEFORE", "UPDATE"),
     ("cascade_delete", "BEFORE", "DELETE"),
 ];
 
@@ -67,7 +69,8 @@ pub(super) async fn pieces<C: ConnectionTrait>(
         row(plan.create, Kind::Insert),
         row(updates, Kind::Update),
         row(plan.delete, Kind::Delete),
-        cascade.on_update(&log, &context),
+        cascade.on_update(Found::After, &log, &context),
+        cascade.on_update(Found::Before, &log, &context),
         cascade.on_delete(&log, &context),
     ];
     // A trigger keeps the SQL mode that it is made under: with this one, values that do not fit are no

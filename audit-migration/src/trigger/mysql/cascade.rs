@@ -1,7 +1,9 @@
 //! The triggers that record what foreign keys take along: these databases fire none for it.
 //!
-//! They run before the row is deleted, or changed, while what refers to it can still be read; the statement
-//! is undone with their records when it fails. Which foreign keys there are, and what they do, the catalogue
+//! They run before the row is deleted, or the references to it are emptied, while what refers to it can still be read; the
+//! statement is undone with their records when it fails. What follows a changed key is read after the change.
+//! A table has a BEFORE UPDATE trigger only where it must: for any such trigger MariaDB takes NULL in columns that are NOT
+//! NULL, and asks for values that have no default. Which foreign keys there are, and what they do, the catalogue
 //! says; rows of tables that are not recorded are followed, too.
 //!
 //! What they cannot know: a row that `DELETE IGNORE` leaves where it is, as something else still refers to it,
@@ -11,7 +13,7 @@ use std::collections::HashMap;
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::follow::Closure;
-use super::moved::{Moved, emptied, moved};
+use super::moved::{Found, Moved, emptied, moved};
 use super::record::{self, Parts};
 use super::subject::{Row, Subject, row};
 use super::{quote, variable};
@@ -71,7 +73,13 @@ impl<'a> Cascade<'a> {
                 .flat_map(|at| subject.whole(at, "old", &row("x")));
             let parts: Vec<_> = parts.collect();
             let x = row("x");
-            statements.push(write(subject, "DELETE", log, &with, &joined, &parts, &x));
+            let change = Written {
+                action: "DELETE",
+                parts: &parts,
+                identified: &x,
+                shown: &x,
+            };
+            statements.push(write(subject, log, &with, &joined, &change));
         }
         let parents = |key: &ForeignKey| {
             let mut sources = Vec::new();
@@ -102,7 +110,8 @@ impl<'a> Cascade<'a> {
                 but.push_str(" AND ");
                 but.push_str(&closure.row.is_other("x"));
             }
-            statements.extend(self.touched(subject, touches, log, &with, &but));
+            let before = Found::Before;
+            statements.extend(self.touched(subject, touches, before, log, &with, &but));
         }
         // Most rows have nothing that refers to them: that is quick to tell.
         let direct = (self.catalogue.foreign_keys.iter())
@@ -124,10 +133,15 @@ impl<'a> Cascade<'a> {
         self.body(&statements, context, &closure.row.declare(), &begin)
     }
 
-    /// The body of the trigger before UPDATE, where anything follows.
-    pub(super) fn on_update(&self, log: &str, context: &str) -> Option<String> {
+    /// The body of the trigger before or after UPDATE, where anything follows that is found then.
+    pub(super) fn on_update(&self, found: Found, log: &str, context: &str) -> Option<String> {
+        let name = |table: &Table| self.name(table);
+        let (when, all) = moved(&self.root.table, self.catalogue, &name);
+        if when != found {
+            return None;
+        }
         let mut touched = Vec::new();
-        for moved in moved(&self.root.table, self.catalogue, &|table| self.name(table)) {
+        for moved in all {
             add(&mut touched, moved);
         }
         let mut statements = Vec::new();
@@ -135,7 +149,7 @@ impl<'a> Cascade<'a> {
             let Some(subject) = self.subject(table) else {
                 continue;
             };
-            let written = self.touched(subject, touches, log, "", "");
+            let written = self.touched(subject, touches, found, log, "", "");
             let mut when: Vec<&str> = touches.iter().map(|moved| moved.when.as_str()).collect();
             when.sort_unstable();
             when.dedup();
@@ -156,6 +170,7 @@ impl<'a> Cascade<'a> {
         &self,
         subject: &Subject<'_>,
         touches: &[Moved<'_>],
+        found: Found,
         log: &str,
         with: &str,
         but: &str,
@@ -200,12 +215,18 @@ impl<'a> Cascade<'a> {
             on.join(" AND "),
         );
         let x = row("x");
-        let after = |name: &str| {
+        // The row with the values of the changed one that it does not have yet, or no more.
+        let other = |name: &str| {
             let cases = touches.iter().enumerate().filter_map(|(n, touch)| {
                 let same = |(own, _): &&(&str, _)| own.eq_ignore_ascii_case(name);
-                let (_, new) = touch.sets.iter().find(same)?;
+                let (_, value) = touch.sets.iter().find(same)?;
+                let row = match found {
+                    Found::Before => "NEW",
+                    Found::After => "OLD",
+                };
                 let null = || "NULL".to_owned();
-                let value = new.map_or_else(null, |new| format!("NEW.{}", quote::name(new)));
+                let value =
+                    value.map_or_else(null, |value| format!("{row}.{}", quote::name(value)));
                 Some(format!(" WHEN u.e{n} THEN {value}"))
             });
             let cases: String = cases.collect();
@@ -214,10 +235,20 @@ impl<'a> Cascade<'a> {
             }
             format!("(CASE{cases} ELSE {} END)", x(name))
         };
+        let (before, after): (Row<'_>, Row<'_>) = match found {
+            Found::Before => (&x, &other),
+            Found::After => (&other, &x),
+        };
         let parts: Vec<_> = (recorded.iter())
-            .filter_map(|at| subject.between(*at, &x, &after))
+            .filter_map(|at| subject.between(*at, before, after))
             .collect();
-        Some(write(subject, "UPDATE", log, with, &from, &parts, &after))
+        let change = Written {
+            action: "UPDATE",
+            parts: &parts,
+            identified: before,
+            shown: after,
+        };
+        Some(write(subject, log, with, &from, &change))
     }
 
     fn body(
@@ -255,21 +286,29 @@ fn add<'a>(touched: &mut Vec<(&'a Table, Vec<Moved<'a>>)>, moved: Moved<'a>) {
     }
 }
 
-/// Records rows. `shown` are their columns after the change, or before they went.
+/// What is written of rows.
+struct Written<'a> {
+    action: &'a str,
+    /// Their changes.
+    parts: &'a [String],
+    /// The rows that give the ids: as they were.
+    identified: Row<'a>,
+    /// The rows that give labels and tenants: after the change, or before they went.
+    shown: Row<'a>,
+}
+
+/// Records rows.
 ///
 /// Where a table or a column is gone that the statement names, a record is tried that says only which row it
 /// was, and then none: the write itself does not fail for it.
-fn write(
-    subject: &Subject<'_>,
-    action: &str,
-    log: &str,
-    with: &str,
-    from: &str,
-    parts: &[String],
-    shown: Row<'_>,
-) -> String {
-    let x = row("x");
-    let id = subject.object_id(&x);
+fn write(subject: &Subject<'_>, log: &str, with: &str, from: &str, change: &Written<'_>) -> String {
+    let Written {
+        action,
+        parts,
+        identified,
+        shown,
+    } = *change;
+    let id = subject.object_id(identified);
     let unknown: Vec<_> = subject.recorded().map(|at| subject.unknown(at)).collect();
     let changes = match parts.len() {
         0 => "''".to_owned(),

@@ -88,6 +88,8 @@ pub(super) struct Catalogue {
     pub(super) schema: String,
     pub(super) columns: HashMap<Table, Vec<Column>>,
     pub(super) foreign_keys: Vec<ForeignKey>,
+    /// The columns of each unique index.
+    pub(super) unique: HashMap<Table, Vec<Vec<String>>>,
 }
 
 pub(super) async fn rows<C: ConnectionTrait>(
@@ -121,6 +123,7 @@ impl Catalogue {
             schema: own,
             columns: HashMap::new(),
             foreign_keys: Vec::new(),
+            unique: HashMap::new(),
         };
         // A key may lead into another schema, and another from there.
         let mut unread = vec![schema.clone()];
@@ -133,7 +136,43 @@ impl Catalogue {
             unread = schemas.filter(|it| !read.contains(it)).cloned().collect();
         }
         catalogue.read_columns(db, &schema).await?;
+        catalogue.read_unique_indexes(db, &schema).await?;
         Ok(catalogue)
+    }
+
+    /// Reads the unique indexes of a schema, but for those of a column's first characters.
+    async fn read_unique_indexes<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+        schema: &str,
+    ) -> Result<(), DbErr> {
+        let sql = "SELECT CAST(TABLE_NAME AS CHAR) AS t, CAST(COLUMN_NAME AS CHAR) AS c, \
+             CAST(SEQ_IN_INDEX AS SIGNED) AS n \
+             FROM information_schema.STATISTICS s WHERE TABLE_SCHEMA = ? AND NON_UNIQUE = 0 \
+             AND NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS p \
+             WHERE p.TABLE_SCHEMA = ? AND p.TABLE_NAME = s.TABLE_NAME \
+             AND p.INDEX_NAME = s.INDEX_NAME AND (p.SUB_PART IS NOT NULL OR p.COLUMN_NAME IS NULL)) \
+             ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+        for row in rows(db, sql, [schema.into(), schema.into()]).await? {
+            let table = Table {
+                schema: schema.to_owned(),
+                name: row.try_get("", "t")?,
+            };
+            let indexes = self.unique.entry(table).or_default();
+            if row.try_get::<i64>("", "n")? == 1 {
+                indexes.push(Vec::new());
+            }
+            if let Some(index) = indexes.last_mut() {
+                index.push(row.try_get("", "c")?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no two rows of a table have the same in these columns.
+    pub(super) fn is_unique(&self, table: &Table, columns: &[String]) -> bool {
+        let is_among = |name: &String| columns.iter().any(|own| own.eq_ignore_ascii_case(name));
+        (self.unique.get(table).into_iter().flatten()).any(|index| index.iter().all(is_among))
     }
 
     async fn read_foreign_keys<C: ConnectionTrait>(

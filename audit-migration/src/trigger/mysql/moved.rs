@@ -1,4 +1,7 @@
 //! Which rows change with a key: those that refer to it, and where others refer to what changes in these, those, too.
+//!
+//! Rows that get a new value of a unique key are found by it after the change, as nobody else can have referred to it. Where
+//! a reference is emptied, or refers to a key that is not unique, all are found before it.
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::quote;
@@ -15,13 +18,36 @@ pub(super) struct Moved<'a> {
     pub(super) sets: Vec<(&'a str, Option<&'a str>)>,
     /// Whether any row can be taken along: the key does change.
     pub(super) when: String,
+    /// Whether they can be found after the change, too.
+    is_lasting: bool,
 }
 
-/// Everything that a change of a row of this table takes along.
+/// When rows are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Before,
+    After,
+}
+
+/// Everything that a change of a row of this table takes along, and when it is found.
 pub(super) fn moved<'a>(
     root: &Table,
     catalogue: &'a Catalogue,
     name: &dyn Fn(&Table) -> String,
+) -> (Found, Vec<Moved<'a>>) {
+    let after = moved_found(root, catalogue, name, Found::After);
+    if after.iter().all(|moved| moved.is_lasting) {
+        return (Found::After, after);
+    }
+    let before = moved_found(root, catalogue, name, Found::Before);
+    (Found::Before, before)
+}
+
+fn moved_found<'a>(
+    root: &Table,
+    catalogue: &'a Catalogue,
+    name: &dyn Fn(&Table) -> String,
+    found: Found,
 ) -> Vec<Moved<'a>> {
     let mut all = Vec::new();
     let keys = (catalogue.foreign_keys.iter()).filter(|key| key.parent == *root);
@@ -32,6 +58,7 @@ pub(super) fn moved<'a>(
             root,
             catalogue,
             name,
+            found,
             &mut vec![Step::of(key, &new)],
             &mut all,
         );
@@ -53,6 +80,7 @@ pub(super) fn emptied<'a>(
         from: from.clone(),
         sets: sets.clone(),
         when: "TRUE".to_owned(),
+        is_lasting: false,
     }];
     let mut path = vec![Step {
         key,
@@ -60,7 +88,7 @@ pub(super) fn emptied<'a>(
         moves: "TRUE".to_owned(),
         rows: Some(from),
     }];
-    follow_on(root, catalogue, name, &mut path, &mut all);
+    follow_on(root, catalogue, name, Found::Before, &mut path, &mut all);
     all
 }
 
@@ -101,6 +129,7 @@ fn follow<'a>(
     root: &Table,
     catalogue: &'a Catalogue,
     name: &dyn Fn(&Table) -> String,
+    found: Found,
     path: &mut Vec<Step<'a>>,
     all: &mut Vec<Moved<'a>>,
 ) {
@@ -118,13 +147,34 @@ fn follow<'a>(
     if last.key.on_update == Rule::Nothing || last.sets.is_empty() || is_known(table) {
         return;
     }
+    let keeps_values = |step: &Step<'_>| step.sets.iter().all(|(_, new)| new.is_some());
+    let is_unique = path[0].rows.is_none() && catalogue.is_unique(root, &path[0].key.to);
     all.push(Moved {
         table,
-        from: rows(path, name),
+        from: rows(path, found, name),
         sets: last.sets.clone(),
-        when: path[0].moves.clone(),
+        when: when(root, &path[0], found, name),
+        is_lasting: is_unique && path.iter().all(keeps_values),
     });
-    follow_on(root, catalogue, name, path, all);
+    follow_on(root, catalogue, name, found, path, all);
+}
+
+/// Whether the key does change, by which rows refer to the changed row; after the change, whether it has changed, as
+/// `UPDATE IGNORE` fires triggers for rows that it leaves as they are, too.
+fn when(root: &Table, step: &Step<'_>, found: Found, name: &dyn Fn(&Table) -> String) -> String {
+    if found == Found::Before {
+        return step.moves.clone();
+    }
+    let is_old = step.key.to.iter().map(|column| {
+        let column = quote::name(column);
+        format!("k.{column} = OLD.{column} AND CAST(k.{column} AS BINARY) = CAST(OLD.{column} AS BINARY)")
+    });
+    format!(
+        "{} AND NOT EXISTS (SELECT 1 FROM {} k WHERE {})",
+        step.moves,
+        name(root),
+        is_old.collect::<Vec<_>>().join(" AND ")
+    )
 }
 
 /// The keys that refer to what changes at the end of a path.
@@ -132,6 +182,7 @@ fn follow_on<'a>(
     root: &Table,
     catalogue: &'a Catalogue,
     name: &dyn Fn(&Table) -> String,
+    found: Found,
     path: &mut Vec<Step<'a>>,
     all: &mut Vec<Moved<'a>>,
 ) {
@@ -141,13 +192,13 @@ fn follow_on<'a>(
     let (table, sets) = (&last.key.child, last.sets.clone());
     for key in (catalogue.foreign_keys.iter()).filter(|key| key.parent == *table) {
         path.push(Step::of(key, &sets));
-        follow(root, catalogue, name, path, all);
+        follow(root, catalogue, name, found, path, all);
         path.pop();
     }
 }
 
-/// The rows at the end of a path, before anything has changed.
-fn rows(path: &[Step<'_>], name: &dyn Fn(&Table) -> String) -> String {
+/// The rows at the end of a path.
+fn rows(path: &[Step<'_>], found: Found, name: &dyn Fn(&Table) -> String) -> String {
     let last = path.len().saturating_sub(1);
     let alias = |at: usize| {
         if at == last {
@@ -175,7 +226,11 @@ fn rows(path: &[Step<'_>], name: &dyn Fn(&Table) -> String) -> String {
         format!(" STRAIGHT_JOIN {} ON {refers}", table(at))
     });
     let joins: String = joins.collect();
-    let own = begin.is_none().then(|| refers(0, "OLD"));
+    let changed = match found {
+        Found::Before => "OLD",
+        Found::After => "NEW",
+    };
+    let own = begin.is_none().then(|| refers(0, changed));
     let conditions: Vec<&str> = (own.iter().map(String::as_str))
         .chain(path.iter().map(|step| step.moves.as_str()))
         .collect();
@@ -219,6 +274,7 @@ mod tests {
             server: Server::MySql,
             schema: "s".into(),
             columns: std::collections::HashMap::new(),
+            unique: std::collections::HashMap::new(),
             foreign_keys: vec![
                 key("b", &["a1", "a2"], "a", &["k1", "k2"], Rule::Cascade),
                 key("c", &["b2"], "b", &["a2"], Rule::SetNull),
@@ -230,7 +286,8 @@ mod tests {
             ],
         };
         let root = &catalogue.foreign_keys[0].parent;
-        let moved = moved(root, &catalogue, &|table| table.name.clone());
+        let (found, moved) = moved(root, &catalogue, &|table| table.name.clone());
+        assert_eq!(found, Found::Before);
         let found: Vec<_> = moved
             .iter()
             .map(|it| (it.table.name.as_str(), &it.sets[..]))
@@ -272,5 +329,33 @@ mod tests {
         );
         let e = b.replace("b x ON x.`c9`", "e x ON x.`c2`");
         assert_eq!(found, [("c", first), ("e", e.as_str()), ("b", b.as_str())]);
+    }
+
+    #[test]
+    fn what_gets_a_value_of_a_unique_key_is_found_after_the_change() {
+        let mut catalogue = Catalogue {
+            server: Server::MySql,
+            schema: "s".into(),
+            columns: std::collections::HashMap::new(),
+            unique: std::collections::HashMap::new(),
+            foreign_keys: vec![
+                key("b", &["a1"], "a", &["k1"], Rule::Cascade),
+                key("c", &["b1"], "b", &["a1"], Rule::Cascade),
+            ],
+        };
+        let root = catalogue.foreign_keys[0].parent.clone();
+        let found = |catalogue: &Catalogue| {
+            let (found, all) = moved(&root, catalogue, &|table| table.name.clone());
+            let at = |row: &str| all[1].from.contains(&format!("WHERE p0.`a1` = {row}.`k1`"));
+            (found, at("OLD"), at("NEW"))
+        };
+        let (before, after) = ((Found::Before, true, false), (Found::After, false, true));
+        assert_eq!(found(&catalogue), before);
+        let indexes = vec![vec!["other".to_owned()], vec!["K1".to_owned()]];
+        catalogue.unique.insert(root.clone(), indexes);
+        assert_eq!(found(&catalogue), after);
+        let emptied = key("d", &["b1"], "b", &["a1"], Rule::SetNull);
+        catalogue.foreign_keys.push(emptied);
+        assert_eq!(found(&catalogue), before);
     }
 }
