@@ -178,6 +178,8 @@ pub(crate) struct Change {
     /// The condition reads more than the row: other tables, or the same one once more. What it selects then may
     /// have changed between a read of it and the statement, though the rows that were read are locked.
     pub(crate) reads_others: bool,
+    /// The condition reads the time of the statement, so that more rows may match when it runs, or fewer.
+    pub(crate) reads_clock: bool,
     pub(crate) filter: Option<Template>,
     /// ORDER BY and LIMIT.
     pub(crate) tail: Option<Template>,

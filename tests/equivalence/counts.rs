@@ -79,7 +79,7 @@ impl Counts {
     }
 }
 
-/// This share of so many writes, and three standard deviations of what another seed gives.
+/// This share of so many writes, and two standard deviations of what another seed gives.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -87,7 +87,7 @@ impl Counts {
 )]
 fn bound(all: usize, percent: usize) -> usize {
     let (all, share) = (all as f64, percent as f64 / 100.0);
-    (all * share + 3.0 * (all * share * (1.0 - share)).sqrt()) as usize
+    (all * share + 2.0 * (all * share * (1.0 - share)).sqrt()) as usize
 }
 
 impl std::fmt::Display for Counts {

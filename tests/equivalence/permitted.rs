@@ -61,10 +61,10 @@ pub(crate) fn answer(
 pub(crate) fn reads_older(lane: &Lane, case: &Case, before: &[Answered]) -> bool {
     let reads = |answered: &Answered| match &answered.op {
         Some(Op::Sql(sql)) => {
-            let among = ["DUPLICATE", "IGNORE", "REPLACE", "SELECT"];
-            words(&sql.text)
-                .iter()
-                .any(|word| among.contains(&word.as_str()))
+            let words = words(&sql.text);
+            let has = |among: &[&str]| words.iter().any(|word| among.contains(&word.as_str()));
+            has(&["DUPLICATE", "IGNORE", "REPLACE"])
+                || has(&["UPDATE", "DELETE"]) && has(&["SELECT"])
         }
         Some(Op::Model(op)) => op.call.kind() == "upsert by builder",
         None => false,
@@ -90,7 +90,9 @@ pub(crate) fn ends_comparison(
     if let (Answer::Other(_), Answer::Other(text)) = (&theirs.answer, &ours.answer) {
         // A statement that failed has locked what it was to write, or the gap where that is not, and one that others follow
         // the gaps between these.
-        let is_locked = text.contains("1205") && lane.db.backend() == DbBackend::MySql;
+        let is_locked = text.contains("1205")
+            && theirs.answer != ours.answer
+            && lane.db.backend() == DbBackend::MySql;
         let locks_more = |answered: &Answered| {
             answered.answer.is_error() || answered.op.as_ref().is_some_and(has_followers)
         };
@@ -109,7 +111,9 @@ pub(crate) fn ends_comparison(
 fn has_followers(op: &Op) -> bool {
     match op {
         Op::Sql(sql) => {
-            (words(&sql.text).iter()).any(|word| ["PARENT", "TREE"].contains(&word.as_str()))
+            let words = words(&sql.text);
+            let has = |among: &[&str]| words.iter().any(|word| among.contains(&word.as_str()));
+            has(&["PARENT", "TREE"]) && has(&["UPDATE", "DELETE", "REPLACE"])
         }
         Op::Model(op) => ["parent", "tree"].contains(&op.entity),
     }
@@ -128,7 +132,7 @@ pub(crate) fn ignored(lane: &Lane) -> &'static [(&'static str, &'static str)] {
 /// Takes out what triggers do not see, and hooks, which do not run after an insert of a negative key on MySQL: SeaORM says
 /// that it failed.
 pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: &mut Judgement) {
-    if lane.path.has_hooks_only() {
+    if lane.path.has_hooks_only() && lane.db.backend() == DbBackend::MySql {
         let is_unseen = |answered: &&Answered| matches!(&answered.answer, Answer::Failed(failure) if failure.variant == "UnpackInsertId");
         for answered in answers.iter().filter(is_unseen) {
             if let Some(Op::Model(op)) = &answered.op {

@@ -24,6 +24,12 @@ mod sqlite_tree {
     crate::support::tests_on! { sqlite: update_of_a_key_in_a_tree_reports_what_follows }
 }
 
+mod only_mariadb {
+    crate::support::tests_on! { mariadb:
+        foreign_key_with_the_name_of_another_key_is_followed
+    }
+}
+
 mod postgres_tree {
     crate::support::tests_on! { postgres:
         update_of_a_key_in_a_tree_reports_what_follows,
@@ -74,6 +80,24 @@ async fn update_of_one_key_records_what_follows(db: &TestDb) -> TestResult {
             (Call::Execute, "UPDATE parent SET id = 1 WHERE id = 5"),
         ])
         .await?;
+    assert_eq!(reports(db).await?, Vec::<String>::new());
+    oracle.recorded().await
+}
+
+/// The catalogue lists the columns of both.
+async fn foreign_key_with_the_name_of_another_key_is_followed(db: &TestDb) -> TestResult {
+    let setup = [
+        FAMILY[0],
+        "CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL, \
+         UNIQUE KEY of_parent (parent_id), \
+         CONSTRAINT of_parent FOREIGN KEY (parent_id) REFERENCES parent (id) ON UPDATE CASCADE)",
+        "INSERT INTO parent VALUES (1, 1), (2, 2)",
+        "INSERT INTO child VALUES (1, 1), (2, 2)",
+    ];
+    let oracle = Oracle::new(db, &[PARENT, CHILD], setup).await?;
+    oracle
+        .executes("UPDATE parent SET id = 99 WHERE id = 2")
+        .await;
     assert_eq!(reports(db).await?, Vec::<String>::new());
     oracle.recorded().await
 }

@@ -25,6 +25,7 @@ mod outcome;
 mod played;
 
 mod attached;
+mod clocks;
 mod column_order;
 mod conflict_indexes;
 mod contention;
@@ -34,6 +35,7 @@ mod kept_parts;
 mod key_followers;
 mod key_order;
 mod large;
+mod lock_errors;
 mod more_failures;
 mod names;
 mod old_new;

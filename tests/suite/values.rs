@@ -379,7 +379,6 @@ async fn records_can_be_written_after_2038(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// PostgreSQL's `json` holds what its `jsonb`, and so the log, cannot.
 /// MariaDB's JSON has 31 levels at most, of which a record takes two.
 async fn deep_json_is_written_and_recorded(db: &TestDb) -> TestResult {
     create(db).await?;
@@ -404,6 +403,7 @@ async fn deep_json_is_written_and_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
+/// PostgreSQL's `json` holds what its `jsonb`, and so the log, cannot.
 async fn a_nul_in_json_is_recorded(db: &TestDb) -> TestResult {
     create(db).await?;
     let new = sample::ActiveModel {

@@ -206,7 +206,8 @@ where
     let Some(key) = key_of(model) else {
         return Ok(());
     };
-    let (row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
+    let (row, is_ended) = (seen::<A::Entity, C>(db, &operating, &key).await)
+        .map_err(|error| as_of_write(error, false))?;
     operating.put(&key, row, Vec::new(), is_ended);
     Ok(())
 }
@@ -243,7 +244,8 @@ where
         return Ok(());
     }
     let mut key = key;
-    let (row, is_ended) = seen::<A::Entity, C>(db, &operating, &key).await?;
+    let (row, is_ended) = (seen::<A::Entity, C>(db, &operating, &key).await)
+        .map_err(|error| as_of_write(error, db.support_returning()))?;
     if matches!(row, Some(Row::Missing)) {
         // The UPDATE of a missing row fails, and its second hook never runs. Should another task insert
         // the row right now, the record will have every old value unknown.
@@ -271,15 +273,20 @@ where
     {
         operating.check()?;
         // The DELETE of a missing row succeeds, and its second hook must know.
-        // SeaORM executes the DELETE, and so are its errors.
-        let (row, is_ended) =
-            (seen::<A::Entity, C>(db, &operating, &key).await).map_err(|error| match error {
-                DbErr::Query(error) => DbErr::Exec(error),
-                other => other,
-            })?;
+        let (row, is_ended) = (seen::<A::Entity, C>(db, &operating, &key).await)
+            .map_err(|error| as_of_write(error, false))?;
         operating.put(&key, row, Vec::new(), is_ended);
     }
     Ok(model)
+}
+
+/// The error of a read, as it would be the write's: SeaORM queries those that return rows, and executes the others.
+fn as_of_write(error: DbErr, returns: bool) -> DbErr {
+    match error {
+        DbErr::Query(error) | DbErr::Exec(error) if returns => DbErr::Query(error),
+        DbErr::Query(error) => DbErr::Exec(error),
+        other => other,
+    }
 }
 
 fn same_key(a: &[Value], b: &[Value]) -> bool {

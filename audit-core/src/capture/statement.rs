@@ -409,13 +409,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// What an error of a read of ours means: once the statement has run it must not fail any more, unless the
     /// transaction is over.
-    fn unread(&self, error: DbErr) -> Result<(), DbErr> {
+    async fn unread(&self, error: DbErr) -> Result<(), DbErr> {
         let goes_on = self.has_run.load(Relaxed)
             && !self.server.is_postgres()
             && !crate::recorder::has_ended_transaction(&error);
         if !goes_on {
             return Err(error);
         }
+        // A lock wait timeout may have ended it, too.
+        self.frames.failed(&error);
+        self.frames.look_whether_open(self.db).await?;
         tracing::debug!(%error, "the rows of a statement could not be read after it");
         self.gap("the rows that it wrote cannot be read", &[]);
         Ok(())

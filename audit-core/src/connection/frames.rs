@@ -79,7 +79,7 @@ impl Frames {
     }
 
     /// A statement failed.
-    pub(super) fn failed(&self, error: &DbErr) {
+    pub(crate) fn failed(&self, error: &DbErr) {
         let mut state = self.state();
         state.suspect = true;
         if state.ended.is_none() && has_ended_transaction(error) {
@@ -143,7 +143,7 @@ impl Frames {
     ///
     /// The new one is left open, and is empty: the driver still counts one, and must find it when it
     /// rolls back, or the pooled connection would stay in a transaction for its next user.
-    pub(super) async fn look_whether_open<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+    pub(crate) async fn look_whether_open<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         self.check_open()?;
         match db.get_database_backend() {
             DbBackend::Sqlite if self.is_suspect() => {}
@@ -169,7 +169,8 @@ impl Frames {
         let Some(error) = self.state().timed_out.clone() else {
             return Ok(());
         };
-        if is_autocommit(db).await {
+        // Where the application has committed by itself, there is none to be ended.
+        if !self.is_unbuffered() && is_autocommit(db).await {
             self.end(error);
         }
         self.state().timed_out = None;

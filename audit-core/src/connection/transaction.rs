@@ -118,6 +118,7 @@ impl AuditedTransaction {
             self.run_queued().await?;
             if self.frames().tells_of_another(|| self.binding.context()) {
                 let _lock = self.physical.capture_lock.lock().await;
+                self.look_whether_open().await?;
                 self.noted(self.tell_anew(tx).await)?;
             }
             let sql = statement.sql.clone();
@@ -130,6 +131,7 @@ impl AuditedTransaction {
         // It may have ended meanwhile.
         let tx = self.tx()?;
         self.physical.run_queued(tx).await?;
+        self.look_whether_open().await?;
         if may_control(&understood) {
             self.noted(self.before_control().await)?;
         } else {

@@ -289,6 +289,32 @@ const STABLE: &[&str] = &[
     "VERSION",
 ];
 
+/// Those of them that go on between two statements of a transaction. PostgreSQL's others are the transaction's.
+const CLOCKS: &[&str] = &[
+    "CURDATE",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURTIME",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "NOW",
+    "UNIX_TIMESTAMP",
+    "UTC_DATE",
+    "UTC_TIME",
+    "UTC_TIMESTAMP",
+];
+
+/// SQLite's functions that give the time where they have no argument, or `'now'`.
+const CLOCK_FUNCTIONS: &[&str] = &[
+    "DATE",
+    "DATETIME",
+    "JULIANDAY",
+    "STRFTIME",
+    "TIME",
+    "UNIXEPOCH",
+];
+
 /// Words that make the choice of rows depend on an order.
 const UNORDERED: &[&str] = &["FETCH", "LIMIT", "OFFSET", "TABLESAMPLE"];
 
@@ -415,6 +441,39 @@ pub(super) fn volatility(backend: DbBackend, tokens: &[Token]) -> Volatility {
         last = Some(token);
     }
     most
+}
+
+/// Whether the time of the statement takes part, which another statement of the transaction does not have.
+pub(super) fn reads_clock(backend: DbBackend, tokens: &[Token]) -> bool {
+    let tokens: Vec<&Token> = meaningful(tokens).collect();
+    let is_clock = |at: usize, word: &str| match backend {
+        DbBackend::Postgres => is_among(word, &["STATEMENT_TIMESTAMP"]),
+        DbBackend::Sqlite if is_among(word, CLOCK_FUNCTIONS) => has_now(&tokens[at + 1..]),
+        _ => is_among(word, CLOCKS),
+    };
+    (tokens.iter().enumerate()).any(|(at, token)| {
+        let is_name = at > 0 && matches!(tokens[at - 1], Token::Period);
+        matches!(token, Token::Word(word)
+            if word.quote_style.is_none() && !is_name && is_clock(at, &word.value))
+    })
+}
+
+/// Whether arguments in parentheses are none, or the time, or may be it: they are bound.
+fn has_now(tokens: &[&Token]) -> bool {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth <= 1 => return at == 1,
+            Token::RParen => depth -= 1,
+            _ if depth == 0 => return false,
+            Token::SingleQuotedString(text) if text.eq_ignore_ascii_case("now") => return true,
+            Token::Placeholder(_) => return true,
+            Token::Word(word) if word.value.eq_ignore_ascii_case("now") => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether these tokens, the value of a cell, are the same whenever they are evaluated, and read no table.

@@ -167,7 +167,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let own = |row| (row, self.source);
         let (mut returned, is_complete) = match returned {
             Returned::Count(count) => {
-                // They are locked, and still match, unless that depends on other tables.
+                // They are locked, and still match, unless that depends on other tables, or on the time.
                 if count == Some(before.len() as u64) && !self.may_differ(change) {
                     return Ok(before.into_iter().map(own).collect());
                 }
@@ -177,8 +177,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     .filter(|row| !left.contains_key(&info.key_of(row)))
                     .map(own)
                     .collect();
-                if !self.server.is_sqlite() && count.is_some_and(|count| count > gone.len() as u64)
-                {
+                if self.may_grow(change) && count.is_some_and(|count| count > gone.len() as u64) {
                     self.appeared(request, &[]);
                 }
                 return Ok(gone);

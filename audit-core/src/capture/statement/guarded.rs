@@ -35,7 +35,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if !(self.has_run.load(Relaxed) && self.is_secured(info)) {
             return match read.await {
                 Ok(rows) => Ok(Some(rows)),
-                Err(error) => self.unread(error).map(|()| None),
+                Err(error) => self.unread(error).await.map(|()| None),
             };
         }
         let set = format!("SAVEPOINT {POINT}");

@@ -165,7 +165,9 @@ pub(super) fn alias(at: usize) -> String {
 fn needs_keys(request: Request<'_>) -> bool {
     match &request.write.kind {
         Kind::Change(change) => {
-            change.volatility == Volatility::Unordered || request.sets_key(&change.assigned)
+            change.volatility == Volatility::Unordered
+                || change.reads_clock
+                || request.sets_key(&change.assigned)
         }
         Kind::Insert(_) | Kind::Merge(_) | Kind::Truncate => false,
     }

@@ -101,7 +101,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(Problem::Uncapturable(SEVERAL_KEYS));
         }
         let (answer, mut known, count, doubt) =
-            if Self::needs_returned(change, returns, change.reads_others) {
+            if Self::needs_returned(change, returns, change.reads_others || change.reads_clock) {
                 let mut keys = HashSet::new();
                 let mut keep = |row: Image| {
                     keys.insert(info.key_of(&row));
@@ -155,7 +155,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         }
         if !is_known {
-            let accounted = if self.may_differ(change) {
+            let accounted = if self.others_may_differ(change) {
                 changed
             } else {
                 before.len()
@@ -189,7 +189,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Answer, Problem> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
         // Of rows that refer to each other, only a clause says which went along with another.
-        let is_needed = info.access.refers_to_itself || change.reads_others;
+        let is_needed = info.access.refers_to_itself || change.reads_others || change.reads_clock;
         let (answer, returned, doubt) = if Self::needs_returned(change, returns, is_needed) {
             let mut keys = Vec::new();
             let mut keep = |row: Image| keys.push(info.key_of(&row));
@@ -251,7 +251,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.flush_when_full().await?;
             }
         }
-        if audited.records && !self.server.is_sqlite() && count.is_some_and(|count| count > went) {
+        let grew = self.may_grow(change) && count.is_some_and(|count| count > went);
+        if audited.records && grew {
             self.appeared(request, &[]);
         }
         if let Some(known) = known.filter(|known| audited.records && !known.is_empty()) {

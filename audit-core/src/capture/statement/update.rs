@@ -94,7 +94,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         };
         if !is_known {
-            let accounted = if self.may_differ(change) {
+            let accounted = if self.others_may_differ(change) {
                 changed_rows(info, &before, &now)
             } else {
                 before.len() as u64
@@ -111,17 +111,27 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// Whether the rows that were read, which are locked, may match no more when the statement runs: its condition
     /// reads other tables, which another client may have changed. On SQLite nobody else writes meanwhile.
-    pub(super) fn may_differ(&self, change: &Change) -> bool {
+    pub(super) fn others_may_differ(&self, change: &Change) -> bool {
         change.reads_others && !self.server.is_sqlite()
+    }
+
+    /// Whether these rows may match no more for any reason.
+    pub(super) fn may_differ(&self, change: &Change) -> bool {
+        self.others_may_differ(change) || change.reads_clock
+    }
+
+    /// Whether other rows than these may match when the statement runs. On SQLite only the clock has gone on.
+    pub(super) fn may_grow(&self, change: &Change) -> bool {
+        !self.server.is_sqlite() || change.reads_clock
     }
 
     /// Reports where a statement wrote more rows than are accounted for: those that were read before it, as only
     /// others can have come to match since; where that does not hold, those that were changed.
     pub(super) fn check_count(&self, change: &Change, count: Option<u64>, accounted: u64) {
-        if self.server.is_sqlite() || count.is_none_or(|count| count <= accounted) {
+        if !self.may_grow(change) || count.is_none_or(|count| count <= accounted) {
             return;
         }
-        let why = if self.may_differ(change) {
+        let why = if self.others_may_differ(change) {
             MAY_DIFFER
         } else {
             APPEARED

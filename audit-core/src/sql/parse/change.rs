@@ -220,6 +220,9 @@ impl Text {
                 reads_others: parts.joined
                     || parts.with.is_some()
                     || parts.filter.is_some_and(|filter| self.has_query(filter)),
+                reads_clock: parts.filter.is_some_and(|filter| self.reads_clock(filter))
+                    || parts.joined && self.reads_clock(&parts.from)
+                    || parts.with.is_some_and(|with| self.reads_clock(with)),
                 filter: parts.filter.map(|filter| self.piece(filter)),
                 tail: parts.tail,
                 ordered_by: parts.ordered_by,

@@ -6,7 +6,7 @@ use sqlparser::tokenizer::Token;
 
 use super::{Text, is_meaningful, tokenize};
 use crate::sql::template::MARK;
-use crate::sql::volatility::{is_constant, volatility};
+use crate::sql::volatility::{is_constant, reads_clock, volatility};
 use crate::sql::{ReturnedItem, Returning, TableName, Template, Volatility};
 
 impl Text {
@@ -44,6 +44,11 @@ impl Text {
         };
         self.tokens_of(part)
             .is_none_or(|tokens| tokens.iter().any(is_select))
+    }
+
+    /// Whether a part reads the time of the statement.
+    pub(super) fn reads_clock(&self, part: &impl ToString) -> bool {
+        (self.tokens_of(part)).is_none_or(|tokens| reads_clock(self.backend, &tokens))
     }
 
     pub(super) fn returning(&self, items: Option<&[SelectItem]>) -> Returning {

@@ -48,6 +48,7 @@ pub(super) struct Column {
     /// Its type as it is declared, for a variable that holds its values.
     pub(super) declared: String,
     pub(super) is_key: bool,
+    pub(super) is_nullable: bool,
 }
 
 /// What happens to the rows that refer to a row.
@@ -140,20 +141,19 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// Reads the unique indexes of a schema, but for those of a column's first characters.
+    /// Reads the unique indexes of a schema.
     async fn read_unique_indexes<C: ConnectionTrait>(
         &mut self,
         db: &C,
         schema: &str,
     ) -> Result<(), DbErr> {
-        let sql = "SELECT CAST(TABLE_NAME AS CHAR) AS t, CAST(COLUMN_NAME AS CHAR) AS c, \
+        // An expression, or a column's first characters, are no column's name.
+        let sql = "SELECT CAST(TABLE_NAME AS CHAR) AS t, \
+             CAST(IF(SUB_PART IS NULL, COLUMN_NAME, NULL) AS CHAR) AS c, \
              CAST(SEQ_IN_INDEX AS SIGNED) AS n \
-             FROM information_schema.STATISTICS s WHERE TABLE_SCHEMA = ? AND NON_UNIQUE = 0 \
-             AND NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS p \
-             WHERE p.TABLE_SCHEMA = ? AND p.TABLE_NAME = s.TABLE_NAME \
-             AND p.INDEX_NAME = s.INDEX_NAME AND (p.SUB_PART IS NOT NULL OR p.COLUMN_NAME IS NULL)) \
+             FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND NON_UNIQUE = 0 \
              ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
-        for row in rows(db, sql, [schema.into(), schema.into()]).await? {
+        for row in rows(db, sql, [schema.into()]).await? {
             let table = Table {
                 schema: schema.to_owned(),
                 name: row.try_get("", "t")?,
@@ -163,16 +163,25 @@ impl Catalogue {
                 indexes.push(Vec::new());
             }
             if let Some(index) = indexes.last_mut() {
-                index.push(row.try_get("", "c")?);
+                index.push(row.try_get::<Option<String>>("", "c")?.unwrap_or_default());
             }
         }
         Ok(())
     }
 
-    /// Whether no two rows of a table have the same in these columns.
-    pub(super) fn is_unique(&self, table: &Table, columns: &[String]) -> bool {
+    /// Whether a row of a table can be told by the values of these columns: no other row has them, and each value has one
+    /// form, unlike texts that a collation takes for equal.
+    pub(super) fn identifies(&self, table: &Table, columns: &[String]) -> bool {
         let is_among = |name: &String| columns.iter().any(|own| own.eq_ignore_ascii_case(name));
-        (self.unique.get(table).into_iter().flatten()).any(|index| index.iter().all(is_among))
+        let is_unique =
+            (self.unique.get(table).into_iter().flatten()).any(|index| index.iter().all(is_among));
+        let all = self.columns(table).unwrap_or_default();
+        let is_plain = |name: &String| {
+            (all.iter()
+                .find(|column| column.name.eq_ignore_ascii_case(name)))
+            .is_some_and(|column| !column.is_nullable && !column.declared.contains(" COLLATE "))
+        };
+        is_unique && columns.iter().all(is_plain)
     }
 
     async fn read_foreign_keys<C: ConnectionTrait>(
@@ -237,6 +246,7 @@ impl Catalogue {
         schemas.dedup();
         let sql = "SELECT CAST(TABLE_NAME AS CHAR) AS t, CAST(COLUMN_NAME AS CHAR) AS c, \
              CAST(DATA_TYPE AS CHAR) AS d, CAST(COLUMN_KEY AS CHAR) AS k, \
+             CAST(IS_NULLABLE AS CHAR) AS o, \
              CONCAT(COLUMN_TYPE, IFNULL(CONCAT(' CHARACTER SET ', CHARACTER_SET_NAME), ''), \
              IFNULL(CONCAT(' COLLATE ', COLLATION_NAME), '')) AS f \
              FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
@@ -253,6 +263,7 @@ impl Catalogue {
                     kind: text("d")?.to_ascii_lowercase(),
                     declared: text("f")?,
                     is_key: text("k")? == "PRI",
+                    is_nullable: text("o")? != "NO",
                 });
             }
         }

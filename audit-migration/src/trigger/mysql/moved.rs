@@ -1,7 +1,8 @@
 //! Which rows change with a key: those that refer to it, and where others refer to what changes in these, those, too.
 //!
-//! Rows that get a new value of a unique key are found by it after the change, as nobody else can have referred to it. Where
-//! a reference is emptied, or refers to a key that is not unique, all are found before it.
+//! Rows that get a new value of a unique key are found by it after the change: with the foreign keys checked, no other row
+//! refers to it. Where a reference is emptied, or refers to a key that is not unique, may be NULL, or is a text (of which
+//! several forms are equal), all are found before it.
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::quote;
@@ -148,13 +149,13 @@ fn follow<'a>(
         return;
     }
     let keeps_values = |step: &Step<'_>| step.sets.iter().all(|(_, new)| new.is_some());
-    let is_unique = path[0].rows.is_none() && catalogue.is_unique(root, &path[0].key.to);
+    let is_identified = path[0].rows.is_none() && catalogue.identifies(root, &path[0].key.to);
     all.push(Moved {
         table,
         from: rows(path, found, name),
         sets: last.sets.clone(),
         when: when(root, &path[0], found, name),
-        is_lasting: is_unique && path.iter().all(keeps_values),
+        is_lasting: is_identified && path.iter().all(keeps_values),
     });
     follow_on(root, catalogue, name, found, path, all);
 }
@@ -249,7 +250,7 @@ fn changes(column: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::Server;
+    use super::super::catalogue::{Column, Server};
     use super::*;
 
     fn key(child: &str, from: &[&str], parent: &str, to: &[&str], rule: Rule) -> ForeignKey {
@@ -353,7 +354,28 @@ mod tests {
         assert_eq!(found(&catalogue), before);
         let indexes = vec![vec!["other".to_owned()], vec!["K1".to_owned()]];
         catalogue.unique.insert(root.clone(), indexes);
-        assert_eq!(found(&catalogue), after);
+        let column = |declared: &str, is_nullable| Column {
+            name: "k1".into(),
+            kind: "int".into(),
+            declared: declared.into(),
+            is_key: true,
+            is_nullable,
+        };
+        for (column, expected) in [
+            (column("int(11)", false), after),
+            (column("int(11)", true), before),
+            (
+                column(
+                    "varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+                    false,
+                ),
+                before,
+            ),
+            (column("int(11)", false), after),
+        ] {
+            catalogue.columns.insert(root.clone(), vec![column]);
+            assert_eq!(found(&catalogue), expected);
+        }
         let emptied = key("d", &["b1"], "b", &["a1"], Rule::SetNull);
         catalogue.foreign_keys.push(emptied);
         assert_eq!(found(&catalogue), before);

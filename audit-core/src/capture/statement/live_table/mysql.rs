@@ -28,11 +28,12 @@ WHERE constraint_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ?
   AND update_rule NOT IN ('RESTRICT', 'NO ACTION') AND @@foreign_key_checks = 1
 ORDER BY table_name, constraint_name";
 
-/// Of one table.
+/// Of one table, and of the foreign key: a unique key may have its name.
 const REFERRING_COLUMNS: &str = "\
 SELECT column_name AS part, referenced_column_name AS refers_to
 FROM information_schema.key_column_usage
 WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND constraint_name = ?
+  AND referenced_table_name IS NOT NULL
 ORDER BY ordinal_position";
 
 const SETTINGS: &str = "\
