@@ -22,12 +22,14 @@ mod postgres {
         update_that_waits_knows_the_old_values_of_rows_that_were_there,
         truncate_with_an_older_snapshot_loses_no_row_silently,
         condition_that_meets_a_newer_row_aborts_the_transaction,
+        write_whose_connection_is_ended_while_it_waits_fails,
         temporary_table_of_an_audited_name_is_not_recorded,
     }
 }
 
 mod mariadb {
     crate::support::tests_on! { mariadb:
+        write_whose_connection_is_ended_while_it_waits_fails,
         upsert_that_waits_for_an_insert_of_its_key_records_no_creation,
         delete_that_waits_accounts_for_the_children_of_a_new_parent,
         joined_delete_that_waits_accounts_for_the_children_of_a_new_parent,
@@ -280,6 +282,44 @@ async fn update_that_waits_knows_the_old_values_of_rows_that_were_there(db: &Tes
     }
     oracle.starts_from(rows);
     oracle.explained().await
+}
+
+/// The read before it waits. Without it, the write would not be captured, but it is not to run at all.
+async fn write_whose_connection_is_ended_while_it_waits_fails(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 2)).await?;
+    let holder = db.conn.begin().await?;
+    holder
+        .execute_unprepared("UPDATE item SET p = 9 WHERE id = 1")
+        .await?;
+    let audited = oracle.audited.clone();
+    let write = tokio::spawn(async move {
+        run(
+            &audited,
+            Call::Execute,
+            "UPDATE item SET p = 5 WHERE id = 1",
+            &[],
+        )
+        .await
+    });
+    until_one_waits(db).await?;
+    if db.backend() == DbBackend::Postgres {
+        let end = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        assert_eq!(numbers(db, end).await?, [1]);
+    } else {
+        let own = "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST \
+                   WHERE DB = DATABASE()";
+        let own = numbers(db, own).await?;
+        for id in (waiting_threads(db).await?.iter()).filter(|id| own.contains(id)) {
+            db.conn.execute_unprepared(&format!("KILL {id}")).await?;
+        }
+    }
+    let outcome = write.await?;
+    assert!(outcome.is_failure(), "{outcome:?}");
+    holder.rollback().await?;
+    assert_eq!(reports(db).await?, [""; 0]);
+    assert_eq!(db.log().await?, [""; 0]);
+    oracle.recorded().await
 }
 
 /// The read of the condition meets it first, under a savepoint; the transaction is aborted all the same.

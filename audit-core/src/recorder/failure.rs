@@ -91,17 +91,26 @@ pub(crate) fn may_have_ended_transaction(error: &DbErr) -> bool {
 }
 
 /// Whether another client, or the server, kept a statement from being run: locks, deadlocks, changed snapshots,
-/// and errors that end the transaction. Any other statement on the same rows would have met the same.
+/// a connection that is lost or ended, and errors that end the transaction. Any other statement on the same rows would have
+/// met the same.
 #[cfg(feature = "statements")]
 pub(crate) fn is_contention(error: &DbErr) -> bool {
     has_ended_transaction(error)
-        || matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+        || is_unreached(error)
         || has_code(
             error,
-            &["40001", "40P01", "55P03", "57014"],
-            &[1205, 1213, 1020, 1317, 1969, 3024],
+            &[
+                "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03",
+            ],
+            &[1205, 1213, 1020, 1317, 1969, 3024, 1053, 1927],
             &[5, 6, 7, 9, 10, 13],
         )
+}
+
+/// Whether the database was not reached, or did not answer.
+fn is_unreached(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+        || DriverError::of(error) == Some(DriverError::Unreached)
 }
 
 /// Whether nothing can be written: MySQL's read-only transaction (1792) and server (1290), SQLite's file (8).
@@ -140,10 +149,7 @@ pub(crate) fn is_away(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {
         return false;
     };
-    if matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) {
-        return true;
-    }
-    DriverError::of(error) == Some(DriverError::Unreached)
+    is_unreached(error)
         // Shutting down or starting, no connection left, timeouts; SQLite's BUSY and LOCKED.
         || has_code(
             error,
