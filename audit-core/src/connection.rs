@@ -220,7 +220,7 @@ async fn run<C: ConnectionTrait>(
     call: Call,
     statement: Statement,
 ) -> Result<Answer, DbErr> {
-    // Once it is done, or nobody waits for it any more.
+    // Once it is done, or its future is dropped.
     let _dropping = Dropping(drops_prepared(db.get_database_backend(), &statement.sql));
     Ok(match call {
         Call::Execute => Answer::Executed(db.execute_raw(statement).await?),

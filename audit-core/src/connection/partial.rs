@@ -52,7 +52,7 @@ async fn sqlite_keeps_part<C: ConnectionTrait>(
     }
 }
 
-/// `MyISAM`, Aria, MEMORY and others do not undo a statement. How far it came nobody tells.
+/// `MyISAM`, Aria, MEMORY and others do not undo a statement. How far it came is unknown.
 async fn engine_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr, table: &TableName) -> bool {
     const SQL: &str = "\
 SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables t

@@ -51,7 +51,6 @@ pub(super) async fn report_by_text(
     db: DatabaseConnection,
     frames: Arc<Frames>,
 ) {
-    const POINT: &str = "sea_orm_audit_report";
     if reported.is_silent() {
         return;
     }
@@ -62,17 +61,7 @@ pub(super) async fn report_by_text(
             let _ = with_last_insert_id(&db, report).await;
             return Ok(());
         }
-        // It fails on another connection of the pool, and where PostgreSQL has aborted the transaction.
-        let set = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
-        let done = Box::pin(reported.report(&db, Some(&frames))).await;
-        if set.is_ok() {
-            let end = if done.is_ok() {
-                format!("RELEASE SAVEPOINT {POINT}")
-            } else {
-                format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}")
-            };
-            db.execute_unprepared(&end).await?;
-        }
+        guarded_report(&reported, &db, &frames).await?;
         Ok(())
     });
     if let Err(error) = reporting.await {
@@ -93,7 +82,6 @@ pub(super) async fn report<C: ConnectionTrait>(
     db: &C,
     frames: &Frames,
 ) -> Result<bool, DbErr> {
-    const POINT: &str = "sea_orm_audit_report";
     if reported.is_silent() {
         return Ok(true);
     }
@@ -104,18 +92,28 @@ pub(super) async fn report<C: ConnectionTrait>(
         }
         return Ok(done.is_ok());
     }
-    // It fails where there is no transaction any more, as after a COMMIT of the application's own.
+    guarded_report(reported, db, frames).await
+}
+
+/// Reports under a savepoint, so that PostgreSQL goes on where that fails. Returns whether it could be done.
+async fn guarded_report<C: ConnectionTrait>(
+    reported: &Reported,
+    db: &C,
+    frames: &Frames,
+) -> Result<bool, DbErr> {
+    const POINT: &str = "sea_orm_audit_report";
+    // It fails on another connection of the pool, where PostgreSQL has aborted the transaction, and where there is none any
+    // more, as after a COMMIT of the application's own.
     let set = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
-    let is_guarded = set.is_ok();
     let done = Box::pin(reported.report(db, Some(frames))).await;
-    if !is_guarded {
-        return Ok(done.is_ok());
+    if set.is_ok() {
+        let end = if done.is_ok() {
+            format!("RELEASE SAVEPOINT {POINT}")
+        } else {
+            format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}")
+        };
+        db.execute_unprepared(&end).await?;
     }
-    if done.is_err() {
-        (db.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {POINT}"))).await?;
-    }
-    db.execute_unprepared(&format!("RELEASE SAVEPOINT {POINT}"))
-        .await?;
     Ok(done.is_ok())
 }
 

@@ -113,7 +113,7 @@ impl Sent<'_> {
                 // COMMIT that fails ends the transaction, but on SQLite.
                 [Step::End] if backend != DbBackend::Sqlite => {}
                 [_] => self.steps.clear(),
-                // Nobody knows how far it came.
+                // How far it came is unknown.
                 _ => return,
             }
         }

@@ -48,7 +48,7 @@ async fn unit(
     let each_commits = tx.get_database_backend() != DbBackend::Postgres;
     let server = &connection.server;
     let left = Mutex::new(None);
-    // Where triggers are told of who writes, that is of this transaction.
+    // The context that triggers read belongs to this transaction.
     let leaves = captured.parts().count() == 1 && !has_triggers(&captured.config);
     let done = statements(
         &tx,

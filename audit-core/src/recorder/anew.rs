@@ -1,7 +1,7 @@
 //! Statements of the log's own that are prepared anew.
 //!
 //! sqlx keeps a prepared statement for each text, by connection. `DEALLOCATE ALL` and `DISCARD ALL` drop those of one connection
-//! of PostgreSQL, and sqlx does not notice: it asks for one that is not there any more. Which connection it was, nobody knows; so
+//! of PostgreSQL, and sqlx does not notice: it asks for one that is not there any more. Which connection it was, is unknown; so
 //! from then on every text of the log's own is another one, everywhere.
 
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub(crate) fn prepared_anew(mut statement: Statement) -> Statement {
     statement
 }
 
-/// Says that prepared statements were dropped, when it is dropped: also where nobody waits for the text's answer.
+/// Says that prepared statements were dropped, when it is dropped: also where the future of the text is dropped.
 #[cfg(feature = "statements")]
 pub(crate) struct Dropping(pub(crate) bool);
 

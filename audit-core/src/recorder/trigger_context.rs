@@ -67,10 +67,8 @@ pub(crate) async fn tell<C: ConnectionTrait>(
         ),
     };
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    let told = db.execute_raw(prepared_anew(statement));
-    told.await
-        .map(|_| ())
-        .map_err(|error| failed(config, error))
+    let written = db.execute_raw(prepared_anew(statement)).await;
+    written.map(|_| ()).map_err(|error| failed(config, error))
 }
 
 const fn not_tried(cause: Cause) -> AuditError {

@@ -264,32 +264,20 @@ const PURE: &[&str] = &[
     "YEAR",
 ];
 
-/// Functions whose value is that of the transaction, the statement or the session.
+/// Functions whose value is that of the transaction, the statement or the session, beside `CLOCKS`.
 const STABLE: &[&str] = &[
     "AGE",
-    "CURDATE",
-    "CURRENT_DATE",
     "CURRENT_SETTING",
-    "CURRENT_TIME",
-    "CURRENT_TIMESTAMP",
     "CURRENT_USER",
-    "CURTIME",
     "DATABASE",
-    "LOCALTIME",
-    "LOCALTIMESTAMP",
-    "NOW",
     "SESSION_USER",
-    "TRANSACTION_TIMESTAMP",
     "STATEMENT_TIMESTAMP",
-    "UNIX_TIMESTAMP",
+    "TRANSACTION_TIMESTAMP",
     "USER",
-    "UTC_DATE",
-    "UTC_TIME",
-    "UTC_TIMESTAMP",
     "VERSION",
 ];
 
-/// Those of them that go on between two statements of a transaction. PostgreSQL's others are the transaction's.
+/// The time, which on SQLite and MySQL goes on between two statements of a transaction; PostgreSQL's is the transaction's.
 const CLOCKS: &[&str] = &[
     "CURDATE",
     "CURRENT_DATE",
@@ -400,6 +388,10 @@ fn is_among(word: &str, list: &[&str]) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
+fn is_stable(word: &str) -> bool {
+    is_among(word, STABLE) || is_among(word, CLOCKS)
+}
+
 fn meaningful(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     (tokens.iter()).filter(|token| !matches!(token, Token::Whitespace(_)))
 }
@@ -407,7 +399,7 @@ fn meaningful(tokens: &[Token]) -> impl Iterator<Item = &Token> {
 /// What happens when these tokens, a condition or a source of rows, are evaluated again.
 pub(super) fn volatility(backend: DbBackend, tokens: &[Token]) -> Volatility {
     let is_known = |word: &str| {
-        (is_among(word, PURE) || is_among(word, STABLE))
+        (is_among(word, PURE) || is_stable(word))
             && !(backend == DbBackend::Postgres && is_among(word, NOT_POSTGRES))
     };
     let mut most = Volatility::Stable;
@@ -489,7 +481,7 @@ pub(super) fn is_constant(backend: DbBackend, tokens: &[Token]) -> bool {
                 let names_table = is_among(&word.value, &["IN"]) && !calls;
                 if word.value.eq_ignore_ascii_case("SELECT")
                     || word.value.starts_with('@')
-                    || is_among(&word.value, STABLE)
+                    || is_stable(&word.value)
                     || names_table
                 {
                     return false;
