@@ -17,8 +17,8 @@ pub(crate) use before_image::{CAPACITY, store};
 pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
 #[cfg(feature = "statements")]
 pub(crate) use statement::{
-    Answer, Audited, Call, Engine, Gap, LiveTables, Problem, Server, is_given_up, result_of,
-    roll_back,
+    Affected, Answer, Audited, Call, Engine, Gap, LiveTables, Problem, Server, is_given_up,
+    result_of, roll_back,
 };
 
 /// What kind of connection a hook was given, as far as its type tells.

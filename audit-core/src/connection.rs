@@ -6,6 +6,7 @@ mod detached;
 mod error_variant;
 mod follow;
 mod frames;
+mod indirect;
 mod partial;
 mod physical;
 mod probe;
@@ -46,8 +47,9 @@ use text_control::TextControl;
 /// recorded as well as models, whether or not hooks run.
 ///
 /// A single write is one transaction with its record, and runs to its end even when the future that
-/// asked for it is dropped. Reads, and writes to other tables, pass straight through. Nothing is
-/// recorded on a mock connection.
+/// asked for it is dropped. Reads pass straight through; so do writes to other tables, unless they may change rows of
+/// an audited one, by a view, a partition or a foreign key: then they are reported. Nothing is recorded on a mock
+/// connection.
 ///
 /// # Examples
 /// ```
@@ -179,7 +181,23 @@ impl AuditedConnection {
             .map_err(|error| call.own_error(error))
     }
 
+    async fn indirect(
+        &self,
+        call: Call,
+        sql: &str,
+        frames: Option<&Frames>,
+    ) -> Result<Option<Reported>, DbErr> {
+        if self.db.is_mock_connection() {
+            return Ok(None);
+        }
+        (indirect::reported(&self.db, &self.binding, &self.server, sql, frames).await)
+            .map_err(|error| call.own_error(error))
+    }
+
     async fn routed_by_itself(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        if let Some(reported) = self.indirect(call, &statement.sql, None).await? {
+            report::report_detached(reported, self.db.clone()).await;
+        }
         match self.route(call, &statement.sql)? {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Reported(reported) => {
@@ -197,6 +215,9 @@ impl AuditedConnection {
         statement: Statement,
         frames: &Arc<Frames>,
     ) -> Result<Answer, DbErr> {
+        if let Some(reported) = self.indirect(call, &statement.sql, Some(frames)).await? {
+            report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
+        }
         let reported = match self.route(call, &statement.sql)? {
             Route::Straight => None,
             Route::Reported(reported) => Some(reported),

@@ -20,7 +20,7 @@ use crate::auditable::EntityInfo;
 
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, drops_prepared, steps};
-pub(crate) use parse::{must_be_first, outline_of, understand as parse_anew};
+pub(crate) use parse::{must_be_first, outline_of, tables_of_view, understand as parse_anew};
 pub(crate) use template::{Composer, Template, quoted};
 pub(crate) use volatility::Volatility;
 
@@ -50,7 +50,7 @@ pub(crate) struct Opaque {
 }
 
 /// A table as a statement names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TableName {
     pub(crate) schema: Option<String>,
     pub(crate) table: String,

@@ -100,10 +100,15 @@ impl Op {
         }
     }
 
+    /// Whether it is several statements in one text.
+    pub(crate) fn is_several(&self) -> bool {
+        matches!(self, Self::Sql(sql) if sql.text.contains(";\n"))
+    }
+
     /// What kind of write it is, for the share of those that are reported; `None` for what is odd, or several.
     pub(crate) fn kind(&self) -> Option<&'static str> {
         match self {
-            Self::Sql(sql) if sql.is_odd || sql.text.contains(";\n") => None,
+            Self::Sql(sql) if sql.is_odd || self.is_several() => None,
             Self::Sql(sql) => {
                 const KINDS: [(&str, [&str; 2]); 4] = [
                     ("INSERT", ["plain INSERT", "INSERT"]),

@@ -82,6 +82,11 @@ CREATE TABLE long_table_name_that_has_sixty_three_bytes_as_postgresql_allows (
 CREATE TABLE wide (id INTEGER NOT NULL PRIMARY KEY, small SMALLINT, big BIGINT, single REAL,
     twofold DOUBLE PRECISION, exact NUMERIC(12, 4), t TEXT, bytes BYTEA, day DATE, at TIMESTAMP,
     zoned TIMESTAMPTZ, j JSONB, u UUID);
+-- Autovacuum locks a table while it gives the last pages back, and another client waits a few milliseconds alone.
+DO $$ DECLARE name TEXT; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
+        EXECUTE format('ALTER TABLE %I SET (vacuum_truncate = false)', name);
+    END LOOP; END $$;
 ";
 
 const MARIADB: &str = "

@@ -174,22 +174,29 @@ fn replay(
     }
 }
 
-/// Whether a record says that it does not know a value.
-fn is_unknown(value: &Json) -> bool {
-    ["unreadable", "redacted"]
-        .iter()
-        .any(|flag| value.get(flag) == Some(&Json::Bool(true)))
+fn has_flag(value: &Json, flag: &str) -> bool {
+    value.get(flag) == Some(&Json::Bool(true))
 }
 
-/// Whether a recorded value is a column's. What no type reads may have any form but NULL.
+/// Whether a record says that it does not know a value.
+fn is_unknown(value: &Json) -> bool {
+    has_flag(value, "unreadable") || has_flag(value, "redacted")
+}
+
+/// Whether a recorded value is a column's. What no type reads may have any form but NULL; what one reads is not
+/// unreadable.
 fn agrees(recorded: &Json, read: &Json) -> bool {
-    if is_unknown(recorded) || is_unknown(read) {
+    if has_flag(recorded, "redacted") || has_flag(read, "redacted") {
         return true;
     }
-    if read.get("undecoded").is_some() || recorded.get("undecoded").is_some() {
+    if is_undecoded(read) || is_undecoded(recorded) {
         return !recorded.is_null();
     }
     plain(recorded) == plain(read)
+}
+
+fn is_undecoded(value: &Json) -> bool {
+    value.get("undecoded").is_some()
 }
 
 /// A value's text: numbers may be recorded as text.

@@ -31,6 +31,7 @@ mod conflict_indexes;
 mod contention;
 mod engines;
 mod errors;
+mod indirect;
 mod kept_parts;
 mod key_followers;
 mod key_order;

@@ -17,6 +17,7 @@ mod sqlite {
         replace_of_two_rows_by_one_records_both_deletions,
         replace_of_a_parent_that_triggers_capture_records_each_child_once,
         replace_by_rowid_records_no_creation,
+        insert_that_names_a_column_twice_records_the_row_that_it_inserts,
     }
 }
 
@@ -110,6 +111,47 @@ async fn replace_by_rowid_records_no_creation(db: &TestDb) -> TestResult {
         "INSERT INTO item (rowid, code, p) VALUES (30, 'new', 5)",
     ] {
         oracle.same(Call::Execute, sql, &[]).await;
+    }
+    oracle.recorded_or_reported().await
+}
+
+/// SQLite takes the last of the values for the rowid, and the first one for any other column.
+async fn insert_that_names_a_column_twice_records_the_row_that_it_inserts(
+    db: &TestDb,
+) -> TestResult {
+    let setup = items(db.backend(), 3);
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    for (call, sql) in [
+        (
+            Call::Execute,
+            "INSERT INTO item (id, code, id) VALUES (1, 'a', 20)",
+        ),
+        (
+            Call::QueryAll,
+            "INSERT INTO item (id, code, id) VALUES (1, 'b', 21) RETURNING id, id",
+        ),
+        (
+            Call::QueryAll,
+            "INSERT INTO item (id, code, rowid) VALUES (1, 'c', 22) RETURNING 1",
+        ),
+        (
+            Call::Execute,
+            "INSERT INTO item (code, id, code) VALUES ('d', 23, 'e')",
+        ),
+        (
+            Call::QueryOne,
+            "INSERT OR IGNORE INTO item (id, code, id) VALUES (1, 'f', 24) RETURNING 1",
+        ),
+        (
+            Call::Execute,
+            "INSERT INTO item (id, code, id) VALUES (1, 'g', 2) ON CONFLICT (id) DO UPDATE SET code = 'h'",
+        ),
+        (
+            Call::Execute,
+            "REPLACE INTO item (id, code, oid) VALUES (1, 'i', 3)",
+        ),
+    ] {
+        assert!(!oracle.same(call, sql, &[]).await.is_failure(), "{sql}");
     }
     oracle.recorded_or_reported().await
 }

@@ -4,6 +4,7 @@
 //! read before and after; where the database returns what it wrote, that is used. What cannot be captured
 //! so is left to the policy. One engine serves the connection and the bulk builders.
 
+mod affected;
 mod candidates;
 mod cascade;
 mod delete;
@@ -36,6 +37,7 @@ use sea_orm::{
     MockDatabaseTrait, MockExecResult, QueryResult, Statement,
 };
 
+pub(crate) use affected::Affected;
 pub(crate) use guarded::Located;
 pub(crate) use live_table::LiveTables;
 pub(crate) use server::Server;

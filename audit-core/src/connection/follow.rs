@@ -46,16 +46,7 @@ async fn followed<C: ConnectionTrait + MayStream>(
             run(db, call, statement).await
         }
         Route::Reported(reported) => {
-            // What it does is not known: it may fire any of them.
-            if let Some((config, context)) = reported.teller()
-                && has_triggers(config)
-                && let Err(error) = frames.tell_triggers(db, config, context).await
-                // Where nothing can be written, nothing fires.
-                && !is_read_only(&error)
-            {
-                return Err(error);
-            }
-            report(&reported, db, frames).await?;
+            report_before(&reported, db, frames).await?;
             run(db, call, statement).await
         }
         Route::Captured(captured) => {
@@ -71,6 +62,24 @@ async fn followed<C: ConnectionTrait + MayStream>(
             Ok(answer)
         }
     }
+}
+
+/// Reports a statement before it runs, and tells triggers who writes: what it does is not known, and it may fire any of
+/// them.
+pub(super) async fn report_before<C: ConnectionTrait>(
+    reported: &Reported,
+    db: &C,
+    frames: &Frames,
+) -> Result<(), DbErr> {
+    if let Some((config, context)) = reported.teller()
+        && has_triggers(config)
+        && let Err(error) = frames.tell_triggers(db, config, context).await
+        // Where nothing can be written, nothing fires.
+        && !is_read_only(&error)
+    {
+        return Err(error);
+    }
+    report(reported, db, frames).await.map(|_| ())
 }
 
 /// What differs outside of the application's transactions.

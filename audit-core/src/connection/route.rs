@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use super::Frames;
 use crate::action::Source;
 use crate::bound::Bound;
-use crate::capture::{Audited, Call, Gap, Server};
+use crate::capture::{Affected, Audited, Call, Gap, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
@@ -245,6 +245,40 @@ impl Reported {
         }
     }
 
+    /// Of a statement that may change rows of audited tables that it does not name.
+    pub(super) fn of_affected(
+        binding: &Bound,
+        config: AuditConfig,
+        mut affected: Affected,
+        outline: &str,
+    ) -> Result<Self, DbErr> {
+        affected.audited.sort_unstable();
+        affected.audited.dedup();
+        let silent = affected.is_recorded || config.is_suppressed();
+        let reported = Self {
+            silent,
+            commits: false,
+            must_be_first: false,
+            context: binding.context(),
+            config,
+            table: affected.table,
+            why: affected.why,
+            outline: format!("{outline} (tables: {})", affected.audited.join(", ")),
+        };
+        if silent {
+            return Ok(reported);
+        }
+        reported.by_policy()
+    }
+
+    /// Refuses to stream what is not silently let pass.
+    pub(super) fn refuse_stream(self) -> Result<(), DbErr> {
+        if self.silent {
+            return Ok(());
+        }
+        Err(streamed().into())
+    }
+
     /// Of a statement that ran, and did more than was recorded.
     pub(super) fn of_gap(captured: &Captured, write: &Write, gap: &Gap, outline: &str) -> Self {
         let named = |what: &str, names: &str| {
@@ -401,10 +435,13 @@ pub(super) fn refuse_stream(
     {
         return Ok(());
     }
-    Err(AuditError::Refused {
+    Err(streamed().into())
+}
+
+fn streamed() -> AuditError {
+    AuditError::Refused {
         table: String::new(),
         why: "its rows are streamed; ask for all of them instead",
         outline: String::new(),
     }
-    .into())
 }

@@ -6,7 +6,8 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, QueryStream, Statement, StreamTrait, TransactionStream,
 };
 
-use super::{AuditedConnection, AuditedTransaction, route};
+use super::{AuditedConnection, AuditedTransaction, indirect, route};
+use crate::capture::Call;
 use crate::sql::understand;
 
 impl StreamTrait for AuditedConnection {
@@ -24,6 +25,8 @@ impl StreamTrait for AuditedConnection {
             let sql = &statement.sql;
             let backend = ConnectionTrait::get_database_backend(&self.db);
             route::refuse_stream(backend, &self.binding, &self.server, sql)?;
+            let indirect = self.indirect(Call::QueryAll, sql, None).await?;
+            indirect.map_or(Ok(()), route::Reported::refuse_stream)?;
             self.db.stream_raw(statement).await
         })
     }
@@ -45,7 +48,11 @@ impl StreamTrait for AuditedTransaction {
             self.run_queued().await?;
             let sql = &statement.sql;
             let backend = ConnectionTrait::get_database_backend(tx);
-            route::refuse_stream(backend, &self.binding, &self.server, sql)?;
+            let (binding, server) = (&self.binding, &self.server);
+            route::refuse_stream(backend, binding, server, sql)?;
+            let frames = Some(self.frames());
+            let indirect = indirect::reported(tx, binding, server, sql, frames).await?;
+            indirect.map_or(Ok(()), route::Reported::refuse_stream)?;
             let understood = understand(backend, sql);
             (self.frames().live_tables).observe(sql, &understood);
             // What fails in a stream is not seen here.

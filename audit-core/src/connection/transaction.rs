@@ -13,11 +13,11 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::follow::follow;
+use super::follow::{follow, report_before};
 use super::physical::Physical;
 use super::report::reports_before_commit;
 use super::route::Route;
-use super::{Frames, probe, run};
+use super::{Frames, indirect, probe, run};
 use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server};
 use crate::sql::{Understood, understand};
@@ -165,6 +165,11 @@ impl AuditedTransaction {
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
         let backend = tx.get_database_backend();
+        let (sql, frames) = (&statement.sql, self.frames());
+        let indirect = indirect::reported(tx, &self.binding, &self.server, sql, Some(frames)).await;
+        if let Some(reported) = indirect.map_err(|error| call.own_error(error))? {
+            (report_before(&reported, tx, frames).await).map_err(|error| call.own_error(error))?;
+        }
         let route = Route::of(
             self.mock,
             &self.binding,
@@ -173,7 +178,7 @@ impl AuditedTransaction {
             &statement.sql,
         )
         .map_err(|error| call.own_error(error))?;
-        follow(route, tx, self.frames(), &self.server, call, statement).await
+        follow(route, tx, frames, &self.server, call, statement).await
     }
 
     /// What is gathered goes before a statement that may set or roll back a savepoint, or commit; and so does

@@ -7,6 +7,7 @@ mod names;
 mod positions;
 mod tokens;
 mod unparsed;
+mod view;
 
 use sea_orm::DbBackend;
 use sqlparser::ast::{CascadeOption, CopySource, Query, SetExpr, Statement};
@@ -24,6 +25,7 @@ use tokens::{
     is_among, is_meaningful, longest_row, outline, set_operations, starts_with, without_subscripts,
     word_of,
 };
+pub(crate) use view::tables_of_view;
 
 /// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
 /// nested as deep as they are long.

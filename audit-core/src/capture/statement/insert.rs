@@ -12,6 +12,8 @@ const NO_KEYS: &str = "the keys of its rows are not known";
 /// Why writes to a table are not captured whose constraints have clauses of their own.
 pub(super) const OWN_CONFLICTS: &str =
     "constraints of its table may leave rows out or replace others by ON CONFLICT";
+/// SQLite takes the last of the values for its rowid, and the first one for any other column.
+const TWICE: &str = "it names a column twice";
 const NOT_FOUND: &str = "rows were inserted that are not found under the keys they were to have";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -31,6 +33,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let returns = self.returns(request);
         match &insert.conflict {
             None if returns.has_keys() => self.insert_returning(request, returns).await,
+            _ if self.server.is_sqlite() && names_twice(&insert_columns(insert, request.live)) => {
+                Err(Problem::Uncapturable(TWICE))
+            }
+            // The key in the statement may be that of an older row.
+            None if request.live.may_skip_inserts => Err(Problem::Uncapturable(NO_KEYS)),
             None => self.insert_unreturned(request, insert).await,
             // Only what was inserted is returned.
             Some(conflict)
@@ -253,4 +260,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let id: i64 = row.map_or(Ok(0), |row| row.try_get("", "id"))?;
         Ok(u64::from_ne_bytes(id.to_ne_bytes()))
     }
+}
+
+fn names_twice(columns: &[String]) -> bool {
+    (columns.iter().enumerate())
+        .any(|(at, column)| columns[..at].iter().any(|other| is_name(other, column)))
 }

@@ -5,9 +5,9 @@
 //! clients may change the schema in between.
 
 mod cache;
-mod mysql;
+pub(super) mod mysql;
 mod postgres;
-mod sqlite;
+pub(super) mod sqlite;
 
 use std::collections::HashMap;
 
@@ -49,6 +49,8 @@ pub(crate) struct LiveTable {
     pub(super) is_lockable: bool,
     /// Whether triggers may change a row after RETURNING has read it.
     pub(super) has_triggers: bool,
+    /// Whether triggers may leave out a row of an INSERT, or give it another key.
+    pub(super) may_skip_inserts: bool,
     /// Whether RETURNING can give a row as it was, too.
     pub(super) returns_old: bool,
     /// The foreign keys by which rows change along with those of the table. On SQLite and MySQL they are looked

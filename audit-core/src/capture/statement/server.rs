@@ -1,17 +1,26 @@
 //! What kind of server the database is.
 
+use std::sync::Arc;
+
 use sea_orm::DbBackend;
+
+use super::affected::KnownLinks;
 
 /// What is the same for every session of a server. What a session or a transaction may set is asked for in the
 /// transaction of the statement.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     backend: DbBackend,
+    /// Which tables change along with others.
+    pub(super) links: Arc<KnownLinks>,
 }
 
 impl Server {
-    pub(crate) const fn new(backend: DbBackend) -> Self {
-        Self { backend }
+    pub(crate) fn new(backend: DbBackend) -> Self {
+        Self {
+            backend,
+            links: Arc::default(),
+        }
     }
 
     /// Whether cascades of the database fire triggers.

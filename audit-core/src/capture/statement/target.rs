@@ -142,7 +142,7 @@ impl Audited {
 
     /// The entity that a name may be of. Where name and entity do not both have a schema, which one is meant depends
     /// on the search path, the database or what is attached at that moment: the catalogue says.
-    fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
+    pub(super) fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
         find(&name.table, |info| {
             (!server.is_case_sensitive() || info.table() == name.table)
                 && match (&name.schema, info.schema()) {

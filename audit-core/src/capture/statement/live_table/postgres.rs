@@ -24,11 +24,14 @@ SELECT json_build_object(
   'rules', c.relhasrules,
   'secured', row_security_active(c.oid),
   'lockable', has_any_column_privilege(c.oid, 'UPDATE'),
-  'triggers', EXISTS (
+  'triggers', (
     WITH RECURSIVE tree AS (SELECT c.oid AS id UNION
       SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.id)
-    SELECT FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.id
-    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 66 = 0),
+    SELECT json_build_object(
+      'after', COALESCE(bool_or(t.tgtype & 66 = 0), false),
+      'before_insert', COALESCE(bool_or(t.tgtype & 7 = 7), false))
+    FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.id
+    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'),
   'found_by_name', n.nspname = ANY (current_schemas(false)) OR EXISTS (
     SELECT FROM pg_catalog.pg_settings s, unnest(string_to_array(s.reset_val, ',')) AS path (name)
     WHERE s.name = 'search_path' AND n.nspname = CASE trim(path.name)
@@ -84,7 +87,7 @@ struct Facts {
     rules: bool,
     secured: bool,
     lockable: bool,
-    triggers: bool,
+    triggers: Triggers,
     version: u32,
     found_by_name: bool,
     referring: Vec<ReferringKey>,
@@ -93,6 +96,13 @@ struct Facts {
     shape: String,
     unreadable: Vec<String>,
     unique: Vec<UniqueIndex>,
+}
+
+/// The triggers of the table and of its partitions.
+#[derive(Deserialize)]
+struct Triggers {
+    after: bool,
+    before_insert: bool,
 }
 
 pub(super) async fn look_up<C: ConnectionTrait>(
@@ -135,7 +145,8 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         has_rules: facts.rules,
         unreadable: facts.unreadable,
         is_lockable: facts.lockable,
-        has_triggers: facts.triggers,
+        has_triggers: facts.triggers.after,
+        may_skip_inserts: facts.triggers.before_insert,
         returns_old: facts.version >= RETURNS_OLD,
         referring: facts.referring,
         is_found_by_name: facts.found_by_name,

@@ -1,0 +1,258 @@
+//! Statements that name no audited table, and change rows of one all the same: each is reported.
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait, TransactionTrait};
+use sea_orm_audit::{AuditConfig, StatementPolicy};
+
+use crate::log_check::Table;
+use crate::oracle::{Oracle, reports};
+use crate::outcome::Call;
+use crate::support::{TestDb, TestResult};
+
+mod sqlite {
+    crate::support::tests_on! { sqlite:
+        rows_that_follow_an_unaudited_table_are_reported,
+        transaction_with_unaudited_writes_has_the_same_outcome,
+        unaudited_writes_ask_the_catalogue_once,
+        indirect_writes_are_refused_by_deny,
+    }
+}
+
+mod postgres {
+    crate::support::tests_on! { postgres:
+        rows_that_follow_an_unaudited_table_are_reported,
+        transaction_with_unaudited_writes_has_the_same_outcome,
+        unaudited_writes_ask_the_catalogue_once,
+        indirect_writes_are_refused_by_deny,
+        writes_to_a_partition_by_its_name_are_reported,
+        writes_to_an_inheriting_table_are_reported,
+        writes_to_a_view_of_another_name_are_reported,
+        writes_to_a_table_whose_rule_writes_are_reported,
+        failed_transaction_answers_unaudited_writes_as_the_bare_one,
+    }
+}
+
+mod mariadb {
+    crate::support::tests_on! { mariadb:
+        rows_that_follow_an_unaudited_table_are_reported,
+        transaction_with_unaudited_writes_has_the_same_outcome,
+        unaudited_writes_ask_the_catalogue_once,
+        indirect_writes_are_refused_by_deny,
+        writes_to_a_view_of_another_name_are_reported,
+    }
+}
+
+const ITEM: Table = Table::of("item");
+const COLUMNS: &str = "(id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER)";
+const ROWS: &str = "INSERT INTO item VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (13, 'm', 13)";
+
+/// Writes to a table under another name than the entity's, by itself and in a transaction, in savepoints too. Every one
+/// changes rows of the entity's.
+async fn all_writes(oracle: &Oracle<'_>, name: &str) -> TestResult {
+    for sql in [
+        format!("INSERT INTO {name} (id, code, p) VALUES (4, 'd', 4), (5, 'e', 5)"),
+        format!("UPDATE {name} SET p = p + 100 WHERE id = 1"),
+        format!("DELETE FROM {name} WHERE id = 2"),
+        format!("UPDATE {name} SET p = 1; DELETE FROM {name} WHERE id = 3"),
+    ] {
+        let call = if sql.contains(';') {
+            Call::Unprepared
+        } else {
+            Call::Execute
+        };
+        assert!(!oracle.same(call, &sql, &[]).await.is_failure());
+    }
+    let one = format!("UPDATE {name} SET p = 7 WHERE id = 4");
+    let other = format!("DELETE FROM {name} WHERE id = 5");
+    (oracle.in_transaction(&[(Call::Execute, &one), (Call::Execute, &other)])).await
+}
+
+async fn writes_to_a_partition_by_its_name_are_reported(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS} PARTITION BY RANGE (id)"),
+        "CREATE TABLE item_low PARTITION OF item FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (id)"
+            .to_owned(),
+        "CREATE TABLE item_lowest PARTITION OF item_low FOR VALUES FROM (0) TO (9)".to_owned(),
+        "CREATE TABLE item_high PARTITION OF item FOR VALUES FROM (10) TO (100)".to_owned(),
+        ROWS.to_owned(),
+    ];
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    all_writes(&oracle, "item_lowest").await?;
+    oracle.executes("TRUNCATE item_high").await;
+    oracle.recorded_or_reported().await
+}
+
+async fn writes_to_an_inheriting_table_are_reported(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS}"),
+        "CREATE TABLE special () INHERITS (item)".to_owned(),
+        "CREATE TABLE \"More Special\" () INHERITS (special)".to_owned(),
+        ROWS.replace("item", "\"More Special\""),
+    ];
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    all_writes(&oracle, "\"More Special\"").await?;
+    oracle.recorded_or_reported().await
+}
+
+async fn writes_to_a_view_of_another_name_are_reported(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS}"),
+        "CREATE VIEW cheap AS SELECT id, code, p FROM item WHERE p < 1000".to_owned(),
+        "CREATE VIEW cheapest AS SELECT c.id, c.code, c.p FROM cheap c WHERE c.p < 500".to_owned(),
+        ROWS.to_owned(),
+    ];
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    all_writes(&oracle, "cheapest").await?;
+    oracle.recorded_or_reported().await
+}
+
+async fn writes_to_a_table_whose_rule_writes_are_reported(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS}"),
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
+        "CREATE RULE counted AS ON INSERT TO note DO ALSO UPDATE item SET p = p + 1".to_owned(),
+        ROWS.to_owned(),
+    ];
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    (oracle.executes("INSERT INTO note VALUES (1, 'x')")).await;
+    oracle.recorded_or_reported().await
+}
+
+/// Tables of no entity, the one below the other, and the entity's below both.
+fn followed(backend: DbBackend) -> Vec<String> {
+    let engine = match backend {
+        DbBackend::MySql => " ENGINE=InnoDB",
+        _ => "",
+    };
+    vec![
+        format!("CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER){engine}"),
+        format!(
+            "CREATE TABLE middle (id INTEGER PRIMARY KEY, top_id INTEGER, \
+             FOREIGN KEY (top_id) REFERENCES top (id) ON DELETE CASCADE){engine}"
+        ),
+        format!(
+            "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
+             FOREIGN KEY (p) REFERENCES middle (id) ON DELETE SET NULL ON UPDATE CASCADE){engine}"
+        ),
+        "INSERT INTO top VALUES (1, 1), (2, 2), (3, 3)".to_owned(),
+        "INSERT INTO middle VALUES (1, 1), (2, 2), (3, 3), (13, 3), (4, NULL)".to_owned(),
+        ROWS.to_owned(),
+    ]
+}
+
+async fn rows_that_follow_an_unaudited_table_are_reported(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], followed(db.backend())).await?;
+    oracle.executes("DELETE FROM middle WHERE id = 1").await;
+    (oracle.executes("UPDATE middle SET id = 22 WHERE id = 2")).await;
+    // By way of the other table.
+    let statements = [
+        (Call::Execute, "UPDATE top SET n = 5"),
+        (Call::Execute, "DELETE FROM top WHERE id = 3"),
+    ];
+    oracle.in_transaction(&statements).await?;
+    // What leaves the rows that follow as they are is not reported.
+    let known = reports(db).await?;
+    assert_eq!(known.len(), 3, "{known:?}");
+    oracle.executes("UPDATE top SET n = 6").await;
+    oracle.executes("UPDATE middle SET top_id = NULL").await;
+    oracle.executes("INSERT INTO top VALUES (7, 7)").await;
+    assert_eq!(reports(db).await?, known);
+    oracle.recorded_or_reported().await
+}
+
+/// A question of the log's own must not keep a transaction from what it could do, and writes nothing.
+async fn transaction_with_unaudited_writes_has_the_same_outcome(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS}"),
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
+        "INSERT INTO note VALUES (1, 'a')".to_owned(),
+    ];
+    let oracle = Oracle::new(db, &[ITEM, Table::of("note")], setup).await?;
+    // SQLite: another connection writes between the transaction's begin and its first write.
+    let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
+    for other in [&oracle.bare, oracle.db] {
+        let other = other.another().await?;
+        (other.execute_unprepared("INSERT INTO note VALUES (2, 'b')")).await?;
+        other.close().await?;
+    }
+    for sql in [
+        "UPDATE note SET text = 'c' WHERE id = 1",
+        "INSERT INTO note VALUES (3, 'd')",
+    ] {
+        crate::outcome::same_on(&bare, &audited, Call::Execute, sql).await;
+    }
+    bare.commit().await?;
+    audited.commit().await?;
+    assert_eq!(reports(db).await?, Vec::<String>::new());
+    let read = oracle.read(&oracle.bare.conn).await?;
+    assert_eq!(oracle.read(&db.conn).await?, read);
+    oracle.bare.remove().await
+}
+
+async fn failed_transaction_answers_unaudited_writes_as_the_bare_one(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS}"),
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
+    ];
+    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
+    for sql in ["SELECT no_such_column", "INSERT INTO note VALUES (1, 'a')"] {
+        let outcome = crate::outcome::same_on(&bare, &audited, Call::Execute, sql).await;
+        assert!(outcome.is_failure());
+    }
+    bare.rollback().await?;
+    audited.rollback().await?;
+    // What was not answered was not taken for an answer.
+    (oracle.executes("INSERT INTO note VALUES (1, 'a')")).await;
+    oracle.bare.remove().await
+}
+
+async fn unaudited_writes_ask_the_catalogue_once(db: &TestDb) -> TestResult {
+    db.execute_unprepared("CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))")
+        .await?;
+    let audited = db.audited();
+    let write = |id: u32| {
+        let audited = audited.clone();
+        async move {
+            let sql = format!("INSERT INTO note VALUES ({id}, 'a')");
+            let backend = ConnectionTrait::get_database_backend(&audited);
+            let insert = Statement::from_string(backend, sql);
+            audited.execute_raw(insert).await.map(|_| ())
+        }
+    };
+    let (done, first) = db.statements_of(write(1)).await;
+    done?;
+    assert!(first.len() > 1, "{first:?}");
+    let (done, next) = db.statements_of(write(2)).await;
+    done?;
+    assert_eq!(next.len(), 1, "{next:?}");
+    // A change of the schema is noticed, wherever a clone of the connection makes it.
+    let set = audited.clone();
+    (set.execute_unprepared("CREATE TABLE other (id INTEGER)")).await?;
+    let (done, next) = db.statements_of(write(3)).await;
+    done?;
+    assert!(next.len() > 1, "{next:?}");
+    Ok(())
+}
+
+async fn indirect_writes_are_refused_by_deny(db: &TestDb) -> TestResult {
+    for sql in followed(db.backend()) {
+        db.execute_unprepared(&sql).await?;
+    }
+    let config = AuditConfig::builder().statement_policy(StatementPolicy::Deny);
+    let audited = db.audited().with_config(config.build()?);
+    let delete = "DELETE FROM top WHERE id = 3";
+    let refused = audited.execute_unprepared(delete).await.unwrap_err();
+    assert!(refused.to_string().contains("top"), "{refused}");
+    let tx = audited.begin().await?;
+    tx.execute_unprepared(delete).await.unwrap_err();
+    tx.execute_unprepared("UPDATE top SET n = 9").await?;
+    tx.commit().await?;
+    if db.backend() != DbBackend::MySql {
+        let returning = Statement::from_string(db.backend(), format!("{delete} RETURNING id"));
+        assert!(db.audited().stream_raw(returning).await.is_err());
+    }
+    assert_eq!(reports(db).await?, Vec::<String>::new());
+    let kept = Statement::from_string(db.backend(), "SELECT id FROM item WHERE p = 3");
+    assert_eq!(db.query_all_raw(kept).await?.len(), 1);
+    Ok(())
+}
