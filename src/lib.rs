@@ -8,10 +8,11 @@ pub use sea_orm_audit_core::{
     AuditError, AuditEvent, AuditScope, AuditStats, Auditable, Cause, Change, ChangeState, Changes,
     Clock, Count, CustomAction, DataExport, DecodeError, EncodeError, EntityInfo, EventType,
     EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, HeldScope, LateScope,
-    Lockout, LockoutDecision, LoginAttempt, LoginStatus, MakeContext, ObjectCount, Outcome,
-    RequireActor, SENSITIVE_WORDS, Shape, Source, StatementPolicy, Summary, SummaryQuery,
-    SystemEvent, Tables, Target, WithAuditContext, audited_entities, clean_text, decode, encode,
-    finish_recording, migration_mode, normalize, record_logout, record_view, same,
+    Lockout, LockoutDecision, LoginAdmission, LoginAttempt, LoginReservation, LoginStatus,
+    MakeContext, ObjectCount, Outcome, RequireActor, SENSITIVE_WORDS, Shape, Source,
+    StatementPolicy, Summary, SummaryQuery, SystemEvent, Tables, Target, WithAuditContext,
+    audited_entities, clean_text, decode, encode, finish_recording, migration_mode, normalize,
+    record_logout, record_view, same,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

@@ -36,7 +36,7 @@ use crate::capture::{Answer, Call, Server, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::recorder::Dropping;
-use crate::sql::{drops_prepared, outline_of, steps};
+use crate::sql::{Understood, changes_schema, drops_prepared, outline_of, steps, understand};
 use route::{Reported, Route};
 use text_control::TextControl;
 
@@ -152,12 +152,22 @@ impl AuditedConnection {
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
         let backend = self.db.get_database_backend();
-        let steps = steps(backend, &statement.sql);
-        if steps.is_empty() || self.db.is_mock_connection() {
+        if self.db.is_mock_connection() {
             return self.routed(call, statement).await;
         }
         // Its own report is written before it.
         let open = self.text_control.open();
+        let steps = steps(backend, &statement.sql);
+        let is_read = matches!(*understand(backend, &statement.sql), Understood::Read);
+        if open.is_none() && (!is_read || !steps.is_empty()) {
+            (indirect::ask_catalogue(&self.db, &self.binding, &self.server).await)
+                .map_err(|error| call.own_error(error))?;
+        }
+        let _changes = (!is_read && changes_schema(backend, &statement.sql))
+            .then(|| indirect::SchemaChange::begin(self.server.clone()));
+        if steps.is_empty() {
+            return self.routed(call, statement).await;
+        }
         let sent = self.text_control.sent(steps);
         let answer = match open {
             Some(frames) => self.routed_by_text(call, statement, &frames).await,
@@ -181,21 +191,18 @@ impl AuditedConnection {
             .map_err(|error| call.own_error(error))
     }
 
-    async fn indirect(
-        &self,
-        call: Call,
-        sql: &str,
-        frames: Option<&Frames>,
-    ) -> Result<Option<Reported>, DbErr> {
+    fn indirect(&self, call: Call, sql: &str) -> Result<Option<Reported>, DbErr> {
         if self.db.is_mock_connection() {
             return Ok(None);
         }
-        (indirect::reported(&self.db, &self.binding, &self.server, sql, frames).await)
+        let backend = self.db.get_database_backend();
+        let understood = understand(backend, sql);
+        indirect::reported(&self.binding, &self.server, &understood, (backend, sql))
             .map_err(|error| call.own_error(error))
     }
 
     async fn routed_by_itself(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
-        if let Some(reported) = self.indirect(call, &statement.sql, None).await? {
+        if let Some(reported) = self.indirect(call, &statement.sql)? {
             report::report_detached(reported, self.db.clone()).await;
         }
         match self.route(call, &statement.sql)? {
@@ -215,7 +222,7 @@ impl AuditedConnection {
         statement: Statement,
         frames: &Arc<Frames>,
     ) -> Result<Answer, DbErr> {
-        if let Some(reported) = self.indirect(call, &statement.sql, Some(frames)).await? {
+        if let Some(reported) = self.indirect(call, &statement.sql)? {
             report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
         }
         let reported = match self.route(call, &statement.sql)? {
@@ -329,6 +336,9 @@ impl TransactionTrait for AuditedConnection {
         &self,
         options: TransactionOptions,
     ) -> Result<AuditedTransaction, DbErr> {
+        if !self.db.is_mock_connection() {
+            indirect::ask_catalogue(&self.db, &self.binding, &self.server).await?;
+        }
         // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
         let db = self.db.clone();
         let tx = detached::run_to_end(async move { db.begin_with_options(options).await }).await?;

@@ -10,7 +10,7 @@ mod writer;
 
 pub use export::DataExport;
 pub use lockout::key::{network_of, unknown_name};
-pub use lockout::{Lockout, LockoutDecision};
+pub use lockout::{Lockout, LockoutDecision, LoginAdmission, LoginReservation};
 pub use login::{LoginAttempt, LoginStatus, record_logout};
 pub use manual::{AuditEvent, record_view};
 pub use system::{EventType, SystemEvent};

@@ -58,7 +58,8 @@ pub use context::{
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
 pub use event::{
     AuditEvent, DataExport, EventType, EventWriter, EventWriterBuilder, Lockout, LockoutDecision,
-    LoginAttempt, LoginStatus, SystemEvent, record_logout, record_view,
+    LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, SystemEvent, record_logout,
+    record_view,
 };
 #[doc(hidden)]
 pub use event::{is_writing_events, network_of, report, unknown_name};

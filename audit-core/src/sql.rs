@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use crate::auditable::EntityInfo;
 
 pub(crate) use cache::understand;
-pub(crate) use control::{Step, drops_prepared, steps};
+pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
 pub(crate) use parse::{must_be_first, outline_of, tables_of_view, understand as parse_anew};
 pub(crate) use template::{Composer, Template, quoted};
 pub(crate) use volatility::Volatility;

@@ -26,7 +26,7 @@ use std::time::Duration;
 use axum_login::{AuthUser, AuthnBackend, UserId};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_audit_core::{
-    Actor, AuditContext, AuditError, Lockout, LockoutDecision, LoginAttempt, task,
+    Actor, AuditContext, AuditError, Lockout, LoginAdmission, LoginAttempt, LoginReservation, task,
 };
 
 pub use layer::{AuditAuthLayer, AuditAuthService};
@@ -127,7 +127,8 @@ impl<B, C> AuditedBackend<B, C> {
     }
 
     /// Refuses attempts by this policy, with [`LoginError::Blocked`], and records them as BLOCKED. By
-    /// default none is refused.
+    /// default none is refused. An attempt counts from its beginning ([`Lockout::reserve`]), so that parallel ones do not
+    /// pass the threshold.
     #[must_use]
     pub const fn lockout(mut self, lockout: Lockout) -> Self {
         self.lockout = Some(lockout);
@@ -203,10 +204,33 @@ where
     B::Error: 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
+    /// Lets an attempt begin, where no policy blocks it.
+    async fn admit(&self, username: &str) -> Result<LoginAdmission, LoginError<B::Error>> {
+        let Some(lockout) = self.lockout else {
+            return Ok(LoginAdmission::Admitted(LoginReservation::none()));
+        };
+        // What was tried with other spellings of its name counts for the account, too.
+        let account = self.backend.account(username).await;
+        let admission = lockout.reserve(&self.db, username, account.as_ref());
+        admission.await.map_err(LoginError::Lockout)
+    }
+
+    /// Takes back the reservation of an attempt without an outcome.
+    async fn release(&self, reservation: LoginReservation) {
+        if let Err(error) = reservation.release(&self.db).await {
+            tracing::warn!(%error, "an attempt to sign in stays counted until its lease ends");
+        }
+    }
+
     /// Records a failed login, with all that belongs to it, as a task of its own.
-    async fn failed(&self, username: String) -> Result<(), LoginError<B::Error>> {
+    async fn failed(
+        &self,
+        username: String,
+        reservation: LoginReservation,
+    ) -> Result<(), LoginError<B::Error>> {
         // The place is that of the current request.
         let attempt = LoginAttempt::failed(&*username, "the credentials were refused");
+        let attempt = attempt.settles(reservation);
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
         let client = crate::client::client_ip();
@@ -280,34 +304,36 @@ where
         credentials: Self::Credentials,
     ) -> Result<Option<Self::User>, Self::Error> {
         let username = B::username(&credentials);
-        if let Some(lockout) = self.lockout {
-            // What was tried with other spellings of its name counts for the account, too.
-            let decision = match self.backend.account(&username).await {
-                Some(account) => lockout.check_account(&self.db, &username, &account).await,
-                None => lockout.check(&self.db, &username).await,
-            };
-            if let LockoutDecision::Blocked { retry_after } =
-                decision.map_err(LoginError::Lockout)?
-            {
+        let reservation = match self.admit(&username).await? {
+            LoginAdmission::Admitted(reservation) => reservation,
+            LoginAdmission::Blocked { retry_after } => {
                 self.blocked(username).await?;
                 return Err(LoginError::Blocked { retry_after });
             }
-        }
-        let user = self.backend.authenticate(credentials).await;
-        let user = user.map_err(LoginError::Backend)?;
+        };
+        let user = match self.backend.authenticate(credentials).await {
+            Ok(user) => user,
+            Err(error) => {
+                self.release(reservation).await;
+                return Err(LoginError::Backend(error));
+            }
+        };
         match &user {
             Some(user) => {
                 let actor = B::actor(user);
                 let deferred = self.when == When::LoggedIn
                     && pending::keep(user.id(), username.clone(), actor.clone());
-                if !deferred {
-                    self.succeeded(self.placed(LoginAttempt::succeeded(username, actor.clone())))
+                if deferred {
+                    self.release(reservation).await;
+                } else {
+                    let attempt = LoginAttempt::succeeded(username, actor.clone());
+                    self.succeeded(self.placed(attempt).settles(reservation))
                         .await?;
                     // For what the handler writes from now on.
                     AuditContext::set_actor(actor);
                 }
             }
-            None => self.failed(username).await?,
+            None => self.failed(username, reservation).await?,
         }
         Ok(user)
     }

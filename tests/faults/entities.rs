@@ -34,6 +34,12 @@ entity!(acct, [table_name = "acct"], {
     pub note: Option<String>,
 },);
 
+entity!(label, [table_name = "label"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub name: String,
+    pub score: i32,
+},);
+
 entity!(account, [table_name = "account"], {
     #[sea_orm(primary_key)]
     pub id: i32,

@@ -1,7 +1,7 @@
 //! Statements that name no audited table, and change rows of one all the same: each is reported.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait, TransactionTrait};
-use sea_orm_audit::{AuditConfig, StatementPolicy};
+use sea_orm_audit::{AuditConfig, AuditedConnection, StatementPolicy};
 
 use crate::log_check::Table;
 use crate::oracle::{Oracle, reports};
@@ -12,7 +12,9 @@ mod sqlite {
     crate::support::tests_on! { sqlite:
         rows_that_follow_an_unaudited_table_are_reported,
         transaction_with_unaudited_writes_has_the_same_outcome,
-        unaudited_writes_ask_the_catalogue_once,
+        catalogue_is_asked_once_and_after_changes_of_the_schema,
+        rows_that_follow_an_audited_table_by_an_unaudited_one_are_reported,
+        every_table_of_a_text_is_looked_at,
         indirect_writes_are_refused_by_deny,
     }
 }
@@ -21,12 +23,16 @@ mod postgres {
     crate::support::tests_on! { postgres:
         rows_that_follow_an_unaudited_table_are_reported,
         transaction_with_unaudited_writes_has_the_same_outcome,
-        unaudited_writes_ask_the_catalogue_once,
+        catalogue_is_asked_once_and_after_changes_of_the_schema,
+        rows_that_follow_an_audited_table_by_an_unaudited_one_are_reported,
+        every_table_of_a_text_is_looked_at,
         indirect_writes_are_refused_by_deny,
         writes_to_a_partition_by_its_name_are_reported,
         writes_to_an_inheriting_table_are_reported,
         writes_to_a_view_of_another_name_are_reported,
         writes_to_a_table_whose_rule_writes_are_reported,
+        writes_to_a_parent_of_an_audited_table_are_reported,
+        texts_whose_first_statement_must_be_first_succeed,
         failed_transaction_answers_unaudited_writes_as_the_bare_one,
     }
 }
@@ -35,13 +41,26 @@ mod mariadb {
     crate::support::tests_on! { mariadb:
         rows_that_follow_an_unaudited_table_are_reported,
         transaction_with_unaudited_writes_has_the_same_outcome,
-        unaudited_writes_ask_the_catalogue_once,
+        catalogue_is_asked_once_and_after_changes_of_the_schema,
+        rows_that_follow_an_audited_table_by_an_unaudited_one_are_reported,
+        every_table_of_a_text_is_looked_at,
         indirect_writes_are_refused_by_deny,
         writes_to_a_view_of_another_name_are_reported,
     }
 }
 
 const ITEM: Table = Table::of("item");
+
+/// An oracle whose audited connection has not asked the catalogue before the setup.
+async fn oracle<'a>(
+    db: &'a TestDb,
+    tables: &[Table],
+    setup: impl IntoIterator<Item = String>,
+) -> TestResult<Oracle<'a>> {
+    let mut oracle = Oracle::new(db, tables, setup).await?;
+    oracle.audited = AuditedConnection::new(db.conn.clone());
+    Ok(oracle)
+}
 const COLUMNS: &str = "(id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER)";
 const ROWS: &str = "INSERT INTO item VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (13, 'm', 13)";
 
@@ -75,7 +94,7 @@ async fn writes_to_a_partition_by_its_name_are_reported(db: &TestDb) -> TestResu
         "CREATE TABLE item_high PARTITION OF item FOR VALUES FROM (10) TO (100)".to_owned(),
         ROWS.to_owned(),
     ];
-    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    let oracle = oracle(db, &[ITEM], setup).await?;
     all_writes(&oracle, "item_lowest").await?;
     oracle.executes("TRUNCATE item_high").await;
     oracle.recorded_or_reported().await
@@ -88,7 +107,7 @@ async fn writes_to_an_inheriting_table_are_reported(db: &TestDb) -> TestResult {
         "CREATE TABLE \"More Special\" () INHERITS (special)".to_owned(),
         ROWS.replace("item", "\"More Special\""),
     ];
-    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    let oracle = oracle(db, &[ITEM], setup).await?;
     all_writes(&oracle, "\"More Special\"").await?;
     oracle.recorded_or_reported().await
 }
@@ -100,7 +119,7 @@ async fn writes_to_a_view_of_another_name_are_reported(db: &TestDb) -> TestResul
         "CREATE VIEW cheapest AS SELECT c.id, c.code, c.p FROM cheap c WHERE c.p < 500".to_owned(),
         ROWS.to_owned(),
     ];
-    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    let oracle = oracle(db, &[ITEM], setup).await?;
     all_writes(&oracle, "cheapest").await?;
     oracle.recorded_or_reported().await
 }
@@ -112,7 +131,7 @@ async fn writes_to_a_table_whose_rule_writes_are_reported(db: &TestDb) -> TestRe
         "CREATE RULE counted AS ON INSERT TO note DO ALSO UPDATE item SET p = p + 1".to_owned(),
         ROWS.to_owned(),
     ];
-    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    let oracle = oracle(db, &[ITEM], setup).await?;
     (oracle.executes("INSERT INTO note VALUES (1, 'x')")).await;
     oracle.recorded_or_reported().await
 }
@@ -140,7 +159,7 @@ fn followed(backend: DbBackend) -> Vec<String> {
 }
 
 async fn rows_that_follow_an_unaudited_table_are_reported(db: &TestDb) -> TestResult {
-    let oracle = Oracle::new(db, &[ITEM], followed(db.backend())).await?;
+    let oracle = oracle(db, &[ITEM], followed(db.backend())).await?;
     oracle.executes("DELETE FROM middle WHERE id = 1").await;
     (oracle.executes("UPDATE middle SET id = 22 WHERE id = 2")).await;
     // By way of the other table.
@@ -166,7 +185,7 @@ async fn transaction_with_unaudited_writes_has_the_same_outcome(db: &TestDb) -> 
         "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
         "INSERT INTO note VALUES (1, 'a')".to_owned(),
     ];
-    let oracle = Oracle::new(db, &[ITEM, Table::of("note")], setup).await?;
+    let oracle = oracle(db, &[ITEM, Table::of("note")], setup).await?;
     // SQLite: another connection writes between the transaction's begin and its first write.
     let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
     for other in [&oracle.bare, oracle.db] {
@@ -193,7 +212,7 @@ async fn failed_transaction_answers_unaudited_writes_as_the_bare_one(db: &TestDb
         format!("CREATE TABLE item {COLUMNS}"),
         "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
     ];
-    let oracle = Oracle::new(db, &[ITEM], setup).await?;
+    let oracle = oracle(db, &[ITEM], setup).await?;
     let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
     for sql in ["SELECT no_such_column", "INSERT INTO note VALUES (1, 'a')"] {
         let outcome = crate::outcome::same_on(&bare, &audited, Call::Execute, sql).await;
@@ -206,10 +225,10 @@ async fn failed_transaction_answers_unaudited_writes_as_the_bare_one(db: &TestDb
     oracle.bare.remove().await
 }
 
-async fn unaudited_writes_ask_the_catalogue_once(db: &TestDb) -> TestResult {
+async fn catalogue_is_asked_once_and_after_changes_of_the_schema(db: &TestDb) -> TestResult {
     db.execute_unprepared("CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))")
         .await?;
-    let audited = db.audited();
+    let audited = AuditedConnection::new(db.conn.clone());
     let write = |id: u32| {
         let audited = audited.clone();
         async move {
@@ -231,7 +250,123 @@ async fn unaudited_writes_ask_the_catalogue_once(db: &TestDb) -> TestResult {
     let (done, next) = db.statements_of(write(3)).await;
     done?;
     assert!(next.len() > 1, "{next:?}");
+    let tx = audited.begin().await?;
+    (tx.execute_unprepared("CREATE TABLE another (id INTEGER)")).await?;
+    tx.rollback().await?;
+    let (done, next) = db.statements_of(write(4)).await;
+    done?;
+    assert!(next.len() > 1, "{next:?}");
+    // Nothing is asked inside of a transaction.
+    let tx = audited.begin().await?;
+    (set.execute_unprepared("CREATE TABLE third (id INTEGER)")).await?;
+    let insert = Statement::from_string(db.backend(), "INSERT INTO note VALUES (5, 'a')");
+    let (done, next) = db.statements_of(tx.execute_raw(insert)).await;
+    done?;
+    assert_eq!(next.len(), 1, "{next:?}");
+    tx.rollback().await?;
     Ok(())
+}
+
+async fn rows_that_follow_an_audited_table_by_an_unaudited_one_are_reported(
+    db: &TestDb,
+) -> TestResult {
+    let engine = if db.backend() == DbBackend::MySql {
+        " ENGINE=InnoDB"
+    } else {
+        ""
+    };
+    let setup = [
+        format!(
+            "CREATE TABLE slot (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, n INTEGER){engine}"
+        ),
+        format!(
+            "CREATE TABLE middle (id INTEGER PRIMARY KEY, slot_id INTEGER, \
+             FOREIGN KEY (slot_id) REFERENCES slot (id) ON DELETE CASCADE){engine}"
+        ),
+        format!(
+            "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
+             FOREIGN KEY (p) REFERENCES middle (id) ON DELETE CASCADE){engine}"
+        ),
+        "INSERT INTO slot VALUES (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3)".to_owned(),
+        "INSERT INTO middle VALUES (1, 1), (2, 2), (3, 3), (13, 3)".to_owned(),
+        ROWS.to_owned(),
+    ];
+    let oracle = oracle(db, &[ITEM], setup).await?;
+    oracle.executes("DELETE FROM slot WHERE id = 1").await;
+    let statements = [(Call::Execute, "DELETE FROM slot WHERE id = 3")];
+    oracle.in_transaction(&statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+async fn every_table_of_a_text_is_looked_at(db: &TestDb) -> TestResult {
+    let engine = if db.backend() == DbBackend::MySql {
+        " ENGINE=InnoDB"
+    } else {
+        ""
+    };
+    let setup = [
+        format!("CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER){engine}"),
+        format!("CREATE TABLE tip (id INTEGER PRIMARY KEY, n INTEGER){engine}"),
+        format!(
+            "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
+             FOREIGN KEY (p) REFERENCES top (id) ON DELETE CASCADE){engine}"
+        ),
+        format!(
+            "CREATE TABLE account (id INTEGER PRIMARY KEY, email VARCHAR(40), n INTEGER, \
+             FOREIGN KEY (n) REFERENCES tip (id) ON DELETE CASCADE){engine}"
+        ),
+        "INSERT INTO top VALUES (1, 1), (2, 2), (3, 3), (13, 4)".to_owned(),
+        "INSERT INTO tip VALUES (1, 1)".to_owned(),
+        "INSERT INTO account VALUES (1, 'x', 1)".to_owned(),
+        ROWS.to_owned(),
+    ];
+    let oracle = oracle(db, &[ITEM, Table::of("account")], setup).await?;
+    let both = "DELETE FROM top WHERE id = 1; DELETE FROM tip WHERE id = 1";
+    let outcome = oracle.same(Call::Unprepared, both, &[]).await;
+    assert!(!outcome.is_failure());
+    oracle.recorded_or_reported().await
+}
+
+/// The table is written by way of its parent, and by its own name.
+async fn writes_to_a_parent_of_an_audited_table_are_reported(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE whole {COLUMNS}"),
+        "CREATE TABLE item () INHERITS (whole)".to_owned(),
+        "CREATE TABLE beside () INHERITS (whole)".to_owned(),
+        ROWS.to_owned(),
+        "INSERT INTO beside VALUES (50, 'x', 1)".to_owned(),
+    ];
+    let oracle = oracle(db, &[ITEM], setup).await?;
+    oracle.executes("UPDATE whole SET p = p + 1").await;
+    oracle.executes("DELETE FROM whole WHERE id = 2").await;
+    let known = reports(db).await?;
+    assert_eq!(known.len(), 2, "{known:?}");
+    // Whose rows are those of the parent, and not of another child.
+    oracle.executes("UPDATE beside SET p = 5").await;
+    assert_eq!(reports(db).await?, known);
+    oracle.recorded_or_reported().await
+}
+
+/// A question of the log's own would come before it, or take a snapshot before the lock.
+async fn texts_whose_first_statement_must_be_first_succeed(db: &TestDb) -> TestResult {
+    let setup = [
+        format!("CREATE TABLE item {COLUMNS}"),
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
+    ];
+    let oracle = oracle(db, &[ITEM, Table::of("note")], setup).await?;
+    for sql in [
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; INSERT INTO note VALUES (1, 'a')",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; LOCK TABLE note; UPDATE note SET text = 'b'",
+    ] {
+        let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
+        let outcome = crate::outcome::same_on(&bare, &audited, Call::Unprepared, sql).await;
+        assert!(!outcome.is_failure(), "{outcome:?}");
+        bare.commit().await?;
+        audited.commit().await?;
+    }
+    let read = oracle.read(&oracle.bare.conn).await?;
+    assert_eq!(oracle.read(&db.conn).await?, read);
+    oracle.bare.remove().await
 }
 
 async fn indirect_writes_are_refused_by_deny(db: &TestDb) -> TestResult {
@@ -239,7 +374,8 @@ async fn indirect_writes_are_refused_by_deny(db: &TestDb) -> TestResult {
         db.execute_unprepared(&sql).await?;
     }
     let config = AuditConfig::builder().statement_policy(StatementPolicy::Deny);
-    let audited = db.audited().with_config(config.build()?);
+    let fresh = AuditedConnection::new(db.conn.clone());
+    let audited = fresh.with_config(config.build()?);
     let delete = "DELETE FROM top WHERE id = 3";
     let refused = audited.execute_unprepared(delete).await.unwrap_err();
     assert!(refused.to_string().contains("top"), "{refused}");
@@ -249,7 +385,7 @@ async fn indirect_writes_are_refused_by_deny(db: &TestDb) -> TestResult {
     tx.commit().await?;
     if db.backend() != DbBackend::MySql {
         let returning = Statement::from_string(db.backend(), format!("{delete} RETURNING id"));
-        assert!(db.audited().stream_raw(returning).await.is_err());
+        assert!(fresh.stream_raw(returning).await.is_err());
     }
     assert_eq!(reports(db).await?, Vec::<String>::new());
     let kept = Statement::from_string(db.backend(), "SELECT id FROM item WHERE p = 3");

@@ -24,6 +24,7 @@ mod sqlite {
 mod mariadb {
     crate::support::tests_on! { mariadb:
         replaced_row_is_deleted_before_the_new_one_is_created,
+        replace_of_a_key_in_another_case_records_one_creation,
         replace_of_a_row_that_a_later_row_replaces_leaves_it_deleted,
         replace_of_two_rows_by_one_records_both_deletions,
         replace_of_a_parent_that_triggers_capture_records_each_child_once,
@@ -154,4 +155,20 @@ async fn insert_that_names_a_column_twice_records_the_row_that_it_inserts(
         assert!(!oracle.same(call, sql, &[]).await.is_failure(), "{sql}");
     }
     oracle.recorded_or_reported().await
+}
+
+/// To MySQL both texts are one key, and each finds the row when they are looked up apart.
+async fn replace_of_a_key_in_another_case_records_one_creation(db: &TestDb) -> TestResult {
+    let setup = [
+        "CREATE TABLE label (name VARCHAR(40) NOT NULL PRIMARY KEY, score INTEGER)",
+        "INSERT INTO label VALUES ('a', 1), ('b', 2)",
+    ];
+    let table = Table {
+        key: "name",
+        ..Table::of("label")
+    };
+    let oracle = Oracle::new(db, &[table], setup).await?;
+    let oracle = oracle.configured(AuditConfig::builder().chunk_rows(1))?;
+    (oracle.executes("REPLACE INTO label VALUES ('A', 5), ('B', 6)")).await;
+    oracle.recorded().await
 }

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sea_orm_audit::entity::audit_login_attempt::Entity as Attempts;
 use sea_orm_audit::{
-    Actor, AuditContext, HashKey, Lockout, LockoutDecision, LoginAttempt, LoginStatus,
+    Actor, AuditContext, HashKey, Lockout, LockoutDecision, LoginAdmission, LoginAttempt,
+    LoginStatus,
 };
 
 use crate::support::{HandClock, TestDb, TestResult};
@@ -28,6 +29,10 @@ on_every_database! {
     unknown_names_are_blocked_as_well,
     an_address_that_is_too_long_is_found_again,
     a_check_is_one_statement,
+    success_of_another_account_does_not_end_the_count,
+    parallel_attempts_do_not_pass_the_threshold,
+    reservation_counts_until_its_outcome_or_its_lease,
+    reservation_becomes_the_row_of_its_outcome,
 }
 
 const WINDOW: Duration = Duration::from_mins(15);
@@ -363,5 +368,115 @@ async fn a_check_is_one_statement(db: &TestDb) -> TestResult {
         let (left, statements) = db.statements_of(check).await;
         assert_eq!((left?, statements.len()), (0, 1), "{statements:#?}");
     }
+    Ok(())
+}
+
+/// Whoever has an account whose name is equal but for case or blanks could guess on for ever.
+async fn success_of_another_account_does_not_end_the_count(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    let (victim, other) = (Actor::user(7), Actor::user(8));
+    let check = |account| async move { by_user().check_account(&db.conn, "vic", account).await };
+    for (number, name) in ["VIC", " vic", "vic\u{a0}"].into_iter().enumerate() {
+        door.fail("vic", HERE).await?;
+        let success = LoginAttempt::succeeded(name, other.clone());
+        door.from(HERE, success.record(&db.conn)).await??;
+        door.clock.forward(MINUTE);
+        let is_blocked = number == 2;
+        let decision = door.from(HERE, check(&victim)).await??;
+        assert_eq!(decision != LockoutDecision::Allowed, is_blocked, "{name:?}");
+        // Where the account is not known, only a success under the same name ends the count.
+        let left = door.left(by_user(), "vic", HERE).await?;
+        assert_eq!(left != 0, is_blocked, "{name:?}");
+    }
+    let success = LoginAttempt::succeeded("vic", victim.clone());
+    door.from(HERE, success.record(&db.conn)).await??;
+    let decision = door.from(HERE, check(&victim)).await??;
+    assert_eq!(decision, LockoutDecision::Allowed);
+    assert_eq!(door.left(by_user(), "vic", HERE).await?, 0);
+    Ok(())
+}
+
+async fn parallel_attempts_do_not_pass_the_threshold(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    for lockout in [by_user(), Lockout::per_address(3, WINDOW)] {
+        door.clock.forward(100 * MINUTE);
+        let attempts = (0..20).map(|_| door.from(HERE, lockout.reserve(&db.conn, "ann", None)));
+        let mut reservations = Vec::new();
+        for admission in futures::future::join_all(attempts).await {
+            match admission?? {
+                LoginAdmission::Admitted(reservation) => reservations.push(reservation),
+                LoginAdmission::Blocked { retry_after } => assert_eq!(retry_after, MINUTE),
+            }
+        }
+        assert_eq!(reservations.len(), 3);
+        // Their outcome counts in their place.
+        for reservation in reservations {
+            let failed = LoginAttempt::failed("ann", "wrong password").settles(reservation);
+            door.from(HERE, failed.record(&db.conn)).await??;
+        }
+        assert_eq!(door.left(lockout, "ann", HERE).await?, 15);
+    }
+    Ok(())
+}
+
+async fn reservation_counts_until_its_outcome_or_its_lease(db: &TestDb) -> TestResult {
+    let door = Door::new(db)?;
+    let lockout = Lockout::per_user_and_address(1, WINDOW).lease(2 * MINUTE);
+    let reserve = || door.from(HERE, lockout.reserve(&db.conn, "ann", None));
+    let LoginAdmission::Admitted(first) = reserve().await?? else {
+        return Err("blocked".into());
+    };
+    assert_eq!(door.left(lockout, "ann", HERE).await?, 2);
+    // The password could not be verified.
+    door.from(HERE, first.release(&db.conn)).await??;
+    assert_eq!(door.left(lockout, "ann", HERE).await?, 0);
+    // The process ended meanwhile.
+    drop(reserve().await??);
+    door.clock.forward(MINUTE);
+    assert_eq!(door.left(lockout, "ann", HERE).await?, 1);
+    door.clock.forward(MINUTE);
+    assert_eq!(door.left(lockout, "ann", HERE).await?, 0);
+    let left: Vec<_> = (Attempts::find().all(&db.conn).await?.into_iter())
+        .map(|row| row.status)
+        .collect();
+    assert_eq!(left, ["PENDING"]);
+    Ok(())
+}
+
+async fn reservation_becomes_the_row_of_its_outcome(db: &TestDb) -> TestResult {
+    let (door, lockout) = (Door::new(db)?, by_user());
+    let account = Actor::user(7).named("Ann");
+    for outcome in [
+        LoginAttempt::succeeded("ann", account.clone()),
+        LoginAttempt::failed("ann", "wrong password").account(account.clone()),
+    ] {
+        let reserved = lockout.reserve(&db.conn, "ann", Some(&account));
+        let LoginAdmission::Admitted(reservation) = door.from(HERE, reserved).await?? else {
+            return Err("blocked".into());
+        };
+        let settled = outcome.settles(reservation).record(&db.conn);
+        let id = door.from(HERE, settled).await??;
+        let rows = Attempts::find().all(&db.conn).await?;
+        let row = rows.iter().find(|row| row.id == id).ok_or("no row")?;
+        assert_eq!(row.actor_id.as_deref(), Some("7"));
+        assert!(row.log_id.is_some());
+    }
+    let statuses: Vec<_> = (Attempts::find().all(&db.conn).await?.into_iter())
+        .map(|row| row.status)
+        .collect();
+    assert_eq!(statuses, ["SUCCESS", "FAILED"]);
+    // Without a row, as after a release, the outcome is written anew.
+    let reserved = lockout.reserve(&db.conn, "ann", Some(&account));
+    let LoginAdmission::Admitted(reservation) = door.from(HERE, reserved).await?? else {
+        return Err("blocked".into());
+    };
+    let pending = sea_orm_audit::entity::audit_login_attempt::Column::Status.eq("PENDING");
+    Attempts::delete_many()
+        .filter(pending)
+        .exec(&db.conn)
+        .await?;
+    let failed = LoginAttempt::failed("ann", "wrong password").settles(reservation);
+    door.from(HERE, failed.record(&db.conn)).await??;
+    assert_eq!(Attempts::find().all(&db.conn).await?.len(), 3);
     Ok(())
 }

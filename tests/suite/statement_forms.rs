@@ -319,11 +319,7 @@ async fn reads_and_other_tables_pass(db: &TestDb) -> TestResult {
         })
         .await;
     result?;
-    // Whether rows of an audited table change along is asked of the catalogue.
-    let catalogues = ["information_schema.", "pg_catalog.", "sqlite_master"];
-    let is_own = |sql: &&String| !catalogues.iter().any(|name| sql.contains(name));
-    let passed = statements.iter().filter(is_own).count();
-    assert_eq!(passed, 4, "{statements:#?}");
+    assert_eq!(statements.len(), 4, "{statements:#?}");
     Ok(())
 }
 

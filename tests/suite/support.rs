@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
-    QueryOrder, Schema, Statement,
+    QueryOrder, Schema, Statement, TransactionTrait,
 };
 use sea_orm_audit::entity::{
     audit_data_export, audit_log, audit_login_attempt, audit_system_event,
@@ -47,6 +47,8 @@ pub(crate) use tests_on;
 /// A fresh database with the audit tables.
 pub(crate) struct TestDb {
     pub(crate) conn: DatabaseConnection,
+    /// Which has asked the catalogue, so that tests may count statements.
+    audited: AuditedConnection,
     options: ConnectOptions,
     name: String,
     /// Where the database can be dropped from; `None` for a file.
@@ -160,8 +162,11 @@ impl TestDb {
             seen.lock().unwrap().push(info.statement.sql.clone());
         });
         Migrator::up(&conn, None).await?;
+        let audited = AuditedConnection::new(conn.clone());
+        audited.begin().await?.rollback().await?;
         Ok(Self {
             conn,
+            audited,
             options,
             name,
             server,
@@ -206,7 +211,7 @@ impl TestDb {
 
     /// The database, recorded whatever writes.
     pub(crate) fn audited(&self) -> AuditedConnection {
-        AuditedConnection::new(self.conn.clone())
+        self.audited.clone()
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

@@ -67,6 +67,42 @@ async fn a_password_that_was_found_wrong_is_on_record_though_its_client_went_awa
     Ok(())
 }
 
+/// The owner of an account whose name differs by case alone signs in between guesses.
+#[tokio::test]
+async fn success_of_another_account_does_not_let_guesses_go_on() -> TestResult {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use axum::extract::ConnectInfo;
+    use sea_orm_audit::Lockout;
+
+    let shop = Shop::open().await?;
+    let lockout = Lockout::per_user_and_address(5, Duration::from_mins(15));
+    let router = router(&shop, backend(&shop).lockout(lockout), [KEY; 2]);
+    let from: SocketAddr = "192.0.2.1:1".parse()?;
+    let sign_in = async |path: &str| {
+        let mut request = get(path);
+        request.extensions_mut().insert(ConnectInfo(from));
+        TestResult::Ok(send(&router, request).await?.status())
+    };
+    let mut guesses = Vec::new();
+    for _ in 0..5 {
+        for _ in 0..4 {
+            guesses.push(sign_in("/in/Ann/wrong").await?);
+        }
+        assert_eq!(sign_in("/in/ANN/mine").await?, StatusCode::OK);
+    }
+    let looked_at = guesses
+        .iter()
+        .filter(|status| **status == StatusCode::UNAUTHORIZED);
+    assert_eq!(looked_at.count(), 5, "{guesses:?}");
+    assert_eq!(
+        sign_in("/in/Ann/right").await?,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    Ok(())
+}
+
 #[cfg(feature = "geoip")]
 #[tokio::test]
 async fn a_login_and_a_logout_have_the_place_of_their_address() -> TestResult {

@@ -31,7 +31,7 @@ impl AuthUser for User {
     }
 }
 
-/// Knows Ann, whose password is `right`.
+/// Knows Ann, whose password is `right`, and another person whose name is ANN, and whose password is `mine`.
 #[derive(Clone, Debug)]
 pub(crate) struct Backend;
 
@@ -44,11 +44,15 @@ impl AuthnBackend for Backend {
         &self,
         (name, password): (String, String),
     ) -> Result<Option<User>, Self::Error> {
-        Ok((name == "Ann" && password == "right").then_some(User(7)))
+        Ok(match (name.as_str(), password.as_str()) {
+            ("Ann", "right") => Some(User(7)),
+            ("ANN", "mine") => Some(User(8)),
+            _ => None,
+        })
     }
 
     async fn get_user(&self, id: &i32) -> Result<Option<User>, Self::Error> {
-        Ok((*id == 7).then_some(User(7)))
+        Ok([7, 8].contains(id).then_some(User(*id)))
     }
 }
 
@@ -65,7 +69,11 @@ impl AuditLogin for Backend {
         // Asks somebody.
         tokio::task::yield_now().await;
         assert_ne!(name, "Nobody", "nobody may ask for that name");
-        (name == "Ann").then(|| Self::actor(&User(7)))
+        match name {
+            "Ann" => Some(Self::actor(&User(7))),
+            "ANN" => Some(Self::actor(&User(8))),
+            _ => None,
+        }
     }
 }
 

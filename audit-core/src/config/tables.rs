@@ -63,6 +63,20 @@ fn identifier(what: &str, name: &str, limit: usize) -> Result<(), AuditError> {
 }
 
 impl Tables {
+    /// Whether this is the name of one of them.
+    #[cfg(feature = "statements")]
+    pub(crate) fn has(&self, table: &str) -> bool {
+        [
+            self.log,
+            self.login_attempt,
+            self.data_export,
+            self.system_event,
+            self.history,
+            self.trigger_context,
+        ]
+        .contains(&table)
+    }
+
     /// Names for a prefix and a schema.
     ///
     /// # Errors

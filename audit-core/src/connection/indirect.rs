@@ -1,31 +1,74 @@
 //! Statements that name no audited table, and change rows of one all the same.
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
-use super::Frames;
 use super::route::Reported;
+use crate::auditable::has_triggers;
 use crate::bound::Bound;
 use crate::capture::Server;
-use crate::sql::{outline_of, understand};
+use crate::config::{AuditConfig, StatementPolicy};
+use crate::sql::{Understood, outline_of};
 
-/// What is to be reported of a statement before it runs, if it may change rows of audited tables that it does not name.
-/// `frames` are those of the transaction that it is in.
+/// Whether no report would come of it, and no trigger is to be told who writes.
+fn is_of_no_use(config: &AuditConfig) -> bool {
+    let is_silent = config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow;
+    is_silent && !has_triggers(config)
+}
+
+/// Asks the catalogue, where that is of use and was not done lately. Not to be called inside of a transaction.
 ///
 /// # Errors
-/// Returns [`AuditError::Refused`](crate::AuditError::Refused), and an error of the database that the statement itself would
-/// have met.
-pub(super) async fn reported<C: ConnectionTrait>(
-    db: &C,
+/// Returns an error of the database that a statement would have met.
+pub(super) async fn ask_catalogue(
+    db: &DatabaseConnection,
     binding: &Bound,
     server: &Server,
-    sql: &str,
-    frames: Option<&Frames>,
+) -> Result<(), DbErr> {
+    if is_of_no_use(&binding.config()) {
+        return Ok(());
+    }
+    server.ask_catalogue(db).await
+}
+
+/// What is to be reported of a statement before it runs, if it may change rows of audited tables that it does not name.
+///
+/// # Errors
+/// Returns [`AuditError::Refused`](crate::AuditError::Refused).
+pub(super) fn reported(
+    binding: &Bound,
+    server: &Server,
+    understood: &Understood,
+    (backend, sql): (DbBackend, &str),
 ) -> Result<Option<Reported>, DbErr> {
-    let backend = db.get_database_backend();
-    let understood = understand(backend, sql);
-    let config = binding.config();
-    let Some(affected) = server.affected(db, &config, &understood, frames).await? else {
+    if matches!(understood, Understood::Read | Understood::Control) {
         return Ok(None);
-    };
-    Reported::of_affected(binding, config, affected, &outline_of(backend, sql)).map(Some)
+    }
+    let config = binding.config();
+    if is_of_no_use(&config) {
+        return Ok(None);
+    }
+    match server.affected(&config, understood) {
+        Some(affected) => {
+            let outline = outline_of(backend, sql);
+            Reported::of_affected(binding, config, affected, &outline).map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// A change of the schema that is under way: what is known of the catalogue is asked anew, and once more when it is done.
+#[derive(Debug)]
+pub(super) struct SchemaChange(Server);
+
+impl SchemaChange {
+    pub(super) fn begin(server: Server) -> Self {
+        server.forget_catalogue();
+        Self(server)
+    }
+}
+
+impl Drop for SchemaChange {
+    fn drop(&mut self) {
+        self.0.forget_catalogue();
+    }
 }

@@ -16,6 +16,8 @@ use tokio::sync::OwnedMutexGuard;
 use super::Frames;
 use super::detached::run_to_end;
 use super::error_variant::as_query;
+use super::indirect::SchemaChange;
+use crate::capture::Server;
 use crate::recorder::{is_autocommit, prepared_anew};
 
 /// What all handles of one transaction share.
@@ -25,6 +27,8 @@ pub(super) struct Physical {
     /// Held while a write is captured, and while the transaction is controlled.
     pub(super) capture_lock: Arc<tokio::sync::Mutex<()>>,
     levels: Mutex<Levels>,
+    /// What others see of the schema changes when the transaction ends.
+    schema_change: Mutex<Option<SchemaChange>>,
 }
 
 /// The number of savepoints is the number of open handles and queued rollbacks, less one.
@@ -73,7 +77,14 @@ impl Physical {
                 open_handles: 1,
                 queued_rollbacks: 0,
             }),
+            schema_change: Mutex::default(),
         }
+    }
+
+    /// Notes that the transaction may have changed the schema.
+    pub(super) fn changes_schema(&self, server: &Server) {
+        let mut change = (self.schema_change.lock()).unwrap_or_else(PoisonError::into_inner);
+        change.get_or_insert_with(|| SchemaChange::begin(server.clone()));
     }
 
     fn levels(&self) -> MutexGuard<'_, Levels> {

@@ -249,11 +249,9 @@ impl Reported {
     pub(super) fn of_affected(
         binding: &Bound,
         config: AuditConfig,
-        mut affected: Affected,
+        affected: Affected,
         outline: &str,
     ) -> Result<Self, DbErr> {
-        affected.audited.sort_unstable();
-        affected.audited.dedup();
         let silent = affected.is_recorded || config.is_suppressed();
         let reported = Self {
             silent,

@@ -7,8 +7,23 @@ use sea_orm::{
 };
 
 use super::{AuditedConnection, AuditedTransaction, indirect, route};
-use crate::capture::Call;
+use crate::bound::Bound;
+use crate::capture::Server;
 use crate::sql::understand;
+
+/// Refuses to stream what may change rows of audited tables that it does not name.
+fn refuse_indirect(
+    backend: DbBackend,
+    binding: &Bound,
+    server: &Server,
+    sql: &str,
+) -> Result<(), DbErr> {
+    let understood = understand(backend, sql);
+    match indirect::reported(binding, server, &understood, (backend, sql))? {
+        Some(reported) => reported.refuse_stream(),
+        None => Ok(()),
+    }
+}
 
 impl StreamTrait for AuditedConnection {
     type Stream<'a> = QueryStream;
@@ -25,8 +40,8 @@ impl StreamTrait for AuditedConnection {
             let sql = &statement.sql;
             let backend = ConnectionTrait::get_database_backend(&self.db);
             route::refuse_stream(backend, &self.binding, &self.server, sql)?;
-            let indirect = self.indirect(Call::QueryAll, sql, None).await?;
-            indirect.map_or(Ok(()), route::Reported::refuse_stream)?;
+            indirect::ask_catalogue(&self.db, &self.binding, &self.server).await?;
+            refuse_indirect(backend, &self.binding, &self.server, sql)?;
             self.db.stream_raw(statement).await
         })
     }
@@ -50,9 +65,7 @@ impl StreamTrait for AuditedTransaction {
             let backend = ConnectionTrait::get_database_backend(tx);
             let (binding, server) = (&self.binding, &self.server);
             route::refuse_stream(backend, binding, server, sql)?;
-            let frames = Some(self.frames());
-            let indirect = indirect::reported(tx, binding, server, sql, frames).await?;
-            indirect.map_or(Ok(()), route::Reported::refuse_stream)?;
+            refuse_indirect(backend, binding, server, sql)?;
             let understood = understand(backend, sql);
             (self.frames().live_tables).observe(sql, &understood);
             // What fails in a stream is not seen here.

@@ -20,7 +20,7 @@ use super::route::Route;
 use super::{Frames, indirect, probe, run};
 use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server};
-use crate::sql::{Understood, understand};
+use crate::sql::{Understood, changes_schema, understand};
 
 /// A transaction on which every write to an audited table is recorded.
 ///
@@ -138,6 +138,9 @@ impl AuditedTransaction {
             self.noted(self.tell_anew(tx).await)?;
         }
         (self.frames().live_tables).observe(&statement.sql, &understood);
+        if changes_schema(backend, &statement.sql) {
+            self.physical.changes_schema(&self.server);
+        }
         let result = self.write(tx, call, statement).await;
         // The application may have committed: what is told is committed at once then, and must not stay.
         if self.frames().is_unbuffered() {
@@ -166,8 +169,11 @@ impl AuditedTransaction {
         self.look_whether_open().await?;
         let backend = tx.get_database_backend();
         let (sql, frames) = (&statement.sql, self.frames());
-        let indirect = indirect::reported(tx, &self.binding, &self.server, sql, Some(frames)).await;
-        if let Some(reported) = indirect.map_err(|error| call.own_error(error))? {
+        let understood = understand(backend, sql);
+        let (binding, server) = (&self.binding, &self.server);
+        let indirect = indirect::reported(binding, server, &understood, (backend, sql))
+            .map_err(|error| call.own_error(error))?;
+        if let Some(reported) = indirect {
             (report_before(&reported, tx, frames).await).map_err(|error| call.own_error(error))?;
         }
         let route = Route::of(

@@ -1,20 +1,22 @@
 //! Whether an attempt to sign in should be refused, by the attempts on record.
 //!
-//! The answer is advice: the application refuses. Blocked attempts do not count, so that whoever waits
-//! is let in, however often they tried meanwhile.
+//! The answer is advice: the application refuses. Blocked attempts do not count, so that a client that waits
+//! is let in, however often it tried meanwhile.
 
 pub(super) mod key;
+mod reservation;
 
 use std::sync::Once;
 use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::sea_query::ExprTrait;
+use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use self::key::{known_key, network, unknown_name};
+use self::key::{known_key, known_name, network, unknown_name};
+pub use self::reservation::{LoginAdmission, LoginReservation};
 use super::login::LoginStatus;
 use crate::actor::Actor;
 use crate::bound::Bound;
@@ -45,6 +47,7 @@ pub struct Lockout {
     failures: u32,
     window: Duration,
     cool_down: Duration,
+    lease: Duration,
     by_user: bool,
 }
 
@@ -80,6 +83,7 @@ impl Lockout {
             failures: if failures == 0 { 1 } else { failures },
             window,
             cool_down: window,
+            lease: Duration::from_mins(1),
             by_user,
         }
     }
@@ -91,12 +95,21 @@ impl Lockout {
         self
     }
 
+    /// How long an attempt that was [reserved](Self::reserve), and whose outcome is never recorded, counts as a failure.
+    /// One minute by default; longer than the application takes to verify a password.
+    #[must_use]
+    pub const fn lease(mut self, time: Duration) -> Self {
+        self.lease = time;
+        self
+    }
+
     /// Whether a name may try to sign in from the current context's address.
     ///
-    /// Asks one question of an index. Upper and lower case are one, and so are the addresses of a /64 of IPv6. A
-    /// success ends the count of a name, but not that of an address. Without an address in the context nobody is
-    /// blocked, and a warning is logged: whoever fails anywhere would lock out everybody else. Several attempts at
-    /// the same moment may each be let through.
+    /// Asks one question of an index, and a second one at the threshold. Upper and lower case are one, and so are the
+    /// addresses of a /64 of IPv6. A success ends the count of a name, but not that of an address: a success of the
+    /// account, where that is known, else one under exactly the same name. Without an address in the context nobody is
+    /// blocked, and a warning is logged: failures from anywhere would lock out every client. Several attempts at
+    /// the same moment may each be let through; [`reserve`](Self::reserve) counts them.
     ///
     /// # Errors
     /// Returns the database's error; the application decides whether it then lets people in.
@@ -111,7 +124,7 @@ impl Lockout {
     }
 
     /// As [`check`](Self::check), for a name of which the account is known before: what was tried with other
-    /// names of the account counts, too.
+    /// names of the account counts, too, and a success of another account does not end the count.
     ///
     /// # Errors
     /// Returns the database's error; the application decides whether it then lets people in.
@@ -132,63 +145,128 @@ impl Lockout {
         username: &str,
         account: Option<&Actor>,
     ) -> Result<LockoutDecision, DbErr> {
-        let config = AuditConfig::current();
-        let now = config.now();
-        let Some(address) = AuditContext::current().ip_address else {
-            // All the world would be one address, and whoever fails would lock it out.
-            static SAY_ONCE: Once = Once::new();
-            SAY_ONCE.call_once(|| {
-                tracing::warn!(
-                    "nobody can be locked out: the context names no address; serve with \
-                     `into_make_service_with_connect_info`, and store addresses, whole, truncated or hashed under \
-                     a `HashKey`"
-                );
-            });
-            return Ok(LockoutDecision::Allowed);
+        match counted_address() {
+            Some(address) => self.decide(db, &network(&address), username, account).await,
+            None => Ok(LockoutDecision::Allowed),
+        }
+    }
+
+    async fn decide<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        network: &str,
+        username: &str,
+        account: Option<&Actor>,
+    ) -> Result<LockoutDecision, DbErr> {
+        let (backend, now) = (db.get_database_backend(), AuditConfig::current().now());
+        let before = |time: Duration| now.checked_sub_signed(span(time));
+        let since = |time: Option<DateTimeUtc>| {
+            time.map(|time| Column::OccurredAt.gt(instant(backend, time)))
         };
-        let span =
-            |time: Duration| chrono::TimeDelta::from_std(time).unwrap_or(chrono::TimeDelta::MAX);
-        let reach = span(self.window.saturating_add(self.cool_down));
-        let mut attempts = Entity::find()
+        // Attempts that are under way count as failures, until their lease ends.
+        let is_failed = Column::Status.eq(LoginStatus::Failed.as_str());
+        let is_pending = Column::Status.eq(LoginStatus::Pending.as_str());
+        let is_pending = match since(before(self.lease)) {
+            Some(recent) => is_pending.and(recent),
+            None => is_pending,
+        };
+        let mut failures = Entity::find()
             .select_only()
-            .columns([Column::OccurredAt, Column::Status])
-            .filter(Column::Network.eq(network(&address)))
+            .columns([Column::OccurredAt, Column::Id, Column::Status])
+            .filter(Column::Network.eq(network))
+            .filter(is_failed.or(is_pending))
             .order_by_desc(Column::OccurredAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(self.failures));
-        if let Some(since) = now.checked_sub_signed(reach) {
-            attempts =
-                attempts.filter(Column::OccurredAt.gt(instant(db.get_database_backend(), since)));
+        if let Some(recent) = since(before(self.window.saturating_add(self.cool_down))) {
+            failures = failures.filter(recent);
         }
-        attempts = if self.by_user {
+        if self.by_user {
             // Whether the name belongs to anybody is not known yet.
             let mut same = Column::UsernameKey.is_in([known_key(username), unknown_name(username)]);
-            if let Some(id) = account.and_then(Actor::id) {
-                same = same.or(Column::ActorId.eq(id));
+            if let Some(account) = account.and_then(is_of) {
+                same = same.or(account);
             }
-            attempts
-                .filter(same)
-                .filter(Column::Status.ne(LoginStatus::Blocked.as_str()))
-        } else {
-            // Whoever guesses at others may well sign in to an account of their own.
-            attempts.filter(Column::Status.eq(LoginStatus::Failed.as_str()))
-        };
-        let attempts: Vec<(DateTimeUtc, String)> = attempts.into_tuple().all(db).await?;
-        let failed = |status: &String| status == LoginStatus::Failed.as_str();
-        let all_failed = attempts.len() >= self.failures as usize
-            && attempts.iter().all(|(_, status)| failed(status));
-        let (Some((last, _)), Some((first, _)), true) =
-            (attempts.first(), attempts.last(), all_failed)
-        else {
+            failures = failures.filter(same);
+        }
+        let failures: Vec<(DateTimeUtc, i64, String)> = failures.into_tuple().all(db).await?;
+        let (Some(last), Some(first)) = (failures.first(), failures.last()) else {
             return Ok(LockoutDecision::Allowed);
         };
-        let end = last.checked_add_signed(span(self.cool_down));
+        if failures.len() < self.failures as usize || last.0 - first.0 > span(self.window) {
+            return Ok(LockoutDecision::Allowed);
+        }
+        if self.by_user && ended_since(db, network, username, account, first).await? {
+            return Ok(LockoutDecision::Allowed);
+        }
+        // A place is free when the first lease ends, or the outcome is known.
+        let pending =
+            (failures.iter()).rfind(|(.., status)| status == LoginStatus::Pending.as_str());
+        let end = match pending {
+            Some((begun, ..)) => begun.checked_add_signed(span(self.lease)),
+            None => last.0.checked_add_signed(span(self.cool_down)),
+        };
         let left = end.map_or(chrono::TimeDelta::MAX, |end| end - now);
         Ok(match left.to_std() {
-            Ok(retry_after) if !retry_after.is_zero() && *last - *first <= span(self.window) => {
-                LockoutDecision::Blocked { retry_after }
-            }
+            Ok(retry_after) if !retry_after.is_zero() => LockoutDecision::Blocked { retry_after },
             _ => LockoutDecision::Allowed,
         })
     }
+}
+
+fn span(time: Duration) -> chrono::TimeDelta {
+    chrono::TimeDelta::from_std(time).unwrap_or(chrono::TimeDelta::MAX)
+}
+
+/// The address that attempts are counted by. Without one a warning is logged.
+fn counted_address() -> Option<String> {
+    let address = AuditContext::current().ip_address;
+    if address.is_none() {
+        // All the world would be one address, and one client's failures would lock out every other one.
+        static SAY_ONCE: Once = Once::new();
+        SAY_ONCE.call_once(|| {
+            tracing::warn!(
+                "nobody can be locked out: the context names no address; serve with \
+                 `into_make_service_with_connect_info`, and store addresses, whole, truncated or hashed under \
+                 a `HashKey`"
+            );
+        });
+    }
+    address
+}
+
+/// Whether an attempt is of this account, where that has an id.
+fn is_of(account: &Actor) -> Option<SimpleExpr> {
+    let id = account.id()?;
+    let is_kind = Column::ActorType.eq(account.kind().as_str());
+    Some(Column::ActorId.eq(id).and(is_kind))
+}
+
+/// Whether a success has ended the count since the first of the failures. One of another account, whose name may be equal
+/// but for case or blanks, does not: who has that could guess on for ever.
+async fn ended_since<C: ConnectionTrait>(
+    db: &C,
+    network: &str,
+    username: &str,
+    account: Option<&Actor>,
+    (time, id, _): &(DateTimeUtc, i64, String),
+) -> Result<bool, DbErr> {
+    let time = instant(db.get_database_backend(), *time);
+    let is_later = (Column::OccurredAt.gt(time.clone()))
+        .or(Column::OccurredAt.eq(time).and(Column::Id.gt(*id)));
+    let successes = Entity::find()
+        .select_only()
+        .column(Column::Username)
+        .filter(Column::Network.eq(network))
+        .filter(Column::Status.eq(LoginStatus::Success.as_str()))
+        .filter(is_later)
+        .limit(100);
+    let name = known_name(username);
+    let (successes, account) = match account.and_then(is_of) {
+        Some(account) => (successes.filter(account), true),
+        None => (successes.filter(Column::Username.eq(name.as_str())), false),
+    };
+    let names: Vec<Option<String>> = successes.into_tuple().all(db).await?;
+    // To the database, names may be equal in any case.
+    Ok((names.iter()).any(|known| account || known.as_deref() == Some(name.as_str())))
 }

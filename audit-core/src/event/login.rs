@@ -7,10 +7,11 @@
 use std::fmt;
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
 
 use super::detail::Linked;
-use super::lockout::key::{known_key, network, unknown_name};
+use super::lockout::LoginReservation;
+use super::lockout::key::{network, stored_names};
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
 use crate::bound::Bound;
@@ -20,9 +21,8 @@ use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
 use crate::recorder::{address, clean, insert_row, limits, shown};
 use crate::target::{fit, shorten};
-use crate::text::clean as clean_text;
 
-/// How an attempt to sign in ended, or that somebody signed out.
+/// How an attempt to sign in ended, that it is under way, or that somebody signed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginStatus {
@@ -32,6 +32,9 @@ pub enum LoginStatus {
     Failed,
     /// The attempt was refused before the credentials were looked at; see [`Lockout`](crate::Lockout).
     Blocked,
+    /// The attempt has begun, and its outcome is not known, or never will be; see
+    /// [`Lockout::reserve`](crate::Lockout::reserve).
+    Pending,
     /// Somebody signed out. No attempt, and counted as none; it is kept beside them, so that the table tells when people
     /// came and went.
     Logout,
@@ -45,6 +48,7 @@ impl LoginStatus {
             Self::Success => "SUCCESS",
             Self::Failed => "FAILED",
             Self::Blocked => "BLOCKED",
+            Self::Pending => "PENDING",
             Self::Logout => "LOGOUT",
         }
     }
@@ -81,6 +85,7 @@ pub struct LoginAttempt {
     country: Option<String>,
     city: Option<String>,
     context: AuditContext,
+    reservation: Option<i64>,
 }
 
 impl LoginAttempt {
@@ -93,6 +98,7 @@ impl LoginAttempt {
             country: None,
             city: None,
             context: AuditContext::new(),
+            reservation: None,
         }
     }
 
@@ -142,6 +148,12 @@ impl LoginAttempt {
         self
     }
 
+    /// Is the outcome of an attempt that was [reserved](crate::Lockout::reserve) before.
+    pub fn settles(mut self, reservation: LoginReservation) -> Self {
+        self.reservation = reservation.0;
+        self
+    }
+
     /// Where the address is: an ISO 3166 country code, and a city.
     pub fn place(mut self, country: Option<String>, city: Option<String>) -> Self {
         (self.country, self.city) = (country, city);
@@ -173,9 +185,16 @@ impl LoginAttempt {
         let (action, outcome) = match self.status {
             LoginStatus::Success => (Action::Login, Outcome::Success),
             LoginStatus::Logout => (Action::Logout, Outcome::Success),
-            LoginStatus::Failed | LoginStatus::Blocked => (Action::LoginFailed, Outcome::Failure),
+            LoginStatus::Failed | LoginStatus::Blocked | LoginStatus::Pending => {
+                (Action::LoginFailed, Outcome::Failure)
+            }
         };
+        let reservation = self.reservation;
         if config.skips_action(&action) || db.is_mock_connection() || config.suppresses_write() {
+            let released = LoginReservation(reservation).release(db).await;
+            if let Err(error) = released {
+                tracing::warn!(%error, "an attempt to sign in stays counted until its lease ends");
+            }
             return Ok(0);
         }
         let is_known = self.account.is_some();
@@ -243,10 +262,26 @@ impl LoginAttempt {
                 log_id: Set(Some(log)),
                 ..row
             };
-            insert_row(tx, row).await
+            match reservation {
+                Some(id) => settle(tx, id, row).await,
+                None => insert_row(tx, row).await,
+            }
         });
         written.await
     }
+}
+
+/// Makes a reservation's row that of the outcome. One that is gone is written anew.
+async fn settle<C: ConnectionTrait>(tx: &C, id: i64, row: row::ActiveModel) -> Result<i64, DbErr> {
+    let settled = row::Entity::update_many()
+        .set(row.clone())
+        .filter(row::Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    if settled.rows_affected > 0 {
+        return Ok(id);
+    }
+    insert_row(tx, row).await
 }
 
 impl fmt::Debug for LoginAttempt {
@@ -258,21 +293,6 @@ impl fmt::Debug for LoginAttempt {
             .field("context", &self.context)
             .finish_non_exhaustive()
     }
-}
-
-/// What is stored of a name, and what it is counted as.
-fn stored_names(username: &str, is_known: bool) -> (String, String) {
-    if is_known {
-        return (known_name(username), known_key(username));
-    }
-    let hash = unknown_name(username);
-    (hash.clone(), hash)
-}
-
-/// What is stored of a name that belongs to an account.
-fn known_name(username: &str) -> String {
-    // Whoever types it need not know the name well.
-    clean_text(username, limits::NAME as usize).into_owned()
 }
 
 /// Records that the actor of the current context signed out, as [`LoginAttempt::record`] does.

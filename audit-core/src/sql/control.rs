@@ -108,6 +108,16 @@ fn words_of(tokens: &[Token]) -> Vec<String> {
     words
 }
 
+/// Whether a text may change the schema, as far as its statements say so themselves.
+pub(crate) fn changes_schema(backend: DbBackend, sql: &str) -> bool {
+    const WORDS: [&str; 6] = ["ALTER", "ATTACH", "CREATE", "DETACH", "DROP", "RENAME"];
+    may_begin_with(sql, &WORDS)
+        && statements_of(backend, sql).iter().any(|tokens| {
+            let words = words_of(&tokens[..1]);
+            words.iter().any(|word| WORDS.contains(&word.as_str()))
+        })
+}
+
 /// Whether one of the statements of a text may begin with one of these words. Only texts of several statements, or that
 /// begin with a comment, are looked into.
 fn may_begin_with(sql: &str, words: &[&str]) -> bool {

@@ -13,6 +13,7 @@ use sea_orm_audit::{Actor, AuditEvent, AuditedConnection, clean_text};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::entity::user;
 use crate::entity::user::Role;
@@ -58,6 +59,15 @@ impl AuthUser for SignedIn {
     }
 }
 
+/// What names are compared by: two that look alike (`vic`, `VIC`, `ｖｉｃ`, `vic` with a blank after it) are one, or one of the two could
+/// be taken for the other in the log and in the count of failed logins.
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    let plain: String = name.nfkc().collect();
+    // Upper case first: of letters that have several lower-case forms, as `ß` and `ss`, it is the one that is common.
+    plain.trim().to_uppercase().to_lowercase().nfkc().collect()
+}
+
 /// Finds users and looks at their passwords.
 #[derive(Debug, Clone)]
 pub struct Backend {
@@ -86,7 +96,7 @@ impl Backend {
         if name.contains('\0') {
             return Ok(None);
         }
-        let query = user::Entity::find().filter(user::Column::Name.eq(name));
+        let query = user::Entity::find().filter(user::Column::NameKey.eq(name_key(name)));
         query.one(&self.db).await
     }
 }

@@ -159,6 +159,7 @@ async fn make_admin(
     }
     let hash = hasher.hash(password).await.map_err(BackendError::from)?;
     let admin = user::ActiveModel {
+        name_key: Set(auth::name_key(&name)),
         name: Set(name),
         password_hash: Set(hash),
         role: Set(user::Role::Admin),

@@ -1,6 +1,6 @@
 //! The shop's tables, and what is on its shelves at first.
 
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, Set};
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     decimal_len, integer, pk_auto, string_len, string_len_uniq, timestamp_with_time_zone,
@@ -47,7 +47,9 @@ impl MigrationTrait for CreateTables {
         let user = Table::create()
             .table("user")
             .col(pk_auto("id"))
-            .col(string_len_uniq("name", 64))
+            .col(string_len("name", 64))
+            // NFKC makes of one character up to eighteen.
+            .col(string_len_uniq("name_key", 250))
             .col(string_len("password_hash", 255))
             .col(string_len("role", 16))
             .to_owned();
@@ -87,7 +89,11 @@ impl MigrationTrait for CreateTables {
                 ForeignKeyAction::Restrict,
             ))
             .to_owned();
-        for table in [user, product, customer_order, order_line] {
+        for mut table in [user, product, customer_order, order_line] {
+            // Names are in any script, whatever the database's default is.
+            if manager.get_database_backend() == DbBackend::MySql {
+                table.character_set("utf8mb4");
+            }
             manager.create_table(table).await?;
         }
         Ok(())

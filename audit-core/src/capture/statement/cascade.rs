@@ -59,6 +59,11 @@ pub(super) fn is_recorded_here(
     !(by_trigger(info) && (server.cascades_fire_triggers() || by_trigger(written)))
 }
 
+/// Whether a relation of an entity declares that its rows follow those of another.
+pub(super) fn declares(follower: &EntityInfo, info: &EntityInfo) -> bool {
+    (direct(info).iter()).any(|found| found.info.type_id == follower.type_id)
+}
+
 fn direct(info: &EntityInfo) -> Vec<Follower> {
     let mut all = Vec::new();
     for other in known() {

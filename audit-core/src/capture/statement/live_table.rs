@@ -5,9 +5,9 @@
 //! clients may change the schema in between.
 
 mod cache;
-pub(super) mod mysql;
+mod mysql;
 mod postgres;
-pub(super) mod sqlite;
+mod sqlite;
 
 use std::collections::HashMap;
 

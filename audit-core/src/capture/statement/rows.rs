@@ -157,15 +157,24 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<bool, DbErr> {
         let mut is_complete = true;
         let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
+        let index = self.forced_index(info, columns, values.len(), lock).await;
+        let statements = self.statements_where(info, columns, values, &index, "", lock);
+        // Texts that are equal to MySQL, as `a` and `A`, find one row in two chunks.
+        let is_text = |value: &Value| matches!(value, Value::String(_) | Value::Char(_));
+        let may_repeat =
+            statements.len() > 1 && self.server.is_mysql() && values.iter().flatten().any(is_text);
+        let mut seen = HashSet::new();
         let mut push = |row: Image| {
             // In a column that is no `char(n)`, texts without the spaces are found as well.
             let is_meant = |value: &Image| columns.iter().zip(value).all(|(at, v)| row[*at] == *v);
-            if !is_any_padded || values.iter().any(is_meant) {
+            if is_any_padded && !values.iter().any(is_meant) {
+                return;
+            }
+            if !may_repeat || seen.insert(info.key_of(&row)) {
                 each(row);
             }
         };
-        let index = self.forced_index(info, columns, values.len(), lock).await;
-        for statement in self.statements_where(info, columns, values, &index, "", lock) {
+        for statement in statements {
             let read = self.each_row(info, statement, &mut push);
             is_complete &= self.read_after(info, read).await?.is_some();
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::DbBackend;
 
-use super::affected::KnownLinks;
+use super::affected::Catalogue;
 
 /// What is the same for every session of a server. What a session or a transaction may set is asked for in the
 /// transaction of the statement.
@@ -12,14 +12,14 @@ use super::affected::KnownLinks;
 pub(crate) struct Server {
     backend: DbBackend,
     /// Which tables change along with others.
-    pub(super) links: Arc<KnownLinks>,
+    pub(super) catalogue: Arc<Catalogue>,
 }
 
 impl Server {
     pub(crate) fn new(backend: DbBackend) -> Self {
         Self {
             backend,
-            links: Arc::default(),
+            catalogue: Arc::default(),
         }
     }
 

@@ -7,6 +7,21 @@ use crate::recorder::{address, limits};
 use crate::target::fit;
 use crate::text::clean as clean_text;
 
+/// What is stored of a name, and what it is counted as.
+pub(in crate::event) fn stored_names(username: &str, is_known: bool) -> (String, String) {
+    if is_known {
+        return (known_name(username), known_key(username));
+    }
+    let hash = unknown_name(username);
+    (hash.clone(), hash)
+}
+
+/// What is stored of a name that belongs to an account.
+pub(in crate::event) fn known_name(username: &str) -> String {
+    // Who types it need not know the name well.
+    clean_text(username, limits::NAME as usize).into_owned()
+}
+
 /// What a name that belongs to an account is counted as: for most applications it is one however it is written.
 pub(in crate::event) fn known_key(username: &str) -> String {
     // Lower case may be longer.

@@ -27,8 +27,10 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// The name to sign in with.
-    #[sea_orm(unique)]
     pub name: String,
+    /// The name as it is compared: `auth::name_key`.
+    #[sea_orm(unique)]
+    pub name_key: String,
     /// The password's hash, in PHC string format.
     pub password_hash: String,
     /// What they may do.

@@ -7,13 +7,15 @@ use sea_orm::{ActiveModelTrait, Set};
 use serde_json::{Value, json};
 
 use super::Shop;
-use crate::auth::{AuthSession, Credentials, SignedIn};
+use crate::auth::{AuthSession, Credentials, SignedIn, name_key};
 use crate::entity::user;
 use crate::entity::user::Role;
 use crate::error::Error;
 
 /// The longest name, in characters.
 const NAME_LIMIT: usize = 64;
+/// The longest form in which names are compared, in characters.
+const NAME_KEY_LIMIT: usize = 250;
 /// The shortest password, in characters, as NIST SP 800-63B has it.
 const PASSWORD_LEAST: usize = 8;
 
@@ -24,6 +26,12 @@ pub(super) async fn sign_up(
     if name.trim().is_empty() || name.chars().count() > NAME_LIMIT {
         return Err(Error::Invalid("a name has 1 to 64 characters"));
     }
+    let name_key = name_key(&name);
+    if name_key.chars().count() > NAME_KEY_LIMIT {
+        return Err(Error::Invalid(
+            "the name is too long in its compatible form",
+        ));
+    }
     if name.chars().any(char::is_control) {
         return Err(Error::Invalid("a name has no control characters"));
     }
@@ -32,6 +40,7 @@ pub(super) async fn sign_up(
     }
     let hash = shop.hasher.hash(password).await;
     let user = user::ActiveModel {
+        name_key: Set(name_key),
         name: Set(name),
         password_hash: Set(hash.map_err(Error::Hashing)?),
         role: Set(Role::Customer),
@@ -52,6 +61,8 @@ pub(super) async fn log_in(
 ) -> Result<Json<Value>, Error> {
     let user = auth.authenticate(credentials).await?;
     let user = user.ok_or(Error::WrongPassword)?;
+    // A session that somebody planted, or that another user had, must not be the one that is signed in.
+    (auth.session.cycle_id().await).map_err(axum_login::Error::Session)?;
     auth.login(&user).await?;
     Ok(Json(json!({ "id": user.0.id, "name": user.0.name })))
 }

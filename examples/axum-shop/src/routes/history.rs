@@ -51,6 +51,10 @@ pub(super) async fn of_object(
     _: Admin,
     Path((model, id)): Path<(String, String)>,
 ) -> Result<Json<Vec<Record>>, Error> {
+    if model.contains('\0') || id.contains('\0') {
+        // PostgreSQL has no such text.
+        return Err(Error::Invalid("a path has no NUL"));
+    }
     let records = audit_log::Entity::find()
         .filter(audit_log::Column::Model.eq(model))
         .filter(audit_log::Column::ObjectId.eq(id))

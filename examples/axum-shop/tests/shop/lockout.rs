@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
+use serde_json::json;
 
 use crate::support::{Answer, PASSWORD, TestResult, TestShop};
 
@@ -9,6 +10,9 @@ on_every_database! {
     five_failures_lock_a_name_out_from_one_address_only,
     a_name_that_nobody_has_is_locked_out_all_the_same,
     a_success_ends_the_count,
+    parallel_guesses_do_not_pass_the_threshold,
+    names_that_look_alike_are_one,
+    session_gets_another_id_with_each_login,
 }
 
 fn seconds(answer: &Answer) -> TestResult<u64> {
@@ -89,5 +93,67 @@ async fn a_success_ends_the_count(shop: &TestShop) -> TestResult {
         let answer = ann.log_in_from("192.0.2.1", "Ann", PASSWORD).await?;
         answer.expect(StatusCode::OK);
     }
+    Ok(())
+}
+
+/// Each password takes a while to be verified: all guesses have come before the first one has failed.
+async fn parallel_guesses_do_not_pass_the_threshold(shop: &TestShop) -> TestResult {
+    shop.signed_in("Ann").await?;
+    let client = shop.client()?;
+    let guess = || client.log_in_from("192.0.2.1", "Ann", "a guess");
+    let answers = futures_util::future::join_all((0..50).map(|_| guess())).await;
+    let mut looked_at = 0;
+    for answer in answers {
+        let answer = answer?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => looked_at += 1,
+            _ => assert!(
+                answer
+                    .expect(StatusCode::TOO_MANY_REQUESTS)
+                    .headers
+                    .contains_key(RETRY_AFTER)
+            ),
+        }
+    }
+    assert_eq!(looked_at, 5);
+    let attempts = shop.attempts().await?;
+    let of = |status: &str| {
+        attempts
+            .iter()
+            .filter(|attempt| attempt.status == status)
+            .count()
+    };
+    assert_eq!([of("FAILED"), of("BLOCKED"), of("PENDING")], [5, 45, 0]);
+    Ok(())
+}
+
+async fn names_that_look_alike_are_one(shop: &TestShop) -> TestResult {
+    shop.signed_in("vic").await?;
+    let client = shop.client()?;
+    for name in [
+        "VIC",
+        " vic",
+        "vic\u{a0}",
+        "vic\u{3000}",
+        "\u{ff56}\u{ff49}\u{ff43}",
+    ] {
+        let taken = json!({ "name": name, "password": PASSWORD });
+        let answer = client.post("/signup", &taken).await?;
+        answer.expect(StatusCode::CONFLICT);
+    }
+    Ok(())
+}
+
+async fn session_gets_another_id_with_each_login(shop: &TestShop) -> TestResult {
+    let ann = shop.signed_in("Ann").await?;
+    let before = ann
+        .log_in_from("192.0.2.1", "Ann", PASSWORD)
+        .await?
+        .cookie()?;
+    let after = ann
+        .log_in_from("192.0.2.1", "Ann", PASSWORD)
+        .await?
+        .cookie()?;
+    assert_ne!(before, after);
     Ok(())
 }

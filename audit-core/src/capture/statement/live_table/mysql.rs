@@ -55,7 +55,7 @@ pub(super) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbE
 }
 
 /// The foreign keys of the table's own database that refer to it with an action of ON UPDATE.
-pub(in crate::capture::statement) async fn referring_keys<C: ConnectionTrait>(
+pub(super) async fn referring_keys<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
 ) -> Result<Vec<ReferringKey>, DbErr> {

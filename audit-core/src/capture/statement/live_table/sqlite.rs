@@ -121,7 +121,7 @@ async fn look_up_in<C: ConnectionTrait>(
 
 /// The foreign keys that refer to a table with an action of ON UPDATE: all of them are of its own database. Without
 /// columns of their own they refer to the primary key.
-pub(in crate::capture::statement) async fn referring_keys<C: ConnectionTrait>(
+pub(super) async fn referring_keys<C: ConnectionTrait>(
     db: &C,
     schema: Option<&str>,
     table: &str,
@@ -210,7 +210,7 @@ fn add(table: &mut LiveTable, what: i32, row: &QueryResult) -> Result<(), DbErr>
 
 /// A query in which `?1` is the table and `?2` the schema. It is sent with plain placeholders: SeaORM's own printing of
 /// statements panics at numbered ones.
-pub(in crate::capture::statement) fn asked(text: &str, table: &str, schema: &str) -> Statement {
+fn asked(text: &str, table: &str, schema: &str) -> Statement {
     let mut parts = text.split('?');
     let mut sql = parts.next().unwrap_or_default().to_owned();
     let mut values: Vec<Value> = Vec::new();

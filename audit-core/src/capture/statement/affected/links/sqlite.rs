@@ -1,0 +1,59 @@
+//! What SQLite's pragmas say. Its views are written by triggers of the application's own, which are not looked into.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+
+use super::{By, Link};
+use crate::sql::{TableName, quoted};
+
+/// A foreign key without columns of its own refers to the primary key.
+fn keys_of(schema: &str) -> String {
+    let place = quoted(DbBackend::Sqlite, schema);
+    format!(
+        "\
+SELECT m.name AS follower, f.\"table\" AS name, f.on_delete AS deleted, f.on_update AS updated, COALESCE(f.\"to\",
+    (SELECT p.name FROM pragma_table_info(f.\"table\", ?) AS p WHERE p.pk = f.seq + 1)) AS part
+FROM {place}.sqlite_master AS m, pragma_foreign_key_list(m.name, ?) AS f WHERE m.type = 'table'"
+    )
+}
+
+pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
+    let backend = DbBackend::Sqlite;
+    let databases = "SELECT name FROM pragma_database_list WHERE seq <> 1";
+    let mut links = Vec::new();
+    for database in (db.query_all_raw(Statement::from_string(backend, databases))).await? {
+        let schema: String = database.try_get("", "name")?;
+        let values = [schema.as_str().into(), schema.as_str().into()];
+        let keys = Statement::from_sql_and_values(backend, keys_of(&schema), values);
+        for row in db.query_all_raw(keys).await? {
+            let table = |column: &str| -> Result<TableName, DbErr> {
+                Ok(TableName {
+                    schema: Some(schema.clone()),
+                    table: row.try_get("", column)?,
+                })
+            };
+            let mut add = |by: By| -> Result<(), DbErr> {
+                links.push(Link {
+                    from: table("name")?,
+                    to: Some(table("follower")?),
+                    by,
+                    fires_triggers: true,
+                });
+                Ok(())
+            };
+            let acts = |rule: &str| !matches!(rule, "RESTRICT" | "NO ACTION");
+            let deleted: String = row.try_get("", "deleted")?;
+            if acts(&deleted) {
+                add(By::Delete {
+                    deletes: deleted == "CASCADE",
+                })?;
+            }
+            if acts(&row.try_get::<String>("", "updated")?) {
+                let column: Option<String> = row.try_get("", "part")?;
+                add(By::Update {
+                    columns: column.map(|column| vec![column]),
+                })?;
+            }
+        }
+    }
+    Ok(links)
+}

@@ -1,0 +1,175 @@
+//! Attempts that are under way: counted when they begin, before anything shows how they end.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::key::{network, stored_names};
+use super::{Lockout, LockoutDecision, counted_address};
+use crate::actor::Actor;
+use crate::bound::Bound;
+use crate::config::AuditConfig;
+use crate::context::AuditContext;
+use crate::entity::audit_login_attempt as row;
+use crate::event::login::LoginStatus;
+use crate::recorder::{address, clean, insert_row, limits, shown};
+use crate::target::fit;
+
+/// Whether an attempt may go on.
+#[derive(Debug)]
+#[must_use = "an attempt that is blocked must be refused"]
+pub enum LoginAdmission {
+    /// It may. Give the reservation to the [`LoginAttempt`](crate::LoginAttempt) that records the outcome.
+    Admitted(LoginReservation),
+    /// It should be refused.
+    Blocked {
+        /// How long until the next attempt is let through.
+        retry_after: Duration,
+    },
+}
+
+/// An attempt that has begun: a row of `audit_login_attempt` with the status `PENDING`, which becomes that of the outcome.
+///
+/// It counts as a failure until [`LoginAttempt::settles`](crate::LoginAttempt::settles) or [`release`](Self::release), and no
+/// longer than the [lease](Lockout::lease): an attempt whose outcome is never recorded, since the process ended or the client
+/// went away, leaves a row that says when it began.
+#[derive(Debug)]
+#[must_use = "without its outcome it counts as a failure until its lease ends"]
+pub struct LoginReservation(pub(in crate::event) Option<i64>);
+
+impl LoginReservation {
+    /// Reserves nothing: for attempts that no [`Lockout`] counts.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Takes the reservation back, for an attempt that has no outcome: the credentials could not be verified.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn release<C: ConnectionTrait>(self, db: &C) -> Result<(), DbErr> {
+        let Some(id) = self.0 else {
+            return Ok(());
+        };
+        let release = row::Entity::delete_many().filter(row::Column::Id.eq(id));
+        Bound::to(db)
+            .scope(async { release.exec(db).await })
+            .await?;
+        Ok(())
+    }
+}
+
+impl Lockout {
+    /// Lets an attempt of a name begin, or blocks it, by the attempts on record and those that are under way. `account` is the
+    /// one that the name belongs to, where that is known.
+    ///
+    /// However many attempts begin at once, the threshold is passed by at most one for each further process of the application:
+    /// a process begins those of one network one after the other. Nothing is locked once it has returned, while the
+    /// password is verified. Give it a connection that commits at once, not a transaction, whose reservation nobody else sees.
+    /// Without an address in the context, and in migration mode, nothing is reserved and nobody is blocked.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sea_orm_audit_core::{Actor, AuditError, Lockout, LoginAdmission, LoginAttempt};
+    /// # use sea_orm::DatabaseConnection;
+    /// # async fn verify(_: &str) -> bool { true }
+    /// # async fn login(db: &DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let lockout = Lockout::per_user_and_address(5, Duration::from_mins(15));
+    /// let ann = Actor::user(7).named("Ann");
+    /// match lockout.reserve(db, "ann", Some(&ann)).await? {
+    ///     LoginAdmission::Admitted(reservation) => {
+    ///         let attempt = if verify("password").await {
+    ///             LoginAttempt::succeeded("ann", ann)
+    ///         } else {
+    ///             LoginAttempt::failed("ann", "wrong password").account(ann)
+    ///         };
+    ///         attempt.settles(reservation).record(db).await?;
+    ///     }
+    ///     LoginAdmission::Blocked { retry_after } => { /* 429, Retry-After */ }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the database's error; the application decides whether it then lets people in.
+    pub async fn reserve<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        username: &str,
+        account: Option<&Actor>,
+    ) -> Result<LoginAdmission, DbErr> {
+        (Bound::to(db).scope(self.reserve_here(db, username, account))).await
+    }
+
+    async fn reserve_here<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        username: &str,
+        account: Option<&Actor>,
+    ) -> Result<LoginAdmission, DbErr> {
+        let nothing = LoginAdmission::Admitted(LoginReservation::none());
+        if db.is_mock_connection() || AuditConfig::current().is_suppressed() {
+            return Ok(nothing);
+        }
+        let Some(stored) = counted_address() else {
+            return Ok(nothing);
+        };
+        let network = network(&stored);
+        let _turn = turn_of(&network).await;
+        match self.decide(db, &network, username, account).await? {
+            LockoutDecision::Blocked { retry_after } => Ok(LoginAdmission::Blocked { retry_after }),
+            LockoutDecision::Allowed => {
+                let id = insert_row(db, pending(username, account, stored, network)).await?;
+                Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
+            }
+        }
+    }
+}
+
+/// One attempt of a network after the other. Networks may share a turn, of which there are so many.
+async fn turn_of(network: &str) -> MutexGuard<'static, ()> {
+    const TURNS: usize = 64;
+    static OF_NETWORKS: LazyLock<(RandomState, [Mutex<()>; TURNS])> =
+        LazyLock::new(|| (RandomState::new(), [const { Mutex::const_new(()) }; TURNS]));
+    let (state, turns) = &*OF_NETWORKS;
+    #[allow(clippy::cast_possible_truncation)] // any bits of it will do
+    let at = state.hash_one(network) as usize % TURNS;
+    turns[at].lock().await
+}
+
+fn pending(
+    username: &str,
+    account: Option<&Actor>,
+    stored: String,
+    network: String,
+) -> row::ActiveModel {
+    let context = AuditContext::current();
+    let (username, username_key) = stored_names(username, account.is_some());
+    let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
+    let anonymous = Actor::anonymous();
+    let actor = account.unwrap_or(&anonymous);
+    row::ActiveModel {
+        id: NotSet,
+        occurred_at: Set(AuditConfig::current().now()),
+        log_id: Set(None),
+        username: Set(Some(username)),
+        username_key: Set(Some(username_key)),
+        status: Set(LoginStatus::Pending.as_str().to_owned()),
+        failure_reason: Set(None),
+        actor_type: Set(actor.kind().as_str().to_owned()),
+        actor_id: Set(actor.id().map(name)),
+        actor_name: Set(actor.name().map(|text| name(&shown(text.to_owned())))),
+        ip_address: Set(Some(address(stored))),
+        network: Set(Some(network)),
+        user_agent: Set(context.user_agent.map(shown)),
+        country: Set(None),
+        city: Set(None),
+        request_id: Set(context.request_id.as_deref().map(name)),
+    }
+}
