@@ -14,7 +14,7 @@ on_every_database! {
     a_write_that_nobody_polls_does_not_keep_its_row,
     what_another_transaction_changed_is_no_change_of_this_one,
     upserts_at_once_leave_an_unbroken_chain,
-    upsert_that_changes_keys_is_reported_or_from_postgres_18_recorded,
+    upsert_that_changes_keys_is_reported_or_recorded,
     a_replaced_parent_takes_its_children_along,
 }
 
@@ -206,9 +206,7 @@ async fn upserts_at_once_leave_an_unbroken_chain(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn upsert_that_changes_keys_is_reported_or_from_postgres_18_recorded(
-    db: &TestDb,
-) -> TestResult {
+async fn upsert_that_changes_keys_is_reported_or_recorded(db: &TestDb) -> TestResult {
     posts(db, &["a"]).await?;
     let mut upsert = post::retitle(77, "a");
     upsert.qty = Set(1);

@@ -173,6 +173,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
         Some(json!({
             "id": { "new": 2 },
             "name": { "new": "Ann" },
+            "name_key": { "new": "ann" },
             "password_hash": { "redacted": true },
             "role": { "new": "customer" },
         }))
