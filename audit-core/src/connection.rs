@@ -151,36 +151,49 @@ impl AuditedConnection {
     }
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
-        let backend = self.db.get_database_backend();
         if self.db.is_mock_connection() {
-            return self.routed(call, statement).await;
+            return run(&self.db, call, statement).await;
         }
+        let backend = self.db.get_database_backend();
+        let understood = understand(backend, &statement.sql);
+        let is_read = matches!(*understood, Understood::Read);
+        let steps = steps(backend, &statement.sql);
         // Its own report is written before it.
         let open = self.text_control.open();
-        let steps = steps(backend, &statement.sql);
-        let is_read = matches!(*understand(backend, &statement.sql), Understood::Read);
         if open.is_none() && (!is_read || !steps.is_empty()) {
             (indirect::ask_catalogue(&self.db, &self.binding, &self.server).await)
                 .map_err(|error| call.own_error(error))?;
         }
-        let _changes = (!is_read && changes_schema(backend, &statement.sql))
+        let _change = changes_schema(backend, &statement.sql, &understood)
             .then(|| indirect::SchemaChange::begin(self.server.clone()));
         if steps.is_empty() {
-            return self.routed(call, statement).await;
+            // Another clone may have begun a transaction meanwhile.
+            let open = self.text_control.open();
+            return self.routed(call, statement, &understood, open).await;
         }
         let sent = self.text_control.sent(steps);
-        let answer = match open {
-            Some(frames) => self.routed_by_text(call, statement, &frames).await,
-            None => self.routed_by_itself(call, statement).await,
-        };
+        let answer = self.routed(call, statement, &understood, open).await;
         sent.answered(backend, answer.is_ok());
         answer
     }
 
-    async fn routed(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
-        match self.text_control.open() {
-            Some(frames) => self.routed_by_text(call, statement, &frames).await,
-            None => self.routed_by_itself(call, statement).await,
+    /// `open` is the transaction that the application controls by text.
+    async fn routed(
+        &self,
+        call: Call,
+        statement: Statement,
+        understood: &Understood,
+        open: Option<Arc<Frames>>,
+    ) -> Result<Answer, DbErr> {
+        let place = (self.db.get_database_backend(), statement.sql.as_str());
+        let indirect = indirect::reported(&self.binding, &self.server, understood, place)
+            .map_err(|error| call.own_error(error))?;
+        match open {
+            Some(frames) => {
+                self.routed_by_text(call, statement, &frames, indirect)
+                    .await
+            }
+            None => self.routed_by_itself(call, statement, indirect).await,
         }
     }
 
@@ -191,18 +204,13 @@ impl AuditedConnection {
             .map_err(|error| call.own_error(error))
     }
 
-    fn indirect(&self, call: Call, sql: &str) -> Result<Option<Reported>, DbErr> {
-        if self.db.is_mock_connection() {
-            return Ok(None);
-        }
-        let backend = self.db.get_database_backend();
-        let understood = understand(backend, sql);
-        indirect::reported(&self.binding, &self.server, &understood, (backend, sql))
-            .map_err(|error| call.own_error(error))
-    }
-
-    async fn routed_by_itself(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
-        if let Some(reported) = self.indirect(call, &statement.sql)? {
+    async fn routed_by_itself(
+        &self,
+        call: Call,
+        statement: Statement,
+        indirect: Option<Reported>,
+    ) -> Result<Answer, DbErr> {
+        if let Some(reported) = indirect {
             report::report_detached(reported, self.db.clone()).await;
         }
         match self.route(call, &statement.sql)? {
@@ -221,8 +229,9 @@ impl AuditedConnection {
         call: Call,
         statement: Statement,
         frames: &Arc<Frames>,
+        indirect: Option<Reported>,
     ) -> Result<Answer, DbErr> {
-        if let Some(reported) = self.indirect(call, &statement.sql)? {
+        if let Some(reported) = indirect {
             report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
         }
         let reported = match self.route(call, &statement.sql)? {

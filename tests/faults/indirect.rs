@@ -52,10 +52,10 @@ mod mariadb {
 const ITEM: Table = Table::of("item");
 
 /// An oracle whose audited connection has not asked the catalogue before the setup.
-async fn oracle<'a>(
+async fn oracle<'a, S: AsRef<str>>(
     db: &'a TestDb,
     tables: &[Table],
-    setup: impl IntoIterator<Item = String>,
+    setup: impl IntoIterator<Item = S>,
 ) -> TestResult<Oracle<'a>> {
     let mut oracle = Oracle::new(db, tables, setup).await?;
     oracle.audited = AuditedConnection::new(db.conn.clone());
@@ -63,6 +63,15 @@ async fn oracle<'a>(
 }
 const COLUMNS: &str = "(id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER)";
 const ROWS: &str = "INSERT INTO item VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (13, 'm', 13)";
+
+/// The entity's table, what else there is, and the entity's rows.
+fn item_and(more: &[&str]) -> Vec<String> {
+    let item = format!("CREATE TABLE item {COLUMNS}");
+    let all = [item.as_str()].into_iter().chain(more.iter().copied());
+    all.chain([ROWS]).map(str::to_owned).collect()
+}
+
+const NOTE: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))";
 
 /// Writes to a table under another name than the entity's, by itself and in a transaction, in savepoints too. Every one
 /// changes rows of the entity's.
@@ -113,53 +122,39 @@ async fn writes_to_an_inheriting_table_are_reported(db: &TestDb) -> TestResult {
 }
 
 async fn writes_to_a_view_of_another_name_are_reported(db: &TestDb) -> TestResult {
-    let setup = [
-        format!("CREATE TABLE item {COLUMNS}"),
-        "CREATE VIEW cheap AS SELECT id, code, p FROM item WHERE p < 1000".to_owned(),
-        "CREATE VIEW cheapest AS SELECT c.id, c.code, c.p FROM cheap c WHERE c.p < 500".to_owned(),
-        ROWS.to_owned(),
-    ];
+    let setup = item_and(&[
+        "CREATE VIEW cheap AS SELECT id, code, p FROM item WHERE p < 1000",
+        "CREATE VIEW cheapest AS SELECT c.id, c.code, c.p FROM cheap c WHERE c.p < 500",
+    ]);
     let oracle = oracle(db, &[ITEM], setup).await?;
     all_writes(&oracle, "cheapest").await?;
     oracle.recorded_or_reported().await
 }
 
 async fn writes_to_a_table_whose_rule_writes_are_reported(db: &TestDb) -> TestResult {
-    let setup = [
-        format!("CREATE TABLE item {COLUMNS}"),
-        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
-        "CREATE RULE counted AS ON INSERT TO note DO ALSO UPDATE item SET p = p + 1".to_owned(),
-        ROWS.to_owned(),
-    ];
+    let setup = item_and(&[
+        NOTE,
+        "CREATE RULE counted AS ON INSERT TO note DO ALSO UPDATE item SET p = p + 1",
+    ]);
     let oracle = oracle(db, &[ITEM], setup).await?;
     (oracle.executes("INSERT INTO note VALUES (1, 'x')")).await;
     oracle.recorded_or_reported().await
 }
 
 /// Tables of no entity, the one below the other, and the entity's below both.
-fn followed(backend: DbBackend) -> Vec<String> {
-    let engine = match backend {
-        DbBackend::MySql => " ENGINE=InnoDB",
-        _ => "",
-    };
-    vec![
-        format!("CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER){engine}"),
-        format!(
-            "CREATE TABLE middle (id INTEGER PRIMARY KEY, top_id INTEGER, \
-             FOREIGN KEY (top_id) REFERENCES top (id) ON DELETE CASCADE){engine}"
-        ),
-        format!(
-            "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
-             FOREIGN KEY (p) REFERENCES middle (id) ON DELETE SET NULL ON UPDATE CASCADE){engine}"
-        ),
-        "INSERT INTO top VALUES (1, 1), (2, 2), (3, 3)".to_owned(),
-        "INSERT INTO middle VALUES (1, 1), (2, 2), (3, 3), (13, 3), (4, NULL)".to_owned(),
-        ROWS.to_owned(),
-    ]
-}
+const FOLLOWED: [&str; 6] = [
+    "CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER)",
+    "CREATE TABLE middle (id INTEGER PRIMARY KEY, top_id INTEGER, \
+             FOREIGN KEY (top_id) REFERENCES top (id) ON DELETE CASCADE)",
+    "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
+             FOREIGN KEY (p) REFERENCES middle (id) ON DELETE SET NULL ON UPDATE CASCADE)",
+    "INSERT INTO top VALUES (1, 1), (2, 2), (3, 3)",
+    "INSERT INTO middle VALUES (1, 1), (2, 2), (3, 3), (13, 3), (4, NULL)",
+    ROWS,
+];
 
 async fn rows_that_follow_an_unaudited_table_are_reported(db: &TestDb) -> TestResult {
-    let oracle = oracle(db, &[ITEM], followed(db.backend())).await?;
+    let oracle = oracle(db, &[ITEM], FOLLOWED).await?;
     oracle.executes("DELETE FROM middle WHERE id = 1").await;
     (oracle.executes("UPDATE middle SET id = 22 WHERE id = 2")).await;
     // By way of the other table.
@@ -180,11 +175,7 @@ async fn rows_that_follow_an_unaudited_table_are_reported(db: &TestDb) -> TestRe
 
 /// A question of the log's own must not keep a transaction from what it could do, and writes nothing.
 async fn transaction_with_unaudited_writes_has_the_same_outcome(db: &TestDb) -> TestResult {
-    let setup = [
-        format!("CREATE TABLE item {COLUMNS}"),
-        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
-        "INSERT INTO note VALUES (1, 'a')".to_owned(),
-    ];
+    let setup = item_and(&[NOTE, "INSERT INTO note VALUES (1, 'a')"]);
     let oracle = oracle(db, &[ITEM, Table::of("note")], setup).await?;
     // SQLite: another connection writes between the transaction's begin and its first write.
     let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
@@ -208,10 +199,7 @@ async fn transaction_with_unaudited_writes_has_the_same_outcome(db: &TestDb) -> 
 }
 
 async fn failed_transaction_answers_unaudited_writes_as_the_bare_one(db: &TestDb) -> TestResult {
-    let setup = [
-        format!("CREATE TABLE item {COLUMNS}"),
-        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
-    ];
+    let setup = item_and(&[NOTE]);
     let oracle = oracle(db, &[ITEM], setup).await?;
     let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
     for sql in ["SELECT no_such_column", "INSERT INTO note VALUES (1, 'a')"] {
@@ -226,8 +214,7 @@ async fn failed_transaction_answers_unaudited_writes_as_the_bare_one(db: &TestDb
 }
 
 async fn catalogue_is_asked_once_and_after_changes_of_the_schema(db: &TestDb) -> TestResult {
-    db.execute_unprepared("CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))")
-        .await?;
+    db.execute_unprepared(NOTE).await?;
     let audited = AuditedConnection::new(db.conn.clone());
     let write = |id: u32| {
         let audited = audited.clone();
@@ -270,26 +257,15 @@ async fn catalogue_is_asked_once_and_after_changes_of_the_schema(db: &TestDb) ->
 async fn rows_that_follow_an_audited_table_by_an_unaudited_one_are_reported(
     db: &TestDb,
 ) -> TestResult {
-    let engine = if db.backend() == DbBackend::MySql {
-        " ENGINE=InnoDB"
-    } else {
-        ""
-    };
     let setup = [
-        format!(
-            "CREATE TABLE slot (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, n INTEGER){engine}"
-        ),
-        format!(
-            "CREATE TABLE middle (id INTEGER PRIMARY KEY, slot_id INTEGER, \
-             FOREIGN KEY (slot_id) REFERENCES slot (id) ON DELETE CASCADE){engine}"
-        ),
-        format!(
-            "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
-             FOREIGN KEY (p) REFERENCES middle (id) ON DELETE CASCADE){engine}"
-        ),
-        "INSERT INTO slot VALUES (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3)".to_owned(),
-        "INSERT INTO middle VALUES (1, 1), (2, 2), (3, 3), (13, 3)".to_owned(),
-        ROWS.to_owned(),
+        "CREATE TABLE slot (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, n INTEGER)",
+        "CREATE TABLE middle (id INTEGER PRIMARY KEY, slot_id INTEGER, \
+             FOREIGN KEY (slot_id) REFERENCES slot (id) ON DELETE CASCADE)",
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
+             FOREIGN KEY (p) REFERENCES middle (id) ON DELETE CASCADE)",
+        "INSERT INTO slot VALUES (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3)",
+        "INSERT INTO middle VALUES (1, 1), (2, 2), (3, 3), (13, 3)",
+        ROWS,
     ];
     let oracle = oracle(db, &[ITEM], setup).await?;
     oracle.executes("DELETE FROM slot WHERE id = 1").await;
@@ -299,26 +275,17 @@ async fn rows_that_follow_an_audited_table_by_an_unaudited_one_are_reported(
 }
 
 async fn every_table_of_a_text_is_looked_at(db: &TestDb) -> TestResult {
-    let engine = if db.backend() == DbBackend::MySql {
-        " ENGINE=InnoDB"
-    } else {
-        ""
-    };
     let setup = [
-        format!("CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER){engine}"),
-        format!("CREATE TABLE tip (id INTEGER PRIMARY KEY, n INTEGER){engine}"),
-        format!(
-            "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
-             FOREIGN KEY (p) REFERENCES top (id) ON DELETE CASCADE){engine}"
-        ),
-        format!(
-            "CREATE TABLE account (id INTEGER PRIMARY KEY, email VARCHAR(40), n INTEGER, \
-             FOREIGN KEY (n) REFERENCES tip (id) ON DELETE CASCADE){engine}"
-        ),
-        "INSERT INTO top VALUES (1, 1), (2, 2), (3, 3), (13, 4)".to_owned(),
-        "INSERT INTO tip VALUES (1, 1)".to_owned(),
-        "INSERT INTO account VALUES (1, 'x', 1)".to_owned(),
-        ROWS.to_owned(),
+        "CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER)",
+        "CREATE TABLE tip (id INTEGER PRIMARY KEY, n INTEGER)",
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER, \
+             FOREIGN KEY (p) REFERENCES top (id) ON DELETE CASCADE)",
+        "CREATE TABLE account (id INTEGER PRIMARY KEY, email VARCHAR(40), n INTEGER, \
+             FOREIGN KEY (n) REFERENCES tip (id) ON DELETE CASCADE)",
+        "INSERT INTO top VALUES (1, 1), (2, 2), (3, 3), (13, 4)",
+        "INSERT INTO tip VALUES (1, 1)",
+        "INSERT INTO account VALUES (1, 'x', 1)",
+        ROWS,
     ];
     let oracle = oracle(db, &[ITEM, Table::of("account")], setup).await?;
     let both = "DELETE FROM top WHERE id = 1; DELETE FROM tip WHERE id = 1";
@@ -349,10 +316,7 @@ async fn writes_to_a_parent_of_an_audited_table_are_reported(db: &TestDb) -> Tes
 
 /// A question of the log's own would come before it, or take a snapshot before the lock.
 async fn texts_whose_first_statement_must_be_first_succeed(db: &TestDb) -> TestResult {
-    let setup = [
-        format!("CREATE TABLE item {COLUMNS}"),
-        "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))".to_owned(),
-    ];
+    let setup = item_and(&[NOTE]);
     let oracle = oracle(db, &[ITEM, Table::of("note")], setup).await?;
     for sql in [
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; INSERT INTO note VALUES (1, 'a')",
@@ -370,8 +334,8 @@ async fn texts_whose_first_statement_must_be_first_succeed(db: &TestDb) -> TestR
 }
 
 async fn indirect_writes_are_refused_by_deny(db: &TestDb) -> TestResult {
-    for sql in followed(db.backend()) {
-        db.execute_unprepared(&sql).await?;
+    for sql in FOLLOWED {
+        db.execute_unprepared(sql).await?;
     }
     let config = AuditConfig::builder().statement_policy(StatementPolicy::Deny);
     let fresh = AuditedConnection::new(db.conn.clone());

@@ -9,7 +9,7 @@ use crate::capture::Server;
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::sql::{Understood, outline_of};
 
-/// Whether no report would come of it, and no trigger is to be told who writes.
+/// Whether no report would come of it, and no trigger is to be notified of who writes.
 fn is_of_no_use(config: &AuditConfig) -> bool {
     let is_silent = config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow;
     is_silent && !has_triggers(config)

@@ -420,14 +420,12 @@ fn may_write(config: &AuditConfig, server: &Server, understood: &Understood) -> 
 
 /// Refuses to stream a write.
 pub(super) fn refuse_stream(
-    backend: DbBackend,
     binding: &Bound,
     server: &Server,
-    sql: &str,
+    understood: &Understood,
 ) -> Result<(), DbErr> {
-    let understood = understand(backend, sql);
     let config = binding.config();
-    if !may_write(&config, server, &understood)
+    if !may_write(&config, server, understood)
         || config.is_suppressed()
         || config.statement_policy() == StatementPolicy::Allow
     {

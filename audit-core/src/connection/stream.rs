@@ -9,17 +9,17 @@ use sea_orm::{
 use super::{AuditedConnection, AuditedTransaction, indirect, route};
 use crate::bound::Bound;
 use crate::capture::Server;
-use crate::sql::understand;
+use crate::sql::{Understood, understand};
 
-/// Refuses to stream what may change rows of audited tables that it does not name.
-fn refuse_indirect(
-    backend: DbBackend,
+/// Refuses to stream a write, and what may change rows of audited tables that it does not name.
+fn refuse(
     binding: &Bound,
     server: &Server,
-    sql: &str,
+    understood: &Understood,
+    text: (DbBackend, &str),
 ) -> Result<(), DbErr> {
-    let understood = understand(backend, sql);
-    match indirect::reported(binding, server, &understood, (backend, sql))? {
+    route::refuse_stream(binding, server, understood)?;
+    match indirect::reported(binding, server, understood, text)? {
         Some(reported) => reported.refuse_stream(),
         None => Ok(()),
     }
@@ -39,9 +39,12 @@ impl StreamTrait for AuditedConnection {
         Box::pin(async move {
             let sql = &statement.sql;
             let backend = ConnectionTrait::get_database_backend(&self.db);
-            route::refuse_stream(backend, &self.binding, &self.server, sql)?;
-            indirect::ask_catalogue(&self.db, &self.binding, &self.server).await?;
-            refuse_indirect(backend, &self.binding, &self.server, sql)?;
+            let understood = understand(backend, sql);
+            let (binding, server) = (&self.binding, &self.server);
+            if !matches!(*understood, Understood::Read) {
+                indirect::ask_catalogue(&self.db, binding, server).await?;
+                refuse(binding, server, &understood, (backend, sql))?;
+            }
             self.db.stream_raw(statement).await
         })
     }
@@ -63,10 +66,8 @@ impl StreamTrait for AuditedTransaction {
             self.run_queued().await?;
             let sql = &statement.sql;
             let backend = ConnectionTrait::get_database_backend(tx);
-            let (binding, server) = (&self.binding, &self.server);
-            route::refuse_stream(backend, binding, server, sql)?;
-            refuse_indirect(backend, binding, server, sql)?;
             let understood = understand(backend, sql);
+            refuse(&self.binding, &self.server, &understood, (backend, sql))?;
             (self.frames().live_tables).observe(sql, &understood);
             // What fails in a stream is not seen here.
             self.frames().suspect();

@@ -138,10 +138,10 @@ impl AuditedTransaction {
             self.noted(self.tell_anew(tx).await)?;
         }
         (self.frames().live_tables).observe(&statement.sql, &understood);
-        if changes_schema(backend, &statement.sql) {
+        if changes_schema(backend, &statement.sql, &understood) {
             self.physical.changes_schema(&self.server);
         }
-        let result = self.write(tx, call, statement).await;
+        let result = self.write(tx, call, statement, &understood).await;
         // The application may have committed: what is told is committed at once then, and must not stay.
         if self.frames().is_unbuffered() {
             let taken_back = self.frames().take_back(tx).await;
@@ -165,25 +165,19 @@ impl AuditedTransaction {
         tx: &DatabaseTransaction,
         call: Call,
         statement: Statement,
+        understood: &Understood,
     ) -> Result<Answer, DbErr> {
         self.look_whether_open().await?;
         let backend = tx.get_database_backend();
         let (sql, frames) = (&statement.sql, self.frames());
-        let understood = understand(backend, sql);
         let (binding, server) = (&self.binding, &self.server);
-        let indirect = indirect::reported(binding, server, &understood, (backend, sql))
+        let indirect = indirect::reported(binding, server, understood, (backend, sql))
             .map_err(|error| call.own_error(error))?;
         if let Some(reported) = indirect {
             (report_before(&reported, tx, frames).await).map_err(|error| call.own_error(error))?;
         }
-        let route = Route::of(
-            self.mock,
-            &self.binding,
-            &self.server,
-            backend,
-            &statement.sql,
-        )
-        .map_err(|error| call.own_error(error))?;
+        let route = Route::of(self.mock, binding, server, backend, sql)
+            .map_err(|error| call.own_error(error))?;
         follow(route, tx, frames, &self.server, call, statement).await
     }
 

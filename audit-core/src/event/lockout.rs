@@ -107,7 +107,7 @@ impl Lockout {
     ///
     /// Asks one question of an index, and a second one at the threshold. Upper and lower case are one, and so are the
     /// addresses of a /64 of IPv6. A success ends the count of a name, but not that of an address: a success of the
-    /// account, where that is known, else one under exactly the same name. Without an address in the context nobody is
+    /// account, where that is known, else one under exactly the same name. Without an address in the context no attempt is
     /// blocked, and a warning is logged: failures from anywhere would lock out every client. Several attempts at
     /// the same moment may each be let through; [`reserve`](Self::reserve) counts them.
     ///
@@ -226,7 +226,7 @@ fn counted_address() -> Option<String> {
         static SAY_ONCE: Once = Once::new();
         SAY_ONCE.call_once(|| {
             tracing::warn!(
-                "nobody can be locked out: the context names no address; serve with \
+                "no attempt can be blocked: the context names no address; serve with \
                  `into_make_service_with_connect_info`, and store addresses, whole, truncated or hashed under \
                  a `HashKey`"
             );

@@ -22,7 +22,7 @@ use crate::error::AuditError;
 use crate::recorder::{address, clean, insert_row, limits, shown};
 use crate::target::{fit, shorten};
 
-/// How an attempt to sign in ended, that it is under way, or that somebody signed out.
+/// How an attempt to sign in ended, that it is under way, or that a user signed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginStatus {
@@ -227,28 +227,18 @@ impl LoginAttempt {
             Some(reason) => context.metadata("failure_reason", reason.clone()),
             None => context,
         };
-        let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
         // What lockouts look for is left out of what is no attempt.
         let network = context.ip_address.as_deref().map(network);
         let network = network.filter(|_| self.status != LoginStatus::Logout);
         let place = |text: Option<String>| Set(text.map(|text| name(&text)));
         let row = row::ActiveModel {
-            id: NotSet,
-            occurred_at: Set(config.now()),
-            log_id: NotSet,
             username: Set(username),
             username_key: Set(username_key),
-            status: Set(self.status.as_str().to_owned()),
             failure_reason: Set(reason),
-            actor_type: Set(account.kind().as_str().to_owned()),
-            actor_id: Set(account.id().map(name)),
-            actor_name: Set(account.name().map(|text| name(&shown(text.to_owned())))),
-            ip_address: Set(context.ip_address.clone().map(address)),
             network: Set(network),
-            user_agent: Set(context.user_agent.clone().map(shown)),
             country: place(self.country),
             city: place(self.city),
-            request_id: Set(context.request_id.as_deref().map(name)),
+            ..row_of(self.status, &account, &context)
         };
         let linked = Linked {
             config,
@@ -269,6 +259,37 @@ impl LoginAttempt {
         });
         written.await
     }
+}
+
+/// What of an attempt's row is said by its account and its context.
+pub(super) fn row_of(
+    status: LoginStatus,
+    account: &Actor,
+    context: &AuditContext,
+) -> row::ActiveModel {
+    let actor_name = account.name().map(|text| name(&shown(text.to_owned())));
+    row::ActiveModel {
+        id: NotSet,
+        occurred_at: Set(AuditConfig::current().now()),
+        log_id: Set(None),
+        username: Set(None),
+        username_key: Set(None),
+        status: Set(status.as_str().to_owned()),
+        failure_reason: Set(None),
+        actor_type: Set(account.kind().as_str().to_owned()),
+        actor_id: Set(account.id().map(name)),
+        actor_name: Set(actor_name),
+        ip_address: Set(context.ip_address.clone().map(address)),
+        network: Set(None),
+        user_agent: Set(context.user_agent.clone().map(shown)),
+        country: Set(None),
+        city: Set(None),
+        request_id: Set(context.request_id.as_deref().map(name)),
+    }
+}
+
+fn name(text: &str) -> String {
+    fit(clean(text.to_owned()), limits::NAME)
 }
 
 /// Makes a reservation's row that of the outcome. One that is gone is written anew.

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -15,9 +15,8 @@ use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
-use crate::event::login::LoginStatus;
-use crate::recorder::{address, clean, insert_row, limits, shown};
-use crate::target::fit;
+use crate::event::login::{LoginStatus, row_of};
+use crate::recorder::insert_row;
 
 /// Whether an attempt may go on.
 #[derive(Debug)]
@@ -64,13 +63,13 @@ impl LoginReservation {
 }
 
 impl Lockout {
-    /// Lets an attempt of a name begin, or blocks it, by the attempts on record and those that are under way. `account` is the
+    /// Lets an attempt of a name begin, or blocks it, by the recorded attempts and those that are under way. `account` is the
     /// one that the name belongs to, where that is known.
     ///
     /// However many attempts begin at once, the threshold is passed by at most one for each further process of the application:
     /// a process begins those of one network one after the other. Nothing is locked once it has returned, while the
-    /// password is verified. Give it a connection that commits at once, not a transaction, whose reservation nobody else sees.
-    /// Without an address in the context, and in migration mode, nothing is reserved and nobody is blocked.
+    /// password is verified. Give it a connection that commits at once, not a transaction, whose reservation other clients do not see.
+    /// Without an address in the context, and in migration mode, nothing is reserved and no attempt is blocked.
     ///
     /// # Examples
     /// ```
@@ -125,7 +124,7 @@ impl Lockout {
         match self.decide(db, &network, username, account).await? {
             LockoutDecision::Blocked { retry_after } => Ok(LoginAdmission::Blocked { retry_after }),
             LockoutDecision::Allowed => {
-                let id = insert_row(db, pending(username, account, stored, network)).await?;
+                let id = insert_row(db, pending(username, account, network)).await?;
                 Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
             }
         }
@@ -143,33 +142,14 @@ async fn turn_of(network: &str) -> MutexGuard<'static, ()> {
     turns[at].lock().await
 }
 
-fn pending(
-    username: &str,
-    account: Option<&Actor>,
-    stored: String,
-    network: String,
-) -> row::ActiveModel {
-    let context = AuditContext::current();
+fn pending(username: &str, account: Option<&Actor>, network: String) -> row::ActiveModel {
     let (username, username_key) = stored_names(username, account.is_some());
-    let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
     let anonymous = Actor::anonymous();
-    let actor = account.unwrap_or(&anonymous);
+    let account = account.unwrap_or(&anonymous);
     row::ActiveModel {
-        id: NotSet,
-        occurred_at: Set(AuditConfig::current().now()),
-        log_id: Set(None),
         username: Set(Some(username)),
         username_key: Set(Some(username_key)),
-        status: Set(LoginStatus::Pending.as_str().to_owned()),
-        failure_reason: Set(None),
-        actor_type: Set(actor.kind().as_str().to_owned()),
-        actor_id: Set(actor.id().map(name)),
-        actor_name: Set(actor.name().map(|text| name(&shown(text.to_owned())))),
-        ip_address: Set(Some(address(stored))),
         network: Set(Some(network)),
-        user_agent: Set(context.user_agent.map(shown)),
-        country: Set(None),
-        city: Set(None),
-        request_id: Set(context.request_id.as_deref().map(name)),
+        ..row_of(LoginStatus::Pending, account, &AuditContext::current())
     }
 }

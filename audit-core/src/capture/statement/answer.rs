@@ -1,0 +1,103 @@
+//! How a statement is sent, and what comes of it.
+
+use sea_orm::{
+    DbBackend, DbErr, ExecResult, MockDatabase, MockDatabaseTrait, MockExecResult, QueryResult,
+    Statement,
+};
+
+use super::returning::Returns;
+
+/// How a statement was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Execute,
+    /// As a text that is not prepared.
+    Unprepared,
+    QueryOne,
+    QueryAll,
+}
+
+impl Call {
+    /// Whether the application reads rows from the answer.
+    pub(super) const fn reads_rows(self) -> bool {
+        matches!(self, Self::QueryOne | Self::QueryAll)
+    }
+
+    /// An error of a statement of ours, or of the application's that was run in another way than it was sent,
+    /// as the one that the application would have met.
+    pub(crate) fn own_error(self, error: DbErr) -> DbErr {
+        match (self, error) {
+            (Self::Execute | Self::Unprepared, DbErr::Query(error)) => DbErr::Exec(error),
+            (Self::QueryOne | Self::QueryAll, DbErr::Exec(error)) => DbErr::Query(error),
+            (_, error) => error,
+        }
+    }
+}
+
+/// What the database answered.
+pub(crate) enum Answer {
+    Executed(ExecResult),
+    Rows(Vec<QueryResult>),
+}
+
+/// Why there is no answer.
+pub(crate) enum Problem {
+    /// The database, or the log, failed.
+    Failed(DbErr),
+    /// The changes cannot be captured; nothing was done.
+    Uncapturable(&'static str),
+}
+
+impl From<DbErr> for Problem {
+    fn from(error: DbErr) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Changes of a statement that ran without being recorded in full.
+#[derive(Debug)]
+pub(crate) struct Gap {
+    pub(crate) why: &'static str,
+    /// The keys that are known of the rows concerned.
+    pub(crate) keys: String,
+    /// The tables concerned, where they are not the one that the statement names.
+    pub(crate) tables: String,
+}
+
+/// The answer to a statement whose rows the application does not see.
+pub(super) fn answer_of(call: Call, count: u64, last_insert_id: u64) -> Result<Answer, DbErr> {
+    Ok(if call.reads_rows() {
+        Answer::Rows(Vec::new())
+    } else {
+        Answer::Executed(result_of(last_insert_id, count)?)
+    })
+}
+
+/// The answer to a statement that was run as a query. Rows that its own text does not return are no part of it.
+pub(super) fn answer(
+    call: Call,
+    returns: Returns,
+    rows: Vec<QueryResult>,
+    last_insert_id: u64,
+) -> Result<Answer, DbErr> {
+    if call.reads_rows() && returns != Returns::Appended {
+        return Ok(Answer::Rows(rows));
+    }
+    answer_of(call, rows.len() as u64, last_insert_id)
+}
+
+/// What SeaORM is given for a statement that was run in another way than it asked for.
+///
+/// `ExecResult` has no constructor: only SeaORM's drivers make one, and its mock database, which is a
+/// feature without dependencies.
+pub(crate) fn result_of(last_insert_id: u64, rows_affected: u64) -> Result<ExecResult, DbErr> {
+    let result = MockExecResult {
+        last_insert_id,
+        rows_affected,
+    };
+    // The backend makes no difference.
+    let backend = DbBackend::Postgres;
+    MockDatabase::new(backend)
+        .append_exec_results([result])
+        .execute(0, Statement::from_string(backend, ""))
+}
