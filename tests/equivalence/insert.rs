@@ -170,9 +170,11 @@ fn from_table(text: &mut Text<'_>, table: &Table) {
     text.raw("WHERE");
     condition(text, table, None, 1);
     if text.choices.one_in(4) {
-        text.raw("ORDER BY")
-            .column(None, table.key[0])
-            .raw("LIMIT 2");
+        text.raw("ORDER BY");
+        text.list(table.key, |text, key| {
+            text.column(None, key);
+        });
+        text.raw("LIMIT 2");
     }
 }
 

@@ -1,19 +1,20 @@
 //! Unreadable rows through the bulk builders on a plain connection, and keys that the model does not read.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set};
 use sea_orm_audit::Auditable;
 
-use crate::entities::odd;
+use crate::entities::{item, items, odd};
 use crate::log_check::Table;
 use crate::oracle::Oracle;
-use crate::outcome::Call;
+use crate::outcome::{Call, result_of};
 use crate::support::{TestDb, TestResult};
 use crate::unreadable::setup;
 
 on_every_database! {
     keys_beyond_the_model_are_recorded,
     bulk_builders_on_an_unreadable_row_are_recorded,
+    bulk_builder_keeps_what_it_cannot_answer,
 }
 
 async fn keys_beyond_the_model_are_recorded(db: &TestDb) -> TestResult {
@@ -77,5 +78,33 @@ async fn bulk_builders_on_an_unreadable_row_are_recorded(db: &TestDb) -> TestRes
     odd::Entity::audited_delete_by_id(2).exec(conn).await?;
     odd::Entity::delete_many().exec(bare).await?;
     odd::Entity::audited_delete_many().exec(conn).await?;
+    oracle.recorded().await
+}
+
+/// SeaORM's builder fails after its statement ran: it cannot decode a returned row, or the key of the last one.
+async fn bulk_builder_keeps_what_it_cannot_answer(db: &TestDb) -> TestResult {
+    let setup = [setup(db.backend(), "odd"), items(db.backend(), 1)].concat();
+    let oracle = Oracle::new(db, &[Table::of("odd"), Table::of("item")], setup).await?;
+    let (bare, conn) = (&oracle.bare.conn, &db.conn);
+    let rows = || {
+        [9, -1].map(|id| item::ActiveModel {
+            id: Set(id),
+            p: Set(1),
+            ..Default::default()
+        })
+    };
+    let plain = item::Entity::insert_many(rows()).exec(bare).await;
+    let bulk = item::Entity::audited_insert_many(rows()).exec(conn).await;
+    assert_eq!(
+        result_of(plain.map(|done| done.last_insert_id)),
+        result_of(bulk.map(|done| done.last_insert_id)),
+    );
+    let note = || (odd::Column::Note, Expr::value("all"));
+    let plain = odd::Entity::update_many().col_expr(note().0, note().1);
+    let plain = result_of(plain.exec_with_returning(bare).await.map(|_| ()));
+    let bulk = odd::Entity::audited_update_many().col_expr(note().0, note().1);
+    let bulk = result_of(bulk.exec_with_returning(conn).await.map(|_| ()));
+    assert!(plain.is_err(), "{plain:?}");
+    assert_eq!(plain, bulk);
     oracle.recorded().await
 }

@@ -3,6 +3,8 @@
 //! They wrap SeaORM's own and run on the engine of `AuditedConnection`: on a plain connection in a
 //! transaction of their own, which is a savepoint inside of another.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::sea_query::{OnConflict, SimpleExpr};
 use sea_orm::{
@@ -46,6 +48,8 @@ struct Own<'a, T> {
     frames: Frames,
     server: Server,
     binding: Bound,
+    /// Whether a statement failed, and not only what SeaORM made of its answer.
+    is_failed: AtomicBool,
 }
 
 impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
@@ -69,16 +73,29 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
             frames,
             server: Server::new(db.get_database_backend()),
             binding: Bound::default(),
+            is_failed: AtomicBool::new(false),
         })))
     }
 }
 
 impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
     async fn end<R>(self: Box<Self>, result: Result<R, DbErr>) -> Result<R, DbErr> {
-        unit::end(self.tx, &self.frames, result).await
+        if self.is_failed.into_inner() {
+            return unit::end(self.tx, &self.frames, result).await;
+        }
+        // A returned row or key that SeaORM cannot decode takes nothing back without audit log.
+        unit::end(self.tx, &self.frames, Ok(result)).await.flatten()
     }
 
     async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+        let answer = self.captured(call, statement).await;
+        if answer.is_err() {
+            self.is_failed.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    async fn captured(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
         let tx = &self.tx;
         let backend = tx.get_database_backend();
         let mut route = Route::of(false, &self.binding, &self.server, backend, &statement.sql)

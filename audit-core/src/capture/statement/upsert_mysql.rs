@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::candidates::{Candidates, candidates, listed};
 use super::update::is_same;
 use super::upsert::Written;
-use super::{Answer, Engine, Image, Problem, Request};
+use super::{Answer, Call, Engine, Image, Problem, Request};
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
 
 /// What the server answered to the statement.
@@ -81,8 +81,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             },
             (answer, _) => Server {
                 affected: match answer {
-                    // Rows that it leaves out are not returned.
-                    Answer::Rows(rows) if conflict.action == ConflictAction::Nothing => {
+                    // Rows that it leaves out are not returned, nor those after the first to `query_one`.
+                    Answer::Rows(rows)
+                        if call != Call::QueryOne && conflict.action == ConflictAction::Nothing =>
+                    {
                         Some(rows.len() as u64)
                     }
                     _ => None,
@@ -211,6 +213,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if action == ConflictAction::Replace && left.is_some_and(|left| left > listed.rows) {
             self.gap("it replaced rows that had not been read before it", &[]);
         }
+        let are_all_there = now.len() as u64 >= listed.rows;
         let written: Vec<Written> = now
             .into_iter()
             .filter_map(|row| match (find(&row), is_new(&row)) {
@@ -223,16 +226,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|(row, was_there)| Written { row, was_there })
             .collect();
         let found = written.iter().filter(|w| w.was_there != Some(true)).count() as u64;
-        // Each row counts 1 if it is new, and 2 if it was changed. One that was given another value on its way in, by
-        // its column's type or a trigger, is not found.
-        let explained = |left: u64| match action {
-            ConflictAction::Replace => true,
-            ConflictAction::Nothing => left <= found,
-            ConflictAction::Update => {
+        // One that was given another value on its way in, by its column's type, a mode or a trigger, is not found. Each
+        // row counts 1 if it is new, and 2 if it was changed.
+        let explains = match (action, left) {
+            (_, Some(0)) => true,
+            (ConflictAction::Nothing, Some(left)) => left <= found,
+            (ConflictAction::Update, Some(left)) => {
                 left <= 2 * found && (found + before.len() as u64 >= listed.rows || left == new)
             }
+            (ConflictAction::Replace, _) | (_, None) => are_all_there,
         };
-        if left.is_some_and(|left| left > 0 && !explained(left)) {
+        if !explains {
             self.gap(
                 "it wrote rows that are not found under the keys they were to have",
                 &[],
