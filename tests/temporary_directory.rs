@@ -15,7 +15,9 @@
 #[path = "suite/support.rs"]
 mod support;
 
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, TransactionTrait,
+};
 use sea_orm_audit::{AuditConfig, AuditError, Cause, ChangeState, FailurePolicy};
 use support::{TestDb, TestResult};
 
@@ -47,6 +49,14 @@ async fn fill(db: &TestDb) -> TestResult {
     let rows: Vec<_> = (1..=100).map(|n| format!("({n}, 'item {n}')")).collect();
     let insert = format!("INSERT INTO item (id, name) VALUES {}", rows.join(", "));
     db.execute_unprepared(&insert).await?;
+    if db.backend() == DbBackend::Postgres {
+        // PostgreSQL 18 returns old values where no AFTER trigger may change rows, and nothing is read before.
+        db.execute_unprepared(
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+             CREATE TRIGGER after AFTER UPDATE ON item FOR EACH ROW EXECUTE FUNCTION nothing()",
+        )
+        .await?;
+    }
     Ok(())
 }
 

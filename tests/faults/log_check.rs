@@ -1,6 +1,7 @@
 //! Whether records lead from what a table held to what it holds.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::prelude::Json;
@@ -75,6 +76,8 @@ pub(crate) fn check(
     records: &[audit_log::Model],
 ) -> Checked {
     let mut rows = before;
+    // Rows that get a key of which the record, in the same statement, says only later that its row has another one now.
+    let mut waiting: Vec<(String, Map<String, Json>)> = Vec::new();
     let mut checked = Checked::default();
     for record in records {
         if record.model.as_deref() != Some(table.model) {
@@ -112,10 +115,18 @@ pub(crate) fn check(
         } else if let Some(new) = moved.and_then(|change| change.get("new")) {
             // A key that changed.
             if let Some(row) = rows.remove(&key) {
-                rows.insert(plain(new), row);
+                waiting.push((plain(new), row));
             }
         }
+        waiting.retain_mut(|(key, row)| match rows.entry(key.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(std::mem::take(row));
+                false
+            }
+            Entry::Occupied(_) => true,
+        });
     }
+    (checked.untrue).extend((waiting.iter()).map(|(key, _)| format!("{key} is a key twice")));
     for (key, row) in after {
         let Some(said) = rows.remove(key) else {
             checked

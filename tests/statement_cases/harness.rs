@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use sea_orm_audit::AuditedConnection;
 
 use crate::entities::{ACCT, FAMILY, account_table, items, slot_table};
@@ -179,6 +179,11 @@ pub(crate) async fn case<F: Future<Output = TestResult<Option<TestDb>>>>(
     let mut faults = Vec::new();
     for mode in modes.chars() {
         let db = open().await?.ok_or("no server")?;
+        let needs_merge = db.backend() == DbBackend::Postgres
+            && steps.iter().any(|(_, sql)| sql.contains("MERGE"));
+        if needs_merge && !db.has_merge().await? {
+            return db.remove().await;
+        }
         let played = play(&db, mode, tables, setup, steps);
         match tokio::time::timeout(Duration::from_secs(30), played).await {
             Ok(Ok(more)) => faults.extend(more),
