@@ -7,12 +7,11 @@ pub use sea_orm_audit_core::{
     Action, Actor, ActorCount, ActorType, AuditConfig, AuditConfigBuilder, AuditContext,
     AuditError, AuditEvent, AuditScope, AuditStats, Auditable, Cause, Change, ChangeState, Changes,
     Clock, Count, CustomAction, DataExport, DecodeError, EncodeError, EntityInfo, EventType,
-    EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, HeldScope, LateScope,
-    Lockout, LockoutDecision, LoginAdmission, LoginAttempt, LoginReservation, LoginStatus,
-    MakeContext, ObjectCount, Outcome, RequireActor, SENSITIVE_WORDS, Shape, Source,
-    StatementPolicy, Summary, SummaryQuery, SystemEvent, Tables, Target, WithAuditContext,
-    audited_entities, clean_text, decode, encode, finish_recording, migration_mode, normalize,
-    record_logout, record_view, same,
+    EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, Lockout, LockoutDecision,
+    LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, ObjectCount, Outcome,
+    RequireActor, SENSITIVE_WORDS, Shape, Source, StatementPolicy, Summary, SummaryQuery,
+    SystemEvent, Tables, Target, WithAuditContext, audited_entities, clean_text, decode, encode,
+    finish_recording, migration_mode, normalize, record_logout, record_view, same,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

@@ -5,7 +5,6 @@
 //! future with [`WithAuditContext::with_audit_context`]. Nothing here is global, so that no request
 //! can leave anything behind for the next.
 
-mod innermost;
 mod scope;
 mod suppression;
 
@@ -19,7 +18,7 @@ use crate::actor::Actor;
 use crate::recorder::limits;
 use crate::target::fit;
 
-pub use scope::{AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext};
+pub use scope::{AuditScope, WithAuditContext};
 pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
 pub(crate) use suppression::Suppression;
 pub use suppression::migration_mode;
@@ -48,6 +47,8 @@ pub use suppression::migration_mode_told;
 pub struct AuditContext {
     pub(crate) actor: Option<Actor>,
     pub(crate) ip_address: Option<String>,
+    /// The whole address, where less of it is stored. It is in no record.
+    pub(crate) client: Option<IpAddr>,
     pub(crate) user_agent: Option<String>,
     pub(crate) session_key: Option<String>,
     pub(crate) request_id: Option<String>,
@@ -79,6 +80,13 @@ impl AuditContext {
     /// What is stored in place of the client's address, at most 64 characters: a part of it, or a hash.
     pub fn ip_address_as(mut self, text: impl Into<String>) -> Self {
         self.ip_address = Some(fit(text.into(), limits::ADDRESS));
+        self
+    }
+
+    /// The client's whole address, of which nothing is stored; see [`Self::client`].
+    #[doc(hidden)]
+    pub fn of_client(mut self, address: Option<IpAddr>) -> Self {
+        self.client = address;
         self
     }
 
@@ -156,7 +164,14 @@ impl AuditContext {
     #[doc(hidden)]
     #[must_use]
     pub fn actor_around() -> Option<Actor> {
-        current_scope()?.merged().actor
+        current_scope()?.first(&|context| context.actor.clone())
+    }
+
+    /// The whole address of the client in the scopes around, if any.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn client() -> Option<IpAddr> {
+        current_scope()?.first(&|context| context.client)
     }
 
     /// Sets the actor of the innermost context scope, for what is written from now on: when the
@@ -246,6 +261,7 @@ impl AuditContext {
         inherit!(
             actor,
             ip_address,
+            client,
             user_agent,
             session_key,
             request_id,

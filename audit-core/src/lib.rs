@@ -52,9 +52,7 @@ pub use connection::{
 };
 #[doc(hidden)]
 pub use context::migration_mode_told;
-pub use context::{
-    AuditContext, AuditScope, HeldScope, LateScope, MakeContext, WithAuditContext, migration_mode,
-};
+pub use context::{AuditContext, AuditScope, WithAuditContext, migration_mode};
 pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
 pub use event::{
     AuditEvent, DataExport, EventType, EventWriter, EventWriterBuilder, Lockout, LockoutDecision,

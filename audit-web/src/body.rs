@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use sea_orm_audit_core::HeldScope;
+use sea_orm_audit_core::AuditScope;
 
 pin_project! {
     /// A response's body whose stream is polled inside of the request's context.
@@ -14,32 +14,33 @@ pin_project! {
         // None after its end, and after a panic: then there is no body.
         #[pin]
         inner: Option<B>,
-        scope: HeldScope,
+        // None where there is no body.
+        scope: Option<AuditScope>,
     }
 
     impl<B> PinnedDrop for AuditBody<B> {
         /// What ends with a body that is not sent to its end is a part of the request, too.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.inner.is_some() {
-                this.scope.run(|| this.inner.set(None));
+            if let Some(scope) = this.scope {
+                scope.drop_inside(|| this.inner.set(None));
             }
         }
     }
 }
 
 impl<B> AuditBody<B> {
-    pub(crate) fn new(inner: B, scope: HeldScope) -> Self {
+    pub(crate) fn new(inner: B, scope: AuditScope) -> Self {
         Self {
             inner: Some(inner),
-            scope,
+            scope: Some(scope),
         }
     }
 
     pub(crate) fn empty() -> Self {
         Self {
             inner: None,
-            scope: HeldScope::default(),
+            scope: None,
         }
     }
 }
@@ -53,7 +54,10 @@ impl<B: Body> Body for AuditBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        this.scope.run(|| {
+        let Some(scope) = this.scope else {
+            return Poll::Ready(None);
+        };
+        scope.run(|| {
             let Some(inner) = this.inner.as_mut().as_pin_mut() else {
                 return Poll::Ready(None);
             };

@@ -1,8 +1,9 @@
 //! The layer that gives every request its context.
 
+mod context;
 mod future;
 mod observe;
-mod origin;
+pub(crate) mod order;
 mod route;
 mod settings;
 
@@ -17,22 +18,23 @@ use sea_orm_audit_core::EventWriter;
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use future::AuditFuture;
-pub(crate) use origin::Origin;
-pub(crate) use settings::Settings;
-
 use crate::actor::IdentifyActor;
 use crate::body::AuditBody;
 use crate::client_address::{AddressPrivacy, ClientAddress};
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
+pub use future::AuditFuture;
 use observe::Observed;
+use settings::Settings;
 
 /// Gives everything that is done for a request, up to the last byte of the response's body, its context:
 /// actor, address, agent, request id and trace. Reports slow requests, answers of 500 and above, and
 /// panics.
 ///
-/// Put it outside of everything that writes or signs in; works with every tower stack. The actor is
+/// Put it outermost: outside of everything that writes or signs in, sessions included. Layers that need it say so once in the
+/// log where it is missing or inside of them, and fail the request in builds with debug assertions. A second one inside of
+/// another adds to the context of what is inside of it, and leaves slow requests, errors and panics to the outer one.
+/// Works with every tower stack. The actor is
 /// *anonymous* until somebody says otherwise: [`actor`](Self::actor), or later
 /// [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor). Tasks that a handler spawns
 /// are outside, unless wrapped with `.with_audit_context()`.
@@ -49,7 +51,7 @@ use observe::Observed;
 /// ```
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is put into a stack"]
-pub struct AuditLayer(Settings);
+pub struct AuditLayer(Arc<Settings>);
 
 impl Default for AuditLayer {
     fn default() -> Self {
@@ -66,24 +68,24 @@ impl std::fmt::Debug for AuditLayer {
 impl AuditLayer {
     /// A layer with the defaults that each setter states.
     pub fn new() -> Self {
-        Self(Settings::default())
+        Self(Arc::default())
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.0);
+        change(Arc::make_mut(&mut self.0));
         self
     }
 
     /// Tells the actor from the request's head, within the request's context. By default nobody does, and a
     /// request is anonymous until the actor is set.
     pub fn actor(self, identify: impl IdentifyActor + 'static) -> Self {
-        self.with(|settings| settings.give().identify = Some(Arc::new(identify)))
+        self.with(|settings| settings.identify = Some(Arc::new(identify)))
     }
 
     /// Whose word is believed on the client's address. By default nobody's: it is the address of the
     /// connection.
     pub fn client_address(self, address: ClientAddress) -> Self {
-        self.with(|settings| settings.give().address = address)
+        self.with(|settings| settings.address = address)
     }
 
     /// What of the client's address is stored, all of it by default.
@@ -98,7 +100,7 @@ impl AuditLayer {
         self,
         peer: impl Fn(&http::Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|settings| settings.give().peer = Some(Arc::new(peer)))
+        self.with(|settings| settings.peer = Some(Arc::new(peer)))
     }
 
     /// Whether the user agent is stored, up to 512 characters of it. By default it is.
@@ -110,7 +112,7 @@ impl AuditLayer {
     /// can be used it gets a new one, for all that is inside; the response carries it, too, unless it is
     /// [not to](Self::request_id_in_response).
     pub fn request_id_header(self, name: HeaderName) -> Self {
-        self.with(|settings| settings.give().request_id_header = Some(name))
+        self.with(|settings| settings.request_id_header = name)
     }
 
     /// Whether a request's id is taken over, or always made anew. By default it is taken over.
@@ -126,8 +128,7 @@ impl AuditLayer {
 
     /// From when on a request is slow: a PERFORMANCE event. 5 s by default; `None` for never.
     ///
-    /// Measured until the response begins, or until the client goes away, by a clock that goes in steps: of 1 to 10 ms on
-    /// Linux, of up to 40 ms on Windows. Limits below are of no use.
+    /// Measured until the response begins, or until the client goes away.
     pub fn slow_after(self, limit: impl Into<Option<Duration>>) -> Self {
         self.with(|settings| settings.slow_after = limit.into())
     }
@@ -146,7 +147,17 @@ impl AuditLayer {
     /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
     /// told through `tracing` only.
     pub fn events(self, writer: EventWriter) -> Self {
-        self.with(|settings| settings.give().events = Some(writer))
+        self.with(|settings| settings.events = Some(writer))
+    }
+
+    /// Looks at every request for signs of an attack, and at the answers for bursts of refusals; what it finds are SECURITY
+    /// events. By default nobody looks. It is monitoring, not a firewall: no request is touched or refused.
+    ///
+    /// What a request itself shows is told when it is answered, or given up: by then it is known who sent it. A probing path
+    /// that the application serves, with 2xx, is its own, and no finding.
+    #[cfg(feature = "security")]
+    pub fn security(self, monitor: crate::security::SecurityMonitor) -> Self {
+        self.with(|settings| settings.security = Some(monitor))
     }
 
     /// Records what handlers return as [`Viewed`](crate::Viewed), through this connection. Without it,
@@ -155,7 +166,7 @@ impl AuditLayer {
         self,
         views: Views<C>,
     ) -> Self {
-        self.with(|settings| settings.give().views = Some(views.erased()))
+        self.with(|settings| settings.views = Some(views.erased()))
     }
 }
 
@@ -165,7 +176,7 @@ impl<S> Layer<S> for AuditLayer {
     fn layer(&self, inner: S) -> AuditService<S> {
         AuditService {
             inner,
-            settings: self.0.clone(),
+            settings: Arc::clone(&self.0),
         }
     }
 }
@@ -174,7 +185,7 @@ impl<S> Layer<S> for AuditLayer {
 #[derive(Clone)]
 pub struct AuditService<S> {
     inner: S,
-    settings: Settings,
+    settings: Arc<Settings>,
 }
 
 impl<S: std::fmt::Debug> std::fmt::Debug for AuditService<S> {
@@ -200,7 +211,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let observed = Observed::beginning(&mut request, &self.settings);
         let mut future = AuditFuture::new(observed);
-        if let Some(who) = self.settings.identify() {
+        if let Some(who) = &self.settings.identify {
             let (parts, body) = request.into_parts();
             future.ask_actor(&mut || who.identify(&parts));
             request = Request::from_parts(parts, body);

@@ -233,7 +233,7 @@ where
         let attempt = attempt.settles(reservation);
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
-        let client = crate::client::client_ip();
+        let client = crate::client_ip();
         task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
@@ -247,7 +247,7 @@ where
         let attempt = LoginAttempt::blocked(&*username, "too many failed attempts");
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
-        let client = crate::client::client_ip();
+        let client = crate::client_ip();
         task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
@@ -368,7 +368,7 @@ where
 
     #[cfg(feature = "geoip")]
     fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
-        match (&self.places, crate::client::client_ip()) {
+        match (&self.places, crate::client_ip()) {
             (Some(places), Some(address)) => match places.lookup(address) {
                 Some(place) => attempt.place(place.country, place.city),
                 None => attempt,

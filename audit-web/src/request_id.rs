@@ -1,18 +1,17 @@
 //! The request id: the one word under which a request is found in every log it passed.
 //!
-//! An incoming one is taken over only if it is harmless as it stands; this module refuses to repair one,
-//! since a repaired id is found nowhere else. Own ids are UUIDs of version 7, which sort by time.
+//! It is tower-http's [`RequestId`], in the header and in the request's extensions, so that its layers (`TraceLayer`,
+//! `PropagateRequestIdLayer`) and those that make ids (`SetRequestIdLayer`, put outside) go together with ours. An incoming one is
+//! taken over only if it is harmless as it stands; this module refuses to repair one, since a repaired id is found nowhere
+//! else. Own ids are UUIDs of version 7 (RFC 9562), which sort by time.
 
-mod sequence;
-
-use std::fmt;
-use std::hash::{Hash, Hasher};
-
-use coarsetime::Instant;
-use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
+use http::Request;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tower_http::request_id::RequestId;
+use uuid::Uuid;
 
 /// The header in which request ids are usually sent.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest incoming id that is taken over, in characters.
 const MAX_CHARS: usize = 128;
@@ -23,7 +22,9 @@ const MAX_CHARS: usize = 128;
 pub enum IncomingRequestId {
     /// It is, so that the logs of several services can be joined. This is the default, as it is tower-http's.
     ///
-    /// Where no proxy sets the header, clients choose the id, and may use one twice: it finds records, and
+    /// It has 1 to 128 characters out of ASCII letters, digits and `._:+/=@-`, and begins with none of `=+-@`: that is
+    /// every UUID, ULID, hexadecimal and base64 id, and nothing that a log, a page or a spreadsheet reads as more than a
+    /// word. Where no proxy sets the header, clients choose the id, and may use one twice: it finds records, and
     /// proves nothing.
     #[default]
     Believed,
@@ -31,157 +32,89 @@ pub enum IncomingRequestId {
     Ignored,
 }
 
-/// Stands for an id until there is one. No id of ours is it, since all its characters may be in a header.
-const NEVER: HeaderValue = HeaderValue::from_static("");
-
-/// A request's id: 1 to 128 characters, letters, digits and `._:+/=@-`.
-///
-/// It names, and proves nothing: who has one can guess the next ones of the same few milliseconds.
-#[derive(Clone)]
-pub struct RequestId(Id);
-
-#[derive(Clone)]
-enum Id {
-    /// Copied into request and answer: references that are counted take longer than so few bytes.
-    Own(sequence::Text),
-    Given(HeaderValue),
+/// The id that came with the request, or that a layer around gave it; or else a new one. It is then in the header and in the
+/// extensions.
+pub(crate) fn settle<B>(
+    request: &mut Request<B>,
+    name: &HeaderName,
+    incoming: IncomingRequestId,
+) -> HeaderValue {
+    let around = request.extensions().get::<RequestId>();
+    let around = around.map(|id| id.header_value().clone());
+    let sent = || match incoming {
+        IncomingRequestId::Believed => only(request.headers(), name),
+        IncomingRequestId::Ignored => None,
+    };
+    let id = around.or_else(sent).filter(is_harmless).unwrap_or_else(own);
+    // There may be more headers than a map can have; then there is an id all the same.
+    drop(request.headers_mut().try_insert(name, id.clone()));
+    request.extensions_mut().insert(RequestId::new(id.clone()));
+    id
 }
 
-impl RequestId {
-    /// The id that came with the request, or else a new one, which is put into the headers.
-    ///
-    /// It is taken over when it is to be believed, the header is there once, and it has 1 to 128 characters out of
-    /// ASCII letters, digits and `._:+/=@-`: that is every UUID, ULID, hexadecimal and base64 id, and nothing that
-    /// a log or a page reads as more than a word.
-    #[must_use]
-    pub fn settle(headers: &mut HeaderMap, name: HeaderName, incoming: IncomingRequestId) -> Self {
-        Self::settle_at(Instant::now_without_cache_update(), headers, name, incoming)
-    }
+/// The id as text.
+pub(crate) fn text(id: &HeaderValue) -> &str {
+    id.to_str().unwrap_or_default()
+}
 
-    /// No id: what is there before there is one.
-    pub(crate) const fn none() -> Self {
-        Self(Id::Given(NEVER))
-    }
+fn own() -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    // All its characters may be in a header.
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
+}
 
-    #[inline]
-    pub(crate) fn settle_at(
-        now: Instant,
-        headers: &mut HeaderMap,
-        name: HeaderName,
-        incoming: IncomingRequestId,
-    ) -> Self {
-        match headers.try_entry(name) {
-            Ok(Entry::Occupied(mut entry)) => {
-                let mut lines = entry.iter();
-                let given = match (lines.next(), lines.next()) {
-                    (Some(line), None) if incoming == IncomingRequestId::Believed => accepted(line),
-                    _ => None,
-                };
-                given.unwrap_or_else(|| {
-                    let own = Self::generate(now);
-                    entry.insert((&own).into());
-                    own
-                })
-            }
-            Ok(Entry::Vacant(entry)) => {
-                let own = Self::generate(now);
-                // There may be more headers than a map can have; then there is an id all the same.
-                drop(entry.try_insert((&own).into()));
-                own
-            }
-            // A map that is full refuses to look.
-            Err(_) => Self::generate(now),
-        }
-    }
-
-    /// A new id: a UUID of version 7.
-    fn generate(now: Instant) -> Self {
-        Self(Id::Own(sequence::next(now)))
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Id::Own(text) => std::str::from_utf8(text).unwrap_or_default(),
-            Id::Given(line) => line.to_str().unwrap_or_default(),
-        }
+/// A header that is there once.
+fn only(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => Some(line.clone()),
+        _ => None,
     }
 }
 
-fn accepted(line: &HeaderValue) -> Option<RequestId> {
+fn is_harmless(id: &HeaderValue) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:+/=@-".contains(byte);
-    let bytes = line.as_bytes();
-    let fits = (1..=MAX_CHARS).contains(&bytes.len()) && bytes.iter().all(allowed);
-    fits.then(|| RequestId(Id::Given(line.clone())))
-}
-
-impl PartialEq for RequestId {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for RequestId {}
-
-impl Hash for RequestId {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RequestId").field(&self.as_str()).finish()
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<&RequestId> for HeaderValue {
-    fn from(id: &RequestId) -> Self {
-        match &id.0 {
-            Id::Own(text) => Self::from_bytes(text).unwrap_or(NEVER),
-            Id::Given(line) => line.clone(),
-        }
-    }
+    let bytes = id.as_bytes();
+    (1..=MAX_CHARS).contains(&bytes.len())
+        && bytes.iter().all(allowed)
+        && !b"=+-@".contains(&bytes[0])
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use http::header::InvalidHeaderValue;
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
 
-    fn headers(lines: &[&str]) -> Result<HeaderMap, InvalidHeaderValue> {
-        let mut headers = HeaderMap::new();
+    fn request(lines: &[&str]) -> Result<Request<()>, InvalidHeaderValue> {
+        let mut request = Request::new(());
         for line in lines {
-            headers.append(X_REQUEST_ID, HeaderValue::from_str(line)?);
+            let line = HeaderValue::from_str(line)?;
+            request.headers_mut().append(X_REQUEST_ID, line);
         }
-        Ok(headers)
+        Ok(request)
     }
 
-    fn settle(headers: &mut HeaderMap) -> RequestId {
-        RequestId::settle(headers, X_REQUEST_ID, IncomingRequestId::Believed)
+    fn settle(request: &mut Request<()>) -> HeaderValue {
+        super::settle(request, &X_REQUEST_ID, IncomingRequestId::Believed)
     }
 
-    /// The id is its own, and the only one in the headers.
-    fn is_own(id: &RequestId, headers: &HeaderMap) -> bool {
-        Uuid::parse_str(id.as_str()).is_ok_and(|id| id.get_version_num() == 7)
-            && (headers.get_all(X_REQUEST_ID).iter()).eq([&HeaderValue::from(id)])
+    fn is_own(id: &HeaderValue) -> bool {
+        Uuid::parse_str(text(id)).is_ok_and(|id| id.get_version_num() == 7)
+    }
+
+    /// The id is the only one in the headers, and in the extensions.
+    fn is_told(id: &HeaderValue, request: &Request<()>) -> bool {
+        let known = request.extensions().get::<RequestId>();
+        (request.headers().get_all(X_REQUEST_ID).iter()).eq([id])
+            && known.is_some_and(|known| known.header_value() == id)
     }
 
     #[test]
     fn a_harmless_id_is_taken_over_as_it_is() -> Result<(), InvalidHeaderValue> {
-        for text in [
+        for sent in [
             "7b0c2f0e-9d9b-4d4e-8f1a-1c2d3e4f5a6b",
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "Root=1-67891233-abcdef012345678912345678",
@@ -189,11 +122,10 @@ mod tests {
             "a",
             &"x".repeat(128),
         ] {
-            let mut headers = headers(&[text])?;
-            let before = headers.clone();
-            let id = settle(&mut headers);
-            assert_eq!(id.to_string(), text);
-            assert_eq!(headers, before);
+            let mut request = request(&[sent])?;
+            let id = settle(&mut request);
+            assert_eq!(text(&id), sent);
+            assert!(is_told(&id, &request));
         }
         Ok(())
     }
@@ -211,62 +143,65 @@ mod tests {
             &["'; DROP TABLE audit_log --"],
             &["é"],
             &["a\tb"],
+            &["=1+2"],
+            &["+1"],
+            &["-1"],
+            &["@a"],
             &[&long],
             &["a", "b"],
         ] {
-            let mut headers = headers(lines)?;
-            let id = settle(&mut headers);
-            assert!(is_own(&id, &headers), "{lines:?}");
+            let mut request = request(lines)?;
+            let id = settle(&mut request);
+            assert!(is_own(&id) && is_told(&id, &request), "{lines:?}");
         }
         Ok(())
-    }
-
-    #[test]
-    fn an_id_is_the_same_whether_it_was_made_or_taken_over() {
-        let mut headers = HeaderMap::new();
-        let (made, taken) = (settle(&mut headers), settle(&mut headers));
-        assert_eq!(made, taken);
-        assert_eq!(HashSet::from([made.clone(), taken]).len(), 1);
-        assert_ne!(made, settle(&mut HeaderMap::new()));
-        assert_eq!(
-            format!("{made:?}"),
-            format!("RequestId({:?})", made.as_str())
-        );
     }
 
     #[test]
     fn an_id_is_not_believed_where_none_is_to_be() -> Result<(), InvalidHeaderValue> {
-        let mut headers = headers(&["abc"])?;
-        let id = RequestId::settle(&mut headers, X_REQUEST_ID, IncomingRequestId::Ignored);
-        assert!(is_own(&id, &headers));
+        let mut request = request(&["abc"])?;
+        let id = super::settle(&mut request, &X_REQUEST_ID, IncomingRequestId::Ignored);
+        assert!(is_own(&id) && is_told(&id, &request));
         Ok(())
     }
 
     #[test]
+    fn the_id_that_a_layer_around_gave_is_taken_over_and_stays() {
+        let mut request = Request::new(());
+        let given = RequestId::new(HeaderValue::from_static("given"));
+        request.extensions_mut().insert(given);
+        for incoming in [IncomingRequestId::Believed, IncomingRequestId::Ignored] {
+            let id = super::settle(&mut request, &X_REQUEST_ID, incoming);
+            assert_eq!(text(&id), "given");
+            assert!(is_told(&id, &request));
+        }
+    }
+
+    #[test]
     fn where_no_header_fits_any_more_there_is_an_id_all_the_same() {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::new(());
         for number in 0.. {
             let name = HeaderName::try_from(format!("x-{number}"));
             let Ok(name) = name else { break };
-            if headers.try_insert(name, NEVER).is_err() {
+            let value = HeaderValue::from_static("");
+            if request.headers_mut().try_insert(name, value).is_err() {
                 break;
             }
         }
-        let id = settle(&mut headers);
-        assert!(Uuid::parse_str(id.as_str()).is_ok());
+        assert!(is_own(&settle(&mut request)));
     }
 
     proptest! {
         #[test]
         fn every_header_gives_an_id_that_fits(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut headers = HeaderMap::new();
+            let mut request = Request::new(());
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
-                headers.insert(X_REQUEST_ID, value);
+                request.headers_mut().insert(X_REQUEST_ID, value);
             }
-            let id = settle(&mut headers);
-            prop_assert!((1..=128).contains(&id.as_str().len()));
-            prop_assert!(id.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
-            prop_assert_eq!(headers.get(X_REQUEST_ID), Some(&HeaderValue::from(&id)));
+            let id = settle(&mut request);
+            prop_assert!((1..=128).contains(&text(&id).len()));
+            prop_assert!(id.as_bytes().iter().all(u8::is_ascii_graphic));
+            prop_assert!(is_told(&id, &request));
         }
     }
 }

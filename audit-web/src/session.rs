@@ -1,5 +1,6 @@
 //! The session of a request, where tower-sessions keeps it.
 
+use std::sync::Once;
 use std::task::{Context, Poll};
 
 use http::Request;
@@ -7,6 +8,8 @@ use sea_orm_audit_core::AuditContext;
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_sessions::Session;
+
+use crate::layer::order::{Seen, wrong};
 
 /// Gives the context the key of the session. Goes inside of tower-sessions' layer; who uses axum-login
 /// needs it not, since [`AuditAuthLayer`](crate::login::AuditAuthLayer) does the same.
@@ -42,6 +45,15 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for AuditSessionService<S> {
 
     fn call(&mut self, request: Request<B>) -> S::Future {
         let session = request.extensions().get::<Session>();
+        if session.is_none() || request.extensions().get::<Seen>().is_none() {
+            static SAID: Once = Once::new();
+            wrong(
+                &SAID,
+                "`AuditSessionLayer` is not inside of an `AuditLayer` and of the session layer, so that no session is recorded. \
+                 From the innermost to the outermost layer: `.layer(AuditSessionLayer)`, `.layer(session_layer)`, \
+                 `.layer(AuditLayer::new())`",
+            );
+        }
         if let Some(id) = session.and_then(Session::id) {
             AuditContext::set_session_key(id.to_string());
         }

@@ -1,10 +1,12 @@
 //! A context's scope that is left and entered again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::future::pending;
+use std::panic::catch_unwind;
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Waker};
 
 use sea_orm::ActiveModelTrait;
-use sea_orm_audit::{Actor, AuditContext, AuditScope, MakeContext, migration_mode};
+use sea_orm_audit::{Actor, AuditContext, AuditScope, migration_mode};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
@@ -106,119 +108,11 @@ async fn the_current_scope_keeps_migration_mode(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// How often a context was made.
-#[derive(Default)]
-struct Made(Arc<AtomicUsize>);
-
-impl MakeContext for Made {
-    fn make_context(&self) -> AuditContext {
-        self.0.fetch_add(1, Relaxed);
-        AuditContext::new()
-            .actor(Actor::anonymous())
-            .request_id("r")
-            .metadata("from", "head")
-    }
-}
-
-/// A scope whose context is made when asked for, and how often it was made.
-fn unasked() -> (AuditScope, Arc<AtomicUsize>) {
-    let made = Arc::new(AtomicUsize::new(0));
-    let scope = AuditScope::when_asked(|maker: &mut Made| maker.0 = Arc::clone(&made));
-    (scope.scope(), made)
-}
-
-#[test]
-fn a_context_is_made_once_and_not_before_somebody_asks() {
-    let (scope, made) = unasked();
-    let another = scope.clone();
-    scope.run(|| another.run(|| ()));
-    assert_eq!(made.load(Relaxed), 0);
-    assert_eq!(scope.context().get_request_id(), Some("r"));
-    assert_eq!(scope.context(), another.context());
-    assert_eq!(made.load(Relaxed), 1);
-    let (never_asked, made) = unasked();
-    drop(never_asked);
-    assert_eq!(made.load(Relaxed), 0);
-}
-
-#[test]
-fn the_maker_here_is_the_innermost_of_its_kind_and_may_be_looked_at_in_other_scopes() {
-    let number = |made: &Made| {
-        let inside = AuditContext::new().reason("another");
-        inside.into_scope().run(|| made.0.load(Relaxed))
-    };
-    assert_eq!(AuditScope::look_at_maker(number), None);
-    let scope = |number: usize| {
-        let made = Arc::new(AtomicUsize::new(number));
-        AuditScope::when_asked(|maker: &mut Made| maker.0 = made).scope()
-    };
-    scope(1).run(|| {
-        assert_eq!(AuditScope::look_at_maker(number), Some(1));
-        let plain = AuditContext::new().reason("inside").into_scope();
-        plain.run(|| assert_eq!(AuditScope::look_at_maker(number), Some(1)));
-        scope(2).run(|| assert_eq!(AuditScope::look_at_maker(number), Some(2)));
-    });
-}
-
-#[test]
-fn an_actor_is_set_where_the_context_is_made_already_and_not_where_it_is_not() {
-    let made = Arc::new(AtomicUsize::new(0));
-    let scope = AuditScope::when_asked(|maker: &mut Made| maker.0 = Arc::clone(&made));
-    scope.set_actor_if_made(Actor::user(7));
-    assert_eq!(made.load(Relaxed), 0);
-    assert_eq!(scope.scope().context().get_actor(), Actor::anonymous());
-    scope.set_actor_if_made(Actor::user(7));
-    assert_eq!(scope.scope().context().get_actor(), Actor::user(7));
-}
-
-#[test]
-fn what_is_set_before_anybody_asked_wins_over_what_is_made() {
-    let (scope, made) = unasked();
-    let another = scope.clone();
-    assert!(scope.run(|| AuditContext::set_actor(Actor::user(7))));
-    assert!(another.run(|| AuditContext::set_metadata("from", "handler")));
-    let expected = AuditContext::new()
-        .actor(Actor::user(7))
-        .request_id("r")
-        .metadata("from", "handler");
-    assert_eq!(scope.context(), expected);
-    assert_eq!(another.context(), expected);
-    assert_eq!(made.load(Relaxed), 1);
-}
-
-#[tokio::test]
-async fn a_context_that_is_made_late_is_inside_of_what_was_outside_at_the_beginning() {
-    let outer = AuditContext::new().reason("outer").actor(Actor::user(1));
-    let (scope, _) = outer.scope(async { unasked() }).await;
-    let elsewhere = AuditContext::new().reason("elsewhere").tenant("elsewhere");
-    let there = elsewhere.scope(scope.enter(async { AuditContext::current() }));
-    let expected = AuditContext::new()
-        .actor(Actor::anonymous())
-        .request_id("r")
-        .metadata("from", "head")
-        .reason("outer");
-    assert_eq!(there.await, expected);
-}
-
-#[tokio::test]
-async fn a_scope_inside_asks_the_one_outside() {
-    let (scope, made) = unasked();
-    let inner = AuditContext::new().reason("inner").scope(async {
-        assert!(AuditContext::set_actor(Actor::user(2)));
-        AuditContext::current()
-    });
-    let seen = scope.enter(inner).await;
-    assert_eq!(seen.get_request_id(), Some("r"));
-    assert_eq!(seen.get_actor().id(), Some("2"));
-    assert_eq!(scope.context().get_actor(), Actor::anonymous());
-    assert_eq!(made.load(Relaxed), 1);
-}
-
 #[tokio::test]
 async fn the_current_scope_is_the_innermost_that_states_a_context() {
     let nowhere = migration_mode("seed", async { AuditScope::current() });
     assert!(nowhere.await.is_none());
-    let (scope, _) = unasked();
+    let scope = AuditContext::new().into_scope();
     let inside = migration_mode("backfill", async {
         let current = AuditScope::current();
         let set = current.map(|it| it.run(|| AuditContext::set_actor(Actor::user(7))));
@@ -230,4 +124,46 @@ async fn the_current_scope_is_the_innermost_that_states_a_context() {
     let current = scope.run(|| inner.run(AuditScope::current));
     let actor = current.map(|it| it.context().get_actor());
     assert_eq!(actor, Some(Actor::user(8)));
+}
+
+/// Tells whether it is dropped in the context of its test.
+struct Told(Sender<bool>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let context = AuditContext::current();
+        assert!(self.0.send(context.get_reason() == Some("test")).is_ok());
+    }
+}
+
+#[test]
+fn what_a_future_holds_is_dropped_inside_whenever_that_is() {
+    let scope = AuditContext::new().reason("test").into_scope();
+    let (sender, drops) = channel();
+    let wait = |told| async move {
+        let _told = told;
+        pending::<()>().await;
+    };
+    // Never polled, polled and given up, polled to the end.
+    drop(scope.enter(wait(Told(sender.clone()))));
+    let mut context = Context::from_waker(Waker::noop());
+    let mut waits = Box::pin(scope.enter(wait(Told(sender.clone()))));
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    drop(waits);
+    let told = Told(sender);
+    let mut ends = Box::pin(scope.enter(async { drop(told) }));
+    assert!(ends.as_mut().poll(&mut context).is_ready());
+    assert_eq!(drops.try_iter().collect::<Vec<_>>(), [true; 3]);
+}
+
+#[test]
+fn a_scope_comes_back_from_what_panics_in_it() {
+    let outer = AuditContext::new().reason("outer").into_scope();
+    let inner = AuditContext::new().reason("inner").into_scope();
+    outer.run(|| {
+        let caught = catch_unwind(|| inner.run(|| panic!("in here")));
+        assert!(caught.is_err());
+        assert_eq!(AuditContext::current().get_reason(), Some("outer"));
+    });
+    assert!(AuditScope::current().is_none());
 }

@@ -174,16 +174,27 @@ async fn who(auth: Session) -> StatusCode {
 
 /// A router with the layers in their order. `keys` are the data keys of axum-login and of the log.
 pub(crate) fn router(shop: &Shop, backend: Auth, keys: [&'static str; 2]) -> Router {
+    router_with(shop, backend, keys, |router| router)
+}
+
+/// The same, with further layers inside.
+pub(crate) fn router_with(
+    shop: &Shop,
+    backend: Auth,
+    keys: [&'static str; 2],
+    further: impl FnOnce(Router) -> Router,
+) -> Router {
     let sessions = SessionManagerLayer::new(Store::default()).with_secure(false);
     let auth = AuthManagerLayerBuilder::new(backend, sessions)
         .with_data_key(keys[0])
         .build();
-    Router::new()
+    let routes = Router::new()
         .route("/in/{name}/{password}", on_get(sign_in))
         .route("/confirm/{name}/{password}", on_get(confirm))
         .route("/second", on_get(second))
         .route("/out/{then}", on_get(sign_out))
-        .route("/who", on_get(who))
+        .route("/who", on_get(who));
+    further(routes)
         .layer(AuditAuthLayer::<Auth, _>::new(shop.conn()).data_key(keys[1]))
         .layer(auth)
         .layer(AuditLayer::new().events(shop.events.clone()))

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use http::{Request, StatusCode};
 use sea_orm_audit::entity::audit_system_event;
 use sea_orm_audit::web::AuditLayer;
-use sea_orm_audit::web::security::{Burst, SecurityLayer, SecurityMonitor, SecurityRules};
+use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
 
 use crate::support::{Shop, TestResult, With, get, send};
@@ -20,8 +20,11 @@ fn router(shop: &Shop, rules: SecurityRules) -> Router {
     let monitor = SecurityMonitor::new(rules).events(shop.events.clone());
     Router::new()
         .route("/administration", on_get(async || "fine"))
-        .layer(SecurityLayer::new(monitor))
-        .layer(AuditLayer::new().events(shop.events.clone()))
+        .layer(
+            AuditLayer::new()
+                .security(monitor)
+                .events(shop.events.clone()),
+        )
 }
 
 async fn probe(router: &Router, path: &str, from: &str) -> TestResult {
@@ -155,10 +158,11 @@ async fn a_finding_is_of_whoever_signed_in_and_told_however_the_request_ends() -
         )
         .route("/.env", on_get(std::future::pending::<()>))
         .layer(from_fn(signed_in))
-        .layer((
-            AuditLayer::new().events(shop.events.clone()),
-            SecurityLayer::new(monitor),
-        ));
+        .layer(
+            AuditLayer::new()
+                .security(monitor)
+                .events(shop.events.clone()),
+        );
     probe(&router, "/wp-admin/", "192.0.2.1:5").await?;
     probe(&router, "/wp-login.php", "192.0.2.1:5").await?;
     let given_up = probe(&router, "/.env", "192.0.2.1:5").now_or_never();
@@ -183,7 +187,7 @@ async fn refused_requests_of_one_client_are_a_burst() -> TestResult {
     let router = Router::new()
         .route("/who", on_get(async || StatusCode::UNAUTHORIZED))
         .route("/admin/users", on_get(async || StatusCode::FORBIDDEN))
-        .layer((AuditLayer::new(), SecurityLayer::new(monitor)));
+        .layer(AuditLayer::new().security(monitor));
     for from in ["192.0.2.1:5", "192.0.2.2:5"] {
         for path in ["/who", "/admin/users", "/who"] {
             probe(&router, path, from).await?;

@@ -1,115 +1,54 @@
 //! The scope that holds context, configuration and migration mode.
 
-use std::any::Any;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use super::AuditContext;
-use super::innermost::{Slot, Within, innermost, within};
 use super::suppression::Suppression;
-use crate::actor::Actor;
 use crate::capture;
 use crate::config::AuditConfig;
 
+tokio::task_local! {
+    static INNERMOST: Arc<Scope>;
+}
+
 /// One level of nesting. What an inner level does not state it has from the outer one.
-pub(crate) struct Scope<M: ?Sized = dyn MakeContext> {
+#[derive(Default)]
+pub(crate) struct Scope {
     /// Zero until somebody asks. The counter is everybody's, and few scopes need to be told apart.
     id: AtomicU64,
-    context: Stated,
+    /// `None` where the level states none, so that a late actor goes to the level that does.
+    context: Option<Mutex<AuditContext>>,
     outer: Option<Arc<Scope>>,
     config: Option<AuditConfig>,
     suppression: Option<Arc<Suppression>>,
     /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
     has_images: AtomicBool,
-    /// In here, and not elsewhere with a pointer to it: a request's scope is one allocation.
-    maker: M,
 }
 
-/// Makes the context of a scope when somebody first asks for it.
-pub trait MakeContext: Any + Send + Sync {
-    /// Makes it. Runs once at most, wherever that is: what it needs of its surroundings it has with it, and
-    /// it asks for no context itself, and does not panic: the scope is locked meanwhile.
-    fn make_context(&self) -> AuditContext;
-}
-
-/// Makes nothing: of levels that state their context, or none.
-#[derive(Default)]
-struct Nobody;
-
-impl MakeContext for Nobody {
-    fn make_context(&self) -> AuditContext {
-        AuditContext::new()
-    }
-}
-
-/// The context that a level states.
-#[derive(Default)]
-enum Stated {
-    /// None, so that a late actor goes to the level that does.
-    #[default]
-    Nothing,
-    Context(Mutex<OwnContext>),
-}
-
-/// `None` until somebody asks the maker's.
-type OwnContext = Option<Box<AuditContext>>;
-
-impl Stated {
-    fn context(context: AuditContext) -> Self {
-        Self::Context(Mutex::new(Some(Box::new(context))))
-    }
-}
-
-/// A scope that makes no context.
-type Plain = Scope<Nobody>;
-
-impl<M: Default> Default for Scope<M> {
-    #[inline]
-    fn default() -> Self {
-        Self {
-            id: AtomicU64::new(0),
-            context: Stated::Nothing,
-            outer: None,
-            config: None,
-            suppression: None,
-            has_images: AtomicBool::new(false),
-            maker: M::default(),
-        }
-    }
-}
-
-impl<M: Default> Scope<M> {
-    /// A scope inside the one that applies here, put together where it stays: a request's is large, and what was just
-    /// written is slow to move.
-    #[inline]
+impl Scope {
+    /// A scope inside the one that applies here.
     fn here(state: impl FnOnce(&mut Self)) -> Arc<Self> {
-        let mut scope = Arc::<Self>::default();
-        // Nobody else has it yet.
-        if let Some(scope) = Arc::get_mut(&mut scope) {
-            if let Some(outer) = current_scope() {
-                scope.put_inside(outer);
-            }
-            state(scope);
+        let mut scope = Self::default();
+        if let Some(outer) = current_scope() {
+            scope.put_inside(outer);
         }
-        scope
+        state(&mut scope);
+        Arc::new(scope)
     }
 
-    fn put_inside(&mut self, outer: Arc<Scope>) {
+    fn put_inside(&mut self, outer: Arc<Self>) {
         self.config.clone_from(&outer.config);
         self.suppression.clone_from(&outer.suppression);
         // A level that states no context has nothing to add: a task that goes on in tasks of its own
         // would else make a chain without end.
-        self.outer = if outer.states_context() {
+        self.outer = if outer.context.is_some() {
             Some(outer)
         } else {
             outer.outer.clone()
         };
-    }
-}
-
-impl<M: ?Sized> Scope<M> {
-    const fn states_context(&self) -> bool {
-        matches!(self.context, Stated::Context(_))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -128,18 +67,16 @@ impl<M: ?Sized> Scope<M> {
         self.has_images.store(true, Relaxed);
         self.id()
     }
-}
 
-impl Scope {
     #[cfg(test)]
     pub(crate) fn for_test() -> Arc<Self> {
-        Arc::<Plain>::default()
+        Arc::default()
     }
 
     pub(crate) fn merged(&self) -> AuditContext {
         let own = match &self.context {
-            Stated::Context(own) => self.made(&mut lock(own)).clone(),
-            Stated::Nothing => AuditContext::default(),
+            Some(own) => lock(own).clone(),
+            None => AuditContext::default(),
         };
         match &self.outer {
             Some(outer) => own.or(&outer.merged()),
@@ -147,36 +84,29 @@ impl Scope {
         }
     }
 
-    /// Looks at the maker of the innermost level here whose maker is of this kind.
-    fn look_at_maker<M: MakeContext, R>(&self, look: impl FnOnce(&M) -> R) -> Option<R> {
-        match (&self.maker as &dyn Any).downcast_ref() {
-            Some(maker) => Some(look(maker)),
-            None => self.outer.as_ref()?.look_at_maker(look),
-        }
+    /// The first that a level has, from here outwards.
+    pub(super) fn first<T>(&self, of: &impl Fn(&AuditContext) -> Option<T>) -> Option<T> {
+        let own = self.context.as_ref().and_then(|own| of(&lock(own)));
+        own.or_else(|| self.outer.as_ref()?.first(of))
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut AuditContext)) -> bool {
         match (&self.context, &self.outer) {
-            (Stated::Context(own), _) => {
-                change(self.made(&mut lock(own)));
+            (Some(own), _) => {
+                change(&mut lock(own));
                 true
             }
-            (Stated::Nothing, Some(outer)) => outer.update(change),
-            (Stated::Nothing, None) => false,
+            (None, Some(outer)) => outer.update(change),
+            (None, None) => false,
         }
-    }
-
-    /// The context, made where it was not yet.
-    fn made<'c>(&self, context: &'c mut OwnContext) -> &'c mut AuditContext {
-        context.get_or_insert_with(|| Box::new(self.maker.make_context()))
     }
 }
 
-fn lock(own: &Mutex<OwnContext>) -> MutexGuard<'_, OwnContext> {
+fn lock(own: &Mutex<AuditContext>) -> MutexGuard<'_, AuditContext> {
     own.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<M: ?Sized> Drop for Scope<M> {
+impl Drop for Scope {
     fn drop(&mut self) {
         // What still waits belongs to writes that failed or were dropped.
         if *self.has_images.get_mut() {
@@ -185,24 +115,27 @@ impl<M: ?Sized> Drop for Scope<M> {
     }
 }
 
+/// The innermost scope. `None` outside of all, and where a thread that ends has given it up already.
 pub(crate) fn current_scope() -> Option<Arc<Scope>> {
-    innermost(Arc::clone)
+    INNERMOST.try_with(Arc::clone).ok()
 }
 
 pub(crate) fn scoped_config() -> Option<AuditConfig> {
-    innermost(|scope| scope.config.clone()).flatten()
+    let config = INNERMOST.try_with(|scope| scope.config.clone());
+    config.ok().flatten()
 }
 
 pub(crate) fn suppression() -> Option<Arc<Suppression>> {
-    innermost(|scope| scope.suppression.clone()).flatten()
+    let suppression = INNERMOST.try_with(|scope| scope.suppression.clone());
+    suppression.ok().flatten()
 }
 
 /// Runs a future in a new innermost scope.
 ///
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
-async fn inside<F: Future>(state: impl FnOnce(&mut Plain), future: F) -> F::Output {
-    Within::new(Plain::here(state), future).await
+async fn inside<F: Future>(state: impl FnOnce(&mut Scope), future: F) -> F::Output {
+    INNERMOST.scope(Scope::here(state), future).await
 }
 
 /// A context's scope that can be left and entered again: for what a future returned and somebody else
@@ -221,32 +154,8 @@ pub struct AuditScope(Arc<Scope>);
 
 impl AuditScope {
     pub(super) fn new(context: AuditContext) -> Self {
-        Self(Plain::here(|scope| {
-            scope.context = Stated::context(context);
-        }))
-    }
-
-    /// A scope inside the one that applies here, whose context is made when somebody first asks for it: for
-    /// what is entered often and asked for seldom, such as requests. `fill` says of what.
-    ///
-    /// # Examples
-    /// ```
-    /// use sea_orm_audit_core::{Actor, AuditContext, AuditScope, MakeContext};
-    /// #[derive(Default)]
-    /// struct Job(u32);
-    /// impl MakeContext for Job {
-    ///     fn make_context(&self) -> AuditContext {
-    ///         AuditContext::new().actor(Actor::service(format!("job {}", self.0)))
-    ///     }
-    /// }
-    /// let scope = AuditScope::when_asked(|job: &mut Job| job.0 = 7).scope();
-    /// scope.run(|| assert_eq!(AuditContext::current().get_actor().id(), Some("job 7")));
-    /// ```
-    #[inline]
-    pub fn when_asked<M: MakeContext + Default>(fill: impl FnOnce(&mut M)) -> LateScope<M> {
-        LateScope(Scope::here(|scope: &mut Scope<M>| {
-            scope.context = Stated::Context(Mutex::default());
-            fill(&mut scope.maker);
+        Self(Scope::here(|scope| {
+            scope.context = Some(Mutex::new(context));
         }))
     }
 
@@ -264,23 +173,27 @@ impl AuditScope {
     pub fn current() -> Option<Self> {
         let innermost = current_scope()?;
         // What is outside of one that states none does, if there is something.
-        (innermost.states_context() || innermost.outer.is_some()).then_some(Self(innermost))
-    }
-
-    /// Looks at what the context that applies here is made of, where the innermost such thing is one of this type.
-    pub fn look_at_maker<M: MakeContext, R>(look: impl FnOnce(&M) -> R) -> Option<R> {
-        // Not lent: the function may enter other scopes.
-        current_scope()?.look_at_maker(look)
+        (innermost.context.is_some() || innermost.outer.is_some()).then_some(Self(innermost))
     }
 
     /// Runs a function inside.
+    ///
+    /// # Panics
+    /// Panics where the thread ends, and destroys what is local to it, as all of tokio's task-locals do.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        within(&mut Some(Arc::clone(&self.0)), function)
+        INNERMOST.sync_scope(Arc::clone(&self.0), function)
     }
 
-    /// Runs a future inside.
+    /// Runs a future inside. What it still holds when it is dropped is dropped inside, too.
     pub fn enter<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        Within::new(Arc::clone(&self.0), future)
+        INNERMOST.scope(Arc::clone(&self.0), future)
+    }
+
+    /// Runs inside what drops something; outside, where the thread ends.
+    #[doc(hidden)]
+    pub fn drop_inside(&self, drops: impl FnOnce()) {
+        // As tokio drops a future that was not polled to its end.
+        drop(self.enter(OnDrop(Some(drops))));
     }
 
     /// The context as it is now, outer scopes merged in.
@@ -289,76 +202,22 @@ impl AuditScope {
     }
 }
 
-/// A scope in the hands of one owner, who enters it often: that takes less than [`AuditScope::run`].
-///
-/// # Examples
-/// ```
-/// use sea_orm_audit_core::{Actor, AuditContext, HeldScope};
-/// let mut scope = HeldScope::from(AuditContext::new().actor(Actor::user(7)).into_scope());
-/// for _ in 0..2 {
-///     scope.run(|| {
-///         assert_eq!(AuditContext::current().get_actor().id(), Some("7"));
-///         HeldScope::default().run(|| assert!(AuditContext::current().get_actor().id().is_some()));
-///     });
-/// }
-/// ```
-#[derive(Default)]
-#[must_use = "a scope does nothing until something is run in it"]
-pub struct HeldScope(Slot);
+/// Calls a function when it is dropped.
+struct OnDrop<F: FnOnce()>(Option<F>);
 
-impl HeldScope {
-    /// Runs a function inside; where there is no scope, in the one that applies here.
-    #[inline]
-    pub fn run<R>(&mut self, function: impl FnOnce() -> R) -> R {
-        if self.0.is_none() {
-            return function();
+impl<F: FnOnce()> Future for OnDrop<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(function) = self.0.take() {
+            function();
         }
-        within(&mut self.0, function)
-    }
-}
-
-impl From<AuditScope> for HeldScope {
-    fn from(scope: AuditScope) -> Self {
-        Self(Some(scope.0))
-    }
-}
-
-/// A scope whose context is made when somebody asks, and what it is made of.
-#[must_use = "a scope does nothing until something is run in it"]
-pub struct LateScope<M>(Arc<Scope<M>>);
-
-impl<M: MakeContext> LateScope<M> {
-    /// What the context is made of.
-    #[must_use]
-    pub fn maker(&self) -> &M {
-        &self.0.maker
-    }
-
-    /// Sets the actor if the context is made already: for what its maker was told after that.
-    pub fn set_actor_if_made(&self, actor: Actor) {
-        if let Stated::Context(own) = &self.0.context
-            && let Some(context) = &mut *lock(own)
-        {
-            context.actor = Some(actor);
-        }
-    }
-
-    /// The scope.
-    #[must_use]
-    pub fn scope(&self) -> AuditScope {
-        AuditScope(Arc::clone(&self.0) as Arc<Scope>)
-    }
-}
-
-impl<M> std::fmt::Debug for LateScope<M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LateScope").finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for HeldScope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeldScope").finish_non_exhaustive()
     }
 }
 
@@ -372,7 +231,7 @@ pub(super) fn with_context<F: Future>(
     context: AuditContext,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    inside(|scope| scope.context = Stated::context(context), future)
+    inside(|scope| scope.context = Some(Mutex::new(context)), future)
 }
 
 pub(crate) fn with_config<F: Future>(
@@ -419,6 +278,40 @@ pub trait WithAuditContext: Future + Sized {
 
 impl<F: Future> WithAuditContext for F {
     fn with_audit_context(self) -> impl Future<Output = Self::Output> {
-        Within::new(Plain::here(|_| ()), self)
+        INNERMOST.scope(Scope::here(|_| ()), self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Drops in a scope when its thread has ended, and nothing local to it is left.
+    struct Late(AuditScope, Sender<bool>);
+
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let scope = self.0.clone();
+            scope.drop_inside(|| assert!(self.1.send(AuditScope::current().is_none()).is_ok()));
+        }
+    }
+
+    #[test]
+    fn what_a_thread_drops_at_its_end_is_dropped_outside() {
+        thread_local! {
+            static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+        }
+        let (sender, done) = channel();
+        let scope = AuditContext::new().into_scope();
+        let thread = std::thread::spawn(move || {
+            // Made first, and so destroyed last.
+            LATE.set(Some(Late(scope.clone(), sender)));
+            scope.run(|| ());
+        });
+        assert!(thread.join().is_ok());
+        assert_eq!(done.try_iter().collect::<Vec<_>>(), [true]);
     }
 }

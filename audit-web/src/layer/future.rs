@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 use sea_orm_audit_core::{Actor, AuditError};
 
@@ -37,13 +37,12 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.inner.is_some() {
-                this.observed.within(|| this.inner.set(None));
+                this.observed.scope.drop_inside(|| this.inner.set(None));
             }
         }
     }
 }
 
-#[inline]
 fn titled(title: &'static str, done: Result<(), Box<Panicked>>) -> Option<Box<Titled>> {
     let panicked = done.err()?;
     Some(Box::new((title, *panicked)))
@@ -66,7 +65,6 @@ impl<F, R> AuditFuture<F, R> {
     }
 
     /// Makes the future inside, unless there was a panic before.
-    #[inline]
     pub(super) fn begin(&mut self, make: &mut dyn FnMut(&mut Option<F>)) {
         if self.panicked.is_none() {
             let done = self.observed.run(&mut || make(&mut self.inner));
@@ -116,7 +114,7 @@ where
             }
         }
         let recorded = match this.viewed {
-            Some(viewed) => ready!(observed.within(|| viewed.0.as_mut().poll(context))),
+            Some(viewed) => ready!(observed.scope.run(|| viewed.0.as_mut().poll(context))),
             None => Ok(Ok(())),
         };
         let response = this.viewed.take().map(|viewed| viewed.1);
@@ -131,7 +129,7 @@ where
 impl Observed {
     /// Begins to record the views that a response asks for.
     fn views(&self, pending: Pending) -> Option<Recording> {
-        let views = self.origin().settings.views();
+        let views = self.settings.views.as_ref();
         if views.is_none() {
             tracing::warn!("a view is not recorded: call `AuditLayer::views(..)`");
         }
@@ -141,7 +139,7 @@ impl Observed {
     /// The answer that the handler gave.
     fn finish<R>(&mut self, response: Response<R>) -> Response<AuditBody<R>> {
         self.answered(response.status());
-        let mut response = response.map(|inner| AuditBody::new(inner, self.hand_over()));
+        let mut response = response.map(|inner| AuditBody::new(inner, self.scope.clone()));
         self.identify(&mut response);
         response
     }
@@ -171,14 +169,12 @@ impl Observed {
 
     /// Gives the response the request's id.
     fn identify<R>(&self, response: &mut Response<R>) {
-        if !self.origin().settings.request_id_in_response {
+        if !self.settings.request_id_in_response {
             return;
         }
-        let name = self.origin().settings.request_id_header();
-        response
-            .headers_mut()
-            .entry(name)
-            .or_insert_with(|| HeaderValue::from(&self.origin().request_id));
+        let name = &self.settings.request_id_header;
+        let entry = response.headers_mut().entry(name);
+        entry.or_insert_with(|| self.request_id.clone());
     }
 }
 

@@ -1,70 +1,91 @@
-//! What a request did to the system: slowness, errors, panics.
+//! What a request did to the system: slowness, errors, panics, signs of an attack.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
-use coarsetime::Instant;
 use http::uri::PathAndQuery;
-use http::{Request, StatusCode};
-use sea_orm_audit_core::{
-    Actor, AuditScope, EventType, HeldScope, LateScope, SystemEvent, clean_text,
-};
-
-use super::origin::Origin;
-use super::route;
-use super::settings::Settings;
+use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use sea_orm_audit_core::panic::{Panicked, watched};
+use sea_orm_audit_core::{Actor, AuditContext, AuditScope, EventType, SystemEvent, clean_text};
+
+#[cfg(feature = "security")]
+use super::order::Watched;
+use super::order::{self, Seen};
+use super::settings::Settings;
+use super::{context, route};
+use crate::request_id;
 
 /// The longest path that is stored, in characters.
 const PATH_LIMIT: usize = 512;
 
 /// A request that is being handled.
 pub(crate) struct Observed {
-    scope: LateScope<Origin>,
-    /// The same, to enter.
-    held: HeldScope,
+    pub(super) settings: Arc<Settings>,
+    pub(super) scope: AuditScope,
+    pub(super) request_id: HeaderValue,
+    began: Instant,
+    method: Method,
+    target: Option<PathAndQuery>,
+    route: Option<Route>,
+    /// Another layer around this one tells of the request.
+    is_nested: bool,
+    /// What the request shows, until that is told.
+    #[cfg(feature = "security")]
+    finding: Option<Box<crate::security::Finding>>,
     /// The future is done, or was dropped.
     ended: bool,
 }
 
 impl Observed {
     /// A request without an id is given one.
-    #[inline]
-    pub(super) fn beginning<B>(request: &mut Request<B>, settings: &Settings) -> Self {
-        let scope = AuditScope::when_asked(|origin: &mut Origin| origin.fill(request, settings));
+    pub(super) fn beginning<B>(request: &mut Request<B>, settings: &Arc<Settings>) -> Self {
+        let is_nested = request.extensions_mut().insert(Seen).is_some();
+        #[cfg(feature = "tower-sessions")]
+        if !is_nested && has_session(request.extensions()) {
+            order::inside_of_sessions();
+        }
+        let incoming = settings.incoming_request_id;
+        let request_id = request_id::settle(request, &settings.request_id_header, incoming);
+        #[cfg(feature = "security")]
+        let finding = settings.inspect(request);
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let peer = settings.peer(extensions);
+        if peer.is_none() && !is_nested {
+            order::without_peer();
+        }
+        let client = settings.client(peer, headers);
+        let context = context::of(settings, headers, client, request_id::text(&request_id));
         Self {
-            held: scope.scope().into(),
-            scope,
+            scope: context.into_scope(),
+            request_id,
+            began: Instant::now(),
+            method: request.method().clone(),
+            target: target_of(request),
+            route: route_of(extensions),
+            is_nested,
+            #[cfg(feature = "security")]
+            finding,
+            settings: Arc::clone(settings),
             ended: false,
         }
     }
 
     /// Asks who sent the request, as a part of it.
     pub(super) fn ask_actor(
-        &mut self,
+        &self,
         who: &mut dyn FnMut() -> Option<Actor>,
     ) -> Result<(), Box<Panicked>> {
-        let mut actor = None;
-        let asked = self.run(&mut || actor = who());
-        if let Some(actor) = actor {
-            self.origin().tell_actor(actor.clone());
-            self.scope.set_actor_if_made(actor);
-        }
-        asked
-    }
-
-    pub(super) fn origin(&self) -> &Origin {
-        self.scope.maker()
-    }
-
-    /// The scope, for whoever goes on with the request.
-    pub(super) fn hand_over(&mut self) -> HeldScope {
-        std::mem::take(&mut self.held)
+        self.run(&mut || {
+            if let Some(actor) = who() {
+                AuditContext::set_actor(actor);
+            }
+        })
     }
 
     /// Does work as a part of the request. A panic is caught, unless it is not to be.
-    pub(super) fn run(&mut self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
-        let catches = self.origin().settings.catches_panics;
-        self.within(|| {
+    pub(super) fn run(&self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
+        let catches = self.settings.catches_panics && !self.is_nested;
+        self.scope.run(|| {
             if catches {
                 watched(work)
             } else {
@@ -74,19 +95,22 @@ impl Observed {
         })
     }
 
-    /// Runs a function as a part of the request.
-    pub(super) fn within<R>(&mut self, function: impl FnOnce() -> R) -> R {
-        self.held.run(function)
-    }
-
     /// The request was answered.
     pub(super) fn answered(&mut self, status: StatusCode) {
-        if status.is_server_error() && self.origin().settings.server_errors {
+        if status.is_server_error() && self.settings.server_errors && !self.is_nested {
             let title = "a request was answered with a server error";
             let event = self
                 .event(EventType::Error, title, status.as_str())
                 .error_code(status.as_str());
             self.submit(event);
+        }
+        #[cfg(feature = "security")]
+        if let Some(monitor) = &self.settings.security {
+            // What the application serves is its own, whatever others probe for there.
+            if status.is_success() && self.finding.as_ref().is_some_and(|it| it.is_probe) {
+                self.finding = None;
+            }
+            self.scope.run(|| monitor.answered(status));
         }
         self.end("answered");
     }
@@ -99,16 +123,19 @@ impl Observed {
         self.end("panicked");
     }
 
-    /// Looks at the time that it took.
+    /// Looks at the time that it took, and tells what the request showed: by now it is known who sent it.
     pub(super) fn end(&mut self, how: &str) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let Some(limit) = self.origin().settings.slow_after else {
+        #[cfg(feature = "security")]
+        if let (Some(monitor), Some(finding)) = (&self.settings.security, self.finding.take()) {
+            self.scope.run(|| monitor.report(*finding));
+        }
+        let Some(limit) = self.settings.slow_after.filter(|_| !self.is_nested) else {
             return;
         };
-        let now = Instant::now_without_cache_update();
-        let took = Duration::from(now.duration_since(self.origin().began));
+        let took = self.began.elapsed();
         if took >= limit {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let event = self
@@ -138,29 +165,29 @@ impl Observed {
 
     /// Without the query, which may hold secrets.
     fn path(&self) -> String {
-        let path = self.origin().target.as_ref().map_or("", PathAndQuery::path);
+        let path = self.target.as_ref().map_or("", PathAndQuery::path);
         clean_text(path, PATH_LIMIT).into_owned()
     }
 
     fn method(&self) -> &str {
-        route::method(&self.origin().method)
+        route::method(&self.method)
     }
 
     /// The pattern of the route. Where nobody tells it, one is made of the path.
     fn route(&self) -> String {
-        match &self.origin().route {
+        match &self.route {
             Some(route) => route.as_str().to_owned(),
             None => route::guessed(&self.path()),
         }
     }
 
-    fn submit(&mut self, event: SystemEvent) {
-        let Some(writer) = self.origin().settings.events() else {
+    fn submit(&self, event: SystemEvent) {
+        let Some(writer) = self.settings.events() else {
             tracing::warn!(?event, "no writer is installed for this system event");
             return;
         };
         // In the request's scope, for its actor, address and id.
-        self.within(|| writer.submit(event));
+        self.scope.run(|| writer.submit(event));
     }
 }
 
@@ -169,4 +196,52 @@ impl Drop for Observed {
     fn drop(&mut self) {
         self.end("dropped");
     }
+}
+
+#[cfg(feature = "security")]
+impl Settings {
+    /// What a request shows, where no layer around looks at it.
+    fn inspect<B>(&self, request: &mut Request<B>) -> Option<Box<crate::security::Finding>> {
+        let monitor = self.security.as_ref()?;
+        if request.extensions_mut().insert(Watched).is_some() {
+            return None;
+        }
+        let target = target_of(request)?;
+        let agent = request.headers().get(http::header::USER_AGENT);
+        let agent = agent.map(HeaderValue::as_bytes);
+        let finding = monitor.inspect(target.path(), target.query(), agent);
+        finding.map(Box::new)
+    }
+}
+
+#[cfg(feature = "tower-sessions")]
+fn has_session(extensions: &Extensions) -> bool {
+    extensions.get::<tower_sessions::Session>().is_some()
+}
+
+/// What was asked for: where a router is nested, what it is asked for is less.
+fn target_of<B>(request: &Request<B>) -> Option<PathAndQuery> {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return original.0.path_and_query().cloned();
+    }
+    request.uri().path_and_query().cloned()
+}
+
+/// The pattern of the route, which is the same for all objects.
+#[cfg(feature = "axum")]
+type Route = axum::extract::MatchedPath;
+
+#[cfg(feature = "axum")]
+fn route_of(extensions: &Extensions) -> Option<Route> {
+    extensions.get().cloned()
+}
+
+/// Nobody but axum tells the pattern of a route.
+#[cfg(not(feature = "axum"))]
+type Route = String;
+
+#[cfg(not(feature = "axum"))]
+fn route_of(_: &Extensions) -> Option<Route> {
+    None
 }

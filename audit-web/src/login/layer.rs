@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Once;
 use std::task::{Context, Poll};
 
 use axum_login::AuthSession;
@@ -13,9 +14,11 @@ use tower_service::Service;
 
 use super::AuditLogin;
 use super::guard::Guard;
+use crate::layer::order::{Seen, wrong};
 
 /// Tells the log who is signed in, and records logouts. Goes inside of axum-login's `AuthManagerLayer`,
-/// which goes inside of the [`AuditLayer`](crate::AuditLayer); `B` is the backend that axum-login has.
+/// which goes inside of the [`AuditLayer`](crate::AuditLayer); `B` is the backend that axum-login has. In any other order it
+/// says so once in the log, and fails the request in builds with debug assertions. Of two, one records.
 ///
 /// The session's key becomes the context's. A logout is a session that had a user when the request came, and
 /// has none when the handler is done; one that cannot be recorded is answered with 500, and reported through
@@ -115,8 +118,14 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let is_nested = request.extensions_mut().insert(SignedInBySession).is_some();
         let auth = request.extensions().get::<AuthSession<B>>();
+        if request.extensions().get::<Seen>().is_none() {
+            without_context();
+        } else if auth.is_none() {
+            outside_of_sessions();
+        }
         if let Some(id) = auth.and_then(|auth| auth.session.id()) {
             AuditContext::set_session_key(id.to_string());
         }
@@ -124,7 +133,9 @@ where
             AuditContext::set_actor(B::actor(user));
         }
         let AuditAuthLayer { db, data_key, .. } = &self.layer;
-        let guard = auth.and_then(|auth| Guard::new(db, data_key, auth));
+        // One of several sees who signs out.
+        let watched = auth.filter(|_| !is_nested);
+        let guard = watched.and_then(|auth| Guard::new(db, data_key, auth));
         // The one that is ready is the one to be called.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
@@ -137,4 +148,28 @@ where
             guard.settle(answer).await
         })
     }
+}
+
+/// In the extensions of a request whose session is looked at.
+#[derive(Clone, Copy)]
+struct SignedInBySession;
+
+fn without_context() {
+    static SAID: Once = Once::new();
+    wrong(
+        &SAID,
+        "`AuditAuthLayer` is not inside of an `AuditLayer`, so that nobody is told who is signed in. From the innermost to the \
+         outermost layer: `.layer(AuditAuthLayer::<Backend, _>::new(db))`, `.layer(auth_manager_layer)`, \
+         `.layer(AuditLayer::new())`",
+    );
+}
+
+fn outside_of_sessions() {
+    static SAID: Once = Once::new();
+    wrong(
+        &SAID,
+        "`AuditAuthLayer` is not inside of axum-login's layer, or has another backend than that, so that everybody is anonymous and \
+         logouts are not recorded. From the innermost to the outermost layer: \
+         `.layer(AuditAuthLayer::<Backend, _>::new(db))`, `.layer(auth_manager_layer)`, `.layer(AuditLayer::new())`",
+    );
 }

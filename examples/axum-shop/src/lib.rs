@@ -22,7 +22,7 @@ use sea_orm::{
 };
 use sea_orm_audit::migration::{AuditedMigrator, Migrator, MigratorTrait};
 use sea_orm_audit::web::login::{AuditAuthLayer, AuditedBackend};
-use sea_orm_audit::web::security::{SecurityLayer, SecurityMonitor};
+use sea_orm_audit::web::security::SecurityMonitor;
 use sea_orm_audit::web::{AuditLayer, ClientAddress, Views};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection, EventWriter, Lockout};
 use tokio::net::TcpListener;
@@ -126,10 +126,8 @@ pub async fn app(
         hasher,
         slow: options.slow_after + Duration::from_millis(50),
     };
-    // From the inside out: the last layer is the first to see a request, and in a tuple, which spares axum
-    // a box for each, the first one. The order matters:
+    // From the inside out: the last layer is the first to see a request. The order matters, and a wrong one is told:
     // - `AuditLayer` is outermost, since everything below it writes in the context that it makes;
-    // - `SecurityLayer` needs the client's address from it, and sees what any layer below answers;
     // - axum-login's layer loads session and user,
     // - which `AuditAuthLayer` then tells to the log; also it sees who has signed out.
     // All are around the fallback, too: nobody probes for `/wp-admin` unseen.
@@ -137,14 +135,14 @@ pub async fn app(
         .with_state(shop)
         .layer(AuditAuthLayer::<Auth, _>::new(db.clone()))
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
-        .layer((
+        .layer(
             AuditLayer::new()
                 .client_address(options.client_address)
                 .slow_after(options.slow_after)
+                .security(monitor)
                 .events(events)
                 .views(Views::new(db)),
-            SecurityLayer::new(monitor),
-        )))
+        ))
 }
 
 /// Nobody is there yet who could do it: it is the application itself.

@@ -2,14 +2,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::super::SecurityRules;
 use super::*;
+use crate::SecurityRules;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn monitor(count: u32, keys: usize) -> Result<BurstMonitor, super::super::SecurityRulesError> {
+fn monitor(count: u32, keys: usize) -> Result<BurstMonitor, crate::SecurityRulesError> {
     let builder = Burst::ALL
         .into_iter()
         .fold(SecurityRules::builder(), |builder, burst| {

@@ -6,14 +6,16 @@
 
 use std::borrow::Cow;
 
-use super::classes::{PATH_ENCODED, QUERY_ENCODED};
-
 /// How often an escape may be escaped before we stop looking.
 const ROUNDS: usize = 4;
 
-/// Decodes a path, whose bytes' classes were seen before; backslashes become slashes.
-pub(super) fn path(raw: &[u8], seen: u8) -> Cow<'_, [u8]> {
-    if seen & PATH_ENCODED == 0 {
+/// Decodes a path; backslashes become slashes, and ASCII letters lower case.
+pub(super) fn path(raw: &[u8]) -> Cow<'_, [u8]> {
+    let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) && !b"%\\".contains(byte);
+    if raw
+        .iter()
+        .all(|byte| is_plain(byte) && !byte.is_ascii_uppercase())
+    {
         return Cow::Borrowed(raw);
     }
     let mut bytes = raw.to_vec();
@@ -22,18 +24,19 @@ pub(super) fn path(raw: &[u8], seen: u8) -> Cow<'_, [u8]> {
         match byte {
             b'\\' => *byte = b'/',
             b'\n' => *byte = b'\r',
-            _ => {}
+            other => other.make_ascii_lowercase(),
         }
     }
     Cow::Owned(bytes)
 }
 
-/// Decodes a query, whose bytes' classes were seen before; each parameter ends up on a line of its own.
+/// Decodes a query; each parameter ends up on a line of its own.
 ///
 /// An encoded line feed becomes a carriage return, so that only parameters start lines, and an
 /// encoded `&` stays what it is: part of a value.
-pub(super) fn query(raw: &[u8], seen: u8) -> Cow<'_, [u8]> {
-    if seen & QUERY_ENCODED == 0 {
+pub(super) fn query(raw: &[u8]) -> Cow<'_, [u8]> {
+    let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) && !b"%+&".contains(byte);
+    if raw.iter().all(is_plain) {
         return Cow::Borrowed(raw);
     }
     let mut bytes: Vec<u8> = raw
@@ -147,16 +150,7 @@ fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::classes::classes;
     use super::*;
-
-    fn path(raw: &[u8]) -> Cow<'_, [u8]> {
-        super::path(raw, classes(raw))
-    }
-
-    fn query(raw: &[u8]) -> Cow<'_, [u8]> {
-        super::query(raw, classes(raw))
-    }
 
     #[test]
     fn a_plain_text_is_borrowed() {

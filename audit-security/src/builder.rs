@@ -1,21 +1,20 @@
 //! Changing the default rules.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
 use thiserror::Error;
 
-use super::agent::{self, Harmless};
 use super::bursts::{Burst, BurstLimit, BurstLimits};
 use super::event::SecurityEventName;
 use super::path::PathRules;
-use super::patterns::{self, PATH, Pattern, QUERY};
+use super::patterns::{self, AGENT, PATH, Pattern, QUERY};
 use super::rules::{Inner, PatternRule, PatternSet, SecurityRules};
 use super::runs::{Run, Runs};
 
-const PROBING_PATHS: &str = include_str!("data/probing_paths.txt");
-const SCANNERS: &str = include_str!("data/scanners.txt");
+const PROBING_PATHS: &str = include_str!("../data/probing_paths.txt");
+const SCANNERS: &str = include_str!("../data/scanners.txt");
 
 /// Says which rule cannot be used, and what to do about it.
 #[derive(Debug, Error)]
@@ -90,6 +89,7 @@ pub struct SecurityRulesBuilder {
     allowed: Vec<String>,
     patterns: Vec<(String, String)>,
     without_patterns: Vec<String>,
+    with_patterns: Vec<String>,
     scanners: Vec<Cow<'static, str>>,
     limits: BurstLimits,
 }
@@ -102,6 +102,7 @@ impl SecurityRulesBuilder {
             allowed: Vec::new(),
             patterns: Vec::new(),
             without_patterns: Vec::new(),
+            with_patterns: Vec::new(),
             scanners: Vec::new(),
             limits: BurstLimits::default(),
         }
@@ -135,8 +136,7 @@ impl SecurityRulesBuilder {
     /// Raises a finding for a path or query that the regular expression matches.
     ///
     /// It sees decoded text, ASCII letters match in either case, and each parameter of a query is a
-    /// line, with `^` and `$` at its ends. It is tried on every request, where the default patterns
-    /// are only tried on suspicious ones.
+    /// line, with `^` and `$` at its ends.
     pub fn pattern(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
         self.patterns.push((name.into(), regex.into()));
         self
@@ -146,6 +146,12 @@ impl SecurityRulesBuilder {
     /// databases.
     pub fn without_pattern(mut self, name: impl Into<String>) -> Self {
         self.without_patterns.push(name.into());
+        self
+    }
+
+    /// Adds a pattern that is off by default: `graphql-introspection`, where an API does not offer its schema in a query.
+    pub fn with_pattern(mut self, name: impl Into<String>) -> Self {
+        self.with_patterns.push(name.into());
         self
     }
 
@@ -182,16 +188,12 @@ impl SecurityRulesBuilder {
         if let Some(burst) = self.limits.unusable() {
             return Err(SecurityRulesError::Burst { burst });
         }
-        let defaults = default_patterns(self.defaults, &self.without_patterns)?;
-        let custom = custom_patterns(&self.patterns)?;
-        let paths = self.paths()?;
-        let scanners = self.scanner_runs()?;
+        let mut patterns = self.default_patterns()?;
+        patterns.extend(self.custom_patterns()?);
         Ok(SecurityRules::from_inner(Inner {
-            paths,
-            scanners,
-            harmless: Harmless::new(),
-            defaults,
-            custom,
+            paths: self.paths()?,
+            patterns: set_of(patterns)?,
+            scanners: set_of(self.scanner_patterns()?)?,
             limits: self.limits,
         }))
     }
@@ -201,13 +203,16 @@ impl SecurityRulesBuilder {
         let mut allowed_endings = Vec::new();
         for path in &self.allowed {
             match path_rule(path)? {
-                (true, ending) => {
-                    allowed_endings.extend(Run::new([ending].into_iter(), false, "".into()));
-                }
-                (false, _) => allowed.extend(run_of_segments(Cow::Owned(path.clone()))),
+                (true, ending) => allowed_endings.extend(ending_run(ending, "".into())),
+                (false, _) => allowed.extend(Run::of_path(Cow::Owned(path.clone()))),
             }
         }
         let allowed_endings = Runs::new(allowed_endings);
+        let is_allowed = |ending: &str| {
+            let ending = ending.to_ascii_lowercase();
+            let run = allowed_endings.starting(ending.as_bytes(), &std::iter::empty(), false);
+            run.is_some()
+        };
         let shipped = self
             .defaults
             .then(|| lines(PROBING_PATHS).map(Cow::Borrowed));
@@ -217,14 +222,9 @@ impl SecurityRulesBuilder {
             .chain(self.probing.iter().cloned())
         {
             match path_rule(&path)? {
-                (true, ending)
-                    if allowed_endings
-                        .starting(ending, &std::iter::empty(), false)
-                        .is_some() => {}
-                (true, ending) => {
-                    endings.extend(Run::new([ending].into_iter(), false, path.clone()));
-                }
-                (false, _) => probes.extend(run_of_segments(path)),
+                (true, ending) if is_allowed(ending) => {}
+                (true, ending) => endings.extend(ending_run(ending, path.clone())),
+                (false, _) => probes.extend(Run::of_path(path)),
             }
         }
         Ok(PathRules {
@@ -234,21 +234,100 @@ impl SecurityRulesBuilder {
         })
     }
 
-    fn scanner_runs(&self) -> Result<Runs, SecurityRulesError> {
+    fn scanner_patterns(&self) -> Result<Vec<PatternRule>, SecurityRulesError> {
         let shipped = self.defaults.then(|| lines(SCANNERS).map(Cow::Borrowed));
         let tokens = shipped
             .into_iter()
             .flatten()
             .chain(self.scanners.iter().cloned());
-        let runs = tokens.map(|token| {
-            Run::new(agent::words(token.as_bytes()), false, token.clone()).ok_or_else(|| {
-                SecurityRulesError::Scanner {
-                    token: token.into_owned(),
-                }
-            })
-        });
-        Ok(Runs::new(runs.collect::<Result<_, _>>()?))
+        let rule = |token: Cow<'static, str>| {
+            let words = token.split(|char: char| !char.is_ascii_alphanumeric());
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+            if words.is_empty() {
+                let token = token.into_owned();
+                return Err(SecurityRulesError::Scanner { token });
+            }
+            // What separates words is any other character.
+            let words = words.join("[^0-9a-z]+");
+            let regex = format!("(?:^|[^0-9a-z]){words}(?:$|[^0-9a-z])");
+            Ok(rule(
+                token,
+                SecurityEventName::MaliciousAttackTool,
+                AGENT,
+                regex,
+            ))
+        };
+        tokens.map(rule).collect()
     }
+
+    fn default_patterns(&self) -> Result<Vec<PatternRule>, SecurityRulesError> {
+        let mut patterns = patterns::defaults();
+        let known = |name: &String| patterns.iter().any(|pattern| pattern.name == name);
+        let mut named = self.without_patterns.iter().chain(&self.with_patterns);
+        if let Some(name) = named.find(|name| !known(name)) {
+            let mut known: Vec<_> = patterns.iter().map(|pattern| pattern.name).collect();
+            known.dedup();
+            return Err(SecurityRulesError::UnknownPattern {
+                name: name.clone(),
+                known: known.join(", "),
+            });
+        }
+        let has =
+            |names: &[String], pattern: &Pattern| names.iter().any(|name| name == pattern.name);
+        patterns.retain(|pattern| {
+            let is_on = self.defaults && !pattern.is_off || has(&self.with_patterns, pattern);
+            is_on && !has(&self.without_patterns, pattern)
+        });
+        let rule = |pattern: Pattern| {
+            let event = pattern.event();
+            rule(pattern.name.into(), event, pattern.scope, pattern.regex)
+        };
+        Ok(patterns.into_iter().map(rule).collect())
+    }
+
+    fn custom_patterns(&self) -> Result<Vec<PatternRule>, SecurityRulesError> {
+        let checked = |(name, regex): &(String, String)| {
+            // Of text, where the default patterns are of bytes.
+            let regex = format!("(?u:{regex})");
+            let alone = patterns::alone(&regex).map_err(|source| SecurityRulesError::Pattern {
+                name: name.clone(),
+                source,
+            })?;
+            if alone.is_match(b"") {
+                return Err(SecurityRulesError::PatternMatchesAll { name: name.clone() });
+            }
+            let event = SecurityEventName::MaliciousExtraneous;
+            Ok(rule(Cow::Owned(name.clone()), event, PATH | QUERY, regex))
+        };
+        self.patterns.iter().map(checked).collect()
+    }
+}
+
+fn rule(
+    name: Cow<'static, str>,
+    event: SecurityEventName,
+    scope: u8,
+    regex: String,
+) -> PatternRule {
+    PatternRule {
+        name,
+        event,
+        scope,
+        regex,
+        alone: OnceLock::new(),
+    }
+}
+
+fn set_of(rules: Vec<PatternRule>) -> Result<PatternSet, SecurityRulesError> {
+    let set = patterns::together(rules.iter().map(|rule| rule.regex.as_str()));
+    Ok(PatternSet {
+        set: set.map_err(|source| SecurityRulesError::TooLarge { source })?,
+        rules,
+    })
+}
+
+fn ending_run(ending: &str, name: Cow<'static, str>) -> Option<Run> {
+    Some(Run::of_path(Cow::Owned(ending.to_owned()))?.called(name))
 }
 
 /// Returns the lines of a data file that are neither empty nor comments.
@@ -258,8 +337,8 @@ fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Checks a path rule, and returns whether it is an ending (`*.php.bak`) and the ending's bytes.
-fn path_rule(path: &str) -> Result<(bool, &[u8]), SecurityRulesError> {
+/// Checks a path rule, and returns whether it is an ending (`*.php.bak`), and which.
+fn path_rule(path: &str) -> Result<(bool, &str), SecurityRulesError> {
     let (ending, body) = path
         .strip_prefix("*.")
         .map_or((false, path), |body| (true, body));
@@ -275,73 +354,10 @@ fn path_rule(path: &str) -> Result<(bool, &[u8]), SecurityRulesError> {
     } else if ending && body.contains('/') {
         "is an ending and has a \"/\""
     } else {
-        return Ok((ending, body.as_bytes()));
+        return Ok((ending, body));
     };
     Err(SecurityRulesError::Path {
         path: path.to_owned(),
         problem,
-    })
-}
-
-fn run_of_segments(path: Cow<'static, str>) -> Option<Run> {
-    let text = path.clone();
-    let segments = text.split('/').map(str::as_bytes);
-    Run::new(segments, text.starts_with('/'), path)
-}
-
-fn default_patterns(wanted: bool, without: &[String]) -> Result<PatternSet, SecurityRulesError> {
-    let mut patterns = patterns::defaults();
-    let known = |name: &String| patterns.iter().any(|pattern| pattern.name == name);
-    if let Some(name) = without.iter().find(|name| !known(name)) {
-        let mut known: Vec<_> = patterns.iter().map(|pattern| pattern.name).collect();
-        known.dedup();
-        return Err(SecurityRulesError::UnknownPattern {
-            name: name.clone(),
-            known: known.join(", "),
-        });
-    }
-    patterns.retain(|pattern| wanted && !without.iter().any(|name| name == pattern.name));
-    let set = RegexSetBuilder::new(patterns.iter().map(|pattern| &pattern.regex))
-        .unicode(false)
-        .case_insensitive(true)
-        .multi_line(true)
-        .build()
-        .map_err(|source| SecurityRulesError::TooLarge { source })?;
-    let rule = |pattern: &Pattern| PatternRule {
-        name: pattern.name.into(),
-        event: pattern.event(),
-        scope: pattern.scope,
-    };
-    Ok(PatternSet {
-        set,
-        rules: patterns.iter().map(rule).collect(),
-    })
-}
-
-fn custom_patterns(patterns: &[(String, String)]) -> Result<PatternSet, SecurityRulesError> {
-    let compile = |regexes: &[&str]| -> Result<RegexSet, regex::Error> {
-        RegexSetBuilder::new(regexes)
-            .case_insensitive(true)
-            .multi_line(true)
-            .build()
-    };
-    for (name, regex) in patterns {
-        let alone = compile(&[regex]).map_err(|source| SecurityRulesError::Pattern {
-            name: name.clone(),
-            source,
-        })?;
-        if alone.is_match(b"") {
-            return Err(SecurityRulesError::PatternMatchesAll { name: name.clone() });
-        }
-    }
-    let regexes: Vec<_> = patterns.iter().map(|(_, regex)| regex.as_str()).collect();
-    let rule = |(name, _): &(String, String)| PatternRule {
-        name: Cow::Owned(name.clone()),
-        event: SecurityEventName::MaliciousExtraneous,
-        scope: PATH | QUERY,
-    };
-    Ok(PatternSet {
-        set: compile(&regexes).map_err(|source| SecurityRulesError::TooLarge { source })?,
-        rules: patterns.iter().map(rule).collect(),
     })
 }

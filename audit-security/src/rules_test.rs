@@ -39,8 +39,8 @@ fn probing_paths_are_whole_segments() {
         ("/.git/config", ".git/config"),
         ("/x/index.php.bak", "*.php.bak"),
         ("/docs/../wp-admin", "/wp-admin"),
-        ("/app/WEB-INF/lib", "web-inf"),
-        ("/files/proc/self/environ", "proc/self/environ"),
+        ("/app/WEB-INF/x", "web-inf"),
+        ("/files/proc/self/environ", "file-system"),
     ] {
         assert_eq!(
             rule(path(&rules, hostile)).as_deref(),
@@ -260,12 +260,53 @@ fn only_the_guilty_parameter_is_quoted() {
             .map(|finding| finding.detail)
     };
     let found = detail("password=hunter2&id=1'+or+1=1&token=abc");
-    assert_eq!(found.as_deref(), Some("query parameter \"id=1' or 1=1\""));
-    let found = detail("id=5&password=x'+or+'1'='1");
     assert_eq!(
         found.as_deref(),
-        Some("value of query parameter \"password\"")
+        Some("query parameter \"id\": \"' or 1=1\"")
     );
+    let found = detail("id=5&password=x'+or+'1'='1");
+    assert_eq!(found.as_deref(), Some("query parameter \"password\""));
+}
+
+#[test]
+fn no_value_of_a_parameter_is_in_a_finding() {
+    let rules = SecurityRules::default();
+    const SECRET: &str = "hunter2hunter2";
+    for query in [
+        "pass=SECRET'+or+1=1--",
+        "sid=SECRET%00",
+        "sig=SECRET<script>",
+        "auth=SECRET;cat+/etc/passwd",
+        "key=SECRET'+union+select+1,2",
+        "card=SECRET'--+",
+        "refresh=SECRET${jndi:ldap://x/a}",
+        "next=/cb?token=SECRET%26x=<script>",
+        "next=/cb?token=SECRET<svg/onload=alert(1)>",
+        "q={%22password%22:%22SECRET%22,%22x%22:%22<script>%22}",
+        "q={%22password%22:%22SECRET%22,%22x%22:%22'+or+1=1--%22}",
+        "file=SECRET/../../../../etc/passwd",
+        "url=http://x/SECRET/shell.txt",
+        "a=1&token=SECRET&id=1+union+select+null",
+    ] {
+        let query = query.replace("SECRET", SECRET);
+        let finding = rules.inspect("/", Some(&query), None);
+        let detail = finding.map(|finding| finding.detail).unwrap_or_default();
+        assert!(!detail.is_empty(), "{query} is not found");
+        assert!(!detail.contains(SECRET), "{query}: {detail}");
+    }
+}
+
+#[test]
+fn introspection_is_asked_for_where_it_is_wanted() -> TestResult {
+    let query = Some("query={__schema{types{name}}}");
+    assert_eq!(
+        SecurityRules::default().inspect("/graphql", query, None),
+        None
+    );
+    let rules = SecurityRules::builder().with_pattern("graphql-introspection");
+    let found = rules.build()?.inspect("/graphql", query, None);
+    assert_eq!(rule(found).as_deref(), Some("graphql-introspection"));
+    Ok(())
 }
 
 #[test]

@@ -12,11 +12,11 @@ use super::{Finding, SecurityRules};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-const HOSTILE: &str = include_str!("corpus/hostile.txt");
-const ORDINARY_PATHS: &str = include_str!("corpus/ordinary_paths.txt");
-const ORDINARY_AGENTS: &str = include_str!("corpus/ordinary_agents.txt");
-const HELD_OUT_HOSTILE: &str = include_str!("corpus/held_out_hostile.txt");
-const HELD_OUT_ORDINARY: &str = include_str!("corpus/held_out_ordinary.txt");
+const HOSTILE: &str = include_str!("../corpus/hostile.txt");
+const ORDINARY_PATHS: &str = include_str!("../corpus/ordinary_paths.txt");
+const ORDINARY_AGENTS: &str = include_str!("../corpus/ordinary_agents.txt");
+const HELD_OUT_HOSTILE: &str = include_str!("../corpus/held_out_hostile.txt");
+const HELD_OUT_ORDINARY: &str = include_str!("../corpus/held_out_ordinary.txt");
 
 fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
     data.lines()

@@ -2,21 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use regex::bytes::RegexSet;
-use sea_orm_audit_core::AuditConfig;
+use regex::bytes::{Regex, RegexSet};
 
-use super::agent::{self, Harmless};
 use super::builder::SecurityRulesBuilder;
 use super::bursts::{BurstLimits, BurstMonitor};
-use super::classes::{AGENT_SPECIAL, DOT, PATH_SPECIAL, QUERY_SPECIAL, classes};
 use super::decode;
 use super::event::SecurityEventName as Event;
 use super::finding::Finding;
 use super::path::{PathHit, PathRules};
-use super::patterns::{AGENT, PATH, QUERY};
-use super::runs::Runs;
+use super::patterns::{self, AGENT, PATH, QUERY};
 
 /// The most bytes of a path, of a query and of a user agent that are inspected.
 ///
@@ -34,7 +30,7 @@ const PATH_TRAVERSAL: &str = "path-traversal";
 ///
 /// # Examples
 /// ```
-/// # use sea_orm_audit_web::security::{SecurityRules, SecurityRulesError};
+/// # use sea_orm_audit_security::{SecurityRules, SecurityRulesError};
 /// let rules = SecurityRules::builder()
 ///     .allow_path("/wp-admin") // this application really has one
 ///     .probing_path("/internal/console")
@@ -57,11 +53,9 @@ impl fmt::Debug for SecurityRules {
 
 pub(super) struct Inner {
     pub(super) paths: PathRules,
-    pub(super) scanners: Runs,
-    pub(super) harmless: Harmless,
-    pub(super) defaults: PatternSet,
-    /// Patterns of the user's: they are asked about every target, whatever characters it has.
-    pub(super) custom: PatternSet,
+    /// The default patterns, and then the user's.
+    pub(super) patterns: PatternSet,
+    pub(super) scanners: PatternSet,
     pub(super) limits: BurstLimits,
 }
 
@@ -75,18 +69,28 @@ pub(super) struct PatternRule {
     pub(super) name: Cow<'static, str>,
     pub(super) event: Event,
     pub(super) scope: u8,
+    pub(super) regex: String,
+    /// The pattern by itself, to tell where it matches. Few are ever asked.
+    pub(super) alone: OnceLock<Option<Regex>>,
+}
+
+impl PatternRule {
+    fn matching<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let alone = self.alone.get_or_init(|| patterns::alone(&self.regex).ok());
+        Some(alone.as_ref()?.find(text)?.as_bytes())
+    }
 }
 
 impl PatternSet {
     /// Finds the first pattern of this scope that matches the text.
-    fn first(&self, text: &[u8], scope: u8) -> Option<(usize, &PatternRule)> {
+    fn first(&self, text: &[u8], scope: u8) -> Option<&PatternRule> {
         // Asked first, since it stops at the first match and allocates nothing.
-        if self.rules.is_empty() || !self.set.is_match(text) {
+        if !self.set.is_match(text) {
             return None;
         }
         let matches = self.set.matches(text);
-        let mut found = matches.iter().map(|index| (index, &self.rules[index]));
-        found.find(|(_, rule)| rule.scope & scope != 0)
+        let mut found = matches.iter().map(|index| &self.rules[index]);
+        found.find(|rule| rule.scope & scope != 0)
     }
 }
 
@@ -137,92 +141,50 @@ impl SecurityRules {
         let query = query.unwrap_or_default().as_bytes();
         let agent = user_agent.unwrap_or_default();
         let agent = &agent[..agent.len().min(MAX_INSPECTED)];
-        if let Some(finding) = oversized("path", path).or_else(|| oversized("query", query)) {
-            return Some(finding);
-        }
-        self.query(query)
+        oversized("path", path)
+            .or_else(|| oversized("query", query))
+            .or_else(|| self.query(query))
             .or_else(|| self.path(path))
-            .or_else(|| self.inner.harmless.or_else(agent, || self.agent(agent)))
+            .or_else(|| self.agent(agent))
     }
 
     fn query(&self, raw: &[u8]) -> Option<Finding> {
         if raw.is_empty() {
             return None;
         }
-        let seen = classes(raw);
-        let climbs = || seen & DOT != 0 && raw.windows(2).any(|pair| pair == b"..");
-        let special = seen & QUERY_SPECIAL != 0 || climbs();
-        if !special && self.inner.custom.rules.is_empty() {
-            return None;
-        }
-        let text = decode::query(raw, seen);
-        let (set, (index, rule)) = self.matching(&text, QUERY, special)?;
-        // Only on a finding: which parameter was it? The others may carry what nobody should read.
-        let guilty = text
-            .split(|byte| *byte == b'\n')
-            .find(|line| set.set.matches(line).matched(index));
-        Some(quoting_parameter(rule, guilty))
+        let text = decode::query(raw);
+        let rule = self.inner.patterns.first(&text, QUERY)?;
+        // Which parameter was it? The others may carry what nobody should read.
+        let mut parameters = text.split(|byte| *byte == b'\n');
+        let found = parameters.find_map(|line| Some((line, rule.matching(line)?)));
+        let name = rule.name.clone();
+        Some(match found {
+            Some((line, piece)) => Finding::in_parameter(rule.event, name, line, piece),
+            None => Finding::stating(rule.event, name, "several query parameters together".into()),
+        })
     }
 
     fn path(&self, raw: &[u8]) -> Option<Finding> {
-        let seen = classes(raw);
-        if self.inner.custom.rules.is_empty() && self.inner.paths.is_plain(raw, seen) {
-            return None;
-        }
-        let special = seen & PATH_SPECIAL != 0;
-        let text = decode::path(raw, seen);
-        if let Some((_, (_, rule))) = self.matching(&text, PATH, special) {
+        let text = decode::path(raw);
+        if let Some(rule) = self.inner.patterns.first(&text, PATH) {
             return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
         }
-        let rule = match self.inner.paths.inspect(raw, &text)? {
-            PathHit::Probe(name) => name,
-            PathHit::Traversal => PATH_TRAVERSAL.into(),
+        let (event, rule) = match self.inner.paths.inspect(raw, &text)? {
+            PathHit::Probe(name) => (Event::MaliciousDirectReference, name),
+            PathHit::Traversal => (Event::MaliciousDirectReference, PATH_TRAVERSAL.into()),
         };
-        Some(Finding::quoting(
-            Event::MaliciousDirectReference,
-            rule,
-            "path",
-            raw,
-        ))
+        let is_probe = rule != PATH_TRAVERSAL;
+        Some(Finding::quoting(event, rule, "path", raw).probing(is_probe))
     }
 
     fn agent(&self, agent: &[u8]) -> Option<Finding> {
-        if classes(agent) & AGENT_SPECIAL != 0
-            && let Some((_, rule)) = self.inner.defaults.first(agent, AGENT)
-        {
-            let name = rule.name.clone();
-            return Some(Finding::quoting(rule.event, name, "user agent", agent));
-        }
-        let run = agent::scanner(&self.inner.scanners, agent)?;
-        Some(Finding::quoting(
-            Event::MaliciousAttackTool,
-            run.name.clone(),
-            "user agent",
-            agent,
-        ))
-    }
-
-    /// Asks the default patterns if there is reason to, and the user's in any case.
-    fn matching(
-        &self,
-        text: &[u8],
-        scope: u8,
-        special: bool,
-    ) -> Option<(&PatternSet, (usize, &PatternRule))> {
         let inner = &self.inner;
-        let default = || {
-            inner
-                .defaults
-                .first(text, scope)
-                .map(|hit| (&inner.defaults, hit))
-        };
-        let custom = || {
-            inner
-                .custom
-                .first(text, scope)
-                .map(|hit| (&inner.custom, hit))
-        };
-        special.then(default).flatten().or_else(custom)
+        // Without one of these no pattern means an agent: "(Android; id)" is Indonesian.
+        let may_attack = agent.iter().any(|byte| br#"\'"<$`{|"#.contains(byte));
+        let pattern = may_attack.then(|| inner.patterns.first(agent, AGENT));
+        let rule = (pattern.flatten()).or_else(|| inner.scanners.first(agent, AGENT))?;
+        let name = rule.name.clone();
+        Some(Finding::quoting(rule.event, name, "user agent", agent))
     }
 }
 
@@ -234,26 +196,4 @@ fn oversized(what: &'static str, bytes: &[u8]) -> Option<Finding> {
             format!("{what} of {} bytes, more than {MAX_INSPECTED}", bytes.len()),
         )
     })
-}
-
-/// Quotes the parameter that met a rule, without its value when the name speaks of a secret.
-fn quoting_parameter(rule: &PatternRule, parameter: Option<&[u8]>) -> Finding {
-    let name = rule.name.clone();
-    let Some(parameter) = parameter else {
-        return Finding::stating(rule.event, name, "several query parameters together".into());
-    };
-    let key = parameter
-        .split(|byte| *byte == b'=')
-        .next()
-        .unwrap_or_default();
-    if key.len() < parameter.len() && is_secret(key) {
-        return Finding::quoting(rule.event, name, "value of query parameter", key);
-    }
-    Finding::quoting(rule.event, name, "query parameter", parameter)
-}
-
-/// Tells whether a parameter's name speaks of a secret: as everywhere, and what sign-in flows call theirs.
-fn is_secret(key: &[u8]) -> bool {
-    let key = String::from_utf8_lossy(key).to_ascii_lowercase();
-    matches!(key.as_str(), "code" | "pin") || AuditConfig::current().redacts(&key)
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::classes::{DOT, PATH_ENCODED, PATH_SPECIAL};
 use super::runs::{Run, Runs};
 
 /// The rules about paths.
@@ -26,13 +25,7 @@ pub(super) enum PathHit {
 }
 
 impl PathRules {
-    /// Whether one look at a path's bytes, whose classes were seen before, is enough: its segments are what is between
-    /// slashes, and none of them begins a rule. Almost every path is so.
-    pub(super) fn is_plain(&self, raw: &[u8], seen: u8) -> bool {
-        seen & (DOT | PATH_ENCODED | PATH_SPECIAL) == 0 && self.probes.none_starts_in(raw, b'/')
-    }
-
-    /// Inspects a path: as it arrived, and decoded.
+    /// Inspects a path: as it arrived, and decoded in lower case.
     ///
     /// `..` by itself raises nothing, since careless clients leave it in (`/docs/../guide`): a path
     /// that climbs out of the root does, and one whose `..` only decoding brings to light.

@@ -6,29 +6,31 @@ use std::time::Instant;
 
 use http::StatusCode;
 use sea_orm_audit_core::{
-    Actor, EventType, EventWriter, SystemEvent, network_of, private_hash, unknown_name,
+    Actor, AuditContext, EventType, EventWriter, SystemEvent, private_hash, unknown_name,
 };
 
-use super::variety::{MOST, Variety};
+use super::variety::{OF_ALL, Told, Variety};
 use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
-use crate::client::client_ip;
 
 /// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
 ///
+/// Findings of one hour that differ are bounded: 50 of one network (an IPv4 address, an IPv6 /64), 200 of an IPv4 /24 or
+/// IPv6 /48, [2,000 of all](Self::findings_per_hour). What is beyond is told as one finding that counts (`many-rules`,
+/// `many-networks`).
+///
 /// # Examples
 /// ```
-/// use sea_orm_audit_web::security::{SecurityLayer, SecurityMonitor, SecurityRules};
+/// use sea_orm_audit_security::{SecurityMonitor, SecurityRules};
 /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
 /// let rules = SecurityRules::builder().probing_path("/old-admin").build()?;
-/// let monitor = SecurityMonitor::new(rules);
-/// let layer = SecurityLayer::new(monitor.clone()); // and `monitor` for the `AuditedBackend`
+/// let monitor = SecurityMonitor::new(rules); // for `AuditLayer::security`, and `AuditedBackend::monitor`
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct SecurityMonitor {
-    pub(super) rules: SecurityRules,
-    pub(super) bursts: Arc<BurstMonitor>,
+    rules: SecurityRules,
+    bursts: Arc<BurstMonitor>,
     variety: Arc<Variety>,
     events: Option<EventWriter>,
 }
@@ -40,7 +42,7 @@ impl SecurityMonitor {
         Self {
             bursts: Arc::new(rules.burst_monitor()),
             rules,
-            variety: Arc::default(),
+            variety: Arc::new(Variety::new(OF_ALL)),
             events: None,
         }
     }
@@ -52,20 +54,40 @@ impl SecurityMonitor {
         self
     }
 
+    /// How many different findings of one hour are told one by one, 2,000 by default.
+    #[must_use]
+    pub fn findings_per_hour(mut self, most: usize) -> Self {
+        self.variety = Arc::new(Variety::new(most));
+        self
+    }
+
+    /// What a request shows, by these rules: its path and query as they arrived, and its user agent.
+    #[must_use]
+    pub fn inspect(
+        &self,
+        path: &str,
+        query: Option<&str>,
+        agent: Option<&[u8]>,
+    ) -> Option<Finding> {
+        self.rules.inspect(path, query, agent)
+    }
+
     /// Counts a failed login of this name, from the client of the current request. Whose account it is
     /// is not known: a burst is told with the hash under which the name is stored in
     /// `audit_login_attempt`.
     pub fn login_failed(&self, username: &str) {
-        self.login_failed_from(username, None, client_ip());
+        self.login_failed_from(username, None, AuditContext::client());
     }
 
     /// Counts a failed login of this name, which belongs to this account, from the client of the current
     /// request. A burst is told with the account's id.
     pub fn login_failed_of(&self, username: &str, account: &Actor) {
-        self.login_failed_from(username, Some(account), client_ip());
+        self.login_failed_from(username, Some(account), AuditContext::client());
     }
 
-    pub(crate) fn login_failed_from(
+    /// Counts a failed login of this name, from this client.
+    #[doc(hidden)]
+    pub fn login_failed_from(
         &self,
         username: &str,
         account: Option<&Actor>,
@@ -80,19 +102,20 @@ impl SecurityMonitor {
     }
 
     /// Counts an answer to the client of the current request.
-    pub(super) fn answered(&self, status: StatusCode) {
+    pub fn answered(&self, status: StatusCode) {
         // Most answers are no refusals, and need no look at the clock.
         if let Some(burst) = Burst::of_status(status)
-            && let Some(client) = client_ip()
+            && let Some(client) = AuditContext::client()
             && let Some(finding) = self.bursts.observe(burst, client, Instant::now())
         {
             self.report(finding);
         }
     }
 
-    /// Hands a finding over to be recorded. What one client does by one rule is one event that counts.
-    pub(super) fn report(&self, finding: Finding) {
-        self.submit(finding, client_ip(), None);
+    /// Hands a finding about the current request over to be recorded. What one client does by one rule is one event
+    /// that counts.
+    pub fn report(&self, finding: Finding) {
+        self.submit(finding, AuditContext::client(), None);
     }
 
     fn submit(&self, finding: Finding, client: Option<IpAddr>, user: Option<User>) {
@@ -101,13 +124,19 @@ impl SecurityMonitor {
             tracing::warn!(?finding, "no writer is installed for this finding");
             return;
         };
-        let network = client.map_or_else(String::new, |client| network_of(client).to_string());
-        let (mut finding, mut user) = (finding, user);
-        let mut id = id_of(&finding, user.as_ref());
-        if !self.variety.admits(&network, &id, Instant::now()) {
-            (finding, user) = (many(), None);
-            id = id_of(&finding, None);
-        }
+        let id = id_of(&finding, user.as_ref());
+        let (finding, user, network) = match self.variety.told(client, &id, Instant::now()) {
+            Told::Alone(network) => (finding, user, network),
+            Told::AmongThose { of, most } => {
+                let detail = format!("more than {most} different findings of {of} within an hour");
+                (many("many-rules", detail), None, of)
+            }
+            Told::AmongAll { most } => {
+                let detail = format!("more than {most} different findings within an hour");
+                (many("many-networks", detail), None, String::new())
+            }
+        };
+        let id = id_of(&finding, user.as_ref());
         // Under a key: whoever reads it must not find out the client by trying all addresses.
         let print = private_hash(
             "audit_system_event",
@@ -156,14 +185,9 @@ fn id_of(finding: &Finding, user: Option<&User>) -> String {
     format!("{name}\n{rule}\n{}", user.map_or("", |user| &user.value))
 }
 
-/// In place of what one client finds after so much else.
-fn many() -> Finding {
-    let detail = format!("more than {MOST} different findings of one client within an hour");
-    Finding::stating(
-        SecurityEventName::MaliciousAttackTool,
-        "many-rules".into(),
-        detail,
-    )
+/// In place of what is found after so much else.
+fn many(rule: &'static str, detail: String) -> Finding {
+    Finding::stating(SecurityEventName::MaliciousAttackTool, rule.into(), detail)
 }
 
 impl Default for SecurityMonitor {

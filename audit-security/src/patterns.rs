@@ -1,8 +1,10 @@
 //! The default patterns of traversal and injection, as `data/patterns.txt` has them.
 
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
 use super::event::SecurityEventName as Event;
 
-const DATA: &str = include_str!("data/patterns.txt");
+const DATA: &str = include_str!("../data/patterns.txt");
 
 /// A pattern is looked for in the path.
 pub(super) const PATH: u8 = 1;
@@ -22,6 +24,8 @@ pub(super) struct Pattern {
     pub(super) name: &'static str,
     pub(super) scope: u8,
     pub(super) regex: String,
+    /// It is asked only where that is wanted.
+    pub(super) is_off: bool,
 }
 
 impl Pattern {
@@ -50,6 +54,7 @@ pub(super) fn defaults() -> Vec<Pattern> {
                 name,
                 scope: scopes.split(' ').map(scope).fold(0, |all, one| all | one),
                 regex: String::new(),
+                is_off: scopes.ends_with(" off"),
             });
         } else if let Some(pattern) = patterns.last_mut() {
             if !pattern.regex.is_empty() {
@@ -60,6 +65,26 @@ pub(super) fn defaults() -> Vec<Pattern> {
         }
     }
     patterns
+}
+
+/// Compiles a pattern by itself.
+pub(super) fn alone(regex: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(regex)
+        .unicode(false)
+        .case_insensitive(true)
+        .multi_line(true)
+        .build()
+}
+
+/// Compiles patterns that are asked together.
+pub(super) fn together<'p>(
+    regexes: impl Iterator<Item = &'p str>,
+) -> Result<RegexSet, regex::Error> {
+    RegexSetBuilder::new(regexes)
+        .unicode(false)
+        .case_insensitive(true)
+        .multi_line(true)
+        .build()
 }
 
 /// Returns the bit of a scope; a test finds words that are none.
@@ -99,6 +124,7 @@ mod tests {
                 .split_once(": ")
                 .map(|(_, scopes)| scopes)
                 .unwrap_or_default();
+            let scopes = scopes.strip_suffix(" off").unwrap_or(scopes);
             assert!(scopes.split(' ').all(|word| scope(word) != 0), "{head}");
         }
     }

@@ -1,0 +1,45 @@
+//! Layers in the wrong order, which would record less than they should without a word.
+
+use std::sync::Once;
+
+/// In the extensions of a request that an [`AuditLayer`](crate::AuditLayer) has seen.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen;
+
+/// The same, of one that looks for signs of an attack.
+#[cfg(feature = "security")]
+#[derive(Clone, Copy)]
+pub(super) struct Watched;
+
+/// Says once what is wrong, and fails the request where debug assertions are on.
+///
+/// # Panics
+/// Panics there.
+pub(crate) fn wrong(said: &Once, what: &str) {
+    said.call_once(|| tracing::error!("{what}"));
+    debug_assert!(false, "{what}");
+}
+
+/// Says once that the layer that records is in the wrong place.
+#[cfg(feature = "tower-sessions")]
+pub(super) fn inside_of_sessions() {
+    static SAID: Once = Once::new();
+    wrong(
+        &SAID,
+        "`AuditLayer` is inside of the session layer, so that what that and the layers around it do has no context. \
+         It must be outermost: call `.layer(AuditLayer::new())` last, or first in a `ServiceBuilder` or a tuple of layers",
+    );
+}
+
+/// Says once that no server tells the client's address.
+pub(super) fn without_peer() {
+    static SAID: Once = Once::new();
+    // Tests of routers have no connection, so that this fails nothing.
+    SAID.call_once(|| {
+        tracing::warn!(
+            "the address of the connection is not known, so that `ip_address` is NULL and bursts of one client are not \
+             seen: serve with `axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())`, or tell \
+             it with `AuditLayer::peer`"
+        );
+    });
+}
