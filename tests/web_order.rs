@@ -185,7 +185,7 @@ async fn layers_that_are_there_twice_record_once() -> TestResult {
     let logouts = logouts.iter().filter(|action| *action == "LOGOUT");
     assert_eq!(logouts.count(), 1);
     let address = serve(routes().layer(audit()).layer(audit())).await?;
-    let failed = ask(address, "/panics?q=<script>", "").await?;
+    let failed = ask(address, "/panics?q=%3Cscript%3E", "").await?;
     assert_eq!(failed, Some(StatusCode::INTERNAL_SERVER_ERROR));
     let events = shop.events().await?;
     let kinds: Vec<_> = (events.iter())

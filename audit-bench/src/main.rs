@@ -46,7 +46,7 @@ async fn run(args: &Args) -> Result<ExitCode, BoxError> {
         eprintln!("audit-bench: not a release build, so the numbers mean nothing");
     }
     if args.web {
-        println!("{}", web::measure(args.rounds(), !args.quick).await?);
+        println!("{}", web::measure(args.rounds()).await?);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(code) = servers::run_with_servers(&args.db)? {

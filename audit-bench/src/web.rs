@@ -1,148 +1,98 @@
-//! What the web layers cost: requests per second of a handler that does nothing, bare and with both layers,
-//! over real connections; the same without the id in the answer, and with a layer that does nothing; and whether
-//! memory grows.
-//!
-//! Twice: with a client as programs have it, hyper's, and with one that only writes a text and looks for the end of the
-//! answer, beside which the layers' part is as large as it can be.
-
-mod client;
+//! What the web layer costs: the time of the processor that a request takes with and without it, in process and on one thread,
+//! so that nothing else is measured.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
 use axum::routing::get;
-use sea_orm::Database;
-use sea_orm_audit::EventWriter;
-use sea_orm_audit::migration::Migrator;
-use sea_orm_audit::migration::MigratorTrait;
 use sea_orm_audit::web::AuditLayer;
-use sea_orm_audit::web::security::SecurityLayer;
-use tokio::net::TcpListener;
+use sea_orm_audit::web::security::SecurityMonitor;
+use tower::ServiceExt;
 use tower_layer::Identity;
 
-use self::client::Client;
 use crate::BoxError;
 use crate::statistics::{median, percentile};
 
-const CONNECTIONS: usize = 64;
-/// Requests of one connection in a round. Rounds are short, and many: what else a machine has to do comes and goes, and
-/// is then the same for both of a pair.
-const REQUESTS: usize = 60;
+/// Requests of one router in a round. Rounds are short, and many: what else a machine has to do comes and goes, and
+/// is then the same for all of a round.
+const REQUESTS: u32 = 5_000;
 const ROUNDS_OF_ONE: usize = 10;
-/// What is sent through the layers to see whether memory grows.
-const MANY: usize = 1_000_000;
 
 /// Measures, and returns what to print.
-pub(crate) async fn measure(rounds: usize, many: bool) -> Result<String, BoxError> {
-    let db = Database::connect("sqlite::memory:").await?;
-    Migrator::up(&db, None).await?;
-    let writer = EventWriter::start(db);
-    writer.install();
-    let router = || Router::new().route("/products", get(async || client::ANSWER));
-    // In one call, as the documentation advises.
-    let layered = |audit| router().layer((audit, SecurityLayer::default()));
-    let bare = serve(router()).await?;
-    let both = serve(layered(AuditLayer::new())).await?;
-    let silent = serve(layered(AuditLayer::new().request_id_in_response(false))).await?;
-    // What axum takes for any layer.
-    let idle = serve(router().layer(Identity::new())).await?;
-    let rounds = rounds * ROUNDS_OF_ONE;
-    let mut report = format!(
-        "## Web layers\n\n{rounds} rounds of {CONNECTIONS} connections with {REQUESTS} requests each, client and \
-         server on the same cores.\n"
-    );
-    for client in [Client::Hyper, Client::Text] {
-        report += &compare(client, "both layers", [bare, both], rounds).await?;
-        let without_id = "both layers, and no id in the answer";
-        report += &compare(client, without_id, [bare, silent], rounds).await?;
-        report += &compare(client, "a layer that does nothing", [bare, idle], rounds).await?;
+pub(crate) async fn measure(rounds: usize) -> Result<String, BoxError> {
+    let router = || Router::new().route("/products", get(async || "that is all"));
+    // What axum takes for any layer is not ours.
+    let routers = [
+        ("a layer that does nothing", router().layer(Identity::new())),
+        ("AuditLayer", router().layer(AuditLayer::new())),
+        (
+            "AuditLayer with security monitoring",
+            router().layer(AuditLayer::new().security(SecurityMonitor::default())),
+        ),
+    ]
+    // As a server does: until then axum calls layers anew for every request.
+    .map(|(name, router)| (name, router.with_state(())));
+    let mut nanos = [const { Vec::new() }; 3];
+    // The first round is for the caches.
+    for round in 0..=rounds * ROUNDS_OF_ONE {
+        for (nanos, (_, router)) in nanos.iter_mut().zip(&routers) {
+            let took = nanoseconds_of_one(router).await?;
+            if round > 0 {
+                nanos.push(took);
+            }
+        }
     }
-    if many {
-        report += &memory(both).await?;
+    let mut report =
+        format!("## Web layer\n\n{REQUESTS} requests in a round, in process, one thread.\n\n");
+    let [idle, layered @ ..] = &nanos;
+    for ((name, _), nanos) in routers.iter().skip(1).zip(layered) {
+        let more: Vec<f64> = nanos
+            .iter()
+            .zip(idle)
+            .map(|(with, without)| with - without)
+            .collect();
+        report += &format!(
+            "{name}: {:.0} ns a request beyond a layer that does nothing ({:.0}–{:.0}, 10th–90th percentile), which takes {:.0} ns with \
+             axum and the request.\n",
+            median(&more),
+            percentile(&more, 0.1),
+            percentile(&more, 0.9),
+            median(idle),
+        );
     }
-    writer.shutdown().await;
     Ok(report)
 }
 
-/// The requests of one client, without layers and with these.
-async fn compare(
-    client: Client,
-    layers: &str,
-    addresses: [SocketAddr; 2],
-    rounds: usize,
-) -> Result<String, BoxError> {
-    let (mut ratios, mut micros) = (Vec::new(), (Vec::new(), Vec::new()));
-    // The first round is for the caches.
-    for round in 0..=rounds {
-        let mut rates = [0.0; 2];
-        let order = if fastrand::bool() { [0, 1] } else { [1, 0] };
-        for path in order {
-            rates[path] = requests_per_second(client, addresses[path], REQUESTS).await?;
-        }
-        if round > 0 {
-            ratios.push(rates[1] / rates[0]);
-            micros.0.push(1e6 / rates[0]);
-            micros.1.push(1e6 / rates[1]);
-        }
-    }
-    let (without, with) = (median(&micros.0), median(&micros.1));
-    Ok(format!(
-        "{}: requests per second with {layers}, as a part of those without: {:.3} \
-         ({:.3}–{:.3}, 10th–90th percentile). One request: {without:.2} µs without, {with:.2} µs with them.\n",
-        client.name(),
-        median(&ratios),
-        percentile(&ratios, 0.1),
-        percentile(&ratios, 0.9),
-    ))
-}
-
-/// Serves on a port of its own until the process ends.
-async fn serve(router: Router) -> Result<SocketAddr, BoxError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    Ok(address)
-}
-
-async fn requests_per_second(
-    client: Client,
-    address: SocketAddr,
-    each: usize,
-) -> Result<f64, BoxError> {
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(client.connect(address).await?);
-    }
+async fn nanoseconds_of_one(router: &Router) -> Result<f64, BoxError> {
     let began = Instant::now();
-    let tasks: Vec<_> = (connections.into_iter())
-        .map(|connection| tokio::spawn(connection.send(each)))
-        .collect();
-    for task in tasks {
-        task.await??;
+    for _ in 0..REQUESTS {
+        let answer = router.clone().oneshot(request()?).await?;
+        std::hint::black_box(answer);
     }
-    #[allow(clippy::cast_precision_loss)] // there are never that many
-    Ok((CONNECTIONS * each) as f64 / began.elapsed().as_secs_f64())
+    Ok(began.elapsed().as_secs_f64() * 1e9 / f64::from(REQUESTS))
 }
 
-/// What the process holds after a tenth of the requests, and after all.
-async fn memory(address: SocketAddr) -> Result<String, BoxError> {
-    let mut held = [0; 2];
-    for (share, held) in [MANY / 10, MANY - MANY / 10].into_iter().zip(&mut held) {
-        requests_per_second(Client::Text, address, share / CONNECTIONS).await?;
-        *held = resident_kib()?;
-    }
-    let [early, late] = held;
-    Ok(format!(
-        "Resident memory of the process: {early} KiB after {} requests, {late} KiB after {MANY}.\n",
-        MANY / 10
-    ))
-}
-
-fn resident_kib() -> Result<u64, BoxError> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("no VmRSS in /proc/self/status")?.parse()?)
+/// What a browser sends.
+fn request() -> Result<Request<Body>, BoxError> {
+    let mut request = Request::builder()
+        .uri("/products?page=2&sort=price")
+        .header("host", "shop.example")
+        .header(
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0",
+        )
+        .header(
+            "accept",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        )
+        .header("accept-language", "en-GB,en;q=0.5")
+        .header("accept-encoding", "gzip, deflate, br")
+        .body(Body::empty())?;
+    let peer = SocketAddr::from(([192, 0, 2, 1], 50_000));
+    request.extensions_mut().insert(ConnectInfo(peer));
+    Ok(request)
 }

@@ -142,6 +142,8 @@ pub enum Outcome {
     Success,
     /// It was tried, and refused or failed.
     Failure,
+    /// It was begun. A later record, if there is one, says how it ended.
+    Open,
 }
 
 impl Outcome {
@@ -151,6 +153,7 @@ impl Outcome {
         match self {
             Self::Success => "SUCCESS",
             Self::Failure => "FAILURE",
+            Self::Open => "OPEN",
         }
     }
 }

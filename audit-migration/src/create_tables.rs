@@ -124,6 +124,7 @@ fn data_export(names: Tables) -> AuditTable {
     AuditTable::new(names.data_export())
         .required(C::OccurredAt, Kind::Instant)
         .optional(C::LogId, Kind::Integer)
+        .required(C::Outcome, WORD)
         .required(C::ActorType, WORD)
         .optional(C::ActorId, NAME)
         .optional(C::ActorName, NAME)

@@ -1,8 +1,9 @@
 //! Exports that are recorded while they are sent: what went out, how much of it, and whether all of it did.
 //!
-//! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. When it comes to its end, a
-//! row of `audit_data_export` and an `EXPORT` in `audit_log` tell of it; when it is cut off, the same, with
-//! the outcome FAILURE and how far it came. They are written by a task of their own, which nobody who goes
+//! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. Before the first byte is sent, a row
+//! of `audit_data_export` and an `EXPORT` in `audit_log` tell that it began, with the outcome OPEN. When it comes to its end, or
+//! is cut off, a second record and the row tell how far it came, with the outcome SUCCESS or FAILURE; where the process ends before,
+//! the beginning stays on record. They are written by tasks of their own, which nobody who goes
 //! away takes along.
 
 mod body;
@@ -11,12 +12,13 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use http_body::Body;
 use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use sea_orm_audit_core::{AuditContext, AuditScope, DataExport};
+use sea_orm_audit_core::{AuditContext, AuditError, AuditScope, DataExport};
 use tracing::Span;
 
 pub use body::{BodyError, ExportBody};
@@ -126,28 +128,30 @@ where
         self.records.clone()
     }
 
-    /// Wraps the body of a response. Its end, or its last bytes where their number is known, are sent when
-    /// the export is on record; where it cannot be recorded, the body is cut off, so that the client does
-    /// not take it for whole.
+    /// Wraps the body of a response. The first bytes are sent when it is on record that the export began, its end, or its last
+    /// bytes where their number is known, when it is on record that it ended; where that cannot be recorded, the body is cut
+    /// off, so that the client does not take it for whole.
     ///
     /// A body that nobody asks for anything, as in the answer to HEAD, is no export.
     pub fn body<B: Body>(mut self, body: B) -> ExportBody<B, C> {
         self.expected = self.expected.or_else(|| body.size_hint().exact());
-        ExportBody::new(body, self.begin(false))
+        ExportBody::new(body, self.start())
     }
 
-    /// Wraps a writer: a file, a buffer, or what sends over a network.
+    /// Wraps a writer: a file, a buffer, or what sends over a network. That it begins is recorded meanwhile.
     pub fn writer<W>(self, writer: W) -> ExportWriter<W, C> {
-        ExportWriter::new(writer, self.begin(true))
+        let mut sending = self.start();
+        sending.begin();
+        ExportWriter::new(writer, sending)
     }
 
-    fn begin(self, begun: bool) -> Sending<C> {
+    fn start(self) -> Sending<C> {
         Sending {
             // That of whoever exports, also where the body is polled by somebody else.
             scope: AuditContext::current().into_scope(),
             span: Span::current(),
             began: Instant::now(),
-            begun,
+            beginning: None,
             bytes: 0,
             held: 0,
             whole: false,
@@ -166,8 +170,8 @@ where
     scope: AuditScope,
     span: Span,
     began: Instant,
-    /// Anybody asked for anything of it.
-    begun: bool,
+    /// The record of its beginning. `None` while nobody asked for anything of it.
+    beginning: Option<Recording>,
     bytes: u64,
     /// Bytes that are held back until nothing comes after them.
     held: u64,
@@ -179,6 +183,25 @@ impl<C> Sending<C>
 where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
+    /// Begins to record that it begins, the first time.
+    fn begin(&mut self) {
+        if let (None, Some(recorder)) = (&self.beginning, &self.recorder) {
+            let (export, db) = (recorder.export.clone(), recorder.db.clone());
+            let task = self.scope.enter(async move { export.begin(&db).await });
+            self.beginning = Some(Recording::start(task, self.span.clone()));
+        }
+    }
+
+    /// Waits until it is on record that it began.
+    fn poll_begun(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AuditError>> {
+        self.begin();
+        match &mut self.beginning {
+            Some(beginning) => beginning.poll_known(context),
+            // It is at its end.
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
     fn count(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
@@ -224,7 +247,8 @@ where
     }
 
     fn record(&mut self, completed: bool) -> Option<Recording> {
-        let recorder = self.recorder.take()?;
+        self.begin();
+        let (recorder, beginning) = (self.recorder.take()?, self.beginning.take()?);
         let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut export = recorder
             .export
@@ -238,7 +262,11 @@ where
             export = export.failed();
         }
         let db = recorder.db;
-        let task = self.scope.enter(async move { export.record(&db).await });
+        let task = self.scope.enter(async move {
+            // Where its beginning could not be recorded, nothing was sent.
+            let begun = beginning.await?;
+            export.ends(begun).record(&db).await
+        });
         Some(Recording::start(task, self.span.clone()))
     }
 }
@@ -248,7 +276,7 @@ where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
     fn drop(&mut self) {
-        if !self.begun {
+        if self.beginning.is_none() {
             return;
         }
         let is_all = self.is_exact().unwrap_or(self.whole);

@@ -1,7 +1,7 @@
 //! A context's scope that is left and entered again.
 
 use std::future::pending;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Waker};
 
@@ -161,7 +161,7 @@ fn a_scope_comes_back_from_what_panics_in_it() {
     let outer = AuditContext::new().reason("outer").into_scope();
     let inner = AuditContext::new().reason("inner").into_scope();
     outer.run(|| {
-        let caught = catch_unwind(|| inner.run(|| panic!("in here")));
+        let caught = catch_unwind(AssertUnwindSafe(|| inner.run(|| panic!("in here"))));
         assert!(caught.is_err());
         assert_eq!(AuditContext::current().get_reason(), Some("outer"));
     });

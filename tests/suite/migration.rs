@@ -186,6 +186,7 @@ async fn all_four_tables_can_be_written_and_read(db: &TestDb) -> TestResult {
     let export = entity::audit_data_export::ActiveModel {
         occurred_at: Set(now),
         actor_type: Set("USER".into()),
+        outcome: Set("SUCCESS".into()),
         export_type: Set("patients".into()),
         record_count: Set(Some(i64::MAX)),
         filters_applied: Set(Some(serde_json::json!({"city": "Bern"}))),

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use axum::routing::get as on_get;
-use futures::{FutureExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt, Full};
 use sea_orm::{EntityTrait, QueryOrder, TransactionTrait};
@@ -24,19 +24,29 @@ async fn exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
     Ok(exports.all(&*shop.db).await?)
 }
 
-/// The exports, once there are as many.
+/// The exports, once as many have ended.
 async fn some_exports(shop: &Shop, count: usize) -> TestResult<Vec<audit_data_export::Model>> {
     eventually(async || {
         let exports = exports(shop).await?;
-        Ok((exports.len() >= count).then_some(exports))
+        let ended = exports.iter().filter(|export| export.outcome != "OPEN");
+        Ok((ended.count() >= count).then_some(exports))
     })
     .await
 }
 
+/// How the exports ended. The beginning of each is on record, too.
 async fn outcomes(shop: &Shop) -> TestResult<Vec<String>> {
-    let log = shop.log().await?;
+    let (exports, log) = (exports(shop).await?, shop.log().await?);
     assert!(log.iter().all(|record| record.action == "EXPORT"));
-    Ok(log.into_iter().map(|record| record.outcome).collect())
+    let begun = log.iter().filter(|record| record.outcome == "OPEN");
+    assert_eq!(begun.count(), exports.len());
+    let of = |id| log.iter().find(|record| Some(record.id) == id);
+    for export in &exports {
+        let last = of(export.log_id).ok_or("an export without a record")?;
+        assert_eq!(last.outcome, export.outcome);
+    }
+    let outcomes = log.into_iter().map(|record| record.outcome);
+    Ok(outcomes.filter(|outcome| outcome != "OPEN").collect())
 }
 
 fn streamed() -> Body {
@@ -73,11 +83,71 @@ async fn at_whichever_moment_a_client_goes_an_export_is_recorded_whole_and_once(
         drop(body);
         let exports = some_exports(&shop, moment).await?;
         let log = shop.log().await?;
-        assert_eq!((exports.len(), log.len()), (moment, moment));
-        let (export, record) = (&exports[moment - 1], &log[moment - 1]);
-        assert_eq!(export.log_id, Some(record.id));
-        assert_eq!(record.outcome, "SUCCESS");
+        assert_eq!((exports.len(), log.len()), (moment, 2 * moment));
+        let export = &exports[moment - 1];
+        let [begun, ended] = &log[2 * moment - 2..] else {
+            return Err("two records".into());
+        };
+        assert_eq!((&*begun.outcome, &*ended.outcome), ("OPEN", "SUCCESS"));
+        assert_eq!(export.log_id, Some(ended.id));
+        assert_eq!((&*export.outcome, export.file_size), ("SUCCESS", Some(6)));
     }
+    Ok(())
+}
+
+/// The bytes wait for the record of the beginning, which stays where nothing follows it: the process may end here.
+#[tokio::test]
+async fn an_export_that_stalls_is_on_record_as_begun() -> TestResult {
+    let shop = Shop::open().await?;
+    let db = shop.conn();
+    let handler = async move || {
+        let export = ExportRecorder::new(db, "products").format("CSV");
+        let first = stream::iter([Ok::<_, std::io::Error>("1,tea\n")]);
+        let stalls = Body::from_stream(first.chain(stream::pending()));
+        Body::new(export.body(stalls))
+    };
+    let router = Router::new()
+        .route("/", on_get(handler))
+        .layer(AuditLayer::new());
+    let address = serve(router).await?;
+    let mut socket = TcpStream::connect(address).await?;
+    socket
+        .write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n")
+        .await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"1,tea\n\r\n") {
+        let read = socket.read_buf(&mut answer);
+        assert_ne!(
+            tokio::time::timeout(Duration::from_secs(20), read).await??,
+            0
+        );
+    }
+    let begun = exports(&shop).await?;
+    assert_eq!(begun.len(), 1);
+    assert_eq!((&*begun[0].outcome, begun[0].file_size), ("OPEN", None));
+    assert_eq!(outcomes(&shop).await?, [""; 0]);
+    // The client gives up.
+    drop(socket);
+    let ended = some_exports(&shop, 1).await?;
+    assert_eq!((ended[0].id, &*ended[0].outcome), (begun[0].id, "FAILURE"));
+    assert_eq!(outcomes(&shop).await?, ["FAILURE"]);
+    let end = shop.log().await?.pop().ok_or("no record")?;
+    assert_eq!(end.metadata.unwrap_or_default()["export"], begun[0].id);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_sent_of_an_export_whose_beginning_cannot_be_recorded() -> TestResult {
+    use sea_orm::ConnectionTrait;
+    let shop = Shop::open().await?;
+    let drop_table = "DROP TABLE audit_data_export";
+    shop.db.execute_unprepared(drop_table).await?;
+    let mut body = ExportRecorder::new(shop.conn(), "products").body(streamed());
+    assert!(body.frame().await.ok_or("no frame")?.is_err());
+    assert!(body.frame().await.is_none());
+    drop(body);
+    finish_recording().await;
+    assert!(shop.log().await?.is_empty());
     Ok(())
 }
 

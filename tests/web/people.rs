@@ -1,7 +1,9 @@
 //! Ann, who signs in with a name and a password, and a router that she does it at.
 
+use std::net::SocketAddr;
+
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{ConnectInfo, Path};
 use axum::routing::get as on_get;
 use axum_login::{AuthManagerLayerBuilder, AuthUser, AuthnBackend};
 use http::header::{COOKIE, SET_COOKIE};
@@ -213,7 +215,10 @@ pub(crate) fn with_cookie(path: &str, cookie: &str) -> TestResult<Request<axum::
 
 /// Signs Ann in. Returns her cookie.
 pub(crate) async fn cookie(router: &Router) -> TestResult<String> {
-    let response = send(router, get("/in/Ann/right")).await?;
+    let mut request = get("/in/Ann/right");
+    let from = SocketAddr::from(([127, 0, 0, 1], 50_000));
+    request.extensions_mut().insert(ConnectInfo(from));
+    let response = send(router, request).await?;
     assert_eq!(response.status(), StatusCode::OK);
     let cookie = response.headers().get(SET_COOKIE).ok_or("no cookie")?;
     let cookie = cookie.to_str()?.split(';').next();

@@ -14,8 +14,11 @@ pub struct Model {
     pub id: i64,
     /// When it happened, UTC, to the microsecond.
     pub occurred_at: DateTimeUtc,
-    /// The record in `audit_log` that tells of the same export.
+    /// The last record in `audit_log` that tells of the same export.
     pub log_id: Option<i64>,
+    /// How it ended, by the words of [`Outcome`](crate::Outcome); `OPEN` while it is under way, and for one whose process ended
+    /// before.
+    pub outcome: String,
     /// What kind of actor exported it.
     pub actor_type: String,
     /// The actor's id.

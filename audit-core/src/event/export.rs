@@ -1,7 +1,8 @@
 //! Exports of data, and downloads of the files they left.
 //!
 //! An export is a row of `audit_data_export` and a record in `audit_log`, linked by `log_id`, in one
-//! transaction.
+//! transaction. One that takes time is recorded when it begins, with the outcome OPEN; its end is a second record in
+//! `audit_log`, which is never changed, and brings the row up to date.
 
 use std::fmt;
 
@@ -52,6 +53,8 @@ pub struct DataExport {
     bytes: Option<u64>,
     path: Option<String>,
     outcome: Outcome,
+    /// The row that its beginning left.
+    begun: Option<i64>,
     context: AuditContext,
 }
 
@@ -66,6 +69,7 @@ impl DataExport {
             bytes: None,
             path: None,
             outcome: Outcome::Success,
+            begun: None,
             context: AuditContext::new(),
         }
     }
@@ -124,6 +128,38 @@ impl DataExport {
         self
     }
 
+    /// Records that it begins, with the outcome OPEN, and what is known of it so far. Returns the id of its row, for
+    /// [`ends`](Self::ends); 0 where it is not recorded.
+    ///
+    /// # Examples
+    /// ```
+    /// # use sea_orm_audit_core::{AuditError, DataExport};
+    /// # async fn export(db: &sea_orm::DatabaseConnection) -> Result<(), AuditError> {
+    /// let export = DataExport::new("customers").format("CSV");
+    /// let begun = export.begin(db).await?;
+    /// // .. an hour later
+    /// export.records(1_000_000).ends(begun).record(db).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`record`](Self::record). Then nothing should be exported.
+    pub async fn begin<C>(&self, db: &C) -> Result<i64, AuditError>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let mut begins = self.clone();
+        begins.outcome = Outcome::Open;
+        begins.record(db).await
+    }
+
+    /// That it is the end of the one that [began](Self::begin) with this row.
+    pub fn ends(mut self, begun: i64) -> Self {
+        self.begun = Some(begun);
+        self
+    }
+
     /// Takes what it does not say itself from a context.
     #[doc(hidden)]
     pub fn in_context(mut self, context: &AuditContext) -> Self {
@@ -152,7 +188,8 @@ impl DataExport {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         let config = AuditConfig::current();
-        if is_skipped(&config, db) {
+        // What was not recorded when it began is not when it ends.
+        if is_skipped(&config, db) || self.begun == Some(0) {
             return Ok(0);
         }
         let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
@@ -170,11 +207,16 @@ impl DataExport {
                 context = context.metadata(key, value);
             }
         }
+        if let Some(begun) = self.begun {
+            context = context.metadata("export", begun);
+        }
         let actor = context.get_actor();
+        let outcome = self.outcome;
         let row = row::ActiveModel {
             id: NotSet,
             occurred_at: Set(config.now()),
             log_id: NotSet,
+            outcome: Set(outcome.as_str().to_owned()),
             actor_type: Set(actor.kind().as_str().to_owned()),
             actor_id: Set(actor.id().map(name)),
             actor_name: Set(actor
@@ -197,15 +239,22 @@ impl DataExport {
         let linked = Linked {
             config,
             action: Action::Export,
-            outcome: self.outcome,
+            outcome,
             context,
             table: |tables| tables.data_export(),
         };
+        let begun = self.begun;
         let written = linked.write(db, async |tx, log| {
             let row = row::ActiveModel {
                 log_id: Set(Some(log)),
                 ..row
             };
+            if let Some(begun) = begun
+                && update_row(tx, begun, &row).await?
+            {
+                return Ok(begun);
+            }
+            // It began anew, or its row was deleted meanwhile.
             insert_row(tx, row).await
         });
         written.await
@@ -258,6 +307,25 @@ impl DataExport {
     }
 }
 
+/// Brings the row of an export that began up to date; `false` where it is gone.
+async fn update_row<C: ConnectionTrait>(
+    tx: &C,
+    begun: i64,
+    end: &row::ActiveModel,
+) -> Result<bool, DbErr> {
+    let end = row::ActiveModel {
+        log_id: end.log_id.clone(),
+        outcome: end.outcome.clone(),
+        record_count: end.record_count.clone(),
+        file_size: end.file_size.clone(),
+        file_path: end.file_path.clone(),
+        ..Default::default()
+    };
+    let update = row::Entity::update_many().set(end);
+    let update = update.filter(row::Column::Id.eq(begun)).exec(tx).await?;
+    Ok(update.rows_affected > 0)
+}
+
 fn is_skipped<C: ConnectionTrait>(config: &AuditConfig, db: &C) -> bool {
     config.skips_action(&Action::Export) || db.is_mock_connection() || config.suppresses_write()
 }
@@ -275,6 +343,7 @@ impl fmt::Debug for DataExport {
             .field("filters", &self.filters.keys())
             .field("records", &self.records)
             .field("bytes", &self.bytes)
+            .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }
 }

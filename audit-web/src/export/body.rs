@@ -12,6 +12,8 @@ use super::{Recording, Sending};
 /// How far a body is.
 #[derive(Debug)]
 enum Stage {
+    /// Waits for the record that it begins.
+    Beginning,
     Sending,
     /// The last bytes that were expected are held back, until it is known that no more come.
     Ending,
@@ -48,7 +50,7 @@ where
         Self {
             inner,
             sending,
-            stage: Stage::Sending,
+            stage: Stage::Beginning,
             held: None,
             trailers: None,
         }
@@ -83,9 +85,19 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
         let mut this = self.project();
-        this.sending.begun = true;
         loop {
             match this.stage {
+                Stage::Beginning => {
+                    let begun = ready!(this.sending.poll_begun(context));
+                    let Err(error) = begun else {
+                        *this.stage = Stage::Sending;
+                        continue;
+                    };
+                    // Nothing was sent, and nothing is.
+                    *this.stage = Stage::Ended;
+                    this.sending.recorder = None;
+                    return Poll::Ready(Some(Err(error.into())));
+                }
                 Stage::Ended => return Poll::Ready(None),
                 Stage::Trailers => {
                     *this.stage = Stage::Ended;

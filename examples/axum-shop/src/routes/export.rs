@@ -18,6 +18,16 @@ use crate::entity::{customer_order, order_line};
 /// How many lines are read at a time.
 const PAGE: u64 = 500;
 
+/// The head of the file.
+const COLUMNS: [&str; 6] = [
+    "order_id",
+    "user_id",
+    "placed_at",
+    "product_id",
+    "quantity",
+    "price",
+];
+
 /// A line of the file.
 #[derive(Serialize)]
 struct Row {
@@ -29,8 +39,8 @@ struct Row {
     price: Decimal,
 }
 
-/// Sends all orders while they are read. `ExportRecorder` counts what really went out, and records it when
-/// the last byte did, or when the client went away.
+/// Sends all orders while they are read. `ExportRecorder` records that they are about to be sent, counts what really went out,
+/// and records it when the last byte did, or when the client went away.
 pub(super) async fn orders(State(shop): State<Shop>, _: Admin) -> impl IntoResponse {
     let export = ExportRecorder::new(shop.db.clone(), "orders").format("CSV");
     let pages = Pages {
@@ -70,8 +80,13 @@ impl Pages {
             return Ok(None);
         }
         let mut csv = csv::WriterBuilder::new()
-            .has_headers(std::mem::take(&mut self.header))
+            .has_headers(false)
             .from_writer(Vec::new());
+        if std::mem::take(&mut self.header) {
+            // Also where no line follows.
+            csv.write_record(COLUMNS)?;
+            self.records.add(0);
+        }
         for (line, order) in lines {
             self.after = line.id;
             let Some(order) = order else { continue };
