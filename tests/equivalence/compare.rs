@@ -24,6 +24,19 @@ pub(crate) struct Difference {
     pub(crate) at: Option<Op>,
 }
 
+/// A case does not end twice in the same way: which of two clients is refused a lock may hang on what the server does
+/// meanwhile.
+#[derive(Debug)]
+pub(crate) struct OtherEnd(String);
+
+impl std::fmt::Display for OtherEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a case does not end twice in the same way:\n{}", self.0)
+    }
+}
+
+impl std::error::Error for OtherEnd {}
+
 impl Difference {
     /// What differs, whatever was done.
     pub(crate) fn what(&self) -> String {
@@ -233,7 +246,7 @@ impl Pair<'_> {
         let backend = self.reference.db.backend();
         let case = self.case.text(backend, in_transaction);
         let again = last.map(|again| dumps(&self.theirs.dump, &again));
-        Err(format!("a case does not end twice in the same way:\n{case}\n{again:#?}").into())
+        Err(OtherEnd(format!("{case}\n{again:#?}")).into())
     }
 
     fn of_records(&self, ops: &[Op], judgement: Judgement) -> Option<Difference> {

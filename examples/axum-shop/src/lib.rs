@@ -26,6 +26,7 @@ use sea_orm_audit::web::security::SecurityMonitor;
 use sea_orm_audit::web::{AuditLayer, ClientAddress, Views};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection, EventWriter, Lockout};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 use auth::{Auth, Backend, BackendError, Credentials, Hasher};
@@ -171,7 +172,10 @@ async fn make_admin(
     Ok(())
 }
 
-/// Serves until `shutdown` is done, and then lets requests under way come to their end.
+/// How long requests under way are waited for when the shop is stopped.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves until `shutdown` is done, and then lets requests under way come to their end, for so long.
 ///
 /// # Errors
 /// Returns the error of the socket.
@@ -179,10 +183,29 @@ pub async fn serve(
     listener: TcpListener,
     app: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
+    patience: Duration,
 ) -> std::io::Result<()> {
     // With the clients' addresses, which the log wants to know.
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(shutdown)
-        .await
+    let (stop, stopped) = oneshot::channel();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async {
+        shutdown.await;
+        // Nobody listens where the deadline does not matter any more.
+        let _ = stop.send(());
+    });
+    let too_late = async {
+        // Where it is dropped instead, the shop is not stopped but done.
+        if stopped.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served,
+        // A client that has sent half of a request keeps nobody from flushing the log.
+        () = too_late => {
+            tracing::warn!("some requests did not end in time, and are cut off");
+            Ok(())
+        }
+    }
 }

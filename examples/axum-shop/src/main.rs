@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::process::ExitCode;
 
 use axum_shop::auth::Credentials;
-use axum_shop::{Options, app, connect, jobs, serve};
+use axum_shop::{Options, PATIENCE, app, connect, jobs, serve};
+use sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_audit::web::{
     AuditTracingLayer, ClientAddress, ProxyHeader, TrustedProxies, record_panics,
 };
@@ -21,11 +22,8 @@ fn variable(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-/// How long the records of requests that were cut off are waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     let errors = Targets::new()
         .with_default(LevelFilter::ERROR)
         .with_target("axum_login::session", LevelFilter::OFF);
@@ -36,12 +34,49 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // that fails with an error, a blocked one included, which is on record already.
         .with(AuditTracingLayer::new().with_filter(errors))
         .init();
+    match run().await {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("the database failed: {}", with_causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// An error and what it came from, in words.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+async fn run() -> Result<ExitCode, DbErr> {
     let db = connect(&variable("DATABASE_URL", "sqlite:shop.sqlite?mode=rwc")).await?;
     let events = EventWriter::start(db.clone());
     events.install();
     record_panics();
 
+    let code = match open(&db, &events).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the shop does not open: {}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    };
+
+    // Also where it did not open. What still waits to be written is written before the database is left: the records of
+    // requests that were cut off, and then the events.
+    if timeout(PATIENCE, finish_recording()).await.is_err() {
+        tracing::error!("some records could not be written in time");
+    }
+    events.shutdown().await;
+    db.close().await?;
+    Ok(code)
+}
+
+/// Opens the shop, and serves until it is stopped.
+async fn open(db: &DatabaseConnection, events: &EventWriter) -> Result<(), BoxError> {
     // Session keys and names that nobody has are stored as keyed hashes.
     let config = AuditConfig::builder();
     let config = if std::env::var_os("AUDIT_HASH_KEY").is_some() {
@@ -52,7 +87,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     config.build()?.install()?;
 
-    let proxies: TrustedProxies = variable("TRUSTED_PROXIES", "").parse()?;
+    let proxies: TrustedProxies = variable("TRUSTED_PROXIES", "")
+        .parse()
+        .map_err(|error| format!("TRUSTED_PROXIES: {error}"))?;
     let password = std::env::var("ADMIN_PASSWORD").ok();
     let options = Options {
         client_address: ClientAddress::behind(proxies, ProxyHeader::XForwardedFor),
@@ -65,20 +102,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let router = app(db.clone(), events.clone(), options).await?;
 
-    let address: SocketAddr = variable("ADDRESS", "127.0.0.1:3000").parse()?;
+    let address: SocketAddr = variable("ADDRESS", "127.0.0.1:3000")
+        .parse()
+        .map_err(|error| format!("ADDRESS: {error}"))?;
     let listener = TcpListener::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "the shop is open");
     let restocking = tokio::spawn(jobs::restock_every_hour(AuditedConnection::new(db.clone())));
-    let served = serve(listener, router, interrupted()).await;
-
+    let served = serve(listener, router, interrupted(), PATIENCE).await;
     restocking.abort();
-    // What still waits to be written is written before the database is left: the records of requests that were cut
-    // off, and then the events.
-    if timeout(PATIENCE, finish_recording()).await.is_err() {
-        tracing::error!("some records could not be written in time");
-    }
-    events.shutdown().await;
-    db.close().await?;
     Ok(served?)
 }
 

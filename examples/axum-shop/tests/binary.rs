@@ -1,7 +1,7 @@
 //! The program itself: started, asked, stopped by a signal; nothing that waited to be written is lost.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -72,6 +72,9 @@ async fn started_and_stopped() -> TestResult {
         let answer = client.get(format!("http://{address}/demo/{path}")).send();
         assert_eq!(answer.await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
+    // Somebody sends half of a request, and waits.
+    let mut half = std::net::TcpStream::connect(&address)?;
+    half.write_all(b"GET /products HTTP/1.1\r\nhost: shop\r\n")?;
     // At once: what was reported last still waits to be written.
     let asked = Command::new("kill")
         .args(["-TERM", &shop.0.id().to_string()])
@@ -80,6 +83,7 @@ async fn started_and_stopped() -> TestResult {
     let status = tokio::task::spawn_blocking(move || shop.0.wait()).await??;
     assert!(status.success(), "{status}");
     output.await?;
+    drop(half);
 
     let db = Database::connect(url).await?;
     let log = audit_log::Entity::find().all(&db).await?;
@@ -124,6 +128,44 @@ async fn started_and_stopped() -> TestResult {
     );
     let left = events[4].metadata.as_ref().ok_or("no metadata")?;
     assert_eq!(left["suppressed"], 3);
+    db.close().await?;
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_written() -> TestResult {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("axum_shop_setting_{}.sqlite", std::process::id()));
+    let url = format!("sqlite:{}?mode=rwc", path.display());
+    let output = Command::new(env!("CARGO_BIN_EXE_axum-shop"))
+        .env("DATABASE_URL", &url)
+        .env("ADDRESS", "127.0.0.1:0")
+        .env("TRUSTED_PROXIES", "nginx")
+        .env("NO_COLOR", "1")
+        .env_remove("RUST_LOG")
+        .output()?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said)?;
+    assert!(
+        said.contains("TRUSTED_PROXIES: `nginx` is neither a network nor an address"),
+        "{said}"
+    );
+    assert!(!said.contains("NoNetwork"), "{said}");
+    let db = Database::connect(url).await?;
+    let events = audit_system_event::Entity::find().all(&db).await?;
+    let titles: Vec<_> = events.iter().map(|event| event.title.as_str()).collect();
+    assert!(
+        titles.contains(&"audit configuration installed"),
+        "{titles:?}"
+    );
+    assert!(
+        titles.contains(&"the application logged an error"),
+        "{titles:?}"
+    );
     db.close().await?;
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));

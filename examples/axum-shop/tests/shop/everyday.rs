@@ -27,9 +27,10 @@ fn next<'a>(
     object: Option<(&str, &str)>,
 ) -> &'a audit_log::Model {
     let record = log.next().expect("a record more");
-    let outcome = match action {
-        "LOGIN_FAILED" | "ACCESS_DENIED" => "FAILURE",
-        _ => "SUCCESS",
+    let (action, outcome) = match action {
+        "LOGIN_FAILED" | "ACCESS_DENIED" => (action, "FAILURE"),
+        "EXPORT OPEN" => ("EXPORT", "OPEN"),
+        _ => (action, "SUCCESS"),
     };
     assert_eq!(
         (&*record.action, &*record.outcome),
@@ -297,6 +298,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
         Some(json!({ "method": "GET", "path": "/export/orders.csv" }))
     );
 
+    next(&mut rest, &exported, ADMIN, "EXPORT OPEN", None);
     let export_log = next(&mut rest, &exported, ADMIN, "EXPORT", None);
     let exports = shop.exports().await?;
     let [export] = &exports[..] else {

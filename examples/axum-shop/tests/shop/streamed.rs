@@ -8,6 +8,7 @@ use crate::support::{TestResult, TestShop};
 on_every_database! {
     a_write_from_inside_a_body_has_the_context_of_its_request,
     an_export_of_many_pages_is_counted_to_its_end,
+    an_export_of_nothing_has_a_head_and_counts_nothing,
 }
 
 async fn a_write_from_inside_a_body_has_the_context_of_its_request(shop: &TestShop) -> TestResult {
@@ -53,8 +54,9 @@ async fn an_export_of_many_pages_is_counted_to_its_end(shop: &TestShop) -> TestR
     let answer = admin.get("/export/orders.csv").await?;
     answer.expect(StatusCode::OK);
     assert_eq!(answer.body.lines().count(), 1235);
-    let record = shop.record_of(&answer).await?;
-    assert_eq!(record.actor_name.as_deref(), Some("admin"));
+    for record in shop.log_of(&answer).await? {
+        assert_eq!(record.actor_name.as_deref(), Some("admin"));
+    }
     let exports = shop.exports().await?;
     assert_eq!(exports.len(), 1);
     assert_eq!(exports[0].record_count, Some(1234));
@@ -63,5 +65,26 @@ async fn an_export_of_many_pages_is_counted_to_its_end(shop: &TestShop) -> TestR
         Some(i64::try_from(answer.body.len())?)
     );
     assert_eq!(exports[0].request_id.as_deref(), Some(&*answer.request_id));
+    Ok(())
+}
+
+async fn an_export_of_nothing_has_a_head_and_counts_nothing(shop: &TestShop) -> TestResult {
+    let admin = shop.signed_in("admin").await?;
+    let answer = admin.get("/export/orders.csv").await?;
+    answer.expect(StatusCode::OK);
+    assert_eq!(
+        answer.body,
+        "order_id,user_id,placed_at,product_id,quantity,price\n"
+    );
+    let exports = shop.exports().await?;
+    assert_eq!(exports.len(), 1);
+    assert_eq!(
+        (&*exports[0].outcome, exports[0].record_count),
+        ("SUCCESS", Some(0))
+    );
+    let outcomes: Vec<_> = (shop.log_of(&answer).await?.into_iter())
+        .map(|record| record.outcome)
+        .collect();
+    assert_eq!(outcomes, ["OPEN", "SUCCESS"]);
     Ok(())
 }

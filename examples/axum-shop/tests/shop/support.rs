@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum_shop::auth::Credentials;
-use axum_shop::{Options, app, connect, serve};
+use axum_shop::{Options, PATIENCE, app, connect, serve};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Client, Method, StatusCode};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryOrder};
@@ -156,9 +156,10 @@ impl TestShop {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, app, async {
+        let stopped = async {
             let _ = stopped.await;
-        }));
+        };
+        let serving = tokio::spawn(serve(listener, app, stopped, PATIENCE));
         Ok(Self {
             db,
             address,
