@@ -64,7 +64,10 @@ fn picture(char: char) -> Option<char> {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(char)),
         '\u{7f}' => Some('␡'),
         '\u{80}'..='\u{9f}'
-        // The separators of lines and paragraphs, then the embeddings, overrides and isolates of UAX #9.
+        // The marks of direction (ALM, LRM, RLM), the separators of lines and paragraphs, then the embeddings, overrides and
+        // isolates of UAX #9.
+        | '\u{61c}'
+        | '\u{200e}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2066}'..='\u{2069}' => Some(char::REPLACEMENT_CHARACTER),
         _ => None,
@@ -101,6 +104,7 @@ mod tests {
             ("\u{9b}31m", "\u{fffd}31m"),
             ("a\u{85}b\u{2028}c\u{2029}d", "a\u{fffd}b\u{fffd}c\u{fffd}d"),
             ("nna\u{202e}\u{2066}", "nna\u{fffd}\u{fffd}"),
+            ("a\u{200e}b\u{200f}c\u{61c}", "a\u{fffd}b\u{fffd}c\u{fffd}"),
         ] {
             assert_eq!(clean(text, 64), expected);
         }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sea_orm_audit_core::{Tables, entity, limits};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use crate::table::{AuditTable, Kind};
@@ -37,6 +37,9 @@ impl MigrationTrait for Migration {
         for table in tables(self.0) {
             table.create(manager, self.0).await?;
         }
+        if backend == DbBackend::MySql {
+            warn_of_character_set(manager).await;
+        }
         Ok(())
     }
 
@@ -45,6 +48,25 @@ impl MigrationTrait for Migration {
             table.drop(manager, self.0).await?;
         }
         Ok(())
+    }
+}
+
+/// The audit tables take every character. Tables of the application's that name no character set have the database's.
+async fn warn_of_character_set(manager: &SchemaManager<'_>) {
+    let sql = "SELECT CAST(default_character_set_name AS CHAR) FROM information_schema.schemata \
+               WHERE schema_name = DATABASE()";
+    let statement = Statement::from_string(DbBackend::MySql, sql);
+    let found = manager.get_connection().query_one_raw(statement).await;
+    let name = found.and_then(|row| row.map(|row| row.try_get_by_index::<String>(0)).transpose());
+    match name {
+        Ok(Some(name)) if name != "utf8mb4" => tracing::warn!(
+            "the default character set of this database is {name}, in which many names cannot be stored: tables of the \
+             application that name no other refuse them, while the audit tables take them. Run `ALTER DATABASE CHARACTER SET utf8mb4` \
+             before tables are created, and `ALTER TABLE .. CONVERT TO CHARACTER SET utf8mb4` for those that are there"
+        ),
+        Ok(_) => {}
+        // It is only advice.
+        Err(error) => tracing::debug!(%error, "the default character set is not known"),
     }
 }
 

@@ -1,9 +1,12 @@
 //! The audit tables come and go beside an application's own migrations.
 
+use std::sync::{Arc, Mutex};
+
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr};
 use sea_orm_audit::migration::{Migrator, migrations};
-use sea_orm_audit::{AuditConfig, entity};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, entity};
 use sea_orm_migration::prelude::*;
+use tracing::instrument::WithSubscriber;
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
@@ -13,6 +16,10 @@ on_every_database! {
     the_audit_migrations_run_inside_the_applications_own,
     prefix_and_schema_can_be_chosen,
     all_four_tables_can_be_written_and_read,
+}
+
+mod only_mariadb {
+    crate::support::tests_on!(mariadb: a_database_in_which_names_do_not_fit_is_told);
 }
 
 /// A migration of an application's own that creates the posts.
@@ -211,5 +218,53 @@ async fn all_four_tables_can_be_written_and_read(db: &TestDb) -> TestResult {
         .one(&db.conn)
         .await?;
     assert_eq!(found, Some(event));
+    Ok(())
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a migration logs of the character set.
+async fn told_of_character_set(db: &TestDb) -> TestResult<usize> {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
+    let migrated = Migrator::refresh(&db.conn).with_subscriber(subscriber);
+    migrated.await?;
+    let text = String::from_utf8(logged.0.lock().unwrap().clone())?;
+    let lines = text.lines().filter(|line| {
+        line.contains("WARN")
+            && line.contains("the default character set of this database is latin1")
+    });
+    Ok(lines.count())
+}
+
+async fn a_database_in_which_names_do_not_fit_is_told(db: &TestDb) -> TestResult {
+    db.execute_unprepared("ALTER DATABASE CHARACTER SET utf8mb4")
+        .await?;
+    assert_eq!(told_of_character_set(db).await?, 0);
+    db.execute_unprepared("ALTER DATABASE CHARACTER SET latin1")
+        .await?;
+    assert_eq!(told_of_character_set(db).await?, 1);
+    // The audit tables have their own.
+    db.create(post::Entity).await?;
+    let context = AuditContext::new().actor(Actor::user(1).named("Łucja Żółć"));
+    context.scope(post::new("a").insert(&db.conn)).await?;
+    let record = db.records().await?.pop().ok_or("no record")?;
+    assert_eq!(record.actor_name.as_deref(), Some("Łucja Żółć"));
     Ok(())
 }

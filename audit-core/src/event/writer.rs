@@ -2,7 +2,7 @@
 //!
 //! Whoever submits an event waits for nothing and fails at nothing. Equal events are counted where they
 //! wait, so that a flood takes no room; the room for different ones is bounded, and what finds none is
-//! counted, reported through `tracing`, and in the end on record itself. What the database refuses waits
+//! counted, reported through `tracing` once a second, and in the end on record itself. What the database refuses waits
 //! for the next try.
 
 mod worker;
@@ -10,7 +10,7 @@ mod worker;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
 use tokio::sync::{Notify, watch};
@@ -138,7 +138,29 @@ struct Waiting {
     submitted: u64,
     /// How many found no room since that was last on record.
     dropped: u64,
+    untold: Untold,
     closed: bool,
+}
+
+/// How many events were dropped since that was last logged.
+#[derive(Debug, Default)]
+struct Untold {
+    dropped: u64,
+    told: Option<Instant>,
+}
+
+impl Untold {
+    /// Counts one. Once a second it says how many there were.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        const PAUSE: Duration = Duration::from_secs(1);
+        self.dropped += 1;
+        let age = self.told.map(|told| now.saturating_duration_since(told));
+        if age.is_some_and(|age| age < PAUSE) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.dropped))
+    }
 }
 
 impl Waiting {
@@ -360,10 +382,16 @@ impl EventWriter {
             self.0.queue.news.notify_one();
         } else {
             count(&COUNTERS.events_dropped);
-            // Whoever makes events of warnings must not make one of this.
-            WRITING.sync_scope((), || {
-                tracing::warn!("a system event was dropped: too many wait to be written");
-            });
+            let untold = self.0.queue.waiting().untold.count(Instant::now());
+            if let Some(dropped) = untold {
+                // Whoever makes events of warnings must not make one of this.
+                WRITING.sync_scope((), || {
+                    tracing::warn!(
+                        dropped,
+                        "system events were dropped: too many wait to be written"
+                    );
+                });
+            }
         }
         taken
     }
@@ -436,6 +464,14 @@ mod tests {
         taken
             .map(|(_, counted)| (told(counted.event), counted.times))
             .collect()
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_once_a_second_with_its_number() {
+        let (mut untold, now) = (Untold::default(), Instant::now());
+        let mut after = |millis| untold.count(now + Duration::from_millis(millis));
+        let told: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
+        assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
     }
 
     /// Else a flood that goes on while it is written would be one row, of its first moment, for ever.
