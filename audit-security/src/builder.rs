@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::bursts::{Burst, BurstLimit, BurstLimits};
 use super::event::SecurityEventName;
 use super::path::PathRules;
-use super::patterns::{self, AGENT, PATH, Pattern, QUERY};
+use super::patterns::{self, AGENT, PATH, Pattern, QUERY, SEARCH};
 use super::rules::{Inner, PatternRule, PatternSet, SecurityRules};
 use super::runs::{Run, Runs};
 
@@ -297,7 +297,12 @@ impl SecurityRulesBuilder {
                 return Err(SecurityRulesError::PatternMatchesAll { name: name.clone() });
             }
             let event = SecurityEventName::MaliciousExtraneous;
-            Ok(rule(Cow::Owned(name.clone()), event, PATH | QUERY, regex))
+            Ok(rule(
+                Cow::Owned(name.clone()),
+                event,
+                PATH | QUERY | SEARCH,
+                regex,
+            ))
         };
         self.patterns.iter().map(checked).collect()
     }

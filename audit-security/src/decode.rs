@@ -131,7 +131,7 @@ fn fold_overlong(bytes: &mut Vec<u8>) -> bool {
     changed
 }
 
-/// Reads an overlong form of an ASCII character.
+/// Reads an overlong or full-width form of an ASCII character.
 ///
 /// The second byte of `C1 1C` and `C0 2F` is no continuation byte, but old IIS took it for one.
 fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
@@ -144,6 +144,10 @@ fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
         [0xe0, second @ (0x80 | 0x81), third @ 0x80..=0xbf, ..] => {
             Some(((second & 1) << 6 | (third & 0x3f), 3))
         }
+        // The full-width forms of ASCII, and the ideographic full stop, which names of hosts may have for a dot.
+        [0xef, 0xbc, third @ 0x81..=0xbf, ..] => Some((third - 0x81 + b'!', 3)),
+        [0xef, 0xbd, third @ 0x80..=0x9e, ..] => Some((third - 0x80 + b'`', 3)),
+        [0xe3, 0x80, 0x82, ..] => Some((b'.', 3)),
         _ => None,
     }
 }

@@ -8,10 +8,12 @@ const DATA: &str = include_str!("../data/patterns.txt");
 
 /// A pattern is looked for in the path.
 pub(super) const PATH: u8 = 1;
-/// In the query.
+/// In the parameters of a query, but for those of a search.
 pub(super) const QUERY: u8 = 1 << 1;
 /// In the user agent.
 pub(super) const AGENT: u8 = 1 << 2;
+/// In the parameters of a search: what people ask about is no attempt at it.
+pub(super) const SEARCH: u8 = 1 << 3;
 
 /// White space and what SQL takes for it, which the data writes as `·`.
 const SQL_SPACE: &str = r"(?:[ \t\r\x0b\x0c+]|/\*[^*\n]*\*/|/\*!\d*|\*/)";
@@ -93,6 +95,7 @@ fn scope(word: &str) -> u8 {
         "path" => PATH,
         "query" => QUERY,
         "agent" => AGENT,
+        "search" => SEARCH,
         _ => 0,
     }
 }

@@ -12,7 +12,7 @@ use super::decode;
 use super::event::SecurityEventName as Event;
 use super::finding::Finding;
 use super::path::{PathHit, PathRules};
-use super::patterns::{self, AGENT, PATH, QUERY};
+use super::patterns::{self, AGENT, PATH, QUERY, SEARCH};
 
 /// The most bytes of a path, of a query and of a user agent that are inspected.
 ///
@@ -20,6 +20,8 @@ use super::patterns::{self, AGENT, PATH, QUERY};
 /// nothing; of a longer user agent the beginning is inspected.
 pub const MAX_INSPECTED: usize = 16 * 1024;
 
+/// The pattern of paths that are probing ones, whose own name says more.
+const FOREIGN_SCRIPT: &str = "foreign-script";
 /// The name of the finding about a path that leaves the root.
 const PATH_TRAVERSAL: &str = "path-traversal";
 
@@ -153,9 +155,20 @@ impl SecurityRules {
             return None;
         }
         let text = decode::query(raw);
-        let rule = self.inner.patterns.first(&text, QUERY)?;
+        let (searches, others): (Vec<_>, Vec<_>) = text
+            .split(|byte| *byte == b'\n')
+            .partition(|parameter| is_search(parameter));
+        let first = |parameters: &[&[u8]], scope| match parameters {
+            [] => None,
+            // Most queries: nothing is put together anew.
+            _ if parameters.len() == 1 + text.iter().filter(|byte| **byte == b'\n').count() => {
+                self.inner.patterns.first(&text, scope)
+            }
+            _ => self.inner.patterns.first(&parameters.join(&b'\n'), scope),
+        };
+        let rule = first(&others, QUERY).or_else(|| first(&searches, SEARCH))?;
         // Which parameter was it? The others may carry what nobody should read.
-        let mut parameters = text.split(|byte| *byte == b'\n');
+        let mut parameters = others.into_iter().chain(searches);
         let found = parameters.find_map(|line| Some((line, rule.matching(line)?)));
         let name = rule.name.clone();
         Some(match found {
@@ -166,15 +179,18 @@ impl SecurityRules {
 
     fn path(&self, raw: &[u8]) -> Option<Finding> {
         let text = decode::path(raw);
-        if let Some(rule) = self.inner.patterns.first(&text, PATH) {
+        let pattern = self.inner.patterns.first(&text, PATH);
+        if let Some(rule) = pattern.filter(|rule| rule.name != FOREIGN_SCRIPT) {
             return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
         }
-        let (event, rule) = match self.inner.paths.inspect(raw, &text)? {
-            PathHit::Probe(name) => (Event::MaliciousDirectReference, name),
-            PathHit::Traversal => (Event::MaliciousDirectReference, PATH_TRAVERSAL.into()),
+        let (name, is_probe) = match (self.inner.paths.inspect(raw, &text), pattern) {
+            (Some(PathHit::Probe(name)), _) => (name, true),
+            (Some(PathHit::Traversal), _) => (PATH_TRAVERSAL.into(), false),
+            (None, Some(script)) => (script.name.clone(), true),
+            (None, None) => return None,
         };
-        let is_probe = rule != PATH_TRAVERSAL;
-        Some(Finding::quoting(event, rule, "path", raw).probing(is_probe))
+        let event = Event::MaliciousDirectReference;
+        Some(Finding::quoting(event, name, "path", raw).probing(is_probe))
     }
 
     fn agent(&self, agent: &[u8]) -> Option<Finding> {
@@ -196,4 +212,25 @@ fn oversized(what: &'static str, bytes: &[u8]) -> Option<Finding> {
             format!("{what} of {} bytes, more than {MAX_INSPECTED}", bytes.len()),
         )
     })
+}
+
+/// Tells whether a parameter is what somebody searches for, by the names that search forms have.
+fn is_search(parameter: &[u8]) -> bool {
+    const NAMES: [&[u8]; 12] = [
+        b"cql",
+        b"jql",
+        b"keyword",
+        b"keywords",
+        b"phrase",
+        b"kql",
+        b"q",
+        b"query",
+        b"s",
+        b"search",
+        b"term",
+        b"text",
+    ];
+    let end = parameter.iter().position(|byte| *byte == b'=');
+    let name = end.map(|end| parameter[..end].to_ascii_lowercase());
+    name.is_some_and(|name| NAMES.contains(&name.as_slice()))
 }

@@ -107,7 +107,6 @@ fn climbing_is_a_finding_when_it_leaves_the_root_or_hides() {
         "/a/../../b",
         "/a/%2e%2e/b",
         "/a/..%2fb",
-        "/a/..;/b",
         "/a/b/..\\c",
         "/a/%252e./b",
     ] {
@@ -117,6 +116,48 @@ fn climbing_is_a_finding_when_it_leaves_the_root_or_hides() {
             "{hostile}"
         );
     }
+    for hostile in ["/a/..;/b", "/a;/b", "/a/b;.jsp", "/.../.../etc"] {
+        let found = rule(path(&rules, hostile));
+        assert_eq!(found.as_deref(), Some("path-parameter"), "{hostile}");
+    }
+}
+
+#[test]
+fn only_what_an_application_may_serve_is_probing() {
+    let rules = SecurityRules::default();
+    let is_probe = |target| path(&rules, target).map(|finding| finding.is_probe);
+    for probing in ["/wp-admin", "/.env", "/x.jsp", "/index.php.bak"] {
+        assert_eq!(is_probe(probing), Some(true), "{probing}");
+    }
+    for attack in ["/../x", "/a/%2e%2e/b", "/x%27%20or%201=1--"] {
+        assert_eq!(is_probe(attack), Some(false), "{attack}");
+    }
+    let found = rules.inspect("/", Some("q=<script>alert(1)"), None);
+    assert_eq!(found.map(|finding| finding.is_probe), Some(false));
+}
+
+#[test]
+fn what_people_search_for_is_no_attempt_at_it() {
+    let rules = SecurityRules::default();
+    let found = |query: &str| rules.inspect("/search", Some(query), None).is_some();
+    for asked in [
+        "cat+/etc/os-release",
+        "ls+|+grep+foo+%26%26+echo",
+        "file:///C:/Users+blocked",
+        "<script>+tag+or+link",
+    ] {
+        assert!(!found(&format!("q={asked}")), "{asked}");
+    }
+    for tried in [
+        "<script>alert(1)</script>",
+        "1'+or+1=1--",
+        "${jndi:ldap://x/a}",
+        "1+union+select+null",
+    ] {
+        assert!(found(&format!("q={tried}")), "{tried}");
+        assert!(found(&format!("page=2&q={tried}&sort=a")), "{tried}");
+    }
+    assert!(found("q=tea&cmd=cat+/etc/passwd"));
 }
 
 #[test]
@@ -144,7 +185,7 @@ fn an_allowed_path_raises_nothing_and_shields_nothing_else() -> TestResult {
     }
     assert!(
         rules
-            .inspect("/wp-admin", Some("q=<script>x"), None)
+            .inspect("/wp-admin", Some("q=<script>alert(1)"), None)
             .is_some()
     );
     Ok(())
