@@ -201,3 +201,27 @@ async fn refused_requests_of_one_client_are_a_burst() -> TestResult {
     assert_eq!(events[0].ip_address.as_deref(), Some("192.0.2.1"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_probing_path_that_is_served_is_no_finding() -> TestResult {
+    let shop = Shop::open().await?;
+    let monitor = SecurityMonitor::default().events(shop.events.clone());
+    let router = Router::new()
+        .route("/wp-login.php", on_get(async || "this one has it"))
+        .route("/.env", on_get(async || StatusCode::FORBIDDEN))
+        .layer(AuditLayer::new().security(monitor));
+    for path in [
+        "/wp-login.php",
+        "/wp-login.php?q=%3Cscript%3Ealert(1)",
+        "/.env",
+        "/wp-admin",
+    ] {
+        probe(&router, path, "192.0.2.1:5").await?;
+    }
+    let mut rules: Vec<_> = (shop.events().await?.into_iter())
+        .map(|event| event.metadata.unwrap_or_default()["rule"].to_string())
+        .collect();
+    rules.sort();
+    assert_eq!(rules, [r#"".env""#, r#""/wp-admin""#, r#""xss-tag""#]);
+    Ok(())
+}

