@@ -62,12 +62,12 @@ impl MigrationName for Quiet {
 impl MigrationTrait for Quiet {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let reason = format!("{} up", self.name());
-        quietly(reason, manager, self.0.up(manager)).await
+        Box::pin(quietly(reason, manager, self.0.up(manager))).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let reason = format!("{} down", self.name());
-        quietly(reason, manager, self.0.down(manager)).await
+        Box::pin(quietly(reason, manager, self.0.down(manager))).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

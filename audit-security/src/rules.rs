@@ -158,13 +158,11 @@ impl SecurityRules {
         let (searches, others): (Vec<_>, Vec<_>) = text
             .split(|byte| *byte == b'\n')
             .partition(|parameter| is_search(parameter));
+        let patterns = &self.inner.patterns;
         let first = |parameters: &[&[u8]], scope| match parameters {
             [] => None,
-            // Most queries: nothing is put together anew.
-            _ if parameters.len() == 1 + text.iter().filter(|byte| **byte == b'\n').count() => {
-                self.inner.patterns.first(&text, scope)
-            }
-            _ => self.inner.patterns.first(&parameters.join(&b'\n'), scope),
+            [only] => patterns.first(only, scope),
+            several => patterns.first(&several.join(&b'\n'), scope),
         };
         let rule = first(&others, QUERY).or_else(|| first(&searches, SEARCH))?;
         // Which parameter was it? The others may carry what nobody should read.

@@ -311,8 +311,8 @@ fn only_the_guilty_parameter_is_quoted() {
 
 #[test]
 fn no_value_of_a_parameter_is_in_a_finding() {
-    let rules = SecurityRules::default();
     const SECRET: &str = "hunter2hunter2";
+    let rules = SecurityRules::default();
     for query in [
         "pass=SECRET'+or+1=1--",
         "sid=SECRET%00",

@@ -2,7 +2,29 @@
 //! request id and trace; slow requests, errors and panics are on record beside it.
 //!
 //! Applications depend on the facade crate `sea-orm-audit` with the feature `web`, which re-exports this
-//! crate as `sea_orm_audit::web`.
+//! crate as `sea_orm_audit::web`. Its `docs/web.md` says in which order layers go, and what is stored.
+//!
+//! # What to use when
+//!
+//! | item | when |
+//! |---|---|
+//! | [`AuditLayer`] | always: the outermost layer, which gives requests their context |
+//! | [`IdentifyActor`] | to tell the actor from a request's head, as by an API key; closures do |
+//! | [`ClientAddress`], [`TrustedProxies`], [`ProxyHeader`], [`AddressError`] | behind proxies |
+//! | [`AddressPrivacy`] | to store less than the whole address |
+//! | [`client_ip`] | to ask for the whole address within a request |
+//! | [`IncomingRequestId`] | to believe no request id that clients send |
+//! | `Audit`, `MissingAuditLayer` (feature `axum`) | to set actor, reason and metadata in a handler |
+//! | [`Viewed`], [`mark_viewed`], [`Views`] | to record who looked at what |
+//! | [`ExportRecorder`], [`ExportBody`], [`ExportWriter`], [`RecordCount`], [`BodyError`] | to record exports while they are sent |
+//! | `AuditSessionLayer` (feature `tower-sessions`) | to record the session where axum-login is not used |
+//! | `login` (feature `axum-login`) | to record logins, failed logins and logouts |
+//! | `security` (feature `security`) | to look for signs of an attack |
+//! | `geoip` (feature `geoip`) | to store country and city of logins |
+//! | `AuditTracingLayer` (feature `tracing`) | to make events of what is logged as an error |
+//! | [`record_panics`] | to make events of panics anywhere |
+//! | [`TraceId`] | to ask for a request's trace as the layer does |
+//! | [`AuditService`], [`AuditFuture`], [`AuditBody`], `AuditSessionService` | never by name: what the layers make |
 
 mod actor;
 mod body;

@@ -15,6 +15,7 @@ pub(super) struct Watched;
 ///
 /// # Panics
 /// Panics there.
+#[cfg(feature = "tower-sessions")]
 pub(crate) fn wrong(said: &Once, what: &str) {
     said.call_once(|| tracing::error!("{what}"));
     debug_assert!(false, "{what}");

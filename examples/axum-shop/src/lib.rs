@@ -12,6 +12,7 @@ pub mod migration;
 mod routes;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,6 +28,7 @@ use sea_orm_audit::web::{AuditLayer, ClientAddress, Views};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection, EventWriter, Lockout};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 use auth::{Auth, Backend, BackendError, Credentials, Hasher};
@@ -193,19 +195,14 @@ pub async fn serve(
         // Nobody listens where the deadline does not matter any more.
         let _ = stop.send(());
     });
-    let too_late = async {
-        // Where it is dropped instead, the shop is not stopped but done.
-        if stopped.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(patience).await;
-    };
+    let mut serving = pin!(serving.into_future());
     tokio::select! {
-        served = serving.into_future() => served,
-        // A client that has sent half of a request keeps nobody from flushing the log.
-        () = too_late => {
-            tracing::warn!("some requests did not end in time, and are cut off");
-            Ok(())
-        }
+        served = &mut serving => return served,
+        _ = stopped => {}
     }
+    // A client that has sent half of a request keeps nobody from flushing the log.
+    timeout(patience, serving).await.unwrap_or_else(|_| {
+        tracing::warn!("some requests did not end in time, and are cut off");
+        Ok(())
+    })
 }

@@ -27,6 +27,7 @@ async fn the_program_is_started_and_stopped_without_loss() -> TestResult {
     tokio::time::timeout(Duration::from_mins(2), started_and_stopped()).await?
 }
 
+#[allow(clippy::too_many_lines)] // one life of the program
 async fn started_and_stopped() -> TestResult {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("axum_shop_binary_{}.sqlite", std::process::id()));

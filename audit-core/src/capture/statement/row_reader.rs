@@ -39,6 +39,7 @@ pub(super) fn read_aliased(
 }
 
 /// Whether a column's values are read as well by their type as by the model.
+#[allow(unreachable_patterns)] // SeaORM has more types where it has more features
 pub(super) fn is_read_by_type(shape: &Shape) -> bool {
     use ArrayType as T;
     match shape {
@@ -122,6 +123,7 @@ fn unpanicked<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or_default()
 }
 
+#[allow(unreachable_patterns)] // SeaORM has more types where it has more features
 fn one(row: &QueryResult, name: &str, kind: &ArrayType) -> Option<Value> {
     use ArrayType as T;
     Some(match kind {

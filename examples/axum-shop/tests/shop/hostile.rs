@@ -210,17 +210,13 @@ async fn hostile_names_are_stored_bounded_and_clean(shop: &TestShop) -> TestResu
 async fn ask_as(shop: &TestShop, requests: &[(String, String)]) -> TestResult {
     let mut socket = TcpStream::connect(shop.address).await?;
     let last = requests.len() - 1;
-    let mut text = String::new();
-    for (number, (target, client)) in requests.iter().enumerate() {
-        let connection = if number == last {
-            "close"
-        } else {
-            "keep-alive"
-        };
-        text += &format!(
+    let text = requests.iter().enumerate().map(|(number, (target, client))| {
+        let connection = if number == last { "close" } else { "keep-alive" };
+        format!(
             "GET {target} HTTP/1.1\r\nhost: shop\r\nx-forwarded-for: {client}\r\nconnection: {connection}\r\n\r\n"
-        );
-    }
+        )
+    });
+    let text: String = text.collect();
     let (mut reads, mut writes) = socket.split();
     let mut answers = Vec::new();
     let (sent, read) = tokio::join!(
