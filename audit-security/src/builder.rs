@@ -231,6 +231,7 @@ impl SecurityRulesBuilder {
             probes: Runs::new(probes),
             endings: Runs::new(endings),
             allowed: Runs::new(allowed),
+            allowed_endings,
         })
     }
 
@@ -266,6 +267,7 @@ impl SecurityRulesBuilder {
         let mut named = self.without_patterns.iter().chain(&self.with_patterns);
         if let Some(name) = named.find(|name| !known(name)) {
             let mut known: Vec<_> = patterns.iter().map(|pattern| pattern.name).collect();
+            known.sort_unstable();
             known.dedup();
             return Err(SecurityRulesError::UnknownPattern {
                 name: name.clone(),

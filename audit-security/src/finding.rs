@@ -1,10 +1,11 @@
 //! What was found, in a form that is safe to store and to show.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
-use sea_orm_audit_core::{AuditConfig, clean_text};
+use sea_orm_audit_core::clean_text;
 
 use super::event::SecurityEventName;
 
@@ -26,12 +27,14 @@ pub struct Finding {
     pub rule: Cow<'static, str>,
     /// What met it: at most 200 characters, none of which controls a terminal or hides others.
     ///
-    /// Of a query it is the parameter's name and the piece that met the rule, without the values in it; only the name
-    /// where that speaks of a secret.
+    /// Of a query it is the parameter's name and the piece that met the rule, in which words that the rule does not ask for
+    /// are left out; of a path the path, without parameters in it and segments that look like tokens.
     pub detail: String,
     /// Whether the request asked for a path that the application is not expected to have. Where it is served after all, with
     /// 2xx, that is no finding.
     pub is_probe: bool,
+    /// What the request shows beside a probing path.
+    pub(super) beside: Option<Box<Finding>>,
 }
 
 impl Finding {
@@ -47,12 +50,32 @@ impl Finding {
         Self::stating(event, rule, detail)
     }
 
-    /// Makes a finding in a parameter of a query.
+    /// Makes a finding in a path: without what follows it (matrix parameters, an encoded query), nor segments that look
+    /// like tokens.
+    pub(super) fn in_path(event: SecurityEventName, rule: Cow<'static, str>, raw: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(raw);
+        let lower = text.to_ascii_lowercase();
+        let ends = [";", "%3b", "%3f"].map(|end| lower.find(end));
+        let end = ends.into_iter().flatten().min().unwrap_or(text.len());
+        let segments = text[..end].split('/').map(|segment| {
+            let is_token = segment.len() >= 12
+                && segment.bytes().any(|byte| byte.is_ascii_digit())
+                && segment.bytes().any(|byte| byte.is_ascii_alphabetic())
+                && !segment.contains(['.', '%']);
+            if is_token { "…" } else { segment }
+        });
+        let path = segments.collect::<Vec<_>>().join("/");
+        Self::quoting(event, rule, "path", path.as_bytes())
+    }
+
+    /// Makes a finding in a parameter of a query: its name, and the piece that met a pattern, in which only words of the
+    /// pattern's own are shown.
     pub(super) fn in_parameter(
         event: SecurityEventName,
         rule: Cow<'static, str>,
         parameter: &[u8],
         piece: &[u8],
+        pattern: &str,
     ) -> Self {
         let end = parameter.iter().position(|byte| *byte == b'=');
         let name = end.map(|end| &parameter[..end]);
@@ -60,11 +83,8 @@ impl Finding {
             Some(name) => format!("query parameter \"{}\"", clean_text(name, NAME_CHARS)),
             None => "query".to_owned(),
         };
-        if name.is_some_and(is_secret) {
-            return Self::stating(event, rule, label);
-        }
         let named = name.and_then(|name| piece.strip_prefix(name)?.strip_prefix(b"="));
-        let piece = without_values(named.unwrap_or(piece));
+        let piece = known_words(named.unwrap_or(piece), pattern);
         let detail = format!("{label}: \"{}\"", clean_text(&piece, PIECE_CHARS));
         Self::stating(event, rule, detail)
     }
@@ -80,50 +100,45 @@ impl Finding {
             rule,
             detail,
             is_probe: false,
+            beside: None,
         }
     }
 
-    pub(super) fn probing(mut self, is_probe: bool) -> Self {
-        self.is_probe = is_probe;
-        self
+    /// What is left of it where the application has served the request, with 2xx: a path that it has is no probing one.
+    #[must_use]
+    pub fn served(self) -> Option<Self> {
+        if self.is_probe {
+            self.beside.map(|beside| *beside)
+        } else {
+            Some(self)
+        }
     }
 }
 
-/// Tells whether a parameter's name speaks of a secret: as everywhere, and what sign-in flows and payments call theirs.
-fn is_secret(name: &[u8]) -> bool {
-    const SHORT: [&str; 12] = [
-        "auth", "card", "code", "cvc", "cvv", "key", "otp", "pass", "pin", "pwd", "sid", "sig",
-    ];
-    const LONG: [&str; 3] = ["credential", "refresh", "signature"];
-    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let mut words = name.split(|char: char| !char.is_ascii_alphanumeric());
-    let is_known =
-        |word: &str| SHORT.contains(&word) || LONG.iter().any(|long| word.starts_with(long));
-    words.any(is_known) || AuditConfig::current().redacts(&name)
-}
-
-/// A piece of a parameter without what stands behind `=` or `:` in it, nor what looks like a token: a pattern may
-/// reach over other values.
-fn without_values(piece: &[u8]) -> String {
-    static VALUES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let value = r#"([\w\]'"-]\s*[=:]\s*['"]?)([^\s&;,'"<>()/]{2,})|[[:alnum:]_+-]{12,}"#;
-        Regex::new(value).ok()
-    });
-    let text = String::from_utf8_lossy(piece);
-    let Some(values) = &*VALUES else {
+/// A piece of a parameter in which only the words are shown that its pattern asks for, and single characters: a pattern
+/// may reach over values that are nobody's business.
+fn known_words(piece: &[u8], pattern: &str) -> String {
+    static ESCAPES: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"\\x[0-9a-f]{2}|\\[[:alpha:]]").ok());
+    static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\pL\pN_]{2,}").ok());
+    let (Some(escapes), Some(words)) = (&*ESCAPES, &*WORDS) else {
         return String::new();
     };
-    let shown = |found: &Captures<'_>| match found.get(1) {
-        Some(before) => format!("{}…", before.as_str()),
-        None if is_token(&found[0]) => "…".to_owned(),
-        None => found[0].to_owned(),
+    let pattern = escapes.replace_all(pattern, " ");
+    let known: HashSet<&str> = words
+        .find_iter(&pattern)
+        .map(|word| word.as_str())
+        .collect();
+    let text = String::from_utf8_lossy(piece);
+    let shown = |found: &Captures<'_>| {
+        let word = &found[0];
+        if known.contains(word.to_lowercase().as_str()) {
+            word.to_owned()
+        } else {
+            "…".to_owned()
+        }
     };
-    values.replace_all(&text, shown).into_owned()
-}
-
-/// Tells whether so many letters and digits without a space are more likely a token than words.
-fn is_token(text: &str) -> bool {
-    text.len() >= 24 || text.bytes().any(|byte| byte.is_ascii_digit())
+    words.replace_all(&text, shown).into_owned()
 }
 
 #[cfg(test)]
@@ -157,52 +172,37 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_has_no_values() {
+    fn a_piece_shows_words_of_its_pattern_alone() {
+        let pattern = r"\bunion\s+select\b|\bor\b|<script";
         for (piece, kept) in [
             ("' or 1=1 --", "' or 1=1 --"),
             ("<script>", "<script>"),
-            (
-                r#""password":"hunter2","a":"<svg"#,
-                r#""password":"…","a":"<svg"#,
-            ),
-            ("/cb?token=abc123&x=<img", "/cb?token=…&x=<img"),
-            ("eyJhbGciOiJIUzI1NiJ9 union select", "… union select"),
+            ("hunter2' UNION select null", "…' UNION select …"),
+            ("correct horse battery or 1", "… … … or 1"),
+            ("/reset/s3cr3t", "/…/…"),
+            ("пароль or", "… or"),
         ] {
-            assert_eq!(without_values(piece.as_bytes()), kept);
+            assert_eq!(known_words(piece.as_bytes(), pattern), kept);
         }
     }
 
     #[test]
-    fn names_that_speak_of_secrets_are_known() {
-        for name in [
-            "pass",
-            "sid",
-            "sig",
-            "auth",
-            "key",
-            "api_key",
-            "card",
-            "refresh",
-            "refreshToken",
-            "X-Amz-Signature",
-            "password",
-            "token",
-            "user[pass]",
-            "code",
-            "pin",
+    fn a_path_shows_no_tokens_and_nothing_behind_it() {
+        for (path, shown) in [
+            ("/wp-admin/setup.php", "/wp-admin/setup.php"),
+            (
+                "/reset/a1b2c3d4e5f6a7/wp-login.php",
+                "/reset/…/wp-login.php",
+            ),
+            ("/x.jsp;jsessionid=0a1b", "/x.jsp"),
+            ("/cb%3Fpassword=hunter2%00", "/cb"),
         ] {
-            assert!(is_secret(name.as_bytes()), "{name}");
-        }
-        for name in [
-            "id",
-            "q",
-            "passage",
-            "keyword",
-            "cardinality",
-            "sort",
-            "codec",
-        ] {
-            assert!(!is_secret(name.as_bytes()), "{name}");
+            let found = Finding::in_path(
+                SecurityEventName::MaliciousDirectReference,
+                "x".into(),
+                path.as_bytes(),
+            );
+            assert_eq!(found.detail, format!("path \"{shown}\""));
         }
     }
 }

@@ -15,8 +15,8 @@ use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
 /// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
 ///
 /// Findings of one hour that differ are bounded: 50 of one network (an IPv4 address, an IPv6 /64), 200 of an IPv4 /24 or
-/// IPv6 /48, [2,000 of all](Self::findings_per_hour). What is beyond is told as one finding that counts (`many-rules`,
-/// `many-networks`).
+/// IPv6 /48, [2,000 of all](Self::findings_per_hour), and as many bursts beside them; hours begin with a first finding, and every process
+/// counts its own. What is beyond is told as one finding that counts (`many-rules`, `many-networks`).
 ///
 /// # Examples
 /// ```
@@ -32,6 +32,8 @@ pub struct SecurityMonitor {
     rules: SecurityRules,
     bursts: Arc<BurstMonitor>,
     variety: Arc<Variety>,
+    /// Bursts tell which account is attacked, so that nothing else takes their room.
+    variety_of_bursts: Arc<Variety>,
     events: Option<EventWriter>,
 }
 
@@ -43,6 +45,7 @@ impl SecurityMonitor {
             bursts: Arc::new(rules.burst_monitor()),
             rules,
             variety: Arc::new(Variety::new(OF_ALL)),
+            variety_of_bursts: Arc::new(Variety::new(OF_ALL)),
             events: None,
         }
     }
@@ -54,10 +57,19 @@ impl SecurityMonitor {
         self
     }
 
-    /// How many different findings of one hour are told one by one, 2,000 by default.
+    /// Where findings go, unless it was said.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn or_events(mut self, writer: Option<&EventWriter>) -> Self {
+        self.events = self.events.or_else(|| writer.cloned());
+        self
+    }
+
+    /// How many different findings of one hour are told one by one, and as many bursts; 2,000 by default.
     #[must_use]
     pub fn findings_per_hour(mut self, most: usize) -> Self {
         self.variety = Arc::new(Variety::new(most));
+        self.variety_of_bursts = Arc::new(Variety::new(most));
         self
     }
 
@@ -125,7 +137,12 @@ impl SecurityMonitor {
             return;
         };
         let id = id_of(&finding, user.as_ref());
-        let (finding, user, network) = match self.variety.told(client, &id, Instant::now()) {
+        let variety = if finding.rule.starts_with("burst-") {
+            &self.variety_of_bursts
+        } else {
+            &self.variety
+        };
+        let (finding, user, network) = match variety.told(client, &id, Instant::now()) {
             Told::Alone(network) => (finding, user, network),
             Told::AmongThose { of, most } => {
                 let detail = format!("more than {most} different findings of {of} within an hour");

@@ -13,6 +13,8 @@ pub(super) struct PathRules {
     pub(super) endings: Runs,
     /// Runs of segments that this application does have.
     pub(super) allowed: Runs,
+    /// Endings that it has.
+    pub(super) allowed_endings: Runs,
 }
 
 /// What is wrong with a path.
@@ -58,27 +60,38 @@ impl PathRules {
             return Some(PathHit::Traversal);
         }
         last.filter(|_| index > allowed_before)
-            .and_then(|segment| self.ending(segment))
+            .and_then(|segment| ending(&self.endings, segment))
             .map(|run| PathHit::Probe(run.name.clone()))
     }
 
-    /// Finds a rule such as `*.php.bak` that the last segment meets.
-    fn ending(&self, segment: &[u8]) -> Option<&Run> {
-        let mut ends = segment
-            .split_inclusive(|byte| *byte == b'.')
-            .map(<[u8]>::len);
-        let mut from = ends.next()?;
-        for width in ends {
-            let ending = self
-                .endings
-                .starting(&segment[from..], &std::iter::empty(), false);
-            if ending.is_some() {
-                return ending;
+    /// Whether the application has a path of this kind.
+    pub(super) fn allows(&self, decoded: &[u8]) -> bool {
+        let mut rest = segments(decoded);
+        let (mut at_root, mut last) = (true, None);
+        while let Some(segment) = rest.next() {
+            if self.allowed.starting(segment, &rest, at_root).is_some() {
+                return true;
             }
-            from += width;
+            (at_root, last) = (false, Some(segment));
         }
-        None
+        last.is_some_and(|last| ending(&self.allowed_endings, last).is_some())
     }
+}
+
+/// Finds a rule such as `*.php.bak` that the last segment meets.
+fn ending<'r>(endings: &'r Runs, segment: &[u8]) -> Option<&'r Run> {
+    let mut ends = segment
+        .split_inclusive(|byte| *byte == b'.')
+        .map(<[u8]>::len);
+    let mut from = ends.next()?;
+    for width in ends {
+        let ending = endings.starting(&segment[from..], &std::iter::empty(), false);
+        if ending.is_some() {
+            return ending;
+        }
+        from += width;
+    }
+    None
 }
 
 /// Splits a path into segments, without empty ones, `.`, and matrix parameters (`;v=1`).

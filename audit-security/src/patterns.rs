@@ -14,6 +14,8 @@ pub(super) const QUERY: u8 = 1 << 1;
 pub(super) const AGENT: u8 = 1 << 2;
 /// In the parameters of a search: what people ask about is no attempt at it.
 pub(super) const SEARCH: u8 = 1 << 3;
+/// In the path, which is then a probing one.
+pub(super) const PROBE: u8 = 1 << 4;
 
 /// White space and what SQL takes for it, which the data writes as `·`.
 const SQL_SPACE: &str = r"(?:[ \t\r\x0b\x0c+]|/\*[^*\n]*\*/|/\*!\d*|\*/)";
@@ -33,7 +35,10 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Returns the word for what the pattern finds.
     pub(super) fn event(&self) -> Event {
-        if self.name.starts_with("file-") {
+        if ["file-", "path-"]
+            .iter()
+            .any(|start| self.name.starts_with(start))
+        {
             Event::MaliciousDirectReference
         } else {
             Event::MaliciousExtraneous
@@ -96,6 +101,7 @@ fn scope(word: &str) -> u8 {
         "query" => QUERY,
         "agent" => AGENT,
         "search" => SEARCH,
+        "probe" => PROBE,
         _ => 0,
     }
 }

@@ -12,7 +12,7 @@ use super::decode;
 use super::event::SecurityEventName as Event;
 use super::finding::Finding;
 use super::path::{PathHit, PathRules};
-use super::patterns::{self, AGENT, PATH, QUERY, SEARCH};
+use super::patterns::{self, AGENT, PATH, PROBE, QUERY, SEARCH};
 
 /// The most bytes of a path, of a query and of a user agent that are inspected.
 ///
@@ -20,8 +20,6 @@ use super::patterns::{self, AGENT, PATH, QUERY, SEARCH};
 /// nothing; of a longer user agent the beginning is inspected.
 pub const MAX_INSPECTED: usize = 16 * 1024;
 
-/// The pattern of paths that are probing ones, whose own name says more.
-const FOREIGN_SCRIPT: &str = "foreign-script";
 /// The name of the finding about a path that leaves the root.
 const PATH_TRAVERSAL: &str = "path-traversal";
 
@@ -86,13 +84,15 @@ impl PatternRule {
 impl PatternSet {
     /// Finds the first pattern of this scope that matches the text.
     fn first(&self, text: &[u8], scope: u8) -> Option<&PatternRule> {
+        self.all(text).find(|rule| rule.scope & scope != 0)
+    }
+
+    /// Finds the patterns that match the text, of whatever scope.
+    fn all(&self, text: &[u8]) -> impl Iterator<Item = &PatternRule> {
         // Asked first, since it stops at the first match and allocates nothing.
-        if !self.set.is_match(text) {
-            return None;
-        }
-        let matches = self.set.matches(text);
-        let mut found = matches.iter().map(|index| &self.rules[index]);
-        found.find(|rule| rule.scope & scope != 0)
+        let matches = (self.set.is_match(text)).then(|| self.set.matches(text));
+        let matches = matches.into_iter().flatten();
+        matches.map(|index| &self.rules[index])
     }
 }
 
@@ -131,7 +131,8 @@ impl SecurityRules {
     ///
     /// `path` and `query` are as they arrived, not decoded (`uri.path()`, `uri.query()`),
     /// `user_agent` is the header's bytes. What was attempted comes before with what: injections
-    /// and traversal in query, path and agent, then probing paths, then scanners.
+    /// and traversal in query and path, then probing paths, then what the agent shows; where a probing path is
+    /// [served](Finding::served) after all, the agent's finding is left.
     #[must_use]
     pub fn inspect(
         &self,
@@ -146,7 +147,7 @@ impl SecurityRules {
         oversized("path", path)
             .or_else(|| oversized("query", query))
             .or_else(|| self.query(query))
-            .or_else(|| self.path(path))
+            .or_else(|| self.path(path, agent))
             .or_else(|| self.agent(agent))
     }
 
@@ -170,25 +171,39 @@ impl SecurityRules {
         let found = parameters.find_map(|line| Some((line, rule.matching(line)?)));
         let name = rule.name.clone();
         Some(match found {
-            Some((line, piece)) => Finding::in_parameter(rule.event, name, line, piece),
+            Some((line, piece)) => {
+                Finding::in_parameter(rule.event, name, line, piece, &rule.regex)
+            }
             None => Finding::stating(rule.event, name, "several query parameters together".into()),
         })
     }
 
-    fn path(&self, raw: &[u8]) -> Option<Finding> {
+    fn path(&self, raw: &[u8], agent: &[u8]) -> Option<Finding> {
         let text = decode::path(raw);
-        let pattern = self.inner.patterns.first(&text, PATH);
-        if let Some(rule) = pattern.filter(|rule| rule.name != FOREIGN_SCRIPT) {
-            return Some(Finding::quoting(rule.event, rule.name.clone(), "path", raw));
+        let paths = &self.inner.paths;
+        let mut script = None;
+        for rule in self.inner.patterns.all(&text) {
+            if rule.scope & PATH != 0 {
+                return Some(Finding::in_path(rule.event, rule.name.clone(), raw));
+            }
+            if rule.scope & PROBE != 0 && !paths.allows(&text) {
+                script = script.or(Some(rule));
+            }
         }
-        let (name, is_probe) = match (self.inner.paths.inspect(raw, &text), pattern) {
-            (Some(PathHit::Probe(name)), _) => (name, true),
-            (Some(PathHit::Traversal), _) => (PATH_TRAVERSAL.into(), false),
-            (None, Some(script)) => (script.name.clone(), true),
+        let event = Event::MaliciousDirectReference;
+        let name = match (paths.inspect(raw, &text), script) {
+            (Some(PathHit::Probe(name)), _) => name,
+            (Some(PathHit::Traversal), _) => {
+                return Some(Finding::in_path(event, PATH_TRAVERSAL.into(), raw));
+            }
+            (None, Some(script)) => script.name.clone(),
             (None, None) => return None,
         };
-        let event = Event::MaliciousDirectReference;
-        Some(Finding::quoting(event, name, "path", raw).probing(is_probe))
+        Some(Finding {
+            is_probe: true,
+            beside: self.agent(agent).map(Box::new),
+            ..Finding::in_path(event, name, raw)
+        })
     }
 
     fn agent(&self, agent: &[u8]) -> Option<Finding> {

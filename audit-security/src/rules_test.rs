@@ -306,34 +306,128 @@ fn only_the_guilty_parameter_is_quoted() {
         Some("query parameter \"id\": \"' or 1=1\"")
     );
     let found = detail("id=5&password=x'+or+'1'='1");
-    assert_eq!(found.as_deref(), Some("query parameter \"password\""));
+    assert_eq!(
+        found.as_deref(),
+        Some("query parameter \"password\": \"' or '1'='1\"")
+    );
 }
 
 #[test]
 fn no_value_of_a_parameter_is_in_a_finding() {
-    const SECRET: &str = "hunter2hunter2";
     let rules = SecurityRules::default();
-    for query in [
-        "pass=SECRET'+or+1=1--",
-        "sid=SECRET%00",
-        "sig=SECRET<script>",
-        "auth=SECRET;cat+/etc/passwd",
-        "key=SECRET'+union+select+1,2",
-        "card=SECRET'--+",
-        "refresh=SECRET${jndi:ldap://x/a}",
-        "next=/cb?token=SECRET%26x=<script>",
-        "next=/cb?token=SECRET<svg/onload=alert(1)>",
-        "q={%22password%22:%22SECRET%22,%22x%22:%22<script>%22}",
-        "q={%22password%22:%22SECRET%22,%22x%22:%22'+or+1=1--%22}",
-        "file=SECRET/../../../../etc/passwd",
-        "url=http://x/SECRET/shell.txt",
-        "a=1&token=SECRET&id=1+union+select+null",
+    for secret in [
+        "hunter2",
+        "correct horse battery",
+        "s3cr3t/abc",
+        "hunter2hunter2",
     ] {
-        let query = query.replace("SECRET", SECRET);
-        let finding = rules.inspect("/", Some(&query), None);
-        let detail = finding.map(|finding| finding.detail).unwrap_or_default();
-        assert!(!detail.is_empty(), "{query} is not found");
-        assert!(!detail.contains(SECRET), "{query}: {detail}");
+        for query in [
+            "pass=SECRET' or 1=1--",
+            "p=SECRET%00",
+            "sid=SECRET%00",
+            "sig=SECRET<script>alert(1)",
+            "auth=SECRET;cat /etc/passwd",
+            "key=SECRET' union select 1,2",
+            "card=SECRET'-- ",
+            "refresh=SECRET${jndi:ldap://x/a}",
+            "next=/cb?token=SECRET%26x=<script>alert(1)",
+            "next=/cb?token=SECRET<svg/onload=alert(1)>",
+            "next=/reset/SECRET%00",
+            "q={%22password%22:%22SECRET%22,%22x%22:%22<script>alert(1)%22}",
+            "x={{%22password%22:%22SECRET%22,config.items}}",
+            "x=<a token=SECRET onclick=alert(1)>",
+            "file=SECRET/../../../../etc/passwd",
+            "file=/home/SECRET/.env",
+            "u=SECRET or 1=1",
+            "a=1&token=SECRET&id=1 union select null",
+        ] {
+            let query = query.replace("SECRET", secret).replace(' ', "+");
+            let Some(finding) = rules.inspect("/", Some(&query), None) else {
+                continue;
+            };
+            let detail = finding.detail;
+            for word in secret.split([' ', '/']) {
+                assert!(!detail.contains(word), "{query}: {detail}");
+            }
+        }
+    }
+    let found = rules.inspect("/", Some("pass=hunter2'+or+1=1--"), None);
+    let detail = found.map(|finding| finding.detail);
+    assert_eq!(
+        detail.as_deref(),
+        Some("query parameter \"pass\": \"' or 1=1\"")
+    );
+}
+
+#[test]
+fn what_is_beside_a_probing_path_is_left_where_that_is_served() -> TestResult {
+    let rules = SecurityRules::default();
+    let served = |path, agent: &'static str| {
+        let found = rules.inspect(path, None, Some(agent.as_bytes()));
+        rule(found.and_then(Finding::served))
+    };
+    assert_eq!(served("/wp-login.php", "curl/8"), None);
+    assert_eq!(
+        served("/wp-login.php", "sqlmap/1.7").as_deref(),
+        Some("sqlmap")
+    );
+    assert_eq!(
+        served("/x.jsp", "${jndi:ldap://x/a}").as_deref(),
+        Some("jndi")
+    );
+    assert_eq!(served("/../x", "curl/8").as_deref(), Some("path-traversal"));
+    // What is allowed is none from the beginning, and a pattern of the application's own is told before it.
+    let rules = SecurityRules::builder()
+        .allow_path("/legacy")
+        .allow_path("*.asp")
+        .pattern("canary", "honey")
+        .build()?;
+    for allowed in ["/legacy/x.jsp", "/y.asp"] {
+        assert_eq!(path(&rules, allowed), None, "{allowed}");
+    }
+    assert_eq!(rule(path(&rules, "/honey.jsp")).as_deref(), Some("canary"));
+    Ok(())
+}
+
+/// What issues have named.
+#[test]
+fn examples_are_found_and_false_alarms_are_gone() {
+    let rules = SecurityRules::default();
+    let found = |target: &str| {
+        let (path, query) = target.split_once('?').unzip();
+        let found = rules.inspect(path.unwrap_or(target), query, None);
+        rule(found)
+    };
+    for hostile in [
+        "/SetupWizard.aspx/",
+        "/app/rest/users/id:1/tokens/RPC2",
+        "/webtools/control/forgotPassword;/ProgramExport",
+        "/@fs/etc/passwd?raw??",
+        "/?class.module.classLoader.resources.context",
+        "/dana-ws/saml20.ws",
+        "/.../.../etc/passwd",
+        "/.well-known/fm.php",
+        "/latest/meta-data/iam",
+        "/api/v1/namespaces/kube-system/secrets",
+        "/?__proto__[admin]=1",
+        "/?d=rO0ABXNyABFqYXZhLnV0aWwuSGFzaE1hcA",
+        "/?x=require('child_process')",
+        "/?id=1e0UNION/*!50000SELECT*/1,2",
+        "/?id=1%EF%BC%87+or+%EF%BC%871%EF%BC%87=%EF%BC%871",
+        "/?url=http://127.0.0.1:6379/",
+    ] {
+        assert!(found(hostile).is_some(), "{hostile}");
+    }
+    for ordinary in [
+        "/env.js",
+        "/package.json",
+        "/search?q=import+../../utils",
+        "/search?q=Western+Union+select+all+from+list",
+        "/search?q=union+select+committee+members+from+all+districts",
+        "/issues?jql=text+~+%22select+*+from%22",
+        "/graphql?query={__schema{types{name}}}",
+    ] {
+        assert_eq!(found(ordinary), None, "{ordinary}");
     }
 }
 

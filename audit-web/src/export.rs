@@ -1,7 +1,7 @@
 //! Exports that are recorded while they are sent: what went out, how much of it, and whether all of it did.
 //!
-//! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. Before the first byte is sent, a row
-//! of `audit_data_export` and an `EXPORT` in `audit_log` tell that it began, with the outcome OPEN. When it comes to its end, or
+//! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. Before the first byte of a body is sent, and while
+//! a writer is written to, a row of `audit_data_export` and an `EXPORT` in `audit_log` tell that it began, with the outcome OPEN. When it comes to its end, or
 //! is cut off, a second record and the row tell how far it came, with the outcome SUCCESS or FAILURE; where the process ends before,
 //! the beginning stays on record. They are written by tasks of their own, which nobody who goes
 //! away takes along.
@@ -186,7 +186,10 @@ where
     /// Begins to record that it begins, the first time.
     fn begin(&mut self) {
         if let (None, Some(recorder)) = (&self.beginning, &self.recorder) {
-            let (export, db) = (recorder.export.clone(), recorder.db.clone());
+            let (mut export, db) = (recorder.export.clone(), recorder.db.clone());
+            if let Some(records) = recorder.records.counted() {
+                export = export.records(records);
+            }
             let task = self.scope.enter(async move { export.begin(&db).await });
             self.beginning = Some(Recording::start(task, self.span.clone()));
         }
@@ -263,9 +266,11 @@ where
         }
         let db = recorder.db;
         let task = self.scope.enter(async move {
-            // Where its beginning could not be recorded, nothing was sent.
-            let begun = beginning.await?;
-            export.ends(begun).record(&db).await
+            // Where its beginning could not be recorded, the end is all that is.
+            match beginning.await {
+                Ok(begun) => export.ends(begun).record(&db).await,
+                Err(_) => export.record(&db).await,
+            }
         });
         Some(Recording::start(task, self.span.clone()))
     }

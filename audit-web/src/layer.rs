@@ -33,7 +33,7 @@ use settings::Settings;
 ///
 /// Put it outermost: outside of everything that writes or signs in, sessions included. Layers that need it say so once in the
 /// log where it is missing or inside of them, and fail the request in builds with debug assertions. A second one inside of
-/// another adds to the context of what is inside of it, and leaves slow requests, errors and panics to the outer one.
+/// another tells the actor and records views, and leaves the rest of the context, slow requests, errors, panics and findings to the outer one.
 /// Works with every tower stack. The actor is
 /// *anonymous* until somebody says otherwise: [`actor`](Self::actor), or later
 /// [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor). Tasks that a handler spawns
@@ -147,17 +147,26 @@ impl AuditLayer {
     /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
     /// told through `tracing` only.
     pub fn events(self, writer: EventWriter) -> Self {
-        self.with(|settings| settings.events = Some(writer))
+        self.with(|settings| {
+            #[cfg(feature = "security")]
+            if let Some(monitor) = settings.security.take() {
+                settings.security = Some(monitor.or_events(Some(&writer)));
+            }
+            settings.events = Some(writer);
+        })
     }
 
     /// Looks at every request for signs of an attack, and at the answers for bursts of refusals; what it finds are SECURITY
     /// events. By default nobody looks. It is monitoring, not a firewall: no request is touched or refused.
     ///
     /// What a request itself shows is told when it is answered, or given up: by then it is known who sent it. A probing path
-    /// that the application serves, with 2xx, is its own, and no finding.
+    /// that the application serves, with 2xx or 304, is its own, and no finding. Findings go where
+    /// [events](Self::events) go, unless the monitor says otherwise.
     #[cfg(feature = "security")]
     pub fn security(self, monitor: crate::security::SecurityMonitor) -> Self {
-        self.with(|settings| settings.security = Some(monitor))
+        self.with(|settings| {
+            settings.security = Some(monitor.or_events(settings.events.as_ref()));
+        })
     }
 
     /// Records what handlers return as [`Viewed`](crate::Viewed), through this connection. Without it,

@@ -57,7 +57,7 @@ pub trait AuditLogin: AuthnBackend {
         Actor::user(user.id())
     }
 
-    /// The account that a name belongs to, asked after a login failed. The name of a known account is
+    /// The account that a name belongs to, asked before an attempt where there is a lockout, and after one that failed. The name of a known account is
     /// stored as it is; any other only as a keyed hash, since people type passwords there. By default no
     /// name is known.
     fn account(&self, username: &str) -> impl Future<Output = Option<Actor>> + Send {

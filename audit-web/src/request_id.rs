@@ -28,7 +28,8 @@ pub enum IncomingRequestId {
     /// proves nothing.
     #[default]
     Believed,
-    /// It is not: every request gets an id of its own.
+    /// It is not: every request gets an id of its own. One that a layer of the application's own around has given is taken over all
+    /// the same, and tower-http's `SetRequestIdLayer` gives what clients send.
     Ignored,
 }
 

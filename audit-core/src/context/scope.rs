@@ -189,7 +189,7 @@ impl AuditScope {
         INNERMOST.scope(Arc::clone(&self.0), future)
     }
 
-    /// Runs inside what drops something; outside, where the thread ends.
+    /// Runs inside what drops or ends something; outside, where the thread ends.
     #[doc(hidden)]
     pub fn drop_inside(&self, drops: impl FnOnce()) {
         // As tokio drops a future that was not polled to its end.

@@ -7,6 +7,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::action::Outcome;
 use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_system_event};
@@ -173,7 +174,11 @@ impl SummaryQuery {
         use audit_login_attempt::Column as A;
         use audit_system_event::Column as S;
         let backend = db.get_database_backend();
-        let log = || self.of::<audit_log::Entity>(backend, L::OccurredAt, L::ActorId);
+        let log = || {
+            self.of::<audit_log::Entity>(backend, L::OccurredAt, L::ActorId)
+                // What was begun is counted when it ends.
+                .filter(L::Outcome.ne(Outcome::Open.as_str()))
+        };
         let open = self
             .of::<audit_system_event::Entity>(backend, S::OccurredAt, S::ActorId)
             .filter(S::Resolved.eq(false));

@@ -29,6 +29,9 @@ pub(crate) struct Observed {
     route: Option<Route>,
     /// Another layer around this one tells of the request.
     is_nested: bool,
+    /// It looks for signs of an attack, and no layer around does.
+    #[cfg(feature = "security")]
+    watches: bool,
     /// What the request shows, until that is told.
     #[cfg(feature = "security")]
     finding: Option<Box<crate::security::Finding>>,
@@ -47,22 +50,31 @@ impl Observed {
         let incoming = settings.incoming_request_id;
         let request_id = request_id::settle(request, &settings.request_id_header, incoming);
         #[cfg(feature = "security")]
-        let finding = settings.inspect(request);
+        let watches =
+            settings.security.is_some() && request.extensions_mut().insert(Watched).is_none();
+        #[cfg(feature = "security")]
+        let finding = settings.inspect(request).filter(|_| watches);
         let (headers, extensions) = (request.headers(), request.extensions());
         let peer = settings.peer(extensions);
         if peer.is_none() && !is_nested {
             order::without_peer();
         }
         let client = settings.client(peer, headers);
-        let context = context::of(settings, headers, client, request_id::text(&request_id));
+        // Inside of another layer it is that one's context, which its events have, too.
+        let around = AuditScope::current().filter(|_| is_nested);
+        let scope = around.unwrap_or_else(|| {
+            context::of(settings, headers, client, request_id::text(&request_id)).into_scope()
+        });
         Self {
-            scope: context.into_scope(),
+            scope,
             request_id,
             began: Instant::now(),
             method: request.method().clone(),
             target: target_of(request),
             route: route_of(extensions),
             is_nested,
+            #[cfg(feature = "security")]
+            watches,
             #[cfg(feature = "security")]
             finding,
             settings: Arc::clone(settings),
@@ -105,10 +117,11 @@ impl Observed {
             self.submit(event);
         }
         #[cfg(feature = "security")]
-        if let Some(monitor) = &self.settings.security {
+        if let Some(monitor) = self.settings.security.as_ref().filter(|_| self.watches) {
             // What the application serves is its own, whatever others probe for there.
-            if status.is_success() && self.finding.as_ref().is_some_and(|it| it.is_probe) {
-                self.finding = None;
+            if status.is_success() || status == StatusCode::NOT_MODIFIED {
+                let finding = self.finding.take();
+                self.finding = finding.and_then(|finding| finding.served()).map(Box::new);
             }
             self.scope.run(|| monitor.answered(status));
         }
@@ -130,7 +143,7 @@ impl Observed {
         }
         #[cfg(feature = "security")]
         if let (Some(monitor), Some(finding)) = (&self.settings.security, self.finding.take()) {
-            self.scope.run(|| monitor.report(*finding));
+            self.scope.drop_inside(|| monitor.report(*finding));
         }
         let Some(limit) = self.settings.slow_after.filter(|_| !self.is_nested) else {
             return;
@@ -187,7 +200,9 @@ impl Observed {
             return;
         };
         // In the request's scope, for its actor, address and id.
-        self.scope.run(|| writer.submit(event));
+        self.scope.drop_inside(|| {
+            writer.submit(event);
+        });
     }
 }
 
@@ -200,12 +215,9 @@ impl Drop for Observed {
 
 #[cfg(feature = "security")]
 impl Settings {
-    /// What a request shows, where no layer around looks at it.
-    fn inspect<B>(&self, request: &mut Request<B>) -> Option<Box<crate::security::Finding>> {
+    /// What a request shows.
+    fn inspect<B>(&self, request: &Request<B>) -> Option<Box<crate::security::Finding>> {
         let monitor = self.security.as_ref()?;
-        if request.extensions_mut().insert(Watched).is_some() {
-            return None;
-        }
         let target = target_of(request)?;
         let agent = request.headers().get(http::header::USER_AGENT);
         let agent = agent.map(HeaderValue::as_bytes);

@@ -119,7 +119,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let is_nested = request.extensions_mut().insert(SignedInBySession).is_some();
+        let is_nested = request.extensions().get::<AuthSession<B>>().is_some()
+            && (request.extensions_mut())
+                .insert(Watched::<B>(PhantomData))
+                .is_some();
         let auth = request.extensions().get::<AuthSession<B>>();
         if request.extensions().get::<Seen>().is_none() {
             without_context();
@@ -150,9 +153,14 @@ where
     }
 }
 
-/// In the extensions of a request whose session is looked at.
-#[derive(Clone, Copy)]
-struct SignedInBySession;
+/// In the extensions of a request whose session, of this backend, is looked at.
+struct Watched<B>(PhantomData<fn() -> B>);
+
+impl<B> Clone for Watched<B> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
 
 fn without_context() {
     static SAID: Once = Once::new();

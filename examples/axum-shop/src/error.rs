@@ -83,7 +83,7 @@ impl From<axum_login::Error<Auth>> for Error {
 impl Error {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::WrongPassword | Self::NotSignedIn => StatusCode::UNAUTHORIZED,
             Self::Denied => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,

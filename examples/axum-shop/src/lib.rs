@@ -11,12 +11,17 @@ pub mod jobs;
 pub mod migration;
 mod routes;
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::serve::Listener;
+use axum::{Extension, Router};
 use axum_login::AuthManagerLayerBuilder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbErr,
     EntityTrait, PaginatorTrait, QueryFilter, Set,
@@ -27,7 +32,7 @@ use sea_orm_audit::web::security::SecurityMonitor;
 use sea_orm_audit::web::{AuditLayer, ClientAddress, Views};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection, EventWriter, Lockout};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 
@@ -177,32 +182,36 @@ async fn make_admin(
 /// How long requests under way are waited for when the shop is stopped.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves until `shutdown` is done, and then lets requests under way come to their end, for so long.
-///
-/// # Errors
-/// Returns the error of the socket.
+/// Serves until `shutdown` is done, and then lets requests under way come to their end, for so long. When it returns, none is
+/// under way any more.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
     patience: Duration,
-) -> std::io::Result<()> {
-    // With the clients' addresses, which the log wants to know.
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let (stop, stopped) = oneshot::channel();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async {
-        shutdown.await;
-        // Nobody listens where the deadline does not matter any more.
-        let _ = stop.send(());
-    });
-    let mut serving = pin!(serving.into_future());
-    tokio::select! {
-        served = &mut serving => return served,
-        _ = stopped => {}
+) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let (mut listener, mut shutdown) = (listener, pin!(shutdown));
+    loop {
+        let (socket, client) = tokio::select! {
+            // axum's, which goes on after errors.
+            accepted = Listener::accept(&mut listener) => accepted,
+            Some(_) = connections.join_next() => continue,
+            () = &mut shutdown => break,
+        };
+        // With the client's address, which the log wants to know.
+        let app = app.clone().layer(Extension(ConnectInfo(client)));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(socket), TowerToHyperService::new(app));
+        connections.spawn(graceful.watch(connection));
     }
-    // A client that has sent half of a request keeps nobody from flushing the log.
-    timeout(patience, serving).await.unwrap_or_else(|_| {
+    drop(listener);
+    if timeout(patience, graceful.shutdown()).await.is_err() {
+        // A client that has sent half of a request keeps nobody from flushing the log. `axum::serve` would leave such
+        // connections to themselves: what they end with would be recorded too late.
         tracing::warn!("some requests did not end in time, and are cut off");
-        Ok(())
-    })
+        connections.shutdown().await;
+    }
 }

@@ -67,11 +67,16 @@ async fn run() -> Result<ExitCode, DbErr> {
 
     // Also where it did not open. What still waits to be written is written before the database is left: the records of
     // requests that were cut off, and then the events.
-    if timeout(PATIENCE, finish_recording()).await.is_err() {
-        tracing::error!("some records could not be written in time");
+    let flush = async {
+        finish_recording().await;
+        events.shutdown().await;
+        db.close().await
+    };
+    match timeout(PATIENCE, flush).await {
+        Ok(closed) => closed?,
+        // The database may be away: nobody waits for ever.
+        Err(_) => tracing::error!("some records could not be written in time"),
     }
-    events.shutdown().await;
-    db.close().await?;
     Ok(code)
 }
 
@@ -108,9 +113,9 @@ async fn open(db: &DatabaseConnection, events: &EventWriter) -> Result<(), BoxEr
     let listener = TcpListener::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "the shop is open");
     let restocking = tokio::spawn(jobs::restock_every_hour(AuditedConnection::new(db.clone())));
-    let served = serve(listener, router, interrupted(), PATIENCE).await;
+    serve(listener, router, interrupted(), PATIENCE).await;
     restocking.abort();
-    Ok(served?)
+    Ok(())
 }
 
 /// Waits for Ctrl-C, or for the signal with which services are stopped.

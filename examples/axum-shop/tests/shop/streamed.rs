@@ -9,6 +9,7 @@ on_every_database! {
     a_write_from_inside_a_body_has_the_context_of_its_request,
     an_export_of_many_pages_is_counted_to_its_end,
     an_export_of_nothing_has_a_head_and_counts_nothing,
+    an_export_that_stalls_when_the_shop_stops_is_a_failure,
 }
 
 async fn a_write_from_inside_a_body_has_the_context_of_its_request(shop: &TestShop) -> TestResult {
@@ -86,5 +87,55 @@ async fn an_export_of_nothing_has_a_head_and_counts_nothing(shop: &TestShop) -> 
         .map(|record| record.outcome)
         .collect();
     assert_eq!(outcomes, ["OPEN", "SUCCESS"]);
+    Ok(())
+}
+
+/// As `main` stops: with a deadline, and then it flushes.
+async fn an_export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop) -> TestResult {
+    use axum::Router;
+    use axum::body::{Body, Bytes};
+    use axum::routing::get;
+    use futures_util::{StreamExt, stream};
+    use sea_orm_audit::finish_recording;
+    use sea_orm_audit::web::{AuditLayer, ExportRecorder};
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    let db = shop.db.clone();
+    let handler = async move || {
+        let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("1,tea\n"))]);
+        let stalls = Body::from_stream(first.chain(stream::pending()));
+        Body::new(ExportRecorder::new(db, "stalled").body(stalls))
+    };
+    let router = Router::new()
+        .route("/", get(handler))
+        .layer(AuditLayer::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    let patience = std::time::Duration::from_millis(50);
+    let serving = tokio::spawn(axum_shop::serve(listener, router, stopped, patience));
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let mut answer = client.get(format!("http://{address}/")).send().await?;
+    assert_eq!(answer.chunk().await?.as_deref(), Some(&b"1,tea\n"[..]));
+    let exports = shop.exports().await?;
+    assert_eq!(exports.len(), 1);
+    assert_eq!(exports[0].outcome, "OPEN");
+    drop(stop);
+    serving.await?;
+    finish_recording().await;
+    let exports = shop.exports().await?;
+    assert_eq!(exports.len(), 1);
+    assert_eq!(
+        (&*exports[0].outcome, exports[0].file_size),
+        ("FAILURE", Some(6))
+    );
+    assert!(
+        answer.chunk().await.is_err(),
+        "the client sees that it is cut off"
+    );
     Ok(())
 }

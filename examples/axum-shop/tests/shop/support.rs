@@ -68,7 +68,7 @@ pub(crate) struct TestShop {
     pub(crate) address: SocketAddr,
     events: EventWriter,
     stop: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     name: String,
     /// Where the database can be dropped from; `None` for a file.
     server: Option<DatabaseConnection>,
@@ -251,7 +251,7 @@ impl TestShop {
     pub(crate) async fn close(self) -> TestResult {
         // Fails when the server has stopped by itself, which the next line tells.
         let _ = self.stop.send(());
-        self.serving.await??;
+        self.serving.await?;
         self.events.shutdown().await;
         self.db.close().await?;
         if let Some(server) = self.server {
