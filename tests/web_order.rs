@@ -22,8 +22,10 @@ use axum::Router;
 use axum::routing::get as on_get;
 use axum_login::AuthManagerLayerBuilder;
 use http::StatusCode;
+use http::request::Parts;
+use sea_orm_audit::Actor;
 use sea_orm_audit::web::login::AuditAuthLayer;
-use sea_orm_audit::web::security::SecurityMonitor;
+use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
 use sea_orm_audit::web::{AuditLayer, AuditSessionLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -204,6 +206,42 @@ async fn layers_that_are_there_twice_record_once() -> TestResult {
             ("SECURITY", Some("malicious_extraneous"), 1),
             ("PERFORMANCE", None, 1),
         ]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_layer_inside_of_another_tells_the_actor_and_counts_nothing_twice() -> TestResult {
+    let shop = Shop::open().await?;
+    let hour = Duration::from_hours(1);
+    let rules = SecurityRules::builder().burst(Burst::NotFound, 4, hour);
+    let monitor = SecurityMonitor::new(rules.build()?);
+    let audit = || {
+        AuditLayer::new()
+            .security(monitor.clone())
+            .events(shop.events.clone())
+    };
+    let key = |_: &Parts| Some(Actor::service("key"));
+    let router = Router::new()
+        .route("/fails", on_get(async || StatusCode::BAD_GATEWAY))
+        .layer(audit().actor(key))
+        .layer(audit());
+    let address = serve(router).await?;
+    let failed = ask(address, "/fails", "").await?;
+    assert_eq!(failed, Some(StatusCode::BAD_GATEWAY));
+    for _ in 0..3 {
+        ask(address, "/nowhere", "").await?;
+    }
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].actor_id.as_deref(), Some("key"));
+    assert_eq!(events[0].ip_address.as_deref(), Some("127.0.0.1"));
+    ask(address, "/nowhere", "").await?;
+    let events = shop.events().await?;
+    assert_eq!(events.len(), 2, "four are a burst");
+    assert_eq!(
+        events[1].error_code.as_deref(),
+        Some("malicious_excess_404")
     );
     Ok(())
 }

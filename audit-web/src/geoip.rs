@@ -3,6 +3,12 @@
 //! Read are `country.iso_code` and `city.names.en`, as `GeoLite2`, `GeoIP2` and DB-IP store them (`MaxMind` DB
 //! file format 2.0); databases of countries only have no city. Nothing is looked up over the network, and
 //! the answer is a guess of the database's makers: this module refuses to fail anything because of it.
+//!
+//! | item | when |
+//! |---|---|
+//! | [`GeoIp`] | to open a database, for `AuditedBackend::places` or to ask by yourself |
+//! | [`Place`] | what it answers |
+//! | [`GeoIpError`] | why it could not be opened |
 
 use std::error::Error;
 use std::fmt;

@@ -8,6 +8,15 @@
 //! then: a handler that authenticates and does not sign in, since it waits for a second factor or only
 //! confirms a password, leaves a LOGIN all the same. With [`When::LoggedIn`] it is the session that counts.
 //!
+//! | item | when |
+//! |---|---|
+//! | [`AuditedBackend`] | always: it wraps the application's backend |
+//! | [`AuditLogin`] | always: what the log must know of that backend |
+//! | [`AuditAuthLayer`] | always: inside of axum-login's layer |
+//! | [`When`] | to record logins when a session begins |
+//! | [`LoginError`] | to answer a blocked attempt |
+//! | [`AuditAuthService`] | never by name: what the layer makes |
+//!
 //! axum-login itself logs every error of a backend through `tracing`, a blocked attempt included, as an ERROR
 //! of the target `axum_login::session`. Where an `AuditTracingLayer` turns errors into system events, leave
 //! that target out of it with a filter.
