@@ -72,10 +72,11 @@ async fn run() -> Result<ExitCode, DbErr> {
         events.shutdown().await;
         db.close().await
     };
-    match timeout(PATIENCE, flush).await {
-        Ok(closed) => closed?,
-        // The database may be away: nobody waits for ever.
-        Err(_) => tracing::error!("some records could not be written in time"),
+    // The database may be away: nobody waits for ever.
+    if let Ok(closed) = timeout(PATIENCE, flush).await {
+        closed?;
+    } else {
+        tracing::error!("some records could not be written in time");
     }
     Ok(code)
 }

@@ -112,7 +112,7 @@ async fn an_export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop)
         .layer(AuditLayer::new());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (end, stopped) = oneshot::channel::<()>();
     let stopped = async {
         let _ = stopped.await;
     };
@@ -124,7 +124,7 @@ async fn an_export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop)
     let exports = shop.exports().await?;
     assert_eq!(exports.len(), 1);
     assert_eq!(exports[0].outcome, "OPEN");
-    drop(stop);
+    drop(end);
     serving.await?;
     finish_recording().await;
     let exports = shop.exports().await?;
