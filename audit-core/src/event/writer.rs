@@ -152,10 +152,15 @@ struct Untold {
 impl Untold {
     /// Counts one. Once a second it says how many there were.
     fn count(&mut self, now: Instant) -> Option<u64> {
-        const PAUSE: Duration = Duration::from_secs(1);
         self.dropped += 1;
+        self.due(now, false)
+    }
+
+    /// How many there were, once a second, and at the end.
+    fn due(&mut self, now: Instant, at_end: bool) -> Option<u64> {
+        const PAUSE: Duration = Duration::from_secs(1);
         let age = self.told.map(|told| now.saturating_duration_since(told));
-        if age.is_some_and(|age| age < PAUSE) {
+        if self.dropped == 0 || !at_end && age.is_some_and(|age| age < PAUSE) {
             return None;
         }
         self.told = Some(now);
@@ -385,12 +390,7 @@ impl EventWriter {
             let untold = self.0.queue.waiting().untold.count(Instant::now());
             if let Some(dropped) = untold {
                 // Whoever makes events of warnings must not make one of this.
-                WRITING.sync_scope((), || {
-                    tracing::warn!(
-                        dropped,
-                        "system events were dropped: too many wait to be written"
-                    );
-                });
+                WRITING.sync_scope((), || tell_of(dropped));
             }
         }
         taken
@@ -443,6 +443,13 @@ pub fn report(event: SystemEvent) {
     }
 }
 
+fn tell_of(dropped: u64) {
+    tracing::warn!(
+        dropped,
+        "system events were dropped: too many wait to be written, or the writer has ended"
+    );
+}
+
 fn lose(event: &Counted) {
     count_many(&COUNTERS.events_dropped, event.times.unsigned_abs());
     tracing::error!(event = ?event.event, "a system event is given up");
@@ -472,6 +479,14 @@ mod tests {
         let mut after = |millis| untold.count(now + Duration::from_millis(millis));
         let told: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
         assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
+        // What comes after that is told when the writer comes round, and at the end.
+        let millis = |millis| now + Duration::from_millis(millis);
+        assert_eq!(untold.count(millis(2_600)), None);
+        assert_eq!(untold.due(millis(2_700), false), None);
+        assert_eq!(untold.due(millis(3_500), false), Some(1));
+        assert_eq!(untold.count(millis(3_600)), None);
+        assert_eq!(untold.due(millis(3_600), true), Some(1));
+        assert_eq!(untold.due(millis(9_000), true), None);
     }
 
     /// Else a flood that goes on while it is written would be one row, of its first moment, for ever.

@@ -132,8 +132,11 @@ where
         if let Some(id) = auth.and_then(|auth| auth.session.id()) {
             AuditContext::set_session_key(id.to_string());
         }
-        if let Some(user) = auth.and_then(|auth| auth.user.as_ref()) {
-            AuditContext::set_actor(B::actor(user));
+        if let Some(user) = auth.and_then(|auth| auth.user.as_ref())
+            && !AuditContext::set_actor(B::actor(user))
+        {
+            // As behind a layer that hands requests to a task of its own.
+            without_context();
         }
         let AuditAuthLayer { db, data_key, .. } = &self.layer;
         // One of several sees who signs out.

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Counted, Queue, Taken, lose};
+use super::{Counted, Queue, Taken, lose, tell_of};
 use crate::event::system::{EventType, SystemEvent};
 use crate::recorder::is_away;
 
@@ -73,6 +73,10 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                 waits |= !self.tell_of_dropped(dropped, &mut round).await;
             } else {
                 self.queue.waiting().dropped += dropped;
+            }
+            let untold = (self.queue.waiting().untold).due(std::time::Instant::now(), closed);
+            if let Some(dropped) = untold {
+                tell_of(dropped);
             }
             taken |= round.taken;
             if due && taken {
