@@ -127,8 +127,8 @@ async fn fill(db: &TestDb) -> TestResult {
         ),
         (
             "audit_data_export",
-            "export_type, actor_type, actor_id, record_count, download_count",
-            "'customers', 'USER', i % 50, 1, 0",
+            "export_type, outcome, actor_type, actor_id, record_count, download_count",
+            "'customers', 'SUCCESS', 'USER', i % 50, 1, 0",
         ),
         (
             "audit_system_event",
