@@ -1,13 +1,15 @@
 //! The program itself: started, asked, stopped by a signal; nothing that waited to be written is lost.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
-use sea_orm::{Database, EntityTrait, QueryOrder};
-use sea_orm_audit::entity::{audit_log, audit_login_attempt, audit_system_event};
+use sea_orm::{ConnectionTrait, Database, EntityTrait, QueryOrder};
+use sea_orm_audit::entity::{
+    audit_data_export, audit_log, audit_login_attempt, audit_system_event,
+};
 use serde_json::json;
 
 type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -167,6 +169,83 @@ async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_writte
         titles.contains(&"the application logged an error"),
         "{titles:?}"
     );
+    db.close().await?;
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+    }
+    Ok(())
+}
+
+/// A client that does not read on, and then the program is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_of_a_killed_program_is_on_record_as_begun() -> TestResult {
+    tokio::time::timeout(Duration::from_mins(2), killed_while_exporting()).await?
+}
+
+async fn killed_while_exporting() -> TestResult {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("axum_shop_killed_{}.sqlite", std::process::id()));
+    let url = format!("sqlite:{}?mode=rwc", path.display());
+    let mut shop = Running(
+        Command::new(env!("CARGO_BIN_EXE_axum-shop"))
+            .env("DATABASE_URL", &url)
+            .env("ADDRESS", "127.0.0.1:0")
+            .env("ADMIN_PASSWORD", "correct horse battery")
+            .env_remove("RUST_LOG")
+            .env_remove("TRUSTED_PROXIES")
+            .stdout(Stdio::piped())
+            .spawn()?,
+    );
+    let output = shop.0.stdout.take().ok_or("no output")?;
+    let mut lines = BufReader::new(output).lines();
+    let address = lines.find_map(|line| {
+        let line = line.ok()?;
+        Some(line.split_once("address=")?.1.to_owned())
+    });
+    let address = address.ok_or("the shop did not open")?;
+    tokio::task::spawn_blocking(move || lines.map_while(Result::ok).count());
+
+    // More lines than sockets hold.
+    let db = Database::connect(&url).await?;
+    db.execute_unprepared(
+        "INSERT INTO customer_order (id, user_id, placed_at) VALUES (1, 1, '2026-11-30T12:00:00Z'); \
+         INSERT INTO order_line (order_id, product_id, quantity, price) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000) \
+         SELECT 1, 1, 1, 1 FROM n",
+    )
+    .await?;
+    let client = Client::builder().no_proxy().build()?;
+    let admin = json!({ "name": "admin", "password": "correct horse battery" });
+    let login = client.post(format!("http://{address}/login")).json(&admin);
+    let login = login.send().await?;
+    assert_eq!(login.status(), StatusCode::OK);
+    let cookie = login.headers().get("set-cookie").ok_or("no cookie")?;
+    let cookie = cookie.to_str()?.split(';').next().unwrap_or_default();
+    let mut stalled = std::net::TcpStream::connect(&address)?;
+    write!(
+        stalled,
+        "GET /export/orders.csv HTTP/1.1\r\nhost: shop\r\ncookie: {cookie}\r\n\r\n"
+    )?;
+    // The first bytes of the file come when the beginning is on record.
+    let mut first = Vec::new();
+    while !String::from_utf8_lossy(&first).contains("order_id,") {
+        let mut byte = [0; 1];
+        stalled.read_exact(&mut byte)?;
+        first.extend(byte);
+    }
+    shop.0.kill()?;
+    shop.0.wait()?;
+
+    let exports = audit_data_export::Entity::find().all(&db).await?;
+    assert_eq!(exports.len(), 1);
+    assert_eq!((&*exports[0].outcome, exports[0].file_size), ("OPEN", None));
+    assert_eq!(exports[0].actor_name.as_deref(), Some("admin"));
+    let log = audit_log::Entity::find().all(&db).await?;
+    let told: Vec<_> = (log.iter())
+        .filter(|record| record.action == "EXPORT")
+        .map(|record| (record.outcome.as_str(), Some(record.id)))
+        .collect();
+    assert_eq!(told, [("OPEN", exports[0].log_id)]);
     db.close().await?;
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
