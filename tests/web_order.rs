@@ -9,13 +9,14 @@
     unused_imports
 )]
 
+#[path = "suite/logged.rs"]
+mod logged;
 #[path = "web/people.rs"]
 mod people;
 #[path = "web/support.rs"]
 mod support;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -31,42 +32,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tower_sessions::{MemoryStore, SessionManagerLayer};
-use tracing_subscriber::fmt::MakeWriter;
 
+use logged::Logged;
 use people::{Auth, backend};
 use support::{Shop, TestResult, serve};
-
-/// What is logged in this process.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'l> MakeWriter<'l> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'l self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// The lines that say this.
-    fn lines(&self, part: &str) -> Vec<String> {
-        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = log.lines().filter(|line| line.contains(part));
-        lines.map(str::to_owned).collect()
-    }
-}
 
 /// Sends a request over a connection of its own. Returns the status; `None` where the connection ends without an answer.
 async fn ask(address: SocketAddr, path: &str, cookie: &str) -> TestResult<Option<StatusCode>> {
@@ -105,7 +74,7 @@ fn is_refused(answer: Option<StatusCode>) -> bool {
 
 #[tokio::test]
 async fn layers_in_a_wrong_order_say_so_once() -> TestResult {
-    let log = Log::default();
+    let log = Logged::default();
     let said = tracing_subscriber::fmt()
         .with_ansi(false)
         .with_writer(log.clone())

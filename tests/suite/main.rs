@@ -42,6 +42,7 @@ mod hard_cases;
 mod keys;
 mod large_statements;
 mod lockout;
+mod logged;
 mod logins;
 mod manual;
 mod matrix;

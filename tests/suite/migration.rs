@@ -1,7 +1,5 @@
 //! The audit tables come and go beside an application's own migrations.
 
-use std::sync::{Arc, Mutex};
-
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr};
 use sea_orm_audit::migration::{Migrator, migrations};
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, entity};
@@ -9,6 +7,7 @@ use sea_orm_migration::prelude::*;
 use tracing::instrument::WithSubscriber;
 
 use crate::entity::post;
+use crate::logged::Logged;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -221,36 +220,17 @@ async fn all_four_tables_can_be_written_and_read(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// What is logged.
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Logged {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What a migration logs of the character set.
 async fn told_of_character_set(db: &TestDb) -> TestResult<usize> {
     let logged = Logged::default();
-    let writer = logged.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
+        .with_writer(logged.clone())
         .finish();
     let migrated = Migrator::refresh(&db.conn).with_subscriber(subscriber);
     migrated.await?;
-    let text = String::from_utf8(logged.0.lock().unwrap().clone())?;
-    let lines = text.lines().filter(|line| {
-        line.contains("WARN")
-            && line.contains("the default character set of this database is latin1")
-    });
-    Ok(lines.count())
+    let lines = logged.lines("the default character set of this database is latin1");
+    let warnings = lines.iter().filter(|line| line.contains("WARN"));
+    Ok(warnings.count())
 }
 
 async fn a_database_in_which_names_do_not_fit_is_told(db: &TestDb) -> TestResult {

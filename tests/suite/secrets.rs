@@ -1,13 +1,10 @@
 //! Secrets appear nowhere: not in the audit tables, not in tracing, errors or `Debug`.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 use sea_orm_audit::{Action, AuditConfig, AuditContext, AuditEvent, FailurePolicy, HashKey};
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::logged::Logged;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -244,35 +241,12 @@ async fn redacting_by_default_leaves_only_plain_fields(db: &TestDb) -> TestResul
     Ok(())
 }
 
-/// Collects what is traced.
-#[derive(Clone, Default)]
-struct Traced(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Traced {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Traced {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 async fn secrets_appear_nowhere(db: &TestDb) -> TestResult {
     db.create(account::Entity).await?;
-    let traced = Traced::default();
+    let logged = Logged::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(traced.clone())
+        .with_writer(logged.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
@@ -299,8 +273,8 @@ async fn secrets_appear_nowhere(db: &TestDb) -> TestResult {
         .metadata("token", "s3cret");
     let said = format!("{error} {error:?} {fails:?} {context:?} {event:?}");
     assert!(!said.contains("s3cret"), "{said}");
-    let traced = String::from_utf8(traced.0.lock().unwrap().clone())?;
-    assert!(traced.contains("goes without its audit record"), "{traced}");
-    assert!(!traced.contains("s3cret"), "{traced}");
+    let logged = logged.text();
+    assert!(logged.contains("goes without its audit record"), "{logged}");
+    assert!(!logged.contains("s3cret"), "{logged}");
     Ok(())
 }

@@ -2,17 +2,21 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
-use sea_orm::{ConnectionTrait, Database, EntityTrait, QueryOrder};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, QueryOrder};
 use sea_orm_audit::entity::{
     audit_data_export, audit_log, audit_login_attempt, audit_system_event,
 };
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+const PASSWORD: &str = "correct horse battery";
 
 /// A process that does not outlive its test.
 struct Running(Child);
@@ -24,28 +28,48 @@ impl Drop for Running {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_program_is_started_and_stopped_without_loss() -> TestResult {
-    tokio::time::timeout(Duration::from_mins(2), started_and_stopped()).await?
+/// A database of its own for a test.
+struct Database {
+    path: PathBuf,
+    url: String,
 }
 
-#[allow(clippy::too_many_lines)] // one life of the program
-async fn started_and_stopped() -> TestResult {
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("axum_shop_binary_{}.sqlite", std::process::id()));
-    let url = format!("sqlite:{}?mode=rwc", path.display());
-    let mut shop = Running(
-        Command::new(env!("CARGO_BIN_EXE_axum-shop"))
-            .env("DATABASE_URL", &url)
+impl Database {
+    fn new(name: &str) -> Self {
+        let name = format!("axum_shop_{name}_{}.sqlite", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let url = format!("sqlite:{}?mode=rwc", path.display());
+        Self { path, url }
+    }
+
+    async fn connect(&self) -> TestResult<DatabaseConnection> {
+        Ok(sea_orm::Database::connect(&self.url).await?)
+    }
+
+    /// The program on this database.
+    fn shop(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_axum-shop"));
+        command
+            .env("DATABASE_URL", &self.url)
             .env("ADDRESS", "127.0.0.1:0")
-            .env("AUDIT_HASH_KEY", "0123456789abcdef0123456789abcdef")
-            .env("ADMIN_PASSWORD", "correct horse battery")
-            .env("DEMO", "1")
+            .env("ADMIN_PASSWORD", PASSWORD)
             .env_remove("RUST_LOG")
-            .env_remove("TRUSTED_PROXIES")
-            .stdout(Stdio::piped())
-            .spawn()?,
-    );
+            .env_remove("TRUSTED_PROXIES");
+        command
+    }
+
+    async fn remove(self, db: DatabaseConnection) -> TestResult {
+        db.close().await?;
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", self.path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// Starts the program. Returns where it listens, and what reads its output to the end: without a reader it would wait.
+async fn start(command: &mut Command) -> TestResult<(Running, String, JoinHandle<usize>)> {
+    let mut shop = Running(command.stdout(Stdio::piped()).spawn()?);
     let output = shop.0.stdout.take().ok_or("no output")?;
     let (address, output) = tokio::task::spawn_blocking(move || {
         let mut lines = BufReader::new(output).lines();
@@ -57,8 +81,22 @@ async fn started_and_stopped() -> TestResult {
     })
     .await?;
     let address = address.ok_or("the shop did not open")?;
-    // Somebody must read on, or the program waits for it.
     let output = tokio::task::spawn_blocking(move || output.map_while(Result::ok).count());
+    Ok((shop, address, output))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_is_started_and_stopped_without_loss() -> TestResult {
+    tokio::time::timeout(Duration::from_mins(2), started_and_stopped()).await?
+}
+
+async fn started_and_stopped() -> TestResult {
+    let database = Database::new("binary");
+    let mut command = database.shop();
+    command
+        .env("AUDIT_HASH_KEY", "0123456789abcdef0123456789abcdef")
+        .env("DEMO", "1");
+    let (mut shop, address, output) = start(&mut command).await?;
 
     let client = Client::builder().no_proxy().build()?;
     let wrong = json!({ "name": "admin", "password": "a guess" });
@@ -88,7 +126,7 @@ async fn started_and_stopped() -> TestResult {
     output.await?;
     drop(half);
 
-    let db = Database::connect(url).await?;
+    let db = database.connect().await?;
     let log = audit_log::Entity::find().all(&db).await?;
     let actions: Vec<_> = log.iter().map(|record| record.action.as_str()).collect();
     assert_eq!(
@@ -131,24 +169,15 @@ async fn started_and_stopped() -> TestResult {
     );
     let left = events[4].metadata.as_ref().ok_or("no metadata")?;
     assert_eq!(left["suppressed"], 3);
-    db.close().await?;
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
-    }
-    Ok(())
+    database.remove(db).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_written() -> TestResult {
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("axum_shop_setting_{}.sqlite", std::process::id()));
-    let url = format!("sqlite:{}?mode=rwc", path.display());
-    let output = Command::new(env!("CARGO_BIN_EXE_axum-shop"))
-        .env("DATABASE_URL", &url)
-        .env("ADDRESS", "127.0.0.1:0")
+    let database = Database::new("setting");
+    let output = (database.shop())
         .env("TRUSTED_PROXIES", "nginx")
         .env("NO_COLOR", "1")
-        .env_remove("RUST_LOG")
         .output()?;
     assert_eq!(output.status.code(), Some(1));
     let said = [output.stdout, output.stderr].concat();
@@ -158,7 +187,7 @@ async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_writte
         "{said}"
     );
     assert!(!said.contains("NoNetwork"), "{said}");
-    let db = Database::connect(url).await?;
+    let db = database.connect().await?;
     let events = audit_system_event::Entity::find().all(&db).await?;
     let titles: Vec<_> = events.iter().map(|event| event.title.as_str()).collect();
     assert!(
@@ -169,11 +198,7 @@ async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_writte
         titles.contains(&"the application logged an error"),
         "{titles:?}"
     );
-    db.close().await?;
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
-    }
-    Ok(())
+    database.remove(db).await
 }
 
 /// A client that does not read on, and then the program is killed.
@@ -183,30 +208,11 @@ async fn an_export_of_a_killed_program_is_on_record_as_begun() -> TestResult {
 }
 
 async fn killed_while_exporting() -> TestResult {
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("axum_shop_killed_{}.sqlite", std::process::id()));
-    let url = format!("sqlite:{}?mode=rwc", path.display());
-    let mut shop = Running(
-        Command::new(env!("CARGO_BIN_EXE_axum-shop"))
-            .env("DATABASE_URL", &url)
-            .env("ADDRESS", "127.0.0.1:0")
-            .env("ADMIN_PASSWORD", "correct horse battery")
-            .env_remove("RUST_LOG")
-            .env_remove("TRUSTED_PROXIES")
-            .stdout(Stdio::piped())
-            .spawn()?,
-    );
-    let output = shop.0.stdout.take().ok_or("no output")?;
-    let mut lines = BufReader::new(output).lines();
-    let address = lines.find_map(|line| {
-        let line = line.ok()?;
-        Some(line.split_once("address=")?.1.to_owned())
-    });
-    let address = address.ok_or("the shop did not open")?;
-    tokio::task::spawn_blocking(move || lines.map_while(Result::ok).count());
+    let database = Database::new("killed");
+    let (mut shop, address, _output) = start(&mut database.shop()).await?;
 
     // More lines than sockets hold.
-    let db = Database::connect(&url).await?;
+    let db = database.connect().await?;
     db.execute_unprepared(
         "INSERT INTO customer_order (id, user_id, placed_at) VALUES (1, 1, '2026-11-30T12:00:00Z'); \
          INSERT INTO order_line (order_id, product_id, quantity, price) \
@@ -215,7 +221,7 @@ async fn killed_while_exporting() -> TestResult {
     )
     .await?;
     let client = Client::builder().no_proxy().build()?;
-    let admin = json!({ "name": "admin", "password": "correct horse battery" });
+    let admin = json!({ "name": "admin", "password": PASSWORD });
     let login = client.post(format!("http://{address}/login")).json(&admin);
     let login = login.send().await?;
     assert_eq!(login.status(), StatusCode::OK);
@@ -246,9 +252,5 @@ async fn killed_while_exporting() -> TestResult {
         .map(|record| (record.outcome.as_str(), Some(record.id)))
         .collect();
     assert_eq!(told, [("OPEN", exports[0].log_id)]);
-    db.close().await?;
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
-    }
-    Ok(())
+    database.remove(db).await
 }
