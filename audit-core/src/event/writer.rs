@@ -5,21 +5,21 @@
 //! counted, reported through `tracing` once a second, and in the end on record itself. What the database refuses waits
 //! for the next try.
 
+mod queue;
 mod worker;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
-use super::system::{EventType, SystemEvent, WINDOW};
+use super::system::{SystemEvent, WINDOW};
 use crate::bound::Bound;
 use crate::config::AuditConfig;
 use crate::context::scoped_config;
-use crate::stats::{COUNTERS, count, count_many};
+use crate::stats::{COUNTERS, count};
+use queue::{Queue, warn_of_dropped};
 use worker::Worker;
 
 tokio::task_local! {
@@ -73,11 +73,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
     #[must_use = "the writer ends when its last handle is dropped"]
     pub fn start(self) -> EventWriter {
         let (written, seen) = watch::channel(0);
-        let queue = Arc::new(Queue {
-            capacity: self.capacity,
-            waiting: Mutex::default(),
-            news: Notify::new(),
-        });
+        let queue = Arc::new(Queue::new(self.capacity));
         let worker = Worker {
             db: self.db,
             window: self.window,
@@ -121,206 +117,6 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.queue.waiting().closed = true;
         self.queue.news.notify_one();
-    }
-}
-
-#[derive(Debug)]
-struct Queue {
-    capacity: usize,
-    waiting: Mutex<Waiting>,
-    news: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    events: HashMap<String, Counted>,
-    /// How many events were submitted so far.
-    submitted: u64,
-    /// How many found no room since that was last on record.
-    dropped: u64,
-    untold: Untold,
-    closed: bool,
-}
-
-/// How many events were dropped since that was last logged.
-#[derive(Debug, Default)]
-struct Untold {
-    dropped: u64,
-    told: Option<Instant>,
-}
-
-impl Untold {
-    /// Counts one. Once a second it says how many there were.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.dropped += 1;
-        self.due(now, false)
-    }
-
-    /// How many there were, once a second, and at the end.
-    fn due(&mut self, now: Instant, at_end: bool) -> Option<u64> {
-        const PAUSE: Duration = Duration::from_secs(1);
-        let age = self.told.map(|told| now.saturating_duration_since(told));
-        if self.dropped == 0 || !at_end && age.is_some_and(|age| age < PAUSE) {
-            return None;
-        }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.dropped))
-    }
-}
-
-impl Waiting {
-    /// Whether no more different events of this kind should wait: what attackers do must not leave the
-    /// system's own errors without room.
-    fn has_enough_of(&self, event: &SystemEvent, capacity: usize) -> bool {
-        let is_security = |event: &SystemEvent| event.kind() == EventType::Security;
-        let half = capacity.div_ceil(2);
-        is_security(event)
-            && self.events.len() >= half
-            && (self
-                .events
-                .values()
-                .filter(|other| is_security(&other.event)))
-            .count()
-                >= half
-    }
-}
-
-/// What is taken off to be written.
-struct Taken {
-    batch: Vec<(String, Counted)>,
-    /// How many found no room.
-    dropped: u64,
-    /// How many events were submitted until then.
-    submitted: u64,
-    closed: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Counted {
-    event: SystemEvent,
-    times: i64,
-    /// The first equal one that came since this was taken to be written. It counts in another row where this one's is
-    /// too old by then.
-    next: Option<Box<SystemEvent>>,
-    is_taken: bool,
-    /// Its place in the order of arrival.
-    number: u64,
-    /// Whether it was tried at least once, and waits for the next try.
-    tried: bool,
-    /// How often the database refused it while it took others.
-    refusals: u32,
-}
-
-impl Counted {
-    /// Counts an equal one.
-    fn count(&mut self, event: SystemEvent) {
-        self.times += 1;
-        if self.is_taken && self.next.is_none() {
-            self.next = Some(Box::new(event));
-        }
-    }
-
-    /// As it is now, to be written.
-    fn take(&mut self) -> Self {
-        // These are among those that are written now.
-        (self.is_taken, self.next) = (true, None);
-        self.clone()
-    }
-}
-
-/// An event that the database refuses so often while it takes others is given up.
-const MOST_REFUSALS: u32 = 3;
-impl Queue {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds what has happened; `false` where there is no room.
-    fn add(&self, event: SystemEvent) -> bool {
-        let print = event.print();
-        let mut waiting = self.waiting();
-        if waiting.closed {
-            return false;
-        }
-        waiting.submitted += 1;
-        let number = waiting.submitted;
-        let full =
-            waiting.events.len() >= self.capacity || waiting.has_enough_of(&event, self.capacity);
-        match waiting.events.entry(print) {
-            Entry::Occupied(mut same) => same.get_mut().count(event),
-            Entry::Vacant(_) if full => {
-                waiting.dropped += 1;
-                return false;
-            }
-            Entry::Vacant(place) => {
-                place.insert(Counted {
-                    event,
-                    times: 1,
-                    next: None,
-                    is_taken: false,
-                    number,
-                    tried: false,
-                    refusals: 0,
-                });
-            }
-        }
-        true
-    }
-
-    /// What is to be written now, oldest first, and how many events were dropped: what was refused
-    /// before only when that is due, or at the end. It keeps its room until it is written.
-    fn take(&self, due: bool) -> Taken {
-        let mut waiting = self.waiting();
-        let due = due || waiting.closed;
-        let mut batch: Vec<(String, Counted)> = (waiting.events.iter_mut())
-            .filter(|(_, event)| due || !event.tried)
-            .map(|(print, event)| (print.clone(), event.take()))
-            .collect();
-        batch.sort_by_key(|(_, event)| event.number);
-        let dropped = if due {
-            std::mem::take(&mut waiting.dropped)
-        } else {
-            0
-        };
-        Taken {
-            batch,
-            dropped,
-            submitted: waiting.submitted,
-            closed: waiting.closed,
-        }
-    }
-
-    /// Takes off what was written; what came meanwhile waits on.
-    fn written(&self, print: &str, times: i64) {
-        let mut waiting = self.waiting();
-        if let Some(counted) = waiting.events.get_mut(print) {
-            counted.times -= times;
-            counted.tried = false;
-            counted.refusals = 0;
-            if counted.times == 0 {
-                waiting.events.remove(print);
-            } else if let Some(next) = counted.next.take() {
-                counted.event = *next;
-                counted.is_taken = false;
-            }
-        }
-    }
-
-    /// Notes that the database refused events while it took others; some are given up.
-    fn refused(&self, prints: &[String]) {
-        let mut lost = Vec::new();
-        {
-            let mut waiting = self.waiting();
-            for print in prints {
-                if let Entry::Occupied(mut counted) = waiting.events.entry(print.clone()) {
-                    counted.get_mut().refusals += 1;
-                    if counted.get().refusals >= MOST_REFUSALS {
-                        lost.push(counted.remove());
-                    }
-                }
-            }
-        }
-        lost.iter().for_each(lose);
     }
 }
 
@@ -387,10 +183,10 @@ impl EventWriter {
             self.0.queue.news.notify_one();
         } else {
             count(&COUNTERS.events_dropped);
-            let untold = self.0.queue.waiting().untold.count(Instant::now());
-            if let Some(dropped) = untold {
+            let due = self.0.queue.waiting().warning.count(Instant::now());
+            if let Some(dropped) = due {
                 // Whoever makes events of warnings must not make one of this.
-                WRITING.sync_scope((), || tell_of(dropped));
+                WRITING.sync_scope((), || warn_of_dropped(dropped));
             }
         }
         taken
@@ -440,81 +236,5 @@ pub fn report(event: SystemEvent) {
         early.push(event);
     } else {
         count(&COUNTERS.events_dropped);
-    }
-}
-
-fn tell_of(dropped: u64) {
-    tracing::warn!(
-        dropped,
-        "system events were dropped: too many wait to be written, or the writer has ended"
-    );
-}
-
-fn lose(event: &Counted) {
-    count_many(&COUNTERS.events_dropped, event.times.unsigned_abs());
-    tracing::error!(event = ?event.event, "a system event is given up");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn equal_event(request: &str) -> SystemEvent {
-        let event = SystemEvent::new(EventType::Error, "a flood").request_id(request);
-        event.in_current_context()
-    }
-
-    /// What one round would write: of each event the request, and how often.
-    fn take(queue: &Queue) -> Vec<(String, i64)> {
-        let taken = queue.take(true).batch.into_iter();
-        let told = |event: SystemEvent| event.request().unwrap_or_default().to_owned();
-        taken
-            .map(|(_, counted)| (told(counted.event), counted.times))
-            .collect()
-    }
-
-    #[test]
-    fn what_was_dropped_is_told_once_a_second_with_its_number() {
-        let (mut untold, now) = (Untold::default(), Instant::now());
-        let mut after = |millis| untold.count(now + Duration::from_millis(millis));
-        let told: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
-        assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
-        // What comes after that is told when the writer comes round, and at the end.
-        let millis = |millis| now + Duration::from_millis(millis);
-        assert_eq!(untold.count(millis(2_600)), None);
-        assert_eq!(untold.due(millis(2_700), false), None);
-        assert_eq!(untold.due(millis(3_500), false), Some(1));
-        assert_eq!(untold.count(millis(3_600)), None);
-        assert_eq!(untold.due(millis(3_600), true), Some(1));
-        assert_eq!(untold.due(millis(9_000), true), None);
-    }
-
-    /// Else a flood that goes on while it is written would be one row, of its first moment, for ever.
-    #[test]
-    fn what_comes_while_an_equal_event_is_written_is_an_event_of_its_own_time() {
-        let queue = Queue {
-            capacity: 8,
-            waiting: Mutex::default(),
-            news: Notify::new(),
-        };
-        let print = equal_event("").print();
-        let add = |requests: &[&str]| {
-            for request in requests {
-                assert!(queue.add(equal_event(request)));
-            }
-        };
-        add(&["1", "2"]);
-        assert_eq!(take(&queue), [("1".to_owned(), 2)]);
-        add(&["3", "4"]);
-        queue.written(&print, 2);
-        assert_eq!(take(&queue), [("3".to_owned(), 2)]);
-        // That was refused: the next try is all of it, with what came meanwhile.
-        add(&["5"]);
-        assert_eq!(take(&queue), [("3".to_owned(), 3)]);
-        add(&["6"]);
-        queue.written(&print, 3);
-        assert_eq!(take(&queue), [("6".to_owned(), 1)]);
-        queue.written(&print, 1);
-        assert_eq!(take(&queue), []);
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Counted, Queue, Taken, lose, tell_of};
+use super::queue::{Counted, Queue, Taken, lose, warn_of_dropped};
 use crate::event::system::{EventType, SystemEvent};
 use crate::recorder::is_away;
 
@@ -74,9 +74,9 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             } else {
                 self.queue.waiting().dropped += dropped;
             }
-            let untold = (self.queue.waiting().untold).due(std::time::Instant::now(), closed);
-            if let Some(dropped) = untold {
-                tell_of(dropped);
+            let warning = (self.queue.waiting().warning).due(std::time::Instant::now(), closed);
+            if let Some(dropped) = warning {
+                warn_of_dropped(dropped);
             }
             taken |= round.taken;
             if due && taken {
