@@ -9,7 +9,7 @@ mod system;
 mod writer;
 
 pub use export::DataExport;
-pub use lockout::key::{network_of, unknown_name};
+pub use lockout::key::{network_of, site_of, unknown_name};
 pub use lockout::{Lockout, LockoutDecision, LoginAdmission, LoginReservation};
 pub use login::{LoginAttempt, LoginStatus, record_logout};
 pub use manual::{AuditEvent, record_view};

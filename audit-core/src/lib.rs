@@ -60,7 +60,7 @@ pub use event::{
     record_view,
 };
 #[doc(hidden)]
-pub use event::{is_writing_events, network_of, report, unknown_name};
+pub use event::{is_writing_events, network_of, report, site_of, unknown_name};
 pub use hash::HashKey;
 #[doc(hidden)]
 pub use hash::private_hash;

@@ -24,6 +24,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use sea_orm_audit_core::network_of;
 
 use super::event::SecurityEventName;
 use super::finding::Finding;
@@ -222,10 +223,7 @@ impl BurstMonitor {
     }
 
     fn address_key(&self, burst: Burst, address: IpAddr) -> u128 {
-        match address.to_canonical() {
-            IpAddr::V4(address) => self.key((burst, address)),
-            IpAddr::V6(address) => self.key((burst, &address.octets()[..8])),
-        }
+        self.key((burst, network_of(address)))
     }
 
     fn user_key(&self, user: &str) -> u128 {

@@ -54,19 +54,19 @@ pub(super) fn query(raw: &[u8]) -> Cow<'_, [u8]> {
 
 fn unfold(bytes: &mut Vec<u8>) {
     for _ in 0..ROUNDS {
-        let escaped = unescape(bytes);
-        let overlong = fold_overlong(bytes);
+        let escaped = replace(bytes, escape);
+        let overlong = replace(bytes, overlong);
         if !escaped && !overlong {
             break;
         }
     }
 }
 
-/// Undoes one layer of escapes in place, and tells whether there was any.
-fn unescape(bytes: &mut Vec<u8>) -> bool {
+/// Replaces in place what `read_one` reads at the start of a text as one byte of so many, and tells whether there was any.
+fn replace(bytes: &mut Vec<u8>, read_one: fn(&[u8]) -> Option<(u8, usize)>) -> bool {
     let (mut read, mut write, mut changed) = (0, 0, false);
     while read < bytes.len() {
-        let (byte, width) = escape(&bytes[read..]).unwrap_or((bytes[read], 1));
+        let (byte, width) = read_one(&bytes[read..]).unwrap_or((bytes[read], 1));
         changed |= width > 1;
         // A decoded line feed must not look like the start of a parameter.
         bytes[write] = if width > 1 && byte == b'\n' {
@@ -111,24 +111,6 @@ fn hex(digit: u8) -> Option<u8> {
         b'A'..=b'F' => Some(digit - b'A' + 10),
         _ => None,
     }
-}
-
-/// Folds overlong UTF-8 (`C0 AE` for `.`) in place, and tells whether there was any.
-fn fold_overlong(bytes: &mut Vec<u8>) -> bool {
-    let (mut read, mut write, mut changed) = (0, 0, false);
-    while read < bytes.len() {
-        let (byte, width) = overlong(&bytes[read..]).unwrap_or((bytes[read], 1));
-        changed |= width > 1;
-        bytes[write] = if width > 1 && byte == b'\n' {
-            b'\r'
-        } else {
-            byte
-        };
-        read += width;
-        write += 1;
-    }
-    bytes.truncate(write);
-    changed
 }
 
 /// Reads an overlong or full-width form of an ASCII character.

@@ -38,12 +38,12 @@ mod bursts;
 mod decode;
 mod event;
 mod finding;
+mod finding_limiter;
 mod monitor;
 mod path;
 mod patterns;
 mod rules;
 mod runs;
-mod variety;
 
 #[cfg(test)]
 mod corpus_test;

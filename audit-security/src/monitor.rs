@@ -9,7 +9,7 @@ use sea_orm_audit_core::{
     Actor, AuditContext, EventType, EventWriter, SystemEvent, private_hash, unknown_name,
 };
 
-use super::variety::{OF_ALL, Told, Variety};
+use super::finding_limiter::{Admission, FindingLimiter, OF_ALL};
 use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
 
 /// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
@@ -31,9 +31,9 @@ use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
 pub struct SecurityMonitor {
     rules: SecurityRules,
     bursts: Arc<BurstMonitor>,
-    variety: Arc<Variety>,
+    limiter: Arc<FindingLimiter>,
     /// Bursts tell which account is attacked, so that nothing else takes their room.
-    variety_of_bursts: Arc<Variety>,
+    burst_limiter: Arc<FindingLimiter>,
     events: Option<EventWriter>,
 }
 
@@ -44,8 +44,8 @@ impl SecurityMonitor {
         Self {
             bursts: Arc::new(rules.burst_monitor()),
             rules,
-            variety: Arc::new(Variety::new(OF_ALL)),
-            variety_of_bursts: Arc::new(Variety::new(OF_ALL)),
+            limiter: Arc::new(FindingLimiter::new(OF_ALL)),
+            burst_limiter: Arc::new(FindingLimiter::new(OF_ALL)),
             events: None,
         }
     }
@@ -68,8 +68,8 @@ impl SecurityMonitor {
     /// How many different findings of one hour are told one by one, and as many bursts; 2,000 by default.
     #[must_use]
     pub fn findings_per_hour(mut self, most: usize) -> Self {
-        self.variety = Arc::new(Variety::new(most));
-        self.variety_of_bursts = Arc::new(Variety::new(most));
+        self.limiter = Arc::new(FindingLimiter::new(most));
+        self.burst_limiter = Arc::new(FindingLimiter::new(most));
         self
     }
 
@@ -137,18 +137,18 @@ impl SecurityMonitor {
             return;
         };
         let id = id_of(&finding, user.as_ref());
-        let variety = if finding.rule.starts_with("burst-") {
-            &self.variety_of_bursts
+        let limiter = if finding.rule.starts_with("burst-") {
+            &self.burst_limiter
         } else {
-            &self.variety
+            &self.limiter
         };
-        let (finding, user, network) = match variety.told(client, &id, Instant::now()) {
-            Told::Alone(network) => (finding, user, network),
-            Told::AmongThose { of, most } => {
+        let (finding, user, network) = match limiter.admit(client, &id, Instant::now()) {
+            Admission::Alone(network) => (finding, user, network),
+            Admission::AmongThose { of, most } => {
                 let detail = format!("more than {most} different findings of {of} within an hour");
                 (many("many-rules", detail), None, of)
             }
-            Told::AmongAll { most } => {
+            Admission::AmongAll { most } => {
                 let detail = format!("more than {most} different findings within an hour");
                 (many("many-networks", detail), None, String::new())
             }

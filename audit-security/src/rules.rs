@@ -160,12 +160,13 @@ impl SecurityRules {
             .split(|byte| *byte == b'\n')
             .partition(|parameter| is_search(parameter));
         let patterns = &self.inner.patterns;
-        let first = |parameters: &[&[u8]], scope| match parameters {
-            [] => None,
-            [only] => patterns.first(only, scope),
-            several => patterns.first(&several.join(&b'\n'), scope),
-        };
-        let rule = first(&others, QUERY).or_else(|| first(&searches, SEARCH))?;
+        let rule = if searches.is_empty() {
+            patterns.first(&text, QUERY)
+        } else {
+            let first =
+                |parameters: &[&[u8]], scope| patterns.first(&parameters.join(&b'\n'), scope);
+            first(&others, QUERY).or_else(|| first(&searches, SEARCH))
+        }?;
         // Which parameter was it? The others may carry what nobody should read.
         let mut parameters = others.into_iter().chain(searches);
         let found = parameters.find_map(|line| Some((line, rule.matching(line)?)));
@@ -244,6 +245,6 @@ fn is_search(parameter: &[u8]) -> bool {
         b"text",
     ];
     let end = parameter.iter().position(|byte| *byte == b'=');
-    let name = end.map(|end| parameter[..end].to_ascii_lowercase());
-    name.is_some_and(|name| NAMES.contains(&name.as_slice()))
+    let name = end.map(|end| &parameter[..end]);
+    name.is_some_and(|name| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }

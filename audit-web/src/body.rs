@@ -23,7 +23,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(scope) = this.scope {
-                scope.drop_inside(|| this.inner.set(None));
+                scope.run_at_end(|| this.inner.set(None));
             }
         }
     }

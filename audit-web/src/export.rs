@@ -1,10 +1,10 @@
 //! Exports that are recorded while they are sent: what went out, how much of it, and whether all of it did.
 //!
-//! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. Before the first byte of a body is sent, and while
-//! a writer is written to, a row of `audit_data_export` and an `EXPORT` in `audit_log` tell that it began, with the outcome OPEN. When it comes to its end, or
-//! is cut off, a second record and the row tell how far it came, with the outcome SUCCESS or FAILURE; where the process ends before,
-//! the beginning stays on record. They are written by tasks of their own, which nobody who goes
-//! away takes along.
+//! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. Before the first byte of a body is
+//! sent, and while a writer is written to, a row of `audit_data_export` and an `EXPORT` in `audit_log` record that it
+//! began, with the outcome OPEN. When it ends, or is cut off, a second record and the row have the counts, and the
+//! outcome SUCCESS or FAILURE. Where the process ends before, the beginning stays recorded. Tasks of their own write
+//! them, which a client that goes away does not cancel.
 
 mod body;
 mod recording;
@@ -145,6 +145,15 @@ where
         ExportWriter::new(writer, sending)
     }
 
+    /// The export, with the records that were counted so far.
+    fn so_far(&self) -> DataExport {
+        let export = self.export.clone();
+        match self.records.counted() {
+            Some(records) => export.records(records),
+            None => export,
+        }
+    }
+
     fn start(self) -> Sending<C> {
         Sending {
             // That of whoever exports, also where the body is polled by somebody else.
@@ -186,10 +195,7 @@ where
     /// Begins to record that it begins, the first time.
     fn begin(&mut self) {
         if let (None, Some(recorder)) = (&self.beginning, &self.recorder) {
-            let (mut export, db) = (recorder.export.clone(), recorder.db.clone());
-            if let Some(records) = recorder.records.counted() {
-                export = export.records(records);
-            }
+            let (export, db) = (recorder.so_far(), recorder.db.clone());
             let task = self.scope.enter(async move { export.begin(&db).await });
             self.beginning = Some(Recording::start(task, self.span.clone()));
         }
@@ -254,13 +260,10 @@ where
         let (recorder, beginning) = (self.recorder.take()?, self.beginning.take()?);
         let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut export = recorder
-            .export
+            .so_far()
             .bytes(self.bytes)
             .metadata("milliseconds", millis)
             .metadata("completed", completed);
-        if let Some(records) = recorder.records.counted() {
-            export = export.records(records);
-        }
         if !completed {
             export = export.failed();
         }

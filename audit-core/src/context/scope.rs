@@ -11,7 +11,7 @@ use crate::capture;
 use crate::config::AuditConfig;
 
 tokio::task_local! {
-    static INNERMOST: Arc<Scope>;
+    static CURRENT: Arc<Scope>;
 }
 
 /// One level of nesting. What an inner level does not state it has from the outer one.
@@ -115,27 +115,27 @@ impl Drop for Scope {
     }
 }
 
-/// The innermost scope. `None` outside of all, and where a thread that ends has given it up already.
+/// The scope that applies here. `None` outside of all, and where a thread that ends has given it up already.
 pub(crate) fn current_scope() -> Option<Arc<Scope>> {
-    INNERMOST.try_with(Arc::clone).ok()
+    CURRENT.try_with(Arc::clone).ok()
 }
 
 pub(crate) fn scoped_config() -> Option<AuditConfig> {
-    let config = INNERMOST.try_with(|scope| scope.config.clone());
+    let config = CURRENT.try_with(|scope| scope.config.clone());
     config.ok().flatten()
 }
 
 pub(crate) fn suppression() -> Option<Arc<Suppression>> {
-    let suppression = INNERMOST.try_with(|scope| scope.suppression.clone());
+    let suppression = CURRENT.try_with(|scope| scope.suppression.clone());
     suppression.ok().flatten()
 }
 
-/// Runs a future in a new innermost scope.
+/// Runs a future in a scope of its own.
 ///
 /// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
 /// the inner scope is made first.
 async fn inside<F: Future>(state: impl FnOnce(&mut Scope), future: F) -> F::Output {
-    INNERMOST.scope(Scope::here(state), future).await
+    CURRENT.scope(Scope::here(state), future).await
 }
 
 /// A context's scope that can be left and entered again: for what a future returned and somebody else
@@ -171,9 +171,9 @@ impl AuditScope {
     /// ```
     #[must_use]
     pub fn current() -> Option<Self> {
-        let innermost = current_scope()?;
-        // What is outside of one that states none does, if there is something.
-        (innermost.context.is_some() || innermost.outer.is_some()).then_some(Self(innermost))
+        let scope = current_scope()?;
+        // The outer scope of one that states none does, if there is one.
+        (scope.context.is_some() || scope.outer.is_some()).then_some(Self(scope))
     }
 
     /// Runs a function inside.
@@ -181,17 +181,17 @@ impl AuditScope {
     /// # Panics
     /// Panics where the thread ends, and destroys what is local to it, as all of tokio's task-locals do.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        INNERMOST.sync_scope(Arc::clone(&self.0), function)
+        CURRENT.sync_scope(Arc::clone(&self.0), function)
     }
 
     /// Runs a future inside. What it still holds when it is dropped is dropped inside, too.
     pub fn enter<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        INNERMOST.scope(Arc::clone(&self.0), future)
+        CURRENT.scope(Arc::clone(&self.0), future)
     }
 
     /// Runs inside what drops or ends something; outside, where the thread ends.
     #[doc(hidden)]
-    pub fn drop_inside(&self, drops: impl FnOnce()) {
+    pub fn run_at_end(&self, drops: impl FnOnce()) {
         // As tokio drops a future that was not polled to its end.
         drop(self.enter(OnDrop(Some(drops))));
     }
@@ -278,7 +278,7 @@ pub trait WithAuditContext: Future + Sized {
 
 impl<F: Future> WithAuditContext for F {
     fn with_audit_context(self) -> impl Future<Output = Self::Output> {
-        INNERMOST.scope(Scope::here(|_| ()), self)
+        CURRENT.scope(Scope::here(|_| ()), self)
     }
 }
 
@@ -295,7 +295,7 @@ mod tests {
     impl Drop for Late {
         fn drop(&mut self) {
             let scope = self.0.clone();
-            scope.drop_inside(|| assert!(self.1.send(AuditScope::current().is_none()).is_ok()));
+            scope.run_at_end(|| assert!(self.1.send(AuditScope::current().is_none()).is_ok()));
         }
     }
 

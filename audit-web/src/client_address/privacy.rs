@@ -1,6 +1,8 @@
 //! How much of a client's address is stored.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use sea_orm_audit_core::site_of;
 
 /// As many characters as the column of addresses holds.
 const MAX_CHARS: usize = 64;
@@ -36,17 +38,10 @@ impl AddressPrivacy {
         let address = address.to_canonical();
         match self {
             Self::Full => Some(address.to_string()),
-            Self::Truncated => Some(truncated(address)),
+            Self::Truncated => Some(site_of(address)),
             Self::Hashed => Some(hash(&address.to_string()).chars().take(MAX_CHARS).collect()),
             Self::Off => None,
         }
-    }
-}
-
-fn truncated(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => format!("{}/24", Ipv4Addr::from_bits(v4.to_bits() & (!0 << 8))),
-        IpAddr::V6(v6) => format!("{}/48", Ipv6Addr::from_bits(v6.to_bits() & (!0 << 80))),
     }
 }
 

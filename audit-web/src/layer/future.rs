@@ -37,7 +37,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.inner.is_some() {
-                this.observed.scope.drop_inside(|| this.inner.set(None));
+                this.observed.scope.run_at_end(|| this.inner.set(None));
             }
         }
     }

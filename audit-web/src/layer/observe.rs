@@ -49,29 +49,23 @@ impl Observed {
         }
         let incoming = settings.incoming_request_id;
         let request_id = request_id::settle(request, &settings.request_id_header, incoming);
+        let target = target_of(request);
         #[cfg(feature = "security")]
         let watches =
             settings.security.is_some() && request.extensions_mut().insert(Watched).is_none();
         #[cfg(feature = "security")]
-        let finding = settings.inspect(request).filter(|_| watches);
-        let (headers, extensions) = (request.headers(), request.extensions());
-        let peer = settings.peer(extensions);
-        if peer.is_none() && !is_nested {
-            order::without_peer();
-        }
-        let client = settings.client(peer, headers);
+        let finding =
+            (watches.then(|| settings.inspect(request.headers(), target.as_ref()))).flatten();
         // Inside of another layer it is that one's context, which its events have, too.
         let around = AuditScope::current().filter(|_| is_nested);
-        let scope = around.unwrap_or_else(|| {
-            context::of(settings, headers, client, request_id::text(&request_id)).into_scope()
-        });
+        let scope = around.unwrap_or_else(|| scope_of(request, settings, &request_id));
         Self {
             scope,
             request_id,
             began: Instant::now(),
             method: request.method().clone(),
-            target: target_of(request),
-            route: route_of(extensions),
+            target,
+            route: route_of(request.extensions()),
             is_nested,
             #[cfg(feature = "security")]
             watches,
@@ -143,7 +137,7 @@ impl Observed {
         }
         #[cfg(feature = "security")]
         if let (Some(monitor), Some(finding)) = (&self.settings.security, self.finding.take()) {
-            self.scope.drop_inside(|| monitor.report(*finding));
+            self.scope.run_at_end(|| monitor.report(*finding));
         }
         let Some(limit) = self.settings.slow_after.filter(|_| !self.is_nested) else {
             return;
@@ -200,7 +194,7 @@ impl Observed {
             return;
         };
         // In the request's scope, for its actor, address and id.
-        self.scope.drop_inside(|| {
+        self.scope.run_at_end(|| {
             writer.submit(event);
         });
     }
@@ -216,14 +210,28 @@ impl Drop for Observed {
 #[cfg(feature = "security")]
 impl Settings {
     /// What a request shows.
-    fn inspect<B>(&self, request: &Request<B>) -> Option<Box<crate::security::Finding>> {
-        let monitor = self.security.as_ref()?;
-        let target = target_of(request)?;
-        let agent = request.headers().get(http::header::USER_AGENT);
+    fn inspect(
+        &self,
+        headers: &http::HeaderMap,
+        target: Option<&PathAndQuery>,
+    ) -> Option<Box<crate::security::Finding>> {
+        let (monitor, target) = (self.security.as_ref()?, target?);
+        let agent = headers.get(http::header::USER_AGENT);
         let agent = agent.map(HeaderValue::as_bytes);
         let finding = monitor.inspect(target.path(), target.query(), agent);
         finding.map(Box::new)
     }
+}
+
+/// The scope of a request's own context.
+fn scope_of<B>(request: &Request<B>, settings: &Settings, request_id: &HeaderValue) -> AuditScope {
+    let headers = request.headers();
+    let peer = settings.peer(request.extensions());
+    if peer.is_none() {
+        order::without_peer();
+    }
+    let client = settings.address.of(peer, headers);
+    context::of(settings, headers, client, request_id::text(request_id)).into_scope()
 }
 
 #[cfg(feature = "tower-sessions")]

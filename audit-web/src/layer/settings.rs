@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{Extensions, HeaderName};
 use sea_orm_audit_core::EventWriter;
 
 use crate::actor::IdentifyActor;
@@ -64,11 +64,6 @@ impl Settings {
             Some(peer) => peer(extensions).map(|peer| peer.ip()),
             None => peer_of(extensions),
         }
-    }
-
-    /// The client's address.
-    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
-        self.address.of(peer, headers)
     }
 
     /// Where events go.

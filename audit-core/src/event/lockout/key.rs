@@ -1,6 +1,6 @@
 //! What attempts to sign in are counted by. Stored beside what was given, since databases differ in what is lower case.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::hash::private_hash;
 use crate::recorder::{address, limits};
@@ -56,6 +56,17 @@ pub fn network_of(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(whole) => Ipv6Addr::from_bits(whole.to_bits() & (!0 << 64)).into(),
         whole @ IpAddr::V4(_) => whole,
+    }
+}
+
+/// The network that a site usually has: the /24 of an IPv4 address, which is the least that is routed on its own, and the /48 of an
+/// IPv6 address, the most that one site is usually given (RFC 6177).
+#[doc(hidden)]
+#[must_use]
+pub fn site_of(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(v4) => format!("{}/24", Ipv4Addr::from_bits(v4.to_bits() & (!0 << 8))),
+        IpAddr::V6(v6) => format!("{}/48", Ipv6Addr::from_bits(v6.to_bits() & (!0 << 80))),
     }
 }
 
