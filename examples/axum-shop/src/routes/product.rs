@@ -112,6 +112,10 @@ fn check(name: Option<&str>, price: Option<Decimal>, stock: Option<i32>) -> Resu
     if name.is_some_and(|name| name.trim().is_empty() || name.chars().count() > NAME_LIMIT) {
         return Err(Error::Invalid("a name has 1 to 200 characters"));
     }
+    if name.is_some_and(|name| name.contains('\0')) {
+        // PostgreSQL has no such text.
+        return Err(Error::Invalid("a name has no NUL"));
+    }
     if price.is_some_and(|price| {
         price.is_sign_negative() || price.scale() > 2 || price >= Decimal::from(100_000_000)
     }) {

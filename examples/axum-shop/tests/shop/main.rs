@@ -10,4 +10,6 @@ mod crowd;
 mod everyday;
 mod hostile;
 mod lockout;
+mod names;
+mod sessions;
 mod streamed;

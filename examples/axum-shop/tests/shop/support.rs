@@ -122,7 +122,8 @@ impl TestShop {
                     .map(Some);
             }
             Server::Postgres => (server_url("TEST_POSTGRES_URL"), ""),
-            Server::MariaDb => (server_url("TEST_MYSQL_URL"), " CHARACTER SET utf8mb4"),
+            // The default of many an old server, in which few names can be stored.
+            Server::MariaDb => (server_url("TEST_MYSQL_URL"), " CHARACTER SET latin1"),
         };
         let (Some(url), options) = (url, server) else {
             return Ok(None);
