@@ -35,7 +35,7 @@ use crate::bound::Bound;
 use crate::capture::{Answer, Call, Server, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use crate::recorder::Dropping;
+use crate::recorder::{Dropping, is_autocommit};
 use crate::sql::{Understood, changes_schema, drops_prepared, outline_of, steps, understand};
 use route::{Reported, Route};
 use text_control::TextControl;
@@ -158,6 +158,11 @@ impl AuditedConnection {
         let understood = understand(backend, &statement.sql);
         let is_read = matches!(*understood, Understood::Read);
         let steps = steps(backend, &statement.sql);
+        if self.text_control.is_uncertain() {
+            let db = self.db.clone();
+            let commits = detached::run_to_end(async move { is_autocommit(&db).await }).await;
+            self.text_control.is_known(!commits);
+        }
         // Its own report is written before it.
         let open = self.text_control.open();
         if open.is_none() && (!is_read || !steps.is_empty()) {
@@ -349,13 +354,14 @@ impl TransactionTrait for AuditedConnection {
             indirect::ask_catalogue(&self.db, &self.binding, &self.server).await?;
         }
         // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
-        let db = self.db.clone();
+        let (db, level) = (self.db.clone(), options.isolation_level);
         let tx = detached::run_to_end(async move { db.begin_with_options(options).await }).await?;
         Ok(AuditedTransaction::outermost(
             tx,
             self.server.clone(),
             Arc::clone(&self.binding),
             self.db.is_mock_connection(),
+            level,
         ))
     }
 

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, IsolationLevel, Statement, TransactionTrait};
-use sea_orm_audit::AuditedConnection;
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::entities::{FAMILY, account_table, items};
 use crate::log_check::{Rows, Table};
@@ -19,6 +19,7 @@ mod postgres {
         delete_that_waits_accounts_for_the_children_of_a_new_parent,
         joined_delete_that_waits_accounts_for_the_children_of_a_new_parent,
         joined_update_that_waits_pairs_rows_by_key,
+        joined_update_of_a_key_that_waits_pairs_rows_by_key,
         update_that_waits_knows_the_old_values_of_rows_that_were_there,
         truncate_with_an_older_snapshot_loses_no_row_silently,
         condition_that_meets_a_newer_row_aborts_the_transaction,
@@ -34,6 +35,7 @@ mod mariadb {
         delete_that_waits_accounts_for_the_children_of_a_new_parent,
         joined_delete_that_waits_accounts_for_the_children_of_a_new_parent,
         update_that_waits_knows_the_old_values_of_rows_that_were_there,
+        first_rows_that_are_others_after_waiting_are_recorded_or_reported,
     }
 }
 
@@ -260,6 +262,62 @@ async fn joined_update_that_waits_pairs_rows_by_key(db: &TestDb) -> TestResult {
         oracle.starts_from(rows);
         oracle.explained().await?;
         own.remove().await?;
+    }
+    Ok(())
+}
+
+/// The same, where it sets the key: neither key tells that the rows are two.
+async fn joined_update_of_a_key_that_waits_pairs_rows_by_key(db: &TestDb) -> TestResult {
+    for sql in [
+        "UPDATE item SET id = 99 FROM pick WHERE pick.item_id = item.id",
+        "UPDATE item SET id = 99 WHERE id IN (SELECT item_id FROM pick) AND p < 50",
+    ] {
+        for call in Call::ALL {
+            let own = db.sibling().await?;
+            let mut setup = items(db.backend(), 3);
+            setup.push("CREATE TABLE pick (item_id INTEGER NOT NULL)".to_owned());
+            setup.push("INSERT INTO pick (item_id) VALUES (1)".to_owned());
+            let mut oracle = Oracle::new(&own, &[ITEM], setup).await?;
+            let lock = "UPDATE item SET p = 40 WHERE id = 1";
+            let then = ["UPDATE pick SET item_id = 2"];
+            let audited = &oracle.audited;
+            let waited = waiting_as(call, &oracle, &own, audited, sql, lock, &then).await?;
+            let (outcome, rows) = waited;
+            assert!(!outcome.is_failure(), "{outcome:?}");
+            oracle.starts_from(rows);
+            oracle.explained().await?;
+            own.remove().await?;
+        }
+    }
+    Ok(())
+}
+
+/// A row with a lower key is committed while the read before the statement waits.
+async fn first_rows_that_are_others_after_waiting_are_recorded_or_reported(
+    db: &TestDb,
+) -> TestResult {
+    for sql in [
+        "DELETE FROM item ORDER BY id LIMIT 2",
+        "UPDATE item SET p = 50 ORDER BY id LIMIT 2",
+        "UPDATE item SET p = p + 1 WHERE p > 0 ORDER BY id LIMIT 2",
+    ] {
+        for before_row_bytes in [None, Some(0)] {
+            let own = db.sibling().await?;
+            let mut oracle = Oracle::new(&own, &[ITEM], items(db.backend(), 4)).await?;
+            if let Some(bytes) = before_row_bytes {
+                oracle = oracle.configured(AuditConfig::builder().before_row_bytes(bytes))?;
+            }
+            let lock = "SELECT * FROM item WHERE id = 1 FOR UPDATE";
+            let then = ["INSERT INTO item (id, code, p) VALUES (-1, 'lower', 5)"];
+            let level = Some(IsolationLevel::ReadCommitted);
+            let audited = oracle.audited.begin_with_config(level, None).await?;
+            let (outcome, rows) = waiting(&oracle, &own, &audited, sql, lock, &then).await?;
+            assert!(!outcome.is_failure(), "{outcome:?}");
+            audited.commit().await?;
+            oracle.starts_from(rows);
+            oracle.explained().await?;
+            own.remove().await?;
+        }
     }
     Ok(())
 }

@@ -196,6 +196,36 @@ entity!(auth_user, [schema_name = "auth", table_name = "user"], {
     pub realm: String,
 },);
 
+// What follows is in another schema.
+entity!(shelf, [table_name = "shelf"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub n: i32,
+},);
+entity!(book, [schema_name = "far", table_name = "book"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub shelf_id: i32,
+},
+    #[sea_orm(belongs_to = "super::shelf::Entity", from = "Column::ShelfId", to = "super::shelf::Column::Id", on_delete = "Cascade")]
+    Shelf,
+);
+
+// A hand loses its reference, and others refer to it in turn.
+entity!(crew, [table_name = "crew"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub n: i32,
+},);
+entity!(hand, [table_name = "hand"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub crew_id: Option<i32>,
+},
+    #[sea_orm(belongs_to = "super::crew::Entity", from = "Column::CrewId", to = "super::crew::Column::Id", on_delete = "SetNull")]
+    Crew,
+);
+
 entity!(doc, [table_name = "doc"], {
     #[sea_orm(primary_key)]
     pub id: i32,

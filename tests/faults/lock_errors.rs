@@ -1,16 +1,26 @@
 //! A row that another client has locked: the same variant, kind and code as without an audit log.
 
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Set,
-    Statement, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IsolationLevel, Set, Statement, TransactionTrait,
 };
 use sea_orm_audit::AuditedConnection;
 
-use crate::entities::{item, items};
+use crate::entities::{FAMILY, item, items};
 use crate::log_check::Table;
 use crate::oracle::Oracle;
-use crate::outcome::{Call, result_of, run, same};
+use crate::outcome::{Call, result_of, run, same, same_on};
 use crate::support::{TestDb, TestResult};
+
+mod mariadb_only {
+    crate::support::tests_on! { mariadb:
+        update_at_read_committed_waits_for_no_row_that_does_not_match,
+    }
+}
+
+mod postgres_only {
+    crate::support::tests_on!(postgres: rows_that_refer_to_a_written_one_can_be_inserted_beside_it);
+}
 
 on_every_database! {
     statement_that_meets_a_lock_fails_as_the_bare_one,
@@ -131,5 +141,104 @@ async fn hooks_that_meet_a_lock_fail_as_the_bare_builders(db: &TestDb) -> TestRe
     lock.rollback().await?;
     conn.close().await?;
     assert_eq!(db.log().await?, [""; 0]);
+    Ok(())
+}
+
+/// At READ COMMITTED, InnoDB's UPDATE skips locked rows that do not match as they were committed.
+async fn update_at_read_committed_waits_for_no_row_that_does_not_match(db: &TestDb) -> TestResult {
+    for sql in [
+        "UPDATE item SET p = 5 WHERE p = 3",
+        "UPDATE item SET p = p + 1 WHERE p > 2 AND code <> 'x'",
+        "UPDATE item SET p = 5 WHERE p = 3 ORDER BY id LIMIT 1",
+        "UPDATE item SET p = 5 WHERE p IN (SELECT n FROM wanted)",
+    ] {
+        for in_session in [true, false] {
+            let own = db.sibling().await?;
+            let mut setup = items(db.backend(), 5);
+            setup.push("CREATE TABLE wanted (n INTEGER NOT NULL)".to_owned());
+            setup.push("INSERT INTO wanted (n) VALUES (3)".to_owned());
+            let oracle = Oracle::new(&own, &[Table::of("item")], setup).await?;
+            let (bare, plain) = (oracle.bare.another().await?, own.another().await?);
+            for conn in [&bare, &plain] {
+                conn.execute_unprepared(impatient(db.backend())).await?;
+                if in_session {
+                    let level = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+                    conn.execute_unprepared(level).await?;
+                }
+            }
+            let audited = AuditedConnection::new(plain.clone());
+            let locks = [lock(&oracle.bare).await?, lock(&own).await?];
+            if in_session {
+                let outcome = same_on(&bare, &audited, Call::Execute, sql).await;
+                assert!(!outcome.is_failure(), "{sql}: {outcome:?}");
+            } else {
+                let level = Some(IsolationLevel::ReadCommitted);
+                let bare = bare.begin_with_config(level, None).await?;
+                let audited = audited.begin_with_config(level, None).await?;
+                let outcome = same_on(&bare, &audited, Call::Execute, sql).await;
+                assert!(!outcome.is_failure(), "{sql}: {outcome:?}");
+                bare.commit().await?;
+                audited.commit().await?;
+            }
+            for lock in locks {
+                lock.rollback().await?;
+            }
+            bare.close().await?;
+            plain.close().await?;
+            oracle.recorded().await?;
+            own.remove().await?;
+        }
+    }
+    Ok(())
+}
+
+/// A foreign key's check locks the row that it refers to FOR KEY SHARE, which FOR UPDATE keeps out.
+async fn rows_that_refer_to_a_written_one_can_be_inserted_beside_it(db: &TestDb) -> TestResult {
+    let upsert =
+        "INSERT INTO parent (id, n) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET n = excluded.n";
+    for (sql, referring) in [
+        (upsert, "INSERT INTO child (id, parent_id) VALUES (50, 1)"),
+        (
+            "UPDATE parent SET n = 9",
+            "INSERT INTO child (id, parent_id) VALUES (50, 1)",
+        ),
+        // Its hands lose their crew, and keep their keys.
+        (
+            "DELETE FROM crew WHERE id = 1",
+            "INSERT INTO glove (hand_id) VALUES (10)",
+        ),
+        (
+            "UPDATE crew SET id = 7 WHERE id = 2",
+            "INSERT INTO glove (hand_id) VALUES (20)",
+        ),
+    ] {
+        let own = db.sibling().await?;
+        let mut setup = FAMILY.to_vec();
+        setup.extend([
+            "INSERT INTO parent (id, n) VALUES (1, 1)",
+            "CREATE TABLE crew (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
+            "CREATE TABLE hand (id INTEGER PRIMARY KEY, crew_id INTEGER REFERENCES crew (id) \
+             ON DELETE SET NULL ON UPDATE CASCADE)",
+            "CREATE TABLE glove (hand_id INTEGER NOT NULL REFERENCES hand (id))",
+            "INSERT INTO crew (id, n) VALUES (1, 1), (2, 2)",
+            "INSERT INTO hand (id, crew_id) VALUES (10, 1), (20, 2)",
+        ]);
+        let tables = [Table::of("parent"), Table::of("crew"), Table::of("hand")];
+        let oracle = Oracle::new(&own, &tables, setup).await?;
+        let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
+        same_on(&bare, &audited, Call::Execute, sql).await;
+        for db in [&oracle.bare, &own] {
+            let conn = db.another().await?;
+            conn.execute_unprepared(impatient(DbBackend::Postgres))
+                .await?;
+            let inserted = conn.execute_unprepared(referring).await;
+            assert!(inserted.is_ok(), "{sql}, {referring}: {inserted:?}");
+            conn.close().await?;
+        }
+        bare.commit().await?;
+        audited.commit().await?;
+        oracle.recorded().await?;
+        own.remove().await?;
+    }
     Ok(())
 }

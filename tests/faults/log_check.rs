@@ -66,6 +66,8 @@ pub(crate) struct Checked {
     pub(crate) missing: Vec<String>,
     /// What was never so.
     pub(crate) untrue: Vec<String>,
+    /// Fields of which the old value is said not to be known.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// Replays the records of one table.
@@ -171,6 +173,9 @@ fn replay(
     if is_unknown(change) {
         row.insert(field.to_owned(), change.clone());
         return;
+    }
+    if has_flag(change, "old_unknown") {
+        checked.unknown.push(format!("{line} {field}"));
     }
     if let Some(old) = change.get("old") {
         let was = row.get(field).unwrap_or(&Json::Null);

@@ -149,10 +149,26 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
-    /// The tables are equal, and records lead from what they held to what they hold.
+    /// The tables are equal, and records lead from what they held to what they hold. No old value is unknown.
     pub(crate) async fn recorded(self) -> TestResult {
+        self.recorded_with(false).await
+    }
+
+    /// The same, but old values may be unknown.
+    pub(crate) async fn recorded_or_unknown(self) -> TestResult {
+        self.recorded_with(true).await
+    }
+
+    async fn recorded_with(self, may_be_unknown: bool) -> TestResult {
         self.compare_tables().await?;
-        let Checked { missing, .. } = self.check(false).await?;
+        let Checked {
+            missing, unknown, ..
+        } = self.check(false).await?;
+        assert!(
+            may_be_unknown || unknown.is_empty(),
+            "old values are unknown: {unknown:#?}, log: {:#?}",
+            self.db.log().await?
+        );
         assert!(
             missing.is_empty(),
             "not recorded: {missing:#?}, log: {:#?}, reports: {:?}",
@@ -185,6 +201,11 @@ impl<'a> Oracle<'a> {
     /// What is wrong, for tests that go through several cases: what has neither record nor report, and records that
     /// are not true.
     pub(crate) async fn fault(self) -> TestResult<Option<String>> {
+        self.fault_with(true).await
+    }
+
+    /// The same; an old value that is unknown is wrong, too.
+    pub(crate) async fn fault_with(self, may_be_unknown: bool) -> TestResult<Option<String>> {
         let mut faults = Vec::new();
         for table in &self.tables {
             let after = table.read(&self.db.conn).await?;
@@ -195,6 +216,10 @@ impl<'a> Oracle<'a> {
         let checked = self.checked(true).await?;
         faults.extend(checked.untrue);
         faults.extend(checked.missing);
+        if !may_be_unknown {
+            let unknown = |field: &String| format!("{field}: the old value is unknown");
+            faults.extend(checked.unknown.iter().map(unknown));
+        }
         let log = self.db.log().await?;
         self.bare.remove().await?;
         Ok((!faults.is_empty()).then(|| format!("{faults:?}, log: {log:?}")))
@@ -265,6 +290,7 @@ impl<'a> Oracle<'a> {
         for (table, (before, after)) in self.tables.iter().zip(rows) {
             let found = check(table, before.clone(), after, done.records);
             checked.untrue.extend(found.untrue);
+            checked.unknown.extend(found.unknown);
             let names = references.map(|references| with_referred_tables(table.name, references));
             let is_reported =
                 names.is_some_and(|names| names.iter().any(|name| done.reported.contains(name)));

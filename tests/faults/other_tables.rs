@@ -55,6 +55,8 @@ async fn condition_on_an_older_snapshot_leaves_no_false_record(db: &TestDb) -> T
         format!("DELETE FROM item {condition}"),
         format!("UPDATE item SET p = p + 100 {condition}"),
         format!("UPDATE item SET p = 100 {condition} AND p < 50"),
+        format!("UPDATE item SET id = 99 {condition}"),
+        format!("UPDATE item SET id = 99 {condition} AND p < 50"),
     ] {
         for call in Call::ALL {
             let own = db.sibling().await?;

@@ -15,6 +15,8 @@ mod postgres {
         update_that_makes_a_row_invisible_succeeds,
         insert_of_an_invisible_row_succeeds,
         insert_by_a_role_that_may_not_read_succeeds,
+        insert_by_a_role_that_may_only_add_rows_succeeds,
+        write_that_cascades_to_a_schema_the_role_may_not_use_succeeds,
         delete_by_a_role_that_may_not_read_succeeds_in_a_transaction,
         delete_by_a_role_that_may_not_update_succeeds,
         delete_by_a_role_that_may_not_update_what_follows_succeeds,
@@ -315,6 +317,58 @@ async fn delete_whose_following_rows_fail_a_policy_succeeds(db: &TestDb) -> Test
     let statements = [
         (Call::Execute, "DELETE FROM parent WHERE id = 1"),
         (Call::Unprepared, "DELETE FROM parent"),
+    ];
+    as_roles(&oracle, &grants, &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// A table that only grows: nobody may lock its rows.
+async fn insert_by_a_role_that_may_only_add_rows_succeeds(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 2)).await?;
+    let grants = ["GRANT SELECT, INSERT ON item TO"];
+    let insert = "INSERT INTO item (id, code, p) VALUES";
+    let statements = [
+        format!("{insert} (70, 'a', 1) RETURNING code"),
+        format!("{insert} (71, 'b', 1), (72, 'c', 1); -- x"),
+        format!("{insert} (73, 'd', 1)"),
+        format!("{insert} (70, 'e', 1) ON CONFLICT DO NOTHING RETURNING code"),
+    ];
+    let calls = [
+        Call::QueryAll,
+        Call::Unprepared,
+        Call::Execute,
+        Call::QueryOne,
+    ];
+    let statements: Vec<(Call, &str)> = (calls.into_iter())
+        .zip(statements.iter().map(String::as_str))
+        .collect();
+    as_roles(&oracle, &grants, &statements).await?;
+    oracle.recorded_or_reported().await
+}
+
+/// What follows by a foreign key needs no privilege, nor does the schema that it is in.
+async fn write_that_cascades_to_a_schema_the_role_may_not_use_succeeds(db: &TestDb) -> TestResult {
+    let setup = [
+        "CREATE TABLE shelf (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
+        "CREATE SCHEMA far",
+        "CREATE TABLE far.book (id INTEGER PRIMARY KEY, shelf_id INTEGER NOT NULL REFERENCES shelf (id) \
+         ON DELETE CASCADE ON UPDATE CASCADE)",
+        "INSERT INTO shelf (id, n) VALUES (1, 1), (2, 2)",
+        "INSERT INTO far.book (id, shelf_id) VALUES (10, 1), (20, 2)",
+    ];
+    let tables = [
+        Table::of("shelf"),
+        Table {
+            name: "far.book",
+            ..Table::of("book")
+        },
+    ];
+    let oracle = Oracle::new(db, &tables, setup).await?;
+    let grants = ["GRANT SELECT, UPDATE, DELETE ON shelf TO"];
+    let statements = [
+        (Call::Execute, "DELETE FROM shelf WHERE id = 1"),
+        (Call::Execute, "UPDATE shelf SET id = 5 WHERE id = 2"),
+        (Call::Unprepared, "DELETE FROM shelf"),
     ];
     as_roles(&oracle, &grants, &statements).await?;
     oracle.recorded_or_reported().await

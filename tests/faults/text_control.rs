@@ -18,6 +18,9 @@ on_every_database! {
     clones_know_of_begin_by_text,
     denied_write_after_begin_by_text,
     begin_write_and_commit_in_one_text,
+    text_that_fails_after_its_commit_ends_the_transaction,
+    text_that_fails_before_its_commit_leaves_the_transaction_open,
+    text_that_is_dropped_leaves_later_writes_recorded,
 }
 
 mod only_sqlite {
@@ -233,5 +236,69 @@ async fn last_insert_id_stays_beside_a_report(db: &TestDb) -> TestResult {
         Step::Unprepared("COMMIT"),
     ];
     plays(db, &steps).await?;
+    Ok(())
+}
+
+async fn text_that_fails_after_its_commit_ends_the_transaction(db: &TestDb) -> TestResult {
+    let steps = [
+        Step::Unprepared("BEGIN; DELETE FROM item WHERE id = 3; COMMIT; SELECT * FROM nope"),
+        Step::Executed("UPDATE item SET p = 6 WHERE id = 2"),
+    ];
+    let reports = plays(db, &steps).await?;
+    assert_eq!(reports.len(), 1, "that of the text: {reports:?}");
+    assert_eq!(db.records().await?.len(), 1);
+    Ok(())
+}
+
+async fn text_that_fails_before_its_commit_leaves_the_transaction_open(db: &TestDb) -> TestResult {
+    let steps = [
+        Step::Unprepared("BEGIN; DELETE FROM item WHERE id = 3; SELECT * FROM nope; COMMIT"),
+        Step::Executed("UPDATE item SET p = 6 WHERE id = 2"),
+        Step::Unprepared("ROLLBACK"),
+        Step::Executed("UPDATE item SET p = 6 WHERE id = 1"),
+    ];
+    plays(db, &steps).await?;
+    assert_eq!(db.records().await?.len(), 1);
+    Ok(())
+}
+
+/// At whichever await its future is dropped.
+async fn text_that_is_dropped_leaves_later_writes_recorded(db: &TestDb) -> TestResult {
+    for polls in 1..12 {
+        let own = db.sibling().await?;
+        for sql in items(db.backend(), 3) {
+            own.execute_unprepared(&sql).await?;
+        }
+        let conn = own.another().await?;
+        let audited = AuditedConnection::new(conn.clone());
+        let text = "BEGIN; DELETE FROM item WHERE id = 3; COMMIT";
+        let mut sent = Box::pin(audited.execute_unprepared(text));
+        for _ in 0..polls {
+            let polled = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(sent.as_mut().poll(context).is_ready())
+            });
+            if polled.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(sent);
+        audited
+            .execute_unprepared("UPDATE item SET p = 6 WHERE id = 2")
+            .await?;
+        let p = ITEM.read(&conn).await?["2"]["p"].as_i64();
+        assert_eq!(p, Some(6));
+        let of_item = |record: &&sea_orm_audit::entity::audit_log::Model| {
+            record.object_id.as_deref() == Some("2")
+        };
+        let records = own.records().await?;
+        assert_eq!(
+            records.iter().filter(of_item).count(),
+            1,
+            "after {polls} polls"
+        );
+        conn.close().await?;
+        own.remove().await?;
+    }
     Ok(())
 }

@@ -23,6 +23,10 @@ mod postgres {
     );
 }
 
+mod sqlite {
+    crate::support::tests_on!(sqlite: dropped_update_in_a_transaction_is_refused_only_by_an_audited_one);
+}
+
 mod mariadb {
     crate::support::tests_on!(mariadb:
         dropped_begin_of_a_builder_leaves_the_pool_usable,
@@ -164,4 +168,53 @@ async fn dropped_records_are_reported(db: &TestDb) -> TestResult {
     writer.shutdown().await;
     pool.close().await?;
     Ok(())
+}
+
+/// The same where no proxy can hold the answer: at whichever await it is dropped.
+async fn dropped_update_in_a_transaction_is_refused_only_by_an_audited_one(
+    db: &TestDb,
+) -> TestResult {
+    db.create(post::Entity).await?;
+    post::new("old").insert(&db.conn).await?;
+    let title = async || -> TestResult<String> {
+        let post = post::Entity::find_by_id(1).one(&db.conn).await?;
+        Ok(post.ok_or("no post")?.title)
+    };
+    let mut unrecorded = 0;
+    for polls in 1..=40 {
+        let new = format!("dropped after {polls}");
+        let (before, records) = (title().await?, db.records().await?.len());
+        let tx = db.conn.begin().await?;
+        polled_and_dropped(post::retitle(1, &new).update(&tx), polls).await;
+        tx.commit().await?;
+        let is_changed = title().await? != before;
+        let is_recorded = db.records().await?.len() > records;
+        assert!(is_changed || !is_recorded, "{new}");
+        unrecorded += usize::from(is_changed && !is_recorded);
+
+        let new = format!("audited, dropped after {polls}");
+        let (before, records) = (title().await?, db.records().await?.len());
+        let tx = db.audited().begin().await?;
+        polled_and_dropped(post::retitle(1, &new).update(&tx), polls).await;
+        let committed = tx.commit().await.is_ok();
+        let is_changed = title().await? != before;
+        let is_recorded = db.records().await?.len() > records;
+        assert_eq!(is_changed, is_recorded, "{new}");
+        assert!(committed || !is_changed, "{new}");
+    }
+    assert!(unrecorded > 0, "no future was dropped after its statement");
+    Ok(())
+}
+
+async fn polled_and_dropped<F: Future>(future: F, polls: usize) {
+    let mut future = Box::pin(future);
+    for _ in 0..polls {
+        let once = |context: &mut std::task::Context<'_>| {
+            std::task::Poll::Ready(future.as_mut().poll(context).is_ready())
+        };
+        if std::future::poll_fn(once).await {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }

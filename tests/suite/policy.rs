@@ -14,6 +14,7 @@ on_every_database! {
     failing_in_a_transaction_obliges_to_roll_back,
     failing_behind_an_executor_tells_pool_and_transaction_apart,
     a_missing_audit_table_names_the_command_to_run,
+    isolate_writes_in_a_transaction_without_an_audit_table,
     isolating_keeps_the_transaction_usable,
     isolating_keeps_what_runs_at_the_same_time,
     isolating_on_autocommit_keeps_the_change,
@@ -335,4 +336,19 @@ mod a_deadlock_on_mariadb {
         }
         Ok(())
     }
+}
+
+async fn isolate_writes_in_a_transaction_without_an_audit_table(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    post::new("a").insert(&db.conn).await?;
+    db.execute_unprepared("DROP TABLE audit_log").await?;
+    let writing = async {
+        let tx = db.conn.begin().await?;
+        post::retitle(1, "b").update(&tx).await?;
+        post::new("c").insert(&tx).await?;
+        tx.commit().await
+    };
+    isolate()?.scope(writing).await?;
+    assert_eq!(posts(db).await?, 2);
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! Nested saves, junction rows and client-side cascades of `ActiveModelEx`.
 
-use sea_orm::{ActiveHasMany, EntityTrait, IntoActiveModel};
+use std::task::Poll;
+
+use sea_orm::{ActiveHasMany, EntityTrait, IntoActiveModel, PaginatorTrait, TransactionTrait};
 
 use crate::support::{TestDb, TestResult};
 
@@ -10,6 +12,7 @@ on_every_database! {
     a_replaced_junction_row_is_recorded_as_deleted,
     a_client_side_cascade_records_every_row_once,
     a_client_side_cascade_leaves_junction_rows_unrecorded,
+    nested_save_dropped_midway_leaves_the_transaction_to_its_end,
 }
 
 pub(crate) mod author {
@@ -201,5 +204,46 @@ async fn a_client_side_cascade_leaves_junction_rows_unrecorded(db: &TestDb) -> T
     one.into_active_model().into_ex().delete(&db.conn).await?;
     assert!(book_tag::Entity::find().one(&db.conn).await?.is_none());
     assert_eq!(labels(db).await?, ["DELETE One"]);
+    Ok(())
+}
+
+/// A save of several rows begins a transaction inside of the one that it is given.
+async fn nested_save_dropped_midway_leaves_the_transaction_to_its_end(db: &TestDb) -> TestResult {
+    create(db).await?;
+    for (polls, commits) in (1..=24).flat_map(|polls| [(polls, true), (polls, false)]) {
+        let rows = async || -> TestResult<u64> {
+            let authors = author::Entity::find().count(&db.conn).await?;
+            Ok(authors + book::Entity::find().count(&db.conn).await?)
+        };
+        let (rows_before, records_before) = (rows().await?, db.records().await?.len());
+        let tx = db.audited().begin().await?;
+        let first = author::ActiveModel::builder().set_name("before").save(&tx);
+        first.await?;
+        let book = book::ActiveModel::builder().set_title("One");
+        let author = author::ActiveModel::builder()
+            .set_name("Ann")
+            .add_book(book);
+        let mut saving = Box::pin(author.save(&tx));
+        for _ in 0..polls {
+            let once = |context: &mut std::task::Context<'_>| {
+                Poll::Ready(saving.as_mut().poll(context).is_ready())
+            };
+            if std::future::poll_fn(once).await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(saving);
+        let is_committed = if commits {
+            tx.commit().await.is_ok()
+        } else {
+            tx.rollback().await?;
+            false
+        };
+        let written = rows().await? - rows_before;
+        let recorded = db.records().await?.len() - records_before;
+        assert_eq!(written, recorded as u64, "after {polls} polls");
+        assert_eq!(written > 0, is_committed, "after {polls} polls");
+    }
     Ok(())
 }

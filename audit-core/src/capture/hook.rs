@@ -107,7 +107,8 @@ async fn read_in_mysql_transaction<E: Auditable, C: ConnectionTrait>(
 }
 
 /// A SQLite transaction that reads before it writes loses to another writer ("database is
-/// locked"), so it takes the write lock first, with a write that touches no row.
+/// locked"), so it takes the write lock first, with a write that touches no row. Where records may fail, writes go on
+/// without an audit table.
 pub(super) async fn take_write_lock<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
@@ -119,14 +120,14 @@ pub(super) async fn take_write_lock<C: ConnectionTrait>(
         .and_where(ExprTrait::eq(Expr::value(1), 0));
     match db.execute(&nothing).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(match missing_table(config, &error) {
-            Some(cause) => AuditError::NotRecorded {
-                state: ChangeState::NotTried,
-                cause,
+        Err(error) => match missing_table(config, &error) {
+            Some(_) if config.failure_policy() == FailurePolicy::Isolate => Ok(()),
+            Some(cause) => {
+                let state = ChangeState::NotTried;
+                Err(AuditError::NotRecorded { state, cause }.into())
             }
-            .into(),
-            None => error,
-        }),
+            None => Err(error),
+        },
     }
 }
 

@@ -66,6 +66,8 @@ struct Request<'a> {
     write: &'a Write,
     audited: &'a Audited,
     live: &'a LiveTable,
+    /// Whether each statement of the transaction reads what is committed when it begins, as far as that matters here.
+    reads_committed: bool,
 }
 
 impl Request<'_> {
@@ -74,6 +76,13 @@ impl Request<'_> {
         self.audited.has_key_among(columns)
             || (self.live.row_id.is_some()
                 && (columns.iter()).any(|column| self.live.is_row_id_alias(column)))
+    }
+}
+
+impl Request<'_> {
+    /// Whether one of these columns is of the key, or one that rows of other tables follow.
+    fn sets_keys(&self, columns: &[String]) -> bool {
+        self.sets_key(columns) || self.live.is_referred(columns)
     }
 }
 
@@ -135,7 +144,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             schema: live.schema.clone().filter(|_| !self.server.is_mysql()),
             is_secured: live.is_secured,
         });
+        let reads_committed =
+            (self.reads_committed(write, audited).await).map_err(|error| call.own_error(error))?;
         let request = Request {
+            reads_committed,
             backend: self.db.get_database_backend(),
             call,
             statement: &statement,
@@ -203,19 +215,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(mode == "0")
     }
 
-    /// A SQLite transaction that reads before it writes loses to another writer. Where records may fail, writes go
-    /// on without an audit table.
+    /// A SQLite transaction that reads before it writes loses to another writer.
     async fn take_write_lock(&self) -> Result<(), DbErr> {
         if !(self.server.is_sqlite() && self.frames.needs_write_lock()) {
             return Ok(());
         }
-        if let Err(error) = super::hook::take_write_lock(self.db, self.config).await {
-            let cause = AuditError::of(&error).and_then(AuditError::cause);
-            let is_missing = matches!(cause, Some(Cause::MissingTable { .. }));
-            if !(is_missing && self.config.failure_policy() == FailurePolicy::Isolate) {
-                return Err(error);
-            }
-        }
+        super::hook::take_write_lock(self.db, self.config).await?;
         self.frames.has_write_lock();
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sea_orm::prelude::Uuid;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement};
 
 use crate::capture::{Call, LiveTables};
 use crate::error::{AuditError, Cause};
@@ -29,6 +29,8 @@ pub(crate) struct Frames {
     /// The id that groups the records of the transaction.
     id: Uuid,
     state: Mutex<State>,
+    /// The level that the transaction was begun with, where one was named.
+    pub(crate) isolation_level: Option<IsolationLevel>,
     /// What is known of tables in this transaction.
     pub(crate) live_tables: LiveTables,
 }
@@ -60,7 +62,13 @@ struct State {
 
 impl Frames {
     pub(crate) fn new() -> Self {
+        Self::at(None)
+    }
+
+    /// Those of a transaction that was begun at this level.
+    pub(crate) fn at(isolation_level: Option<IsolationLevel>) -> Self {
         Self {
+            isolation_level,
             id: Uuid::now_v7(),
             state: Mutex::new(State {
                 frames: vec![Frame::default()],

@@ -69,9 +69,10 @@ impl Drop for RollBackOnDrop<'_> {
 }
 
 impl Physical {
-    pub(super) fn new() -> Self {
+    /// A transaction that was begun at this level, where one was named.
+    pub(super) fn at(isolation_level: Option<IsolationLevel>) -> Self {
         Self {
-            frames: Frames::new(),
+            frames: Frames::at(isolation_level),
             capture_lock: Arc::default(),
             levels: Mutex::new(Levels {
                 open_handles: 1,

@@ -26,6 +26,8 @@ struct State {
     is_manual: bool,
     /// What was reported in the transaction.
     frames: Option<Arc<Frames>>,
+    /// A text failed half way, or was given up before its answer: whether a transaction is open, only the database knows.
+    is_uncertain: bool,
 }
 
 impl State {
@@ -82,6 +84,22 @@ impl TextControl {
         self.state().frames.clone()
     }
 
+    /// Whether a transaction may be open, or may not be.
+    pub(super) fn is_uncertain(&self) -> bool {
+        let state = self.state();
+        state.is_uncertain && state.frames.is_some()
+    }
+
+    /// The database was asked.
+    pub(super) fn is_known(&self, is_open: bool) {
+        let mut state = self.state();
+        state.is_uncertain = false;
+        if !is_open {
+            state.is_manual = false;
+            state.end();
+        }
+    }
+
     /// A text is sent that takes these steps. Until its answer is there, whatever it may begin counts as begun.
     pub(super) fn sent(&self, steps: Vec<Step>) -> Sent<'_> {
         let before = self.state().clone();
@@ -94,6 +112,7 @@ impl TextControl {
             control: self,
             before,
             steps,
+            is_answered: false,
         }
     }
 }
@@ -103,6 +122,15 @@ pub(super) struct Sent<'a> {
     control: &'a TextControl,
     before: State,
     steps: Vec<Step>,
+    is_answered: bool,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.control.state().is_uncertain = true;
+        }
+    }
 }
 
 impl Sent<'_> {
@@ -120,7 +148,8 @@ impl Sent<'_> {
         for step in &self.steps {
             self.before.take(step);
         }
-        *self.control.state() = self.before;
+        *self.control.state() = std::mem::take(&mut self.before);
+        self.is_answered = true;
     }
 }
 

@@ -60,10 +60,11 @@ impl AuditedTransaction {
         server: Server,
         binding: Arc<Bound>,
         mock: bool,
+        isolation_level: Option<IsolationLevel>,
     ) -> Self {
         Self {
             tx: Some(Arc::new(tx)),
-            physical: Arc::new(Physical::new()),
+            physical: Arc::new(Physical::at(isolation_level)),
             server,
             binding,
             mock,
@@ -221,7 +222,7 @@ impl AuditedTransaction {
     async fn nested(&self, options: TransactionOptions) -> Result<Self, DbErr> {
         let (tx, physical) = if self.mock {
             let tx = self.tx()?.begin_with_options(options).await?;
-            (Arc::new(tx), Arc::new(Physical::new()))
+            (Arc::new(tx), Arc::new(Physical::at(None)))
         } else {
             let _lock = self.physical.capture_lock.lock().await;
             let tx = self.tx()?;

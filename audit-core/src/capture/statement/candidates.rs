@@ -6,7 +6,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::live_table::{IndexColumn, LiveTable};
-use super::rows::is_in;
+use super::rows::{RowLock, is_in};
 use super::{Engine, Image, Problem, Request};
 use crate::auditable::EntityInfo;
 use crate::sql::{
@@ -130,13 +130,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         candidates: &Candidates<'_>,
         keys: &[Image],
-        lock: bool,
+        lock: RowLock,
     ) -> Result<Vec<Image>, sea_orm::DbErr> {
         if candidates.is_empty() && keys.is_empty() {
             return Ok(Vec::new());
         }
         let info = request.audited.info;
-        if !(lock && self.server.is_mysql()) {
+        if lock == RowLock::None || !self.server.is_mysql() {
             let sets: Vec<_> = candidates.0.iter().collect();
             return self.read_conflicting(request, &sets, "", keys, lock).await;
         }
@@ -145,10 +145,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         for set in &candidates.0 {
             let names: Vec<&str> = set.0.iter().map(|column| column.name.as_str()).collect();
             let index = self.forced_index_of(info, &names).await;
-            let rows = (self.read_conflicting(request, &[set], &index, &[], true)).await?;
+            let rows = (self.read_conflicting(request, &[set], &index, &[], lock)).await?;
             found.extend(rows.into_iter().filter(|row| seen.insert(info.key_of(row))));
         }
-        let rows = self.rows_where(info, &info.key, keys, true).await?;
+        let rows = self.rows_where(info, &info.key, keys, lock).await?;
         found.extend(rows.into_iter().filter(|row| seen.insert(info.key_of(row))));
         Ok(found)
     }
@@ -159,7 +159,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         sets: &[&(Vec<IndexColumn>, Vec<Vec<&Cell>>)],
         index: &str,
         keys: &[Image],
-        lock: bool,
+        lock: RowLock,
     ) -> Result<Vec<Image>, sea_orm::DbErr> {
         let info = request.audited.info;
         let backend = self.db.get_database_backend();
@@ -195,9 +195,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             sql.text(if sets.is_empty() { "" } else { " OR " });
             is_in(&mut sql, backend, info, &info.key, keys);
         }
-        if lock && !self.server.is_sqlite() {
-            sql.text(" FOR UPDATE");
-        }
+        sql.text(lock.clause(backend));
         let rows = (self
             .read_after(info, self.db.query_all_raw(self.own(info, sql.finish())))
             .await)?;

@@ -12,6 +12,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::image_store::{BeforeRow, Budget, Cursor, ImageStore};
 use super::live_table::TableKind;
+use super::rows::RowLock;
 use super::{Audited, Engine, Image, Problem, Request, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
@@ -341,7 +342,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 values.push(value);
             }
         }
-        self.each_row_where(follower.info, &from, &values, true, each)
+        // Rows that lose their reference keep their keys.
+        let lock = RowLock::of_keys(follower.key.deletes);
+        self.each_row_where(follower.info, &from, &values, lock, each)
             .await
             .map(|_| ())
     }

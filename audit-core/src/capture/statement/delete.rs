@@ -168,7 +168,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let (mut returned, is_complete) = match returned {
             Returned::Count(count) => {
                 // They are locked, and still match, unless that depends on other tables, or on the time.
-                if count == Some(before.len() as u64) && !self.may_differ(change) {
+                if count == Some(before.len() as u64) && !self.may_differ(request, change) {
                     return Ok(before.into_iter().map(own).collect());
                 }
                 // A trigger kept some, or nothing says how many or which there are.

@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::candidates::{given_keys, insert_columns, listed, number_of};
 use super::returning::Returns;
+use super::rows::RowLock;
 use super::{Answer, Call, Engine, Image, Problem, Request, answer};
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
@@ -121,15 +122,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let is_given = given.is_some();
         let now = match (given, numbers) {
-            // A plain read would take the snapshot that the application's first SELECT takes.
-            (Some(given), _) => self.conflicting(request, &given, &[], true).await?,
+            // A plain read would take the snapshot that the application's first SELECT takes. Elsewhere no lock is needed,
+            // nor the privilege for it.
+            (Some(given), _) => {
+                let lock = self.lock_after();
+                self.conflicting(request, &given, &[], lock).await?
+            }
             (None, Some(numbers)) => {
                 let first = match &ran.answer {
                     Answer::Executed(result) if is_told => result.last_insert_id(),
                     _ => self.mysql_last_insert_id().await?,
                 };
                 let ids = self.numbered(first, &numbers);
-                self.rows_where(info, &info.key, &ids, true).await?
+                self.rows_where(info, &info.key, &ids, RowLock::Full)
+                    .await?
             }
             (None, None) => Vec::new(),
         };
@@ -178,7 +184,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let ids = self.numbered(result.last_insert_id(), &vec![None; rows]);
             let mut found = 0;
             for ids in ids.chunks(usize::try_from(self.config.chunk_rows()).unwrap_or(1)) {
-                for row in self.rows_where(info, &info.key, ids, true).await? {
+                for row in self.rows_where(info, &info.key, ids, RowLock::Full).await? {
                     self.record_created(request.audited, &row)?;
                     self.flush_when_full().await?;
                     found += 1;

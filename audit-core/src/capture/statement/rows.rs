@@ -27,7 +27,55 @@ pub(super) fn was_there(row: &QueryResult) -> bool {
     row.try_get("", "sea_orm_audit_met").unwrap_or(true)
 }
 
+/// How rows that are read are locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowLock {
+    None,
+    /// As an UPDATE locks rows whose keys stay: on PostgreSQL, rows that refer to them can be inserted meanwhile.
+    KeepingKeys,
+    /// As a DELETE locks rows, and an UPDATE of their keys.
+    Full,
+}
+
+impl RowLock {
+    pub(super) const fn of_keys(are_set: bool) -> Self {
+        if are_set {
+            Self::Full
+        } else {
+            Self::KeepingKeys
+        }
+    }
+
+    /// What comes at the end of a SELECT.
+    pub(super) const fn clause(self, backend: DbBackend) -> &'static str {
+        match (self, backend) {
+            (Self::None, _) | (_, DbBackend::Sqlite) => "",
+            (Self::KeepingKeys, DbBackend::Postgres) => " FOR NO KEY UPDATE",
+            (Self::KeepingKeys | Self::Full, _) => " FOR UPDATE",
+        }
+    }
+}
+
+/// Among which rows those of an UPDATE or DELETE are looked for.
+enum Among<'a> {
+    All,
+    /// All, without locking them.
+    Unlocked,
+    /// Those with these keys, which this index finds.
+    Keys(&'a str, &'a [Image]),
+}
+
 impl<C: ConnectionTrait> Engine<'_, C> {
+    /// The lock of a read after the statement. InnoDB's plain reads see what was there when the transaction began; a row
+    /// that the statement left as it is would seem changed back.
+    pub(super) fn lock_after(&self) -> RowLock {
+        if self.server.is_mysql() {
+            RowLock::Full
+        } else {
+            RowLock::None
+        }
+    }
+
     /// The rows that an UPDATE or DELETE is going to write, locked: one read with the statement's own condition
     /// and values.
     pub(super) async fn read_before(
@@ -35,9 +83,64 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         change: &Change,
     ) -> Result<ImageStore, DbErr> {
-        let backend = self.db.get_database_backend();
         let info = request.audited.info;
-        let write = request.write;
+        let budget = Budget::new(self.config.before_row_bytes());
+        let mut store = ImageStore::new(self.config, &request.audited.plan, info, &budget);
+        // A row that several others join is there several times.
+        let mut seen = change.joined.then(HashSet::new);
+        let mut push = |row: Image| {
+            if (seen.as_mut()).is_none_or(|seen| seen.insert(info.key_of(&row))) {
+                store.push(row);
+            }
+        };
+        if !change.delete && request.reads_committed {
+            self.each_row_by_key(request, change, &mut push).await?;
+        } else {
+            let statement = self.select_of(request, change, &Among::All);
+            self.each_row(info, statement, &mut push).await?;
+        }
+        store.finish();
+        Ok(store)
+    }
+
+    /// Reads and locks the rows of an UPDATE at READ COMMITTED on MySQL. It waits for no row that another client has locked
+    /// and that does not match as it was committed, as a locking read does: the keys are read without a lock.
+    async fn each_row_by_key(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        each: &mut (dyn FnMut(Image) + Send),
+    ) -> Result<(), DbErr> {
+        let info = request.audited.info;
+        let mut keys = Vec::new();
+        let mut seen = HashSet::new();
+        let statement = self.select_of(request, change, &Among::Unlocked);
+        let mut push = |row: Image| {
+            let key = info.key_of(&row);
+            if seen.insert(key.clone()) {
+                keys.push(key);
+            }
+        };
+        self.each_row(info, statement, &mut push).await?;
+        let index = (self.forced_index(info, &info.key, keys.len(), RowLock::Full)).await;
+        let statements = if change.reads_others || change.joined {
+            // What is read of other tables stays free; whether these rows still match, only the statement shows.
+            self.statements_where(info, &info.key, &keys, &index, "", RowLock::Full)
+        } else {
+            (keys.chunks(self.chunk_of(info.key.len())))
+                .map(|keys| self.select_of(request, change, &Among::Keys(&index, keys)))
+                .collect()
+        };
+        for statement in statements {
+            self.each_row(info, statement, each).await?;
+        }
+        Ok(())
+    }
+
+    /// A SELECT of the rows that an UPDATE or DELETE is going to write.
+    fn select_of(&self, request: Request<'_>, change: &Change, among: &Among<'_>) -> Statement {
+        let backend = self.db.get_database_backend();
+        let (info, write) = (request.audited.info, request.write);
         let list =
             (write.selected).of(info, || (info.access.list)(backend, Some(&write.qualifier)));
         let mut sql = self.composer(request.statement);
@@ -48,42 +151,41 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .text(&list)
             .text(" FROM ")
             .template(&change.from);
-        if let Some(filter) = &change.filter {
-            sql.text(" WHERE ").template(filter);
+        if let Among::Keys(index, _) = among {
+            sql.text(index);
         }
-        if let Some(tail) = &change.tail {
-            sql.template(tail);
+        match (among, &change.filter) {
+            (Among::Keys(_, keys), filter) => {
+                sql.text(" WHERE ");
+                if let Some(filter) = filter {
+                    sql.text("(").template(filter).text(") AND ");
+                }
+                is_in(&mut sql, backend, info, &info.key, keys);
+            }
+            (Among::All | Among::Unlocked, filter) => {
+                if let Some(filter) = filter {
+                    sql.text(" WHERE ").template(filter);
+                }
+                if let Some(tail) = &change.tail {
+                    sql.template(tail);
+                }
+            }
         }
-        match backend {
-            DbBackend::Sqlite => {}
-            DbBackend::Postgres => {
-                let sets_key = request.sets_key(&change.assigned)
-                    || request.live.is_referred(&change.assigned);
-                // What the statement takes itself; more would hold up inserts that refer to the row.
-                let strength = if change.delete || sets_key {
-                    "UPDATE"
-                } else {
-                    "NO KEY UPDATE"
-                };
-                sql.text(" FOR ").text(strength);
+        if !matches!(among, Among::Unlocked) {
+            // What the statement takes itself; more would hold up inserts that refer to the row.
+            let lock = RowLock::of_keys(change.delete || request.sets_keys(&change.assigned));
+            sql.text(lock.clause(backend));
+            if backend == DbBackend::Postgres {
                 sql.text(" OF ").text(&write.reference);
             }
-            _ => {
-                sql.text(" FOR UPDATE");
-            }
         }
-        let budget = Budget::new(self.config.before_row_bytes());
-        let mut store = ImageStore::new(self.config, &request.audited.plan, info, &budget);
-        // A row that several others join is there several times.
-        let mut seen = change.joined.then(HashSet::new);
-        let mut push = |row: Image| {
-            if (seen.as_mut()).is_none_or(|seen| seen.insert(info.key_of(&row))) {
-                store.push(row);
-            }
-        };
-        self.each_row(info, sql.finish(), &mut push).await?;
-        store.finish();
-        Ok(store)
+        sql.finish()
+    }
+
+    /// Of how many keys or values with so many columns one statement takes.
+    fn chunk_of(&self, columns: usize) -> usize {
+        let most = usize::try_from(self.config.chunk_rows()).unwrap_or(usize::MAX);
+        (MOST_VALUES / columns.max(1)).min(most).max(1)
     }
 
     /// Reads rows that have the entity's columns, one by one where the connection can.
@@ -138,7 +240,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         columns: &[usize],
         values: &[Image],
-        lock: bool,
+        lock: RowLock,
     ) -> Result<Vec<Image>, DbErr> {
         let mut images = Vec::new();
         self.each_row_where(info, columns, values, lock, &mut |row| images.push(row))
@@ -152,7 +254,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         columns: &[usize],
         values: &[Image],
-        lock: bool,
+        lock: RowLock,
         each: &mut (dyn FnMut(Image) + Send),
     ) -> Result<bool, DbErr> {
         let mut is_complete = true;
@@ -188,10 +290,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         columns: &[usize],
         values: &[Image],
         more: &str,
-        lock: bool,
     ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
         let mut found = Vec::new();
-        for statement in self.statements_where(info, columns, values, "", more, lock) {
+        let statements = self.statements_where(info, columns, values, "", more, RowLock::None);
+        for statement in statements {
             let rows = self
                 .read_after(info, self.db.query_all_raw(self.own(info, statement)))
                 .await?;
@@ -214,12 +316,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values: &[Image],
         index: &str,
         more: &str,
-        lock: bool,
+        lock: RowLock,
     ) -> Vec<Statement> {
         let backend = self.db.get_database_backend();
         let list = (info.access.list)(backend, None);
-        let most = usize::try_from(self.config.chunk_rows()).unwrap_or(usize::MAX);
-        let chunk = (MOST_VALUES / columns.len().max(1)).min(most).max(1);
+        let chunk = self.chunk_of(columns.len());
         let statement = |values: &[Image]| {
             let mut sql = Composer::new(backend, &[]);
             sql.text("SELECT ").text(&list);
@@ -229,9 +330,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             sql.text(" FROM ").text(&self.table(info)).text(index);
             sql.text(" WHERE ");
             is_in(&mut sql, backend, info, columns, values);
-            if lock && backend != DbBackend::Sqlite {
-                sql.text(" FOR UPDATE");
-            }
+            sql.text(lock.clause(backend));
             sql.finish()
         };
         values.chunks(chunk).map(statement).collect()
@@ -244,9 +343,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         columns: &[usize],
         values: usize,
-        lock: bool,
+        lock: RowLock,
     ) -> String {
-        if !(lock && self.server.is_mysql() && values > 1) {
+        if lock == RowLock::None || !self.server.is_mysql() || values < 2 {
             return String::new();
         }
         let names: Vec<&str> = columns.iter().map(|at| info.columns[*at].name).collect();
@@ -302,9 +401,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let mut each = |row: Image| {
             rows.insert(info.key_of(&row), row);
         };
-        // InnoDB's plain reads see what was there when the transaction began; a row that the statement left
-        // as it is would seem changed back.
-        let lock = self.server.is_mysql();
+        let lock = self.lock_after();
         let is_complete = (self.each_row_where(info, &info.key, keys, lock, &mut each)).await?;
         Ok(is_complete.then_some(rows))
     }

@@ -1,8 +1,9 @@
 //! Settings of a MySQL session, as they are in the transaction of a statement.
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, IsolationLevel};
 
 use super::live_table::LiveTable;
+use super::update::has_all;
 use super::{Audited, Engine};
 use crate::sql::{Kind, Rows, Write, is_name};
 
@@ -31,6 +32,33 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         }
         Ok(())
+    }
+
+    /// Whether each statement of a MySQL transaction reads what is committed when it begins: by the level that the
+    /// transaction was begun with, else by the session's. It matters for an UPDATE that is not by key, and for LIMIT.
+    pub(super) async fn reads_committed(
+        &self,
+        write: &Write,
+        audited: &Audited,
+    ) -> Result<bool, DbErr> {
+        let matters = match &write.kind {
+            Kind::Change(change) => {
+                let is_point = has_all(&change.equalities, &audited.key_columns());
+                !is_point && (!change.delete || change.tail.is_some())
+            }
+            _ => false,
+        };
+        if !(self.server.is_mysql() && matters) {
+            return Ok(false);
+        }
+        let level = match self.frames.isolation_level {
+            Some(level) => level,
+            None => self.settings().await?.isolation_level,
+        };
+        Ok(matches!(
+            level,
+            IsolationLevel::ReadCommitted | IsolationLevel::ReadUncommitted
+        ))
     }
 
     /// The step of numbered keys on MySQL.

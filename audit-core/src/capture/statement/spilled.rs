@@ -8,6 +8,7 @@ use super::cascade::Trail;
 use super::delete::Returned;
 use super::image_store::{BeforeRow, Cursor, ImageStore};
 use super::returning::Returns;
+use super::rows::RowLock;
 use super::update::{HIDDEN, NOT_FOUND, SEVERAL_KEYS};
 use super::{Answer, Call, Engine, Image, Problem, Request, answer_of};
 use crate::action::Source;
@@ -155,12 +156,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         }
         if !is_known {
-            let accounted = if self.others_may_differ(change) {
+            let accounted = if self.others_may_differ(request, change) {
                 changed
             } else {
                 before.len()
             };
-            self.check_count(change, count, accounted);
+            self.check_count(request, change, count, accounted);
         }
         let appeared: Vec<Image> = known.into_iter().flatten().collect();
         for new in self.by_key_unlocked(info, &appeared).await?.values() {
@@ -212,7 +213,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         };
         // See `deleted`.
-        let all_went = count == Some(before.len()) && !self.may_differ(change);
+        let all_went = count == Some(before.len()) && !self.may_differ(request, change);
         let mut went = 0;
         let mut cursor = Cursor::default();
         loop {
@@ -276,7 +277,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static crate::auditable::EntityInfo,
         keys: &[Image],
     ) -> Result<HashMap<Image, Image>, DbErr> {
-        let rows = self.rows_where(info, &info.key, keys, false).await?;
+        let rows = self
+            .rows_where(info, &info.key, keys, RowLock::None)
+            .await?;
         Ok((rows.into_iter().map(|row| (info.key_of(&row), row))).collect())
     }
 }

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::insert::OWN_CONFLICTS;
 use super::returning::Returns;
+use super::rows::RowLock;
 use super::{Answer, Engine, Image, Problem, Request, answer};
 use crate::auditable::EntityInfo;
 use crate::sql::{Change, Returning, Volatility, is_name};
@@ -21,9 +22,10 @@ pub(super) const NO_KEY: &str = "its entity has no primary key";
 pub(super) const NOT_FOUND: &str = "rows are not found any more under the keys that they had";
 pub(super) const HIDDEN: &str = "row-level security hides rows that were written";
 pub(super) const SEVERAL_KEYS: &str = "it changes the keys of several rows, which cannot be paired";
+const KEY_UNKNOWN: &str = "it gave a row another key, and the key that the row had is not known";
 pub(super) const APPEARED: &str = "rows were written that had not been read before it";
-const MAY_DIFFER: &str = "its condition reads other tables, and it may have written other rows than were read \
-                          before it";
+const MAY_DIFFER: &str = "which rows it writes depends on more than these, and it may have written other rows than were \
+                          read before it";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update(
@@ -81,7 +83,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             // As they are when all triggers are done.
             Some(rows) if returns == Returns::Keys || request.live.has_triggers => {
                 let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row)).collect();
-                self.rows_where(info, &info.key, &keys, false).await?
+                self.rows_where(info, &info.key, &keys, RowLock::None)
+                    .await?
             }
             Some(rows) => rows,
             None => {
@@ -89,17 +92,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     Some(key) => vec![key],
                     None => before.iter().map(|row| info.key_of(row)).collect(),
                 };
-                self.rows_where(info, &info.key, &keys, self.server.is_mysql())
+                self.rows_where(info, &info.key, &keys, self.lock_after())
                     .await?
             }
         };
         if !is_known {
-            let accounted = if self.others_may_differ(change) {
+            let accounted = if self.others_may_differ(request, change) {
                 changed_rows(info, &before, &now)
             } else {
                 before.len() as u64
             };
-            self.check_count(change, count, accounted);
+            self.check_count(request, change, count, accounted);
         }
         let was_written = is_known || count.is_none_or(|count| count > 0);
         self.record_changed(request, change, before, now, is_known, was_written)
@@ -109,15 +112,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer)
     }
 
-    /// Whether the rows that were read, which are locked, may match no more when the statement runs: its condition
-    /// reads other tables, which another client may have changed. On SQLite nobody else writes meanwhile.
-    pub(super) fn others_may_differ(&self, change: &Change) -> bool {
-        change.reads_others && !self.server.is_sqlite()
+    /// Whether the rows that were read, which are locked, may not be those that the statement meets: its condition
+    /// reads other tables, which another client may have changed; or it takes the first rows, and others have come before
+    /// them. On SQLite no other client writes meanwhile.
+    pub(super) fn others_may_differ(&self, request: Request<'_>, change: &Change) -> bool {
+        (change.reads_others && !self.server.is_sqlite())
+            || (change.tail.is_some() && request.reads_committed)
     }
 
     /// Whether these rows may match no more for any reason.
-    pub(super) fn may_differ(&self, change: &Change) -> bool {
-        self.others_may_differ(change) || change.reads_clock
+    pub(super) fn may_differ(&self, request: Request<'_>, change: &Change) -> bool {
+        self.others_may_differ(request, change) || change.reads_clock
     }
 
     /// Whether other rows than these may match when the statement runs. On SQLite only the clock has gone on.
@@ -127,11 +132,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// Reports where a statement wrote more rows than are accounted for: those that were read before it, as only
     /// others can have come to match since; where that does not hold, those that were changed.
-    pub(super) fn check_count(&self, change: &Change, count: Option<u64>, accounted: u64) {
+    pub(super) fn check_count(
+        &self,
+        request: Request<'_>,
+        change: &Change,
+        count: Option<u64>,
+        accounted: u64,
+    ) {
         if !self.may_grow(change) || count.is_none_or(|count| count <= accounted) {
             return;
         }
-        let why = if self.others_may_differ(change) {
+        let why = if self.others_may_differ(request, change) {
             MAY_DIFFER
         } else {
             APPEARED
@@ -218,7 +229,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<(), DbErr> {
         let (info, audited) = (request.audited.info, request.audited);
         let sets_key = request.sets_key(&change.assigned);
-        if let ([old], [new], true) = (before.as_slice(), now.as_slice(), sets_key) {
+        let same = match (before.as_slice(), now.as_slice()) {
+            ([old], [new]) if sets_key => {
+                let key = info.key_of(old);
+                // Another row may have got the new key: then this one still has its own.
+                let is_moved = key != info.key_of(new)
+                    && self.others_may_differ(request, change)
+                    && !(self
+                        .rows_where(info, &info.key, &[key], self.lock_after())
+                        .await?)
+                        .is_empty();
+                (!is_moved).then_some((old, new))
+            }
+            _ => None,
+        };
+        if let Some((old, new)) = same {
             self.record_updated(audited, self.source, &change.assigned, old.clone(), new)?;
             return self.flush_when_full().await;
         }
@@ -231,7 +256,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 Some(old) => {
                     self.record_updated(audited, self.source, &change.assigned, old, new)?;
                 }
-                None => self.record_updated_from_unknown(audited, &change.assigned, new)?,
+                None => {
+                    if sets_key {
+                        self.gap(KEY_UNKNOWN, &[info.key_of(new)]);
+                    }
+                    self.record_updated_from_unknown(audited, &change.assigned, new)?;
+                }
             }
             self.flush_when_full().await?;
         }
@@ -272,7 +302,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         keys: Vec<Image>,
     ) -> Result<(), DbErr> {
-        let there = self.rows_where(info, &info.key, &keys, false).await?;
+        let there = self
+            .rows_where(info, &info.key, &keys, RowLock::None)
+            .await?;
         let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
         let gone: Vec<Image> = (keys.into_iter())
             .filter(|key| !there.contains(key))

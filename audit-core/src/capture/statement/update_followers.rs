@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::cascade::{Trail, is_recorded_here};
 use super::image_store::{BeforeRow, Budget, ImageStore};
 use super::live_table::{LiveTable, ReferringKey, TableKind};
+use super::rows::RowLock;
 use super::{Audited, Engine, Gap, Image, Problem, Request};
 use crate::action::Action;
 use crate::auditable::{EntityInfo, find, known};
@@ -247,7 +248,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let mut rows = ImageStore::new(self.config, &plan, info, &budget);
         let mut push = |row| rows.push(row);
         (self
-            .each_row_where(info, &from, &values, true, &mut push)
+            .each_row_where(info, &from, &values, RowLock::KeepingKeys, &mut push)
             .await)
             .map_err(failed)?;
         rows.finish();

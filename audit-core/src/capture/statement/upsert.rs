@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use super::candidates::{Candidates, candidates, listed};
 use super::returning::Returns;
-use super::rows::{WAS_THERE, was_there};
+use super::rows::{RowLock, WAS_THERE, was_there};
 use super::{Answer, Engine, Image, Problem, Request, answer};
 use crate::sql::{Conflict, ConflictAction, Insert, Rows};
 
@@ -45,9 +45,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             ))?,
         };
         let candidates = candidates(request, insert, conflict, &rows)?;
-        let read = self.conflicting(request, &candidates, &[], true);
-        let before = self.guarded_read(call, true, read).await?;
         let replaces = conflict.action == ConflictAction::Replace;
+        let lock = RowLock::of_keys(replaces || request.sets_keys(&conflict.assigned));
+        let read = self.conflicting(request, &candidates, &[], lock);
+        let before = self.guarded_read(call, true, read).await?;
         let trail = if replaces && !request.audited.followers.is_empty() {
             let mut before = self.store_of(request, &before);
             self.descendants(request, &mut before).await?
@@ -108,9 +109,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .filter(|key| seen.insert(key.clone()))
             .collect();
         if self.server.is_postgres() {
-            let rows = self
-                .rows_with(info, &info.key, &keys, WAS_THERE, false)
-                .await?;
+            let rows = self.rows_with(info, &info.key, &keys, WAS_THERE).await?;
             return Ok((rows.into_iter())
                 .map(|(image, row)| Written {
                     row: image,
@@ -120,7 +119,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         keys.extend((before.iter().map(|row| info.key_of(row))).filter(|key| !seen.contains(key)));
         // Nobody else writes meanwhile, and a row of the statement may have replaced another of it.
-        let now = self.conflicting(request, candidates, &keys, false).await?;
+        let now = self
+            .conflicting(request, candidates, &keys, RowLock::None)
+            .await?;
         let written = now.into_iter().map(|row| Written {
             row,
             was_there: Some(false),

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::candidates::{Candidates, candidates, listed};
+use super::rows::RowLock;
 use super::update::is_same;
 use super::upsert::Written;
 use super::{Answer, Call, Engine, Image, Problem, Request};
@@ -98,7 +99,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let numbers = listed.numbers.as_deref().unwrap_or_default();
             let seen: HashSet<Image> = now.iter().map(|row| info.key_of(row)).collect();
             let numbered = self.numbered(server.id, numbers);
-            let more = self.rows_where(info, &info.key, &numbered, true).await?;
+            let more = self
+                .rows_where(info, &info.key, &numbered, RowLock::Full)
+                .await?;
             now.extend(
                 more.into_iter()
                     .filter(|row| !seen.contains(&info.key_of(row))),
@@ -120,7 +123,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         candidates: &Candidates<'_>,
     ) -> Result<Vec<Image>, DbErr> {
         let info = request.audited.info;
-        let found = (self.conflicting(request, candidates, &[], false)).await?;
+        let found = (self.conflicting(request, candidates, &[], RowLock::None)).await?;
         if found.is_empty() {
             return Ok(found);
         }
@@ -129,7 +132,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let values: Vec<Image> = (found.iter())
                 .map(|row| columns.iter().map(|at| row[*at].clone()).collect())
                 .collect();
-            for row in self.rows_where(info, &columns, &values, true).await? {
+            for row in self
+                .rows_where(info, &columns, &values, RowLock::Full)
+                .await?
+            {
                 if seen.insert(info.key_of(&row)) {
                     before.push(row);
                 }
@@ -149,19 +155,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<Vec<Image>, DbErr> {
         let info = request.audited.info;
         let keys_before: Vec<Image> = before.iter().map(|row| info.key_of(row)).collect();
-        let there = (self.conflicting(request, candidates, &[], false)).await?;
+        let there = (self.conflicting(request, candidates, &[], RowLock::None)).await?;
         let others: Vec<&Image> = (there.iter())
             .filter(|row| !keys_before.contains(&info.key_of(row)))
             .collect();
         let mut keys = keys_before.clone();
         keys.extend(others.iter().map(|row| info.key_of(row)));
-        let now = self.rows_where(info, &info.key, &keys, true).await?;
+        let now = self
+            .rows_where(info, &info.key, &keys, RowLock::Full)
+            .await?;
         if others.iter().all(|row| now.contains(row)) {
             return Ok(now);
         }
         // The snapshot shows a row that another client has changed or deleted since, and may hide the one that has
         // its place now.
-        self.conflicting(request, candidates, &keys_before, true)
+        self.conflicting(request, candidates, &keys_before, RowLock::Full)
             .await
     }
 

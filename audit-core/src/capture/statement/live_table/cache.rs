@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use sea_orm::IsolationLevel;
+
 use super::LiveTable;
 use crate::sql::{TableName, Understood};
 
@@ -25,6 +27,8 @@ pub(in crate::capture::statement) struct Settings {
     pub(in crate::capture::statement) step: u64,
     /// Whether the numbers of one INSERT follow each other, however many rows it turns out to have.
     pub(in crate::capture::statement) is_consecutive: bool,
+    /// The level of the transactions that name none.
+    pub(in crate::capture::statement) isolation_level: IsolationLevel,
 }
 
 impl LiveTables {

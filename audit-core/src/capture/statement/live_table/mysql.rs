@@ -1,7 +1,7 @@
 //! The information schema of MySQL and MariaDB.
 
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement};
 
 use super::{IndexColumn, LiveTable, ReferringKey, Settings, TableKind, UniqueIndex};
 use crate::sql::TableName;
@@ -36,8 +36,10 @@ WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND constraint_n
   AND referenced_table_name IS NOT NULL
 ORDER BY ordinal_position";
 
+/// MariaDB reads what is in `/*M! */`, and leaves `/*!50720 */` to MySQL, which has one name for the level in all versions.
 const SETTINGS: &str = "\
-SELECT DATABASE() AS name, CAST(@@auto_increment_increment AS CHAR) AS step,
+SELECT DATABASE() AS name,
+  CAST(/*M! @@tx_isolation */ /*!50720 @@transaction_isolation */ AS CHAR) AS level, CAST(@@auto_increment_increment AS CHAR) AS step,
   CAST(@@innodb_autoinc_lock_mode AS CHAR) AS lock_mode";
 
 /// Asks for the settings of the session.
@@ -51,6 +53,12 @@ pub(super) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbE
         step: (step.parse())
             .map_err(|_| DbErr::Type(format!("{step:?} is no step of numbered keys")))?,
         is_consecutive: row.try_get::<String>("", "lock_mode")? != "2",
+        isolation_level: match row.try_get::<String>("", "level")?.as_str() {
+            "READ-UNCOMMITTED" => IsolationLevel::ReadUncommitted,
+            "READ-COMMITTED" => IsolationLevel::ReadCommitted,
+            "SERIALIZABLE" => IsolationLevel::Serializable,
+            _ => IsolationLevel::RepeatableRead,
+        },
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use serde::Deserialize;
 
 use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
@@ -23,7 +23,7 @@ SELECT json_build_object(
   'temporary', c.relpersistence = 't',
   'rules', c.relhasrules,
   'secured', row_security_active(c.oid),
-  'lockable', has_any_column_privilege(c.oid, 'UPDATE'),
+  'lockable', has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'UPDATE'),
   'triggers', (
     WITH RECURSIVE tree AS (SELECT c.oid AS id UNION
       SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.id)
@@ -52,7 +52,7 @@ SELECT json_build_object(
     WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r')),
   'columns', (SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-  'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
+  'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, -1)), '{}')
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'shape', (SELECT COALESCE(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation), ','
@@ -61,7 +61,7 @@ SELECT json_build_object(
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'unreadable', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
+      AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'))),
   'unique', (SELECT COALESCE(json_agg(json_build_object(
       'name', i.relname,
       'columns', CASE WHEN x.indexprs IS NULL THEN (
@@ -73,7 +73,13 @@ SELECT json_build_object(
     WHERE x.indrelid = c.oid AND x.indisunique)
 )::text AS facts
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = to_regclass($1)";
+WHERE ";
+
+/// Where the search path leads. `to_regclass` fails for a schema that the role may not use: such a one is not on it.
+const BY_NAME: &str = "c.oid = to_regclass($1)";
+
+/// In a schema that the role may not be allowed to use, as that of a table whose rows go by a cascade.
+const BY_SCHEMA: &str = "c.relname = $1 AND n.nspname = $2";
 
 /// The first version whose RETURNING takes `WITH (OLD AS .., NEW AS ..)`.
 const RETURNS_OLD: u32 = 180_000;
@@ -110,12 +116,20 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     name: &TableName,
 ) -> Result<LiveTable, DbErr> {
     let backend = DbBackend::Postgres;
-    let table = quoted(backend, &name.table);
-    let named = match &name.schema {
-        Some(schema) => format!("{}.{table}", quoted(backend, schema)),
-        None => table,
+    let table = || quoted(backend, &name.table);
+    let (place, values): (_, Vec<Value>) = match &name.schema {
+        None => (BY_NAME, vec![table().into()]),
+        // An alias of a schema with another name.
+        Some(schema) if schema == "pg_temp" => {
+            (BY_NAME, vec![format!("pg_temp.{}", table()).into()])
+        }
+        Some(schema) => (
+            BY_SCHEMA,
+            vec![name.table.as_str().into(), schema.as_str().into()],
+        ),
     };
-    let statement = Statement::from_sql_and_values(backend, LOOK_UP, [named.into()]);
+    let sql = format!("{LOOK_UP}{place}");
+    let statement = Statement::from_sql_and_values(backend, sql, values);
     let Some(row) = db.query_one_raw(prepared_anew(statement)).await? else {
         return Ok(LiveTable {
             kind: TableKind::Missing,

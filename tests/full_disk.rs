@@ -1,0 +1,206 @@
+//! A disk that is full while rows of a statement are kept: the statement is refused before it runs, or goes on without records
+//! where nothing may be refused.
+//!
+//! The limit on a file's size stands for the disk. It is a process's, so the tests run in a process of their own that they start
+//! themselves; the database is another process, which it does not concern.
+#![cfg(unix)]
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    dead_code,
+    unused_imports,
+    unused_macros,
+    unreachable_pub
+)]
+
+#[macro_use]
+#[path = "suite/support.rs"]
+mod support;
+
+use std::process::Command;
+
+use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
+use sea_orm_audit::{AuditConfig, AuditError, Cause, ChangeState, FailurePolicy};
+use support::{TestDb, TestResult};
+
+mod shelf {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "shelf")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub name: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+mod book {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_audit::Auditable;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+    #[sea_orm(table_name = "book")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub shelf_id: i32,
+        pub title: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::shelf::Entity",
+            from = "Column::ShelfId",
+            to = "super::shelf::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Shelf,
+    }
+}
+
+mod postgres {
+    crate::support::tests_on! { postgres:
+        statements_are_refused_before_they_run,
+        statements_go_on_without_records_under_isolate,
+    }
+}
+
+mod mariadb {
+    crate::support::tests_on! { mariadb:
+        statements_are_refused_before_they_run,
+        statements_go_on_without_records_under_isolate,
+    }
+}
+
+/// Set in the process whose files are limited.
+const LIMITED: &str = "SEA_ORM_AUDIT_TEST_LIMITED";
+
+/// Runs the test again in a process whose files have at most 64 KiB, unless this is that one. Returns whether it is.
+fn is_limited() -> TestResult<bool> {
+    if std::env::var_os(LIMITED).is_some() {
+        return Ok(true);
+    }
+    let name = std::thread::current().name().ok_or("no name")?.to_owned();
+    // `ulimit -f` counts blocks of 512 bytes; what exceeds it is an error, and not the signal's end.
+    let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" --exact \"$1\" --nocapture";
+    let program = std::env::current_exe()?;
+    let ran = Command::new("sh")
+        .args(["-c", script])
+        .arg(program)
+        .arg(name)
+        .env(LIMITED, "1")
+        .output()?;
+    let (out, err) = (
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr),
+    );
+    assert!(ran.status.success(), "{out}{err}");
+    assert!(out.contains("1 passed"), "{out}{err}");
+    Ok(false)
+}
+
+/// Two shelves with more books than the file takes.
+async fn fill(db: &TestDb) -> TestResult {
+    for sql in [
+        "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name VARCHAR(2000) NOT NULL)",
+        "CREATE TABLE book (id INTEGER PRIMARY KEY, shelf_id INTEGER NOT NULL, title VARCHAR(2000) NOT NULL, \
+         FOREIGN KEY (shelf_id) REFERENCES shelf (id) ON DELETE CASCADE)",
+        "INSERT INTO shelf (id, name) VALUES (1, 'a'), (2, 'b')",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    let rows: Vec<_> = (1..=200)
+        .map(|n| format!("({n}, 1, '{n} {}')", "x".repeat(1_000)))
+        .collect();
+    let insert = format!(
+        "INSERT INTO book (id, shelf_id, title) VALUES {}",
+        rows.join(", ")
+    );
+    db.execute_unprepared(&insert).await?;
+    if db.backend() == DbBackend::Postgres {
+        // PostgreSQL 18 returns old values where no AFTER trigger may change rows, and nothing is read before.
+        db.execute_unprepared(
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+             CREATE TRIGGER after AFTER UPDATE ON book FOR EACH ROW EXECUTE FUNCTION nothing()",
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Both keep rows: those that are written, and those that follow.
+const STATEMENTS: [&str; 2] = [
+    "UPDATE book SET title = CONCAT(title, ' new')",
+    "DELETE FROM shelf WHERE id = 1",
+];
+
+async fn statements_are_refused_before_they_run(db: &TestDb) -> TestResult {
+    if !is_limited()? {
+        return Ok(());
+    }
+    fill(db).await?;
+    let config = AuditConfig::builder().before_row_bytes(1_000).build()?;
+    let audited = db.audited().with_config(config);
+    for sql in STATEMENTS {
+        let tx = audited.begin().await?;
+        let error = tx.execute_unprepared(sql).await.err().ok_or("it ran")?;
+        assert!(
+            matches!(
+                AuditError::of(&error),
+                Some(AuditError::NotRecorded {
+                    state: ChangeState::NotTried,
+                    cause: Cause::TemporaryFile { .. },
+                    ..
+                })
+            ),
+            "{sql}: {error}"
+        );
+        // The transaction can go on.
+        tx.execute_unprepared("UPDATE shelf SET name = 'c' WHERE id = 2")
+            .await?;
+        tx.commit().await?;
+    }
+    assert_eq!(count(db, "book WHERE title NOT LIKE '%new'").await?, 200);
+    assert_eq!(count(db, "shelf").await?, 2);
+    Ok(())
+}
+
+async fn statements_go_on_without_records_under_isolate(db: &TestDb) -> TestResult {
+    if !is_limited()? {
+        return Ok(());
+    }
+    fill(db).await?;
+    let config = AuditConfig::builder()
+        .before_row_bytes(1_000)
+        .failure_policy(FailurePolicy::Isolate)
+        .build()?;
+    let audited = db.audited().with_config(config);
+    for sql in STATEMENTS {
+        audited.execute_unprepared(sql).await?;
+    }
+    assert_eq!(count(db, "book").await?, 0);
+    assert_eq!(count(db, "shelf").await?, 1);
+    assert_eq!(db.counted_events().await?.len(), 2);
+    Ok(())
+}
+
+async fn count(db: &TestDb, from: &str) -> TestResult<i64> {
+    let sql = format!(
+        "SELECT CAST(COUNT(*) AS {}) AS n FROM {from}",
+        match db.backend() {
+            DbBackend::Postgres => "BIGINT",
+            _ => "SIGNED",
+        }
+    );
+    let ask = sea_orm::Statement::from_string(db.backend(), sql);
+    let row = db.query_one_raw(ask).await?.ok_or("no row")?;
+    Ok(row.try_get("", "n")?)
+}
