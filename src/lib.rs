@@ -15,8 +15,8 @@ pub use sea_orm_audit_core::{
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{
-    AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
-    AuditedUpdateMany,
+    AuditedConnection, AuditedDeleteMany, AuditedEntity, AuditedInsertMany, AuditedTransaction,
+    AuditedTryInsert, AuditedUpdateMany,
 };
 #[cfg(feature = "derive")]
 pub use sea_orm_audit_derive::{Auditable, behavior};

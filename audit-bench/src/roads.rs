@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
-use sea_orm_audit::Auditable;
+use sea_orm_audit::AuditedEntity;
 
 use crate::article::{Audited, Twin};
 

@@ -47,7 +47,7 @@ pub mod bench {
     /// Whether a connection is audited.
     #[cfg(feature = "statements")]
     pub fn probe<C: ConnectionTrait>(db: &C) -> bool {
-        crate::connection::probe(db).is_some()
+        crate::binding::probe(db).is_some()
     }
 
     /// Understands a text that is remembered.

@@ -9,20 +9,18 @@ mod registry;
 use std::any::TypeId;
 
 use sea_orm::sea_query::Value;
-#[cfg(feature = "statements")]
-use sea_orm::{ActiveModelTrait, PrimaryKeyTrait};
 use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
 
 #[cfg(feature = "statements")]
 pub(crate) use access::{Access, Followed};
 #[cfg(feature = "statements")]
-pub(crate) use by_table::{find, has_triggers, known, register};
+pub(crate) use by_table::{find, known, register};
 pub use registry::{Registration, audited_entities};
 
 use crate::action::ChangeActions;
-#[cfg(feature = "statements")]
-use crate::connection::{AuditedDeleteMany, AuditedInsertMany, AuditedUpdateMany};
 use crate::redact::can_be_secret;
+#[cfg(feature = "statements")]
+use crate::sql::TableName;
 use crate::value::Shape;
 
 /// An entity whose changes are recorded. Implemented by `#[derive(Auditable)]`.
@@ -33,38 +31,6 @@ use crate::value::Shape;
 pub trait Auditable: EntityTrait {
     /// What the derive says of the entity.
     fn info() -> &'static EntityInfo;
-
-    /// Inserts models as `EntityTrait::insert_many` does, recorded on any connection.
-    #[cfg(feature = "statements")]
-    fn audited_insert_many<A, I>(models: I) -> AuditedInsertMany<A>
-    where
-        A: ActiveModelTrait<Entity = Self>,
-        I: IntoIterator<Item = A>,
-    {
-        Self::insert_many(models).into()
-    }
-
-    /// Updates rows as `EntityTrait::update_many` does, recorded on any connection: what each row was
-    /// before and is afterwards.
-    #[cfg(feature = "statements")]
-    fn audited_update_many() -> AuditedUpdateMany<Self> {
-        Self::update_many().into()
-    }
-
-    /// Deletes rows as `EntityTrait::delete_many` does, recorded on any connection.
-    #[cfg(feature = "statements")]
-    fn audited_delete_many() -> AuditedDeleteMany<Self> {
-        Self::delete_many().into()
-    }
-
-    /// Deletes a row as `EntityTrait::delete_by_id` does, recorded on any connection.
-    #[cfg(feature = "statements")]
-    fn audited_delete_by_id<T>(key: T) -> AuditedDeleteMany<Self>
-    where
-        T: Into<<Self::PrimaryKey as PrimaryKeyTrait>::ValueType>,
-    {
-        Self::delete_many().filter_by_ids([key.into()]).into()
-    }
 }
 
 /// What is known of an audited entity.
@@ -276,6 +242,15 @@ impl EntityInfo {
     #[must_use]
     pub const fn module(&self) -> Option<&'static str> {
         self.module
+    }
+
+    /// The name by which the entity's own statements know its table.
+    #[cfg(feature = "statements")]
+    pub(crate) fn table_name(&self) -> TableName {
+        TableName {
+            schema: self.schema().map(str::to_owned),
+            table: self.table().to_owned(),
+        }
     }
 
     /// The primary key of a row.

@@ -15,8 +15,8 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use crate::event::{EventType, SystemEvent, report};
-use crate::recorder::{is_no_savepoint, is_no_transaction};
+use crate::record::{is_no_savepoint, is_no_transaction};
+use crate::system_event::{EventType, SystemEvent, report};
 use crate::task::Task;
 
 /// How a transaction of the log's own begins: on SQLite, one that reads first loses to another writer. Other

@@ -9,7 +9,7 @@ mod tables;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use sea_orm::prelude::{DateTimeUtc, Json};
 
@@ -23,14 +23,9 @@ pub use tables::Tables;
 
 use crate::action::Action;
 use crate::auditable::{EntityInfo, audited_entities};
-use crate::capture::store;
-use crate::context;
-use crate::context::{AuditContext, Suppression};
-use crate::error::{AuditError, Cause, ChangeState};
-use crate::event::{EventType, SystemEvent, report};
 use crate::hash::HashKey;
 use crate::redact::Sensitive;
-use crate::stats::{COUNTERS, count};
+use crate::suppression::Suppression;
 
 /// What a write does when its record cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -112,6 +107,9 @@ struct Inner {
     plans: RwLock<HashMap<usize, Arc<Plan>>>,
 }
 
+/// How many before-images may wait unless the configuration says otherwise.
+pub(crate) const BEFORE_IMAGES: usize = 1024;
+
 /// What the builder gathers.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -136,9 +134,6 @@ pub(crate) struct Settings {
     pub(crate) before_row_bytes: usize,
 }
 
-static INSTALLED: LazyLock<RwLock<AuditConfig>> =
-    LazyLock::new(|| RwLock::new(AuditConfig::default()));
-
 impl AuditConfig {
     /// Begins a configuration in which nothing is skipped and failures fail.
     pub fn builder() -> AuditConfigBuilder {
@@ -151,68 +146,6 @@ impl AuditConfig {
     /// ([`FailurePolicy::Fail`]), and `AUDIT_MIGRATION_MODE` in the environment is ignored.
     pub fn strict() -> AuditConfigBuilder {
         AuditConfigBuilder::strict()
-    }
-
-    /// Makes this the configuration of the process, in place of the one before. That is reported to the
-    /// installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, as a MAINTENANCE event.
-    ///
-    /// # Errors
-    /// Returns [`AuditError::Config`] when an audited entity has a `hash` field and there is no
-    /// key. Nothing is installed then.
-    pub fn install(self) -> Result<(), AuditError> {
-        for info in audited_entities() {
-            let plan = self.plan(info);
-            if let Some(field) = plan.hashed_field()
-                && self.hash_key().is_none()
-            {
-                return Err(AuditError::Config(format!(
-                    "the field `{field}` of `{}` is marked `hash`, but there is no key: \
-                     call `.hash_key(..)` on the builder",
-                    info.model()
-                )));
-            }
-        }
-        for model in &self.0.settings.skip_models {
-            if !audited_entities().any(|info| info.model() == model) {
-                tracing::warn!(
-                    model = model.as_str(),
-                    "the audit configuration skips a model that no linked entity has"
-                );
-            }
-        }
-        store().set_capacity(self.0.settings.before_images);
-        // In words, since it is evidence; what changed in it shows beside the one before.
-        let (title, settings) = ("audit configuration installed", format!("{self:?}"));
-        let before = std::mem::replace(
-            &mut *INSTALLED.write().unwrap_or_else(PoisonError::into_inner),
-            self,
-        );
-        // Without the lock: the end of its migration mode is reported, for which it is read.
-        drop(before);
-        tracing::info!(settings, "{title}");
-        report(
-            SystemEvent::new(EventType::Maintenance, title)
-                .fingerprint(format!("{title}\n{settings}"))
-                .description(settings),
-        );
-        Ok(())
-    }
-
-    /// The nearest configuration: of the scope, else of the process, else the default.
-    #[must_use]
-    pub fn current() -> Self {
-        context::scoped_config().unwrap_or_else(|| {
-            INSTALLED
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
-        })
-    }
-
-    /// Runs a future under this configuration. Tasks that it spawns are outside, unless they are
-    /// wrapped with `.with_audit_context()`.
-    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        context::with_config(self.clone(), future)
     }
 
     /// The names of the audit tables.
@@ -240,26 +173,37 @@ impl AuditConfig {
         self.0.settings.statements
     }
 
-    /// Refuses or reports a write by nobody, as `require_actor` says.
-    pub(crate) fn check_actor(&self, context: &AuditContext) -> Result<(), AuditError> {
-        let unknown = (context.actor.as_ref())
-            .is_none_or(|actor| actor.kind() == crate::actor::ActorType::Unknown);
-        match self.0.settings.require_actor {
-            RequireActor::Warn if unknown => {
-                count(&COUNTERS.without_actor);
-                tracing::warn!("a write by nobody is recorded: no actor is set");
-                Ok(())
-            }
-            RequireActor::Deny if unknown => Err(AuditError::NotRecorded {
-                state: ChangeState::NotTried,
-                cause: Cause::NoActor,
-            }),
-            _ => Ok(()),
-        }
+    pub(crate) fn actor_requirement(&self) -> RequireActor {
+        self.0.settings.require_actor
     }
 
     pub(crate) fn requires_actor(&self) -> bool {
-        self.0.settings.require_actor != RequireActor::Allow
+        self.actor_requirement() != RequireActor::Allow
+    }
+
+    pub(crate) fn skipped_models(&self) -> &HashSet<String> {
+        &self.0.settings.skip_models
+    }
+
+    /// How many before-images may wait.
+    pub(crate) fn before_images(&self) -> usize {
+        self.0.settings.before_images
+    }
+
+    /// Why nothing is recorded, where that is so.
+    pub(crate) fn migration_mode(&self) -> Option<&'static str> {
+        self.0.settings.migration_mode
+    }
+
+    /// The stretch of its migration mode, from the first write that it keeps out of the log.
+    pub(crate) fn suppression(&self) -> &OnceLock<Suppression> {
+        &self.0.suppression
+    }
+
+    /// Whether an entity is known whose changes triggers record.
+    #[cfg(feature = "statements")]
+    pub(crate) fn has_triggers(&self) -> bool {
+        (crate::auditable::known().into_iter()).any(|info| self.plan(info).by_trigger)
     }
 
     #[cfg(feature = "statements")]
@@ -287,6 +231,15 @@ impl AuditConfig {
         let hash = crate::target::text_of(self.hash_key()?.hash("keyed_hash", purpose, &json));
         let (_, digits) = hash.rsplit_once(':')?;
         Some(format!("hmac-sha256:{}", digits.get(..32)?))
+    }
+
+    /// The stored form of a text of one field, under the configured key, or where there is none under one that
+    /// ends with the process: it is distinguished from others, and cannot be found out by trying.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn private_hash(&self, model: &str, field: &str, text: &str) -> String {
+        let key = self.hash_key().unwrap_or(HashKey::of_process());
+        crate::target::text_of(key.hash(model, field, &Json::String(text.to_owned())))
     }
 
     pub(crate) fn hash_key(&self) -> Option<&HashKey> {
@@ -319,31 +272,6 @@ impl AuditConfig {
     pub(crate) fn without_secrets(&self, mut json: Json) -> Json {
         self.sensitive().redact_json(&mut json);
         json
-    }
-
-    /// Whether migration mode, of the scope or of this configuration, keeps writes out of the log.
-    pub(crate) fn is_suppressed(&self) -> bool {
-        self.0.settings.migration_mode.is_some() || context::suppression().is_some()
-    }
-
-    /// Whether migration mode keeps a write out of the log; counts it then.
-    pub(crate) fn suppresses_write(&self) -> bool {
-        if let Some(suppression) = context::suppression() {
-            suppression.count();
-        } else if let Some(reason) = self.0.settings.migration_mode {
-            let enter = || Suppression::enter(reason.to_owned());
-            self.0.suppression.get_or_init(enter).count();
-        } else {
-            return false;
-        }
-        count(&COUNTERS.suppressed);
-        true
-    }
-
-    /// What its migration mode has kept out of the log so far, if anything.
-    pub(crate) fn suppressed_so_far(&self) -> Option<SystemEvent> {
-        let suppression = self.0.suppression.get()?;
-        Some(suppression.so_far("audit migration mode is on at shutdown"))
     }
 
     /// What this configuration does with an entity; worked out once.

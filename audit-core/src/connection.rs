@@ -5,11 +5,9 @@ mod bulk;
 mod detached;
 mod error_variant;
 mod follow;
-mod frames;
 mod indirect;
 mod partial;
 mod physical;
-mod probe;
 mod report;
 mod route;
 mod stream;
@@ -25,19 +23,22 @@ use sea_orm::{
     QueryResult, Statement, TransactionError, TransactionOptions, TransactionTrait,
 };
 
-pub use bulk::{AuditedDeleteMany, AuditedInsertMany, AuditedTryInsert, AuditedUpdateMany};
-pub(crate) use frames::{Doubt, Frames};
-pub(crate) use probe::{bound_to, probe};
+pub use bulk::{
+    AuditedDeleteMany, AuditedEntity, AuditedInsertMany, AuditedTryInsert, AuditedUpdateMany,
+};
 pub use transaction::AuditedTransaction;
 
 use crate::actor::Actor;
-use crate::bound::Bound;
-use crate::capture::{Answer, Call, Server, result_of};
+use crate::binding::{Binding, answer};
+use crate::capture::{Answer, Server, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use crate::recorder::{Dropping, is_autocommit};
+use crate::exec_method::Call;
+use crate::record::{Dropping, is_autocommit};
 use crate::sql::{Understood, changes_schema, drops_prepared, outline_of, steps, understand};
-use route::{Reported, Route};
+use crate::transaction_state::Frames;
+use crate::transaction_state::Reported;
+use route::Route;
 use text_control::TextControl;
 
 /// A connection on which every write to an audited table is recorded, atomically with the change.
@@ -65,7 +66,7 @@ use text_control::TextControl;
 pub struct AuditedConnection {
     db: DatabaseConnection,
     server: Server,
-    binding: Arc<Bound>,
+    binding: Arc<Binding>,
     text_control: TextControl,
 }
 
@@ -104,7 +105,7 @@ impl AuditedConnection {
             Some(outer) => context.or(outer),
             None => context,
         };
-        self.bound(Bound {
+        self.bound(Binding {
             context: Some(context),
             config: self.binding.config.clone(),
         })
@@ -119,13 +120,13 @@ impl AuditedConnection {
     /// The same connection, with a configuration bound to it.
     #[must_use]
     pub fn with_config(&self, config: AuditConfig) -> Self {
-        self.bound(Bound {
+        self.bound(Binding {
             context: self.binding.context.clone(),
             config: Some(config),
         })
     }
 
-    fn bound(&self, binding: Bound) -> Self {
+    fn bound(&self, binding: Binding) -> Self {
         Self {
             db: self.db.clone(),
             server: self.server.clone(),
@@ -295,7 +296,7 @@ impl Answer {
 #[async_trait]
 impl ConnectionTrait for AuditedConnection {
     fn get_database_backend(&self) -> DbBackend {
-        probe::answer(None, &self.binding);
+        answer(None, &self.binding);
         self.db.get_database_backend()
     }
 

@@ -5,8 +5,8 @@
 //! future with [`WithAuditContext::with_audit_context`]. Nothing here is global, so that no request
 //! can leave anything behind for the next.
 
+mod current_config;
 mod scope;
-mod suppression;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,15 +15,14 @@ use sea_orm::prelude::Json;
 use serde_json::Map;
 
 use crate::actor::Actor;
-use crate::recorder::limits;
+use crate::limits;
 use crate::target::fit;
 
+pub(crate) use current_config::replace_installed;
 pub use scope::{AuditScope, WithAuditContext};
-pub(crate) use scope::{Scope, current_scope, scoped_config, suppression, with_config};
-pub(crate) use suppression::Suppression;
-pub use suppression::migration_mode;
-#[doc(hidden)]
-pub use suppression::migration_mode_told;
+pub(crate) use scope::{
+    Scope, current_scope, current_suppression, scoped_config, with_suppression,
+};
 
 /// Who does what follows, from where and why.
 ///

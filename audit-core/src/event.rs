@@ -13,5 +13,4 @@ pub use lockout::key::{network_of, site_of, unknown_name};
 pub use lockout::{Lockout, LockoutDecision, LoginAdmission, LoginReservation};
 pub use login::{LoginAttempt, LoginStatus, record_logout};
 pub use manual::{AuditEvent, record_view};
-pub use system::{EventType, SystemEvent};
-pub use writer::{EventWriter, EventWriterBuilder, is_writing_events, report};
+pub use writer::{EventWriter, EventWriterBuilder};

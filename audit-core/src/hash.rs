@@ -9,7 +9,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use sea_orm::prelude::Json;
 use sha2::{Digest, Sha256};
 
-use crate::config::AuditConfig;
 use crate::error::AuditError;
 use crate::target::text_of;
 use crate::value::hex;
@@ -164,16 +163,6 @@ pub(crate) fn session_digest(key: Option<&HashKey>, session: &str) -> String {
         }
         None => digest(session),
     }
-}
-
-/// The stored form of a text of one field, under the configured key, or where there is none under one that
-/// ends with the process: it is told from others, and cannot be found out by trying.
-#[doc(hidden)]
-#[must_use]
-pub fn private_hash(model: &str, field: &str, text: &str) -> String {
-    let config = AuditConfig::current();
-    let key = config.hash_key().unwrap_or(HashKey::of_process());
-    text_of(key.hash(model, field, &Json::String(text.to_owned())))
 }
 
 /// A digest that says what it is.

@@ -6,33 +6,46 @@ mod action;
 mod actor;
 mod auditable;
 mod begin;
-mod bound;
+mod binding;
 mod capture;
+#[cfg(feature = "statements")]
+mod catalog;
 mod change;
 mod config;
 #[cfg(feature = "statements")]
 mod connection;
+mod connection_kind;
 mod context;
 pub mod entity;
+#[doc(hidden)]
+pub mod entity_report;
 mod error;
 mod event;
+#[cfg(feature = "statements")]
+mod exec_method;
 mod hash;
+mod install;
+#[doc(hidden)]
+pub mod limits;
+mod migration_mode;
 #[doc(hidden)]
 pub mod panic;
-mod read;
-mod recorder;
+mod query;
+mod record;
 mod redact;
 #[cfg(feature = "statements")]
 mod sql;
 mod stats;
-#[doc(hidden)]
-pub mod survey;
+mod suppression;
+mod system_event;
 mod target;
 #[doc(hidden)]
 pub mod task;
 mod text;
+#[cfg(feature = "statements")]
+mod transaction_state;
 #[doc(hidden)]
-pub mod trigger;
+pub mod trigger_plan;
 mod value;
 
 #[doc(hidden)]
@@ -47,29 +60,28 @@ pub use config::{
 };
 #[cfg(feature = "statements")]
 pub use connection::{
-    AuditedConnection, AuditedDeleteMany, AuditedInsertMany, AuditedTransaction, AuditedTryInsert,
-    AuditedUpdateMany,
+    AuditedConnection, AuditedDeleteMany, AuditedEntity, AuditedInsertMany, AuditedTransaction,
+    AuditedTryInsert, AuditedUpdateMany,
 };
-#[doc(hidden)]
-pub use context::migration_mode_told;
-pub use context::{AuditContext, AuditScope, WithAuditContext, migration_mode};
-pub use error::{AuditError, Cause, ChangeState, DecodeError, EncodeError};
+pub use context::{AuditContext, AuditScope, WithAuditContext};
+pub use error::{AuditError, Cause, ChangeState};
 pub use event::{
-    AuditEvent, DataExport, EventType, EventWriter, EventWriterBuilder, Lockout, LockoutDecision,
-    LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, SystemEvent, record_logout,
-    record_view,
+    AuditEvent, DataExport, EventWriter, EventWriterBuilder, Lockout, LockoutDecision,
+    LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, record_logout, record_view,
 };
 #[doc(hidden)]
-pub use event::{is_writing_events, network_of, report, site_of, unknown_name};
+pub use event::{network_of, site_of, unknown_name};
 pub use hash::HashKey;
+pub use migration_mode::migration_mode;
 #[doc(hidden)]
-pub use hash::private_hash;
-pub use read::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
-#[doc(hidden)]
-pub use recorder::limits;
+pub use migration_mode::recorded_migration_mode;
+pub use query::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;
+pub use system_event::{EventType, SystemEvent};
+#[doc(hidden)]
+pub use system_event::{is_writing_events, report};
 pub use target::Target;
 pub use task::finish_recording;
 pub use text::clean as clean_text;
-pub use value::{Shape, decode, encode, normalize, same};
+pub use value::{DecodeError, EncodeError, Shape, decode, encode, normalize, same};

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 
 use crate::context::{AuditContext, AuditScope};
-use crate::event::{EventType, EventWriter, SystemEvent};
+use crate::system_event::{EventType, SystemEvent, submit_installed};
 
 /// What is known of a panic.
 #[derive(Debug, Clone, Default)]
@@ -87,11 +87,8 @@ impl Panicked {
 
     /// Hands a panic that nobody else tells of over to the installed writer.
     pub(crate) fn record(mut self) {
-        let Some(writer) = EventWriter::installed() else {
-            return;
-        };
         let scope = self.scope.take();
-        let submit = || writer.submit(self.event("a panic"));
+        let submit = || submit_installed(self.event("a panic"));
         match scope {
             Some(scope) => scope.run(submit),
             None => submit(),
@@ -185,7 +182,7 @@ fn result_of_panics(
 }
 
 /// Records every panic of the process as a system event, with its backtrace, through the installed
-/// [`EventWriter`]; the hook that was there before is called as well.
+/// [`EventWriter`](crate::EventWriter); the hook that was there before is called as well.
 ///
 /// Panics that the web crate's `AuditLayer` catches are recorded by it, and not a second time. Those that are caught
 /// inside of it, by tower-http's `CatchPanicLayer` or by `catch_unwind`, are recorded as any other. Called again, it does

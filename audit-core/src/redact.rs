@@ -14,8 +14,6 @@ use std::sync::LazyLock;
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 
-use crate::trigger::SecretKeys;
-
 /// What stands in place of a secret in text and inside JSON.
 pub(crate) const REDACTED: &str = "[redacted]";
 
@@ -227,6 +225,19 @@ impl Sensitive {
 pub(crate) fn is_secret(name: &str) -> bool {
     static KNOWN: LazyLock<Sensitive> = LazyLock::new(|| Sensitive::new([]));
     KNOWN.matches(name)
+}
+
+/// Which keys inside a JSON document are secrets', all in lower case; as a trigger is made from them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretKeys {
+    /// Runs of whole words: `["api", "key"]` is in `apiKey`, `api_key`, `my-api-keys2`.
+    pub words: Vec<Vec<String>>,
+    /// Single words that count at the begin or end of another one, too.
+    pub anywhere: Vec<Vec<String>>,
+    /// Single words that count at the end of another one, too.
+    pub at_the_end: Vec<Vec<String>>,
+    /// Whole names.
+    pub names: Vec<String>,
 }
 
 /// Whether a value of this type can be a secret at all.

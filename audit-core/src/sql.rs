@@ -16,8 +16,6 @@ mod volatility;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use crate::auditable::EntityInfo;
-
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
 pub(crate) use parse::{must_be_first, outline_of, tables_of_view, understand as parse_anew};
@@ -56,16 +54,6 @@ pub(crate) struct TableName {
     pub(crate) table: String,
 }
 
-impl TableName {
-    /// The name by which an entity's own statements know its table.
-    pub(crate) fn of(info: &EntityInfo) -> Self {
-        Self {
-            schema: info.schema().map(str::to_owned),
-            table: info.table().to_owned(),
-        }
-    }
-}
-
 /// A write to one table.
 #[derive(Debug)]
 pub(crate) struct Write {
@@ -88,8 +76,8 @@ pub(crate) struct ColumnList(OnceLock<(usize, String)>);
 
 impl ColumnList {
     /// The list for an entity; the table's first entity is remembered.
-    pub(crate) fn of(&self, info: &EntityInfo, make: impl Fn() -> String) -> Cow<'_, str> {
-        let entity = std::ptr::from_ref(info) as usize;
+    pub(crate) fn of<E>(&self, entity: &E, make: impl Fn() -> String) -> Cow<'_, str> {
+        let entity = std::ptr::from_ref(entity) as usize;
         let (known, list) = self.0.get_or_init(|| (entity, make()));
         if *known == entity {
             Cow::Borrowed(list)

@@ -58,22 +58,3 @@ pub(crate) fn count(counter: &AtomicU64) {
 pub(crate) fn count_many(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Relaxed);
 }
-
-impl AuditStats {
-    /// Reads the counters.
-    #[must_use]
-    pub fn now() -> Self {
-        let store = crate::capture::store();
-        Self {
-            recorded: COUNTERS.recorded.load(Relaxed),
-            failed: COUNTERS.failed.load(Relaxed),
-            isolated: COUNTERS.isolated.load(Relaxed),
-            suppressed: COUNTERS.suppressed.load(Relaxed),
-            uncaptured: COUNTERS.uncaptured.load(Relaxed),
-            without_actor: COUNTERS.without_actor.load(Relaxed),
-            events_dropped: COUNTERS.events_dropped.load(Relaxed),
-            evicted: store.evicted(),
-            before_images: store.len(),
-        }
-    }
-}

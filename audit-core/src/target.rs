@@ -4,8 +4,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 use sha2::{Digest, Sha256};
 
-use crate::error::EncodeError;
-use crate::value::{encode, hex};
+use crate::value::{EncodeError, encode, hex};
 
 /// The longest `object_id` that is stored as it is; see [`fit`].
 pub(crate) const OBJECT_ID_LIMIT: u32 = 600;

@@ -21,6 +21,7 @@
 //! [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339
 
 mod decode;
+mod error;
 mod normal;
 mod time_text;
 
@@ -31,9 +32,9 @@ use sea_orm::sea_query::{OptionEnum, Value};
 use serde_json::Number;
 
 pub use decode::{Shape, decode};
+pub use error::{DecodeError, EncodeError};
 pub use normal::normalize;
 
-use crate::error::EncodeError;
 use time_text::TimeText;
 
 /// 2^53 − 1, the largest integer that every JSON reader keeps exact.

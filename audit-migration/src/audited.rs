@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use sea_orm_audit_core::{
-    AuditConfig, EventWriter, SystemEvent, Tables, migration_mode, migration_mode_told, report,
+    AuditConfig, EventWriter, SystemEvent, Tables, migration_mode, recorded_migration_mode, report,
 };
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DbBackend, DbErr, DynIden, Statement, TransactionSession, TransactionTrait,
@@ -84,7 +84,7 @@ async fn quietly(
     if EventWriter::installed().is_some() {
         return migration_mode(reason, run).await;
     }
-    let (done, event) = migration_mode_told(reason, run).await;
+    let (done, event) = recorded_migration_mode(reason, run).await;
     let db = manager.get_connection();
     if let Err(error) = record(db, event.clone()).await {
         tracing::warn!(%error, "that a migration was in migration mode is not on record");

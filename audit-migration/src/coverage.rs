@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use sea_orm_audit_core::AuditConfig;
-use sea_orm_audit_core::survey::{SkippedBy, survey};
+use sea_orm_audit_core::entity_report::{SkippedBy, survey};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 pub use finding::Finding;

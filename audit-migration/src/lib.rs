@@ -24,7 +24,7 @@ use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 
 pub use audited::AuditedMigrator;
 pub use coverage::{Captured, Coverage, CoverageIncomplete, Finding, TableCoverage, coverage};
-pub use sea_orm_audit_core::survey::SkippedBy;
+pub use sea_orm_audit_core::entity_report::SkippedBy;
 pub use sea_orm_migration::MigratorTrait;
 pub use trigger::{AuditTriggers, TriggerCheck};
 

@@ -6,7 +6,7 @@ mod postgres;
 mod sqlite;
 
 pub use check::TriggerCheck;
-use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_audit_core::{AuditConfig, Auditable, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use http::StatusCode;
 use sea_orm_audit_core::{
-    Actor, AuditContext, EventType, EventWriter, SystemEvent, private_hash, unknown_name,
+    Actor, AuditConfig, AuditContext, EventType, EventWriter, SystemEvent, unknown_name,
 };
 
 use super::finding_limiter::{Admission, FindingLimiter, OF_ALL};
@@ -155,7 +155,7 @@ impl SecurityMonitor {
         };
         let id = id_of(&finding, user.as_ref());
         // Under a key: whoever reads it must not find out the client by trying all addresses.
-        let print = private_hash(
+        let print = AuditConfig::current().private_hash(
             "audit_system_event",
             "fingerprint",
             &format!("{id}\n{network}"),

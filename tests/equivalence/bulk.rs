@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
     QueryFilter, TransactionTrait,
 };
-use sea_orm_audit::Auditable;
+use sea_orm_audit::{Auditable, AuditedEntity};
 
 use crate::call::Call;
 use crate::connection::Connection;

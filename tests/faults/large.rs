@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement, Value};
-use sea_orm_audit::{AuditConfig, Auditable};
+use sea_orm_audit::{AuditConfig, AuditedEntity};
 
 use crate::entities::{item, item_table, items};
 use crate::log_check::Table;

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set, TransactionTrait};
-use sea_orm_audit::{AuditConfig, Auditable, FailurePolicy};
+use sea_orm_audit::{AuditConfig, AuditedEntity, FailurePolicy};
 
 use crate::entities::{child, item, items, parent};
 use crate::log_check::Table;

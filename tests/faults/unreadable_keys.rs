@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set};
-use sea_orm_audit::Auditable;
+use sea_orm_audit::AuditedEntity;
 
 use crate::entities::{item, items, odd};
 use crate::log_check::Table;

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, IsolationLevel, Set, TransactionTrait};
-use sea_orm_audit::Auditable;
+use sea_orm_audit::AuditedEntity;
 
 use crate::entities::{account, account_table, item, items, slot_table};
 use crate::log_check::Table;

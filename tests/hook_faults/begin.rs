@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait, TransactionTrait,
 };
 use sea_orm_audit::{
-    Actor, AuditError, Auditable, AuditedConnection, DataExport, EventWriter, LoginAttempt,
+    Actor, AuditError, AuditedConnection, AuditedEntity, DataExport, EventWriter, LoginAttempt,
 };
 
 use crate::post;

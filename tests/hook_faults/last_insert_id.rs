@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseExecutor, EntityTrait, Statement, TransactionTrait,
 };
 use sea_orm_audit::{
-    Action, Actor, AuditEvent, Auditable, DataExport, EventType, LoginAttempt, SystemEvent,
+    Action, Actor, AuditEvent, AuditedEntity, DataExport, EventType, LoginAttempt, SystemEvent,
     record_view,
 };
 

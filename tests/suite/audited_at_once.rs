@@ -8,7 +8,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult,
     QueryFilter, QueryResult, Set, Statement, TransactionTrait,
 };
-use sea_orm_audit::{Actor, AuditContext, Auditable, AuditedConnection};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection, AuditedEntity};
 
 use crate::entity::post;
 use crate::faults::assert_replays;

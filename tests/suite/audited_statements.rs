@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
     TransactionTrait,
 };
-use sea_orm_audit::{AuditConfig, Auditable};
+use sea_orm_audit::{AuditConfig, AuditedEntity};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

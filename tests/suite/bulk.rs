@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, TransactionTrait,
 };
-use sea_orm_audit::Auditable;
+use sea_orm_audit::AuditedEntity;
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

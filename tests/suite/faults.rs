@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
     TransactionTrait,
 };
-use sea_orm_audit::{AuditError, Auditable, AuditedConnection};
+use sea_orm_audit::{AuditError, AuditedConnection, AuditedEntity};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult, refuse_records_of};

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Statement, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, Auditable, FailurePolicy};
+use sea_orm_audit::{AuditConfig, AuditError, AuditedEntity, FailurePolicy};
 
 use crate::helpers::{account, accounts, assert_log_gives_table, numbers, outcome, table};
 use crate::support::{TestDb, TestResult};

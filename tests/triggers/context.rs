@@ -6,8 +6,8 @@ use sea_orm::{
     QueryFilter, Set, Statement, TransactionTrait,
 };
 use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, Auditable, AuditedConnection, RequireActor, StatementPolicy,
-    migration_mode,
+    Actor, AuditConfig, AuditContext, AuditedConnection, AuditedEntity, RequireActor,
+    StatementPolicy, migration_mode,
 };
 use serde_json::json;
 

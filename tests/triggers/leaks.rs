@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Statement,
     TransactionTrait,
 };
-use sea_orm_audit::{Actor, AuditContext, Auditable, AuditedConnection};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection, AuditedEntity};
 
 use crate::entities::{create, ledger};
 use crate::support::{TestDb, TestResult};

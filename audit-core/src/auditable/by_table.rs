@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use super::{EntityInfo, audited_entities};
-use crate::config::AuditConfig;
 
 type ByTable = HashMap<String, Vec<&'static EntityInfo>>;
 
@@ -50,11 +49,6 @@ pub(crate) fn find(
     (known.iter().copied())
         .filter(|info| accept(info))
         .min_by_key(|info| (info.skip, Reverse(info.columns.len())))
-}
-
-/// Whether an entity is known whose changes triggers record.
-pub(crate) fn has_triggers(config: &AuditConfig) -> bool {
-    known().into_iter().any(|info| config.plan(info).by_trigger)
 }
 
 /// All entities that are known.

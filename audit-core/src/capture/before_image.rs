@@ -26,6 +26,7 @@ use std::thread::ThreadId;
 use sea_orm::sea_query::Value;
 
 use crate::action::Action;
+use crate::config::BEFORE_IMAGES;
 use crate::context::{Scope, current_scope};
 use weight::weight;
 
@@ -166,10 +167,7 @@ struct Inner {
     next: u64,
 }
 
-/// How many images may wait unless the installed configuration says otherwise.
-pub(crate) const CAPACITY: usize = 1024;
-
-static STORE: LazyLock<Store> = LazyLock::new(|| Store::of(CAPACITY));
+static STORE: LazyLock<Store> = LazyLock::new(|| Store::of(BEFORE_IMAGES));
 
 pub(crate) fn store() -> &'static Store {
     &STORE
@@ -259,7 +257,9 @@ impl Store {
             .entry(Arc::clone(&waiting))
             .or_default()
             .push(number);
-        let scope = (image.scope.as_ref()).and_then(|scope| Some(scope.upgrade()?.keeps_image()));
+        // What still waits then belongs to writes that failed or were dropped.
+        let ends = |scope| store().forget_scope(scope);
+        let scope = (image.scope.as_ref()).and_then(|scope| Some(scope.upgrade()?.id_until(ends)));
         if let Some(scope) = scope {
             *inner.scopes.entry(scope).or_default() += 1;
         }

@@ -14,7 +14,7 @@ use crate::change::Changes;
 use crate::config::AuditConfig;
 use crate::context::current_scope;
 use crate::error::Cause;
-use crate::recorder::{Record, record_change};
+use crate::record::{Record, record_change};
 
 /// A finished write that is still to be recorded, after the user's own hook.
 ///

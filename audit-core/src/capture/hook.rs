@@ -11,14 +11,14 @@ use sea_orm::{
     QueryTrait, Select, Statement,
 };
 
-use super::Handle;
 use super::before_image::{Fit, Image, Operation, Row, store};
 use super::finished::{Captured, Finished};
 use super::operating::{Operating, count_suppressed};
 use crate::auditable::{Auditable, values_of};
 use crate::config::{AuditConfig, FailurePolicy};
+use crate::connection_kind::ConnectionKind;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::{is_autocommit, is_unreadable, missing_table};
+use crate::record::{is_autocommit, is_unreadable, missing_table};
 use crate::value::same;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
@@ -53,12 +53,12 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
     key: &[Value],
 ) -> Result<Before, DbErr> {
     let backend = db.get_database_backend();
-    if operating.handle != Handle::Pool && backend == DbBackend::Sqlite {
+    if operating.handle != ConnectionKind::Pool && backend == DbBackend::Sqlite {
         take_write_lock(db, &operating.config).await?;
     }
     let mut select = select_of::<E>(key);
     // On a pool the lock would be gone before the write begins.
-    if operating.handle != Handle::Pool && backend != DbBackend::Sqlite {
+    if operating.handle != ConnectionKind::Pool && backend != DbBackend::Sqlite {
         select = match (backend, operating.operation) {
             // Locking a row that does not exist locks the gap where others insert.
             (_, Operation::Insert) => select,
@@ -68,7 +68,7 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
             _ => select.lock_exclusive(),
         };
     }
-    if operating.handle == Handle::Transaction && backend == DbBackend::MySql {
+    if operating.handle == ConnectionKind::Transaction && backend == DbBackend::MySql {
         return read_in_mysql_transaction(db, select).await;
     }
     let row = select.one(db).await?;
@@ -143,7 +143,7 @@ async fn seen<E: Auditable, C: ConnectionTrait>(
     key: &[Value],
 ) -> Result<(Option<Row>, bool), DbErr> {
     let isolates = operating.config.failure_policy() == FailurePolicy::Isolate
-        && operating.handle == Handle::Pool;
+        && operating.handle == ConnectionKind::Pool;
     match read_row::<E, C>(db, operating, key).await {
         Ok(Before { row, is_ended }) => {
             if is_ended {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::Handle;
 use super::before_image::{Image, Operation, Row, Task, Waiting, store};
 use crate::auditable::{Auditable, EntityInfo};
 use crate::config::{AuditConfig, FailurePolicy, Plan};
+use crate::connection_kind::ConnectionKind;
 use crate::context::{AuditContext, current_scope};
 use crate::error::{AuditError, ChangeState};
 use crate::target::object_id;
@@ -19,7 +19,7 @@ pub(super) struct Operating {
     pub(super) plan: Arc<Plan>,
     pub(super) operation: Operation,
     connection: usize,
-    pub(super) handle: Handle,
+    pub(super) handle: ConnectionKind,
 }
 
 impl Operating {
@@ -43,7 +43,7 @@ impl Operating {
             plan,
             operation,
             connection: std::ptr::from_ref(db).cast::<()>() as usize,
-            handle: Handle::of::<C>(),
+            handle: ConnectionKind::of::<C>(),
         })
     }
 
@@ -79,7 +79,7 @@ impl Operating {
                 written,
                 // On a pool another client's change to a column that this operation leaves alone may fall between read
                 // and write: it is not this one's.
-                contended: self.handle != Handle::Transaction || is_ended,
+                contended: self.handle != ConnectionKind::Transaction || is_ended,
                 scope: current_scope().as_ref().map(Arc::downgrade),
                 seen_done: false,
                 is_ended,
@@ -108,7 +108,8 @@ impl Operating {
 /// Whether the connection captures what goes through it. Makes sure that it knows the entity.
 #[cfg(feature = "statements")]
 fn is_captured_by_connection<C: ConnectionTrait>(db: &C, info: &'static EntityInfo) -> bool {
-    let audited = Handle::of::<C>() == Handle::Other && crate::connection::probe(db).is_some();
+    let audited =
+        ConnectionKind::of::<C>() == ConnectionKind::Other && crate::binding::probe(db).is_some();
     if audited {
         crate::auditable::register(info);
     }

@@ -36,23 +36,23 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
 
 pub(crate) use affected::Affected;
-pub(crate) use answer::{Answer, Call, Gap, Problem, result_of};
+pub(crate) use answer::{Answer, Gap, Problem, result_of};
 use answer::{answer, answer_of};
 pub(crate) use guarded::Located;
-pub(crate) use live_table::LiveTables;
 pub(crate) use server::Server;
 pub(crate) use target::Audited;
 pub(crate) use update_followers::UpdateFollower;
 
 use crate::action::Source;
 use crate::auditable::EntityInfo;
-use crate::config::{AuditConfig, FailurePolicy};
-use crate::connection::{Doubt, Frames};
+use crate::catalog::LiveTable;
+use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::{ends_transaction, is_contention, is_no_transaction, prepared_anew};
+use crate::exec_method::Call;
+use crate::record::{is_contention, is_no_transaction, prepared_anew};
 use crate::sql::{Composer, Kind, Write};
-use live_table::LiveTable;
+use crate::transaction_state::Doubt;
+use crate::transaction_state::Frames;
 
 /// The values of a row, in the order of the entity's columns; or of its key.
 type Image = Vec<Value>;
@@ -361,7 +361,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn unread(&self, error: DbErr) -> Result<(), DbErr> {
         let goes_on = self.has_run.load(Relaxed)
             && !self.server.is_postgres()
-            && !crate::recorder::has_ended_transaction(&error);
+            && !crate::record::has_ended_transaction(&error);
         if !goes_on {
             return Err(error);
         }
@@ -424,17 +424,4 @@ fn appended_to(statement: &Statement, appended: &str) -> Statement {
         statement.sql.push_str(appended);
     }
     statement
-}
-
-/// Whether a failed record is given up.
-pub(crate) fn is_given_up(policy: FailurePolicy, cause: &Cause) -> bool {
-    policy == FailurePolicy::Isolate && !ends_transaction(cause)
-}
-
-/// The error of a change whose record failed inside a transaction.
-pub(crate) fn roll_back(cause: Cause) -> AuditError {
-    AuditError::NotRecorded {
-        state: ChangeState::RollBack,
-        cause,
-    }
 }

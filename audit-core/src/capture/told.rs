@@ -7,7 +7,7 @@ use crate::change::Changes;
 use crate::config::{AuditConfig, Plan};
 use crate::context::AuditContext;
 use crate::error::Cause;
-use crate::recorder::Record;
+use crate::record::Record;
 use crate::target::Target;
 
 /// A changed row.

@@ -57,7 +57,7 @@ impl Default for AuditConfigBuilder {
                 clock: Arc::new(|| -> DateTimeUtc { chrono::Utc::now() }),
                 hash_key: None,
                 tables: Tables::default(),
-                before_images: crate::capture::CAPACITY,
+                before_images: super::BEFORE_IMAGES,
                 statements: StatementPolicy::Capture,
                 require_actor: RequireActor::Allow,
                 buffered_records: 512,

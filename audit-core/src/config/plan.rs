@@ -13,10 +13,10 @@ use super::{AuditConfig, Settings};
 use crate::action::Action;
 use crate::auditable::{EntityInfo, FieldPolicy, Part};
 use crate::change::{Change, Changes};
-use crate::error::{Cause, EncodeError};
+use crate::error::Cause;
 use crate::redact::{REDACTED, is_json};
 use crate::target::{OBJECT_ID_LIMIT, REPR_LIMIT, fit, object_id, shorten, text_of};
-use crate::value::encode;
+use crate::value::{EncodeError, encode};
 
 /// What is stored of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

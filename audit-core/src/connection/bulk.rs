@@ -16,11 +16,15 @@ use sea_orm::{
 
 use super::follow::follow;
 use super::route::Route;
-use super::{Frames, probe, unit};
+use super::unit;
 use crate::action::Source;
+use crate::auditable::Auditable;
 use crate::begin::{Begun, begin};
-use crate::bound::Bound;
-use crate::capture::{Answer, Call, Handle, Server};
+use crate::binding::{Binding, probe};
+use crate::capture::{Answer, Server};
+use crate::connection_kind::ConnectionKind;
+use crate::exec_method::Call;
+use crate::transaction_state::Frames;
 
 tokio::task_local! {
     static BULK: ();
@@ -47,7 +51,7 @@ struct Own<'a, T> {
     tx: Begun<'a, T>,
     frames: Frames,
     server: Server,
-    binding: Bound,
+    binding: Binding,
     /// Whether a statement failed, and not only what SeaORM made of its answer.
     is_failed: AtomicBool,
 }
@@ -62,7 +66,7 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
         }
         let tx = begin(db).await?;
         let frames = Frames::new();
-        if Handle::of::<C>() == Handle::Pool {
+        if ConnectionKind::of::<C>() == ConnectionKind::Pool {
             frames.has_write_lock();
         } else {
             // It may be inside a transaction of the application's.
@@ -72,7 +76,7 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
             tx,
             frames,
             server: Server::new(db.get_database_backend()),
-            binding: Bound::default(),
+            binding: Binding::default(),
             is_failed: AtomicBool::new(false),
         })))
     }
@@ -173,6 +177,49 @@ pub struct AuditedUpdateMany<E: EntityTrait>(UpdateMany<E>);
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted before one of the `exec` methods is awaited"]
 pub struct AuditedDeleteMany<E: EntityTrait>(DeleteMany<E>);
+
+/// Bulk writes of an audited entity that are recorded on any connection; implemented for all of them.
+///
+/// # Examples
+/// ```no_run
+/// # use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+/// use sea_orm_audit_core::{Auditable, AuditedEntity};
+/// # async fn clear<E: Auditable>(db: &DatabaseConnection) -> Result<(), DbErr> {
+/// let done = E::audited_delete_many().exec(db).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait AuditedEntity: Auditable {
+    /// Inserts models as `EntityTrait::insert_many` does, recorded on any connection.
+    fn audited_insert_many<A, I>(models: I) -> AuditedInsertMany<A>
+    where
+        A: ActiveModelTrait<Entity = Self>,
+        I: IntoIterator<Item = A>,
+    {
+        Self::insert_many(models).into()
+    }
+
+    /// Updates rows as `EntityTrait::update_many` does, recorded on any connection: what each row was
+    /// before and is afterwards.
+    fn audited_update_many() -> AuditedUpdateMany<Self> {
+        Self::update_many().into()
+    }
+
+    /// Deletes rows as `EntityTrait::delete_many` does, recorded on any connection.
+    fn audited_delete_many() -> AuditedDeleteMany<Self> {
+        Self::delete_many().into()
+    }
+
+    /// Deletes a row as `EntityTrait::delete_by_id` does, recorded on any connection.
+    fn audited_delete_by_id<T>(key: T) -> AuditedDeleteMany<Self>
+    where
+        T: Into<<Self::PrimaryKey as PrimaryKeyTrait>::ValueType>,
+    {
+        Self::delete_many().filter_by_ids([key.into()]).into()
+    }
+}
+
+impl<E: Auditable> AuditedEntity for E {}
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 type KeyOf<A> =

@@ -7,13 +7,15 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use super::batch_answer::BatchAnswer;
 use super::partial::keeps_part;
 use super::report::{NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial};
-use super::route::{Captured, Reported, Route};
-use super::{Frames, run, unit};
-use crate::auditable::has_triggers;
+use super::route::{Captured, Route};
+use super::{run, unit};
 use crate::begin::MayStream;
-use crate::capture::{Answer, Call, Engine, Problem, Server};
-use crate::recorder::is_read_only;
+use crate::capture::{Answer, Engine, Problem, Server};
+use crate::exec_method::Call;
+use crate::record::is_read_only;
 use crate::sql::{Understood, outline_of};
+use crate::transaction_state::Frames;
+use crate::transaction_state::Reported;
 
 /// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
 /// the application's would have met.
@@ -72,7 +74,7 @@ pub(super) async fn report_before<C: ConnectionTrait>(
     frames: &Frames,
 ) -> Result<(), DbErr> {
     if let Some((config, context)) = reported.teller()
-        && has_triggers(config)
+        && config.has_triggers()
         && let Err(error) = frames.tell_triggers(db, config, context).await
         // Where nothing can be written, nothing fires.
         && !is_read_only(&error)

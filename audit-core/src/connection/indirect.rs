@@ -2,17 +2,16 @@
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
-use super::route::Reported;
-use crate::auditable::has_triggers;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::capture::Server;
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::sql::{Understood, outline_of};
+use crate::transaction_state::Reported;
 
 /// Whether no report would come of it, and no trigger is to be notified of who writes.
 fn is_of_no_use(config: &AuditConfig) -> bool {
     let is_silent = config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow;
-    is_silent && !has_triggers(config)
+    is_silent && !config.has_triggers()
 }
 
 /// Asks the catalogue, where that is of use and was not done lately. Not to be called inside of a transaction.
@@ -21,7 +20,7 @@ fn is_of_no_use(config: &AuditConfig) -> bool {
 /// Returns an error of the database that a statement would have met.
 pub(super) async fn ask_catalogue(
     db: &DatabaseConnection,
-    binding: &Bound,
+    binding: &Binding,
     server: &Server,
 ) -> Result<(), DbErr> {
     if is_of_no_use(&binding.config()) {
@@ -35,7 +34,7 @@ pub(super) async fn ask_catalogue(
 /// # Errors
 /// Returns [`AuditError::Refused`](crate::AuditError::Refused).
 pub(super) fn reported(
-    binding: &Bound,
+    binding: &Binding,
     server: &Server,
     understood: &Understood,
     (backend, sql): (DbBackend, &str),

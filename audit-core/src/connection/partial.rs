@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::recorder::{is_contention, is_never_begun, is_sqlite_constraint, is_sqlite_mismatch};
+use crate::record::{is_contention, is_never_begun, is_sqlite_constraint, is_sqlite_mismatch};
 use crate::sql::{Kind, TableName, Write};
 
 const BY_SQLITE: &str = "it failed half way, and SQLite keeps what it had changed";

@@ -13,12 +13,12 @@ use sea_orm::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use super::Frames;
 use super::detached::run_to_end;
 use super::error_variant::as_query;
 use super::indirect::SchemaChange;
 use crate::capture::Server;
-use crate::recorder::{is_autocommit, prepared_anew};
+use crate::record::{is_autocommit, prepared_anew};
+use crate::transaction_state::Frames;
 
 /// What all handles of one transaction share.
 #[derive(Debug)]

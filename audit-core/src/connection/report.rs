@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 
-use super::Frames;
 use super::detached::detached;
-use super::route::Reported;
 use crate::error::AuditError;
-use crate::recorder::with_last_insert_id;
+use crate::record::with_last_insert_id;
+use crate::transaction_state::Frames;
+use crate::transaction_state::Reported;
 
 /// Reports a statement outside of any transaction, before it runs. As a task of its own: a caller that drops the
 /// statement's future leaves the report, and no connection inside of a transaction.
@@ -129,7 +129,7 @@ pub(super) async fn reports_before_commit<C: ConnectionTrait>(
     }
     while let Some(reported) = frames.next_report() {
         if !report(&reported, db, frames).await? {
-            crate::event::report(reported.event());
+            crate::system_event::report(reported.event());
         }
         // Only now: where this future is dropped, the next one writes it.
         frames.remove_report();

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use super::Frames;
 use crate::action::Source;
-use crate::bound::Bound;
-use crate::capture::{Affected, Audited, Call, Gap, Server};
+use crate::binding::Binding;
+use crate::capture::{Affected, Audited, Gap, Server};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
-use crate::event::{EventType, SystemEvent};
+use crate::exec_method::Call;
 use crate::sql::{Opaque, TableName, Understood, Write, must_be_first, outline_of, understand};
 use crate::stats::{COUNTERS, count};
+use crate::system_event::{EventType, SystemEvent};
+use crate::transaction_state::Frames;
+use crate::transaction_state::Reported;
 
 /// Which way a statement goes.
 pub(super) enum Route {
@@ -30,21 +32,6 @@ pub(super) struct Captured {
     understood: Arc<Understood>,
     /// What is recorded of each part.
     audited: Vec<Option<Audited>>,
-}
-
-/// A statement that is let pass although it is not captured.
-pub(super) struct Reported {
-    /// Nobody asked for it to be told of.
-    silent: bool,
-    /// It may commit what triggers are told, which would stay.
-    commits: bool,
-    /// It fails where anything comes before it in a transaction.
-    must_be_first: bool,
-    config: AuditConfig,
-    context: AuditContext,
-    table: String,
-    why: &'static str,
-    outline: String,
 }
 
 impl Captured {
@@ -118,7 +105,7 @@ impl Route {
     /// Returns [`AuditError::Refused`] and what else keeps a statement from being run.
     pub(super) fn of(
         is_mock: bool,
-        binding: &Bound,
+        binding: &Binding,
         server: &Server,
         backend: DbBackend,
         sql: &str,
@@ -187,7 +174,7 @@ impl Route {
     }
 
     fn opaque(
-        binding: &Bound,
+        binding: &Binding,
         config: AuditConfig,
         server: &Server,
         opaque: &Opaque,
@@ -247,7 +234,7 @@ impl Reported {
 
     /// Of a statement that may change rows of audited tables that it does not name.
     pub(super) fn of_affected(
-        binding: &Bound,
+        binding: &Binding,
         config: AuditConfig,
         affected: Affected,
         outline: &str,
@@ -289,20 +276,6 @@ impl Reported {
         let keys = named("keys", &gap.keys);
         let outline = format!("{outline}{keys}{}", named("tables", &gap.tables));
         Self::of_write(captured, write, gap.why, &outline)
-    }
-
-    /// Of records that may be lost, the future that wrote them having been dropped.
-    pub(super) fn of_lost_records(config: AuditConfig, records: usize) -> Self {
-        Self {
-            silent: false,
-            commits: false,
-            must_be_first: false,
-            config,
-            context: AuditContext::current(),
-            table: String::new(),
-            why: "a future was dropped that wrote records of it",
-            outline: format!("records: {records}"),
-        }
     }
 
     /// What triggers are told by, if they are.
@@ -420,7 +393,7 @@ fn may_write(config: &AuditConfig, server: &Server, understood: &Understood) -> 
 
 /// Refuses to stream a write.
 pub(super) fn refuse_stream(
-    binding: &Bound,
+    binding: &Binding,
     server: &Server,
     understood: &Understood,
 ) -> Result<(), DbErr> {

@@ -7,13 +7,13 @@ use sea_orm::{
 };
 
 use super::{AuditedConnection, AuditedTransaction, indirect, route};
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::capture::Server;
 use crate::sql::{Understood, understand};
 
 /// Refuses to stream a write, and what may change rows of audited tables that it does not name.
 fn refuse(
-    binding: &Bound,
+    binding: &Binding,
     server: &Server,
     understood: &Understood,
     text: (DbBackend, &str),

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::DbBackend;
 
-use super::Frames;
 use crate::sql::Step;
+use crate::transaction_state::Frames;
 
 /// Why a write is not recorded meanwhile.
 pub(super) const BY_TEXT: &str = "the application controls the transaction by text";

@@ -17,10 +17,12 @@ use super::follow::{follow, report_before};
 use super::physical::Physical;
 use super::report::reports_before_commit;
 use super::route::Route;
-use super::{Frames, indirect, probe, run};
-use crate::bound::Bound;
-use crate::capture::{Answer, Call, Server};
+use super::{indirect, run};
+use crate::binding::{Binding, answer};
+use crate::capture::{Answer, Server};
+use crate::exec_method::Call;
 use crate::sql::{Understood, changes_schema, understand};
+use crate::transaction_state::Frames;
 
 /// A transaction on which every write to an audited table is recorded.
 ///
@@ -41,7 +43,7 @@ pub struct AuditedTransaction {
     tx: Option<Arc<DatabaseTransaction>>,
     physical: Arc<Physical>,
     pub(super) server: Server,
-    pub(super) binding: Arc<Bound>,
+    pub(super) binding: Arc<Binding>,
     /// SeaORM's own transaction does not say so.
     mock: bool,
 }
@@ -58,7 +60,7 @@ impl AuditedTransaction {
     pub(super) fn outermost(
         tx: DatabaseTransaction,
         server: Server,
-        binding: Arc<Bound>,
+        binding: Arc<Binding>,
         mock: bool,
         isolation_level: Option<IsolationLevel>,
     ) -> Self {
@@ -273,7 +275,7 @@ fn may_control(understood: &Understood) -> bool {
 #[async_trait]
 impl ConnectionTrait for AuditedTransaction {
     fn get_database_backend(&self) -> DbBackend {
-        probe::answer(Some(self.id()), &self.binding);
+        answer(Some(self.id()), &self.binding);
         self.tx
             .as_deref()
             .map_or(DbBackend::Sqlite, ConnectionTrait::get_database_backend)

@@ -11,11 +11,12 @@ use super::detached::detached;
 use super::follow::{Outside, statements};
 use super::report::{report_on_pool, reports_before_commit};
 use super::route::Captured;
-use super::{AuditedConnection, Frames, run};
-use crate::auditable::has_triggers;
+use super::{AuditedConnection, run};
 use crate::begin::options;
-use crate::capture::{Answer, Call};
+use crate::capture::Answer;
 use crate::error::AuditError;
+use crate::exec_method::Call;
+use crate::transaction_state::Frames;
 
 /// Runs a write, or several that one text has, with their records.
 pub(super) async fn write(
@@ -49,7 +50,7 @@ async fn unit(
     let server = &connection.server;
     let left = Mutex::new(None);
     // The context that triggers read belongs to this transaction.
-    let leaves = captured.parts().count() == 1 && !has_triggers(&captured.config);
+    let leaves = captured.parts().count() == 1 && !captured.config.has_triggers();
     let done = statements(
         &tx,
         &frames,

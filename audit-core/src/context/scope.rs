@@ -1,14 +1,13 @@
 //! The scope that holds context, configuration and migration mode.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use super::AuditContext;
-use super::suppression::Suppression;
-use crate::capture;
 use crate::config::AuditConfig;
+use crate::suppression::Suppression;
 
 tokio::task_local! {
     static CURRENT: Arc<Scope>;
@@ -24,8 +23,8 @@ pub(crate) struct Scope {
     outer: Option<Arc<Scope>>,
     config: Option<AuditConfig>,
     suppression: Option<Arc<Suppression>>,
-    /// An image was kept for an operation in here. The store is everybody's, and not asked without need.
-    has_images: AtomicBool,
+    /// What is done with its id at its end, once something is kept under that.
+    ends: OnceLock<fn(u64)>,
 }
 
 impl Scope {
@@ -62,9 +61,9 @@ impl Scope {
         exchanged.map_or_else(|another| another, |_| new)
     }
 
-    /// An image is kept for an operation in this scope. Returns its id.
-    pub(crate) fn keeps_image(&self) -> u64 {
-        self.has_images.store(true, Relaxed);
+    /// Something is kept under its id, which is returned; `ends` is called with it when the scope ends.
+    pub(crate) fn id_until(&self, ends: fn(u64)) -> u64 {
+        self.ends.get_or_init(|| ends);
         self.id()
     }
 
@@ -108,9 +107,8 @@ fn lock(own: &Mutex<AuditContext>) -> MutexGuard<'_, AuditContext> {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        // What still waits belongs to writes that failed or were dropped.
-        if *self.has_images.get_mut() {
-            capture::store().forget_scope(self.id());
+        if let Some(ends) = self.ends.get() {
+            ends(self.id());
         }
     }
 }
@@ -125,7 +123,7 @@ pub(crate) fn scoped_config() -> Option<AuditConfig> {
     config.ok().flatten()
 }
 
-pub(crate) fn suppression() -> Option<Arc<Suppression>> {
+pub(crate) fn current_suppression() -> Option<Arc<Suppression>> {
     let suppression = CURRENT.try_with(|scope| scope.suppression.clone());
     suppression.ok().flatten()
 }
@@ -234,7 +232,7 @@ pub(super) fn with_context<F: Future>(
     inside(|scope| scope.context = Some(Mutex::new(context)), future)
 }
 
-pub(crate) fn with_config<F: Future>(
+pub(super) fn with_config<F: Future>(
     config: AuditConfig,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
@@ -242,7 +240,7 @@ pub(crate) fn with_config<F: Future>(
 }
 
 /// The suppression begins when the future is first polled.
-pub(super) fn with_suppression<F: Future>(
+pub(crate) fn with_suppression<F: Future>(
     begin: impl FnOnce() -> Arc<Suppression>,
     future: F,
 ) -> impl Future<Output = F::Output> {

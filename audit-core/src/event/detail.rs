@@ -5,11 +5,11 @@ use sea_orm::{ConnectionTrait, DbErr, TransactionSession, TransactionTrait};
 use super::manual::transaction_of;
 use crate::action::{Action, Outcome, Source};
 use crate::begin::{Begun, begin};
-use crate::capture::Handle;
 use crate::config::{AuditConfig, Tables};
+use crate::connection_kind::ConnectionKind;
 use crate::context::AuditContext;
 use crate::error::{AuditError, ChangeState};
-use crate::recorder::{Record, cause_in, insert_record, keeping_last_insert_id};
+use crate::record::{Record, cause_in, insert_record, keeping_last_insert_id};
 use crate::stats::{COUNTERS, count};
 
 /// A record that has a row in another audit table.
@@ -68,7 +68,7 @@ impl Linked {
             }
         };
         // A connection of its own, from a pool, has no value that matters to the application.
-        let written = if Handle::of::<C>() == Handle::Pool {
+        let written = if ConnectionKind::of::<C>() == ConnectionKind::Pool {
             written.await
         } else {
             keeping_last_insert_id(&tx, written).await

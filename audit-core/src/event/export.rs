@@ -14,12 +14,13 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Tra
 use super::detail::Linked;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_data_export as row;
 use crate::error::AuditError;
-use crate::recorder::{address, clean, clean_json, insert_row, instant, limits, shown};
+use crate::limits;
+use crate::record::{address, clean, clean_json, insert_row, instant, shown};
 use crate::target::fit;
 
 /// An export of data, to be recorded.
@@ -180,7 +181,7 @@ impl DataExport {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         // Large, and seldom.
-        Box::pin(Bound::to(db).scope(self.record_here(db))).await
+        Box::pin(Binding::to(db).scope(self.record_here(db))).await
     }
 
     async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>
@@ -269,7 +270,7 @@ impl DataExport {
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        Box::pin(Bound::to(db).scope(Self::count_download(db, export))).await
+        Box::pin(Binding::to(db).scope(Self::count_download(db, export))).await
     }
 
     async fn count_download<C>(db: &C, export: i64) -> Result<(), AuditError>

@@ -19,11 +19,11 @@ use self::key::{known_key, known_name, network, unknown_name};
 pub use self::reservation::{LoginAdmission, LoginReservation};
 use super::login::LoginStatus;
 use crate::actor::Actor;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt::{Column, Entity};
-use crate::recorder::instant;
+use crate::record::instant;
 
 /// How many failed logins are too many.
 ///
@@ -118,7 +118,7 @@ impl Lockout {
         db: &C,
         username: &str,
     ) -> Result<LockoutDecision, DbErr> {
-        Bound::to(db)
+        Binding::to(db)
             .scope(self.check_here(db, username, None))
             .await
     }
@@ -134,7 +134,7 @@ impl Lockout {
         username: &str,
         account: &Actor,
     ) -> Result<LockoutDecision, DbErr> {
-        Bound::to(db)
+        Binding::to(db)
             .scope(self.check_here(db, username, Some(account)))
             .await
     }

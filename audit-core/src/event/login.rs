@@ -14,12 +14,13 @@ use super::lockout::LoginReservation;
 use super::lockout::key::{network, stored_names};
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
-use crate::recorder::{address, clean, insert_row, limits, shown};
+use crate::limits;
+use crate::record::{address, clean, insert_row, shown};
 use crate::target::{fit, shorten};
 
 /// How an attempt to sign in ended, that it is under way, or that a user signed out.
@@ -174,7 +175,7 @@ impl LoginAttempt {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         // Large, and seldom.
-        Box::pin(Bound::to(db).scope(self.record_here(db))).await
+        Box::pin(Binding::to(db).scope(self.record_here(db))).await
     }
 
     async fn record_here<C>(self, db: &C) -> Result<i64, AuditError>

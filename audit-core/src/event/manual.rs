@@ -12,12 +12,12 @@ use sea_orm::{ConnectionTrait, ModelTrait};
 use crate::action::{Action, Outcome, Source};
 use crate::actor::Actor;
 use crate::auditable::{Auditable, EntityInfo, audited_entities, values_of};
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::change::{Change, Changes};
 use crate::config::{AuditConfig, Plan};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::recorder::{Record, record_event};
+use crate::record::{Record, record_event};
 use crate::target::Target;
 
 /// A record that the application writes itself.
@@ -185,13 +185,13 @@ impl AuditEvent {
     /// Returns [`AuditError::NotRecorded`] when the record cannot be written, whatever the failure
     /// policy: there is no other write that could go on.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), AuditError> {
-        Bound::to(db).scope(self.record_here(db)).await
+        Binding::to(db).scope(self.record_here(db)).await
     }
 
     /// Whether it is left out of the log by the configuration that applies to this connection here.
     #[doc(hidden)]
     pub fn is_skipped_by<C: ConnectionTrait>(&self, db: &C) -> bool {
-        let config = Bound::to(db).config.unwrap_or_else(AuditConfig::current);
+        let config = Binding::to(db).config.unwrap_or_else(AuditConfig::current);
         self.is_skipped(&config, self.plan(&config).as_deref())
     }
 
@@ -268,7 +268,7 @@ impl AuditEvent {
 /// The id of the audited transaction that a connection is.
 #[cfg(feature = "statements")]
 pub(super) fn transaction_of<C: ConnectionTrait>(db: &C) -> Option<Uuid> {
-    crate::connection::probe(db).and_then(|probed| probed.transaction_id)
+    crate::binding::probe(db).and_then(|probed| probed.transaction_id)
 }
 
 #[cfg(not(feature = "statements"))]

@@ -5,8 +5,6 @@
 //! counts: equal events have one *fingerprint*.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use sea_orm::prelude::{DateTimeUtc, Json};
@@ -16,55 +14,20 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
     QuerySelect, QueryTrait,
 };
-use serde_json::Map;
 
-use crate::actor::Actor;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
-use crate::context::AuditContext;
 use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
-use crate::hash::digest;
-use crate::recorder::{
+use crate::limits;
+use crate::record::{
     address, cause_in, clean, clean_json, in_transaction, insert_row, insert_rows_of, instant,
-    keeping_last_insert_id, limits, prepared_anew, shown,
+    keeping_last_insert_id, prepared_anew, shown,
 };
 use crate::stats::{COUNTERS, count};
+use crate::system_event::SystemEvent;
 use crate::target::{fit, shorten};
 use crate::text::clean_lines;
-
-/// What kind of event the system had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EventType {
-    /// Something failed.
-    Error,
-    /// Something may fail, or went another way than it should.
-    Warning,
-    /// Something that is good to know.
-    Info,
-    /// Something that an attacker does.
-    Security,
-    /// Something took too long.
-    Performance,
-    /// Something was done to the system: migration mode, another configuration.
-    Maintenance,
-}
-
-impl EventType {
-    /// The stored word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "ERROR",
-            Self::Warning => "WARNING",
-            Self::Info => "INFO",
-            Self::Security => "SECURITY",
-            Self::Performance => "PERFORMANCE",
-            Self::Maintenance => "MAINTENANCE",
-        }
-    }
-}
 
 /// The longest description and stack trace that are stored, in characters.
 const LONG: usize = 32_000;
@@ -72,172 +35,7 @@ const LONG: usize = 32_000;
 /// How long equal events are counted in one row, from the first on: an hour.
 pub(crate) const WINDOW: Duration = Duration::from_hours(1);
 
-/// An event of the system, to be recorded.
-///
-/// Actor, address and request come from the current [`AuditContext`], unless they are set here.
-///
-/// # Examples
-/// ```
-/// use sea_orm_audit_core::{AuditError, EventType, SystemEvent};
-/// # use sea_orm::DatabaseConnection;
-/// # async fn warn(db: &DatabaseConnection) -> Result<(), AuditError> {
-/// SystemEvent::new(EventType::Warning, "the disk is nearly full")
-///     .description("92 % of /var are used")
-///     .metadata("free_bytes", 12_000_000)
-///     .record(db)
-///     .await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-#[must_use = "an event is recorded only when `record` is awaited, or when it is submitted to a writer"]
-pub struct SystemEvent {
-    kind: EventType,
-    title: String,
-    description: Option<String>,
-    module: Option<String>,
-    function: Option<String>,
-    line: Option<u32>,
-    error_code: Option<String>,
-    stack_trace: Option<String>,
-    fingerprint: Option<String>,
-    occurred_at: Option<DateTimeUtc>,
-    context: AuditContext,
-    metadata: Map<String, Json>,
-}
-
 impl SystemEvent {
-    /// An event with a title, which should be the same for all events of the kind: what differs from
-    /// one to the next belongs into the description.
-    pub fn new(kind: EventType, title: impl Into<String>) -> Self {
-        Self {
-            kind,
-            title: title.into(),
-            description: None,
-            module: None,
-            function: None,
-            line: None,
-            error_code: None,
-            stack_trace: None,
-            fingerprint: None,
-            occurred_at: None,
-            context: AuditContext::new(),
-            metadata: Map::new(),
-        }
-    }
-
-    /// What happened, at length; stored to 32,000 characters.
-    pub fn description(mut self, text: impl Into<String>) -> Self {
-        self.description = Some(text.into());
-        self
-    }
-
-    /// The module it happened in.
-    pub fn module(mut self, module: impl Into<String>) -> Self {
-        self.module = Some(module.into());
-        self
-    }
-
-    /// The function it happened in.
-    pub fn function(mut self, function: impl Into<String>) -> Self {
-        self.function = Some(function.into());
-        self
-    }
-
-    /// The line it happened in.
-    pub fn line(mut self, line: u32) -> Self {
-        self.line = Some(line);
-        self
-    }
-
-    /// The error's code.
-    pub fn error_code(mut self, code: impl Into<String>) -> Self {
-        self.error_code = Some(code.into());
-        self
-    }
-
-    /// The stack trace; stored to 32,000 characters.
-    pub fn stack_trace(mut self, trace: impl Into<String>) -> Self {
-        self.stack_trace = Some(trace.into());
-        self
-    }
-
-    /// Whom it happened to, in place of the context's actor.
-    pub fn actor(mut self, actor: Actor) -> Self {
-        self.context.actor = Some(actor);
-        self
-    }
-
-    /// The client's address, in place of the context's.
-    pub fn ip_address(mut self, address: IpAddr) -> Self {
-        self.context = self.context.ip_address(address);
-        self
-    }
-
-    /// The request's id, in place of the context's.
-    pub fn request_id(mut self, id: impl Into<String>) -> Self {
-        self.context.request_id = Some(id.into());
-        self
-    }
-
-    /// What equal events have in common, and others not. By default kind, title, module, line and
-    /// error code.
-    pub fn fingerprint(mut self, text: impl AsRef<str>) -> Self {
-        self.fingerprint = Some(digest(text.as_ref()));
-        self
-    }
-
-    /// Adds a value of the application's own. Values behind names that look like secrets are replaced
-    /// when they are stored.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
-        self.metadata.insert(key.into(), value.into());
-        self
-    }
-
-    /// Takes what it does not say itself from a context.
-    #[cfg(feature = "statements")]
-    pub(crate) fn in_context(mut self, context: AuditContext) -> Self {
-        self.context = self.context.or(&context);
-        self
-    }
-
-    /// Takes what it does not say itself from the context that applies here, and the time from the
-    /// configuration, and leaves the secrets out: whoever writes the event later has other ones.
-    pub(crate) fn in_current_context(mut self) -> Self {
-        let config = AuditConfig::current();
-        self.context = self.context.or(&AuditContext::current());
-        self.occurred_at = Some(config.now());
-        let metadata = Json::Object(std::mem::take(&mut self.metadata));
-        if let Json::Object(metadata) = config.without_secrets(metadata) {
-            self.metadata = metadata;
-        }
-        self
-    }
-
-    #[cfg(test)]
-    pub(crate) fn request(&self) -> Option<&str> {
-        self.context.get_request_id()
-    }
-
-    pub(crate) const fn kind(&self) -> EventType {
-        self.kind
-    }
-
-    /// What is stored as the fingerprint.
-    pub(crate) fn print(&self) -> String {
-        match &self.fingerprint {
-            Some(print) => print.clone(),
-            None => digest(&format!(
-                "{}\n{}\n{:?}\n{:?}\n{:?}",
-                self.kind.as_str(),
-                self.title,
-                self.module,
-                self.line,
-                self.error_code
-            )),
-        }
-    }
-
     /// Writes the event through this connection, or counts one more occurrence of an equal one that
     /// began within the last hour and is not resolved. Returns the row's id.
     ///
@@ -255,7 +53,7 @@ impl SystemEvent {
                 self.count_in_shared_row(db).await
             }
         };
-        Bound::to(db).scope(recorded).await
+        Binding::to(db).scope(recorded).await
     }
 
     /// Writes the event, or counts one more occurrence of an equal one, whoever wrote it.
@@ -442,7 +240,7 @@ impl SystemEvent {
     ) -> Result<bool, AuditError> {
         let (by, note) = (by.into(), note.into());
         let resolved = Self::resolve_here(db, id, by, note);
-        Bound::to(db).scope(resolved).await
+        Binding::to(db).scope(resolved).await
     }
 
     async fn resolve_here<C: ConnectionTrait>(
@@ -492,16 +290,5 @@ fn refused(config: &AuditConfig, error: sea_orm::DbErr) -> AuditError {
     AuditError::NotRecorded {
         state: ChangeState::NoChange,
         cause: cause_in(config, tables.qualified(tables.system_event()), error),
-    }
-}
-
-impl fmt::Debug for SystemEvent {
-    /// Leaves out what may hold secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemEvent")
-            .field("kind", &self.kind)
-            .field("title", &self.title)
-            .field("context", &self.context)
-            .finish_non_exhaustive()
     }
 }

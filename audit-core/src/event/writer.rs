@@ -8,31 +8,20 @@
 mod queue;
 mod worker;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
 use tokio::sync::watch;
 
-use super::system::{SystemEvent, WINDOW};
-use crate::bound::Bound;
+use super::system::WINDOW;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::context::scoped_config;
 use crate::stats::{COUNTERS, count};
+use crate::system_event::{SystemEvent, WRITING, install_sink, is_writing_events};
 use queue::{Queue, warn_of_dropped};
 use worker::Worker;
-
-tokio::task_local! {
-    /// Raised while events are written, so that nothing that this logs becomes an event.
-    static WRITING: ();
-}
-
-/// Whether the current task is the one that writes events, or is told that one was dropped.
-#[doc(hidden)]
-#[must_use]
-pub fn is_writing_events() -> bool {
-    WRITING.try_with(|()| ()).is_ok()
-}
 
 /// The writer of the process.
 static INSTALLED: RwLock<Option<EventWriter>> = RwLock::new(None);
@@ -82,7 +71,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
             written,
         };
         // How the tables are called: what is bound to the connection says it, else the scope.
-        let mut bound = Bound::to(&worker.db);
+        let mut bound = Binding::to(&worker.db);
         bound.config = bound.config.or_else(scoped_config);
         tokio::spawn(bound.scope(WRITING.scope((), worker.run())));
         EventWriter(Arc::new(Handle { queue, seen }))
@@ -143,15 +132,11 @@ impl EventWriter {
     /// configuration and panics are reported to it; what there was of the first two before any writer was installed,
     /// up to 64 events, it writes now.
     pub fn install(&self) {
-        let early = {
-            // Whoever reports meanwhile either is early or finds this one.
-            let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
-            *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
-            std::mem::take(&mut *early)
-        };
-        for event in early {
-            self.take(event);
-        }
+        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+        let writer = self.clone();
+        install_sink(move |event| {
+            writer.take(event);
+        });
     }
 
     /// The writer of the process, where one is installed.
@@ -215,26 +200,5 @@ impl EventWriter {
         let mut seen = self.0.seen.clone();
         // Fails when the writer has ended.
         while seen.changed().await.is_ok() {}
-    }
-}
-
-/// What was reported before any writer was installed.
-static EARLY: Mutex<Vec<SystemEvent>> = Mutex::new(Vec::new());
-
-/// So many events wait for the first writer. An application installs it when it starts, or never.
-const MOST_EARLY: usize = 64;
-
-/// Submits an event to the writer of the process, or keeps it for the first one.
-#[doc(hidden)]
-pub fn report(event: SystemEvent) {
-    let event = event.in_current_context();
-    let mut early = EARLY.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(writer) = EventWriter::installed() {
-        drop(early);
-        writer.take(event);
-    } else if early.len() < MOST_EARLY {
-        early.push(event);
-    } else {
-        count(&COUNTERS.events_dropped);
     }
 }

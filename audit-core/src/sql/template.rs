@@ -9,7 +9,7 @@ use super::literals::bindable_literals;
 /// A character that marks a bound value's place in rendered SQL; a text that has it is not taken.
 pub(super) const MARK: char = '\u{1}';
 
-/// A piece of SQL. Bound values are named by their position in the statement it was taken from.
+/// A piece of SQL. Binding values are named by their position in the statement it was taken from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Template(Vec<Piece>);
 

@@ -5,7 +5,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::{ArrayType, Enum, OptionEnum, Value};
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, sea_query::ColumnType};
 
-use crate::error::DecodeError;
+use super::DecodeError;
 
 /// What kind of database value a canonical JSON stands for.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ mod cascade;
 use std::collections::HashMap;
 
 use sea_orm_audit_core::Tables;
-use sea_orm_audit_core::survey::Surveyed;
+use sea_orm_audit_core::entity_report::Surveyed;
 use sea_orm_migration::sea_orm::DbBackend;
 
 use super::schema::{LiveSchema, LiveTable, TableId};

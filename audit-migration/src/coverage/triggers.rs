@@ -1,6 +1,6 @@
 //! What is found of the triggers of each table.
 
-use sea_orm_audit_core::survey::Surveyed;
+use sea_orm_audit_core::entity_report::Surveyed;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Finding;

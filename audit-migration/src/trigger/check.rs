@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use sea_orm_audit_core::survey::survey;
+use sea_orm_audit_core::entity_report::survey;
 use sea_orm_audit_core::{AuditConfig, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 

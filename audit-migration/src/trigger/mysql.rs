@@ -22,7 +22,7 @@ mod secret;
 mod subject;
 mod value;
 
-use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Installed, Piece};

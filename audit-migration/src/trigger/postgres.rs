@@ -17,7 +17,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::{Installed, Piece};

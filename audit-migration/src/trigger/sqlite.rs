@@ -14,7 +14,7 @@ mod sql;
 mod time;
 mod value;
 
-use sea_orm_audit_core::trigger::{LabelPart, TriggerPlan};
+use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Installed, Piece};

@@ -3,7 +3,7 @@
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{IntoCondition, Value};
 use sea_orm::{IntoActiveModel, Iterable, ModelTrait, PrimaryKeyToColumn, QueryOrder, Set};
-use sea_orm_audit::Auditable;
+use sea_orm_audit::AuditedEntity;
 
 use super::entity::{author, book, branch, leaf, node, root};
 use super::road::{Connection, Road};

@@ -8,7 +8,7 @@ use sea_orm::{
     ActiveModelTrait, Condition, DbBackend, IdenStatic, IntoActiveModel, Iterable, ModelTrait,
     PrimaryKeyToColumn, TransactionSession, TryFromU64,
 };
-use sea_orm_audit::Auditable;
+use sea_orm_audit::{Auditable, AuditedEntity};
 
 use super::road::{Connection, Road};
 use super::samples::sample;

@@ -54,7 +54,7 @@ fn a_million_failed_operations_leave_the_store_at_its_capacity() {
 
 #[test]
 fn a_million_failures_on_one_row_leave_a_few() {
-    let store = Store::of(CAPACITY);
+    let store = Store::of(BEFORE_IMAGES);
     for _ in 0..1_000_000 {
         store.put(waiting("same"), writes(1));
     }
@@ -80,7 +80,7 @@ fn a_scope_that_ends_leaves_nothing() {
 
 #[test]
 fn a_retry_takes_its_own_image_and_leaves_the_stale_one() {
-    let store = Store::of(CAPACITY);
+    let store = Store::of(BEFORE_IMAGES);
     for value in [1, 1, 2] {
         store.put(waiting("k"), writes(value));
     }
@@ -90,7 +90,7 @@ fn a_retry_takes_its_own_image_and_leaves_the_stale_one() {
 
 #[test]
 fn an_image_whose_values_the_database_changed_is_found_by_the_change() {
-    let store = Store::of(CAPACITY);
+    let store = Store::of(BEFORE_IMAGES);
     for value in [1, 2, 3] {
         store.put(waiting("k"), writes(value));
     }
@@ -116,7 +116,7 @@ fn operations_at_once_are_each_recorded_once_in_every_order() {
     let values = [1, 2, 3];
     for committed in ORDERS.map(|order| order.map(|at| values[at])) {
         for finished in ORDERS {
-            let store = Store::of(CAPACITY);
+            let store = Store::of(BEFORE_IMAGES);
             for value in values {
                 store.put(waiting("k"), writes(value));
             }
@@ -133,7 +133,7 @@ fn operations_at_once_are_each_recorded_once_in_every_order() {
 
 #[test]
 fn another_connection_operation_or_row_has_its_own_images() {
-    let store = Store::of(CAPACITY);
+    let store = Store::of(BEFORE_IMAGES);
     store.put(waiting("k"), writes(1));
     for other in [
         waiting("other"),
@@ -159,7 +159,7 @@ fn another_connection_operation_or_row_has_its_own_images() {
 fn large_images_are_bounded_in_bytes() {
     let store = Store {
         capacity_in_bytes: 1 << 20,
-        ..Store::of(CAPACITY)
+        ..Store::of(BEFORE_IMAGES)
     };
     let large = |bytes: usize| Image {
         row: Some(Row::Found(vec![Some(Value::from("x".repeat(bytes)))])),

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::live_table::{IndexColumn, LiveTable};
 use super::rows::{RowLock, is_in};
 use super::{Engine, Image, Problem, Request};
 use crate::auditable::EntityInfo;
+use crate::catalog::{IndexColumn, LiveTable};
 use crate::sql::{
     Cell, Composer, Conflict, ConflictTarget, Insert, Kind, Rows, Understood, is_name, parse_anew,
 };

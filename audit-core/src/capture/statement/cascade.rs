@@ -11,13 +11,12 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::image_store::{BeforeRow, Budget, Cursor, ImageStore};
-use super::live_table::TableKind;
 use super::rows::RowLock;
 use super::{Audited, Engine, Image, Problem, Request, Server};
 use crate::action::{Action, Source};
 use crate::auditable::{EntityInfo, Followed, known};
+use crate::catalog::TableKind;
 use crate::config::AuditConfig;
-use crate::sql::TableName;
 
 /// An entity whose rows follow those of another.
 pub(super) struct Follower {
@@ -208,7 +207,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let call = request.call;
         for follower in direct(parent) {
             let info = follower.info;
-            let name = TableName::of(info);
+            let name = info.table_name();
             let live =
                 (self.live_table(&name).await).map_err(|error| self.extra_read(call, error))?;
             if live.kind == TableKind::Missing {
@@ -296,7 +295,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(());
         }
         for info in reached(request.audited.info) {
-            let name = TableName::of(info);
+            let name = info.table_name();
             let live = self.live_table(&name).await?;
             if live.is_secured {
                 self.gap(

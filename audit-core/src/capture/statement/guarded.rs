@@ -9,7 +9,6 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::Engine;
 use super::update::HIDDEN;
 use crate::auditable::EntityInfo;
-use crate::sql::TableName;
 
 /// The table of a statement.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 Ok(Some(rows))
             }
             // The transaction must be tried again, or is over.
-            Err(error) if crate::recorder::is_contention(&error) => Err(error),
+            Err(error) if crate::record::is_contention(&error) => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "the rows of a statement could not be read after it");
                 let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
@@ -66,7 +65,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
         match located.as_ref() {
             Some(located) if located.entity == info.type_id => located.is_secured,
-            _ => (self.frames.live_tables).is_secured(&TableName::of(info)),
+            _ => (self.frames.live_tables).is_secured(&info.table_name()),
         }
     }
 }

@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use super::candidates::{given_keys, insert_columns, listed, number_of};
 use super::returning::Returns;
 use super::rows::RowLock;
-use super::{Answer, Call, Engine, Image, Problem, Request, answer};
+use super::{Answer, Engine, Image, Problem, Request, answer};
+use crate::exec_method::Call;
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";

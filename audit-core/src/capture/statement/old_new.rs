@@ -10,7 +10,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::returning::Returns;
 use super::returning::alias;
 use super::row_reader::{is_read_by_type, read_aliased};
-use super::{Answer, Call, Engine, Image, Problem, Request, answer};
+use super::{Answer, Engine, Image, Problem, Request, answer};
+use crate::exec_method::Call;
 use crate::sql::{ConflictAction, Kind, Returning};
 
 /// Why a MERGE is not captured where the rows are not returned so.

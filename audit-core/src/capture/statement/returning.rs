@@ -6,9 +6,10 @@ use futures_core::Stream;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, StreamTrait};
 
 use super::row_reader::{read_aliased, read_row};
-use super::{Call, Engine, Image, Request};
-use crate::connection::Doubt;
+use super::{Engine, Image, Request};
+use crate::exec_method::Call;
 use crate::sql::{Kind, Returning, Volatility, quoted};
+use crate::transaction_state::Doubt;
 
 /// What is known from the rows that a statement returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

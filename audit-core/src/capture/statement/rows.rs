@@ -9,11 +9,11 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use super::image_store::{Budget, ImageStore};
-use super::live_table::UniqueIndex;
 use super::row_reader::read_row;
 use super::{Engine, Image, Request};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Composer, TableName, is_name, quoted};
+use crate::catalog::UniqueIndex;
+use crate::sql::{Change, Composer, is_name, quoted};
 
 /// How many values one statement of ours may bind; every database takes more.
 const MOST_VALUES: usize = 30_000;
@@ -358,7 +358,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         info: &'static EntityInfo,
         columns: &[&str],
     ) -> String {
-        let live = match self.live_table(&TableName::of(info)).await {
+        let live = match self.live_table(&info.table_name()).await {
             Ok(live) => live,
             Err(error) => {
                 // The read that follows meets it, too, if it matters.

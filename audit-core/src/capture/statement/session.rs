@@ -2,9 +2,9 @@
 
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel};
 
-use super::live_table::LiveTable;
 use super::update::has_all;
 use super::{Audited, Engine};
+use crate::catalog::LiveTable;
 use crate::sql::{Kind, Rows, Write, is_name};
 
 impl<C: ConnectionTrait> Engine<'_, C> {

@@ -10,10 +10,11 @@ use super::image_store::{BeforeRow, Cursor, ImageStore};
 use super::returning::Returns;
 use super::rows::RowLock;
 use super::update::{HIDDEN, NOT_FOUND, SEVERAL_KEYS};
-use super::{Answer, Call, Engine, Image, Problem, Request, answer_of};
+use super::{Answer, Engine, Image, Problem, Request, answer_of};
 use crate::action::Source;
 use crate::config::FailurePolicy;
 use crate::error::{AuditError, ChangeState};
+use crate::exec_method::Call;
 use crate::sql::{Change, Volatility};
 
 /// How many keys a report names at most, and one more.

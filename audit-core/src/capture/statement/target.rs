@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Server;
 use super::cascade::{self, Follower};
-use super::live_table::{LiveTable, TableKind};
 use crate::action::Action;
 use crate::auditable::{EntityInfo, find};
+use crate::catalog::{LiveTable, TableKind};
 use crate::config::{AuditConfig, Plan};
 use crate::sql::{ConflictAction, Kind, TableName, Write, is_name};
 

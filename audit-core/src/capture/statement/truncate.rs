@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::{Answer, Engine, Problem, Request};
-use crate::recorder::{is_no_transaction, prepared_anew};
+use crate::record::{is_no_transaction, prepared_anew};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Records all rows of a table, then empties it.

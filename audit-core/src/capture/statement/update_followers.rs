@@ -13,12 +13,12 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::cascade::{Trail, is_recorded_here};
 use super::image_store::{BeforeRow, Budget, ImageStore};
-use super::live_table::{LiveTable, ReferringKey, TableKind};
 use super::rows::RowLock;
 use super::{Audited, Engine, Gap, Image, Problem, Request};
 use crate::action::Action;
 use crate::auditable::{EntityInfo, find, known};
-use crate::sql::{Kind, TableName, Write, is_name};
+use crate::catalog::{LiveTable, ReferringKey, TableKind};
+use crate::sql::{Kind, Write, is_name};
 use crate::value::same;
 
 const FOLLOWED: &str = "rows that refer to what it changed were changed by ON UPDATE, too";
@@ -159,7 +159,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(Some(info));
         }
         // Its name may lead to another schema's table.
-        let live = self.live_table(&TableName::of(info)).await?;
+        let live = self.live_table(&info.table_name()).await?;
         Ok((live.schema == key.schema).then_some(info))
     }
 
@@ -217,7 +217,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(None);
         }
         let failed = |error| self.extra_read(call, error);
-        let name = TableName::of(info);
+        let name = info.table_name();
         let live = self.live_table(&name).await.map_err(failed)?;
         let columns: Vec<&str> = info.columns().collect();
         if live.kind != TableKind::Table

@@ -13,7 +13,8 @@ use super::candidates::{Candidates, candidates, listed};
 use super::rows::RowLock;
 use super::update::is_same;
 use super::upsert::Written;
-use super::{Answer, Call, Engine, Image, Problem, Request};
+use super::{Answer, Engine, Image, Problem, Request};
+use crate::exec_method::Call;
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
 
 /// What the server answered to the statement.

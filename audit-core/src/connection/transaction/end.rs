@@ -8,10 +8,11 @@ use sea_orm::{
 };
 
 use super::AuditedTransaction;
-use crate::connection::{Frames, report};
+use crate::connection::report;
 use crate::error::AuditError;
-use crate::recorder::prepared_anew;
+use crate::record::prepared_anew;
 use crate::task::Task;
+use crate::transaction_state::Frames;
 
 impl AuditedTransaction {
     /// Rolls back instead of committing.

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::hash::private_hash;
-use crate::recorder::{address, limits};
+use crate::config::AuditConfig;
+use crate::limits;
+use crate::record::address;
 use crate::target::fit;
 use crate::text::clean as clean_text;
 
@@ -33,7 +34,7 @@ pub(in crate::event) fn known_key(username: &str) -> String {
 #[doc(hidden)]
 #[must_use]
 pub fn unknown_name(username: &str) -> String {
-    private_hash("audit_login_attempt", "username", &lower(username))
+    AuditConfig::current().private_hash("audit_login_attempt", "username", &lower(username))
 }
 
 fn lower(username: &str) -> String {

@@ -11,12 +11,12 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::key::{network, stored_names};
 use super::{Lockout, LockoutDecision, counted_address};
 use crate::actor::Actor;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::event::login::{LoginStatus, row_of};
-use crate::recorder::insert_row;
+use crate::record::insert_row;
 
 /// Whether an attempt may go on.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl LoginReservation {
             return Ok(());
         };
         let release = row::Entity::delete_many().filter(row::Column::Id.eq(id));
-        Bound::to(db)
+        Binding::to(db)
             .scope(async { release.exec(db).await })
             .await?;
         Ok(())
@@ -103,7 +103,7 @@ impl Lockout {
         username: &str,
         account: Option<&Actor>,
     ) -> Result<LoginAdmission, DbErr> {
-        (Bound::to(db).scope(self.reserve_here(db, username, account))).await
+        (Binding::to(db).scope(self.reserve_here(db, username, account))).await
     }
 
     async fn reserve_here<C: ConnectionTrait>(

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::event::system::{EventType, SystemEvent};
 use crate::stats::{COUNTERS, count_many};
+use crate::system_event::{EventType, SystemEvent};
 
 #[derive(Debug)]
 pub(super) struct Queue {

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::queue::{Counted, Queue, Taken, lose, warn_of_dropped};
-use crate::event::system::{EventType, SystemEvent};
-use crate::recorder::is_away;
+use crate::record::is_away;
+use crate::system_event::{EventType, SystemEvent};
 
 /// After so many tries in a row that did not reach it, the database is not asked for the others.
 const ENOUGH: usize = 3;

@@ -4,7 +4,7 @@ use sea_orm::prelude::{ChronoDate, ChronoTime, DateTimeUtc, DateTimeWithTimeZone
 use sea_orm::sea_query::{ArrayType, Enum, OptionEnum, Value};
 use serde_json::json;
 
-use crate::error::{DecodeError, EncodeError};
+use crate::value::{DecodeError, EncodeError};
 use crate::value::{Shape, decode, encode, same};
 
 type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm_audit_core::survey::Surveyed;
+use sea_orm_audit_core::entity_report::Surveyed;
 use sea_orm_migration::sea_orm::DbBackend;
 
 use super::super::Finding;

@@ -4,7 +4,7 @@
 //! as `\u0061`, one with a quote in it, or one of more than 500 characters counts as a secret's. PCRE
 //! (MariaDB) and ICU (MySQL) both read it.
 
-use sea_orm_audit_core::trigger::SecretKeys;
+use sea_orm_audit_core::trigger_plan::SecretKeys;
 
 use super::quote;
 

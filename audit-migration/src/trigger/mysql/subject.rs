@@ -1,7 +1,7 @@
 //! An audited table: what a record says of one of its rows, as SQL.
 
 use sea_orm_audit_core::clean_text;
-use sea_orm_audit_core::trigger::{LabelPart, TriggerPlan, TriggerTreatment};
+use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan, TriggerTreatment};
 
 use super::catalogue::{Catalogue, Server, Table};
 use super::value::{Form, ODD_NUMBER_HINT};

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm_audit_core::trigger::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
+use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
 use sea_orm_audit_core::{Shape, clean_text, limits};
 use sea_orm_migration::sea_orm::sea_query::ArrayType;
 

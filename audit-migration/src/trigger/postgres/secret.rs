@@ -3,7 +3,7 @@
 //! It is matched against the text of the document in lower case, with a `_` where a capital begins
 //! a word, and finds at least what the hooks find.
 
-use sea_orm_audit_core::trigger::SecretKeys;
+use sea_orm_audit_core::trigger_plan::SecretKeys;
 
 /// An escaped character.
 const ESCAPED: &str = r"\\(?:u[0-9a-f]{4}|.)";

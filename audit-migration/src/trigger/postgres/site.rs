@@ -1,6 +1,6 @@
 //! Where a table and its log are, and what the catalogue says of the table.
 
-use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, JsonValue, Statement};
 
 use super::quote::{ident, qualified};

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sea_orm_audit_core::trigger::{
+use sea_orm_audit_core::trigger_plan::{
     LabelPart, SecretKeys, TriggerColumn, TriggerPlan, TriggerTreatment,
 };
 use sea_orm_audit_core::{Shape, Tables};

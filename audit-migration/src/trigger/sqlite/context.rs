@@ -1,7 +1,7 @@
 //! Who does it, as the transaction has told.
 
 use sea_orm_audit_core::limits;
-use sea_orm_audit_core::trigger::TriggerPlan;
+use sea_orm_audit_core::trigger_plan::TriggerPlan;
 
 use super::json::document;
 use super::sql::name;

@@ -1,7 +1,7 @@
 //! The object id, the label and the tenant of a row.
 
 use sea_orm_audit_core::limits;
-use sea_orm_audit_core::trigger::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
+use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
 
 use super::kind::Kind;
 use super::secret::has_secret;

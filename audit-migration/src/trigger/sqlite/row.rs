@@ -1,6 +1,6 @@
 //! The record of a changed row: one INSERT.
 
-use sea_orm_audit_core::trigger::{TriggerPlan, TriggerTreatment};
+use sea_orm_audit_core::trigger_plan::{TriggerPlan, TriggerTreatment};
 use sea_orm_migration::sea_orm::JsonValue;
 
 use super::context::{context, field, metadata};

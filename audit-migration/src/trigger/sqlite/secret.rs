@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm_audit_core::trigger::SecretKeys;
+use sea_orm_audit_core::trigger_plan::SecretKeys;
 
 use super::sql::{joined, text};
 

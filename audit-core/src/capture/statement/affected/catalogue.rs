@@ -7,7 +7,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 use super::Server;
 use super::links::Links;
-use crate::recorder::is_contention;
+use crate::record::is_contention;
 
 /// How long an answer is kept: other clients may change the schema.
 const KEPT: Duration = Duration::from_mins(1);

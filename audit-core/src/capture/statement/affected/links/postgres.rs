@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 
 use super::{By, Link};
-use crate::recorder::prepared_anew;
+use crate::record::prepared_anew;
 use crate::sql::TableName;
 
 /// What a view or a rule may write is among the tables that its text names. A partition has copies of its table's foreign

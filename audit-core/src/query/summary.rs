@@ -8,11 +8,11 @@ use sea_orm::{
 };
 
 use crate::action::Outcome;
-use crate::bound::Bound;
+use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_system_event};
 use crate::event::LoginStatus;
-use crate::recorder::instant;
+use crate::record::instant;
 
 /// How often something comes up.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
@@ -166,7 +166,7 @@ impl SummaryQuery {
     /// # Errors
     /// Returns the database's error.
     pub async fn fetch<C: ConnectionTrait>(self, db: &C) -> Result<Summary, DbErr> {
-        Bound::to(db).scope(self.fetch_here(db)).await
+        Binding::to(db).scope(self.fetch_here(db)).await
     }
 
     async fn fetch_here<C: ConnectionTrait>(self, db: &C) -> Result<Summary, DbErr> {

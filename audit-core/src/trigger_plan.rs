@@ -6,6 +6,8 @@ use crate::auditable::{EntityInfo, Part, audited_entities};
 use crate::config::{AuditConfig, Plan, Tables, Treatment};
 use crate::value::Shape;
 
+pub use crate::redact::SecretKeys;
+
 /// What the triggers of one table record.
 #[derive(Debug, Clone)]
 pub struct TriggerPlan {
@@ -69,19 +71,6 @@ pub enum LabelPart {
     Text(String),
     /// The value of a column, by its position; nothing where it is NULL.
     Column(usize),
-}
-
-/// Which keys inside a JSON document are secrets', all in lower case; see `crate::redact`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SecretKeys {
-    /// Runs of whole words: `["api", "key"]` is in `apiKey`, `api_key`, `my-api-keys2`.
-    pub words: Vec<Vec<String>>,
-    /// Single words that count at the begin or end of another one, too.
-    pub anywhere: Vec<Vec<String>>,
-    /// Single words that count at the end of another one, too.
-    pub at_the_end: Vec<Vec<String>>,
-    /// Whole names.
-    pub names: Vec<String>,
 }
 
 impl TriggerPlan {

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use super::{Frames, State};
-use crate::capture::{is_given_up, roll_back};
+use super::{Frames, Reported, State};
 use crate::config::{AuditConfig, FailurePolicy};
-use crate::connection::route::Reported;
-use crate::error::{AuditError, Cause};
-use crate::recorder::{Record, Row, cause, insert_rows, keeping_last_insert_id};
+use crate::error::{AuditError, Cause, ChangeState};
+use crate::record::{Record, Row, cause, ends_transaction, insert_rows, keeping_last_insert_id};
 use crate::stats::{COUNTERS, count_many};
 
 /// About how many bytes of records are held.
@@ -114,12 +112,12 @@ impl State {
 
 impl Frames {
     /// The number of savepoints that are set, plus one for the transaction itself.
-    pub(in crate::connection) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.state().frames.len()
     }
 
     /// A savepoint was set.
-    pub(in crate::connection) fn begin(&self, read_only: bool) {
+    pub(crate) fn begin(&self, read_only: bool) {
         self.state().frames.push(Frame {
             read_only,
             ..Frame::default()
@@ -127,12 +125,12 @@ impl Frames {
     }
 
     /// The innermost savepoint was released.
-    pub(in crate::connection) fn merge(&self) {
+    pub(crate) fn merge(&self) {
         self.state().merge_innermost();
     }
 
     /// The innermost savepoint was rolled back.
-    pub(in crate::connection) fn discard(&self) {
+    pub(crate) fn discard(&self) {
         self.live_tables.clear();
         let mut state = self.state();
         state.discard_innermost();
@@ -149,7 +147,7 @@ impl Frames {
     }
 
     /// Why the innermost frame must not be committed.
-    pub(in crate::connection) fn failure(&self) -> Option<AuditError> {
+    pub(crate) fn failure(&self) -> Option<AuditError> {
         self.state()
             .frames
             .last()
@@ -157,7 +155,7 @@ impl Frames {
     }
 
     /// From now on records are written at once.
-    pub(in crate::connection) fn stop_buffering(&self) {
+    pub(crate) fn stop_buffering(&self) {
         self.live_tables.clear();
         let mut state = self.state();
         state.unbuffered = true;
@@ -165,7 +163,7 @@ impl Frames {
     }
 
     /// Whether what triggers are told must not outlive the statement: the application may have committed.
-    pub(in crate::connection) fn is_unbuffered(&self) -> bool {
+    pub(crate) fn is_unbuffered(&self) -> bool {
         self.state().unbuffered
     }
 
@@ -235,10 +233,7 @@ impl Frames {
     }
 
     /// Writes all buffered records, whichever frame holds them.
-    pub(in crate::connection) async fn flush_all<C: ConnectionTrait>(
-        &self,
-        db: &C,
-    ) -> Result<(), DbErr> {
+    pub(crate) async fn flush_all<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         if self.is_aborted(db).await {
             return Ok(());
         }
@@ -279,5 +274,18 @@ impl Frames {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a failed record is given up.
+fn is_given_up(policy: FailurePolicy, cause: &Cause) -> bool {
+    policy == FailurePolicy::Isolate && !ends_transaction(cause)
+}
+
+/// The error of a change whose record failed inside a transaction.
+fn roll_back(cause: Cause) -> AuditError {
+    AuditError::NotRecorded {
+        state: ChangeState::RollBack,
+        cause,
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Frames;
+use super::Reported;
 use crate::config::{AuditConfig, FailurePolicy};
-use crate::connection::route::Reported;
 use crate::error::Cause;
 
 impl Frames {
@@ -21,21 +21,21 @@ impl Frames {
     }
 
     /// Notes what must be reported before the innermost frame is committed.
-    pub(in crate::connection) fn report_before_commit(&self, reported: Reported) {
+    pub(crate) fn report_before_commit(&self, reported: Reported) {
         if let Some(frame) = self.state().frames.last_mut() {
             frame.reports.push(Arc::new(reported));
         }
     }
 
     /// The oldest of them.
-    pub(in crate::connection) fn next_report(&self) -> Option<Arc<Reported>> {
+    pub(crate) fn next_report(&self) -> Option<Arc<Reported>> {
         let state = self.state();
         let mut reports = state.frames.iter().flat_map(|frame| &frame.reports);
         reports.next().cloned()
     }
 
     /// That one is written.
-    pub(in crate::connection) fn remove_report(&self) {
+    pub(crate) fn remove_report(&self) {
         let mut state = self.state();
         let frame = (state.frames.iter_mut()).find(|frame| !frame.reports.is_empty());
         if let Some(frame) = frame {
@@ -44,16 +44,16 @@ impl Frames {
     }
 
     /// Whether a write was left without record since this was last asked, and may be committed nevertheless.
-    pub(in crate::connection) fn take_unrecorded(&self) -> bool {
+    pub(crate) fn take_unrecorded(&self) -> bool {
         std::mem::take(&mut self.state().unrecorded)
     }
 
     /// The row of an equal report that this transaction wrote, unless a savepoint took it back.
-    pub(in crate::connection) fn report_row(&self, fingerprint: &str) -> Option<i64> {
+    pub(crate) fn report_row(&self, fingerprint: &str) -> Option<i64> {
         self.state().reports.get(fingerprint).copied()
     }
 
-    pub(in crate::connection) fn note_report_row(&self, fingerprint: String, id: i64) {
+    pub(crate) fn note_report_row(&self, fingerprint: String, id: i64) {
         self.state().reports.insert(fingerprint, id);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sea_orm::ConnectionTrait;
 use sea_orm::prelude::Uuid;
 
-use crate::bound::Bound;
+use super::Binding;
 
 /// What an audited connection says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ enum Slot {
 thread_local! {
     static SLOT: Cell<Slot> = const { Cell::new(Slot::Idle) };
     /// The rest of the answer, which costs more to give.
-    static BINDING: Cell<Option<Arc<Bound>>> = const { Cell::new(None) };
+    static BINDING: Cell<Option<Arc<Binding>>> = const { Cell::new(None) };
 }
 
 /// Asks a connection whether it is audited; `None` when it is not.
@@ -40,7 +40,7 @@ pub(crate) fn probe<C: ConnectionTrait>(db: &C) -> Option<Probed> {
 }
 
 /// Asks a connection what is bound to it.
-pub(crate) fn bound_to<C: ConnectionTrait>(db: &C) -> Bound {
+pub(super) fn bound_to<C: ConnectionTrait>(db: &C) -> Binding {
     ask(db, Slot::AskedInFull);
     BINDING.take().as_deref().cloned().unwrap_or_default()
 }
@@ -63,7 +63,7 @@ fn ask<C: ConnectionTrait>(db: &C, question: Slot) -> Option<Probed> {
 }
 
 /// Answers, when asked.
-pub(super) fn answer(transaction_id: Option<Uuid>, binding: &Arc<Bound>) {
+pub(crate) fn answer(transaction_id: Option<Uuid>, binding: &Arc<Binding>) {
     match SLOT.get() {
         Slot::Idle | Slot::Answered(_) => return,
         Slot::Asked => {}

@@ -9,7 +9,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::capture::Handle;
+use crate::connection_kind::ConnectionKind;
 
 /// Runs statements that may change `LAST_INSERT_ID()`, and sets it to what it was before.
 pub(crate) async fn keeping_last_insert_id<C, F>(db: &C, work: F) -> F::Output
@@ -48,15 +48,15 @@ where
 /// connection does not say.
 pub(crate) fn in_transaction<C: ConnectionTrait>(db: &C) -> Option<bool> {
     #[cfg(feature = "statements")]
-    if let Some(probed) = crate::connection::probe(db) {
+    if let Some(probed) = crate::binding::probe(db) {
         return Some(probed.transaction_id.is_some());
     }
     #[cfg(not(feature = "statements"))]
     let _ = db;
-    match Handle::of::<C>() {
-        Handle::Pool => Some(false),
-        Handle::Transaction => Some(true),
-        Handle::Other => None,
+    match ConnectionKind::of::<C>() {
+        ConnectionKind::Pool => Some(false),
+        ConnectionKind::Transaction => Some(true),
+        ConnectionKind::Other => None,
     }
 }
 

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::Frames;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
-use crate::recorder::{Told, restore, take_back, tell, told_before};
+use crate::record::{Told, restore, take_back, tell, told_before};
 
 /// What triggers were told, and what becomes of it.
 #[derive(Debug, Default)]
@@ -31,20 +31,17 @@ enum Before {
 
 impl Frames {
     /// They are of a savepoint in somebody else's transaction.
-    pub(in crate::connection) fn are_inner(&self) {
+    pub(crate) fn are_inner(&self) {
         self.state().triggers.before = Before::Unknown;
     }
 
     /// Whether triggers were told of somebody else than this.
-    pub(in crate::connection) fn tells_of_another(
-        &self,
-        context: impl FnOnce() -> AuditContext,
-    ) -> bool {
+    pub(crate) fn tells_of_another(&self, context: impl FnOnce() -> AuditContext) -> bool {
         (self.state().triggers.told.as_ref()).is_some_and(|told| *told != context())
     }
 
     /// Whether triggers may know something that is to be taken back.
-    pub(in crate::connection) fn is_to_take_back(&self) -> bool {
+    pub(crate) fn is_to_take_back(&self) -> bool {
         self.state().triggers.take_back.is_some()
     }
 
@@ -84,10 +81,7 @@ impl Frames {
     /// one.
     ///
     /// What is dropped or fails here is still to be taken back.
-    pub(in crate::connection) async fn take_back<C: ConnectionTrait>(
-        &self,
-        db: &C,
-    ) -> Result<(), DbErr> {
+    pub(crate) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         let (told, before, is_outermost) = {
             let mut state = self.state();
             state.triggers.told = None;

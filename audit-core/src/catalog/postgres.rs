@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use serde::Deserialize;
 
 use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
-use crate::recorder::prepared_anew;
+use crate::record::prepared_anew;
 use crate::sql::{TableName, quoted};
 
 /// One row for the table that the name means on this connection, as JSON. Trigger bits are those of

@@ -6,8 +6,8 @@
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::driver_error::DriverError;
-use crate::capture::Handle;
 use crate::config::AuditConfig;
+use crate::connection_kind::ConnectionKind;
 use crate::error::{AuditError, Cause};
 
 /// Whether a database's error has one of these codes: SQLSTATEs of PostgreSQL, error numbers of
@@ -182,11 +182,13 @@ const PROBE: &str = "sea_orm_audit_probe";
 /// A plain pool always commits, SeaORM's own transaction never does, unless MySQL has ended it before; anything else is
 /// asked.
 pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> bool {
-    match Handle::of::<C>() {
-        Handle::Pool => true,
-        Handle::Transaction if db.get_database_backend() != DbBackend::MySql => false,
+    match ConnectionKind::of::<C>() {
+        ConnectionKind::Pool => true,
+        ConnectionKind::Transaction if db.get_database_backend() != DbBackend::MySql => false,
         // A transaction that the database has ended looks like none.
-        Handle::Transaction | Handle::Other => !ends_transaction(cause) && is_autocommit(db).await,
+        ConnectionKind::Transaction | ConnectionKind::Other => {
+            !ends_transaction(cause) && is_autocommit(db).await
+        }
     }
 }
 

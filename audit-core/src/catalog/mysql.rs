@@ -43,7 +43,7 @@ SELECT DATABASE() AS name,
   CAST(@@innodb_autoinc_lock_mode AS CHAR) AS lock_mode";
 
 /// Asks for the settings of the session.
-pub(super) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbErr> {
+pub(crate) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbErr> {
     let ask = Statement::from_string(DbBackend::MySql, SETTINGS);
     let row = (db.query_one_raw(ask).await?)
         .ok_or_else(|| DbErr::RecordNotFound("the server did not give its settings".into()))?;

@@ -1,23 +1,29 @@
 //! What is bound to a connection: a context and a configuration that apply to all that is recorded
 //! through it.
 
+#[cfg(feature = "statements")]
+mod probe;
+
 use sea_orm::ConnectionTrait;
+
+#[cfg(feature = "statements")]
+pub(crate) use probe::{answer, probe};
 
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 
 /// What is bound to a connection; nothing for those that are not audited.
 #[derive(Clone, Default)]
-pub(crate) struct Bound {
+pub(crate) struct Binding {
     pub(crate) context: Option<AuditContext>,
     pub(crate) config: Option<AuditConfig>,
 }
 
-impl Bound {
+impl Binding {
     /// What is bound to this one.
     #[cfg(feature = "statements")]
     pub(crate) fn to<C: ConnectionTrait>(db: &C) -> Self {
-        crate::connection::bound_to(db)
+        probe::bound_to(db)
     }
 
     /// What is bound to this one: only audited connections can be bound to something.

@@ -6,6 +6,7 @@
 
 mod buffer;
 mod trigger_context;
+mod uncaptured;
 mod unrecorded;
 
 use std::collections::HashMap;
@@ -14,14 +15,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement};
 
-use crate::capture::{Call, LiveTables};
+use crate::catalog::LiveTables;
 use crate::error::{AuditError, Cause};
-use crate::recorder::{
+use crate::exec_method::Call;
+use crate::record::{
     ending_error, has_ended_transaction, is_aborted, is_autocommit, may_have_ended_transaction,
     prepared_anew,
 };
 use buffer::Frame;
 use trigger_context::TriggerContext;
+pub(crate) use uncaptured::Reported;
 pub(crate) use unrecorded::Doubt;
 
 #[derive(Debug)]
@@ -98,22 +101,22 @@ impl Frames {
     }
 
     /// The database has ended the transaction.
-    pub(super) fn end(&self, error: DbErr) {
+    pub(crate) fn end(&self, error: DbErr) {
         self.state().ended.get_or_insert(error);
     }
 
     /// The transaction is as it should be.
-    pub(super) fn clear_suspicion(&self) {
+    pub(crate) fn clear_suspicion(&self) {
         self.state().suspect = false;
     }
 
     /// Why nothing can be sent any more.
-    pub(super) fn ended(&self) -> Option<DbErr> {
+    pub(crate) fn ended(&self) -> Option<DbErr> {
         self.state().ended.clone()
     }
 
     /// Fails once the database has ended the transaction.
-    pub(super) fn check_open(&self) -> Result<(), DbErr> {
+    pub(crate) fn check_open(&self) -> Result<(), DbErr> {
         match self.ended() {
             Some(error) => {
                 let reason = format!("the database has ended it ({error})");
@@ -127,7 +130,7 @@ impl Frames {
     ///
     /// # Errors
     /// Returns the database's error where it has ended the transaction.
-    pub(super) async fn go_on_after<C: ConnectionTrait>(
+    pub(crate) async fn go_on_after<C: ConnectionTrait>(
         &self,
         error: &AuditError,
         db: &C,
@@ -187,7 +190,7 @@ impl Frames {
 
     /// Whether PostgreSQL has aborted the transaction, and takes no record: what the application sends next has
     /// the database's own error.
-    pub(super) async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
+    pub(crate) async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
         let (is_suspect, is_held) = {
             let state = self.state();
             let is_held = (state.frames.iter())
@@ -203,30 +206,30 @@ impl Frames {
     }
 
     /// Something may have failed unseen.
-    pub(super) fn suspect(&self) {
+    pub(crate) fn suspect(&self) {
         self.state().suspect = true;
     }
 
-    pub(super) fn is_suspect(&self) -> bool {
+    pub(crate) fn is_suspect(&self) -> bool {
         self.state().suspect
     }
 
     /// A statement is run that was sent in this way.
-    pub(super) fn is_called(&self, call: Call) {
+    pub(crate) fn is_called(&self, call: Call) {
         self.state().call = Some(call);
     }
 
     /// How the last statement was sent.
-    pub(super) fn last_call(&self) -> Option<Call> {
+    pub(crate) fn last_call(&self) -> Option<Call> {
         self.state().call
     }
 
     /// A statement failed, and the database keeps a part of what it changed.
-    pub(super) fn note_partial_change(&self) {
+    pub(crate) fn note_partial_change(&self) {
         self.state().partial_change = true;
     }
 
-    pub(super) fn has_partial_change(&self) -> bool {
+    pub(crate) fn has_partial_change(&self) -> bool {
         self.state().partial_change
     }
 

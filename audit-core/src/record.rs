@@ -24,15 +24,16 @@ use serde::Serialize;
 
 use crate::action::{Action, Outcome, Source};
 use crate::actor::Actor;
-use crate::capture::Handle;
 use crate::change::Changes;
 use crate::config::{AuditConfig, FailurePolicy, Tables};
+use crate::connection_kind::ConnectionKind;
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::event::{EventType, SystemEvent, report};
 use crate::hash::session_digest;
+use crate::limits;
 use crate::stats::{COUNTERS, count};
+use crate::system_event::{EventType, SystemEvent, report};
 use crate::target::{Target, fit};
 use storable::storable;
 
@@ -56,20 +57,6 @@ pub(crate) use last_insert_id::with_last_insert_id;
 pub(crate) use last_insert_id::{in_transaction, keeping_last_insert_id};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
-
-/// The longest texts that the bounded columns of `audit_log` hold, in characters.
-///
-/// `audit-migration` makes the columns this long.
-#[doc(hidden)]
-pub mod limits {
-    pub const WORD: u32 = 32;
-    pub const MODEL: u32 = 160;
-    pub const OBJECT_ID: u32 = crate::target::OBJECT_ID_LIMIT;
-    pub const REPR: u32 = crate::target::REPR_LIMIT;
-    pub const NAME: u32 = 255;
-    pub const ADDRESS: u32 = 64;
-    pub const DIGEST: u32 = 128;
-}
 
 /// Everything a record says.
 pub(crate) struct Record {
@@ -397,7 +384,7 @@ async fn write<C: ConnectionTrait>(
 ) -> Result<(), Cause> {
     let isolate = config.failure_policy() == FailurePolicy::Isolate
         && db.get_database_backend() == DbBackend::Postgres
-        && Handle::of::<C>() != Handle::Pool;
+        && ConnectionKind::of::<C>() != ConnectionKind::Pool;
     let insert = record.insert(config, db.get_database_backend(), isolate)?;
     let result = async {
         if isolate {

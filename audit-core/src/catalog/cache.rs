@@ -20,15 +20,15 @@ struct Known {
 
 /// Settings of a MySQL session.
 #[derive(Debug, Clone)]
-pub(in crate::capture::statement) struct Settings {
+pub(crate) struct Settings {
     /// The database in which names are found that have none.
-    pub(in crate::capture::statement) database: Option<String>,
+    pub(crate) database: Option<String>,
     /// The step of numbered keys.
-    pub(in crate::capture::statement) step: u64,
+    pub(crate) step: u64,
     /// Whether the numbers of one INSERT follow each other, however many rows it turns out to have.
-    pub(in crate::capture::statement) is_consecutive: bool,
+    pub(crate) is_consecutive: bool,
     /// The level of the transactions that name none.
-    pub(in crate::capture::statement) isolation_level: IsolationLevel,
+    pub(crate) isolation_level: IsolationLevel,
 }
 
 impl LiveTables {
@@ -36,7 +36,7 @@ impl LiveTables {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn get(&self, name: &TableName) -> Option<LiveTable> {
+    pub(crate) fn get(&self, name: &TableName) -> Option<LiveTable> {
         let known = self.known();
         let found = known.tables.iter().find(|(other, _)| other == name);
         found.map(|(_, live)| live.clone())
@@ -54,20 +54,20 @@ impl LiveTables {
             .fold(0, |all, shape| all.rotate_left(1) ^ shape)
     }
 
-    pub(super) fn insert(&self, name: &TableName, live: &LiveTable) {
+    pub(crate) fn insert(&self, name: &TableName, live: &LiveTable) {
         self.known().tables.push((name.clone(), live.clone()));
     }
 
     /// Whether row-level security applies to a table that has been looked up by this name.
-    pub(in crate::capture::statement) fn is_secured(&self, name: &TableName) -> bool {
+    pub(crate) fn is_secured(&self, name: &TableName) -> bool {
         (self.known().tables.iter()).any(|(other, live)| other == name && live.is_secured)
     }
 
-    pub(in crate::capture::statement) fn settings(&self) -> Option<Settings> {
+    pub(crate) fn settings(&self) -> Option<Settings> {
         self.known().settings.clone()
     }
 
-    pub(super) fn set_settings(&self, settings: &Settings) {
+    pub(crate) fn set_settings(&self, settings: &Settings) {
         self.known().settings = Some(settings.clone());
     }
 
