@@ -103,7 +103,10 @@ fn exports(code: &str) -> BTreeMap<String, String> {
         let Some((module, names)) = path.split_once("::") else {
             continue;
         };
-        for name in names.split(['{', '}', ',', ' ', '\n']).filter(|name| !name.is_empty()) {
+        for name in names
+            .split(['{', '}', ',', ' ', '\n'])
+            .filter(|name| !name.is_empty())
+        {
             exports.insert(name.to_owned(), module.to_owned());
         }
     }
@@ -150,7 +153,10 @@ fn each_module_uses_only_lower_layers() -> TestResult {
             let used = exports.get(&name).map_or(name.as_str(), String::as_str);
             uses += 1;
             let (Some(own), Some(other)) = (height.get(module), height.get(used)) else {
-                faults.push(format!("{}: `crate::{name}` is of no module", inner.display()));
+                faults.push(format!(
+                    "{}: `crate::{name}` is of no module",
+                    inner.display()
+                ));
                 continue;
             };
             if used != module && other >= own {

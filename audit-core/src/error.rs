@@ -196,6 +196,9 @@ pub enum ChangeState {
     NotTried,
     /// The change was made inside a transaction that the caller must roll back.
     RollBack,
+    /// The change was made through a connection that does not say whether it is a transaction, such as SeaORM's
+    /// `RestrictedConnection`: the caller must roll a transaction back, and not repeat what was none.
+    Unknown,
     /// The change was undone.
     RolledBack,
     /// There is no change; the record was all that was to be written.
@@ -207,6 +210,10 @@ impl std::fmt::Display for ChangeState {
         f.write_str(match self {
             Self::NotTried => "nothing was changed, as the change could not be recorded",
             Self::RollBack => "the transaction has a change without an audit record: roll it back",
+            Self::Unknown => {
+                "there is a change without an audit record: roll it back if it was made in a transaction; else it is \
+                 committed, and must not be repeated"
+            }
             Self::RolledBack => "the change was rolled back, as it could not be recorded",
             Self::NoChange => {
                 "nothing was recorded, and a PostgreSQL transaction that it was part of must be \
@@ -297,6 +304,7 @@ impl From<AuditError> for DbErr {
             AuditError::NotRecorded { state, .. } => match state {
                 ChangeState::NotTried | ChangeState::RolledBack => ("write", "audited write"),
                 ChangeState::RollBack => ("uncommitted change", "audit record"),
+                ChangeState::Unknown => ("change", "audit record"),
                 ChangeState::NoChange => ("event", "audit record"),
             },
             AuditError::ChangeCommittedWithoutRecord { .. } => ("committed change", "audit record"),

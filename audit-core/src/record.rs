@@ -49,7 +49,7 @@ pub(crate) use failure::{
     is_sqlite_constraint, is_sqlite_mismatch, may_have_ended_transaction,
 };
 pub(crate) use failure::{
-    ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_unreadable,
+    ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_refused, is_unreadable,
     missing_table,
 };
 #[cfg(feature = "statements")]
@@ -313,13 +313,12 @@ pub(crate) async fn record_change<C: ConnectionTrait>(
         return Ok(());
     }
     count(&COUNTERS.failed);
-    let error = if failure::is_committed(db, &cause).await {
-        AuditError::ChangeCommittedWithoutRecord { cause }
-    } else {
-        let state = ChangeState::RollBack;
-        AuditError::NotRecorded { state, cause }
+    let state = match failure::is_committed(db, &cause).await {
+        Some(true) => return Err(AuditError::ChangeCommittedWithoutRecord { cause }.into()),
+        Some(false) => ChangeState::RollBack,
+        None => ChangeState::Unknown,
     };
-    Err(error.into())
+    Err(AuditError::NotRecorded { state, cause }.into())
 }
 
 /// Reports a change whose record may not have been written, as the future of the operation was dropped meanwhile.
@@ -369,7 +368,12 @@ pub(crate) async fn insert_record<C: ConnectionTrait>(
             return Ok(db.execute(&insert).await?.last_insert_id().cast_signed());
         }
         insert.returning_col(Column::Id);
-        match db.query_one_raw(built(db, &insert)).await? {
+        let row = match db.query_one_raw(built(db, &insert)).await {
+            // As in `execute_insert`.
+            Err(error) if is_refused(&error) => db.query_one(&insert).await?,
+            answer => answer?,
+        };
+        match row {
             Some(row) => row.try_get("", "id"),
             None => Err(DbErr::RecordNotInserted),
         }
@@ -390,7 +394,7 @@ async fn write<C: ConnectionTrait>(
         if isolate {
             insert_in_savepoint(db, &insert).await
         } else {
-            db.execute_raw(built(db, &insert)).await.map(|_| ())
+            execute_insert(db, &insert).await
         }
     };
     match keeping_last_insert_id(db, result).await {
@@ -399,6 +403,15 @@ async fn write<C: ConnectionTrait>(
             Ok(())
         }
         Err(error) => Err(cause(config, error)),
+    }
+}
+
+/// Sends an INSERT. A connection that refuses texts, since it cannot look into them (`RestrictedConnection`), gets the statement
+/// as SeaORM builds it.
+async fn execute_insert<C: ConnectionTrait>(db: &C, insert: &InsertStatement) -> Result<(), DbErr> {
+    match db.execute_raw(built(db, insert)).await {
+        Err(error) if is_refused(&error) => db.execute(insert).await.map(|_| ()),
+        answer => answer.map(|_| ()),
     }
 }
 
@@ -418,8 +431,8 @@ async fn insert_in_savepoint<C: ConnectionTrait>(
         Ok(_) => Ok(()),
         // Outside of a transaction there is nothing to protect, and nothing was done.
         // A connection that refuses the message must do without a savepoint.
-        Err(error) if failure::is_no_transaction(&error) || failure::is_refused(&error) => {
-            db.execute_raw(built(db, insert)).await.map(|_| ())
+        Err(error) if is_no_transaction(&error) || is_refused(&error) => {
+            execute_insert(db, insert).await
         }
         // It was aborted before our savepoint: by the user's own statement, which is theirs to undo,
         // or by another record at the same time, which undoes itself.

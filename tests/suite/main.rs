@@ -53,6 +53,7 @@ mod more_types;
 mod no_change;
 mod policy;
 mod postgres_types;
+mod rbac;
 mod relations;
 mod seaorm_features;
 mod secrets;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{DbBackend, IntoActiveModel, Set, Statement, TransactionSession, TransactionTrait};
-use sea_orm_audit::entity::audit_system_event;
 use sea_orm_audit::AuditedEntity;
+use sea_orm_audit::entity::audit_system_event;
 
 use crate::relations::{author, book, book_tag, tag};
 use crate::support::{TestDb, TestResult, refuse_records_of};

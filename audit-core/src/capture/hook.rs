@@ -18,7 +18,7 @@ use crate::auditable::{Auditable, values_of};
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection_kind::ConnectionKind;
 use crate::error::{AuditError, Cause, ChangeState};
-use crate::record::{is_autocommit, is_unreadable, missing_table};
+use crate::record::{is_autocommit, is_refused, is_unreadable, missing_table};
 use crate::value::same;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
@@ -122,6 +122,8 @@ pub(super) async fn take_write_lock<C: ConnectionTrait>(
         Ok(_) => Ok(()),
         Err(error) => match missing_table(config, &error) {
             Some(_) if config.failure_policy() == FailurePolicy::Isolate => Ok(()),
+            // A role that may only add records cannot take the lock so.
+            None if is_refused(&error) => Ok(()),
             Some(cause) => {
                 let state = ChangeState::NotTried;
                 Err(AuditError::NotRecorded { state, cause }.into())

@@ -171,7 +171,7 @@ pub(crate) fn is_aborted(error: &DbErr) -> bool {
 
 /// Whether the connection itself, such as SeaORM's `RestrictedConnection`, refused a statement that
 /// it cannot look into. The database has not seen it.
-pub(super) fn is_refused(error: &DbErr) -> bool {
+pub(crate) fn is_refused(error: &DbErr) -> bool {
     matches!(error, DbErr::RbacError(_) | DbErr::AccessDenied { .. })
 }
 
@@ -180,14 +180,20 @@ const PROBE: &str = "sea_orm_audit_probe";
 /// Whether the change whose record failed is committed.
 ///
 /// A plain pool always commits, SeaORM's own transaction never does, unless MySQL has ended it before; anything else is
-/// asked.
-pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> bool {
+/// asked. `None` where it does not answer.
+pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> Option<bool> {
     match ConnectionKind::of::<C>() {
-        ConnectionKind::Pool => true,
-        ConnectionKind::Transaction if db.get_database_backend() != DbBackend::MySql => false,
+        ConnectionKind::Pool => Some(true),
+        ConnectionKind::Transaction if db.get_database_backend() != DbBackend::MySql => Some(false),
         // A transaction that the database has ended looks like none.
         ConnectionKind::Transaction | ConnectionKind::Other => {
-            !ends_transaction(cause) && is_autocommit(db).await
+            if ends_transaction(cause) {
+                return Some(false);
+            }
+            match commits(db).await {
+                Err(error) if is_refused(&error) => None,
+                commits => Some(commits.unwrap_or(false)),
+            }
         }
     }
 }
@@ -201,22 +207,21 @@ pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> b
 ///
 /// Where the question cannot be put the answer is no: rolling back what is committed does no harm.
 pub(crate) async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
-    match db.get_database_backend() {
-        DbBackend::Postgres => {
-            let savepoint = format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}");
-            match db.execute_unprepared(&savepoint).await {
-                Ok(_) => false,
-                Err(error) => is_no_transaction(&error),
-            }
-        }
-        DbBackend::Sqlite => db.execute_unprepared("BEGIN; COMMIT").await.is_ok(),
-        _ => {
-            let savepoint = format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}");
-            match db.execute_unprepared(&savepoint).await {
-                Ok(_) => false,
-                Err(error) => is_no_savepoint(&error),
-            }
-        }
+    commits(db).await.unwrap_or(false)
+}
+
+/// The same, or why it could not be asked.
+async fn commits<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+    let backend = db.get_database_backend();
+    let question = match backend {
+        DbBackend::Sqlite => "BEGIN; COMMIT".to_owned(),
+        _ => format!("SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}"),
+    };
+    match (db.execute_unprepared(&question).await, backend) {
+        (Ok(_), _) => Ok(backend == DbBackend::Sqlite),
+        (Err(error), DbBackend::Postgres) if is_no_transaction(&error) => Ok(true),
+        (Err(error), DbBackend::MySql) if is_no_savepoint(&error) => Ok(true),
+        (Err(error), _) => Err(error),
     }
 }
 
