@@ -14,7 +14,7 @@ use sea_orm_audit::web::AuditLayer;
 use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
 
-use crate::support::{Shop, TestResult, With, get, send};
+use crate::support::{Shop, TestResult, With, call, get, send};
 
 fn router(shop: &Shop, rules: SecurityRules) -> Router {
     let monitor = SecurityMonitor::new(rules).events(shop.events.clone());
@@ -27,11 +27,15 @@ fn router(shop: &Shop, rules: SecurityRules) -> Router {
         )
 }
 
-async fn probe(router: &Router, path: &str, from: &str) -> TestResult {
+fn probing(path: &str, from: &str) -> TestResult<Request<Body>> {
     let mut request = get(path).with("user-agent", b"Mozilla/5.0 (X11; Linux x86_64)");
     let from: SocketAddr = from.parse()?;
     request.extensions_mut().insert(ConnectInfo(from));
-    send(router, request).await?;
+    Ok(request)
+}
+
+async fn probe(router: &Router, path: &str, from: &str) -> TestResult {
+    send(router, probing(path, from)?).await?;
     Ok(())
 }
 
@@ -165,7 +169,7 @@ async fn a_finding_is_of_whoever_signed_in_and_told_however_the_request_ends() -
         );
     probe(&router, "/wp-admin/", "192.0.2.1:5").await?;
     probe(&router, "/wp-login.php", "192.0.2.1:5").await?;
-    let given_up = probe(&router, "/.env", "192.0.2.1:5").now_or_never();
+    let given_up = call(&router, probing("/.env", "192.0.2.1:5")?).now_or_never();
     assert!(given_up.is_none());
     let events = shop.events().await?;
     let told: Vec<_> = (events.iter())
