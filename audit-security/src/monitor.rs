@@ -144,8 +144,10 @@ impl SecurityMonitor {
         };
         let (finding, user, network) = match limiter.admit(client, &id, Instant::now()) {
             Admission::Alone(network) => (finding, user, network),
-            Admission::AmongThose { of, most } => {
-                let detail = format!("more than {most} different findings of {of} within an hour");
+            Admission::AmongThose { of, kind, most } => {
+                // Without the address: `AddressPrivacy` decides what is stored of it.
+                let detail =
+                    format!("more than {most} different findings of one {kind} within an hour");
                 (many("many-rules", detail), None, of)
             }
             Admission::AmongAll { most } => {

@@ -10,8 +10,8 @@ use axum::routing::get as on_get;
 use futures::FutureExt;
 use http::{Request, StatusCode};
 use sea_orm_audit::entity::audit_system_event;
-use sea_orm_audit::web::AuditLayer;
 use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
+use sea_orm_audit::web::{AddressPrivacy, AuditLayer};
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
 
 use crate::support::{Shop, TestResult, With, call, get, send};
@@ -227,5 +227,54 @@ async fn a_probing_path_that_is_served_is_no_finding() -> TestResult {
         .collect();
     rules.sort();
     assert_eq!(rules, [r#"".env""#, r#""/wp-admin""#, r#""xss-tag""#]);
+    Ok(())
+}
+
+/// What the events of bounded findings say, by rule `many-rules`.
+#[tokio::test]
+async fn bounded_findings_name_no_address() -> TestResult {
+    let shop = Shop::open().await?;
+    let path = |number| format!("/probe-{number}");
+    let rules = (0..51).fold(SecurityRules::builder(), |rules, number| {
+        rules.probing_path(path(number))
+    });
+    let no_burst = rules.burst(Burst::NotFound, 1_000, std::time::Duration::from_mins(1));
+    let router = Router::new().layer(
+        AuditLayer::new()
+            .security(SecurityMonitor::new(no_burst.build()?))
+            .events(shop.events.clone())
+            .address_privacy(AddressPrivacy::Off),
+    );
+    for number in 0..51 {
+        probe(&router, &path(number), "192.0.2.1:5").await?;
+    }
+    for network in 0..201 {
+        let from = format!("[2001:db8:7:{network:x}::1]:5");
+        probe(&router, &path(0), &from).await?;
+    }
+    let events = shop.events().await?;
+    for event in &events {
+        let stored = format!("{event:?}");
+        assert_eq!(event.ip_address, None);
+        for part in ["192.0.2", "2001:db8"] {
+            assert!(!stored.contains(part), "{stored}");
+        }
+    }
+    let many: Vec<_> = (events.into_iter())
+        .filter(|event| {
+            event
+                .metadata
+                .as_ref()
+                .is_some_and(|it| it["rule"] == "many-rules")
+        })
+        .filter_map(|event| event.description)
+        .collect();
+    assert_eq!(
+        many,
+        [
+            "more than 50 different findings of one client within an hour",
+            "more than 200 different findings of one network within an hour",
+        ]
+    );
     Ok(())
 }
