@@ -292,6 +292,16 @@ async fn findings_hold_no_secrets(shop: &TestShop) -> TestResult {
         "/products?refresh=SECRET$%7Bjndi:ldap://x/a%7D",
         "/products?next=/cb?token=SECRET%26x=%3Csvg/onload=alert(1)%3E",
         "/products?q=%7B%22password%22:%22SECRET%22,%22x%22:%22'+or+1=1--%22%7D",
+        // Without a name.
+        "/products?%7B%22password%22:%22SECRET%22,%22x%22:%22'+or+1=1--%22%7D",
+        "/products?token:SECRET'+or+1=1--",
+        "/products?SECRET'+or+1=1--",
+        "/products?%20SECRET%20='+or+1=1--",
+        // In a path.
+        "/reset/SECRET/.env",
+        "/cb&token=SECRET/.env",
+        "/cb%3Ftoken=SECRET%00",
+        "/.git/SECRET",
     ];
     for target in targets {
         let target = target.replace("SECRET", SECRET);
