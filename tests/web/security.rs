@@ -278,3 +278,53 @@ async fn bounded_findings_name_no_address() -> TestResult {
     );
     Ok(())
 }
+
+/// Applications of one page, and servers of files, answer 200 to every path.
+#[tokio::test]
+async fn probing_path_that_a_fallback_serves_is_a_finding() -> TestResult {
+    let shop = Shop::open().await?;
+    let audit = || {
+        let monitor = SecurityMonitor::default().events(shop.events.clone());
+        AuditLayer::new().security(monitor)
+    };
+    let page = || on_get(async || "the application");
+    let files = tower::service_fn(|_: Request<Body>| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Body::from("a file")))
+    });
+    let nested = Router::new()
+        .route("/wp-admin", page())
+        .fallback(async || "the application");
+    for router in [
+        Router::new().fallback(async || "the application"),
+        Router::new().fallback_service(files),
+        Router::new().route("/{*path}", page()),
+        Router::new().nest_service("/.git", files),
+        Router::new().nest("/api", nested.clone()),
+    ] {
+        let before = count(&shop).await?;
+        let router = router.layer(audit());
+        for path in ["/wp-login.php", "/.git/config", "/api/.env"] {
+            probe(&router, path, "192.0.2.1:5").await?;
+        }
+        let found = count(&shop).await? - before;
+        assert_eq!(found, 3, "{router:?}");
+    }
+    // A route of its own is none, in a nested router, too.
+    let before = count(&shop).await?;
+    let router = Router::new()
+        .route("/wp-login.php", page())
+        .route("/.git/{name}", page())
+        .nest("/xmlrpc.php", nested)
+        .layer(audit());
+    for path in ["/wp-login.php", "/.git/config", "/xmlrpc.php/wp-admin"] {
+        probe(&router, path, "192.0.2.1:5").await?;
+    }
+    assert_eq!(count(&shop).await?, before);
+    Ok(())
+}
+
+/// How many findings there are.
+async fn count(shop: &Shop) -> TestResult<i64> {
+    let events = shop.events().await?;
+    Ok(events.iter().map(|event| event.occurrences).sum())
+}
