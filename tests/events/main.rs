@@ -17,6 +17,10 @@ mod entity;
 #[path = "../suite/support.rs"]
 mod support;
 
+#[path = "../suite/logged.rs"]
+mod logged;
+
+mod lockout;
 mod migration_mode;
 mod migrator;
 
@@ -77,6 +81,9 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
         a_poisoned_event_is_given_up_after_three_tries(&db).await?;
         what_is_lost_in_the_end_is_counted(&db).await?;
         an_unprepared_write_by_nobody_is_counted_once(&db).await?;
+        lockout::reservation_that_has_its_outcome_is_neither_overwritten_nor_deleted(&db).await?;
+        lockout::account_with_an_id_that_is_stored_otherwise_is_found_again(&db).await?;
+        lockout::failures_that_are_skipped_are_not_counted(&db).await?;
         db.remove().await?;
     }
     the_end_of_a_runtime_is_the_end_of_its_writer().await?;

@@ -16,8 +16,9 @@ use sea_orm::{
 };
 
 use self::key::{known_key, known_name, network, unknown_name};
+pub(super) use self::reservation::is_pending;
 pub use self::reservation::{LoginAdmission, LoginReservation};
-use super::login::LoginStatus;
+use super::login::{LoginStatus, stored_name};
 use crate::actor::Actor;
 use crate::bound::Bound;
 use crate::config::AuditConfig;
@@ -239,7 +240,8 @@ fn counted_address() -> Option<String> {
 fn is_of(account: &Actor) -> Option<SimpleExpr> {
     let id = account.id()?;
     let is_kind = Column::ActorType.eq(account.kind().as_str());
-    Some(Column::ActorId.eq(id).and(is_kind))
+    // As it is stored: cut, and without NUL, which PostgreSQL refuses.
+    Some(Column::ActorId.eq(stored_name(id)).and(is_kind))
 }
 
 /// Whether a success has ended the count since the first of the failures. One of another account, whose name may be equal

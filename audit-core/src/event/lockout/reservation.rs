@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -46,7 +47,8 @@ impl LoginReservation {
         Self(None)
     }
 
-    /// Takes the reservation back, for an attempt that has no outcome: the credentials could not be verified.
+    /// Takes the reservation back, for an attempt that has no outcome: the credentials could not be verified. A row that has
+    /// its outcome already stays.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -54,12 +56,18 @@ impl LoginReservation {
         let Some(id) = self.0 else {
             return Ok(());
         };
-        let release = row::Entity::delete_many().filter(row::Column::Id.eq(id));
+        let release = row::Entity::delete_many().filter(is_pending(id));
         Bound::to(db)
             .scope(async { release.exec(db).await })
             .await?;
         Ok(())
     }
+}
+
+/// Whether it is the row of this reservation, without an outcome yet. An attempt may be recorded twice, and ids be given again.
+pub(in crate::event) fn is_pending(id: i64) -> SimpleExpr {
+    let is_pending = row::Column::Status.eq(LoginStatus::Pending.as_str());
+    row::Column::Id.eq(id).and(is_pending)
 }
 
 impl Lockout {
