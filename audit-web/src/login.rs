@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use axum_login::{AuthUser, AuthnBackend, UserId};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, Lockout, LoginAdmission, LoginAttempt, LoginReservation, task,
 };
@@ -226,8 +227,17 @@ where
 
     /// Takes back the reservation of an attempt without an outcome.
     async fn release(&self, reservation: LoginReservation) {
-        if let Err(error) = reservation.release(&self.db).await {
-            tracing::warn!(%error, "an attempt to sign in stays counted until its lease ends");
+        const STAYS: &str = "an attempt to sign in stays counted until its lease ends";
+        let db = self.db.clone();
+        let release = Task::spawn(async move {
+            if let Err(error) = reservation.release(&db).await {
+                tracing::warn!(%error, "{STAYS}");
+            }
+        });
+        match release {
+            // `None` where it was stopped with its runtime.
+            Ok(release) => release.await.unwrap_or_default(),
+            Err(error) => tracing::warn!(%error, "{STAYS}"),
         }
     }
 
