@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod actors;
+#[cfg(feature = "axum-login")]
+mod attempts;
 mod context;
 #[cfg(feature = "axum-login")]
 mod deferred;

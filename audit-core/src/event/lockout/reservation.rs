@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::key::{network, stored_names};
-use super::{Lockout, LockoutDecision, counted_address};
+use super::{Lockout, Refusal, counted_address};
 use crate::actor::Actor;
 use crate::bound::Bound;
 use crate::config::AuditConfig;
@@ -25,12 +25,21 @@ use crate::recorder::insert_row;
 pub enum LoginAdmission {
     /// It may. Give the reservation to the [`LoginAttempt`](crate::LoginAttempt) that records the outcome.
     Admitted(LoginReservation),
-    /// It should be refused.
+    /// It should be refused: too many have failed.
     Blocked {
         /// How long until the next attempt is let through.
         retry_after: Duration,
     },
+    /// It should be refused: all places are held by attempts, some of which are under way and may yet succeed. No attempt has
+    /// failed too often, so that it should not be taken for an attack.
+    Busy {
+        /// A second: an outcome is known soon, or the lease of an attempt ends.
+        retry_after: Duration,
+    },
 }
+
+/// How long a client waits while others are under way.
+const WHILE_BUSY: Duration = Duration::from_secs(1);
 
 /// An attempt that has begun: a row of `audit_login_attempt` with the status `PENDING`, which becomes that of the outcome.
 ///
@@ -97,7 +106,9 @@ impl Lockout {
     ///         };
     ///         attempt.settles(reservation).record(db).await?;
     ///     }
-    ///     LoginAdmission::Blocked { retry_after } => { /* 429, Retry-After */ }
+    ///     LoginAdmission::Blocked { retry_after } | LoginAdmission::Busy { retry_after } => {
+    ///         // 429, Retry-After
+    ///     }
     /// }
     /// # Ok(())
     /// # }
@@ -129,9 +140,12 @@ impl Lockout {
         };
         let network = network(&stored);
         let _turn = turn_of(&network).await;
-        match self.decide(db, &network, username, account).await? {
-            LockoutDecision::Blocked { retry_after } => Ok(LoginAdmission::Blocked { retry_after }),
-            LockoutDecision::Allowed => {
+        match self.refusal(db, &network, username, account).await? {
+            Some(Refusal { is_busy: true, .. }) => Ok(LoginAdmission::Busy {
+                retry_after: WHILE_BUSY,
+            }),
+            Some(Refusal { retry_after, .. }) => Ok(LoginAdmission::Blocked { retry_after }),
+            None => {
                 let id = insert_row(db, pending(username, account, network)).await?;
                 Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
             }
