@@ -1,7 +1,7 @@
 //! What becomes of a finding: a SECURITY event.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use http::StatusCode;
@@ -133,7 +133,18 @@ impl SecurityMonitor {
     fn submit(&self, finding: Finding, client: Option<IpAddr>, user: Option<User>) {
         let writer = self.events.clone().or_else(EventWriter::installed);
         let Some(writer) = writer else {
-            tracing::warn!(?finding, "no writer is installed for this finding");
+            // Clients choose how many there are.
+            static WARNED: Once = Once::new();
+            let mut is_first = false;
+            WARNED.call_once(|| is_first = true);
+            if is_first {
+                tracing::warn!(
+                    ?finding,
+                    "no writer is installed for this finding; further ones are logged at DEBUG"
+                );
+            } else {
+                tracing::debug!(?finding, "no writer is installed for this finding");
+            }
             return;
         };
         let id = id_of(&finding, user.as_ref());

@@ -145,7 +145,7 @@ impl AuditLayer {
     }
 
     /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
-    /// told through `tracing` only.
+    /// logged through `tracing` only, the first one as a warning, others at DEBUG.
     pub fn events(self, writer: EventWriter) -> Self {
         self.with(|settings| {
             #[cfg(feature = "security")]

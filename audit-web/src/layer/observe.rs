@@ -1,6 +1,6 @@
 //! What a request did to the system: slowness, errors, panics, signs of an attack.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use http::uri::PathAndQuery;
@@ -199,7 +199,18 @@ impl Observed {
 
     fn submit(&self, event: SystemEvent) {
         let Some(writer) = self.settings.events() else {
-            tracing::warn!(?event, "no writer is installed for this system event");
+            // Clients choose how many there are.
+            static WARNED: Once = Once::new();
+            let mut is_first = false;
+            WARNED.call_once(|| is_first = true);
+            if is_first {
+                tracing::warn!(
+                    ?event,
+                    "no writer is installed for this system event; further ones are logged at DEBUG"
+                );
+            } else {
+                tracing::debug!(?event, "no writer is installed for this system event");
+            }
             return;
         };
         // In the request's scope, for its actor, address and id.
