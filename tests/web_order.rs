@@ -17,6 +17,7 @@ mod people;
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::Router;
@@ -72,14 +73,51 @@ fn is_refused(answer: Option<StatusCode>) -> bool {
     answer.is_none_or(|status| status.is_server_error()) == cfg!(debug_assertions)
 }
 
+/// What the program logs.
+fn log() -> Logged {
+    static LOG: LazyLock<Logged> = LazyLock::new(|| {
+        let log = Logged::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(log.clone())
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        log
+    });
+    LOG.clone()
+}
+
+/// Clients choose how many events there are.
+#[tokio::test]
+async fn events_without_a_writer_are_a_warning_once() -> TestResult {
+    let log = log();
+    let fails = on_get(async || StatusCode::BAD_GATEWAY);
+    let router = Router::new()
+        .route("/fails", fails)
+        .layer(AuditLayer::new().security(SecurityMonitor::default()));
+    let address = serve(router).await?;
+    for number in 0..4 {
+        ask(address, "/fails", "").await?;
+        ask(address, &format!("/wp-admin/{number}"), "").await?;
+    }
+    for words in [
+        "no writer is installed for this system event",
+        "no writer is installed for this finding",
+    ] {
+        let said = log.lines(words);
+        let at = |level: &str| {
+            let start = format!(" {level} sea_orm_audit");
+            said.iter().filter(|line| line.contains(&start)).count()
+        };
+        assert_eq!((at("WARN"), at("DEBUG")), (1, 3), "{said:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn layers_in_a_wrong_order_say_so_once() -> TestResult {
-    let log = Logged::default();
-    let said = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    tracing::subscriber::set_global_default(said)?;
+    let log = log();
     let shop = Shop::open().await?;
     let audit = || AuditLayer::new().events(shop.events.clone());
     let auth = || AuditAuthLayer::<Auth, _>::new(shop.conn());

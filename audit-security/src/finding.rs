@@ -11,7 +11,7 @@ use super::event::SecurityEventName;
 
 /// The most characters a detail has.
 const MAX_CHARS: usize = 200;
-/// The most characters that are kept of a parameter's name.
+/// The most characters that a parameter's name has.
 const NAME_CHARS: usize = 64;
 /// The most characters that are kept of what met a rule in a parameter.
 const PIECE_CHARS: usize = 64;
@@ -27,8 +27,10 @@ pub struct Finding {
     pub rule: Cow<'static, str>,
     /// What met it: at most 200 characters, none of which controls a terminal or hides others.
     ///
-    /// Of a query it is the parameter's name and the piece that met the rule, in which words that the rule does not ask for
-    /// are left out; of a path the path, without parameters in it and segments that look like tokens.
+    /// Of a query it is the parameter's name and the piece that met the rule, in which every word is left out that the rule does
+    /// not ask for. What is no name by its form (64 ASCII letters, digits, `_`, `.`, `-`, `[` and `]` at most) is not shown. Of
+    /// a path it is the decoded path up to a `;` or `?`, in lower case, in which every word is left out that the rule does not
+    /// ask for: `/…/…/.env`. A user agent is shown as it is.
     pub detail: String,
     /// Whether the request asked for a path that the application is not expected to have. Where it is served after all, with
     /// 2xx, that is no finding.
@@ -50,22 +52,17 @@ impl Finding {
         Self::stating(event, rule, detail)
     }
 
-    /// Makes a finding in a path: without what follows it (matrix parameters, an encoded query), nor segments that look
-    /// like tokens.
-    pub(super) fn in_path(event: SecurityEventName, rule: Cow<'static, str>, raw: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(raw);
-        let lower = text.to_ascii_lowercase();
-        let ends = [";", "%3b", "%3f"].map(|end| lower.find(end));
-        let end = ends.into_iter().flatten().min().unwrap_or(text.len());
-        let segments = text[..end].split('/').map(|segment| {
-            let is_token = segment.len() >= 12
-                && segment.bytes().any(|byte| byte.is_ascii_digit())
-                && segment.bytes().any(|byte| byte.is_ascii_alphabetic())
-                && !segment.contains(['.', '%']);
-            if is_token { "…" } else { segment }
-        });
-        let path = segments.collect::<Vec<_>>().join("/");
-        Self::quoting(event, rule, "path", path.as_bytes())
+    /// Makes a finding in a decoded path, up to what follows it (matrix parameters, an encoded query). Only words that are in
+    /// `known` are shown: people and programs put secrets into paths.
+    pub(super) fn in_path(
+        event: SecurityEventName,
+        rule: Cow<'static, str>,
+        decoded: &[u8],
+        known: &str,
+    ) -> Self {
+        let end = decoded.iter().position(|byte| b";?".contains(byte));
+        let path = &decoded[..end.unwrap_or(decoded.len())];
+        Self::quoting(event, rule, "path", known_words(path, known, 1).as_bytes())
     }
 
     /// Makes a finding in a parameter of a query: its name, and the piece that met a pattern, in which only words of the
@@ -77,14 +74,14 @@ impl Finding {
         piece: &[u8],
         pattern: &str,
     ) -> Self {
-        let end = parameter.iter().position(|byte| *byte == b'=');
-        let name = end.map(|end| &parameter[..end]);
+        let name = parameter_name(parameter);
         let label = match name {
-            Some(name) => format!("query parameter \"{}\"", clean_text(name, NAME_CHARS)),
+            Some(name) => format!("query parameter \"{name}\""),
             None => "query".to_owned(),
         };
-        let named = name.and_then(|name| piece.strip_prefix(name)?.strip_prefix(b"="));
-        let piece = known_words(named.unwrap_or(piece), pattern);
+        let named = name.and_then(|name| piece.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+        // Single characters are what injections are made of.
+        let piece = known_words(named.unwrap_or(piece), pattern, 2);
         let detail = format!("{label}: \"{}\"", clean_text(&piece, PIECE_CHARS));
         Self::stating(event, rule, detail)
     }
@@ -115,24 +112,37 @@ impl Finding {
     }
 }
 
-/// A piece of a parameter in which only the words are shown that its pattern asks for, and single characters: a pattern
-/// may reach over values that are nobody's business.
-fn known_words(piece: &[u8], pattern: &str) -> String {
+/// The name of a parameter. What has not the form of a name may be a value, such as JSON or a token.
+fn parameter_name(parameter: &[u8]) -> Option<&str> {
+    let end = parameter.iter().position(|byte| *byte == b'=')?;
+    let name = std::str::from_utf8(&parameter[..end]).ok()?;
+    let may_be_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(&byte);
+    let is_name = (1..=NAME_CHARS).contains(&name.len()) && name.bytes().all(may_be_in_name);
+    is_name.then_some(name)
+}
+
+/// A text in which only those words are shown that its rule asks for, and words of fewer than so many characters: a pattern
+/// may reach over values, and a path may have any.
+fn known_words(text: &[u8], rule: &str, hidden_from: usize) -> String {
     static ESCAPES: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"\\x[0-9a-f]{2}|\\[[:alpha:]]").ok());
-    static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\pL\pN_]{2,}").ok());
-    let (Some(escapes), Some(words)) = (&*ESCAPES, &*WORDS) else {
+    static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\pL\pN\pM_]+").ok());
+    // `jspx?` asks for `jspx` and for `jsp`.
+    static OPTIONAL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\w\?").ok());
+    let (Some(escapes), Some(words), Some(optional)) = (&*ESCAPES, &*WORDS, &*OPTIONAL) else {
         return String::new();
     };
-    let pattern = escapes.replace_all(pattern, " ");
-    let known: HashSet<&str> = words
-        .find_iter(&pattern)
+    let rule = escapes.replace_all(rule, " ").to_lowercase();
+    let shorter = optional.replace_all(&rule, " ");
+    let known: HashSet<&str> = (words.find_iter(&rule))
+        .chain(words.find_iter(&shorter))
         .map(|word| word.as_str())
+        .filter(|word| word.len() > 1)
         .collect();
-    let text = String::from_utf8_lossy(piece);
+    let text = String::from_utf8_lossy(text);
     let shown = |found: &Captures<'_>| {
         let word = &found[0];
-        if known.contains(word.to_lowercase().as_str()) {
+        if word.chars().count() < hidden_from || known.contains(word.to_lowercase().as_str()) {
             word.to_owned()
         } else {
             "…".to_owned()
@@ -182,25 +192,30 @@ mod tests {
             ("/reset/s3cr3t", "/…/…"),
             ("пароль or", "… or"),
         ] {
-            assert_eq!(known_words(piece.as_bytes(), pattern), kept);
+            assert_eq!(known_words(piece.as_bytes(), pattern, 2), kept);
         }
     }
 
     #[test]
-    fn a_path_shows_no_tokens_and_nothing_behind_it() {
-        for (path, shown) in [
-            ("/wp-admin/setup.php", "/wp-admin/setup.php"),
+    fn path_shows_words_of_its_rule_alone_and_nothing_behind_it() {
+        for (path, rule, shown) in [
+            ("/wp-admin/setup.php", "/wp-admin", "/wp-admin/….…"),
+            ("/wp-admin/setup.php", "*.PHP", "/…-…/….php"),
             (
-                "/reset/a1b2c3d4e5f6a7/wp-login.php",
-                "/reset/…/wp-login.php",
+                "/reset/hunter2/wp-login.php",
+                "/wp-login.php",
+                "/…/…/wp-login.php",
             ),
-            ("/x.jsp;jsessionid=0a1b", "/x.jsp"),
-            ("/cb%3Fpassword=hunter2%00", "/cb"),
+            ("/x.jsp;jsessionid=0a1b", r"\.jspx?$", "/….jsp"),
+            ("/cb?password=hunter2", "", "/…"),
+            ("/7/../a", "", "/…/../…"),
+            ("/zoe\u{308}/x", "zo", "/…/…"),
         ] {
             let found = Finding::in_path(
                 SecurityEventName::MaliciousDirectReference,
                 "x".into(),
                 path.as_bytes(),
+                rule,
             );
             assert_eq!(found.detail, format!("path \"{shown}\""));
         }

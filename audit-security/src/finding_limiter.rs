@@ -26,8 +26,12 @@ const WINDOW: Duration = Duration::from_hours(1);
 pub(super) enum Admission {
     /// By itself, as this network's.
     Alone(String),
-    /// As one of more than so many of this network or site.
-    AmongThose { of: String, most: usize },
+    /// As one of more than so many of this network or site, which must not be shown: it is the client's address. `kind` may be.
+    AmongThose {
+        of: String,
+        kind: &'static str,
+        most: usize,
+    },
     /// As one of more than so many of all.
     AmongAll { most: usize },
 }
@@ -79,10 +83,13 @@ impl FindingLimiter {
         if window.findings.len() >= self.most {
             return Admission::AmongAll { most: self.most };
         }
-        for (of, most) in [(&site, OF_SITE), (&network, OF_NETWORK)] {
+        for (of, kind, most) in [
+            (&site, "network", OF_SITE),
+            (&network, "client", OF_NETWORK),
+        ] {
             if count(of) >= most {
                 let of = of.clone();
-                return Admission::AmongThose { of, most };
+                return Admission::AmongThose { of, kind, most };
             }
         }
         window.findings.insert(known);
@@ -142,6 +149,7 @@ mod tests {
         assert_eq!(alone.count(), OF_SITE);
         let of = Admission::AmongThose {
             of: "2001:db8:7::/48".to_owned(),
+            kind: "network",
             most: OF_SITE,
         };
         assert_eq!(limiter.admit(Some(address(60_001).into()), "1", now), of);

@@ -1,7 +1,7 @@
 //! What becomes of a finding: a SECURITY event.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use http::StatusCode;
@@ -133,7 +133,18 @@ impl SecurityMonitor {
     fn submit(&self, finding: Finding, client: Option<IpAddr>, user: Option<User>) {
         let writer = self.events.clone().or_else(EventWriter::installed);
         let Some(writer) = writer else {
-            tracing::warn!(?finding, "no writer is installed for this finding");
+            // Clients choose how many there are.
+            static WARNED: Once = Once::new();
+            let mut is_first = false;
+            WARNED.call_once(|| is_first = true);
+            if is_first {
+                tracing::warn!(
+                    ?finding,
+                    "no writer is installed for this finding; further ones are logged at DEBUG"
+                );
+            } else {
+                tracing::debug!(?finding, "no writer is installed for this finding");
+            }
             return;
         };
         let id = id_of(&finding, user.as_ref());
@@ -144,8 +155,10 @@ impl SecurityMonitor {
         };
         let (finding, user, network) = match limiter.admit(client, &id, Instant::now()) {
             Admission::Alone(network) => (finding, user, network),
-            Admission::AmongThose { of, most } => {
-                let detail = format!("more than {most} different findings of {of} within an hour");
+            Admission::AmongThose { of, kind, most } => {
+                // Without the address: `AddressPrivacy` decides what is stored of it.
+                let detail =
+                    format!("more than {most} different findings of one {kind} within an hour");
                 (many("many-rules", detail), None, of)
             }
             Admission::AmongAll { most } => {

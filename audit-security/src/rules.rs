@@ -185,25 +185,28 @@ impl SecurityRules {
         let mut script = None;
         for rule in self.inner.patterns.all(&text) {
             if rule.scope & PATH != 0 {
-                return Some(Finding::in_path(rule.event, rule.name.clone(), raw));
+                let name = rule.name.clone();
+                return Some(Finding::in_path(rule.event, name, &text, &rule.regex));
             }
             if rule.scope & PROBE != 0 && !paths.allows(&text) {
                 script = script.or(Some(rule));
             }
         }
         let event = Event::MaliciousDirectReference;
-        let name = match (paths.inspect(raw, &text), script) {
-            (Some(PathHit::Probe(name)), _) => name,
+        let finding = match (paths.inspect(raw, &text), script) {
+            (Some(PathHit::Probe(name)), _) => Finding::in_path(event, name.clone(), &text, &name),
             (Some(PathHit::Traversal), _) => {
-                return Some(Finding::in_path(event, PATH_TRAVERSAL.into(), raw));
+                return Some(Finding::in_path(event, PATH_TRAVERSAL.into(), &text, ""));
             }
-            (None, Some(script)) => script.name.clone(),
+            (None, Some(script)) => {
+                Finding::in_path(event, script.name.clone(), &text, &script.regex)
+            }
             (None, None) => return None,
         };
         Some(Finding {
             is_probe: true,
             beside: self.agent(agent).map(Box::new),
-            ..Finding::in_path(event, name, raw)
+            ..finding
         })
     }
 

@@ -340,6 +340,14 @@ fn no_value_of_a_parameter_is_in_a_finding() {
             "file=/home/SECRET/.env",
             "u=SECRET or 1=1",
             "a=1&token=SECRET&id=1 union select null",
+            // What stands before the first `=` is no name.
+            "{%22password%22:%22SECRET%22,%22x%22:%22' or 1=1--%22}",
+            "token:SECRET' or 1=1--",
+            "SECRET' or 1=1--",
+            "%20SECRET%20=' or 1=1--",
+            "token:SECRET=<script>alert(1)",
+            "SECRET%00=<script>alert(1)",
+            "/cb?token/SECRET=1' or 1=1--",
         ] {
             let query = query.replace("SECRET", secret).replace(' ', "+");
             let Some(finding) = rules.inspect("/", Some(&query), None) else {
@@ -351,12 +359,79 @@ fn no_value_of_a_parameter_is_in_a_finding() {
             }
         }
     }
-    let found = rules.inspect("/", Some("pass=hunter2'+or+1=1--"), None);
-    let detail = found.map(|finding| finding.detail);
-    assert_eq!(
-        detail.as_deref(),
-        Some("query parameter \"pass\": \"' or 1=1\"")
-    );
+    let long = format!("{}=' or 1=1", "n".repeat(65));
+    for (query, label) in [
+        ("pass=hunter2' or 1=1--", "query parameter \"pass\""),
+        (
+            "user[pass.word-2]=' or 1=1",
+            "query parameter \"user[pass.word-2]\"",
+        ),
+        ("pass word=' or 1=1", "query"),
+        ("\u{43f}=' or 1=1", "query"),
+        ("=' or 1=1", "query"),
+        (&*long, "query"),
+    ] {
+        let found = rules.inspect("/", Some(&query.replace(' ', "+")), None);
+        let detail = found.map(|finding| finding.detail).unwrap_or_default();
+        assert_eq!(detail, format!("{label}: \"' or 1=1\""), "{query}");
+    }
+}
+
+#[test]
+fn path_of_a_finding_shows_words_of_its_rule_alone() {
+    let rules = SecurityRules::default();
+    let detail = |target: &str| {
+        let found = path(&rules, target);
+        found.map(|finding| finding.detail).unwrap_or_default()
+    };
+    for secret in [
+        "hunter2",
+        "s3cr3t-t0ken_x",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aWMifQ.Vx2nO_tsmR",
+        "k7",
+        "zq",
+        "h%75nter2",
+        "%68%75%6e%74%65%72%32",
+        "h%2575nter2",
+        "correct%20horse",
+    ] {
+        let hidden = [
+            "hunter", "s3cr3t", "t0ken", "eyj", "vx2n", "tsmr", "k7", "zq", "correct", "horse", "%",
+        ];
+        for target in [
+            "/reset/SECRET/.env",
+            "/reset/SECRET/.git/config",
+            "/cb&token=SECRET/.env",
+            "/cb%3Fpassword=SECRET%00",
+            "/.env/SECRET",
+            "/SECRET/x.jsp",
+            "/SECRET.php.bak",
+            "/x.jsp;jsessionid=SECRET",
+            "/SECRET/../../x",
+            "/a/%2e%2e/SECRET",
+            "/SECRET'%20or%201=1--",
+            "/SECRET/<script>alert(1)",
+            "/wp-admin/SECRET",
+        ] {
+            let target = target.replace("SECRET", secret);
+            let detail = detail(&target).to_lowercase();
+            assert!(!detail.is_empty(), "{target}");
+            for word in hidden {
+                assert!(!detail.contains(word), "{target}: {detail}");
+            }
+        }
+    }
+    for (target, shown) in [
+        ("/wp-admin/setup.php", "/wp-admin/….…"),
+        ("/WP-Admin/", "/wp-admin/"),
+        ("/reset/hunter2/.git/config", "/…/…/.git/config"),
+        ("/files/index.php.bak", "/…/….php.bak"),
+        ("/7/x/../../../etc", "/…/…/../../../…"),
+        ("/x.jsp;jsessionid=0a1b", "/….jsp"),
+        ("/%77p-admin/%3Ftoken=x", "/wp-admin/"),
+    ] {
+        assert_eq!(detail(target), format!("path \"{shown}\""), "{target}");
+    }
 }
 
 #[test]

@@ -5,11 +5,17 @@
 //! began, with the outcome OPEN. When it ends, or is cut off, a second record and the row have the counts, and the
 //! outcome SUCCESS or FAILURE. Where the process ends before, the beginning stays recorded. Tasks of their own write
 //! them, which a client that goes away does not cancel.
+//!
+//! The records need a connection. Where the body reads from a query that holds one of its own (`db.stream(..)`),
+//! [begin](ExportRecorder::begin) before the query is opened: else the beginning waits for a second connection when the body is
+//! first asked for bytes: on a pool of one, which is SeaORM's default for SQLite, until the pool's timeout, and then the export fails. The end needs no second one: the
+//! body is dropped before its end is recorded.
 
 mod body;
 mod recording;
 mod writer;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
@@ -38,6 +44,22 @@ pub use writer::ExportWriter;
 /// let records = export.records(); // whoever makes the body counts with it
 /// records.add(100);
 /// export.body(csv)
+/// # }
+/// ```
+///
+/// With a query that is open while the body is sent:
+/// ```
+/// # use http_body::Body;
+/// # use sea_orm::{ConnectionTrait, DatabaseConnection, QueryStream, Statement, StreamTrait};
+/// # use sea_orm_audit_web::BodyError;
+/// use sea_orm_audit_web::ExportRecorder;
+/// # async fn export<B: Body<Error: Into<BodyError>>>(
+/// #     db: DatabaseConnection, csv: impl Fn(QueryStream) -> B,
+/// # ) -> Result<impl Body, Box<dyn std::error::Error>> {
+/// let export = ExportRecorder::new(db.clone(), "customers").begin().await?;
+/// let query = Statement::from_string(db.get_database_backend(), "SELECT * FROM customer");
+/// let rows = db.stream_raw(query).await?;
+/// Ok(export.body(csv(rows)))
 /// # }
 /// ```
 #[derive(Debug)]
@@ -128,13 +150,30 @@ where
         self.records.clone()
     }
 
+    /// Records that it begins, now: before a query is opened that holds a connection while the body is sent, and before
+    /// anything else that should not be done where it cannot be recorded.
+    ///
+    /// Recorded by a task of its own. What it returns is dropped without an end where a later step fails, or the client
+    /// goes away: that is recorded as a FAILURE.
+    ///
+    /// # Errors
+    /// Returns [`AuditError::NotRecorded`] when it cannot be recorded; then nothing should be exported.
+    pub async fn begin(self) -> Result<BegunExport<C>, AuditError> {
+        let mut sending = self.start();
+        let begun = poll_fn(|context| sending.poll_begun(context)).await;
+        if begun.is_err() {
+            // It has no end.
+            sending.recorder = None;
+        }
+        begun.map(|()| BegunExport(sending))
+    }
+
     /// Wraps the body of a response. The first bytes are sent when it is on record that the export began, its end, or its last
     /// bytes where their number is known, when it is on record that it ended; where that cannot be recorded, the body is cut
     /// off, so that the client does not take it for whole.
     ///
     /// A body that nobody asks for anything, as in the answer to HEAD, is no export.
-    pub fn body<B: Body>(mut self, body: B) -> ExportBody<B, C> {
-        self.expected = self.expected.or_else(|| body.size_hint().exact());
+    pub fn body<B: Body>(self, body: B) -> ExportBody<B, C> {
         ExportBody::new(body, self.start())
     }
 
@@ -169,6 +208,37 @@ where
     }
 }
 
+/// An export whose beginning is recorded; see [`ExportRecorder::begin`]. Dropped before it wraps anything, it is a FAILURE.
+#[derive(Debug)]
+#[must_use = "an export that wraps neither a body nor a writer is recorded as a failure"]
+pub struct BegunExport<C>(Sending<C>)
+where
+    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static;
+
+impl<C> BegunExport<C>
+where
+    C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
+{
+    /// The count of records, for whoever makes them.
+    #[must_use]
+    pub fn records(&self) -> RecordCount {
+        let recorder = self.0.recorder.as_ref();
+        recorder.map(ExportRecorder::records).unwrap_or_default()
+    }
+
+    /// Wraps the body of a response, as [`ExportRecorder::body`] does. It waits for no record before the first bytes.
+    ///
+    /// A body that nobody asks for anything, as in the answer to HEAD, is a FAILURE: it was begun.
+    pub fn body<B: Body>(self, body: B) -> ExportBody<B, C> {
+        ExportBody::new(body, self.0)
+    }
+
+    /// Wraps a writer: a file, a buffer, or what sends over a network.
+    pub fn writer<W>(self, writer: W) -> ExportWriter<W, C> {
+        ExportWriter::new(writer, self.0)
+    }
+}
+
 /// An export under way. Dropped before it is done, it was cut off.
 #[derive(Debug)]
 struct Sending<C>
@@ -192,6 +262,13 @@ impl<C> Sending<C>
 where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
+    /// How many bytes there should be, unless that was said.
+    fn expect(&mut self, bytes: Option<u64>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.expected = recorder.expected.or(bytes);
+        }
+    }
+
     /// Begins to record that it begins, the first time.
     fn begin(&mut self) {
         if let (None, Some(recorder)) = (&self.beginning, &self.recorder) {

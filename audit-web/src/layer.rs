@@ -145,7 +145,7 @@ impl AuditLayer {
     }
 
     /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
-    /// told through `tracing` only.
+    /// logged through `tracing` only, the first one as a warning, others at DEBUG.
     pub fn events(self, writer: EventWriter) -> Self {
         self.with(|settings| {
             #[cfg(feature = "security")]
@@ -160,7 +160,9 @@ impl AuditLayer {
     /// events. By default nobody looks. It is monitoring, not a firewall: no request is touched or refused.
     ///
     /// What a request itself shows is told when it is answered, or given up: by then it is known who sent it. A probing path
-    /// that the application serves, with 2xx or 304, is its own, and no finding. Findings go where
+    /// that the application serves, with 2xx or 304, is its own, and no finding. With the feature `axum` only a route of its own
+    /// shows that: what a fallback or a route with a wildcard (`/{*path}`) serves stays a finding, and so does everything
+    /// where this layer is around the router and not added with `Router::layer`. Findings go where
     /// [events](Self::events) go, unless the monitor says otherwise.
     #[cfg(feature = "security")]
     pub fn security(self, monitor: crate::security::SecurityMonitor) -> Self {

@@ -16,7 +16,7 @@
 //! | [`IncomingRequestId`] | to believe no request id that clients send |
 //! | `Audit`, `MissingAuditLayer` (feature `axum`) | to set actor, reason and metadata in a handler |
 //! | [`Viewed`], [`mark_viewed`], [`Views`] | to record who looked at what |
-//! | [`ExportRecorder`], [`ExportBody`], [`ExportWriter`], [`RecordCount`], [`BodyError`] | to record exports while they are sent |
+//! | [`ExportRecorder`], [`BegunExport`], [`ExportBody`], [`ExportWriter`], [`RecordCount`], [`BodyError`] | to record exports while they are sent |
 //! | `AuditSessionLayer` (feature `tower-sessions`) | to record the session where axum-login is not used |
 //! | `login` (feature `axum-login`) | to record logins, failed logins and logouts |
 //! | `security` (feature `security`) | to look for signs of an attack |
@@ -50,7 +50,7 @@ pub use body::AuditBody;
 pub use client_address::{
     AddressError, AddressPrivacy, ClientAddress, ProxyHeader, TrustedProxies,
 };
-pub use export::{BodyError, ExportBody, ExportRecorder, ExportWriter, RecordCount};
+pub use export::{BegunExport, BodyError, ExportBody, ExportRecorder, ExportWriter, RecordCount};
 #[cfg(feature = "axum")]
 pub use extract::{Audit, MissingAuditLayer};
 pub use layer::{AuditFuture, AuditLayer, AuditService};

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use axum_login::{AuthUser, AuthnBackend, UserId};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm_audit_core::task::Task;
 use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, Lockout, LoginAdmission, LoginAttempt, LoginReservation, task,
 };
@@ -135,9 +136,10 @@ impl<B, C> AuditedBackend<B, C> {
         }
     }
 
-    /// Refuses attempts by this policy, with [`LoginError::Blocked`], and records them as BLOCKED. By
-    /// default none is refused. An attempt counts from its beginning ([`Lockout::reserve`]), so that parallel ones do not
-    /// pass the threshold.
+    /// Refuses attempts by this policy, with [`LoginError::Blocked`], and records them as BLOCKED, with the reason "too many
+    /// failed attempts". By default none is refused. An attempt counts from its beginning ([`Lockout::reserve`]), so that parallel
+    /// ones do not pass the threshold: where others are under way, the reason is "too many attempts at once", the client may try
+    /// again after a second, and the security monitor takes it for no failure.
     #[must_use]
     pub const fn lockout(mut self, lockout: Lockout) -> Self {
         self.lockout = Some(lockout);
@@ -163,7 +165,8 @@ impl<B, C> AuditedBackend<B, C> {
         self
     }
 
-    /// Tells this monitor of failed and blocked logins, so that bursts of them become SECURITY events.
+    /// Hands failed logins, and those that are blocked since too many have failed, to this monitor, so that bursts of them
+    /// become SECURITY events.
     #[cfg(feature = "security")]
     #[must_use]
     pub fn monitor(mut self, monitor: crate::security::SecurityMonitor) -> Self {
@@ -193,8 +196,8 @@ pub enum LoginError<E> {
     /// The application's backend failed.
     #[error(transparent)]
     Backend(E),
-    /// There were too many failed attempts; answer with 429 and `Retry-After`.
-    #[error("too many failed logins; try again in {} s", retry_after.as_secs().max(1))]
+    /// Too many attempts have failed, or too many are under way; answer with 429 and `Retry-After`.
+    #[error("too many attempts to sign in; try again in {} s", retry_after.as_secs().max(1))]
     Blocked {
         /// How long until the next attempt is let through.
         retry_after: Duration,
@@ -205,6 +208,25 @@ pub enum LoginError<E> {
     /// The attempt could not be recorded, so that nobody was let in.
     #[error(transparent)]
     NotRecorded(#[from] AuditError),
+}
+
+/// Why an attempt is refused before its credentials are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Too many have failed.
+    Failed,
+    /// Too many are under way.
+    Busy,
+}
+
+impl Refusal {
+    /// The stored reason.
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Failed => "too many failed attempts",
+            Self::Busy => "too many attempts at once",
+        }
+    }
 }
 
 impl<B, C> AuditedBackend<B, C>
@@ -224,10 +246,53 @@ where
         admission.await.map_err(LoginError::Lockout)
     }
 
-    /// Takes back the reservation of an attempt without an outcome.
+    /// Looks at the credentials of an attempt that was let begin, and records the outcome.
+    async fn verify(
+        &self,
+        username: String,
+        credentials: B::Credentials,
+        reservation: LoginReservation,
+    ) -> Result<Option<B::User>, LoginError<B::Error>> {
+        let user = match self.backend.authenticate(credentials).await {
+            Ok(user) => user,
+            Err(error) => {
+                self.release(reservation).await;
+                return Err(LoginError::Backend(error));
+            }
+        };
+        match &user {
+            Some(user) => {
+                let actor = B::actor(user);
+                let deferred = self.when == When::LoggedIn
+                    && pending::keep(user.id(), username.clone(), actor.clone());
+                if deferred {
+                    self.release(reservation).await;
+                } else {
+                    let attempt = LoginAttempt::succeeded(username, actor.clone());
+                    self.succeeded(self.placed(attempt).settles(reservation))
+                        .await?;
+                    // For what the handler writes from now on.
+                    AuditContext::set_actor(actor);
+                }
+            }
+            None => self.failed(username, reservation).await?,
+        }
+        Ok(user)
+    }
+
+    /// Takes back the reservation of an attempt without an outcome, as a task of its own.
     async fn release(&self, reservation: LoginReservation) {
-        if let Err(error) = reservation.release(&self.db).await {
-            tracing::warn!(%error, "an attempt to sign in stays counted until its lease ends");
+        const STAYS: &str = "an attempt to sign in stays counted until its lease ends";
+        let db = self.db.clone();
+        let release = Task::spawn(async move {
+            if let Err(error) = reservation.release(&db).await {
+                tracing::warn!(%error, "{STAYS}");
+            }
+        });
+        match release {
+            // `None` where it was stopped with its runtime.
+            Ok(release) => release.await.unwrap_or_default(),
+            Err(error) => tracing::warn!(%error, "{STAYS}"),
         }
     }
 
@@ -252,21 +317,27 @@ where
         .await
     }
 
-    async fn blocked(&self, username: String) -> Result<(), LoginError<B::Error>> {
-        let attempt = LoginAttempt::blocked(&*username, "too many failed attempts");
+    async fn blocked(
+        &self,
+        username: String,
+        refusal: Refusal,
+    ) -> Result<(), LoginError<B::Error>> {
+        let attempt = LoginAttempt::blocked(&*username, refusal.reason());
         let (this, attempt) = (self.clone(), self.placed(attempt));
         #[cfg(feature = "security")]
         let client = crate::client_ip();
         task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
-            this.tell_monitor(&username, account.as_ref(), client);
+            if refusal == Refusal::Failed {
+                this.tell_monitor(&username, account.as_ref(), client);
+            }
             this.record_refused(attempt, account).await
         })
         .await
     }
 
-    /// A blocked attempt counts as a failed one: whoever guesses on is worth an event.
+    /// An attempt that is blocked since others have failed counts as a failed one: whoever guesses on is worth an event.
     #[cfg(feature = "security")]
     fn tell_monitor(&self, username: &str, account: Option<&Actor>, client: Option<IpAddr>) {
         if let Some(monitor) = &self.monitor {
@@ -313,38 +384,15 @@ where
         credentials: Self::Credentials,
     ) -> Result<Option<Self::User>, Self::Error> {
         let username = B::username(&credentials);
-        let reservation = match self.admit(&username).await? {
-            LoginAdmission::Admitted(reservation) => reservation,
-            LoginAdmission::Blocked { retry_after } => {
-                self.blocked(username).await?;
-                return Err(LoginError::Blocked { retry_after });
+        let (refusal, retry_after) = match self.admit(&username).await? {
+            LoginAdmission::Admitted(reservation) => {
+                return self.verify(username, credentials, reservation).await;
             }
+            LoginAdmission::Blocked { retry_after } => (Refusal::Failed, retry_after),
+            LoginAdmission::Busy { retry_after } => (Refusal::Busy, retry_after),
         };
-        let user = match self.backend.authenticate(credentials).await {
-            Ok(user) => user,
-            Err(error) => {
-                self.release(reservation).await;
-                return Err(LoginError::Backend(error));
-            }
-        };
-        match &user {
-            Some(user) => {
-                let actor = B::actor(user);
-                let deferred = self.when == When::LoggedIn
-                    && pending::keep(user.id(), username.clone(), actor.clone());
-                if deferred {
-                    self.release(reservation).await;
-                } else {
-                    let attempt = LoginAttempt::succeeded(username, actor.clone());
-                    self.succeeded(self.placed(attempt).settles(reservation))
-                        .await?;
-                    // For what the handler writes from now on.
-                    AuditContext::set_actor(actor);
-                }
-            }
-            None => self.failed(username, reservation).await?,
-        }
-        Ok(user)
+        self.blocked(username, refusal).await?;
+        Err(LoginError::Blocked { retry_after })
     }
 
     async fn get_user(&self, id: &UserId<Self>) -> Result<Option<Self::User>, Self::Error> {

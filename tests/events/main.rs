@@ -17,6 +17,10 @@ mod entity;
 #[path = "../suite/support.rs"]
 mod support;
 
+#[path = "../suite/logged.rs"]
+mod logged;
+
+mod lockout;
 mod migration_mode;
 mod migrator;
 
@@ -30,6 +34,7 @@ use sea_orm_audit::{
 use serde_json::{Value, json};
 
 use entity::{comment, post};
+use logged::Logged;
 use support::{TestDb, TestResult, refuse_rows};
 
 fn event(title: impl Into<String>) -> SystemEvent {
@@ -56,6 +61,12 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
         TestDb::mariadb().await?,
     ];
     assert!(EventWriter::installed().is_none());
+    let log = Logged::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber)?;
     for db in databases.iter().flatten() {
         db.create(post::Entity).await?;
         migrator::the_audited_migrator_records_itself_where_nobody_else_does(db).await?;
@@ -74,9 +85,13 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
         forget_events(&db).await?;
 
         what_finds_no_room_is_counted(&db).await?;
+        last_dropped_event_is_logged_although_none_follows(&db, &log).await?;
         a_poisoned_event_is_given_up_after_three_tries(&db).await?;
         what_is_lost_in_the_end_is_counted(&db).await?;
         an_unprepared_write_by_nobody_is_counted_once(&db).await?;
+        lockout::reservation_that_has_its_outcome_is_neither_overwritten_nor_deleted(&db).await?;
+        lockout::account_with_an_id_that_is_stored_otherwise_is_found_again(&db).await?;
+        lockout::failures_that_are_skipped_are_not_counted(&db).await?;
         db.remove().await?;
     }
     the_end_of_a_runtime_is_the_end_of_its_writer().await?;
@@ -187,6 +202,44 @@ async fn what_finds_no_room_is_counted(db: &TestDb) -> TestResult {
     // The writer is shut down: that is counted, too.
     assert!(!writer.submit(event("late")));
     assert_eq!(dropped() - before, 16);
+    forget_events(db).await
+}
+
+/// A flood ends within a second of the last line about it.
+async fn last_dropped_event_is_logged_although_none_follows(
+    db: &TestDb,
+    log: &Logged,
+) -> TestResult {
+    let accept = refuse_rows(db, "audit_system_event", "title", "wait").await?;
+    let hour = Duration::from_hours(1);
+    let builder = EventWriter::builder(db.conn.clone()).capacity(1);
+    let writer = builder.retry_after(hour).start();
+    // It keeps the only place.
+    assert!(writer.submit(event("wait")));
+    writer.flush().await;
+    let logged = || -> TestResult<u64> {
+        let lines = log.lines("system events were dropped: too many wait");
+        let counts = lines.iter().map(|line| {
+            let count = line
+                .split_once("dropped=")
+                .ok_or("a line without a number")?;
+            Ok(count.1.trim().parse::<u64>()?)
+        });
+        counts.sum()
+    };
+    let before = logged()?;
+    for number in 0..3 {
+        assert!(!writer.submit(event(number.to_string())));
+    }
+    let all = async {
+        while logged()? < before + 3 {
+            tokio::task::yield_now().await;
+        }
+        TestResult::Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await??;
+    db.execute_unprepared(&accept).await?;
+    writer.shutdown().await;
     forget_events(db).await
 }
 

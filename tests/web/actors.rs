@@ -12,7 +12,7 @@ use sea_orm_audit::web::{Audit, AuditLayer};
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::context::{insert, router};
-use crate::support::{Shop, TestResult, With, get, send, text};
+use crate::support::{Shop, TestResult, With, call, get, send, text};
 
 #[tokio::test]
 async fn a_layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> TestResult {
@@ -64,7 +64,7 @@ async fn the_actor_outside_of_the_layer_is_the_one_of_the_beginning() -> TestRes
             on_get(async move || Body::from_stream(late_insert(db))),
         )
         .layer(AuditLayer::new().actor(|_: &Parts| None));
-    let response = outside.enter(send(&router, get("/"))).await?;
+    let response = outside.enter(call(&router, get("/"))).await?;
     outside.run(|| AuditContext::set_actor(Actor::user(9)));
     text(response).await?;
     let record = shop.only_record().await?;

@@ -21,7 +21,7 @@ use sea_orm_audit::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{Shop, TestResult, With, get, product, send, text};
+use crate::support::{Shop, TestResult, With, call, get, product, send, text};
 
 fn peer(address: &str) -> TestResult<ConnectInfo<SocketAddr>> {
     Ok(ConnectInfo(address.parse()?))
@@ -142,7 +142,7 @@ async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() ->
     let router = Router::new()
         .route("/", on_get(handler))
         .layer(AuditLayer::new());
-    let response = send(&router, get("/").with("x-request-id", b"streamed")).await?;
+    let response = call(&router, get("/").with("x-request-id", b"streamed")).await?;
     assert!(shop.log().await?.is_empty(), "the body is not polled yet");
     assert_eq!(text(response).await?, "done");
     let record = shop.only_record().await?;
@@ -346,17 +346,17 @@ async fn what_ends_with_a_request_ends_in_its_context() -> TestResult {
         )
         .layer(AuditLayer::new());
     let named = |path: &str, id: &str| get(path).with("x-request-id", id.as_bytes());
-    send(&router, named("/done", "done")).await?;
+    call(&router, named("/done", "done")).await?;
     assert!(
-        send(&router, named("/waits", "given-up"))
+        call(&router, named("/waits", "given-up"))
             .now_or_never()
             .is_none()
     );
-    text(send(&router, named("/sends", "sent")).await?).await?;
-    let mut body = send(&router, named("/sends", "cut-off")).await?.into_body();
+    text(call(&router, named("/sends", "sent")).await?).await?;
+    let mut body = call(&router, named("/sends", "cut-off")).await?.into_body();
     body.frame().await.ok_or("no frame")??;
     drop(body);
-    drop(send(&router, named("/sends", "unread")).await?);
+    drop(call(&router, named("/sends", "unread")).await?);
     let expected = ["done", "given-up", "sent", "cut-off", "unread"];
     assert_eq!(
         *ended.lock().unwrap(),

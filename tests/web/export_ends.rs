@@ -9,7 +9,9 @@ use axum::routing::get as on_get;
 use futures::{FutureExt, StreamExt, stream};
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt, Full};
-use sea_orm::{EntityTrait, QueryOrder, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QueryOrder, Statement, StreamTrait, TransactionTrait,
+};
 use sea_orm_audit::entity::audit_data_export;
 use sea_orm_audit::finish_recording;
 use sea_orm_audit::web::{AuditLayer, ExportBody, ExportRecorder};
@@ -138,7 +140,6 @@ async fn an_export_that_stalls_is_on_record_as_begun() -> TestResult {
 
 #[tokio::test]
 async fn nothing_is_sent_of_an_export_whose_beginning_cannot_be_recorded() -> TestResult {
-    use sea_orm::ConnectionTrait;
     let shop = Shop::open().await?;
     let drop_table = "DROP TABLE audit_data_export";
     shop.db.execute_unprepared(drop_table).await?;
@@ -252,7 +253,6 @@ async fn the_answer_to_head_is_no_export() -> TestResult {
 
 #[tokio::test]
 async fn a_download_whose_length_is_said_and_that_cannot_be_recorded_is_not_whole() -> TestResult {
-    use sea_orm::ConnectionTrait;
     let shop = Shop::open().await?;
     let drop_table = "DROP TABLE audit_data_export";
     shop.db.execute_unprepared(drop_table).await?;
@@ -332,5 +332,60 @@ async fn trailers_are_sent_when_the_record_is_there() -> TestResult {
     assert!(short.body(with_trailers()?).collect().await.is_err());
     finish_recording().await;
     assert_eq!(outcomes(&shop).await?, ["SUCCESS", "SUCCESS", "FAILURE"]);
+    Ok(())
+}
+
+/// A pool of one connection, as SeaORM's default for SQLite is, which the query holds that the body reads from.
+#[tokio::test]
+async fn export_of_an_open_query_is_recorded_on_a_pool_of_one_connection() -> TestResult {
+    let shop = Shop::open().await?;
+    let export = async |fails: bool| {
+        let export = ExportRecorder::new(shop.conn(), "numbers").begin().await?;
+        let records = export.records();
+        let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n";
+        let numbers = Statement::from_string(shop.db.get_database_backend(), numbers);
+        let rows = shop.conn().stream_raw(numbers).await?.map(move |row| {
+            let number: i64 = row?.try_get_by_index(0)?;
+            if fails && number == 3 {
+                return Err(DbErr::Custom("the third is lost".to_owned()));
+            }
+            records.add(1);
+            Ok(format!("{number}\n"))
+        });
+        TestResult::Ok(export.body(Body::from_stream(rows)))
+    };
+    let all = async {
+        let whole = export(false).await?.collect().await?;
+        assert_eq!(whole.to_bytes(), "1\n2\n3\n");
+        assert!(export(true).await?.collect().await.is_err());
+        finish_recording().await;
+        // The client goes away.
+        let mut body = export(false).await?;
+        body.frame().await.ok_or("no frame")??;
+        drop(body);
+        finish_recording().await;
+        // What follows the beginning fails.
+        drop(ExportRecorder::new(shop.conn(), "numbers").begin().await?);
+        finish_recording().await;
+        TestResult::Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await??;
+    let told: Vec<_> = (exports(&shop).await?.into_iter())
+        .map(|export| (export.outcome, export.record_count, export.file_size))
+        .collect();
+    let failed = |records, bytes| ("FAILURE".to_owned(), records, bytes);
+    assert_eq!(
+        told,
+        [
+            ("SUCCESS".to_owned(), Some(3), Some(6)),
+            failed(Some(2), Some(4)),
+            failed(Some(1), Some(2)),
+            failed(None, Some(0)),
+        ]
+    );
+    assert_eq!(
+        outcomes(&shop).await?,
+        ["SUCCESS", "FAILURE", "FAILURE", "FAILURE"]
+    );
     Ok(())
 }

@@ -1,7 +1,9 @@
-//! The web layers, driven without a network; `examples/axum-shop` drives them over one.
+//! The web layers over real HTTP on loopback; tests of what is dropped or polled when call the router without a network.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod actors;
+#[cfg(feature = "axum-login")]
+mod attempts;
 mod context;
 #[cfg(feature = "axum-login")]
 mod deferred;

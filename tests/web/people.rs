@@ -19,7 +19,7 @@ use tower_sessions::{MemoryStore, SessionManagerLayer, SessionStore, session_sto
 use crate::support::{Shop, TestResult, get, send};
 
 #[derive(Clone, Debug)]
-pub(crate) struct User(i32);
+pub(crate) struct User(pub(crate) i32);
 
 impl AuthUser for User {
     type Id = i32;

@@ -10,11 +10,11 @@ use axum::routing::get as on_get;
 use futures::FutureExt;
 use http::{Request, StatusCode};
 use sea_orm_audit::entity::audit_system_event;
-use sea_orm_audit::web::AuditLayer;
 use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
+use sea_orm_audit::web::{AddressPrivacy, AuditLayer};
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
 
-use crate::support::{Shop, TestResult, With, get, send};
+use crate::support::{Shop, TestResult, With, call, get, send};
 
 fn router(shop: &Shop, rules: SecurityRules) -> Router {
     let monitor = SecurityMonitor::new(rules).events(shop.events.clone());
@@ -27,11 +27,15 @@ fn router(shop: &Shop, rules: SecurityRules) -> Router {
         )
 }
 
-async fn probe(router: &Router, path: &str, from: &str) -> TestResult {
+fn probing(path: &str, from: &str) -> TestResult<Request<Body>> {
     let mut request = get(path).with("user-agent", b"Mozilla/5.0 (X11; Linux x86_64)");
     let from: SocketAddr = from.parse()?;
     request.extensions_mut().insert(ConnectInfo(from));
-    send(router, request).await?;
+    Ok(request)
+}
+
+async fn probe(router: &Router, path: &str, from: &str) -> TestResult {
+    send(router, probing(path, from)?).await?;
     Ok(())
 }
 
@@ -165,7 +169,7 @@ async fn a_finding_is_of_whoever_signed_in_and_told_however_the_request_ends() -
         );
     probe(&router, "/wp-admin/", "192.0.2.1:5").await?;
     probe(&router, "/wp-login.php", "192.0.2.1:5").await?;
-    let given_up = probe(&router, "/.env", "192.0.2.1:5").now_or_never();
+    let given_up = call(&router, probing("/.env", "192.0.2.1:5")?).now_or_never();
     assert!(given_up.is_none());
     let events = shop.events().await?;
     let told: Vec<_> = (events.iter())
@@ -224,4 +228,103 @@ async fn a_probing_path_that_is_served_is_no_finding() -> TestResult {
     rules.sort();
     assert_eq!(rules, [r#"".env""#, r#""/wp-admin""#, r#""xss-tag""#]);
     Ok(())
+}
+
+/// What the events of bounded findings say, by rule `many-rules`.
+#[tokio::test]
+async fn bounded_findings_name_no_address() -> TestResult {
+    let shop = Shop::open().await?;
+    let path = |number| format!("/probe-{number}");
+    let rules = (0..51).fold(SecurityRules::builder(), |rules, number| {
+        rules.probing_path(path(number))
+    });
+    let no_burst = rules.burst(Burst::NotFound, 1_000, std::time::Duration::from_mins(1));
+    let router = Router::new().layer(
+        AuditLayer::new()
+            .security(SecurityMonitor::new(no_burst.build()?))
+            .events(shop.events.clone())
+            .address_privacy(AddressPrivacy::Off),
+    );
+    for number in 0..51 {
+        probe(&router, &path(number), "192.0.2.1:5").await?;
+    }
+    for network in 0..201 {
+        let from = format!("[2001:db8:7:{network:x}::1]:5");
+        probe(&router, &path(0), &from).await?;
+    }
+    let events = shop.events().await?;
+    for event in &events {
+        let stored = format!("{event:?}");
+        assert_eq!(event.ip_address, None);
+        for part in ["192.0.2", "2001:db8"] {
+            assert!(!stored.contains(part), "{stored}");
+        }
+    }
+    let many: Vec<_> = (events.into_iter())
+        .filter(|event| {
+            event
+                .metadata
+                .as_ref()
+                .is_some_and(|it| it["rule"] == "many-rules")
+        })
+        .filter_map(|event| event.description)
+        .collect();
+    assert_eq!(
+        many,
+        [
+            "more than 50 different findings of one client within an hour",
+            "more than 200 different findings of one network within an hour",
+        ]
+    );
+    Ok(())
+}
+
+/// Applications of one page, and servers of files, answer 200 to every path.
+#[tokio::test]
+async fn probing_path_that_a_fallback_serves_is_a_finding() -> TestResult {
+    let shop = Shop::open().await?;
+    let audit = || {
+        let monitor = SecurityMonitor::default().events(shop.events.clone());
+        AuditLayer::new().security(monitor)
+    };
+    let page = || on_get(async || "the application");
+    let files = tower::service_fn(|_: Request<Body>| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Body::from("a file")))
+    });
+    let nested = Router::new()
+        .route("/wp-admin", page())
+        .fallback(async || "the application");
+    for router in [
+        Router::new().fallback(async || "the application"),
+        Router::new().fallback_service(files),
+        Router::new().route("/{*path}", page()),
+        Router::new().nest_service("/.git", files),
+        Router::new().nest("/api", nested.clone()),
+    ] {
+        let before = count(&shop).await?;
+        let router = router.layer(audit());
+        for path in ["/wp-login.php", "/.git/config", "/api/.env"] {
+            probe(&router, path, "192.0.2.1:5").await?;
+        }
+        let found = count(&shop).await? - before;
+        assert_eq!(found, 3, "{router:?}");
+    }
+    // A route of its own is none, in a nested router, too.
+    let before = count(&shop).await?;
+    let router = Router::new()
+        .route("/wp-login.php", page())
+        .route("/.git/{name}", page())
+        .nest("/xmlrpc.php", nested)
+        .layer(audit());
+    for path in ["/wp-login.php", "/.git/config", "/xmlrpc.php/wp-admin"] {
+        probe(&router, path, "192.0.2.1:5").await?;
+    }
+    assert_eq!(count(&shop).await?, before);
+    Ok(())
+}
+
+/// How many findings there are.
+async fn count(shop: &Shop) -> TestResult<i64> {
+    let events = shop.events().await?;
+    Ok(events.iter().map(|event| event.occurrences).sum())
 }

@@ -3,14 +3,21 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use futures::FutureExt;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
+use hyper::{client, server};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder};
-use sea_orm_audit::EventWriter;
 use sea_orm_audit::entity::{audit_log, audit_system_event};
 use sea_orm_audit::test::TestDatabase;
+use sea_orm_audit::{AuditConfig, EventWriter};
+use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -89,7 +96,34 @@ impl With for Request<Body> {
     }
 }
 
-pub(crate) async fn send(router: &Router, request: Request<Body>) -> TestResult<Response<Body>> {
+/// Sends a request over a connection of its own, to a server on loopback that has the configuration of the test. The client's
+/// address is the one that the test gives the request, as a server would; else the server tells none.
+pub(crate) async fn send(
+    router: &Router,
+    mut request: Request<Body>,
+) -> TestResult<Response<Body>> {
+    let peer = request.extensions_mut().remove::<ConnectInfo<SocketAddr>>();
+    let router = match peer {
+        Some(peer) => router.clone().layer(Extension(peer)),
+        None => router.clone(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
+    let (server, _) = listener.accept().await?;
+    let service = TowerToHyperService::new(router);
+    let serving =
+        server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
+    // Ends with an error where the client goes away.
+    tokio::spawn(AuditConfig::current().scope(serving).map(drop));
+    let (mut sender, sending) = client::conn::http1::handshake(TokioIo::new(client)).await?;
+    tokio::spawn(sending.map(drop));
+    let host = HeaderValue::from_static("shop");
+    request.headers_mut().entry(HOST).or_insert(host);
+    Ok(sender.send_request(request).await?.map(Body::new))
+}
+
+/// Hands a request to the router without a network, for tests of what is dropped or polled when: a server goes on by itself.
+pub(crate) async fn call(router: &Router, request: Request<Body>) -> TestResult<Response<Body>> {
     Ok(router.clone().oneshot(request).await?)
 }
 
@@ -100,7 +134,7 @@ pub(crate) async fn text(response: Response<Body>) -> TestResult<String> {
 
 /// Serves a router on loopback, until the test ends.
 pub(crate) async fn serve(router: Router) -> TestResult<SocketAddr> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });

@@ -10,7 +10,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_audit::web::{AuditLayer, Viewed, Views, mark_viewed};
 use sea_orm_audit::{Action, AuditConfig};
 
-use crate::support::{Shop, TestResult, eventually, get, product, send, text};
+use crate::support::{Shop, TestResult, call, eventually, get, product, send, text};
 
 fn tea() -> product::Model {
     product::Model {
@@ -98,7 +98,7 @@ async fn what_cannot_be_recorded_is_not_shown() -> TestResult {
     // A skipped action asks the database nothing, and so does not see that the table is gone.
     let config = AuditConfig::builder().skip_action(Action::View).build()?;
     let router = router(layer);
-    let response = config.scope(send(&router, get("/")));
+    let response = config.scope(call(&router, get("/")));
     // Nobody is waited for, a task that would find out neither.
     let response = response.now_or_never().ok_or("it waits")??;
     assert_eq!(response.status(), 200);

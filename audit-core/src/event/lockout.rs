@@ -1,7 +1,7 @@
 //! Whether an attempt to sign in should be refused, by the attempts on record.
 //!
 //! The answer is advice: the application refuses. Blocked attempts do not count, so that a client that waits
-//! is let in, however often it tried meanwhile.
+//! is let in, however often it tried meanwhile. Attempts that are under way do, so that parallel ones do not pass the threshold.
 
 pub(super) mod key;
 mod reservation;
@@ -16,8 +16,9 @@ use sea_orm::{
 };
 
 use self::key::{known_key, known_name, network, unknown_name};
+pub(super) use self::reservation::is_pending;
 pub use self::reservation::{LoginAdmission, LoginReservation};
-use super::login::LoginStatus;
+use super::login::{LoginStatus, stored_name};
 use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::config::AuditConfig;
@@ -27,18 +28,39 @@ use crate::record::instant;
 
 /// How many failed logins are too many.
 ///
+/// [`reserve`](Self::reserve) lets an attempt begin or refuses it, and counts it from then on: until its outcome is recorded it
+/// counts as a failure, and where it is refused since others are under way the client may try again in a second. [`check`](Self::check) looks without
+/// an attempt: for a form that says beforehand how long to wait. It must not decide about an attempt, since parallel ones would
+/// all be let through.
+///
+/// It counts what is recorded: where `LOGIN_FAILED` is left out
+/// ([`skip_action`](crate::AuditConfigBuilder::skip_action)), nothing is counted and no attempt is blocked.
+///
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use sea_orm_audit_core::{Lockout, LockoutDecision};
-/// # use sea_orm::{DatabaseConnection, DbErr};
-/// # async fn login(db: &DatabaseConnection) -> Result<(), DbErr> {
+/// use sea_orm_audit_core::{Actor, Lockout, LoginAdmission, LoginAttempt};
+/// # use sea_orm::DatabaseConnection;
+/// # async fn verify(_: &str) -> std::io::Result<bool> { Ok(true) }
+/// # async fn login(db: &DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
 /// // five failures within a quarter of an hour, by one name from one address
 /// let lockout = Lockout::per_user_and_address(5, Duration::from_mins(15));
-/// match lockout.check(db, "ann").await? {
-///     LockoutDecision::Allowed => { /* look at the password */ }
-///     LockoutDecision::Blocked { retry_after } => { /* 429, Retry-After */ }
-/// }
+/// let ann = Actor::user(7);
+/// let reservation = match lockout.reserve(db, "ann", Some(&ann)).await? {
+///     LoginAdmission::Admitted(reservation) => reservation,
+///     LoginAdmission::Blocked { retry_after } | LoginAdmission::Busy { retry_after } => {
+///         return Ok(()); // 429, Retry-After
+///     }
+/// };
+/// let attempt = match verify("the password").await {
+///     Ok(true) => LoginAttempt::succeeded("ann", ann),
+///     Ok(false) => LoginAttempt::failed("ann", "wrong password").account(ann),
+///     Err(error) => {
+///         reservation.release(db).await?; // neither right nor wrong
+///         return Err(error.into());
+///     }
+/// };
+/// attempt.settles(reservation).record(db).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -103,13 +125,13 @@ impl Lockout {
         self
     }
 
-    /// Whether a name may try to sign in from the current context's address.
+    /// Whether a name may try to sign in from the current context's address: a look, without an attempt.
     ///
     /// Asks one question of an index, and a second one at the threshold. Upper and lower case are one, and so are the
     /// addresses of a /64 of IPv6. A success ends the count of a name, but not that of an address: a success of the
     /// account, where that is known, else one under exactly the same name. Without an address in the context no attempt is
-    /// blocked, and a warning is logged: failures from anywhere would lock out every client. Several attempts at
-    /// the same moment may each be let through; [`reserve`](Self::reserve) counts them.
+    /// blocked, and a warning is logged: failures from anywhere would lock out every client. An attempt that is under way counts
+    /// as a failure, one that follows this look does not: [`reserve`](Self::reserve) lets it begin.
     ///
     /// # Errors
     /// Returns the database's error; the application decides whether it then lets people in.
@@ -145,19 +167,25 @@ impl Lockout {
         username: &str,
         account: Option<&Actor>,
     ) -> Result<LockoutDecision, DbErr> {
-        match counted_address() {
-            Some(address) => self.decide(db, &network(&address), username, account).await,
-            None => Ok(LockoutDecision::Allowed),
-        }
+        let Some(address) = counted_address() else {
+            return Ok(LockoutDecision::Allowed);
+        };
+        let network = network(&address);
+        let refusal = self.refusal(db, &network, username, account).await?;
+        Ok(match refusal {
+            Some(Refusal { retry_after, .. }) => LockoutDecision::Blocked { retry_after },
+            None => LockoutDecision::Allowed,
+        })
     }
 
-    async fn decide<C: ConnectionTrait>(
+    /// Why an attempt should be refused; `None` where it should not.
+    async fn refusal<C: ConnectionTrait>(
         &self,
         db: &C,
         network: &str,
         username: &str,
         account: Option<&Actor>,
-    ) -> Result<LockoutDecision, DbErr> {
+    ) -> Result<Option<Refusal>, DbErr> {
         let (backend, now) = (db.get_database_backend(), AuditConfig::current().now());
         let before = |time: Duration| now.checked_sub_signed(span(time));
         let since = |time: Option<DateTimeUtc>| {
@@ -191,13 +219,13 @@ impl Lockout {
         }
         let failures: Vec<(DateTimeUtc, i64, String)> = failures.into_tuple().all(db).await?;
         let (Some(last), Some(first)) = (failures.first(), failures.last()) else {
-            return Ok(LockoutDecision::Allowed);
+            return Ok(None);
         };
         if failures.len() < self.failures as usize || last.0 - first.0 > span(self.window) {
-            return Ok(LockoutDecision::Allowed);
+            return Ok(None);
         }
         if self.by_user && ended_since(db, network, username, account, first).await? {
-            return Ok(LockoutDecision::Allowed);
+            return Ok(None);
         }
         // A place is free when the first lease ends, or the outcome is known.
         let pending =
@@ -207,11 +235,20 @@ impl Lockout {
             None => last.0.checked_add_signed(span(self.cool_down)),
         };
         let left = end.map_or(chrono::TimeDelta::MAX, |end| end - now);
-        Ok(match left.to_std() {
-            Ok(retry_after) if !retry_after.is_zero() => LockoutDecision::Blocked { retry_after },
-            _ => LockoutDecision::Allowed,
-        })
+        let left = left.to_std().ok().filter(|left| !left.is_zero());
+        Ok(left.map(|retry_after| Refusal {
+            retry_after,
+            is_busy: pending.is_some(),
+        }))
     }
+}
+
+/// Why an attempt is refused.
+struct Refusal {
+    /// How long until the next one is let through at the latest.
+    retry_after: Duration,
+    /// Some of those that count are under way, and may come right.
+    is_busy: bool,
 }
 
 fn span(time: Duration) -> chrono::TimeDelta {
@@ -239,7 +276,8 @@ fn counted_address() -> Option<String> {
 fn is_of(account: &Actor) -> Option<SimpleExpr> {
     let id = account.id()?;
     let is_kind = Column::ActorType.eq(account.kind().as_str());
-    Some(Column::ActorId.eq(id).and(is_kind))
+    // As it is stored: cut, and without NUL, which PostgreSQL refuses.
+    Some(Column::ActorId.eq(stored_name(id)).and(is_kind))
 }
 
 /// Whether a success has ended the count since the first of the failures. One of another account, whose name may be equal

@@ -7,11 +7,11 @@
 use std::fmt;
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
 
 use super::detail::Linked;
-use super::lockout::LoginReservation;
 use super::lockout::key::{network, stored_names};
+use super::lockout::{LoginReservation, is_pending};
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
 use crate::binding::Binding;
@@ -231,7 +231,7 @@ impl LoginAttempt {
         // What lockouts look for is left out of what is no attempt.
         let network = context.ip_address.as_deref().map(network);
         let network = network.filter(|_| self.status != LoginStatus::Logout);
-        let place = |text: Option<String>| Set(text.map(|text| name(&text)));
+        let place = |text: Option<String>| Set(text.map(|text| stored_name(&text)));
         let row = row::ActiveModel {
             username: Set(username),
             username_key: Set(username_key),
@@ -268,7 +268,9 @@ pub(super) fn row_of(
     account: &Actor,
     context: &AuditContext,
 ) -> row::ActiveModel {
-    let actor_name = account.name().map(|text| name(&shown(text.to_owned())));
+    let actor_name = account
+        .name()
+        .map(|text| stored_name(&shown(text.to_owned())));
     row::ActiveModel {
         id: NotSet,
         occurred_at: Set(AuditConfig::current().now()),
@@ -278,26 +280,27 @@ pub(super) fn row_of(
         status: Set(status.as_str().to_owned()),
         failure_reason: Set(None),
         actor_type: Set(account.kind().as_str().to_owned()),
-        actor_id: Set(account.id().map(name)),
+        actor_id: Set(account.id().map(stored_name)),
         actor_name: Set(actor_name),
         ip_address: Set(context.ip_address.clone().map(address)),
         network: Set(None),
         user_agent: Set(context.user_agent.clone().map(shown)),
         country: Set(None),
         city: Set(None),
-        request_id: Set(context.request_id.as_deref().map(name)),
+        request_id: Set(context.request_id.as_deref().map(stored_name)),
     }
 }
 
-fn name(text: &str) -> String {
+/// A name or an id as it is stored.
+pub(super) fn stored_name(text: &str) -> String {
     fit(clean(text.to_owned()), limits::NAME)
 }
 
-/// Makes a reservation's row that of the outcome. One that is gone is written anew.
+/// Makes a reservation's row that of the outcome. Where there is none any more, or it has an outcome, a new one is written.
 async fn settle<C: ConnectionTrait>(tx: &C, id: i64, row: row::ActiveModel) -> Result<i64, DbErr> {
     let settled = row::Entity::update_many()
         .set(row.clone())
-        .filter(row::Column::Id.eq(id))
+        .filter(is_pending(id))
         .exec(tx)
         .await?;
     if settled.rows_affected > 0 {

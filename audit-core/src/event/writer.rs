@@ -168,10 +168,16 @@ impl EventWriter {
             self.0.queue.news.notify_one();
         } else {
             count(&COUNTERS.events_dropped);
-            let due = self.0.queue.waiting().warning.count(Instant::now());
+            let (due, begins_to_wait) = {
+                let warning = &mut self.0.queue.waiting().warning;
+                (warning.count(Instant::now()), warning.begins_to_wait())
+            };
             if let Some(dropped) = due {
                 // Whoever makes events of warnings must not make one of this.
                 WRITING.sync_scope((), || warn_of_dropped(dropped));
+            } else if begins_to_wait {
+                // It logs these when the second is over, also where no further one is submitted.
+                self.0.queue.news.notify_one();
             }
         }
         taken

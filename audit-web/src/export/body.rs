@@ -31,8 +31,9 @@ pin_project! {
         B: Body,
         C: ConnectionTrait, C: TransactionTrait, C: Clone, C: Send, C: Sync, C: 'static,
     {
+        // None once it is over: it may hold the connection that the record of the end waits for.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         sending: Sending<C>,
         stage: Stage,
         // The last bytes, while they wait for the end and the record.
@@ -46,9 +47,10 @@ where
     B: Body,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    pub(super) const fn new(inner: B, sending: Sending<C>) -> Self {
+    pub(super) fn new(inner: B, mut sending: Sending<C>) -> Self {
+        sending.expect(inner.size_hint().exact());
         Self {
-            inner,
+            inner: Some(inner),
             sending,
             stage: Stage::Beginning,
             held: None,
@@ -119,16 +121,21 @@ where
                 }
                 Stage::Sending | Stage::Ending => {}
             }
-            let frame = match ready!(this.inner.as_mut().poll_frame(context)) {
+            let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            let frame = match ready!(inner.as_mut().poll_frame(context)) {
                 Some(Ok(frame)) if !frame.is_trailers() => frame,
                 Some(Err(error)) => {
                     *this.stage = Stage::Ended;
+                    this.inner.set(None);
                     this.sending.abort();
                     return Poll::Ready(Some(Err(error.into())));
                 }
                 // Nothing comes after trailers. They are sent when the record is there, too.
                 end => {
                     *this.trailers = end.transpose().ok().flatten();
+                    this.inner.set(None);
                     if this.sending.is_exact() == Some(false) {
                         *this.stage = Stage::Ended;
                         this.sending.abort();
@@ -144,6 +151,7 @@ where
             let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
             if !this.sending.has_room(bytes) {
                 *this.stage = Stage::Ended;
+                this.inner.set(None);
                 this.sending.abort();
                 return Poll::Ready(Some(Err(
                     "an export is longer than was said: call `expected_bytes(..)`".into(),
@@ -160,7 +168,7 @@ where
                 continue;
             }
             this.sending.count(bytes);
-            this.sending.whole = this.inner.is_end_stream();
+            this.sending.whole = inner.is_end_stream();
             return Poll::Ready(Some(Ok(frame)));
         }
     }

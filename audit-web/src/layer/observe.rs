@@ -1,6 +1,6 @@
 //! What a request did to the system: slowness, errors, panics, signs of an attack.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use http::uri::PathAndQuery;
@@ -113,13 +113,22 @@ impl Observed {
         #[cfg(feature = "security")]
         if let Some(monitor) = self.settings.security.as_ref().filter(|_| self.watches) {
             // What the application serves is its own, whatever others probe for there.
-            if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            let is_served = status.is_success() || status == StatusCode::NOT_MODIFIED;
+            if is_served && self.has_route() {
                 let finding = self.finding.take();
                 self.finding = finding.and_then(|finding| finding.served()).map(Box::new);
             }
             self.scope.run(|| monitor.answered(status));
         }
         self.end("answered");
+    }
+
+    /// Whether the application has a route of its own for this path. A fallback may answer 200 to every path, and so may a
+    /// route with a wildcard. Without axum the route is not known, and the status decides.
+    #[cfg(feature = "security")]
+    fn has_route(&self) -> bool {
+        let is_own = |route: &Route| !route.as_str().contains("{*");
+        !cfg!(feature = "axum") || self.route.as_ref().is_some_and(is_own)
     }
 
     /// The handler panicked, or what is done for it.
@@ -190,7 +199,18 @@ impl Observed {
 
     fn submit(&self, event: SystemEvent) {
         let Some(writer) = self.settings.events() else {
-            tracing::warn!(?event, "no writer is installed for this system event");
+            // Clients choose how many there are.
+            static WARNED: Once = Once::new();
+            let mut is_first = false;
+            WARNED.call_once(|| is_first = true);
+            if is_first {
+                tracing::warn!(
+                    ?event,
+                    "no writer is installed for this system event; further ones are logged at DEBUG"
+                );
+            } else {
+                tracing::debug!(?event, "no writer is installed for this system event");
+            }
             return;
         };
         // In the request's scope, for its actor, address and id.

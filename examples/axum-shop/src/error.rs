@@ -40,8 +40,8 @@ pub enum Error {
     /// It is there already, or something else still needs it.
     #[error("already taken, or still in use")]
     Conflict,
-    /// There were too many failed logins.
-    #[error("too many failed logins")]
+    /// Too many attempts to sign in have failed, or are under way.
+    #[error("too many attempts to sign in")]
     TooManyAttempts {
         /// How long until the next attempt is let through.
         retry_after: Duration,

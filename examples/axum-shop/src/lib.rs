@@ -63,7 +63,9 @@ impl Default for Options {
         Self {
             client_address: ClientAddress::of_socket(),
             slow_after: Duration::from_secs(1),
-            lockout: Lockout::per_user_and_address(5, Duration::from_mins(15)),
+            lockout: Lockout::per_user_and_address(5, Duration::from_mins(15))
+                // In a flood passwords wait for the hasher for more than the minute that is the default.
+                .lease(Duration::from_mins(5)),
             admin: None,
             demo: false,
         }

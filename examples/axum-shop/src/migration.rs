@@ -90,9 +90,10 @@ impl MigrationTrait for CreateTables {
             ))
             .to_owned();
         for mut table in [user, product, customer_order, order_line] {
-            // Names are in any script, whatever the database's default is.
+            // Names are in any script, whatever the database's default is. Which of them are one, `name_key` says: the default
+            // collation takes Zoe for Zoë, and every emoji for every other.
             if manager.get_database_backend() == DbBackend::MySql {
-                table.character_set("utf8mb4");
+                table.character_set("utf8mb4").collate("utf8mb4_bin");
             }
             manager.create_table(table).await?;
         }

@@ -113,9 +113,18 @@ async fn started_and_stopped() -> TestResult {
         let answer = client.get(format!("http://{address}/demo/{path}")).send();
         assert_eq!(answer.await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
-    // Somebody sends half of a request, and waits.
-    let mut half = std::net::TcpStream::connect(&address)?;
-    half.write_all(b"GET /products HTTP/1.1\r\nhost: shop\r\n")?;
+    // Two clients send half of a request, and wait: one half of the head, which the server waits for half a minute, and one
+    // half of the body, which it waits for without end. That it was asked to go on says that the handler reads it.
+    let mut half_head = std::net::TcpStream::connect(&address)?;
+    half_head.write_all(b"GET /products HTTP/1.1\r\nhost: shop\r\n")?;
+    let mut half_body = std::net::TcpStream::connect(&address)?;
+    half_body.write_all(
+        b"POST /login HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n\
+          content-length: 1000\r\nexpect: 100-continue\r\n\r\n{\"name\":",
+    )?;
+    let mut go_on = [0; 12];
+    half_body.read_exact(&mut go_on)?;
+    assert_eq!(&go_on, b"HTTP/1.1 100");
     // At once: what was reported last still waits to be written.
     let asked = Command::new("kill")
         .args(["-TERM", &shop.0.id().to_string()])
@@ -124,7 +133,7 @@ async fn started_and_stopped() -> TestResult {
     let status = tokio::task::spawn_blocking(move || shop.0.wait()).await??;
     assert!(status.success(), "{status}");
     output.await?;
-    drop(half);
+    drop((half_head, half_body));
 
     let db = database.connect().await?;
     let log = audit_log::Entity::find().all(&db).await?;
@@ -165,7 +174,14 @@ async fn started_and_stopped() -> TestResult {
             ("ERROR", "a handler panicked", 1),
             ("ERROR", "the application logged an error", 1),
             ("ERROR", "a request was answered with a server error", 1),
+            // The half of a body: it was cut off when the deadline was over.
+            ("PERFORMANCE", "a request was slow", 1),
         ]
+    );
+    let cut_off = events[9].metadata.as_ref().ok_or("no metadata")?;
+    assert_eq!(
+        (&cut_off["path"], &cut_off["ended"]),
+        (&json!("/login"), &json!("dropped"))
     );
     let left = events[4].metadata.as_ref().ok_or("no metadata")?;
     assert_eq!(left["suppressed"], 3);

@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::key::{network, stored_names};
-use super::{Lockout, LockoutDecision, counted_address};
+use super::{Lockout, Refusal, counted_address};
 use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::config::AuditConfig;
@@ -24,12 +25,21 @@ use crate::record::insert_row;
 pub enum LoginAdmission {
     /// It may. Give the reservation to the [`LoginAttempt`](crate::LoginAttempt) that records the outcome.
     Admitted(LoginReservation),
-    /// It should be refused.
+    /// It should be refused: too many have failed.
     Blocked {
         /// How long until the next attempt is let through.
         retry_after: Duration,
     },
+    /// It should be refused: all places are held by attempts, some of which are under way and may yet succeed. No attempt has
+    /// failed too often, so that it should not be taken for an attack.
+    Busy {
+        /// A second: an outcome is known soon, or the lease of an attempt ends.
+        retry_after: Duration,
+    },
 }
+
+/// How long a client waits while others are under way.
+const WHILE_BUSY: Duration = Duration::from_secs(1);
 
 /// An attempt that has begun: a row of `audit_login_attempt` with the status `PENDING`, which becomes that of the outcome.
 ///
@@ -46,7 +56,8 @@ impl LoginReservation {
         Self(None)
     }
 
-    /// Takes the reservation back, for an attempt that has no outcome: the credentials could not be verified.
+    /// Takes the reservation back, for an attempt that has no outcome: the credentials could not be verified. A row that has
+    /// its outcome already stays.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -54,12 +65,18 @@ impl LoginReservation {
         let Some(id) = self.0 else {
             return Ok(());
         };
-        let release = row::Entity::delete_many().filter(row::Column::Id.eq(id));
+        let release = row::Entity::delete_many().filter(is_pending(id));
         Binding::to(db)
             .scope(async { release.exec(db).await })
             .await?;
         Ok(())
     }
+}
+
+/// Whether it is the row of this reservation, without an outcome yet. An attempt may be recorded twice, and ids be given again.
+pub(in crate::event) fn is_pending(id: i64) -> SimpleExpr {
+    let is_pending = row::Column::Status.eq(LoginStatus::Pending.as_str());
+    row::Column::Id.eq(id).and(is_pending)
 }
 
 impl Lockout {
@@ -89,7 +106,9 @@ impl Lockout {
     ///         };
     ///         attempt.settles(reservation).record(db).await?;
     ///     }
-    ///     LoginAdmission::Blocked { retry_after } => { /* 429, Retry-After */ }
+    ///     LoginAdmission::Blocked { retry_after } | LoginAdmission::Busy { retry_after } => {
+    ///         // 429, Retry-After
+    ///     }
     /// }
     /// # Ok(())
     /// # }
@@ -121,9 +140,12 @@ impl Lockout {
         };
         let network = network(&stored);
         let _turn = turn_of(&network).await;
-        match self.decide(db, &network, username, account).await? {
-            LockoutDecision::Blocked { retry_after } => Ok(LoginAdmission::Blocked { retry_after }),
-            LockoutDecision::Allowed => {
+        match self.refusal(db, &network, username, account).await? {
+            Some(Refusal { is_busy: true, .. }) => Ok(LoginAdmission::Busy {
+                retry_after: WHILE_BUSY,
+            }),
+            Some(Refusal { retry_after, .. }) => Ok(LoginAdmission::Blocked { retry_after }),
+            None => {
                 let id = insert_row(db, pending(username, account, network)).await?;
                 Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
             }

@@ -35,6 +35,9 @@ pub(super) struct DropWarning {
     told: Option<Instant>,
 }
 
+/// So often at most it is logged that events were dropped.
+const PAUSE: Duration = Duration::from_secs(1);
+
 impl DropWarning {
     /// Counts one. Once a second it says how many there were.
     pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
@@ -42,9 +45,20 @@ impl DropWarning {
         self.due(now, false)
     }
 
+    /// Whether one waits to be logged, and none before it: the writer is to be woken for it.
+    pub(super) const fn begins_to_wait(&self) -> bool {
+        self.dropped == 1
+    }
+
+    /// When those that wait are to be logged, where there are any.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.told
+            .filter(|_| self.dropped > 0)
+            .map(|told| told + PAUSE)
+    }
+
     /// How many there were, once a second, and at the end.
     pub(super) fn due(&mut self, now: Instant, at_end: bool) -> Option<u64> {
-        const PAUSE: Duration = Duration::from_secs(1);
         let age = self.told.map(|told| now.saturating_duration_since(told));
         if self.dropped == 0 || !at_end && age.is_some_and(|age| age < PAUSE) {
             return None;
@@ -258,7 +272,10 @@ mod tests {
         assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
         // What comes after that is told when the writer comes round, and at the end.
         let millis = |millis| now + Duration::from_millis(millis);
+        assert_eq!((warning.next(), warning.begins_to_wait()), (None, false));
         assert_eq!(warning.count(millis(2_600)), None);
+        let next = Some(millis(3_500));
+        assert_eq!((warning.next(), warning.begins_to_wait()), (next, true));
         assert_eq!(warning.due(millis(2_700), false), None);
         assert_eq!(warning.due(millis(3_500), false), Some(1));
         assert_eq!(warning.count(millis(3_600)), None);

@@ -74,10 +74,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             } else {
                 self.queue.waiting().dropped += dropped;
             }
-            let warning = (self.queue.waiting().warning).due(std::time::Instant::now(), closed);
-            if let Some(dropped) = warning {
-                warn_of_dropped(dropped);
-            }
+            self.log_dropped(closed);
             taken |= round.taken;
             if due && taken {
                 // The database is there: what it refuses nevertheless, it may refuse for ever.
@@ -95,21 +92,50 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                 again.get_or_insert_with(|| Instant::now() + self.patience);
             }
             match again {
-                // A permit is kept for what came while this was written.
-                None => self.queue.news.notified().await,
                 // Do not ask it for every event that comes meanwhile.
                 Some(again) if round.away => self.sleep(again).await,
-                Some(again) => {
-                    let _ = timeout_at(again, self.queue.news.notified()).await;
+                again => {
+                    self.news(again).await;
                 }
             }
+        }
+    }
+
+    /// Waits for news, and no longer than until then; whether there were any. Dropped events are logged meanwhile.
+    async fn news(&self, until: Option<Instant>) -> bool {
+        loop {
+            let warning = self.queue.waiting().warning.next().map(Instant::from_std);
+            // A permit is kept for what came before.
+            let news = self.queue.news.notified();
+            let Some(end) = [until, warning].into_iter().flatten().min() else {
+                news.await;
+                return true;
+            };
+            if timeout_at(end, news).await.is_ok() {
+                return true;
+            }
+            self.log_dropped(false);
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return false;
+            }
+        }
+    }
+
+    /// Logs how many events were dropped, once a second, and at the end.
+    fn log_dropped(&self, at_end: bool) {
+        let mut waiting = self.queue.waiting();
+        let dropped = waiting.warning.due(std::time::Instant::now(), at_end);
+        // Without the lock: whoever listens may submit.
+        drop(waiting);
+        if let Some(dropped) = dropped {
+            warn_of_dropped(dropped);
         }
     }
 
     /// Waits before the next try, or until the writer is shut down.
     async fn sleep(&self, until: Instant) {
         while !self.queue.waiting().closed {
-            if timeout_at(until, self.queue.news.notified()).await.is_err() {
+            if !self.news(Some(until)).await {
                 return;
             }
             // Whoever flushes does not wait for a database that is away.

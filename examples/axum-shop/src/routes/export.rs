@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::Shop;
 use crate::auth::Admin;
 use crate::entity::{customer_order, order_line};
+use crate::error::Error;
 
 /// How many lines are read at a time.
 const PAGE: u64 = 500;
@@ -41,8 +42,11 @@ struct Row {
 
 /// Sends all orders while they are read. `ExportRecorder` records that they are about to be sent, counts what really went out,
 /// and records it when the last byte did, or when the client went away.
-pub(super) async fn orders(State(shop): State<Shop>, _: Admin) -> impl IntoResponse {
+pub(super) async fn orders(State(shop): State<Shop>, _: Admin) -> Result<impl IntoResponse, Error> {
     let export = ExportRecorder::new(shop.db.clone(), "orders").format("CSV");
+    // Before anything is read: a query that stays open would hold the connection that this waits for. Where it cannot be
+    // recorded, the answer is 500, and no file that is cut off.
+    let export = export.begin().await?;
     let pages = Pages {
         db: shop.db,
         records: export.records(),
@@ -50,13 +54,13 @@ pub(super) async fn orders(State(shop): State<Shop>, _: Admin) -> impl IntoRespo
         header: true,
     };
     let body = Body::from_stream(stream::try_unfold(pages, Pages::next));
-    (
+    Ok((
         [
             (CONTENT_TYPE, "text/csv; charset=utf-8"),
             (CONTENT_DISPOSITION, "attachment; filename=\"orders.csv\""),
         ],
         Body::new(export.body(body)),
-    )
+    ))
 }
 
 /// Reads by key: the pages stay right while orders come in.

@@ -10,6 +10,7 @@ use crate::support::{PASSWORD, TestResult, TestShop};
 
 on_every_database!(
     names_in_any_script_are_stored_and_recorded,
+    names_that_differ_by_an_accent_or_an_emoji_are_two_accounts,
     text_with_nul_is_refused,
 );
 
@@ -31,6 +32,23 @@ async fn names_in_any_script_are_stored_and_recorded(shop: &TestShop) -> TestRes
         let changes = changes.ok_or("the sign-up is not recorded")?;
         assert_eq!(changes["name"]["new"], name);
     }
+    Ok(())
+}
+
+/// Many collations of MariaDB and MySQL take these for equal.
+async fn names_that_differ_by_an_accent_or_an_emoji_are_two_accounts(
+    shop: &TestShop,
+) -> TestResult {
+    for names in [["Zoe", "Zoë"], ["Ann 🦀", "Ann 🐙"]] {
+        for name in names {
+            let client = shop.signed_in(name).await?;
+            let seen = client.get("/products/1").await?;
+            let record = shop.record_of(seen.expect(StatusCode::OK)).await?;
+            assert_eq!(record.actor_name.as_deref(), Some(name));
+        }
+    }
+    let names = user::Entity::find().all(&shop.db).await?;
+    assert_eq!(names.len(), 1 + 4, "{names:?}");
     Ok(())
 }
 
