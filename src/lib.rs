@@ -6,12 +6,12 @@ pub use sea_orm_audit_core::entity;
 pub use sea_orm_audit_core::{
     Action, Actor, ActorCount, ActorType, AuditConfig, AuditConfigBuilder, AuditContext,
     AuditError, AuditEvent, AuditScope, AuditStats, Auditable, Cause, Change, ChangeState, Changes,
-    Clock, Count, CustomAction, DataExport, DecodeError, EncodeError, EntityInfo, EventType,
-    EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, Lockout, LockoutDecision,
-    LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, ObjectCount, Outcome,
-    RequireActor, SENSITIVE_WORDS, Shape, Source, StatementPolicy, Summary, SummaryQuery,
-    SystemEvent, Tables, Target, WithAuditContext, audited_entities, clean_text, decode, encode,
-    finish_recording, migration_mode, normalize, record_logout, record_view, same,
+    Clock, ColumnKind, Count, CustomAction, DataExport, DecodeError, EncodeError, EntityInfo,
+    EventType, EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, Lockout,
+    LockoutDecision, LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, ObjectCount,
+    Outcome, RequireActor, SENSITIVE_WORDS, Source, StatementPolicy, Summary, SummaryQuery,
+    SystemEvent, Tables, Target, WithAuditContext, audited_entities, canonical_eq, clean_text,
+    decode, encode, finish_recording, migration_mode, normalize, record_logout, record_view,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

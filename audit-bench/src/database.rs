@@ -10,7 +10,7 @@ use sea_orm_audit::migration::{AuditTriggers, Migrator, MigratorTrait};
 
 use crate::BoxError;
 use crate::args::Server;
-use crate::article::{audited, bare, hand, skipped, triggered};
+use crate::fixtures::{audited, bare, manual, skipped, triggered};
 use crate::servers;
 
 /// A fresh database with the audit tables and the articles', all empty.
@@ -33,7 +33,7 @@ impl Database {
         };
         Migrator::up(&database.conn, None).await?;
         database.create_table(bare::Entity).await?;
-        database.create_table(hand::Entity).await?;
+        database.create_table(manual::Entity).await?;
         database.create_table(audited::Entity).await?;
         database.create_table(skipped::Entity).await?;
         database.create_table(triggered::Entity).await?;
@@ -99,7 +99,7 @@ impl Database {
         // The log last: what triggers record of the others goes, too.
         let tables = [
             bare::Entity.table_name(),
-            hand::Entity.table_name(),
+            manual::Entity.table_name(),
             audited::Entity.table_name(),
             skipped::Entity.table_name(),
             triggered::Entity.table_name(),

@@ -6,15 +6,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
-mod article;
-mod block;
+mod batch;
+mod bulk_api;
 mod database;
-mod hand;
+mod fixtures;
+mod manual_hooks;
 mod measure;
 mod operation;
 mod path;
 mod report;
-mod roads;
 mod rows;
 mod servers;
 mod statistics;

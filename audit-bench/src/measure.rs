@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::BoxError;
-use crate::block::{self, Block, Connections};
+use crate::batch::{self, Block, Connections};
 use crate::database::Database;
 use crate::operation::Operation;
 use crate::path::{Kind, Path};
@@ -86,7 +86,7 @@ pub(crate) async fn bytes_per_row(database: &Database) -> Result<f64, BoxError> 
             path: Path::Bulk,
             times: TIMES,
         };
-        block::run(database, &connections, block).await?;
+        batch::run(database, &connections, block).await?;
     }
     let (bytes, rows) = (database.audit_bytes().await?, database.audit_rows().await?);
     #[allow(clippy::cast_precision_loss)] // A figure to be read, of some megabytes.
@@ -120,7 +120,7 @@ async fn round(
             path,
             times,
         };
-        let micros = block::run(database, connections, block).await?;
+        let micros = batch::run(database, connections, block).await?;
         medians.insert((kind, path), median(&micros));
     }
     Ok(medians)
@@ -169,9 +169,9 @@ impl Counter {
             path,
             times: 1,
         };
-        block::run(database, &self.connections, block).await?;
+        batch::run(database, &self.connections, block).await?;
         self.seen.store(0, Ordering::Relaxed);
-        block::run(database, &self.connections, block).await?;
+        batch::run(database, &self.connections, block).await?;
         Ok(self.seen.load(Ordering::Relaxed))
     }
 }

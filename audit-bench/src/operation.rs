@@ -79,7 +79,7 @@ impl Operation {
         match path {
             Path::Bare | Path::Connection | Path::Trigger | Path::ToldTrigger => true,
             // SeaORM fires no hook for bulk statements.
-            Path::Hand | Path::Hooks => !self.is_bulk(),
+            Path::Manual | Path::Hooks => !self.is_bulk(),
             Path::Bulk => self.is_bulk(),
             Path::Skipped => kind == Kind::Autocommit,
         }

@@ -6,7 +6,7 @@ pub(crate) enum Path {
     /// SeaORM alone, on an entity without hooks.
     Bare,
     /// Hooks as an application writes them for itself.
-    Hand,
+    Manual,
     /// The derive's hooks, on SeaORM's own connection.
     Hooks,
     /// `AuditedConnection`.
@@ -24,7 +24,7 @@ pub(crate) enum Path {
 impl Path {
     pub(crate) const ALL: [Self; 8] = [
         Self::Bare,
-        Self::Hand,
+        Self::Manual,
         Self::Hooks,
         Self::Connection,
         Self::Bulk,
@@ -36,7 +36,7 @@ impl Path {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
-            Self::Hand => "hand",
+            Self::Manual => "manual",
             Self::Hooks => "hooks",
             Self::Connection => "connection",
             Self::Bulk => "bulk",

@@ -7,10 +7,10 @@ use sea_orm::{
     QueryFilter, QueryOrder, TransactionSession, TransactionTrait,
 };
 
-use crate::article::Twin;
+use crate::bulk_api::Road;
+use crate::fixtures::Twin;
 use crate::operation::{MANY, Operation};
 use crate::path::Kind;
-use crate::roads::Road;
 
 /// An operation with its models.
 pub(crate) enum Write<T: Twin> {

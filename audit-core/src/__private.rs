@@ -1,6 +1,6 @@
 //! All that the macros' output may name. Nothing here is public API.
 
-mod own;
+mod own_hooks;
 
 pub use core::option::Option::Some;
 pub use std::sync::OnceLock;
@@ -13,7 +13,7 @@ pub use crate::action::ChangeActions;
 pub use crate::auditable::{
     Auditable, EntityInfo, Field, FieldPolicy, Options, Registration, Segment,
 };
-pub use own::{OwnBehavior, assert_woven, woven};
+pub use own_hooks::{OwnBehavior, assert_wrapped, wrapped};
 
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait};
 
@@ -56,7 +56,7 @@ pub mod bench {
     pub fn understand(backend: DbBackend, sql: &str) -> bool {
         matches!(
             *crate::sql::understand(backend, sql),
-            crate::sql::Understood::Write(_)
+            crate::sql::ParsedStatement::Write(_)
         )
     }
 
@@ -66,7 +66,7 @@ pub mod bench {
     pub fn parse(backend: DbBackend, sql: &str) -> bool {
         matches!(
             crate::sql::parse_anew(backend, sql),
-            crate::sql::Understood::Write(_)
+            crate::sql::ParsedStatement::Write(_)
         )
     }
 }

@@ -12,7 +12,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
 
 #[cfg(feature = "statements")]
-pub(crate) use access::{Access, Followed};
+pub(crate) use access::{Access, CascadingKey};
 #[cfg(feature = "statements")]
 pub(crate) use by_table::{find, known, register};
 pub use registry::{Registration, audited_entities};
@@ -21,7 +21,7 @@ use crate::action::ChangeActions;
 use crate::redact::can_be_secret;
 #[cfg(feature = "statements")]
 use crate::sql::TableName;
-use crate::value::Shape;
+use crate::value::ColumnKind;
 
 /// An entity whose changes are recorded. Implemented by `#[derive(Auditable)]`.
 #[diagnostic::on_unimplemented(
@@ -62,7 +62,7 @@ pub(crate) struct ColumnInfo {
     pub(crate) policy: FieldPolicy,
     pub(crate) can_be_secret: bool,
     /// What kind of value it holds.
-    pub(crate) shape: Shape,
+    pub(crate) shape: ColumnKind,
 }
 
 /// A piece of a `display` template; a column by its position.
@@ -172,10 +172,10 @@ impl EntityInfo {
                     }
                     stated => stated,
                 };
-                let shape = Shape::of_column::<E>(*column);
+                let shape = ColumnKind::of_column::<E>(*column);
                 let can_be_secret = match &shape {
-                    Shape::One(kind) | Shape::Many(kind) => can_be_secret(kind),
-                    Shape::Vector => true,
+                    ColumnKind::One(kind) | ColumnKind::Many(kind) => can_be_secret(kind),
+                    ColumnKind::Vector => true,
                 };
                 ColumnInfo {
                     name: column.as_str(),

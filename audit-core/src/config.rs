@@ -4,7 +4,7 @@
 //! [`AuditConfig::scope`] (tests, tenants). The nearest wins. What is skipped costs no statement.
 
 mod builder;
-mod plan;
+mod capture_plan;
 mod tables;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -15,10 +15,10 @@ use sea_orm::prelude::{DateTimeUtc, Json};
 
 pub use builder::AuditConfigBuilder;
 #[cfg(feature = "statements")]
-pub(crate) use plan::OldValue;
-pub(crate) use plan::{Plan, Treatment};
+pub(crate) use capture_plan::OldValue;
+pub(crate) use capture_plan::{Plan, RecordingMode};
 #[cfg(feature = "statements")]
-pub(crate) use plan::{StoredRow, StoredValue};
+pub(crate) use capture_plan::{StoredRow, StoredValue};
 pub use tables::Tables;
 
 use crate::action::Action;

@@ -1,5 +1,6 @@
 //! `AuditedConnection`: every write through it is recorded, in the transaction of the change.
 
+mod autocommit;
 mod batch_answer;
 mod bulk;
 mod detached;
@@ -13,7 +14,6 @@ mod route;
 mod stream;
 mod text_control;
 mod transaction;
-mod unit;
 
 use std::sync::Arc;
 
@@ -30,14 +30,14 @@ pub use transaction::AuditedTransaction;
 
 use crate::actor::Actor;
 use crate::binding::{Binding, answer};
-use crate::capture::{Answer, Server, result_of};
+use crate::capture::{ExecOutput, ServerInfo, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use crate::exec_method::Call;
+use crate::exec_method::ExecMethod;
 use crate::record::{Dropping, is_autocommit};
-use crate::sql::{Understood, changes_schema, drops_prepared, outline_of, steps, understand};
+use crate::sql::{ParsedStatement, changes_schema, drops_prepared, outline_of, steps, understand};
 use crate::transaction_state::Frames;
-use crate::transaction_state::Reported;
+use crate::transaction_state::UncapturedStatement;
 use route::Route;
 use text_control::TextControl;
 
@@ -65,7 +65,7 @@ use text_control::TextControl;
 #[derive(Clone)]
 pub struct AuditedConnection {
     db: DatabaseConnection,
-    server: Server,
+    server: ServerInfo,
     binding: Arc<Binding>,
     text_control: TextControl,
 }
@@ -90,7 +90,7 @@ impl AuditedConnection {
     #[must_use]
     pub fn new(db: DatabaseConnection) -> Self {
         Self {
-            server: Server::new(db.get_database_backend()),
+            server: ServerInfo::new(db.get_database_backend()),
             db,
             binding: Arc::default(),
             text_control: TextControl::default(),
@@ -151,13 +151,13 @@ impl AuditedConnection {
         self.db.close().await
     }
 
-    async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+    async fn call(&self, call: ExecMethod, statement: Statement) -> Result<ExecOutput, DbErr> {
         if self.db.is_mock_connection() {
             return run(&self.db, call, statement).await;
         }
         let backend = self.db.get_database_backend();
         let understood = understand(backend, &statement.sql);
-        let is_read = matches!(*understood, Understood::Read);
+        let is_read = matches!(*understood, ParsedStatement::Read);
         let steps = steps(backend, &statement.sql);
         if self.text_control.is_uncertain() {
             let db = self.db.clone();
@@ -186,11 +186,11 @@ impl AuditedConnection {
     /// `open` is the transaction that the application controls by text.
     async fn routed(
         &self,
-        call: Call,
+        call: ExecMethod,
         statement: Statement,
-        understood: &Understood,
+        understood: &ParsedStatement,
         open: Option<Arc<Frames>>,
-    ) -> Result<Answer, DbErr> {
+    ) -> Result<ExecOutput, DbErr> {
         let place = (self.db.get_database_backend(), statement.sql.as_str());
         let indirect = indirect::reported(&self.binding, &self.server, understood, place)
             .map_err(|error| call.own_error(error))?;
@@ -203,7 +203,7 @@ impl AuditedConnection {
         }
     }
 
-    fn route(&self, call: Call, sql: &str) -> Result<Route, DbErr> {
+    fn route(&self, call: ExecMethod, sql: &str) -> Result<Route, DbErr> {
         let is_mock = self.db.is_mock_connection();
         let backend = self.db.get_database_backend();
         Route::of(is_mock, &self.binding, &self.server, backend, sql)
@@ -212,41 +212,43 @@ impl AuditedConnection {
 
     async fn routed_by_itself(
         &self,
-        call: Call,
+        call: ExecMethod,
         statement: Statement,
-        indirect: Option<Reported>,
-    ) -> Result<Answer, DbErr> {
+        indirect: Option<UncapturedStatement>,
+    ) -> Result<ExecOutput, DbErr> {
         if let Some(reported) = indirect {
             report::report_detached(reported, self.db.clone()).await;
         }
         match self.route(call, &statement.sql)? {
             Route::Straight => run(&self.db, call, statement).await,
-            Route::Reported(reported) => {
+            Route::Uncaptured(reported) => {
                 report::report_detached(reported, self.db.clone()).await;
                 run(&self.db, call, statement).await
             }
-            Route::Captured(captured) => unit::write(self.clone(), call, statement, captured).await,
+            Route::Captured(captured) => {
+                autocommit::write(self.clone(), call, statement, captured).await
+            }
         }
     }
 
     /// Runs a statement in a transaction that the application controls by text: nothing is captured.
     async fn routed_by_text(
         &self,
-        call: Call,
+        call: ExecMethod,
         statement: Statement,
         frames: &Arc<Frames>,
-        indirect: Option<Reported>,
-    ) -> Result<Answer, DbErr> {
+        indirect: Option<UncapturedStatement>,
+    ) -> Result<ExecOutput, DbErr> {
         if let Some(reported) = indirect {
             report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
         }
         let reported = match self.route(call, &statement.sql)? {
             Route::Straight => None,
-            Route::Reported(reported) => Some(reported),
+            Route::Uncaptured(reported) => Some(reported),
             Route::Captured(captured) => {
                 let outline = || outline_of(self.db.get_database_backend(), &statement.sql);
                 (captured.reported(text_control::BY_TEXT, outline))
-                    .map(Reported::by_policy)
+                    .map(UncapturedStatement::by_policy)
                     .transpose()?
             }
         };
@@ -260,20 +262,24 @@ impl AuditedConnection {
 /// Runs a statement as it is.
 async fn run<C: ConnectionTrait>(
     db: &C,
-    call: Call,
+    call: ExecMethod,
     statement: Statement,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     // Once it is done, or its future is dropped.
     let _dropping = Dropping(drops_prepared(db.get_database_backend(), &statement.sql));
     Ok(match call {
-        Call::Execute => Answer::Executed(db.execute_raw(statement).await?),
-        Call::Unprepared => Answer::Executed(db.execute_unprepared(&statement.sql).await?),
-        Call::QueryOne => Answer::Rows(db.query_one_raw(statement).await?.into_iter().collect()),
-        Call::QueryAll => Answer::Rows(db.query_all_raw(statement).await?),
+        ExecMethod::Execute => ExecOutput::Executed(db.execute_raw(statement).await?),
+        ExecMethod::Unprepared => {
+            ExecOutput::Executed(db.execute_unprepared(&statement.sql).await?)
+        }
+        ExecMethod::QueryOne => {
+            ExecOutput::Rows(db.query_one_raw(statement).await?.into_iter().collect())
+        }
+        ExecMethod::QueryAll => ExecOutput::Rows(db.query_all_raw(statement).await?),
     })
 }
 
-impl Answer {
+impl ExecOutput {
     fn executed(self) -> Result<ExecResult, DbErr> {
         match self {
             Self::Executed(result) => Ok(result),
@@ -301,20 +307,22 @@ impl ConnectionTrait for AuditedConnection {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.call(Call::Execute, statement).await?.executed()
+        self.call(ExecMethod::Execute, statement).await?.executed()
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let statement = Statement::from_string(self.db.get_database_backend(), sql);
-        self.call(Call::Unprepared, statement).await?.executed()
+        self.call(ExecMethod::Unprepared, statement)
+            .await?
+            .executed()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self.call(Call::QueryOne, statement).await?.row())
+        Ok(self.call(ExecMethod::QueryOne, statement).await?.row())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        Ok(self.call(Call::QueryAll, statement).await?.rows())
+        Ok(self.call(ExecMethod::QueryAll, statement).await?.rows())
     }
 
     fn support_returning(&self) -> bool {

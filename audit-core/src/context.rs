@@ -16,7 +16,7 @@ use serde_json::Map;
 
 use crate::actor::Actor;
 use crate::limits;
-use crate::target::fit;
+use crate::target::truncate_hashed;
 
 pub(crate) use current_config::replace_installed;
 pub use scope::{AuditScope, WithAuditContext};
@@ -78,7 +78,7 @@ impl AuditContext {
 
     /// What is stored in place of the client's address, at most 64 characters: a part of it, or a hash.
     pub fn ip_address_as(mut self, text: impl Into<String>) -> Self {
-        self.ip_address = Some(fit(text.into(), limits::ADDRESS));
+        self.ip_address = Some(truncate_hashed(text.into(), limits::ADDRESS));
         self
     }
 

@@ -2,11 +2,11 @@
 
 use crate::action::Action;
 use crate::auditable::{EntityInfo, FieldPolicy};
-use crate::config::{AuditConfig, Treatment};
+use crate::config::{AuditConfig, RecordingMode};
 
 /// An audited entity under a configuration.
 #[derive(Debug)]
-pub struct Surveyed {
+pub struct EntityReport {
     /// What the derive says of it.
     pub info: &'static EntityInfo,
     /// Who left it out, if anybody.
@@ -50,8 +50,8 @@ pub struct FollowedKey {
 
 /// All audited entities that are known, in the order of their names.
 #[must_use]
-pub fn survey(config: &AuditConfig) -> Vec<Surveyed> {
-    let mut all: Vec<Surveyed> = known().into_iter().map(|info| of(info, config)).collect();
+pub fn survey(config: &AuditConfig) -> Vec<EntityReport> {
+    let mut all: Vec<EntityReport> = known().into_iter().map(|info| of(info, config)).collect();
     all.sort_by_key(|entity| entity.info.model());
     all
 }
@@ -66,18 +66,18 @@ fn known() -> Vec<&'static EntityInfo> {
     crate::auditable::audited_entities().collect()
 }
 
-fn of(info: &'static EntityInfo, config: &AuditConfig) -> Surveyed {
+fn of(info: &'static EntityInfo, config: &AuditConfig) -> EntityReport {
     let plan = config.plan(info);
     let columns = || info.columns.iter().zip(&plan.columns);
     let plain_secrets = columns().filter_map(|(column, treatment)| {
         let names = column.field.into_iter().chain([column.name]);
-        let open = matches!(treatment, Treatment::Record | Treatment::Plain);
+        let open = matches!(treatment, RecordingMode::Record | RecordingMode::Plain);
         let is_secret =
             open && column.can_be_secret && names.into_iter().any(crate::redact::is_secret);
         is_secret.then_some((column.name, column.policy == FieldPolicy::Plain))
     });
-    let hashed = columns().filter(|(_, treatment)| **treatment == Treatment::Hash);
-    Surveyed {
+    let hashed = columns().filter(|(_, treatment)| **treatment == RecordingMode::Hash);
+    EntityReport {
         info,
         skipped: match (info.skip, plan.skip) {
             (true, _) => Some(SkippedBy::Attribute),

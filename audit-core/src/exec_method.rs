@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 
 /// How a statement was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Call {
+pub(crate) enum ExecMethod {
     Execute,
     /// As a text that is not prepared.
     Unprepared,
@@ -12,7 +12,7 @@ pub(crate) enum Call {
     QueryAll,
 }
 
-impl Call {
+impl ExecMethod {
     /// Whether the application reads rows from the answer.
     pub(crate) const fn reads_rows(self) -> bool {
         matches!(self, Self::QueryOne | Self::QueryAll)

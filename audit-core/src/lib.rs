@@ -84,4 +84,4 @@ pub use system_event::{is_writing_events, report};
 pub use target::Target;
 pub use task::finish_recording;
 pub use text::clean as clean_text;
-pub use value::{DecodeError, EncodeError, Shape, decode, encode, normalize, same};
+pub use value::{ColumnKind, DecodeError, EncodeError, canonical_eq, decode, encode, normalize};

@@ -34,7 +34,7 @@ use crate::hash::session_digest;
 use crate::limits;
 use crate::stats::{COUNTERS, count};
 use crate::system_event::{EventType, SystemEvent, report};
-use crate::target::{Target, fit};
+use crate::target::{Target, truncate_hashed};
 use storable::storable;
 
 #[cfg(feature = "statements")]
@@ -42,7 +42,7 @@ pub(crate) use anew::Dropping;
 pub(crate) use anew::prepared_anew;
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
-pub(crate) use failure::{cause, cause_in, is_away};
+pub(crate) use failure::{cause, cause_in, is_unavailable};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
     ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun, is_read_only,
@@ -56,7 +56,9 @@ pub(crate) use failure::{
 pub(crate) use last_insert_id::with_last_insert_id;
 pub(crate) use last_insert_id::{in_transaction, keeping_last_insert_id};
 #[cfg(feature = "statements")]
-pub(crate) use trigger_context::{Told, restore, take_back, tell, told_before};
+pub(crate) use trigger_context::{
+    TriggerContextValue, read_trigger_context, restore, take_back, tell,
+};
 
 /// Everything a record says.
 pub(crate) struct Record {
@@ -73,7 +75,7 @@ pub(crate) struct Record {
 }
 
 /// Text as every database can store it: PostgreSQL has no NUL in text.
-pub(crate) fn clean(text: String) -> String {
+pub(crate) fn strip_nul(text: String) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{FFFD}")
     } else {
@@ -83,26 +85,26 @@ pub(crate) fn clean(text: String) -> String {
 
 /// A client's address as every audit table stores it, and as it is looked for.
 pub(crate) fn address(text: String) -> String {
-    fit(clean(text), limits::ADDRESS)
+    truncate_hashed(strip_nul(text), limits::ADDRESS)
 }
 
 /// Text that is only there to be shown, such as labels, names, reasons and agents: harmless to whoever shows it, a terminal
 /// for example. What changed is stored as it is.
-pub(crate) fn shown(text: String) -> String {
+pub(crate) fn sanitize(text: String) -> String {
     if let Cow::Owned(harmless) = crate::text::clean(&text, usize::MAX) {
         return harmless;
     }
     text
 }
 
-pub(crate) fn clean_json(json: &mut Json) {
+pub(crate) fn strip_nul_in_json(json: &mut Json) {
     match json {
-        Json::String(text) => *text = clean(std::mem::take(text)),
-        Json::Array(items) => items.iter_mut().for_each(clean_json),
+        Json::String(text) => *text = strip_nul(std::mem::take(text)),
+        Json::Array(items) => items.iter_mut().for_each(strip_nul_in_json),
         Json::Object(map) => {
             let cleaned = std::mem::take(map).into_iter().map(|(key, mut value)| {
-                clean_json(&mut value);
-                (clean(key), value)
+                strip_nul_in_json(&mut value);
+                (strip_nul(key), value)
             });
             *map = cleaned.collect();
         }
@@ -111,7 +113,7 @@ pub(crate) fn clean_json(json: &mut Json) {
 }
 
 /// A time as a database takes it: MySQL takes one with a zone for a TIMESTAMP, which ends in 2038.
-pub(crate) fn instant(backend: DbBackend, time: DateTimeUtc) -> Value {
+pub(crate) fn timestamp(backend: DbBackend, time: DateTimeUtc) -> Value {
     match backend {
         DbBackend::MySql => time.naive_utc().into(),
         _ => time.into(),
@@ -123,7 +125,7 @@ fn statement_of(backend: DbBackend, insert: &InsertStatement) -> Statement {
     let mut statement = backend.build(insert);
     for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
         if let Value::ChronoDateTimeUtc(Some(time)) = value {
-            *value = instant(backend, *time);
+            *value = timestamp(backend, *time);
         }
     }
     prepared_anew(statement)
@@ -173,7 +175,8 @@ impl Record {
     /// The values of the row, in the order of the entity's columns but for the id.
     fn values(self, config: &AuditConfig, backend: DbBackend) -> Result<Vec<Value>, Cause> {
         let bounded = |text: Option<String>, limit: u32| -> Value {
-            text.map(|text| fit(clean(text), limit)).into()
+            text.map(|text| truncate_hashed(strip_nul(text), limit))
+                .into()
         };
         let word = |text: &str| -> Value { text.to_owned().into() };
         let changes = (self.changes)
@@ -187,7 +190,7 @@ impl Record {
         let metadata = (!self.context.metadata.is_empty()).then(|| {
             let mut json = Json::Object(self.context.metadata);
             config.sensitive().redact_json(&mut json);
-            clean_json(&mut json);
+            strip_nul_in_json(&mut json);
             json
         });
         let metadata = (metadata.as_ref())
@@ -195,25 +198,25 @@ impl Record {
             .transpose()?;
         let digest = |session: String| session_digest(config.hash_key(), &session);
         Ok(vec![
-            instant(backend, self.occurred_at),
+            timestamp(backend, self.occurred_at),
             word(self.action.as_str()),
             word(self.outcome.as_str()),
             bounded(model, limits::MODEL),
             bounded(object_id, limits::OBJECT_ID),
-            repr.map(shown).into(),
+            repr.map(sanitize).into(),
             changes.into(),
             word(actor.kind().as_str()),
             bounded(actor.id().map(str::to_owned), limits::NAME),
-            bounded(actor.name().map(str::to_owned).map(shown), limits::NAME),
+            bounded(actor.name().map(str::to_owned).map(sanitize), limits::NAME),
             bounded(actor.impersonator().map(str::to_owned), limits::NAME),
             self.context.ip_address.map(address).into(),
-            self.context.user_agent.map(shown).into(),
+            self.context.user_agent.map(sanitize).into(),
             self.context.session_key.map(digest).into(),
             bounded(self.context.request_id, limits::NAME),
             bounded(self.context.trace_id, limits::NAME),
             Value::Uuid(self.transaction_id),
             bounded(self.tenant.or(self.context.tenant), limits::NAME),
-            self.context.reason.map(shown).into(),
+            self.context.reason.map(sanitize).into(),
             bounded(self.module.or(self.context.module), limits::NAME),
             word(self.source.as_str()),
             metadata.into(),
@@ -453,7 +456,7 @@ mod tests {
     #[test]
     fn nul_is_replaced_wherever_text_can_be() {
         let mut json = json!({"a\0": ["b\0", {"c": "\0"}], "d": 1});
-        clean_json(&mut json);
+        strip_nul_in_json(&mut json);
         assert_eq!(
             json,
             json!({"a\u{FFFD}": ["b\u{FFFD}", {"c": "\u{FFFD}"}], "d": 1})

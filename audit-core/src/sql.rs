@@ -7,9 +7,9 @@
 
 mod cache;
 mod control;
+mod insert_normalizer;
 mod literals;
 mod parse;
-mod shorten;
 mod template;
 mod volatility;
 
@@ -19,27 +19,27 @@ use std::sync::OnceLock;
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
 pub(crate) use parse::{must_be_first, outline_of, tables_of_view, understand as parse_anew};
-pub(crate) use template::{Composer, Template, quoted};
+pub(crate) use template::{SqlBuilder, Template, quoted};
 pub(crate) use volatility::Volatility;
 
 /// What a text does.
 #[derive(Debug)]
-pub(crate) enum Understood {
+pub(crate) enum ParsedStatement {
     /// Nothing is written.
     Read,
     /// One table is written.
     Write(Box<Write>),
     /// Several statements, each with its text.
-    Several(Vec<(String, Understood)>),
+    Batch(Vec<(String, ParsedStatement)>),
     /// Transaction control or a change of the schema.
-    Control,
+    DdlOrTransaction,
     /// Something else.
-    Opaque(Opaque),
+    Unsupported(Unsupported),
 }
 
 /// What is not understood.
 #[derive(Debug)]
-pub(crate) struct Opaque {
+pub(crate) struct Unsupported {
     pub(crate) why: &'static str,
     /// The tables that the statement names, or `None` where it could write any.
     pub(crate) tables: Option<Vec<TableName>>,
@@ -90,7 +90,7 @@ impl ColumnList {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Insert(Insert),
-    Change(Change),
+    UpdateOrDelete(UpdateOrDelete),
     Merge(Merge),
     Truncate,
 }
@@ -155,7 +155,7 @@ pub(crate) enum ConflictAction {
 /// An UPDATE or DELETE.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // facts of the text, each by itself
-pub(crate) struct Change {
+pub(crate) struct UpdateOrDelete {
     pub(crate) delete: bool,
     /// `WITH ..`, of queries that only read.
     pub(crate) with: Option<Template>,

@@ -199,7 +199,7 @@ impl SystemEvent {
     }
 
     /// What is stored as the fingerprint.
-    pub(crate) fn print(&self) -> String {
+    pub(crate) fn stored_fingerprint(&self) -> String {
         match &self.fingerprint {
             Some(print) => print.clone(),
             None => digest(&format!(

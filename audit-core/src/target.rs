@@ -28,7 +28,7 @@ pub(crate) fn object_id(key: &[Value]) -> Result<String, EncodeError> {
         [one] => text_of(encode(one)?),
         many => Json::Array(many.iter().map(encode).collect::<Result<_, _>>()?).to_string(),
     };
-    Ok(fit(text, OBJECT_ID_LIMIT))
+    Ok(truncate_hashed(text, OBJECT_ID_LIMIT))
 }
 
 /// A canonical value as plain text, without the quotes that JSON puts around strings.
@@ -41,7 +41,7 @@ pub(crate) fn text_of(json: Json) -> String {
 
 /// Shortens text that a bounded column cannot hold, without ever making two texts equal: the end
 /// is replaced by `~sha256:` and the hexadecimal digest of the whole.
-pub(crate) fn fit(text: String, limit: u32) -> String {
+pub(crate) fn truncate_hashed(text: String, limit: u32) -> String {
     let limit = limit as usize;
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text;
@@ -81,18 +81,24 @@ mod tests {
     #[test]
     fn long_ids_stay_different_and_within_the_column() {
         let (a, b) = ("ä".repeat(700), format!("{}b", "ä".repeat(699)));
-        let (a, b) = (fit(a, OBJECT_ID_LIMIT), fit(b, OBJECT_ID_LIMIT));
+        let (a, b) = (
+            truncate_hashed(a, OBJECT_ID_LIMIT),
+            truncate_hashed(b, OBJECT_ID_LIMIT),
+        );
         assert_ne!(a, b);
         assert_eq!(a.chars().count(), OBJECT_ID_LIMIT as usize);
-        assert_eq!(fit("x".repeat(600), 600), "x".repeat(600));
-        let short = |text: &str| fit(text.repeat(70), 64);
+        assert_eq!(truncate_hashed("x".repeat(600), 600), "x".repeat(600));
+        let short = |text: &str| truncate_hashed(text.repeat(70), 64);
         assert_eq!(short("x").len(), 64);
         assert_ne!(short("x"), short("y"));
     }
 
     #[test]
     fn a_column_shorter_than_the_digest_keeps_the_begin_of_both() {
-        let (a, b) = (fit("a".repeat(65), 64), fit("a".repeat(66), 64));
+        let (a, b) = (
+            truncate_hashed("a".repeat(65), 64),
+            truncate_hashed("a".repeat(66), 64),
+        );
         assert_ne!(a, b);
         assert_eq!(a.len(), 64);
         assert!(a.starts_with(&format!("{}~sha256:", "a".repeat(32))), "{a}");

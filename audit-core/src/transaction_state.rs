@@ -17,15 +17,15 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement};
 
 use crate::catalog::LiveTables;
 use crate::error::{AuditError, Cause};
-use crate::exec_method::Call;
+use crate::exec_method::ExecMethod;
 use crate::record::{
     ending_error, has_ended_transaction, is_aborted, is_autocommit, may_have_ended_transaction,
     prepared_anew,
 };
 use buffer::Frame;
 use trigger_context::TriggerContext;
-pub(crate) use uncaptured::Reported;
-pub(crate) use unrecorded::Doubt;
+pub(crate) use uncaptured::UncapturedStatement;
+pub(crate) use unrecorded::UnrecordedGuard;
 
 #[derive(Debug)]
 pub(crate) struct Frames {
@@ -55,7 +55,7 @@ struct State {
     /// What the database's triggers know of who writes.
     triggers: TriggerContext,
     /// How the last statement was sent.
-    call: Option<Call>,
+    call: Option<ExecMethod>,
     partial_change: bool,
     /// A write was left without record, and may be committed.
     unrecorded: bool,
@@ -215,12 +215,12 @@ impl Frames {
     }
 
     /// A statement is run that was sent in this way.
-    pub(crate) fn is_called(&self, call: Call) {
+    pub(crate) fn is_called(&self, call: ExecMethod) {
         self.state().call = Some(call);
     }
 
     /// How the last statement was sent.
-    pub(crate) fn last_call(&self) -> Option<Call> {
+    pub(crate) fn last_call(&self) -> Option<ExecMethod> {
         self.state().call
     }
 

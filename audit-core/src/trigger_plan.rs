@@ -3,8 +3,8 @@
 
 use crate::action::Action;
 use crate::auditable::{EntityInfo, Part, audited_entities};
-use crate::config::{AuditConfig, Plan, Tables, Treatment};
-use crate::value::Shape;
+use crate::config::{AuditConfig, Plan, RecordingMode, Tables};
+use crate::value::ColumnKind;
 
 pub use crate::redact::SecretKeys;
 
@@ -45,7 +45,7 @@ pub struct TriggerColumn {
     /// Its name in the database, which is its name in `changes`.
     pub name: &'static str,
     /// What kind of value it holds.
-    pub shape: Shape,
+    pub shape: ColumnKind,
     /// What is recorded of it.
     pub treatment: TriggerTreatment,
     /// Whether its value may be read in the object id; else `[redacted]` stands there.
@@ -117,11 +117,11 @@ fn columns(plan: &Plan) -> Vec<TriggerColumn> {
             name: column.name,
             shape: column.shape.clone(),
             treatment: match treatment {
-                Treatment::Record => TriggerTreatment::Record,
-                Treatment::Plain => TriggerTreatment::Plain,
+                RecordingMode::Record => TriggerTreatment::Record,
+                RecordingMode::Plain => TriggerTreatment::Plain,
                 // There is no key in the database.
-                Treatment::Redact | Treatment::Hash => TriggerTreatment::Redact,
-                Treatment::Skip | Treatment::LeftOut => TriggerTreatment::Leave,
+                RecordingMode::Redact | RecordingMode::Hash => TriggerTreatment::Redact,
+                RecordingMode::Skip | RecordingMode::LeftOut => TriggerTreatment::Leave,
             },
             open: treatment.is_open(),
         })

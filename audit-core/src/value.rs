@@ -31,7 +31,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::{OptionEnum, Value};
 use serde_json::Number;
 
-pub use decode::{Shape, decode};
+pub use decode::{ColumnKind, decode};
 pub use error::{DecodeError, EncodeError};
 pub use normal::normalize;
 
@@ -219,14 +219,14 @@ fn time_crate_text(value: &Value) -> Option<String> {
 /// Compares as the type does, not as text: decimals by number, times by instant, JSON by structure,
 /// NaN equal to NaN, -0 equal to 0.
 #[must_use]
-pub fn same(a: &Value, b: &Value) -> bool {
+pub fn canonical_eq(a: &Value, b: &Value) -> bool {
     match (a, b) {
         // What `==` would compare as text.
         (Value::Json(a), Value::Json(b)) => {
             a.as_deref().unwrap_or(&Json::Null) == b.as_deref().unwrap_or(&Json::Null)
         }
         (Value::Array(_, Some(a)), Value::Array(_, Some(b))) => {
-            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| canonical_eq(a, b))
         }
         // SeaORM turns on `hashable-value`, under which NaN is equal to NaN.
         _ => a == b,

@@ -10,7 +10,7 @@ use syn::parse::Parser as _;
 use syn::{Attribute, Error, ImplItem, ImplItemFn, Item, ItemImpl, LitStr, Path, Result};
 
 use crate::expand::{hooks, private};
-use crate::parse::{Mistakes, NO_PATH};
+use crate::parse::{Diagnostics, NO_PATH};
 
 const HOOKS: [&str; 4] = ["before_save", "after_save", "before_delete", "after_delete"];
 
@@ -54,7 +54,7 @@ fn names_behavior(path: &Path) -> bool {
 }
 
 fn expand(mut item: ItemImpl, private: &Path) -> TokenStream {
-    let mut mistakes = Mistakes::default();
+    let mut mistakes = Diagnostics::default();
     let mut own = Vec::new();
     let mut kept = Vec::new();
     // `#[async_trait]` above this attribute has done its work already.
@@ -85,7 +85,7 @@ fn expand(mut item: ItemImpl, private: &Path) -> TokenStream {
     };
     let path = item.trait_.map(|(_, path, _)| path);
     let ty = item.self_ty;
-    let hooks = hooks(&syn::parse_quote!(#private::woven), private);
+    let hooks = hooks(&syn::parse_quote!(#private::wrapped), private);
     let mistakes = mistakes.into_error().map(Error::into_compile_error);
     quote! {
         #mistakes

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{DeriveInput, Error, Path};
 
 use crate::model::{Behavior, ChangeAction, Field, Model, Policy, Segment};
-use crate::parse::{self, Mistakes};
+use crate::parse::{self, Diagnostics};
 
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     // `#[sea_orm::model]` copies the derive to the struct with relations, which is no table.
@@ -16,7 +16,7 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
         Ok(fields) => fields,
         Err(error) => return error.into_compile_error(),
     };
-    let mut mistakes = Mistakes::default();
+    let mut mistakes = Diagnostics::default();
     let krate = parse::crate_path(&input.attrs, &mut mistakes);
     let model = parse::model(input, fields, krate, &mut mistakes);
     // Also after a mistake, so that the entity does not fail a second time for lack of it.
@@ -39,7 +39,7 @@ fn expand(model: &Model) -> TokenStream {
             }
         }
         Behavior::Own(span) => quote_spanned! {span=>
-            const _: () = #private::assert_woven::<ActiveModel>();
+            const _: () = #private::assert_wrapped::<ActiveModel>();
         },
         Behavior::Mistaken => TokenStream::new(),
     };

@@ -21,11 +21,11 @@ const NAME_LIMIT: usize = 160;
 /// The longest module that the log's column holds.
 const MODULE_LIMIT: usize = 255;
 
-/// Mistakes, each with its own message.
+/// Diagnostics, each with its own message.
 #[derive(Default)]
-pub(crate) struct Mistakes(Option<Error>);
+pub(crate) struct Diagnostics(Option<Error>);
 
-impl Mistakes {
+impl Diagnostics {
     pub(crate) fn add(&mut self, error: Error) {
         match &mut self.0 {
             Some(all) => all.combine(error),
@@ -78,7 +78,7 @@ pub(crate) fn model(
     input: &DeriveInput,
     fields: &FieldsNamed,
     krate: Path,
-    mistakes: &mut Mistakes,
+    mistakes: &mut Diagnostics,
 ) -> Model {
     let mut model = Model::plain(krate);
     // Without a table's name here the entity is in the expanded form, where `Column` is written by
@@ -138,7 +138,7 @@ fn tenant(stated: &LitStr, model: &Model) -> Result<Ident> {
 fn read_keys(
     attrs: &[Attribute],
     valid: &str,
-    mistakes: &mut Mistakes,
+    mistakes: &mut Diagnostics,
     mut read: impl FnMut(&str, &ParseNestedMeta<'_>) -> Result<()>,
 ) -> Vec<Ident> {
     let mut seen: Vec<Ident> = Vec::new();
@@ -243,7 +243,7 @@ fn change_action(ident: &Ident) -> Result<ChangeAction> {
     })
 }
 
-fn contradictions(model: &Model, keys: &[Ident], mistakes: &mut Mistakes) {
+fn contradictions(model: &Model, keys: &[Ident], mistakes: &mut Diagnostics) {
     if !model.skip {
         return;
     }
@@ -259,7 +259,7 @@ fn read_field(
     field: &syn::Field,
     ident: &Ident,
     names_unknown: bool,
-    mistakes: &mut Mistakes,
+    mistakes: &mut Diagnostics,
 ) -> Option<Field> {
     let name = ident.unraw().to_string();
     let mut policy: Option<Policy> = None;
@@ -421,7 +421,7 @@ fn sea_orm_text(attrs: &[Attribute], key: &str) -> Option<String> {
 }
 
 /// The `crate = ".."` of the attributes, by default `::sea_orm_audit`.
-pub(crate) fn crate_path(attrs: &[Attribute], mistakes: &mut Mistakes) -> Path {
+pub(crate) fn crate_path(attrs: &[Attribute], mistakes: &mut Diagnostics) -> Path {
     let mut path: Path = syn::parse_quote!(::sea_orm_audit);
     for attr in audit_attributes(attrs) {
         // Everything but `crate` is read, and its mistakes reported, later.

@@ -1,7 +1,7 @@
 //! What is on record of a live schema, and what is not.
 
-mod finding;
-mod judge;
+mod analysis;
+mod issue;
 mod schema;
 mod triggers;
 
@@ -12,7 +12,7 @@ use sea_orm_audit_core::AuditConfig;
 use sea_orm_audit_core::entity_report::{SkippedBy, survey};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
-pub use finding::Finding;
+pub use issue::Finding;
 pub(crate) use schema::LiveSchema;
 
 /// How the changes of a table get on record.
@@ -128,8 +128,8 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         .map(str::to_owned)
         .collect();
     let schema = LiveSchema::read(db, &schemas).await?;
-    let owners = judge::owners(&schema, &entities);
-    let mut coverage = judge::judge(
+    let owners = analysis::owners(&schema, &entities);
+    let mut coverage = analysis::judge(
         db.get_database_backend(),
         &schema,
         &entities,

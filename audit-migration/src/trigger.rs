@@ -14,7 +14,7 @@ use crate::coverage::LiveSchema;
 
 /// A trigger, or a function that one calls, as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct TriggerDefinition {
     /// Its name in the database, by which it is found again.
     pub(crate) name: String,
     /// The statement that creates it.
@@ -40,7 +40,7 @@ pub(crate) struct Installed {
 pub(crate) async fn pieces<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
-) -> Result<Vec<Piece>, DbErr> {
+) -> Result<Vec<TriggerDefinition>, DbErr> {
     match db.get_database_backend() {
         DbBackend::Postgres => postgres::pieces(db, plan).await,
         DbBackend::Sqlite => sqlite::pieces(db, plan).await,

@@ -11,7 +11,7 @@ use super::event::SecurityEventName;
 use super::path::PathRules;
 use super::patterns::{self, AGENT, PATH, Pattern, QUERY, SEARCH};
 use super::rules::{Inner, PatternRule, PatternSet, SecurityRules};
-use super::runs::{Run, Runs};
+use super::word_matcher::{Run, Runs};
 
 const PROBING_PATHS: &str = include_str!("../data/probing_paths.txt");
 const SCANNERS: &str = include_str!("../data/scanners.txt");

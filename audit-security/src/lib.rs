@@ -43,7 +43,7 @@ mod monitor;
 mod path;
 mod patterns;
 mod rules;
-mod runs;
+mod word_matcher;
 
 #[cfg(test)]
 mod corpus_test;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::runs::{Run, Runs};
+use super::word_matcher::{Run, Runs};
 
 /// The rules about paths.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@
 //! and no ports; `forwarded-header-value` and `rfc7239` part hops at commas inside quotes, which clients can send.
 
 mod forwarded;
+mod hop_address;
 mod hops;
-mod node;
 mod privacy;
 mod proxies;
 #[cfg(test)]
@@ -67,7 +67,7 @@ impl ProxyHeader {
     fn address(&self, hop: &[u8]) -> Option<IpAddr> {
         match self {
             Self::Forwarded => forwarded::address(hop),
-            _ => node::address(std::str::from_utf8(hop).ok()?),
+            _ => hop_address::address(std::str::from_utf8(hop).ok()?),
         }
     }
 }
@@ -141,8 +141,8 @@ impl ClientAddress {
         self.walk(peer, headers).address
     }
 
-    fn walk(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Walk {
-        let mut walk = Walk {
+    fn walk(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> HopIterator {
+        let mut walk = HopIterator {
             address: peer.map(|address| address.to_canonical()),
             hops: 0,
         };
@@ -177,7 +177,7 @@ impl Default for ClientAddress {
 }
 
 /// How far the hops were followed.
-struct Walk {
+struct HopIterator {
     address: Option<IpAddr>,
     /// How many hops were looked at, the unreadable one included.
     hops: usize,

@@ -2,8 +2,8 @@
 
 mod context;
 mod future;
-mod observe;
 pub(crate) mod order;
+mod request_observer;
 mod route;
 mod settings;
 
@@ -24,7 +24,7 @@ use crate::client_address::{AddressPrivacy, ClientAddress};
 use crate::request_id::IncomingRequestId;
 use crate::view::Views;
 pub use future::AuditFuture;
-use observe::Observed;
+use request_observer::Observed;
 use settings::Settings;
 
 /// Gives everything that is done for a request, up to the last byte of the response's body, its context:

@@ -6,14 +6,14 @@
 //!
 //! **By default a login is recorded when the credentials are found right**, whatever the application does
 //! then: a handler that authenticates and does not sign in, since it waits for a second factor or only
-//! confirms a password, leaves a LOGIN all the same. With [`When::LoggedIn`] it is the session that counts.
+//! confirms a password, leaves a LOGIN all the same. With [`LoginRecording::LoggedIn`] it is the session that counts.
 //!
 //! | item | when |
 //! |---|---|
 //! | [`AuditedBackend`] | always: it wraps the application's backend |
 //! | [`AuditLogin`] | always: what the log must know of that backend |
 //! | [`AuditAuthLayer`] | always: inside of axum-login's layer |
-//! | [`When`] | to record logins when a session begins |
+//! | [`LoginRecording`] | to record logins when a session begins |
 //! | [`LoginError`] | to answer a blocked attempt |
 //! | [`AuditAuthService`] | never by name: what the layer makes |
 //!
@@ -21,10 +21,10 @@
 //! of the target `axum_login::session`. Where an `AuditTracingLayer` turns errors into system events, leave
 //! that target out of it with a filter.
 
-mod guard;
 mod layer;
 mod pending;
 mod session;
+mod session_watcher;
 
 use std::fmt;
 use std::future::Future;
@@ -44,7 +44,7 @@ pub use layer::{AuditAuthLayer, AuditAuthService};
 /// When a success is recorded as a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum When {
+pub enum LoginRecording {
     /// When the credentials are found right, before anybody is told. This is the default.
     #[default]
     Authenticated,
@@ -77,13 +77,13 @@ pub trait AuditLogin: AuthnBackend {
 
     /// When a success is recorded.
     #[doc(hidden)]
-    fn when_recorded(&self) -> When {
-        When::Authenticated
+    fn when_recorded(&self) -> LoginRecording {
+        LoginRecording::Authenticated
     }
 
     /// Adds to a login or logout what is known of the client of the current request.
     #[doc(hidden)]
-    fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
+    fn with_location(&self, attempt: LoginAttempt) -> LoginAttempt {
         attempt
     }
 }
@@ -96,7 +96,7 @@ pub trait AuditLogin: AuthnBackend {
 /// **A LOGIN says that the credentials were right, not that a session was begun**: it is recorded in
 /// `authenticate`, since that cannot be forgotten and its failure lets nobody in. An application that
 /// authenticates without signing in (a second factor that is asked for later, "confirm your password")
-/// should call [`record_success(When::LoggedIn)`](Self::record_success).
+/// should call [`record_success(LoginRecording::LoggedIn)`](Self::record_success).
 ///
 /// # Examples
 /// ```
@@ -114,7 +114,7 @@ pub struct AuditedBackend<B, C> {
     backend: B,
     db: C,
     lockout: Option<Lockout>,
-    when: When,
+    when: LoginRecording,
     #[cfg(feature = "geoip")]
     places: Option<std::sync::Arc<crate::geoip::GeoIp>>,
     #[cfg(feature = "security")]
@@ -128,7 +128,7 @@ impl<B, C> AuditedBackend<B, C> {
             backend,
             db,
             lockout: None,
-            when: When::Authenticated,
+            when: LoginRecording::Authenticated,
             #[cfg(feature = "geoip")]
             places: None,
             #[cfg(feature = "security")]
@@ -147,12 +147,12 @@ impl<B, C> AuditedBackend<B, C> {
     }
 
     /// When a success is recorded. By default when the credentials are found right; with
-    /// [`When::LoggedIn`] when a session is signed in, which needs [`AuditAuthLayer`] around the handlers.
+    /// [`LoginRecording::LoggedIn`] when a session is signed in, which needs [`AuditAuthLayer`] around the handlers.
     ///
     /// With `LoggedIn` the actor is not set in `authenticate` either: what the handler itself writes is by
     /// whoever the context names, until the application calls `AuditContext::set_actor`.
     #[must_use]
-    pub const fn record_success(mut self, when: When) -> Self {
+    pub const fn record_success(mut self, when: LoginRecording) -> Self {
         self.when = when;
         self
     }
@@ -263,13 +263,13 @@ where
         match &user {
             Some(user) => {
                 let actor = B::actor(user);
-                let deferred = self.when == When::LoggedIn
+                let deferred = self.when == LoginRecording::LoggedIn
                     && pending::keep(user.id(), username.clone(), actor.clone());
                 if deferred {
                     self.release(reservation).await;
                 } else {
                     let attempt = LoginAttempt::succeeded(username, actor.clone());
-                    self.succeeded(self.placed(attempt).settles(reservation))
+                    self.succeeded(self.with_location(attempt).settles(reservation))
                         .await?;
                     // For what the handler writes from now on.
                     AuditContext::set_actor(actor);
@@ -305,13 +305,13 @@ where
         // The place is that of the current request.
         let attempt = LoginAttempt::failed(&*username, "the credentials were refused");
         let attempt = attempt.settles(reservation);
-        let (this, attempt) = (self.clone(), self.placed(attempt));
+        let (this, attempt) = (self.clone(), self.with_location(attempt));
         #[cfg(feature = "security")]
         let client = crate::client_ip();
         task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
-            this.tell_monitor(&username, account.as_ref(), client);
+            this.notify_monitor(&username, account.as_ref(), client);
             this.record_refused(attempt, account).await
         })
         .await
@@ -323,14 +323,14 @@ where
         refusal: Refusal,
     ) -> Result<(), LoginError<B::Error>> {
         let attempt = LoginAttempt::blocked(&*username, refusal.reason());
-        let (this, attempt) = (self.clone(), self.placed(attempt));
+        let (this, attempt) = (self.clone(), self.with_location(attempt));
         #[cfg(feature = "security")]
         let client = crate::client_ip();
         task::recorded(async move {
             let account = this.backend.account(&username).await;
             #[cfg(feature = "security")]
             if refusal == Refusal::Failed {
-                this.tell_monitor(&username, account.as_ref(), client);
+                this.notify_monitor(&username, account.as_ref(), client);
             }
             this.record_refused(attempt, account).await
         })
@@ -339,7 +339,7 @@ where
 
     /// An attempt that is blocked since others have failed counts as a failed one: whoever guesses on is worth an event.
     #[cfg(feature = "security")]
-    fn tell_monitor(&self, username: &str, account: Option<&Actor>, client: Option<IpAddr>) {
+    fn notify_monitor(&self, username: &str, account: Option<&Actor>, client: Option<IpAddr>) {
         if let Some(monitor) = &self.monitor {
             monitor.login_failed_from(username, account, client);
         }
@@ -419,12 +419,12 @@ where
         self.backend.account(username).await
     }
 
-    fn when_recorded(&self) -> When {
+    fn when_recorded(&self) -> LoginRecording {
         self.when
     }
 
     #[cfg(feature = "geoip")]
-    fn placed(&self, attempt: LoginAttempt) -> LoginAttempt {
+    fn with_location(&self, attempt: LoginAttempt) -> LoginAttempt {
         match (&self.places, crate::client_ip()) {
             (Some(places), Some(address)) => match places.lookup(address) {
                 Some(place) => attempt.place(place.country, place.city),

@@ -9,7 +9,7 @@ use sea_orm::{
     PrimaryKeyToColumn, QueryResult, QueryTrait,
 };
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::{Change, Shape, encode, normalize};
+use sea_orm_audit::{Change, ColumnKind, encode, normalize};
 use serde_json::Map;
 
 use crate::entities::each_audited;
@@ -20,7 +20,7 @@ type Row = Map<String, Json>;
 /// Rows by model and object id.
 pub(crate) type Contents = BTreeMap<(String, String), Row>;
 
-type Model = (Vec<String>, HashMap<String, Shape>);
+type Model = (Vec<String>, HashMap<String, ColumnKind>);
 
 /// The key and the columns' types by model.
 static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
@@ -30,7 +30,7 @@ static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
             .map(|key| key.into_column().as_str().to_owned())
             .collect();
         let shapes = <E as EntityTrait>::Column::iter()
-            .map(|column| (column.as_str().to_owned(), Shape::of_column::<E>(column)))
+            .map(|column| (column.as_str().to_owned(), ColumnKind::of_column::<E>(column)))
             .collect();
         models.insert(E.table_name().to_owned(), (key, shapes));
     });

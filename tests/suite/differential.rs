@@ -3,11 +3,11 @@
 //! `DIFFERENTIAL_CASES` says how many workloads are tried, `DIFFERENTIAL_SEED` (a number) which, and
 //! `DIFFERENTIAL_SHRINKS` how often one that fails is made smaller.
 
+mod capture_path;
 mod entity;
 mod found;
 mod related;
 mod replay;
-mod road;
 mod rows;
 mod samples;
 mod workload;
@@ -21,12 +21,12 @@ use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, DbBackend, Iterable, Statement};
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{Shape, normalize};
+use sea_orm_audit::{ColumnKind, normalize};
 use serde_json::{Map, json};
 
 use crate::support::{TestDb, TestResult};
+use capture_path::CapturePath;
 use replay::{Contents, Keys};
-use road::Road;
 use workload::Workload;
 
 on_every_database! {
@@ -66,7 +66,7 @@ use each_entity;
 
 /// A road and its database.
 struct Lane {
-    road: Road,
+    road: CapturePath,
     db: TestDb,
 }
 
@@ -112,7 +112,7 @@ struct Left {
 }
 
 impl Lane {
-    async fn new(road: Road, backend: DbBackend) -> TestResult<Self> {
+    async fn new(road: CapturePath, backend: DbBackend) -> TestResult<Self> {
         let db = match backend {
             DbBackend::Postgres => TestDb::postgres().await?,
             DbBackend::MySql => TestDb::mariadb().await?,
@@ -120,8 +120,8 @@ impl Lane {
         };
         let db = db.ok_or("the server is gone")?;
         each_entity!(backend, E => db.create(E).await?);
-        if road == Road::Triggers {
-            let config = road::config_of(road, backend).build()?;
+        if road == CapturePath::Triggers {
+            let config = capture_path::config_of(road, backend).build()?;
             each_entity!(backend, E => {
                 config.scope(AuditTriggers::of::<E>().create(&db.conn)).await?
             });
@@ -158,7 +158,7 @@ impl Lane {
 
     async fn run(&self, workload: &Workload) -> TestResult<Left> {
         self.empty().await?;
-        let answers = road::take(self.road, &self.db, workload).await?;
+        let answers = capture_path::take(self.road, &self.db, workload).await?;
         let mut contents = Contents::new();
         each_entity!(self.db.backend(), E => replay::read::<E>(&self.db, &mut contents).await?);
         let log = self.ends(&answers, self.records().await?);
@@ -172,7 +172,7 @@ impl Lane {
     /// Brings together what triggers tell of a row that one statement writes more than once: the others tell
     /// what became of it in the end.
     fn ends(&self, answers: &[String], log: Vec<audit_log::Model>) -> Vec<audit_log::Model> {
-        if self.road != Road::Triggers {
+        if self.road != CapturePath::Triggers {
             return log;
         }
         let mut ends: Vec<audit_log::Model> = Vec::new();
@@ -203,21 +203,21 @@ impl Lane {
     /// The log; what triggers wrote in the form of its columns' types, and at the others' time.
     async fn records(&self) -> TestResult<Vec<audit_log::Model>> {
         let mut log = self.db.records().await?;
-        if self.road != Road::Triggers {
+        if self.road != CapturePath::Triggers {
             return Ok(log);
         }
-        let mut shapes: HashMap<(String, String), Shape> = HashMap::new();
+        let mut shapes: HashMap<(String, String), ColumnKind> = HashMap::new();
         each_entity!(self.db.backend(), E => {
             for column in <E as sea_orm::EntityTrait>::Column::iter() {
                 let table = sea_orm::EntityName::table_name(&E).to_owned();
                 let name = sea_orm::IdenStatic::as_str(&column).to_owned();
-                shapes.insert((table, name), Shape::of_column::<E>(column));
+                shapes.insert((table, name), ColumnKind::of_column::<E>(column));
             }
         });
         for record in &mut log {
             assert_eq!(record.source, "TRIGGER", "{record:?}");
             assert!(record.transaction_id.is_some(), "{record:?}");
-            record.occurred_at = road::NOON.parse()?;
+            record.occurred_at = capture_path::NOON.parse()?;
             let model = record.model.clone().unwrap_or_default();
             let Some(fields) = record.changes.as_mut().and_then(Json::as_object_mut) else {
                 continue;
@@ -324,7 +324,7 @@ fn runner() -> TestRunner {
 
 async fn every_road_leaves_the_same_log_which_replays_to_the_tables(db: &TestDb) -> TestResult {
     let mut lanes = Vec::new();
-    for road in Road::ALL {
+    for road in CapturePath::ALL {
         lanes.push(Lane::new(road, db.backend()).await?);
     }
     let mut runner = runner();

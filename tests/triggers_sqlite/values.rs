@@ -2,7 +2,7 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{IntoActiveModel, Iterable, ModelTrait, Set};
-use sea_orm_audit::{Shape, encode, normalize};
+use sea_orm_audit::{ColumnKind, encode, normalize};
 use serde_json::json;
 
 use crate::client::{captured, changes, sqlite3};
@@ -252,7 +252,7 @@ fn rows() -> TestResult<Vec<New>> {
 fn compare(recorded: &Json, word: &str, row: &sample::Model) -> Vec<String> {
     let mut wrong = Vec::new();
     for column in sample::Column::iter() {
-        let shape = Shape::of_column::<sample::Entity>(column);
+        let shape = ColumnKind::of_column::<sample::Entity>(column);
         let name = column.as_str();
         let Some(change) = recorded.get(name) else {
             continue;

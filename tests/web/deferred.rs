@@ -8,7 +8,7 @@ use chrono::Utc;
 use http::StatusCode;
 use sea_orm::ConnectionTrait;
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm_audit::web::login::When;
+use sea_orm_audit::web::login::LoginRecording;
 use sea_orm_audit::{AuditConfig, Clock};
 
 use crate::people::{
@@ -17,7 +17,11 @@ use crate::people::{
 use crate::support::{Shop, TestResult, eventually, get, send};
 
 fn deferring(shop: &Shop) -> Router {
-    router(shop, backend(shop).record_success(When::LoggedIn), [KEY; 2])
+    router(
+        shop,
+        backend(shop).record_success(LoginRecording::LoggedIn),
+        [KEY; 2],
+    )
 }
 
 #[tokio::test]

@@ -28,8 +28,8 @@ pub(crate) struct Access {
     /// What stands before and after a value that is compared with a column.
     pub(crate) cast: fn(DbBackend, column: usize) -> (String, String),
     /// Works out `followed()`, which asks the relations of other entities.
-    followed: fn() -> Vec<Followed>,
-    found: OnceLock<Vec<Followed>>,
+    followed: fn() -> Vec<CascadingKey>,
+    found: OnceLock<Vec<CascadingKey>>,
     /// The columns that the entity declares unique, by themselves or with others.
     pub(crate) unique: Vec<String>,
     /// Whether the database numbers the rows.
@@ -40,7 +40,7 @@ pub(crate) struct Access {
 
 /// A foreign key with an action of the database.
 #[derive(Debug, Clone)]
-pub(crate) struct Followed {
+pub(crate) struct CascadingKey {
     /// The table that is referred to.
     pub(crate) table: String,
     pub(crate) schema: Option<String>,
@@ -73,7 +73,7 @@ impl Access {
 
 impl Access {
     /// The foreign keys by which rows of the entity go, or change, along with others.
-    pub(crate) fn followed(&self) -> &[Followed] {
+    pub(crate) fn followed(&self) -> &[CascadingKey] {
         self.found.get_or_init(self.followed)
     }
 }
@@ -157,7 +157,7 @@ fn unique<E: EntityTrait>() -> Vec<String> {
     names
 }
 
-fn followed<E: EntityTrait>() -> Vec<Followed> {
+fn followed<E: EntityTrait>() -> Vec<CascadingKey> {
     let mut keys = Vec::new();
     for relation in E::Relation::iter() {
         let def = relation.def();
@@ -173,7 +173,7 @@ fn followed<E: EntityTrait>() -> Vec<Followed> {
         let TableRef::Table(name, _) = &def.to_tbl else {
             continue;
         };
-        keys.push(Followed {
+        keys.push(CascadingKey {
             table: name.1.to_string(),
             schema: name.0.as_ref().map(|schema| schema.1.to_string()),
             from: def.from_col.iter().map(ToString::to_string).collect(),

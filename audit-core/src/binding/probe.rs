@@ -14,7 +14,7 @@ use super::Binding;
 
 /// What an audited connection says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Probed {
+pub(crate) struct ProbeResult {
     /// The id of its transaction, where it is one.
     pub(crate) transaction_id: Option<Uuid>,
 }
@@ -25,7 +25,7 @@ enum Slot {
     Asked,
     /// What is bound to it is wanted, too.
     AskedInFull,
-    Answered(Probed),
+    Answered(ProbeResult),
 }
 
 thread_local! {
@@ -35,7 +35,7 @@ thread_local! {
 }
 
 /// Asks a connection whether it is audited; `None` when it is not.
-pub(crate) fn probe<C: ConnectionTrait>(db: &C) -> Option<Probed> {
+pub(crate) fn probe<C: ConnectionTrait>(db: &C) -> Option<ProbeResult> {
     ask(db, Slot::Asked)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn bound_to<C: ConnectionTrait>(db: &C) -> Binding {
     BINDING.take().as_deref().cloned().unwrap_or_default()
 }
 
-fn ask<C: ConnectionTrait>(db: &C, question: Slot) -> Option<Probed> {
+fn ask<C: ConnectionTrait>(db: &C, question: Slot) -> Option<ProbeResult> {
     /// Leaves the slot idle, also when the connection panics.
     struct Reset;
     impl Drop for Reset {
@@ -69,5 +69,5 @@ pub(crate) fn answer(transaction_id: Option<Uuid>, binding: &Arc<Binding>) {
         Slot::Asked => {}
         Slot::AskedInFull => BINDING.set(Some(Arc::clone(binding))),
     }
-    SLOT.set(Slot::Answered(Probed { transaction_id }));
+    SLOT.set(Slot::Answered(ProbeResult { transaction_id }));
 }

@@ -32,7 +32,7 @@ use weight::weight;
 
 /// Which operation an image waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Waiting {
+pub(super) struct ImageKey {
     pub(super) task: Task,
     /// The address of the connection, which the two hooks of one operation share.
     pub(super) connection: usize,
@@ -83,7 +83,7 @@ impl Task {
 }
 
 /// What was seen before a write.
-pub(super) struct Image {
+pub(super) struct BeforeImage {
     /// The row, `None` where it could not be read.
     pub(super) row: Option<Row>,
     /// The values that the operation writes, by column.
@@ -101,7 +101,7 @@ pub(super) struct Image {
     pub(super) is_ended: bool,
 }
 
-impl Image {
+impl BeforeImage {
     /// About how much memory it takes, in bytes.
     fn weight(&self) -> usize {
         let row = match &self.row {
@@ -123,15 +123,15 @@ pub(super) enum Row {
 }
 
 struct Entry {
-    waiting: Arc<Waiting>,
+    waiting: Arc<ImageKey>,
     scope: Option<u64>,
     weight: usize,
-    image: Image,
+    image: BeforeImage,
 }
 
 /// How an image goes with the row that an operation got back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(super) enum MatchKind {
     /// The row holds what was written.
     Written,
     /// The row holds something else than before, and than what was written: the database made
@@ -159,7 +159,7 @@ struct Inner {
     /// By age, the oldest first.
     entries: BTreeMap<u64, Entry>,
     /// The entries of one row, the oldest first.
-    rows: HashMap<Arc<Waiting>, Vec<u64>>,
+    rows: HashMap<Arc<ImageKey>, Vec<u64>>,
     /// How many entries a scope has.
     scopes: HashMap<u64, usize>,
     /// What all entries weigh together.
@@ -174,7 +174,7 @@ pub(crate) fn store() -> &'static Store {
 }
 
 impl Inner {
-    fn remove(&mut self, number: u64) -> Option<Image> {
+    fn remove(&mut self, number: u64) -> Option<BeforeImage> {
         let entry = self.entries.remove(&number)?;
         self.weight -= entry.weight;
         if let Some(numbers) = self.rows.get_mut(&entry.waiting) {
@@ -194,7 +194,7 @@ impl Inner {
         Some(entry.image)
     }
 
-    fn change(&mut self, numbers: &[u64], change: impl Fn(&mut Image)) {
+    fn change(&mut self, numbers: &[u64], change: impl Fn(&mut BeforeImage)) {
         for number in numbers {
             if let Some(entry) = self.entries.get_mut(number) {
                 change(&mut entry.image);
@@ -233,7 +233,7 @@ impl Store {
     }
 
     /// Lets an image wait, and makes room for it.
-    pub(super) fn put(&self, waiting: Waiting, mut image: Image) {
+    pub(super) fn put(&self, waiting: ImageKey, mut image: BeforeImage) {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let number = inner.next;
@@ -283,14 +283,18 @@ impl Store {
     }
 
     /// Takes the image for an operation that finished.
-    pub(super) fn take(&self, waiting: &Waiting, fit: impl Fn(&Image) -> Fit) -> Option<Image> {
+    pub(super) fn take(
+        &self,
+        waiting: &ImageKey,
+        fit: impl Fn(&BeforeImage) -> MatchKind,
+    ) -> Option<BeforeImage> {
         let mut inner = self.lock();
         let numbers = inner.rows.get(waiting)?.clone();
-        let those = |choose: &dyn Fn(&Image) -> bool| -> Vec<u64> {
+        let those = |choose: &dyn Fn(&BeforeImage) -> bool| -> Vec<u64> {
             let chosen = |n: &u64| (inner.entries.get(n)).is_some_and(|entry| choose(&entry.image));
             numbers.iter().copied().filter(chosen).collect()
         };
-        let done = those(&|image| fit(image) == Fit::Written);
+        let done = those(&|image| fit(image) == MatchKind::Written);
         // Both hooks of an operation run in the same scope.
         let here = current_scope().map(|scope| scope.id());
         let own = (done.iter().rev())
@@ -303,7 +307,7 @@ impl Store {
             image.seen_done = false;
             return Some(image);
         }
-        let changed = those(&|image| fit(image) == Fit::Changed);
+        let changed = those(&|image| fit(image) == MatchKind::Changed);
         let seen = those(&|image| image.seen_done);
         let own = changed.last().or(seen.last()).or(numbers.last()).copied();
         inner.remove(own?)

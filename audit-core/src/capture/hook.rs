@@ -11,15 +11,15 @@ use sea_orm::{
     QueryTrait, Select, Statement,
 };
 
-use super::before_image::{Fit, Image, Operation, Row, store};
-use super::finished::{Captured, Finished};
-use super::operating::{Operating, count_suppressed};
+use super::before_image::{BeforeImage, MatchKind, Operation, Row, store};
+use super::hook_context::{HookContext, count_suppressed};
+use super::pending_record::{Captured, Finished};
 use crate::auditable::{Auditable, values_of};
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::connection_kind::ConnectionKind;
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::record::{is_autocommit, is_refused, is_unreadable, missing_table};
-use crate::value::same;
+use crate::value::canonical_eq;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
@@ -49,7 +49,7 @@ struct Before {
 /// Reads the row with this key, locked where that holds.
 async fn read_row<E: Auditable, C: ConnectionTrait>(
     db: &C,
-    operating: &Operating,
+    operating: &HookContext,
     key: &[Value],
 ) -> Result<Before, DbErr> {
     let backend = db.get_database_backend();
@@ -141,7 +141,7 @@ pub(super) async fn take_write_lock<C: ConnectionTrait>(
 /// inside a transaction it may have ended the transaction, as a deadlock does.
 async fn seen<E: Auditable, C: ConnectionTrait>(
     db: &C,
-    operating: &Operating,
+    operating: &HookContext,
     key: &[Value],
 ) -> Result<(Option<Row>, bool), DbErr> {
     let isolates = operating.config.failure_policy() == FailurePolicy::Isolate
@@ -198,7 +198,7 @@ where
     C: ConnectionTrait,
 {
     type Key<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey;
-    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Insert) else {
+    let Some(operating) = HookContext::on::<A::Entity, C>(db, Operation::Insert) else {
         return Ok(());
     };
     operating.check()?;
@@ -221,7 +221,7 @@ where
     A::Entity: Auditable,
     C: ConnectionTrait,
 {
-    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Update) else {
+    let Some(operating) = HookContext::on::<A::Entity, C>(db, Operation::Update) else {
         return Ok(());
     };
     operating.check()?;
@@ -271,7 +271,7 @@ where
     A::Entity: Auditable,
     C: ConnectionTrait,
 {
-    if let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Delete)
+    if let Some(operating) = HookContext::on::<A::Entity, C>(db, Operation::Delete)
         && let Some(key) = key_of(&model)
     {
         operating.check()?;
@@ -293,29 +293,29 @@ fn as_of_write(error: DbErr, returns: bool) -> DbErr {
 }
 
 fn same_key(a: &[Value], b: &[Value]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| canonical_eq(a, b))
 }
 
 /// How an image goes with the row after the write.
-fn fit(image: &Image, key: &[Value], row: &[Value]) -> Fit {
+fn fit(image: &BeforeImage, key: &[Value], row: &[Value]) -> MatchKind {
     // Another row, whose key differs only by case. Where nothing is written the row was not read, and
     // the image has the key as it was given.
     if !same_key(&image.key, key) && image.written.iter().any(Option::is_some) {
-        return Fit::Untouched;
+        return MatchKind::Untouched;
     }
     let old = match &image.row {
         Some(Row::Found(old)) => old.as_slice(),
         _ => &[],
     };
-    let mut fit = Fit::Written;
+    let mut fit = MatchKind::Written;
     for (at, (written, now)) in image.written.iter().zip(row).enumerate() {
         let Some(written) = written else { continue };
-        if same(written, now) {
+        if canonical_eq(written, now) {
             continue;
         }
         match old.get(at) {
-            Some(Some(old)) if same(old, now) => return Fit::Untouched,
-            _ => fit = Fit::Changed,
+            Some(Some(old)) if canonical_eq(old, now) => return MatchKind::Untouched,
+            _ => fit = MatchKind::Changed,
         }
     }
     fit
@@ -333,13 +333,13 @@ where
     } else {
         Operation::Update
     };
-    let Some(operating) = Operating::on::<A::Entity, C>(db, operation) else {
+    let Some(operating) = HookContext::on::<A::Entity, C>(db, operation) else {
         count_suppressed::<A::Entity, C>(db, operation);
         return Captured::Nothing;
     };
     let mut row = values_of(model);
     let key = operating.plan.info.key_of(&row);
-    let waiting = operating.waiting(Operating::key_text(&key));
+    let waiting = operating.waiting(HookContext::key_text(&key));
     let image = store().take(&waiting, |image| fit(image, &key, &row));
     if let Some(image) = image.as_ref().filter(|image| image.seen_done) {
         // Another operation saw what this one wrote; the row that came back here need not show it.
@@ -364,19 +364,19 @@ where
     A::Entity: Auditable,
     C: ConnectionTrait,
 {
-    let Some(operating) = Operating::on::<A::Entity, C>(db, Operation::Delete) else {
+    let Some(operating) = HookContext::on::<A::Entity, C>(db, Operation::Delete) else {
         count_suppressed::<A::Entity, C>(db, Operation::Delete);
         return Captured::Nothing;
     };
     let Some(key) = key_of(model) else {
         return Captured::Nothing;
     };
-    let waiting = operating.waiting(Operating::key_text(&key));
+    let waiting = operating.waiting(HookContext::key_text(&key));
     let image = store().take(&waiting, |image| {
         if same_key(&image.key, &key) {
-            Fit::Written
+            MatchKind::Written
         } else {
-            Fit::Changed
+            MatchKind::Changed
         }
     });
     let was_missing = (image.as_ref()).is_some_and(|image| matches!(image.row, Some(Row::Missing)));

@@ -17,7 +17,7 @@ mod old_new;
 mod record_rows;
 mod returning;
 mod row_reader;
-mod rows;
+mod select_rows;
 mod server;
 mod session;
 mod spilled;
@@ -36,11 +36,11 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
 
 pub(crate) use affected::Affected;
-pub(crate) use answer::{Answer, Gap, Problem, result_of};
+pub(crate) use answer::{CaptureError, ExecOutput, Gap, result_of};
 use answer::{answer, answer_of};
 pub(crate) use guarded::Located;
-pub(crate) use server::Server;
-pub(crate) use target::Audited;
+pub(crate) use server::ServerInfo;
+pub(crate) use target::CaptureTarget;
 pub(crate) use update_followers::UpdateFollower;
 
 use crate::action::Source;
@@ -48,23 +48,23 @@ use crate::auditable::EntityInfo;
 use crate::catalog::LiveTable;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
-use crate::exec_method::Call;
+use crate::exec_method::ExecMethod;
 use crate::record::{is_contention, is_no_transaction, prepared_anew};
-use crate::sql::{Composer, Kind, Write};
-use crate::transaction_state::Doubt;
+use crate::sql::{Kind, SqlBuilder, Write};
 use crate::transaction_state::Frames;
+use crate::transaction_state::UnrecordedGuard;
 
 /// The values of a row, in the order of the entity's columns; or of its key.
-type Image = Vec<Value>;
+type RowValues = Vec<Value>;
 
 /// A statement and what is known of it.
 #[derive(Clone, Copy)]
 struct Request<'a> {
     backend: DbBackend,
-    call: Call,
+    call: ExecMethod,
     statement: &'a Statement,
     write: &'a Write,
-    audited: &'a Audited,
+    audited: &'a CaptureTarget,
     live: &'a LiveTable,
     /// Whether each statement of the transaction reads what is committed when it begins, as far as that matters here.
     reads_committed: bool,
@@ -92,7 +92,7 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     /// The same transaction, where it can give rows one by one.
     pub(crate) stream: Option<&'a DatabaseTransaction>,
     pub(crate) frames: &'a Frames,
-    pub(crate) server: &'a Server,
+    pub(crate) server: &'a ServerInfo,
     pub(crate) config: &'a AuditConfig,
     pub(crate) context: &'a AuditContext,
     pub(crate) source: Source,
@@ -112,11 +112,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// [`Self::take_gaps`].
     pub(crate) async fn capture(
         &self,
-        call: Call,
+        call: ExecMethod,
         statement: Statement,
         write: &Write,
-        audited: &Audited,
-    ) -> Result<Answer, Problem> {
+        audited: &CaptureTarget,
+    ) -> Result<ExecOutput, CaptureError> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
         self.take_gaps();
@@ -160,9 +160,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let answer = match &write.kind {
             Kind::Insert(insert) => Box::pin(self.insert(request, insert)).await,
-            Kind::Change(change) if change.delete => Box::pin(self.delete(request, change)).await,
-            Kind::Change(change) => Box::pin(self.update(request, change)).await,
-            Kind::Merge(_) => Err(Problem::Uncapturable(old_new::MERGE)),
+            Kind::UpdateOrDelete(change) if change.delete => {
+                Box::pin(self.delete(request, change)).await
+            }
+            Kind::UpdateOrDelete(change) => Box::pin(self.update(request, change)).await,
+            Kind::Merge(_) => Err(CaptureError::Uncapturable(old_new::MERGE)),
             Kind::Truncate => self.truncate(request).await,
         };
         self.report_followers();
@@ -174,12 +176,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         std::mem::take(&mut self.gaps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn gap(&self, why: &'static str, keys: &[Image]) {
+    fn gap(&self, why: &'static str, keys: &[RowValues]) {
         self.gap_of_many(why, keys, keys.len() as u64);
     }
 
     /// The same, where only the first of so many keys are given.
-    fn gap_of_many(&self, why: &'static str, keys: &[Image], all: u64) {
+    fn gap_of_many(&self, why: &'static str, keys: &[RowValues], all: u64) {
         const MOST: usize = 20;
         let mut text: Vec<String> = (keys.iter().take(MOST))
             .map(|key| crate::target::object_id(key).unwrap_or_else(|_| "?".to_owned()))
@@ -197,14 +199,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// Whether the catalogue decides how a statement is captured. On MySQL only conflict clauses and
     /// INSERTs that name no columns depend on it.
-    fn needs_live_table(server: &Server, write: &Write) -> bool {
+    fn needs_live_table(server: &ServerInfo, write: &Write) -> bool {
         !server.is_mysql()
             || matches!(&write.kind, Kind::Insert(insert)
                 if insert.conflict.is_some() || insert.columns.is_empty())
     }
 
     /// Whether a name that differs from the entity's table by case is another table's, as it is on most MySQL servers.
-    async fn is_another_table(&self, write: &Write, audited: &Audited) -> Result<bool, DbErr> {
+    async fn is_another_table(
+        &self,
+        write: &Write,
+        audited: &CaptureTarget,
+    ) -> Result<bool, DbErr> {
         if !self.server.is_mysql() || write.table.table == audited.info.table() {
             return Ok(false);
         }
@@ -225,12 +231,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(())
     }
 
-    fn composer<'v>(&self, statement: &'v Statement) -> Composer<'v> {
+    fn composer<'v>(&self, statement: &'v Statement) -> SqlBuilder<'v> {
         let values: &[Value] = match &statement.values {
             Some(values) => &values.0,
             None => &[],
         };
-        Composer::new(self.db.get_database_backend(), values)
+        SqlBuilder::new(self.db.get_database_backend(), values)
     }
 
     /// A statement of the log's own, that reads or returns rows of an entity. A prepared one fails on PostgreSQL once a
@@ -256,15 +262,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Runs the application's statement as it was sent.
-    async fn run(&self, call: Call, statement: &Statement) -> Result<Ran<'_>, DbErr> {
+    async fn run(&self, call: ExecMethod, statement: &Statement) -> Result<Ran<'_>, DbErr> {
         let doubt = self.frames.doubt(self.config.failure_policy());
         let answer = match call {
-            Call::Execute => (self.db.execute_raw(statement.clone()).await).map(Answer::Executed),
-            Call::Unprepared => {
-                (self.db.execute_unprepared(&statement.sql).await).map(Answer::Executed)
+            ExecMethod::Execute => {
+                (self.db.execute_raw(statement.clone()).await).map(ExecOutput::Executed)
             }
-            Call::QueryOne | Call::QueryAll => {
-                (self.db.query_all_raw(statement.clone()).await).map(Answer::Rows)
+            ExecMethod::Unprepared => {
+                (self.db.execute_unprepared(&statement.sql).await).map(ExecOutput::Executed)
+            }
+            ExecMethod::QueryOne | ExecMethod::QueryAll => {
+                (self.db.query_all_raw(statement.clone()).await).map(ExecOutput::Rows)
             }
         };
         self.ran(call, answer, doubt)
@@ -274,10 +282,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// Runs the application's statement as a query, with something appended to it.
     async fn run_query(
         &self,
-        call: Call,
+        call: ExecMethod,
         statement: &Statement,
         appended: &str,
-    ) -> Result<(Vec<QueryResult>, Doubt<'_>), DbErr> {
+    ) -> Result<(Vec<QueryResult>, UnrecordedGuard<'_>), DbErr> {
         let doubt = self.frames.doubt(self.config.failure_policy());
         let rows = self
             .db
@@ -289,10 +297,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// What a statement gave, and the doubt about what it did.
     fn ran<'d, T>(
         &self,
-        call: Call,
+        call: ExecMethod,
         answer: Result<T, DbErr>,
-        doubt: Doubt<'d>,
-    ) -> Result<(T, Doubt<'d>), DbErr> {
+        doubt: UnrecordedGuard<'d>,
+    ) -> Result<(T, UnrecordedGuard<'d>), DbErr> {
         match answer {
             Ok(answer) => {
                 self.has_run.store(true, Relaxed);
@@ -300,7 +308,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             Err(error) => {
                 // The database has undone what it did of it.
-                doubt.settle();
+                doubt.disarm();
                 Err(call.own_error(error))
             }
         }
@@ -312,15 +320,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// not, or would with another error, is made under a savepoint.
     async fn guarded_read<T>(
         &self,
-        call: Call,
+        call: ExecMethod,
         may_fail: bool,
         read: impl Future<Output = Result<T, DbErr>>,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, CaptureError> {
         const POINT: &str = "sea_orm_audit_read";
         if !(may_fail && self.server.is_postgres()) {
             return read.await.map_err(|error| self.extra_read(call, error));
         }
-        let own = |error| Problem::Failed(call.own_error(error));
+        let own = |error| CaptureError::Failed(call.own_error(error));
         let set = format!("SAVEPOINT {POINT}");
         match self.db.execute_unprepared(&set).await {
             Ok(_) => {}
@@ -347,10 +355,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// What an error of a read of ours, before the application's statement, means for that statement.
-    fn extra_read(&self, call: Call, error: DbErr) -> Problem {
+    fn extra_read(&self, call: ExecMethod, error: DbErr) -> CaptureError {
         if self.server.is_postgres() {
             // Nothing is taken any more.
-            Problem::Failed(call.own_error(error))
+            CaptureError::Failed(call.own_error(error))
         } else {
             unreadable(call, error)
         }
@@ -375,32 +383,32 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 }
 
 /// Where another client is in the way, or the transaction is over, the statement would have met the same.
-fn unreadable(call: Call, error: DbErr) -> Problem {
+fn unreadable(call: ExecMethod, error: DbErr) -> CaptureError {
     if is_contention(&error) {
-        Problem::Failed(call.own_error(error))
+        CaptureError::Failed(call.own_error(error))
     } else {
         tracing::debug!(%error, "the rows of a statement could not be read");
-        Problem::Uncapturable("the rows that it writes cannot be read")
+        CaptureError::Uncapturable("the rows that it writes cannot be read")
     }
 }
 
 /// What a statement gave. What it did is in doubt until it is recorded.
 struct Ran<'a> {
-    answer: Answer,
-    doubt: Doubt<'a>,
+    answer: ExecOutput,
+    doubt: UnrecordedGuard<'a>,
 }
 
 impl Ran<'_> {
-    fn settled(self) -> Answer {
-        self.doubt.settle();
+    fn settled(self) -> ExecOutput {
+        self.doubt.disarm();
         self.answer
     }
 
     /// How many rows it wrote, as far as the answer says.
     fn count(&self) -> u64 {
         match &self.answer {
-            Answer::Executed(result) => result.rows_affected(),
-            Answer::Rows(rows) => rows.len() as u64,
+            ExecOutput::Executed(result) => result.rows_affected(),
+            ExecOutput::Rows(rows) => rows.len() as u64,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sea_orm::IsolationLevel;
 
 use super::LiveTable;
-use crate::sql::{TableName, Understood};
+use crate::sql::{ParsedStatement, TableName};
 
 /// What one transaction knows of tables and of its session. A change of the schema, of settings, or of what
 /// names mean must clear it.
@@ -73,7 +73,7 @@ impl LiveTables {
 
     /// Forgets everything where a statement may change what names mean, what the role may do, or settings. To be
     /// called before it runs; of a statement beside which others may be captured, afterwards as well.
-    pub(crate) fn observe(&self, sql: &str, understood: &Understood) {
+    pub(crate) fn observe(&self, sql: &str, understood: &ParsedStatement) {
         let is_empty = {
             let known = self.known();
             known.tables.is_empty() && known.settings.is_none()
@@ -92,11 +92,11 @@ impl LiveTables {
 /// Whether a text may change what names mean. The words are looked for anywhere in it, whatever statement or
 /// comment comes before them: one that means nothing costs a question to the catalogue, and one that were not
 /// seen would let another table be read.
-fn may_change_names(sql: &str, understood: &Understood) -> bool {
+fn may_change_names(sql: &str, understood: &ParsedStatement) -> bool {
     const WORDS: [&str; 6] = ["SET", "RESET", "DISCARD", "USE", "ATTACH", "SET_CONFIG"];
     // SET is a part of an UPDATE, and no write is one of the others.
     let words = match understood {
-        Understood::Write(_) => &WORDS[5..],
+        ParsedStatement::Write(_) => &WORDS[5..],
         _ => &WORDS[..],
     };
     sql.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sea_orm::{DbBackend, DbErr};
 
-use crate::capture::{Answer, result_of};
-use crate::sql::{Kind, Understood};
+use crate::capture::{ExecOutput, result_of};
+use crate::sql::{Kind, ParsedStatement};
 
 /// What the statements of one text have answered so far.
 pub(super) struct BatchAnswer {
     backend: DbBackend,
     parts: usize,
-    answer: Option<Answer>,
+    answer: Option<ExecOutput>,
     rows_affected: u64,
     /// The number that the last statement affected.
     last_affected: u64,
@@ -33,21 +33,21 @@ impl BatchAnswer {
     /// Adds the answer of the next statement, as the drivers do: affected rows are summed up, and the
     /// last statement's `last_insert_id` is the text's. On SQLite both numbers are the connection's,
     /// which statements that change or insert nothing leave as they are.
-    pub(super) fn add(&mut self, answer: Answer, part: &Understood) {
+    pub(super) fn add(&mut self, answer: ExecOutput, part: &ParsedStatement) {
         let is_later = self.parts > 0;
         self.parts += 1;
         self.answer = Some(match (self.answer.take(), answer) {
-            (Some(Answer::Rows(mut rows)), Answer::Rows(more)) => {
+            (Some(ExecOutput::Rows(mut rows)), ExecOutput::Rows(more)) => {
                 rows.extend(more);
-                Answer::Rows(rows)
+                ExecOutput::Rows(rows)
             }
-            (_, Answer::Executed(result)) => {
+            (_, ExecOutput::Executed(result)) => {
                 let is_sqlite = self.backend == DbBackend::Sqlite;
-                if !(is_sqlite && is_later && matches!(part, Understood::Read)) {
+                if !(is_sqlite && is_later && matches!(part, ParsedStatement::Read)) {
                     self.last_affected = result.rows_affected();
                 }
                 self.rows_affected += self.last_affected;
-                let inserts = matches!(part, Understood::Write(write)
+                let inserts = matches!(part, ParsedStatement::Write(write)
                     if matches!(write.kind, Kind::Insert(_)));
                 // SeaORM panics where PostgreSQL is asked for it, and at a negative rowid of SQLite's. Of a
                 // statement that inserts nothing it is the connection's last there, perhaps the log's.
@@ -55,19 +55,19 @@ impl BatchAnswer {
                     let id = AssertUnwindSafe(|| result.last_insert_id());
                     self.last_insert_id = catch_unwind(id).unwrap_or_default();
                 }
-                Answer::Executed(result)
+                ExecOutput::Executed(result)
             }
             (_, answer) => answer,
         });
     }
 
-    pub(super) fn into_answer(self) -> Result<Answer, DbErr> {
+    pub(super) fn into_answer(self) -> Result<ExecOutput, DbErr> {
         Ok(match self.answer {
-            Some(Answer::Executed(_)) if self.parts > 1 => {
-                Answer::Executed(result_of(self.last_insert_id, self.rows_affected)?)
+            Some(ExecOutput::Executed(_)) if self.parts > 1 => {
+                ExecOutput::Executed(result_of(self.last_insert_id, self.rows_affected)?)
             }
             Some(answer) => answer,
-            None => Answer::Rows(Vec::new()),
+            None => ExecOutput::Rows(Vec::new()),
         })
     }
 }

@@ -14,16 +14,16 @@ use sea_orm::{
     TryInsertResult, UpdateMany, UpdateResult,
 };
 
+use super::autocommit;
 use super::follow::follow;
 use super::route::Route;
-use super::unit;
 use crate::action::Source;
 use crate::auditable::Auditable;
 use crate::begin::{Begun, begin};
 use crate::binding::{Binding, probe};
-use crate::capture::{Answer, Server};
+use crate::capture::{ExecOutput, ServerInfo};
 use crate::connection_kind::ConnectionKind;
-use crate::exec_method::Call;
+use crate::exec_method::ExecMethod;
 use crate::transaction_state::Frames;
 
 tokio::task_local! {
@@ -40,23 +40,23 @@ pub(super) fn source() -> Source {
 }
 
 /// What a builder runs on.
-enum Ground<'a, T> {
+enum BulkExecutor<'a, T> {
     /// A connection that captures by itself, or a mock.
     Given,
-    Own(Box<Own<'a, T>>),
+    Own(Box<OwnedTransaction<'a, T>>),
 }
 
 /// A transaction of the builder's own.
-struct Own<'a, T> {
+struct OwnedTransaction<'a, T> {
     tx: Begun<'a, T>,
     frames: Frames,
-    server: Server,
+    server: ServerInfo,
     binding: Binding,
     /// Whether a statement failed, and not only what SeaORM made of its answer.
     is_failed: AtomicBool,
 }
 
-impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
+impl<'a, T: ConnectionTrait + TransactionSession + Send> BulkExecutor<'a, T> {
     async fn of<C>(db: &'a C) -> Result<Self, DbErr>
     where
         C: ConnectionTrait + TransactionTrait<Transaction = T> + 'static,
@@ -70,28 +70,30 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> Ground<'a, T> {
             frames.has_write_lock();
         } else {
             // It may be inside a transaction of the application's.
-            frames.are_inner();
+            frames.mark_nested();
         }
-        Ok(Self::Own(Box::new(Own {
+        Ok(Self::Own(Box::new(OwnedTransaction {
             tx,
             frames,
-            server: Server::new(db.get_database_backend()),
+            server: ServerInfo::new(db.get_database_backend()),
             binding: Binding::default(),
             is_failed: AtomicBool::new(false),
         })))
     }
 }
 
-impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
+impl<T: ConnectionTrait + TransactionSession + Send + 'static> OwnedTransaction<'_, T> {
     async fn end<R>(self: Box<Self>, result: Result<R, DbErr>) -> Result<R, DbErr> {
         if self.is_failed.into_inner() {
-            return unit::end(self.tx, &self.frames, result).await;
+            return autocommit::end(self.tx, &self.frames, result).await;
         }
         // A returned row or key that SeaORM cannot decode takes nothing back without audit log.
-        unit::end(self.tx, &self.frames, Ok(result)).await.flatten()
+        autocommit::end(self.tx, &self.frames, Ok(result))
+            .await
+            .flatten()
     }
 
-    async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+    async fn call(&self, call: ExecMethod, statement: Statement) -> Result<ExecOutput, DbErr> {
         let answer = self.captured(call, statement).await;
         if answer.is_err() {
             self.is_failed.store(true, Ordering::Relaxed);
@@ -99,7 +101,7 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
         answer
     }
 
-    async fn captured(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+    async fn captured(&self, call: ExecMethod, statement: Statement) -> Result<ExecOutput, DbErr> {
         let tx = &self.tx;
         let backend = tx.get_database_backend();
         let mut route = Route::of(false, &self.binding, &self.server, backend, &statement.sql)
@@ -112,26 +114,30 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> Own<'_, T> {
 }
 
 #[async_trait]
-impl<T: ConnectionTrait + TransactionSession + Send + 'static> ConnectionTrait for Own<'_, T> {
+impl<T: ConnectionTrait + TransactionSession + Send + 'static> ConnectionTrait
+    for OwnedTransaction<'_, T>
+{
     fn get_database_backend(&self) -> DbBackend {
         self.tx.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.call(Call::Execute, statement).await?.executed()
+        self.call(ExecMethod::Execute, statement).await?.executed()
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let statement = Statement::from_string(self.get_database_backend(), sql);
-        self.call(Call::Unprepared, statement).await?.executed()
+        self.call(ExecMethod::Unprepared, statement)
+            .await?
+            .executed()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self.call(Call::QueryOne, statement).await?.row())
+        Ok(self.call(ExecMethod::QueryOne, statement).await?.row())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        Ok(self.call(Call::QueryAll, statement).await?.rows())
+        Ok(self.call(ExecMethod::QueryAll, statement).await?.rows())
     }
 
     fn support_returning(&self) -> bool {
@@ -142,12 +148,12 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> ConnectionTrait f
 /// Runs one of SeaORM's builders so that it is recorded.
 macro_rules! recorded {
     ($db:expr, $on:ident => $run:expr) => {{
-        match Ground::of($db).await? {
-            Ground::Given => {
+        match BulkExecutor::of($db).await? {
+            BulkExecutor::Given => {
                 let $on = $db;
                 BULK.scope((), $run).await
             }
-            Ground::Own(own) => {
+            BulkExecutor::Own(own) => {
                 let $on = &*own;
                 let result = $run.await;
                 own.end(result).await

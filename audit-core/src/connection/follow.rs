@@ -8,14 +8,14 @@ use super::batch_answer::BatchAnswer;
 use super::partial::keeps_part;
 use super::report::{NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial};
 use super::route::{Captured, Route};
-use super::{run, unit};
+use super::{autocommit, run};
 use crate::begin::MayStream;
-use crate::capture::{Answer, Engine, Problem, Server};
-use crate::exec_method::Call;
+use crate::capture::{CaptureError, Engine, ExecOutput, ServerInfo};
+use crate::exec_method::ExecMethod;
 use crate::record::is_read_only;
-use crate::sql::{Understood, outline_of};
+use crate::sql::{ParsedStatement, outline_of};
 use crate::transaction_state::Frames;
-use crate::transaction_state::Reported;
+use crate::transaction_state::UncapturedStatement;
 
 /// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
 /// the application's would have met.
@@ -23,10 +23,10 @@ pub(super) async fn follow<C: ConnectionTrait + MayStream>(
     route: Route,
     db: &C,
     frames: &Frames,
-    server: &Server,
-    call: Call,
+    server: &ServerInfo,
+    call: ExecMethod,
     statement: Statement,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     frames.is_called(call);
     (followed(route, db, frames, server, call, statement).await)
         .map_err(|error| call.own_error(error))
@@ -36,18 +36,18 @@ async fn followed<C: ConnectionTrait + MayStream>(
     route: Route,
     db: &C,
     frames: &Frames,
-    server: &Server,
-    call: Call,
+    server: &ServerInfo,
+    call: ExecMethod,
     statement: Statement,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     match route {
         Route::Straight => run(db, call, statement).await,
-        Route::Reported(reported) if reported.must_be_first() && !reported.is_silent() => {
+        Route::Uncaptured(reported) if reported.must_be_first() && !reported.is_silent() => {
             reported.warn();
             frames.report_before_commit(reported);
             run(db, call, statement).await
         }
-        Route::Reported(reported) => {
+        Route::Uncaptured(reported) => {
             report_before(&reported, db, frames).await?;
             run(db, call, statement).await
         }
@@ -69,13 +69,13 @@ async fn followed<C: ConnectionTrait + MayStream>(
 /// Reports a statement before it runs, and tells triggers who writes: what it does is not known, and it may fire any of
 /// them.
 pub(super) async fn report_before<C: ConnectionTrait>(
-    reported: &Reported,
+    reported: &UncapturedStatement,
     db: &C,
     frames: &Frames,
 ) -> Result<(), DbErr> {
     if let Some((config, context)) = reported.teller()
         && config.has_triggers()
-        && let Err(error) = frames.tell_triggers(db, config, context).await
+        && let Err(error) = frames.set_trigger_context(db, config, context).await
         // Where nothing can be written, nothing fires.
         && !is_read_only(&error)
     {
@@ -90,7 +90,7 @@ pub(super) struct Outside<'a> {
     /// Each statement of a text commits by itself.
     pub(super) each_commits: bool,
     /// Where to leave a statement that cannot be captured, and is not run then.
-    pub(super) left: Option<&'a Mutex<Option<Reported>>>,
+    pub(super) left: Option<&'a Mutex<Option<UncapturedStatement>>>,
 }
 
 /// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
@@ -98,12 +98,12 @@ pub(super) struct Outside<'a> {
 pub(super) async fn statements<C: ConnectionTrait + MayStream>(
     db: &C,
     frames: &Frames,
-    server: &Server,
-    call: Call,
+    server: &ServerInfo,
+    call: ExecMethod,
     statement: Statement,
     captured: &Captured,
     outside: Outside<'_>,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     let each_commits = outside.each_commits;
     let engine = Engine {
         db,
@@ -132,14 +132,14 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
         };
         frames.live_tables.observe(&statement.sql, part);
         if number > 0 && each_commits {
-            unit::records(db, frames).await?;
+            autocommit::records(db, frames).await?;
             commit_part(db).await?;
         }
         let audited = match (part, audited) {
-            (Understood::Write(write), Some(audited)) => {
+            (ParsedStatement::Write(write), Some(audited)) => {
                 if audited.fires_triggers() {
                     let (config, context) = (&captured.config, &captured.context);
-                    frames.tell_triggers(db, config, context).await?;
+                    frames.set_trigger_context(db, config, context).await?;
                 }
                 audited.is_captured().then_some((write, audited))
             }
@@ -153,28 +153,33 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                 let done = {
                     let _unrecorded = ReportUnrecorded {
                         frames,
-                        reported: || Reported::of_write(captured, write, NOT_RECORDED, &outline()),
+                        reported: || {
+                            UncapturedStatement::of_write(captured, write, NOT_RECORDED, &outline())
+                        },
                     };
                     engine.capture(call, statement, write, audited).await
                 };
                 match done {
                     Ok(answer) => {
                         for gap in engine.take_gaps() {
-                            let reported = Reported::of_gap(captured, write, &gap, &outline());
+                            let reported =
+                                UncapturedStatement::of_gap(captured, write, &gap, &outline());
                             report_gap(reported, db, frames).await?;
                         }
                         answer
                     }
-                    Err(Problem::Failed(error)) => {
+                    Err(CaptureError::Failed(error)) => {
                         if let Some(why) = keeps_part(db, &error, write, each_commits).await {
-                            let reported = Reported::of_write(captured, write, why, &outline());
+                            let reported =
+                                UncapturedStatement::of_write(captured, write, why, &outline());
                             report_partial(reported, db, frames).await?;
                         }
                         // Also an error of a read of ours: the statement would have met it.
                         return Err(error);
                     }
-                    Err(Problem::Uncapturable(why)) => {
-                        let reported = Reported::of_write(captured, write, why, &outline());
+                    Err(CaptureError::Uncapturable(why)) => {
+                        let reported =
+                            UncapturedStatement::of_write(captured, write, why, &outline());
                         let reported = reported.by_policy()?;
                         if let Some(left) = outside.left {
                             *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(reported);

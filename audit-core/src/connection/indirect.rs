@@ -3,10 +3,10 @@
 use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use crate::binding::Binding;
-use crate::capture::Server;
+use crate::capture::ServerInfo;
 use crate::config::{AuditConfig, StatementPolicy};
-use crate::sql::{Understood, outline_of};
-use crate::transaction_state::Reported;
+use crate::sql::{ParsedStatement, outline_of};
+use crate::transaction_state::UncapturedStatement;
 
 /// Whether no report would come of it, and no trigger is to be notified of who writes.
 fn is_of_no_use(config: &AuditConfig) -> bool {
@@ -21,7 +21,7 @@ fn is_of_no_use(config: &AuditConfig) -> bool {
 pub(super) async fn ask_catalogue(
     db: &DatabaseConnection,
     binding: &Binding,
-    server: &Server,
+    server: &ServerInfo,
 ) -> Result<(), DbErr> {
     if is_of_no_use(&binding.config()) {
         return Ok(());
@@ -35,11 +35,14 @@ pub(super) async fn ask_catalogue(
 /// Returns [`AuditError::Refused`](crate::AuditError::Refused).
 pub(super) fn reported(
     binding: &Binding,
-    server: &Server,
-    understood: &Understood,
+    server: &ServerInfo,
+    understood: &ParsedStatement,
     (backend, sql): (DbBackend, &str),
-) -> Result<Option<Reported>, DbErr> {
-    if matches!(understood, Understood::Read | Understood::Control) {
+) -> Result<Option<UncapturedStatement>, DbErr> {
+    if matches!(
+        understood,
+        ParsedStatement::Read | ParsedStatement::DdlOrTransaction
+    ) {
         return Ok(None);
     }
     let config = binding.config();
@@ -49,7 +52,7 @@ pub(super) fn reported(
     match server.affected(&config, understood) {
         Some(affected) => {
             let outline = outline_of(backend, sql);
-            Reported::of_affected(binding, config, affected, &outline).map(Some)
+            UncapturedStatement::of_affected(binding, config, affected, &outline).map(Some)
         }
         None => Ok(None),
     }
@@ -57,10 +60,10 @@ pub(super) fn reported(
 
 /// A change of the schema that is under way: what is known of the catalogue is asked anew, and once more when it is done.
 #[derive(Debug)]
-pub(super) struct SchemaChange(Server);
+pub(super) struct SchemaChange(ServerInfo);
 
 impl SchemaChange {
-    pub(super) fn begin(server: Server) -> Self {
+    pub(super) fn begin(server: ServerInfo) -> Self {
         server.forget_catalogue();
         Self(server)
     }

@@ -16,7 +16,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::detached::run_to_end;
 use super::error_variant::as_query;
 use super::indirect::SchemaChange;
-use crate::capture::Server;
+use crate::capture::ServerInfo;
 use crate::record::{is_autocommit, prepared_anew};
 use crate::transaction_state::Frames;
 
@@ -83,7 +83,7 @@ impl Physical {
     }
 
     /// Notes that the transaction may have changed the schema.
-    pub(super) fn changes_schema(&self, server: &Server) {
+    pub(super) fn changes_schema(&self, server: &ServerInfo) {
         let mut change = (self.schema_change.lock()).unwrap_or_else(PoisonError::into_inner);
         change.get_or_insert_with(|| SchemaChange::begin(server.clone()));
     }

@@ -8,11 +8,11 @@ use super::detached::detached;
 use crate::error::AuditError;
 use crate::record::with_last_insert_id;
 use crate::transaction_state::Frames;
-use crate::transaction_state::Reported;
+use crate::transaction_state::UncapturedStatement;
 
 /// Reports a statement outside of any transaction, before it runs. As a task of its own: a caller that drops the
 /// statement's future leaves the report, and no connection inside of a transaction.
-pub(super) async fn report_detached(reported: Reported, db: DatabaseConnection) {
+pub(super) async fn report_detached(reported: UncapturedStatement, db: DatabaseConnection) {
     let reporting = detached(async move {
         report_on_pool(&reported, &db).await;
         Ok(())
@@ -22,7 +22,7 @@ pub(super) async fn report_detached(reported: Reported, db: DatabaseConnection) 
     }
 }
 
-pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection) {
+pub(super) async fn report_on_pool(reported: &UncapturedStatement, db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::MySql || reported.is_silent() {
         // An error is logged.
         let _ = Box::pin(reported.report(db, None)).await;
@@ -47,7 +47,7 @@ pub(super) async fn report_on_pool(reported: &Reported, db: &DatabaseConnection)
 /// Reports a statement in a transaction that the application controls by text, before it runs. Nothing is begun; the
 /// savepoint is there so that PostgreSQL goes on where the report fails.
 pub(super) async fn report_by_text(
-    reported: Reported,
+    reported: UncapturedStatement,
     db: DatabaseConnection,
     frames: Arc<Frames>,
 ) {
@@ -78,7 +78,7 @@ pub(super) async fn report_by_text(
 /// Returns the database's error where it has ended the transaction: what is sent after it would be committed by
 /// itself. The statement would have met that, too, had it come to the database first.
 pub(super) async fn report<C: ConnectionTrait>(
-    reported: &Reported,
+    reported: &UncapturedStatement,
     db: &C,
     frames: &Frames,
 ) -> Result<bool, DbErr> {
@@ -97,7 +97,7 @@ pub(super) async fn report<C: ConnectionTrait>(
 
 /// Reports under a savepoint, so that PostgreSQL goes on where that fails. Returns whether it could be done.
 async fn guarded_report<C: ConnectionTrait>(
-    reported: &Reported,
+    reported: &UncapturedStatement,
     db: &C,
     frames: &Frames,
 ) -> Result<bool, DbErr> {
@@ -138,12 +138,12 @@ pub(super) async fn reports_before_commit<C: ConnectionTrait>(
 }
 
 /// Reports a write before COMMIT that is left without record, as when its future is dropped.
-pub(super) struct ReportUnrecorded<'a, F: Fn() -> Reported> {
+pub(super) struct ReportUnrecorded<'a, F: Fn() -> UncapturedStatement> {
     pub(super) frames: &'a Frames,
     pub(super) reported: F,
 }
 
-impl<F: Fn() -> Reported> Drop for ReportUnrecorded<'_, F> {
+impl<F: Fn() -> UncapturedStatement> Drop for ReportUnrecorded<'_, F> {
     fn drop(&mut self) {
         if self.frames.take_unrecorded() {
             self.frames.report_before_commit((self.reported)());
@@ -156,7 +156,7 @@ pub(super) const NOT_RECORDED: &str = "it was dropped or failed before it was re
 
 /// Reports what a statement did beyond what was recorded. Where the policy refuses that, so is its COMMIT.
 pub(super) async fn report_gap<C: ConnectionTrait>(
-    reported: Reported,
+    reported: UncapturedStatement,
     db: &C,
     frames: &Frames,
 ) -> Result<(), DbErr> {
@@ -174,7 +174,7 @@ pub(super) async fn report_gap<C: ConnectionTrait>(
 /// Reports what a failed statement leaves. It cannot be refused any more: where the policy would, the
 /// transaction must not be committed.
 pub(super) async fn report_partial<C: ConnectionTrait>(
-    reported: Reported,
+    reported: UncapturedStatement,
     db: &C,
     frames: &Frames,
 ) -> Result<(), DbErr> {

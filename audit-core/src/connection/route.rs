@@ -6,22 +6,24 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::action::Source;
 use crate::binding::Binding;
-use crate::capture::{Affected, Audited, Gap, Server};
+use crate::capture::{Affected, CaptureTarget, Gap, ServerInfo};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
-use crate::exec_method::Call;
-use crate::sql::{Opaque, TableName, Understood, Write, must_be_first, outline_of, understand};
+use crate::exec_method::ExecMethod;
+use crate::sql::{
+    ParsedStatement, TableName, Unsupported, Write, must_be_first, outline_of, understand,
+};
 use crate::stats::{COUNTERS, count};
 use crate::system_event::{EventType, SystemEvent};
 use crate::transaction_state::Frames;
-use crate::transaction_state::Reported;
+use crate::transaction_state::UncapturedStatement;
 
 /// Which way a statement goes.
 pub(super) enum Route {
     Straight,
     Captured(Captured),
-    Reported(Reported),
+    Uncaptured(UncapturedStatement),
 }
 
 /// What is needed to capture a statement, settled when it is run.
@@ -29,18 +31,18 @@ pub(super) struct Captured {
     pub(super) config: AuditConfig,
     pub(super) context: AuditContext,
     pub(super) source: Source,
-    understood: Arc<Understood>,
+    understood: Arc<ParsedStatement>,
     /// What is recorded of each part.
-    audited: Vec<Option<Audited>>,
+    audited: Vec<Option<CaptureTarget>>,
 }
 
 impl Captured {
     /// The parts of several statements with their texts, or the only one; and what is recorded of each.
     pub(super) fn parts(
         &self,
-    ) -> impl Iterator<Item = (Option<&str>, &Understood, Option<&Audited>)> {
-        let parts: Vec<(Option<&str>, &Understood)> = match self.understood.as_ref() {
-            Understood::Several(parts) => parts
+    ) -> impl Iterator<Item = (Option<&str>, &ParsedStatement, Option<&CaptureTarget>)> {
+        let parts: Vec<(Option<&str>, &ParsedStatement)> = match self.understood.as_ref() {
+            ParsedStatement::Batch(parts) => parts
                 .iter()
                 .map(|(sql, part)| (Some(sql.as_str()), part))
                 .collect(),
@@ -57,12 +59,14 @@ impl Captured {
         &self,
         why: &'static str,
         outline: impl FnOnce() -> String,
-    ) -> Option<Reported> {
+    ) -> Option<UncapturedStatement> {
         let write = self.parts().find_map(|(_, part, audited)| match part {
-            Understood::Write(write) if audited.is_some_and(Audited::is_captured) => Some(write),
+            ParsedStatement::Write(write) if audited.is_some_and(CaptureTarget::is_captured) => {
+                Some(write)
+            }
             _ => None,
         })?;
-        Some(Reported::of_write(self, write, why, &outline()))
+        Some(UncapturedStatement::of_write(self, write, why, &outline()))
     }
 
     /// Where several statements must be run by one call, because the driver does more than to run one
@@ -72,25 +76,25 @@ impl Captured {
     pub(super) fn whole_batch(
         &self,
         backend: DbBackend,
-        call: Call,
-    ) -> Option<Result<Reported, DbErr>> {
-        let Understood::Several(parts) = self.understood.as_ref() else {
+        call: ExecMethod,
+    ) -> Option<Result<UncapturedStatement, DbErr>> {
+        let ParsedStatement::Batch(parts) = self.understood.as_ref() else {
             return None;
         };
         let runs_parts = match call {
-            Call::Unprepared => true,
-            Call::Execute | Call::QueryAll => backend == DbBackend::Sqlite,
-            Call::QueryOne => false,
+            ExecMethod::Unprepared => true,
+            ExecMethod::Execute | ExecMethod::QueryAll => backend == DbBackend::Sqlite,
+            ExecMethod::QueryOne => false,
         };
         if runs_parts {
             return None;
         }
         let write = parts.iter().find_map(|(_, part)| match part {
-            Understood::Write(write) => Some(write.as_ref()),
+            ParsedStatement::Write(write) => Some(write.as_ref()),
             _ => None,
         })?;
         let texts: Vec<String> = (parts.iter().map(|(sql, _)| outline_of(backend, sql))).collect();
-        let reported = Reported::of_write(self, write, PREPARED_BATCH, &texts.join(";"));
+        let reported = UncapturedStatement::of_write(self, write, PREPARED_BATCH, &texts.join(";"));
         Some(reported.by_policy())
     }
 }
@@ -106,7 +110,7 @@ impl Route {
     pub(super) fn of(
         is_mock: bool,
         binding: &Binding,
-        server: &Server,
+        server: &ServerInfo,
         backend: DbBackend,
         sql: &str,
     ) -> Result<Self, DbErr> {
@@ -114,18 +118,21 @@ impl Route {
             return Ok(Self::Straight);
         }
         let understood = understand(backend, sql);
-        if matches!(*understood, Understood::Read | Understood::Control) {
+        if matches!(
+            *understood,
+            ParsedStatement::Read | ParsedStatement::DdlOrTransaction
+        ) {
             return Ok(Self::Straight);
         }
         let config = binding.config();
-        let audited = |part: &Understood| match part {
-            Understood::Write(write) => Audited::of(&config, server, write),
+        let audited = |part: &ParsedStatement| match part {
+            ParsedStatement::Write(write) => CaptureTarget::of(&config, server, write),
             _ => None,
         };
-        let mut audited: Vec<Option<Audited>> = match understood.as_ref() {
-            Understood::Several(parts) => {
+        let mut audited: Vec<Option<CaptureTarget>> = match understood.as_ref() {
+            ParsedStatement::Batch(parts) => {
                 for (_, part) in parts {
-                    if let Understood::Opaque(opaque) = part
+                    if let ParsedStatement::Unsupported(opaque) = part
                         && !is_harmless(&config, server, opaque)
                     {
                         return Self::opaque(binding, config, server, opaque, (backend, sql));
@@ -133,30 +140,33 @@ impl Route {
                 }
                 parts.iter().map(|(_, part)| audited(part)).collect()
             }
-            Understood::Opaque(opaque) => {
+            ParsedStatement::Unsupported(opaque) => {
                 return Self::opaque(binding, config, server, opaque, (backend, sql));
             }
             only => vec![audited(only)],
         };
         let wanted = audited.iter().any(Option::is_some);
         if wanted
-            && let Understood::Several(parts) = understood.as_ref()
-            && parts
-                .iter()
-                .any(|(_, part)| matches!(part, Understood::Control | Understood::Opaque(_)))
+            && let ParsedStatement::Batch(parts) = understood.as_ref()
+            && parts.iter().any(|(_, part)| {
+                matches!(
+                    part,
+                    ParsedStatement::DdlOrTransaction | ParsedStatement::Unsupported(_)
+                )
+            })
         {
-            let opaque = Opaque {
+            let opaque = Unsupported {
                 why: MIXED,
                 tables: None,
                 outline: outline_of(backend, sql),
             };
             return Self::opaque(binding, config, server, &opaque, (backend, sql));
         }
-        let captured = audited.iter().flatten().any(Audited::is_captured);
+        let captured = audited.iter().flatten().any(CaptureTarget::is_captured);
         if captured && config.suppresses_write() {
             // Triggers know of no migration mode, and shall know who it was.
             audited = (audited.into_iter())
-                .map(|audited| audited.and_then(Audited::for_triggers_only))
+                .map(|audited| audited.and_then(CaptureTarget::for_triggers_only))
                 .collect();
         }
         if audited.iter().all(Option::is_none) {
@@ -176,8 +186,8 @@ impl Route {
     fn opaque(
         binding: &Binding,
         config: AuditConfig,
-        server: &Server,
-        opaque: &Opaque,
+        server: &ServerInfo,
+        opaque: &Unsupported,
         (backend, sql): (DbBackend, &str),
     ) -> Result<Self, DbErr> {
         if is_harmless(&config, server, opaque) {
@@ -185,7 +195,7 @@ impl Route {
         }
         let silent = config.is_suppressed();
         let table = opaque.tables.as_deref().and_then(<[TableName]>::first);
-        let reported = Reported {
+        let reported = UncapturedStatement {
             silent,
             commits: opaque.why == MIXED,
             must_be_first: must_be_first(backend, sql),
@@ -196,9 +206,9 @@ impl Route {
             outline: opaque.outline.clone(),
         };
         if silent {
-            return Ok(Self::Reported(reported));
+            return Ok(Self::Uncaptured(reported));
         }
-        reported.by_policy().map(Self::Reported)
+        reported.by_policy().map(Self::Uncaptured)
     }
 }
 
@@ -209,11 +219,11 @@ const TITLE: &str = "a statement may have changed data that is not recorded";
 const MIXED: &str = "it mixes writes with transaction control or changes of the schema";
 
 /// Whether what is not understood names its tables, none of them audited.
-fn is_harmless(config: &AuditConfig, server: &Server, opaque: &Opaque) -> bool {
-    (opaque.tables.as_ref()).is_some_and(|tables| !Audited::any(config, server, tables))
+fn is_harmless(config: &AuditConfig, server: &ServerInfo, opaque: &Unsupported) -> bool {
+    (opaque.tables.as_ref()).is_some_and(|tables| !CaptureTarget::any(config, server, tables))
 }
 
-impl Reported {
+impl UncapturedStatement {
     pub(super) fn of_write(
         captured: &Captured,
         write: &Write,
@@ -371,7 +381,7 @@ impl Reported {
         frames: &Frames,
     ) -> Result<(), AuditError> {
         let event = self.event();
-        let print = event.print();
+        let print = event.stored_fingerprint();
         let own_row = frames.report_row(&print);
         let id = event.count_in_own_row(db, own_row).await?;
         frames.note_report_row(print, id);
@@ -380,22 +390,22 @@ impl Reported {
 }
 
 /// Whether a statement may write rows of an audited table.
-fn may_write(config: &AuditConfig, server: &Server, understood: &Understood) -> bool {
+fn may_write(config: &AuditConfig, server: &ServerInfo, understood: &ParsedStatement) -> bool {
     match understood {
-        Understood::Read | Understood::Control => false,
-        Understood::Write(write) => Audited::of(config, server, write).is_some(),
-        Understood::Several(parts) => {
+        ParsedStatement::Read | ParsedStatement::DdlOrTransaction => false,
+        ParsedStatement::Write(write) => CaptureTarget::of(config, server, write).is_some(),
+        ParsedStatement::Batch(parts) => {
             (parts.iter()).any(|(_, part)| may_write(config, server, part))
         }
-        Understood::Opaque(opaque) => !is_harmless(config, server, opaque),
+        ParsedStatement::Unsupported(opaque) => !is_harmless(config, server, opaque),
     }
 }
 
 /// Refuses to stream a write.
 pub(super) fn refuse_stream(
     binding: &Binding,
-    server: &Server,
-    understood: &Understood,
+    server: &ServerInfo,
+    understood: &ParsedStatement,
 ) -> Result<(), DbErr> {
     let config = binding.config();
     if !may_write(&config, server, understood)

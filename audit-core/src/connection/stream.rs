@@ -8,14 +8,14 @@ use sea_orm::{
 
 use super::{AuditedConnection, AuditedTransaction, indirect, route};
 use crate::binding::Binding;
-use crate::capture::Server;
-use crate::sql::{Understood, understand};
+use crate::capture::ServerInfo;
+use crate::sql::{ParsedStatement, understand};
 
 /// Refuses to stream a write, and what may change rows of audited tables that it does not name.
 fn refuse(
     binding: &Binding,
-    server: &Server,
-    understood: &Understood,
+    server: &ServerInfo,
+    understood: &ParsedStatement,
     text: (DbBackend, &str),
 ) -> Result<(), DbErr> {
     route::refuse_stream(binding, server, understood)?;
@@ -41,7 +41,7 @@ impl StreamTrait for AuditedConnection {
             let backend = ConnectionTrait::get_database_backend(&self.db);
             let understood = understand(backend, sql);
             let (binding, server) = (&self.binding, &self.server);
-            if !matches!(*understood, Understood::Read) {
+            if !matches!(*understood, ParsedStatement::Read) {
                 indirect::ask_catalogue(&self.db, binding, server).await?;
                 refuse(binding, server, &understood, (backend, sql))?;
             }

@@ -19,9 +19,9 @@ use super::report::reports_before_commit;
 use super::route::Route;
 use super::{indirect, run};
 use crate::binding::{Binding, answer};
-use crate::capture::{Answer, Server};
-use crate::exec_method::Call;
-use crate::sql::{Understood, changes_schema, understand};
+use crate::capture::{ExecOutput, ServerInfo};
+use crate::exec_method::ExecMethod;
+use crate::sql::{ParsedStatement, changes_schema, understand};
 use crate::transaction_state::Frames;
 
 /// A transaction on which every write to an audited table is recorded.
@@ -42,7 +42,7 @@ pub struct AuditedTransaction {
     /// notes what is begun, one of its own. `None` once the handle has ended.
     tx: Option<Arc<DatabaseTransaction>>,
     physical: Arc<Physical>,
-    pub(super) server: Server,
+    pub(super) server: ServerInfo,
     pub(super) binding: Arc<Binding>,
     /// SeaORM's own transaction does not say so.
     mock: bool,
@@ -59,7 +59,7 @@ impl std::fmt::Debug for AuditedTransaction {
 impl AuditedTransaction {
     pub(super) fn outermost(
         tx: DatabaseTransaction,
-        server: Server,
+        server: ServerInfo,
         binding: Arc<Binding>,
         mock: bool,
         isolation_level: Option<IsolationLevel>,
@@ -101,31 +101,31 @@ impl AuditedTransaction {
     }
 
     /// Notes that a statement failed.
-    fn noted<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+    fn track_error<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         if let Err(error) = &result {
             self.frames().failed(error);
         }
         result
     }
 
-    async fn call(&self, call: Call, statement: Statement) -> Result<Answer, DbErr> {
+    async fn call(&self, call: ExecMethod, statement: Statement) -> Result<ExecOutput, DbErr> {
         let tx = self.tx()?;
         let backend = tx.get_database_backend();
         let understood = understand(backend, &statement.sql);
         if self.mock {
-            return self.noted(run(tx, call, statement).await);
+            return self.track_error(run(tx, call, statement).await);
         }
-        if matches!(*understood, Understood::Read) {
+        if matches!(*understood, ParsedStatement::Read) {
             let observe = |sql: &str| self.frames().live_tables.observe(sql, &understood);
             observe(&statement.sql);
             self.run_queued().await?;
-            if self.frames().tells_of_another(|| self.binding.context()) {
+            if self.frames().has_other_context(|| self.binding.context()) {
                 let _lock = self.physical.capture_lock.lock().await;
                 self.look_whether_open().await?;
-                self.noted(self.tell_anew(tx).await)?;
+                self.track_error(self.refresh_context(tx).await)?;
             }
             let sql = statement.sql.clone();
-            let answer = self.noted(run(tx, call, statement).await);
+            let answer = self.track_error(run(tx, call, statement).await);
             // Another task may have captured a statement meanwhile.
             observe(&sql);
             return answer;
@@ -136,9 +136,9 @@ impl AuditedTransaction {
         self.physical.run_queued(tx).await?;
         self.look_whether_open().await?;
         if may_control(&understood) {
-            self.noted(self.before_control().await)?;
+            self.track_error(self.before_control().await)?;
         } else {
-            self.noted(self.tell_anew(tx).await)?;
+            self.track_error(self.refresh_context(tx).await)?;
         }
         (self.frames().live_tables).observe(&statement.sql, &understood);
         if changes_schema(backend, &statement.sql, &understood) {
@@ -148,28 +148,30 @@ impl AuditedTransaction {
         // The application may have committed: what is told is committed at once then, and must not stay.
         if self.frames().is_unbuffered() {
             let taken_back = self.frames().take_back(tx).await;
-            return self.noted(result.and_then(|answer| taken_back.map(|()| answer)));
+            return self.track_error(result.and_then(|answer| taken_back.map(|()| answer)));
         }
-        self.noted(result)
+        self.track_error(result)
     }
 
     /// Where triggers were told of somebody else, they are told of whoever acts now: also what is no write by
     /// itself may write, by a function or another trigger.
-    async fn tell_anew(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        if !self.frames().tells_of_another(|| self.binding.context()) {
+    async fn refresh_context(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        if !self.frames().has_other_context(|| self.binding.context()) {
             return Ok(());
         }
         let (config, context) = (self.binding.config(), self.binding.context());
-        (self.frames()).tell_triggers(tx, &config, &context).await
+        (self.frames())
+            .set_trigger_context(tx, &config, &context)
+            .await
     }
 
     async fn write(
         &self,
         tx: &DatabaseTransaction,
-        call: Call,
+        call: ExecMethod,
         statement: Statement,
-        understood: &Understood,
-    ) -> Result<Answer, DbErr> {
+        understood: &ParsedStatement,
+    ) -> Result<ExecOutput, DbErr> {
         self.look_whether_open().await?;
         let backend = tx.get_database_backend();
         let (sql, frames) = (&statement.sql, self.frames());
@@ -230,7 +232,7 @@ impl AuditedTransaction {
             let tx = self.tx()?;
             self.physical.run_queued(tx).await?;
             self.look_whether_open().await?;
-            self.noted(self.physical.set_savepoint(tx, options).await)?;
+            self.track_error(self.physical.set_savepoint(tx, options).await)?;
             match &self.tx {
                 Some(tx) => (Arc::clone(tx), Arc::clone(&self.physical)),
                 None => return Err(DbErr::Custom("the transaction is finished".into())),
@@ -264,11 +266,11 @@ impl AuditedTransaction {
 }
 
 /// Whether a text may set or roll back a savepoint, or commit.
-fn may_control(understood: &Understood) -> bool {
+fn may_control(understood: &ParsedStatement) -> bool {
     match understood {
-        Understood::Control | Understood::Opaque(_) => true,
-        Understood::Several(parts) => parts.iter().any(|(_, part)| may_control(part)),
-        Understood::Read | Understood::Write(_) => false,
+        ParsedStatement::DdlOrTransaction | ParsedStatement::Unsupported(_) => true,
+        ParsedStatement::Batch(parts) => parts.iter().any(|(_, part)| may_control(part)),
+        ParsedStatement::Read | ParsedStatement::Write(_) => false,
     }
 }
 
@@ -282,20 +284,22 @@ impl ConnectionTrait for AuditedTransaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.call(Call::Execute, statement).await?.executed()
+        self.call(ExecMethod::Execute, statement).await?.executed()
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let statement = Statement::from_string(self.tx()?.get_database_backend(), sql);
-        self.call(Call::Unprepared, statement).await?.executed()
+        self.call(ExecMethod::Unprepared, statement)
+            .await?
+            .executed()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self.call(Call::QueryOne, statement).await?.row())
+        Ok(self.call(ExecMethod::QueryOne, statement).await?.row())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        Ok(self.call(Call::QueryAll, statement).await?.rows())
+        Ok(self.call(ExecMethod::QueryAll, statement).await?.rows())
     }
 
     fn support_returning(&self) -> bool {

@@ -24,7 +24,7 @@ use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::entity::audit_login_attempt::{Column, Entity};
-use crate::record::instant;
+use crate::record::timestamp;
 
 /// How many failed logins are too many.
 ///
@@ -189,7 +189,7 @@ impl Lockout {
         let (backend, now) = (db.get_database_backend(), AuditConfig::current().now());
         let before = |time: Duration| now.checked_sub_signed(span(time));
         let since = |time: Option<DateTimeUtc>| {
-            time.map(|time| Column::OccurredAt.gt(instant(backend, time)))
+            time.map(|time| Column::OccurredAt.gt(timestamp(backend, time)))
         };
         // Attempts that are under way count as failures, until their lease ends.
         let is_failed = Column::Status.eq(LoginStatus::Failed.as_str());
@@ -289,7 +289,7 @@ async fn ended_since<C: ConnectionTrait>(
     account: Option<&Actor>,
     (time, id, _): &(DateTimeUtc, i64, String),
 ) -> Result<bool, DbErr> {
-    let time = instant(db.get_database_backend(), *time);
+    let time = timestamp(db.get_database_backend(), *time);
     let is_later = (Column::OccurredAt.gt(time.clone()))
         .or(Column::OccurredAt.eq(time).and(Column::Id.gt(*id)));
     let successes = Entity::find()

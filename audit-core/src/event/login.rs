@@ -9,7 +9,7 @@ use std::fmt;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
 
-use super::detail::Linked;
+use super::linked_record::LinkedRecord;
 use super::lockout::key::{network, stored_names};
 use super::lockout::{LoginReservation, is_pending};
 use crate::action::{Action, Outcome};
@@ -20,8 +20,8 @@ use crate::context::AuditContext;
 use crate::entity::audit_login_attempt as row;
 use crate::error::AuditError;
 use crate::limits;
-use crate::record::{address, clean, insert_row, shown};
-use crate::target::{fit, shorten};
+use crate::record::{address, insert_row, sanitize, strip_nul};
+use crate::target::{shorten, truncate_hashed};
 
 /// How an attempt to sign in ended, that it is under way, or that a user signed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -223,7 +223,7 @@ impl LoginAttempt {
                 .metadata("status", self.status.as_str()),
             None => context,
         };
-        let reason = self.reason.map(|text| shorten(shown(text), REASON));
+        let reason = self.reason.map(|text| shorten(sanitize(text), REASON));
         let context = match &reason {
             Some(reason) => context.metadata("failure_reason", reason.clone()),
             None => context,
@@ -241,7 +241,7 @@ impl LoginAttempt {
             city: place(self.city),
             ..row_of(self.status, &account, &context)
         };
-        let linked = Linked {
+        let linked = LinkedRecord {
             config,
             action,
             outcome,
@@ -270,7 +270,7 @@ pub(super) fn row_of(
 ) -> row::ActiveModel {
     let actor_name = account
         .name()
-        .map(|text| stored_name(&shown(text.to_owned())));
+        .map(|text| stored_name(&sanitize(text.to_owned())));
     row::ActiveModel {
         id: NotSet,
         occurred_at: Set(AuditConfig::current().now()),
@@ -284,7 +284,7 @@ pub(super) fn row_of(
         actor_name: Set(actor_name),
         ip_address: Set(context.ip_address.clone().map(address)),
         network: Set(None),
-        user_agent: Set(context.user_agent.clone().map(shown)),
+        user_agent: Set(context.user_agent.clone().map(sanitize)),
         country: Set(None),
         city: Set(None),
         request_id: Set(context.request_id.as_deref().map(stored_name)),
@@ -293,7 +293,7 @@ pub(super) fn row_of(
 
 /// A name or an id as it is stored.
 pub(super) fn stored_name(text: &str) -> String {
-    fit(clean(text.to_owned()), limits::NAME)
+    truncate_hashed(strip_nul(text.to_owned()), limits::NAME)
 }
 
 /// Makes a reservation's row that of the outcome. Where there is none any more, or it has an outcome, a new one is written.

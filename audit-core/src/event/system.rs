@@ -21,12 +21,12 @@ use crate::entity::audit_system_event as row;
 use crate::error::{AuditError, ChangeState};
 use crate::limits;
 use crate::record::{
-    address, cause_in, clean, clean_json, in_transaction, insert_row, insert_rows_of, instant,
-    keeping_last_insert_id, prepared_anew, shown,
+    address, cause_in, in_transaction, insert_row, insert_rows_of, keeping_last_insert_id,
+    prepared_anew, sanitize, strip_nul, strip_nul_in_json, timestamp,
 };
 use crate::stats::{COUNTERS, count};
 use crate::system_event::SystemEvent;
-use crate::target::{fit, shorten};
+use crate::target::{shorten, truncate_hashed};
 use crate::text::clean_lines;
 
 /// The longest description and stack trace that are stored, in characters.
@@ -87,7 +87,7 @@ impl SystemEvent {
     ) -> Result<i64, AuditError> {
         let event = self.in_current_context();
         if let Some(id) = own_row {
-            let added = add_occurrences(db, id, &event.print(), 1).await;
+            let added = add_occurrences(db, id, &event.stored_fingerprint(), 1).await;
             if added.map_err(|error| refused(&AuditConfig::current(), error))? {
                 return Ok(id);
             }
@@ -112,19 +112,19 @@ impl SystemEvent {
         let mut same = row::Entity::find()
             .select_only()
             .column(row::Column::Id)
-            .filter(row::Column::Fingerprint.eq(self.print()))
+            .filter(row::Column::Fingerprint.eq(self.stored_fingerprint()))
             .filter(row::Column::Resolved.eq(false))
             .order_by_desc(row::Column::OccurredAt)
             .limit(1);
         if let Some(since) = since {
-            same = same.filter(row::Column::OccurredAt.gte(instant(backend, since)));
+            same = same.filter(row::Column::OccurredAt.gte(timestamp(backend, since)));
         }
         let found = db.query_one_raw(prepared_anew(same.build(backend))).await;
         let same = found
             .map_err(failed)?
             .map(|row| row.try_get::<i64>("", "id"));
         if let Some(id) = same.transpose().map_err(failed)?
-            && add_occurrences(db, id, &self.print(), times)
+            && add_occurrences(db, id, &self.stored_fingerprint(), times)
                 .await
                 .map_err(failed)?
         {
@@ -154,7 +154,7 @@ impl SystemEvent {
         if db.is_mock_connection() {
             return Ok(HashSet::new());
         }
-        let prints = events.iter().map(|(event, _)| event.print());
+        let prints = events.iter().map(|(event, _)| event.stored_fingerprint());
         let mut rows = row::Entity::find()
             .select_only()
             .columns([row::Column::Fingerprint, row::Column::OccurredAt])
@@ -163,7 +163,7 @@ impl SystemEvent {
         // An event that comes again leaves a row for every window that there was.
         let since = (events.iter()).map(|(event, _)| event.counts_since(&config, window));
         if let Some(since) = since.min().flatten() {
-            let since = instant(db.get_database_backend(), since);
+            let since = timestamp(db.get_database_backend(), since);
             rows = rows.filter(row::Column::OccurredAt.gte(since));
         }
         let select = prepared_anew(rows.build(db.get_database_backend()));
@@ -176,7 +176,10 @@ impl SystemEvent {
         let rows: Result<Vec<_>, DbErr> = found.iter().map(read).collect();
         let rows = rows.map_err(failed)?;
         let is_there = |event: &Self| {
-            let (print, since) = (event.print(), event.counts_since(&config, window));
+            let (print, since) = (
+                event.stored_fingerprint(),
+                event.counts_since(&config, window),
+            );
             (rows.iter()).any(|(of, at)| *of == print && since.is_none_or(|since| *at >= since))
         };
         let (there, new): (Vec<_>, Vec<_>) =
@@ -186,26 +189,31 @@ impl SystemEvent {
             let inserted = keeping_last_insert_id(db, insert_rows_of(db, new)).await;
             inserted.map_err(failed)?;
         }
-        Ok(there.iter().map(|(event, _)| event.print()).collect())
+        Ok(there
+            .iter()
+            .map(|(event, _)| event.stored_fingerprint())
+            .collect())
     }
 
     fn into_row(self, config: &AuditConfig, times: i64) -> row::ActiveModel {
-        let fingerprint = self.print();
+        let fingerprint = self.stored_fingerprint();
         // As the log stores them, under which they are looked for.
-        let id = |text: Option<String>| text.map(|text| fit(clean(text), limits::NAME));
-        let name = |text: Option<String>| text.map(|text| fit(shown(text), limits::NAME));
+        let id =
+            |text: Option<String>| text.map(|text| truncate_hashed(strip_nul(text), limits::NAME));
+        let name =
+            |text: Option<String>| text.map(|text| truncate_hashed(sanitize(text), limits::NAME));
         let long = |text: Option<String>| text.map(|text| clean_lines(&text, LONG).into_owned());
         let actor = self.context.actor.unwrap_or_default();
         let metadata = (!self.metadata.is_empty()).then(|| {
             let mut json = config.without_secrets(Json::Object(self.metadata));
-            clean_json(&mut json);
+            strip_nul_in_json(&mut json);
             json
         });
         row::ActiveModel {
             id: NotSet,
             occurred_at: Set(self.occurred_at.unwrap_or_else(|| config.now())),
             event_type: Set(self.kind.as_str().to_owned()),
-            title: Set(shorten(shown(self.title), limits::NAME)),
+            title: Set(shorten(sanitize(self.title), limits::NAME)),
             description: Set(long(self.description)),
             module: Set(name(self.module)),
             function_name: Set(name(self.function)),
@@ -250,8 +258,8 @@ impl SystemEvent {
         note: String,
     ) -> Result<bool, AuditError> {
         let config = AuditConfig::current();
-        let now = instant(db.get_database_backend(), config.now());
-        let by = fit(shown(by), limits::NAME);
+        let now = timestamp(db.get_database_backend(), config.now());
+        let by = truncate_hashed(sanitize(by), limits::NAME);
         let note = clean_lines(&note, LONG).into_owned();
         let update = row::Entity::update_many()
             .col_expr(row::Column::Resolved, Expr::value(true))

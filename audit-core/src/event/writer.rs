@@ -33,7 +33,7 @@ pub struct EventWriterBuilder<C> {
     db: C,
     capacity: usize,
     window: Duration,
-    patience: Duration,
+    retry_interval: Duration,
 }
 
 impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
@@ -50,8 +50,8 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
     }
 
     /// How long the writer waits before it tries again what the database refused, 5 s by default.
-    pub fn retry_after(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn retry_after(mut self, retry_interval: Duration) -> Self {
+        self.retry_interval = retry_interval;
         self
     }
 
@@ -66,7 +66,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
         let worker = Worker {
             db: self.db,
             window: self.window,
-            patience: self.patience,
+            retry_interval: self.retry_interval,
             queue: Arc::clone(&queue),
             written,
         };
@@ -124,7 +124,7 @@ impl EventWriter {
             db,
             capacity: 1024,
             window: WINDOW,
-            patience: Duration::from_secs(5),
+            retry_interval: Duration::from_secs(5),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::binding::Binding;
 use crate::config::AuditConfig;
 use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_system_event};
 use crate::event::LoginStatus;
-use crate::record::instant;
+use crate::record::timestamp;
 
 /// How often something comes up.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
@@ -212,7 +212,7 @@ impl SummaryQuery {
         actor: E::Column,
     ) -> Select<E> {
         // Beyond these years, PostgreSQL and MySQL know no time.
-        let known = |time: DateTimeUtc| instant(backend, time.clamp(FIRST, LAST));
+        let known = |time: DateTimeUtc| timestamp(backend, time.clamp(FIRST, LAST));
         let rows = E::find()
             .select_only()
             .filter(time.gte(known(self.since)))

@@ -25,7 +25,7 @@ impl Row {
     }
 
     /// Whether two records can be written by one statement.
-    pub(crate) fn goes_with(&self, other: &Self) -> bool {
+    pub(crate) fn same_batch(&self, other: &Self) -> bool {
         self.config.tables() == other.config.tables()
             && self.config.failure_policy() == other.config.failure_policy()
     }

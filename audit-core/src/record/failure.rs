@@ -145,7 +145,7 @@ pub(crate) fn is_sqlite_mismatch(error: &DbErr) -> bool {
 }
 
 /// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
-pub(crate) fn is_away(cause: &Cause) -> bool {
+pub(crate) fn is_unavailable(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {
         return false;
     };

@@ -100,17 +100,17 @@ pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Res
 
 /// What the triggers of a transaction were told.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct TriggerContextValue {
     context: String,
     /// SQLite cannot read it out of the context.
     transaction_id: Option<Vec<u8>>,
 }
 
 /// What the triggers of somebody else's transaction were told, if anything.
-pub(crate) async fn told_before<C: ConnectionTrait>(
+pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
-) -> Result<Option<Told>, DbErr> {
+) -> Result<Option<TriggerContextValue>, DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(config.tables(), backend);
     let sql = match backend {
@@ -132,7 +132,7 @@ pub(crate) async fn told_before<C: ConnectionTrait>(
         DbBackend::Sqlite => row.try_get("", "id")?,
         _ => None,
     };
-    Ok(context.map(|context| Told {
+    Ok(context.map(|context| TriggerContextValue {
         context,
         transaction_id,
     }))
@@ -142,7 +142,7 @@ pub(crate) async fn told_before<C: ConnectionTrait>(
 pub(crate) async fn restore<C: ConnectionTrait>(
     db: &C,
     tables: Tables,
-    told: Option<Told>,
+    told: Option<TriggerContextValue>,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(tables, backend);

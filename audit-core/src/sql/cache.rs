@@ -7,8 +7,8 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use sea_orm::DbBackend;
 
-use super::shorten::shorten;
-use super::{Kind, Rows, Understood, parse};
+use super::insert_normalizer::shorten;
+use super::{Kind, ParsedStatement, Rows, parse};
 
 /// How much text may be kept, in bytes.
 const CAPACITY: u64 = 8 * 1024 * 1024;
@@ -43,19 +43,20 @@ impl Equivalent<Key> for Lookup<'_> {
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<Key, Arc<Understood>> for ByLength {
-    fn weight(&self, key: &Key, _: &Arc<Understood>) -> u64 {
+impl Weighter<Key, Arc<ParsedStatement>> for ByLength {
+    fn weight(&self, key: &Key, _: &Arc<ParsedStatement>) -> u64 {
         256 + 6 * key.1.len() as u64
     }
 }
 
-static CACHE: LazyLock<Cache<Key, Arc<Understood>, ByLength>> =
+static CACHE: LazyLock<Cache<Key, Arc<ParsedStatement>, ByLength>> =
     LazyLock::new(|| Cache::with_weighter(TEXTS, CAPACITY, ByLength));
 
 /// Understands a text, or remembers it.
-pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<Understood> {
+pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<ParsedStatement> {
     if is_plain_select(sql) {
-        static READ: LazyLock<Arc<Understood>> = LazyLock::new(|| Arc::new(Understood::Read));
+        static READ: LazyLock<Arc<ParsedStatement>> =
+            LazyLock::new(|| Arc::new(ParsedStatement::Read));
         return Arc::clone(&READ);
     }
     let short = shorten(backend, sql);
@@ -67,7 +68,7 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<Understood> {
     }
     let mut understood = parse::understand(backend, sql);
     if is_short
-        && let Understood::Write(write) = &mut understood
+        && let ParsedStatement::Write(write) = &mut understood
         && let Kind::Insert(insert) = &mut write.kind
     {
         insert.rows = Rows::Omitted;

@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;
 
-use super::Understood;
+use super::ParsedStatement;
 use super::parse::statements_of;
 
 /// One step of transaction control.
@@ -110,10 +110,12 @@ fn words_of(tokens: &[Token]) -> Vec<String> {
 }
 
 /// Whether a text may change the schema, as far as its statements say so themselves.
-pub(crate) fn changes_schema(backend: DbBackend, sql: &str, understood: &Understood) -> bool {
+pub(crate) fn changes_schema(backend: DbBackend, sql: &str, understood: &ParsedStatement) -> bool {
     const WORDS: [&str; 6] = ["ALTER", "ATTACH", "CREATE", "DETACH", "DROP", "RENAME"];
-    !matches!(understood, Understood::Read | Understood::Write(_))
-        && may_begin_with(sql, &WORDS)
+    !matches!(
+        understood,
+        ParsedStatement::Read | ParsedStatement::Write(_)
+    ) && may_begin_with(sql, &WORDS)
         && statements_of(backend, sql).iter().any(|tokens| {
             let words = words_of(&tokens[..1]);
             words.iter().any(|word| WORDS.contains(&word.as_str()))

@@ -253,14 +253,14 @@ mod tests {
     use sqlparser::dialect::MySqlDialect;
     use sqlparser::tokenizer::Tokenizer;
 
-    use crate::sql::{Composer, Template};
+    use crate::sql::{SqlBuilder, Template};
 
     fn bound(sql: &str) -> String {
         let tokens = Tokenizer::new(&MySqlDialect {}, sql)
             .with_unescape(false)
             .tokenize()
             .unwrap();
-        let mut composer = Composer::new(DbBackend::MySql, &[]);
+        let mut composer = SqlBuilder::new(DbBackend::MySql, &[]);
         composer.template(&Template::with_bound_literals(&tokens));
         composer.finish().sql
     }

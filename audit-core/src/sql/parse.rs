@@ -18,7 +18,7 @@ use sqlparser::tokenizer::Token;
 
 use super::literals;
 use super::template::MARK;
-use super::{ColumnList, Kind, Opaque, Returning, TableName, Understood, Write};
+use super::{ColumnList, Kind, ParsedStatement, Returning, TableName, Unsupported, Write};
 use names::table_name_of;
 use positions::{Tokens, tokenize};
 use tokens::{
@@ -35,12 +35,12 @@ const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 64 } else { 16 } * 10
 /// Beyond this no statement is taken apart.
 const DEEPEST: usize = 10_000;
 
-pub(crate) fn understand(backend: DbBackend, sql: &str) -> Understood {
+pub(crate) fn understand(backend: DbBackend, sql: &str) -> ParsedStatement {
     match Text::read(backend, sql) {
         Ok(text) if text.depth <= SHALLOW => text.understand(),
         Ok(text) if text.depth <= DEEPEST => in_own_stack(text),
         Ok(text) => text.opaque("it is nested too deep"),
-        Err(opaque) => Understood::Opaque(opaque),
+        Err(opaque) => ParsedStatement::Unsupported(opaque),
     }
 }
 
@@ -70,12 +70,12 @@ pub(crate) fn outline_of(backend: DbBackend, sql: &str) -> String {
     }
 }
 
-fn in_own_stack(text: Text) -> Understood {
+fn in_own_stack(text: Text) -> ParsedStatement {
     let size = STACK_PER_LEVEL * (text.depth + SHALLOW);
     let why = "it is nested too deep";
     let outline = outline(&text.tokens);
     let opaque = move || {
-        Understood::Opaque(Opaque {
+        ParsedStatement::Unsupported(Unsupported {
             why,
             tables: None,
             outline,
@@ -109,8 +109,8 @@ struct Text {
 }
 
 impl Text {
-    fn read(backend: DbBackend, sql: &str) -> Result<Self, Opaque> {
-        let refuse = |why| Opaque {
+    fn read(backend: DbBackend, sql: &str) -> Result<Self, Unsupported> {
+        let refuse = |why| Unsupported {
             why,
             tables: None,
             outline: sql.split_whitespace().next().unwrap_or_default().to_owned(),
@@ -176,12 +176,12 @@ impl Text {
         })
     }
 
-    fn opaque(&self, why: &'static str) -> Understood {
+    fn opaque(&self, why: &'static str) -> ParsedStatement {
         self.opaque_on(why, None)
     }
 
-    fn opaque_on(&self, why: &'static str, tables: Option<Vec<TableName>>) -> Understood {
-        Understood::Opaque(Opaque {
+    fn opaque_on(&self, why: &'static str, tables: Option<Vec<TableName>>) -> ParsedStatement {
+        ParsedStatement::Unsupported(Unsupported {
             why,
             tables,
             outline: outline(&self.tokens),
@@ -196,7 +196,7 @@ impl Text {
             .ok()
     }
 
-    fn understand(self) -> Understood {
+    fn understand(self) -> ParsedStatement {
         if self.backend == DbBackend::MySql && self.has_empty_statement() {
             // Which is an error there, once what stands before it has run.
             return self.opaque("it has an empty statement");
@@ -211,7 +211,7 @@ impl Text {
             return self.unparsed();
         };
         match (statements.pop(), statements.is_empty()) {
-            (None, _) => Understood::Read,
+            (None, _) => ParsedStatement::Read,
             (Some(only), true) => self.one(&only),
             (Some(last), false) => {
                 statements.push(last);
@@ -230,7 +230,7 @@ impl Text {
         parts.iter().any(|part| !part.iter().any(is_meaningful))
     }
 
-    fn several(&self, statements: &[Statement]) -> Understood {
+    fn several(&self, statements: &[Statement]) -> ParsedStatement {
         if self.parts.len() != statements.len() {
             return self.opaque("its statements cannot be told apart");
         }
@@ -239,18 +239,20 @@ impl Text {
             .collect();
         if parts
             .iter()
-            .all(|(_, part)| matches!(part, Understood::Read))
+            .all(|(_, part)| matches!(part, ParsedStatement::Read))
         {
-            return Understood::Read;
+            return ParsedStatement::Read;
         }
         if self.binds > 0 {
             return self.opaque("it has several statements with bound values");
         }
-        let as_sent = |(text, part): (String, Understood)| match part {
-            Understood::Read if self.sets_transaction(&text) => (text, Understood::Control),
+        let as_sent = |(text, part): (String, ParsedStatement)| match part {
+            ParsedStatement::Read if self.sets_transaction(&text) => {
+                (text, ParsedStatement::DdlOrTransaction)
+            }
             part => (text, part),
         };
-        Understood::Several(parts.into_iter().map(as_sent).collect())
+        ParsedStatement::Batch(parts.into_iter().map(as_sent).collect())
     }
 
     /// Whether a statement does something else inside of a transaction of the log's own: MySQL's `SET TRANSACTION` and
@@ -274,7 +276,7 @@ impl Text {
     }
 
     #[allow(clippy::too_many_lines)] // a list of what each kind of statement does
-    fn one(&self, statement: &Statement) -> Understood {
+    fn one(&self, statement: &Statement) -> ParsedStatement {
         match statement {
             Statement::Insert(insert) => self.insert(insert),
             Statement::Update(update) => self.update(update, None),
@@ -288,15 +290,17 @@ impl Text {
                 ..
             } => {
                 let runs = *analyze || options.is_some();
-                if !runs || matches!(self.one(statement), Understood::Read) {
-                    return Understood::Read;
+                if !runs || matches!(self.one(statement), ParsedStatement::Read) {
+                    return ParsedStatement::Read;
                 }
                 self.opaque("EXPLAIN may run what it explains")
             }
             // Which commit there.
-            Statement::Analyze(_) if self.backend == DbBackend::MySql => Understood::Control,
+            Statement::Analyze(_) if self.backend == DbBackend::MySql => {
+                ParsedStatement::DdlOrTransaction
+            }
             Statement::Set(set) if self.backend == DbBackend::MySql && sets_password(set) => {
-                Understood::Control
+                ParsedStatement::DdlOrTransaction
             }
             Statement::ExplainTable { .. }
             | Statement::ShowFunctions { .. }
@@ -332,12 +336,12 @@ impl Text {
                 source: CopySource::Table { .. },
                 to: true,
                 ..
-            } => Understood::Read,
+            } => ParsedStatement::Read,
             Statement::Copy {
                 source: CopySource::Query(query),
                 to: true,
                 ..
-            } if only_reads(query) => Understood::Read,
+            } if only_reads(query) => ParsedStatement::Read,
             Statement::CreateTable(create)
                 if create
                     .query
@@ -394,7 +398,7 @@ impl Text {
             | Statement::DropTrigger(_)
             | Statement::RenameTable(_)
             | Statement::AttachDatabase { .. }
-            | Statement::RefreshMaterializedView(_) => Understood::Control,
+            | Statement::RefreshMaterializedView(_) => ParsedStatement::DdlOrTransaction,
             Statement::Copy {
                 source: CopySource::Table { table_name, .. },
                 ..
@@ -409,7 +413,7 @@ impl Text {
     }
 
     /// A query, or a write after `WITH`.
-    fn query(&self, query: &Query) -> Understood {
+    fn query(&self, query: &Query) -> ParsedStatement {
         if let Some(with) = &query.with
             && with.cte_tables.iter().any(|cte| !only_reads(&cte.query))
         {
@@ -421,12 +425,12 @@ impl Text {
             SetExpr::Update(Statement::Update(update)) => self.update(update, with),
             SetExpr::Delete(Statement::Delete(delete)) => self.delete(delete, with),
             SetExpr::Merge(Statement::Merge(merge)) => self.merge(merge),
-            body if body_reads(body) => Understood::Read,
+            body if body_reads(body) => ParsedStatement::Read,
             _ => self.opaque("it may write"),
         }
     }
 
-    fn truncate(&self, truncate: &sqlparser::ast::Truncate) -> Understood {
+    fn truncate(&self, truncate: &sqlparser::ast::Truncate) -> ParsedStatement {
         let names: Vec<TableName> = (truncate.table_names.iter())
             .filter_map(|target| table_name_of(self.backend, &target.name))
             .collect();
@@ -441,7 +445,7 @@ impl Text {
             _ if self.backend == DbBackend::MySql => {
                 self.opaque_on("TRUNCATE commits the transaction it is in", Some(names))
             }
-            Ok([table]) => Understood::Write(Box::new(Write {
+            Ok([table]) => ParsedStatement::Write(Box::new(Write {
                 qualifier: truncate.table_names[0].name.to_string(),
                 table,
                 kind: Kind::Truncate,

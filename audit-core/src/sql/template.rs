@@ -72,14 +72,14 @@ impl Template {
 }
 
 /// Writes a statement.
-pub(crate) struct Composer<'a> {
+pub(crate) struct SqlBuilder<'a> {
     backend: DbBackend,
     source: &'a [Value],
     sql: String,
     values: Vec<Value>,
 }
 
-impl<'a> Composer<'a> {
+impl<'a> SqlBuilder<'a> {
     /// Begins a statement whose templates are bound to these values.
     pub(crate) fn new(backend: DbBackend, source: &'a [Value]) -> Self {
         Self {
@@ -189,7 +189,7 @@ mod tests {
     fn values_are_numbered_anew_in_the_order_of_their_places() {
         let source = [Value::from(1), Value::from("b"), Value::from(3)];
         let template = Template::read("a = \u{1}2\u{1} AND b = \u{1}1\u{1}");
-        let mut composer = Composer::new(DbBackend::Postgres, &source);
+        let mut composer = SqlBuilder::new(DbBackend::Postgres, &source);
         composer
             .text("SELECT ")
             .name("x\"y")

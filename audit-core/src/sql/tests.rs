@@ -2,21 +2,23 @@ use sea_orm::DatabaseBackend::{MySql, Postgres, Sqlite};
 use sea_orm::DbBackend;
 
 use super::parse::understand;
-use super::{ConflictAction, Kind, Understood, Volatility, Write};
+use super::{ConflictAction, Kind, ParsedStatement, Volatility, Write};
 
 const ALL: [DbBackend; 3] = [Postgres, Sqlite, MySql];
 
 /// What a text is taken for, in a word.
 fn taken_for(backend: DbBackend, sql: &str) -> String {
     match understand(backend, sql) {
-        Understood::Read => "reads".into(),
-        Understood::Control => "controls".into(),
-        Understood::Opaque(opaque) => format!("opaque: {}", opaque.why),
-        Understood::Several(parts) => format!("{} statements", parts.len()),
-        Understood::Write(write) => match &write.kind {
+        ParsedStatement::Read => "reads".into(),
+        ParsedStatement::DdlOrTransaction => "controls".into(),
+        ParsedStatement::Unsupported(opaque) => format!("opaque: {}", opaque.why),
+        ParsedStatement::Batch(parts) => format!("{} statements", parts.len()),
+        ParsedStatement::Write(write) => match &write.kind {
             Kind::Insert(_) => format!("inserts into {}", write.table.table),
-            Kind::Change(change) if change.delete => format!("deletes from {}", write.table.table),
-            Kind::Change(_) => format!("updates {}", write.table.table),
+            Kind::UpdateOrDelete(change) if change.delete => {
+                format!("deletes from {}", write.table.table)
+            }
+            Kind::UpdateOrDelete(_) => format!("updates {}", write.table.table),
             Kind::Merge(_) => format!("merges into {}", write.table.table),
             Kind::Truncate => format!("empties {}", write.table.table),
         },
@@ -25,7 +27,7 @@ fn taken_for(backend: DbBackend, sql: &str) -> String {
 
 fn write(backend: DbBackend, sql: &str) -> Box<Write> {
     match understand(backend, sql) {
-        Understood::Write(write) => write,
+        ParsedStatement::Write(write) => write,
         other => panic!("{sql} is taken for {other:?}"),
     }
 }
@@ -136,7 +138,7 @@ fn only_what_is_known_to_write_nothing_reads() {
 fn volatility(backend: DbBackend, filter: &str) -> Volatility {
     let write = write(backend, &format!("UPDATE post SET qty = 1 WHERE {filter}"));
     match &write.kind {
-        Kind::Change(change) => change.volatility,
+        Kind::UpdateOrDelete(change) => change.volatility,
         _ => Volatility::Volatile,
     }
 }
@@ -210,7 +212,7 @@ fn subscripts_of_assigned_columns_are_understood() {
         assert_eq!(taken_for(Postgres, sql), "updates post", "{sql}");
     }
     match write(Postgres, "UPDATE post SET data['k'] = '1', tags[2] = 'x'").kind {
-        Kind::Change(change) => assert_eq!(change.assigned, ["data", "tags"]),
+        Kind::UpdateOrDelete(change) => assert_eq!(change.assigned, ["data", "tags"]),
         other => panic!("{other:?}"),
     }
 }
@@ -258,7 +260,7 @@ fn a_comparison_of_the_key_alone_is_known() {
     let equalities = |filter: &str| {
         let write = write(Sqlite, &format!("DELETE FROM post WHERE {filter}"));
         match write.kind {
-            Kind::Change(change) => change.equalities,
+            Kind::UpdateOrDelete(change) => change.equalities,
             _ => Vec::new(),
         }
     };

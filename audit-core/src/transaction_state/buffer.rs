@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use super::{Frames, Reported, State};
+use super::{Frames, State, UncapturedStatement};
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::{AuditError, Cause, ChangeState};
 use crate::record::{Record, Row, cause, ends_transaction, insert_rows, keeping_last_insert_id};
@@ -15,18 +15,18 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct Frame {
-    pub(super) rows: Vec<Held>,
+    pub(super) rows: Vec<BufferedRecord>,
     bytes: usize,
     /// Why the frame must not be committed.
     pub(super) failure: Option<AuditError>,
     /// The savepoint takes no writes (PostgreSQL).
     read_only: bool,
     /// What must be reported before it is committed.
-    pub(super) reports: Vec<Arc<Reported>>,
+    pub(super) reports: Vec<Arc<UncapturedStatement>>,
 }
 
 /// A record of a frame.
-pub(super) struct Held {
+pub(super) struct BufferedRecord {
     row: Row,
     /// The number of the inner frame in whose savepoint it was written, so that it comes before the
     /// records of that frame. It is lost when that is rolled back, and must then be written again.
@@ -168,7 +168,7 @@ impl Frames {
     }
 
     /// Holds a record until it is written.
-    pub(crate) fn keep(
+    pub(crate) fn buffer(
         &self,
         config: &AuditConfig,
         backend: DbBackend,
@@ -182,25 +182,25 @@ impl Frames {
             Ok(row) => {
                 if let Some(frame) = self.state().frames.last_mut() {
                     frame.bytes += row.weight();
-                    frame.rows.push(Held {
+                    frame.rows.push(BufferedRecord {
                         row,
                         written_in: None,
                     });
                 }
                 Ok(())
             }
-            Err(cause) => self.give_up(config.failure_policy(), cause, 1),
+            Err(cause) => self.drop_record(config.failure_policy(), cause, 1),
         }
     }
 
     /// Says that records could not be written.
-    pub(super) fn give_up(
+    pub(super) fn drop_record(
         &self,
         policy: FailurePolicy,
         cause: Cause,
         records: u64,
     ) -> Result<(), DbErr> {
-        if is_given_up(policy, &cause) {
+        if is_dropped_record(policy, &cause) {
             // A trigger on the log may have ended the transaction on SQLite.
             self.suspect();
             count_many(&COUNTERS.isolated, records);
@@ -249,7 +249,7 @@ impl Frames {
         doubt.lost = rows.first().map(|row| (row.config.clone(), rows.len()));
         // `LAST_INSERT_ID()` is the application's.
         let written = keeping_last_insert_id(db, self.write_groups(db, rows)).await;
-        doubt.settle();
+        doubt.disarm();
         written
     }
 
@@ -259,7 +259,7 @@ impl Frames {
         while let Some(first) = rows.next() {
             let config = first.config.clone();
             let mut group = vec![first];
-            while let Some(row) = rows.next_if(|row| group[0].goes_with(row)) {
+            while let Some(row) = rows.next_if(|row| group[0].same_batch(row)) {
                 group.push(row);
             }
             let records = group.len() as u64;
@@ -267,7 +267,7 @@ impl Frames {
                 Ok(()) => count_many(&COUNTERS.recorded, records),
                 Err(error) => {
                     self.failed(&error);
-                    self.give_up(config.failure_policy(), cause(&config, error), records)?;
+                    self.drop_record(config.failure_policy(), cause(&config, error), records)?;
                     // What is written next would be committed at once.
                     self.look_whether_open(db).await?;
                 }
@@ -278,7 +278,7 @@ impl Frames {
 }
 
 /// Whether a failed record is given up.
-fn is_given_up(policy: FailurePolicy, cause: &Cause) -> bool {
+fn is_dropped_record(policy: FailurePolicy, cause: &Cause) -> bool {
     policy == FailurePolicy::Isolate && !ends_transaction(cause)
 }
 

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::Frames;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
-use crate::record::{Told, restore, take_back, tell, told_before};
+use crate::record::{TriggerContextValue, read_trigger_context, restore, take_back, tell};
 
 /// What triggers were told, and what becomes of it.
 #[derive(Debug, Default)]
@@ -26,17 +26,17 @@ enum Before {
     /// It is a savepoint in somebody else's transaction, and what they were told there is not known yet.
     Unknown,
     /// That, if anything.
-    Told(Option<Told>),
+    Told(Option<TriggerContextValue>),
 }
 
 impl Frames {
     /// They are of a savepoint in somebody else's transaction.
-    pub(crate) fn are_inner(&self) {
+    pub(crate) fn mark_nested(&self) {
         self.state().triggers.before = Before::Unknown;
     }
 
     /// Whether triggers were told of somebody else than this.
-    pub(crate) fn tells_of_another(&self, context: impl FnOnce() -> AuditContext) -> bool {
+    pub(crate) fn has_other_context(&self, context: impl FnOnce() -> AuditContext) -> bool {
         (self.state().triggers.told.as_ref()).is_some_and(|told| *told != context())
     }
 
@@ -46,7 +46,7 @@ impl Frames {
     }
 
     /// Makes sure that the database's triggers know who writes now.
-    pub(crate) async fn tell_triggers<C: ConnectionTrait>(
+    pub(crate) async fn set_trigger_context<C: ConnectionTrait>(
         &self,
         db: &C,
         config: &AuditConfig,
@@ -64,7 +64,7 @@ impl Frames {
         let asks = matches!(self.state().triggers.before, Before::Unknown);
         let telling = async {
             if asks {
-                let before = told_before(db, config).await?;
+                let before = read_trigger_context(db, config).await?;
                 self.state().triggers.before = Before::Told(before);
             }
             tell(db, config, context.clone(), self.id).await

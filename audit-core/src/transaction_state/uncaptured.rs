@@ -4,7 +4,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 
 /// A statement that is let pass although it is not captured.
-pub(crate) struct Reported {
+pub(crate) struct UncapturedStatement {
     /// Nobody asked for it to be told of.
     pub(crate) silent: bool,
     /// It may commit what triggers are told, which would stay.
@@ -18,7 +18,7 @@ pub(crate) struct Reported {
     pub(crate) outline: String,
 }
 
-impl Reported {
+impl UncapturedStatement {
     /// Of records that may be lost, the future that wrote them having been dropped.
     pub(super) fn of_lost_records(config: AuditConfig, records: usize) -> Self {
         Self {

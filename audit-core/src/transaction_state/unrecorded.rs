@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Frames;
-use super::Reported;
+use super::UncapturedStatement;
 use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::Cause;
 
@@ -11,8 +11,8 @@ impl Frames {
     /// Begins something that is to be told. Unless it is settled, the innermost frame must not be
     /// committed, or only with a report under [`FailurePolicy::Isolate`]: when a future is dropped in between,
     /// or fails, nobody tells what was done.
-    pub(crate) fn doubt(&self, policy: FailurePolicy) -> Doubt<'_> {
-        Doubt {
+    pub(crate) fn doubt(&self, policy: FailurePolicy) -> UnrecordedGuard<'_> {
+        UnrecordedGuard {
             frames: self,
             policy,
             lost: None,
@@ -21,14 +21,14 @@ impl Frames {
     }
 
     /// Notes what must be reported before the innermost frame is committed.
-    pub(crate) fn report_before_commit(&self, reported: Reported) {
+    pub(crate) fn report_before_commit(&self, reported: UncapturedStatement) {
         if let Some(frame) = self.state().frames.last_mut() {
             frame.reports.push(Arc::new(reported));
         }
     }
 
     /// The oldest of them.
-    pub(crate) fn next_report(&self) -> Option<Arc<Reported>> {
+    pub(crate) fn next_report(&self) -> Option<Arc<UncapturedStatement>> {
         let state = self.state();
         let mut reports = state.frames.iter().flat_map(|frame| &frame.reports);
         reports.next().cloned()
@@ -60,7 +60,7 @@ impl Frames {
 
 /// Something that is not told yet.
 #[must_use = "what is in doubt must be settled"]
-pub(crate) struct Doubt<'a> {
+pub(crate) struct UnrecordedGuard<'a> {
     frames: &'a Frames,
     policy: FailurePolicy,
     /// The records that are being written; else it is a write of the application's.
@@ -68,27 +68,27 @@ pub(crate) struct Doubt<'a> {
     settled: bool,
 }
 
-impl Doubt<'_> {
+impl UnrecordedGuard<'_> {
     /// It is told, or was not done.
-    pub(crate) fn settle(mut self) {
+    pub(crate) fn disarm(mut self) {
         self.settled = true;
     }
 }
 
-impl Drop for Doubt<'_> {
+impl Drop for UnrecordedGuard<'_> {
     fn drop(&mut self) {
         if self.settled || self.frames.failure().is_some() {
             return;
         }
         let records = self.lost.as_ref().map_or(1, |(_, records)| *records as u64);
-        let given_up = (self.frames).give_up(self.policy, Cause::Dropped, records);
+        let given_up = (self.frames).drop_record(self.policy, Cause::Dropped, records);
         // An error that is not given up has failed the frame; a given-up one may be committed.
         if given_up.is_err() {
             return;
         }
         match self.lost.take() {
             Some((config, records)) => {
-                let reported = Reported::of_lost_records(config, records);
+                let reported = UncapturedStatement::of_lost_records(config, records);
                 self.frames.report_before_commit(reported);
             }
             None => self.frames.state().unrecorded = true,

@@ -10,7 +10,7 @@ use super::DecodeError;
 /// What kind of database value a canonical JSON stands for.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Shape {
+pub enum ColumnKind {
     /// One value.
     One(ArrayType),
     /// An array of values.
@@ -19,7 +19,7 @@ pub enum Shape {
     Vector,
 }
 
-impl Shape {
+impl ColumnKind {
     /// The shape of an entity's column.
     #[must_use]
     pub fn of_column<E: EntityTrait>(column: E::Column) -> Self {
@@ -38,13 +38,13 @@ impl Shape {
 /// # Errors
 /// Returns [`DecodeError`] when the JSON is not a canonical form of the shape, or the shape's type
 /// is behind a feature of this crate that is not enabled.
-pub fn decode(json: &Json, shape: &Shape) -> Result<Value, DecodeError> {
+pub fn decode(json: &Json, shape: &ColumnKind) -> Result<Value, DecodeError> {
     let wrong = || DecodeError {
         shape: shape.clone(),
     };
     match shape {
-        Shape::One(kind) => decode_one(json, kind).ok_or_else(wrong),
-        Shape::Many(kind) => {
+        ColumnKind::One(kind) => decode_one(json, kind).ok_or_else(wrong),
+        ColumnKind::Many(kind) => {
             let items = match json {
                 Json::Null => return Ok(Value::Array(kind.clone(), None)),
                 Json::Array(items) => items,
@@ -56,7 +56,7 @@ pub fn decode(json: &Json, shape: &Shape) -> Result<Value, DecodeError> {
                 .collect::<Result<_, _>>()?;
             Ok(Value::Array(kind.clone(), Some(Box::new(items))))
         }
-        Shape::Vector => decode_vector(json).ok_or_else(wrong),
+        ColumnKind::Vector => decode_vector(json).ok_or_else(wrong),
     }
 }
 

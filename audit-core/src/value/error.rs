@@ -1,6 +1,6 @@
 //! Values that have no canonical form, and canonical forms that are none of a value.
 
-use super::Shape;
+use super::ColumnKind;
 
 /// Why a value has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,5 +22,5 @@ pub enum EncodeError {
 #[error("not a canonical value of {shape:?}")]
 pub struct DecodeError {
     /// What it was to be read as.
-    pub shape: Shape,
+    pub shape: ColumnKind,
 }

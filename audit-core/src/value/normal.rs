@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Timelik
 use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::{ArrayType, Value};
 
-use super::{Shape, encode};
+use super::{ColumnKind, encode};
 
 /// Brings a value that a trigger stored into the canonical form of its column's type.
 ///
@@ -17,10 +17,10 @@ use super::{Shape, encode};
 /// # Examples
 /// ```
 /// use sea_orm::sea_query::ArrayType;
-/// use sea_orm_audit_core::{Shape, normalize};
+/// use sea_orm_audit_core::{ColumnKind, normalize};
 /// use serde_json::json;
 ///
-/// let instant = Shape::One(ArrayType::ChronoDateTimeUtc);
+/// let instant = ColumnKind::One(ArrayType::ChronoDateTimeUtc);
 /// assert_eq!(
 ///     normalize(json!("2026-11-23 05:05:06.5+01"), &instant),
 ///     "2026-11-23T04:05:06.500000Z",
@@ -28,14 +28,14 @@ use super::{Shape, encode};
 /// assert_eq!(normalize(json!("soon"), &instant), "soon");
 /// ```
 #[must_use]
-pub fn normalize(json: Json, shape: &Shape) -> Json {
+pub fn normalize(json: Json, shape: &ColumnKind) -> Json {
     match (shape, json) {
         (_, Json::Null) => Json::Null,
-        (Shape::One(kind), json) => one(json, kind),
-        (Shape::Many(kind), Json::Array(items)) => {
+        (ColumnKind::One(kind), json) => one(json, kind),
+        (ColumnKind::Many(kind), Json::Array(items)) => {
             items.into_iter().map(|item| one(item, kind)).collect()
         }
-        (Shape::Vector, Json::Array(items)) => {
+        (ColumnKind::Vector, Json::Array(items)) => {
             let item = |item| one(item, &ArrayType::Float);
             items.into_iter().map(item).collect()
         }

@@ -1,10 +1,10 @@
 //! What is found of the triggers of each table.
 
-use sea_orm_audit_core::entity_report::Surveyed;
+use sea_orm_audit_core::entity_report::EntityReport;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Finding;
-use super::judge::Owners;
+use super::analysis::Owners;
 use super::schema::{LiveSchema, LiveTable};
 use crate::trigger::{AuditTriggers, TriggerCheck};
 
@@ -18,9 +18,9 @@ pub(super) async fn findings<C: ConnectionTrait>(
     let mut findings = Vec::new();
     for live in (schema.tables.iter()).filter(|live| live.kind.takes_triggers()) {
         let of_table = owners.get(&live.id).into_iter().flatten().copied();
-        let (skipped, recorded): (Vec<&Surveyed>, Vec<&Surveyed>) =
+        let (skipped, recorded): (Vec<&EntityReport>, Vec<&EntityReport>) =
             of_table.partition(|entity| entity.skipped.is_some());
-        let (by_trigger, by_hook): (Vec<&Surveyed>, Vec<&Surveyed>) =
+        let (by_trigger, by_hook): (Vec<&EntityReport>, Vec<&EntityReport>) =
             (recorded.iter()).partition(|entity| entity.by_trigger);
         let table = schema.shown(&live.id);
         findings.extend(standing(db, schema, live, &by_trigger, &by_hook).await?);
@@ -54,8 +54,8 @@ async fn standing<C: ConnectionTrait>(
     db: &C,
     schema: &LiveSchema,
     live: &LiveTable,
-    by_trigger: &[&Surveyed],
-    by_hook: &[&Surveyed],
+    by_trigger: &[&EntityReport],
+    by_hook: &[&EntityReport],
 ) -> Result<Vec<Finding>, DbErr> {
     let table = schema.shown(&live.id);
     let mut checks = Vec::new();
@@ -80,7 +80,7 @@ async fn standing<C: ConnectionTrait>(
         let table = table.clone();
         findings.push(Finding::TriggersMissing { table, names });
     }
-    let knows = |entity: &Surveyed, there: &str| {
+    let knows = |entity: &EntityReport, there: &str| {
         (entity.info.columns()).any(|column| schema.same_column(column, there))
     };
     let left_out = live.columns.iter().filter(|there| {

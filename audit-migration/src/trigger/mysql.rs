@@ -15,21 +15,21 @@ mod cascade;
 mod catalogue;
 mod change;
 mod follow;
-mod moved;
+mod key_updates;
 mod quote;
 mod record;
 mod secret;
-mod subject;
+mod table_sql;
 mod value;
 
 use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Installed, Piece};
+use super::{Installed, TriggerDefinition};
 use catalogue::{Catalogue, Server};
 use change::Kind;
-use moved::Found;
-use subject::Subject;
+use key_updates::Found;
+use table_sql::Subject;
 
 /// The variables of a trigger. In a statement they take precedence over columns of the same name.
 mod variable {
@@ -55,7 +55,7 @@ const TRIGGERS: [(&str, &str, &str); 6] = [
 pub(super) async fn pieces<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
-) -> Result<Vec<Piece>, DbErr> {
+) -> Result<Vec<TriggerDefinition>, DbErr> {
     let catalogue = Catalogue::read(db, plan.schema.as_deref()).await?;
     let subject = Subject::new(plan, &catalogue);
     let own = catalogue.schema.as_str();
@@ -81,7 +81,7 @@ pub(super) async fn pieces<C: ConnectionTrait>(
     };
     let pieces = TRIGGERS.iter().zip(bodies).filter_map(|(trigger, body)| {
         let (body, (what, timing, event)) = (body?, *trigger);
-        Some(Piece {
+        Some(TriggerDefinition {
             create: format!(
                 "{mode}CREATE TRIGGER {} {timing} {event} ON {} FOR EACH ROW {body}",
                 full_name(plan, what),

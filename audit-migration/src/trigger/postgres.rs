@@ -10,21 +10,21 @@
 mod context;
 mod event;
 mod function;
-mod helper;
 mod quote;
 mod secret;
-mod site;
+mod shared_functions;
+mod table_location;
 #[cfg(test)]
 mod tests;
 
 use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::{Installed, Piece};
+use super::{Installed, TriggerDefinition};
 use event::{Event, NEW, OLD};
 use function::Functions;
 use quote::{ident, json, literal, qualified};
-use site::Site;
+use table_location::Site;
 
 /// The bits of `pg_trigger.tgtype`: for each row, before, and on which event.
 const BEFORE: u8 = 1 << 1;
@@ -41,10 +41,10 @@ const NAME_LIMIT: usize = 63;
 pub(super) async fn pieces<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
-) -> Result<Vec<Piece>, DbErr> {
+) -> Result<Vec<TriggerDefinition>, DbErr> {
     let site = Site::of(db, plan).await?;
     let functions = Functions::new(plan, &site);
-    let mut pieces = helper::pieces(&site.log_schema);
+    let mut pieces = shared_functions::pieces(&site.log_schema);
     let recorded = EVENTS.into_iter().filter(|event| match event {
         Event::Insert => plan.create,
         Event::Update => plan.update,
@@ -108,7 +108,12 @@ fn settings(site: &Site, event: Event) -> Vec<(&'static str, &'static str)> {
     settings
 }
 
-fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: Event) -> Piece {
+fn function(
+    plan: &TriggerPlan,
+    site: &Site,
+    functions: &Functions<'_>,
+    event: Event,
+) -> TriggerDefinition {
     let name = function_name(plan, site, event);
     let signature = format!("{}()", qualified(&site.log_schema, &name));
     let body = functions.body(event);
@@ -126,7 +131,7 @@ fn function(plan: &TriggerPlan, site: &Site, functions: &Functions<'_>, event: E
     let listed: Vec<String> = (settings.iter())
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    Piece {
+    TriggerDefinition {
         create: format!(
             "CREATE OR REPLACE FUNCTION {signature} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER{} \
              AS {};\n{}",
@@ -222,7 +227,7 @@ pub(super) async fn drops_of_older<C: ConnectionTrait>(
     if !drops.is_empty() {
         // They may have kept the helpers.
         drops.extend(
-            helper::pieces(&site.log_schema)
+            shared_functions::pieces(&site.log_schema)
                 .into_iter()
                 .rev()
                 .map(|it| it.drop),
@@ -263,7 +268,7 @@ fn or_dash(rows: &str) -> &str {
     if rows.is_empty() { "-" } else { rows }
 }
 
-fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> Piece {
+fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> TriggerDefinition {
     let name = format!("sea_orm_audit_{}", event.word());
     let table = qualified(&site.schema, plan.table);
     let function = function_name(plan, site, event);
@@ -282,7 +287,7 @@ fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> Piece {
     } else {
         format!(" REFERENCING{}", rows.concat())
     };
-    Piece {
+    TriggerDefinition {
         create: format!(
             "CREATE TRIGGER {} {when} ON {table}{referencing} FOR EACH STATEMENT \
              EXECUTE FUNCTION {}()",
@@ -302,7 +307,7 @@ fn trigger(plan: &TriggerPlan, site: &Site, event: Event) -> Piece {
 
 /// The triggers of a table, the functions of one name or another, and the helpers.
 fn look() -> String {
-    let (helpers, parameters) = (helper::CATALOGUE, helper::PARAMETERS);
+    let (helpers, parameters) = (shared_functions::CATALOGUE, shared_functions::PARAMETERS);
     format!(
         "SELECT t.tgname::text AS name, pg_catalog.concat_ws(' ', t.tgtype, \
            COALESCE(t.tgoldtable::text, '-'), COALESCE(t.tgnewtable::text, '-'), \
@@ -350,7 +355,7 @@ pub(super) async fn installed<C: ConnectionTrait>(
             "sea\\_orm\\_audit\\_%".into(),
             site.log_schema.into(),
             list(&functions).into(),
-            list(&helper::NAMES).into(),
+            list(&shared_functions::NAMES).into(),
         ],
     );
     let rows = db.query_all_raw(look).await?;

@@ -17,7 +17,7 @@ mod value;
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{Installed, Piece};
+use super::{Installed, TriggerDefinition};
 use row::Event;
 use sql::name;
 
@@ -26,7 +26,7 @@ const PREFIX: &str = "sea_orm_audit_";
 pub(super) async fn pieces<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
-) -> Result<Vec<Piece>, DbErr> {
+) -> Result<Vec<TriggerDefinition>, DbErr> {
     let plan = &of_table(plan, &columns(db, plan).await?);
     let events = [
         (Event::Insert, plan.create),
@@ -74,7 +74,7 @@ fn of_table(plan: &TriggerPlan, there: &[String]) -> TriggerPlan {
     }
 }
 
-fn piece(plan: &TriggerPlan, event: Event) -> Piece {
+fn piece(plan: &TriggerPlan, event: Event) -> TriggerDefinition {
     let trigger = format!("{PREFIX}{}_{}", plan.table, event.sql().to_lowercase());
     let quoted = name(&trigger);
     let qualified = format!("{}{quoted}", schema(plan));
@@ -84,7 +84,7 @@ fn piece(plan: &TriggerPlan, event: Event) -> Piece {
         name(plan.table),
         row::record(plan, event),
     );
-    Piece {
+    TriggerDefinition {
         drop: drop_one(plan, &trigger),
         name: trigger,
         // A connection of a pool goes by the schema that it has read, and says that a trigger is there

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::node;
+use super::hop_address;
 
 /// The last comma that is not inside quotes.
 pub(super) fn last_comma(text: &[u8]) -> Option<usize> {
@@ -30,7 +30,7 @@ fn is_escaped(before: &[u8]) -> bool {
 /// The address of a hop's `for`; `None` where it has none, has two or is not well-formed.
 pub(super) fn address(hop: &[u8]) -> Option<IpAddr> {
     // Not an error if it is not UTF-8: `host` comes from the client, who must not be able to hide by it.
-    node::address(&parameter_for(&String::from_utf8_lossy(hop))?)
+    hop_address::address(&parameter_for(&String::from_utf8_lossy(hop))?)
 }
 
 fn parameter_for(hop: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 use sea_orm_audit_core::{Actor, AuditError};
 
-use super::observe::Observed;
+use super::request_observer::Observed;
 use crate::body::AuditBody;
 use crate::view::{Pending, Recording};
 use sea_orm_audit_core::panic::Panicked;

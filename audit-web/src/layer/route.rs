@@ -17,9 +17,9 @@ const HOUR: Duration = Duration::from_hours(1);
 const OTHER: &str = "*";
 
 /// Of this process. Clients choose these, and every one makes another event: their number must have a bound.
-static TOLD_APART: Mutex<Option<ToldApart>> = Mutex::new(None);
+static TOLD_APART: Mutex<Option<LabeledRoute>> = Mutex::new(None);
 
-struct ToldApart {
+struct LabeledRoute {
     since: Instant,
     routes: HashSet<String>,
 }
@@ -33,14 +33,14 @@ pub(super) fn guessed(path: &str) -> String {
     let route = words.collect::<Vec<_>>().join("/");
     let mut told_apart = TOLD_APART.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
-    let begun = || ToldApart {
+    let begun = || LabeledRoute {
         since: now,
         routes: HashSet::new(),
     };
     told_apart.get_or_insert_with(begun).bounded(route, now)
 }
 
-impl ToldApart {
+impl LabeledRoute {
     fn bounded(&mut self, route: String, now: Instant) -> String {
         if now.saturating_duration_since(self.since) >= HOUR {
             (self.since, self.routes) = (now, HashSet::new());
@@ -116,7 +116,7 @@ mod tests {
     fn so_many_routes_are_told_apart_and_the_others_are_one() {
         let since = Instant::now();
         let routes = HashSet::new();
-        let mut told_apart = ToldApart { since, routes };
+        let mut told_apart = LabeledRoute { since, routes };
         let mut route = |number: usize, minute: u64| {
             let now = since + Duration::from_mins(minute);
             told_apart.bounded(format!("/{number}"), now)

@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::AuditLogin;
-use super::guard::Guard;
+use super::session_watcher::Guard;
 use crate::layer::order::{Seen, wrong};
 
 /// Tells the log who is signed in, and records logouts. Goes inside of axum-login's `AuthManagerLayer`,
@@ -26,7 +26,7 @@ use crate::layer::order::{Seen, wrong};
 /// what the session store says. A session whose changes the session layer does not save, as with an answer of
 /// 500 and above, is unchanged.
 ///
-/// With [`When::LoggedIn`](super::When::LoggedIn) logins are recorded here as well. One that cannot be recorded
+/// With [`LoginRecording::LoggedIn`](super::LoginRecording::LoggedIn) logins are recorded here as well. One that cannot be recorded
 /// ends the session, and is answered with 500.
 pub struct AuditAuthLayer<B, C> {
     db: C,

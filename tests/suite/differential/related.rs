@@ -5,8 +5,8 @@ use sea_orm::sea_query::{IntoCondition, Value};
 use sea_orm::{IntoActiveModel, Iterable, ModelTrait, PrimaryKeyToColumn, QueryOrder, Set};
 use sea_orm_audit::AuditedEntity;
 
+use super::capture_path::{CapturePath, Connection};
 use super::entity::{author, book, branch, leaf, node, root};
-use super::road::{Connection, Road};
 use super::rows::{Answer, NONE, Rows, delete, delete_where, insert, update};
 use super::workload::{Kind, NestedOp, TreeOp};
 
@@ -32,7 +32,7 @@ async fn at<E: Rows, C: Connection>(db: &C, place: u8) -> Result<Option<i32>, Db
         .and_then(|at| ids.get(at % ids.len().max(1)).copied()))
 }
 
-pub(super) async fn nested<C: Connection>(road: Road, db: &C, op: &NestedOp) -> Answer {
+pub(super) async fn nested<C: Connection>(road: CapturePath, db: &C, op: &NestedOp) -> Answer {
     match *op {
         NestedOp::Save { name, books } => {
             let name = format!("author {name}");
@@ -118,7 +118,7 @@ async fn add_one_by_one<C: Connection>(db: &C, author: i32, books: u8) -> Result
     Ok(())
 }
 
-pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answer {
+pub(super) async fn tree<C: Connection>(road: CapturePath, db: &C, op: &TreeOp) -> Answer {
     match *op {
         TreeOp::Root => {
             let model = root::ActiveModel {
@@ -194,7 +194,7 @@ pub(super) async fn tree<C: Connection>(road: Road, db: &C, op: &TreeOp) -> Answ
 }
 
 /// Hooks do not see what the database does: there the builder deletes.
-async fn fell<E, C: Connection>(road: Road, db: &C, place: u8) -> Answer
+async fn fell<E, C: Connection>(road: CapturePath, db: &C, place: u8) -> Answer
 where
     E: Rows + EntityTrait<PrimaryKey: PrimaryKeyTrait<ValueType = i32>>,
 {
@@ -204,7 +204,7 @@ where
     }
 }
 
-async fn fell_many<E: Rows, C: Connection>(road: Road, db: &C, from: u8, to: u8) -> Answer {
+async fn fell_many<E: Rows, C: Connection>(road: CapturePath, db: &C, from: u8, to: u8) -> Answer {
     let (Some(from), Some(to)) = (at::<E, C>(db, from).await?, at::<E, C>(db, to).await?) else {
         return Ok(NONE.into());
     };

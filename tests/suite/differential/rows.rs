@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use sea_orm_audit::{Auditable, AuditedEntity};
 
-use super::road::{Connection, Road};
+use super::capture_path::{CapturePath, Connection};
 use super::samples::sample;
 use super::workload::{Fill, RowOp, Scores};
 
@@ -39,7 +39,7 @@ where
 {
 }
 
-pub(super) async fn run<E: Rows, C: Connection>(road: Road, db: &C, op: &RowOp) -> Answer {
+pub(super) async fn run<E: Rows, C: Connection>(road: CapturePath, db: &C, op: &RowOp) -> Answer {
     match op {
         RowOp::Insert(code, fill) => match find::<E, C>(db, *code).await? {
             Some(_) => Ok("there already".into()),
@@ -208,7 +208,7 @@ fn sets_anything<E: Rows>(model: &E::ActiveModel) -> bool {
 }
 
 pub(super) async fn insert<E: Rows, C: Connection>(
-    road: Road,
+    road: CapturePath,
     db: &C,
     model: E::ActiveModel,
 ) -> Answer {
@@ -230,7 +230,7 @@ pub(super) async fn insert<E: Rows, C: Connection>(
 }
 
 pub(super) async fn update<E: Rows, C: Connection>(
-    road: Road,
+    road: CapturePath,
     db: &C,
     key: Key<E>,
     mut model: E::ActiveModel,
@@ -260,7 +260,11 @@ pub(super) async fn update<E: Rows, C: Connection>(
     Ok(format!("updated {affected}"))
 }
 
-pub(super) async fn delete<E: Rows, C: Connection>(road: Road, db: &C, key: Key<E>) -> Answer {
+pub(super) async fn delete<E: Rows, C: Connection>(
+    road: CapturePath,
+    db: &C,
+    key: Key<E>,
+) -> Answer {
     let result = if road.has_models() {
         let mut model = <E::ActiveModel as ActiveModelTrait>::default();
         for (column, value) in key_values::<E>(key) {
@@ -276,7 +280,7 @@ pub(super) async fn delete<E: Rows, C: Connection>(road: Road, db: &C, key: Key<
 }
 
 pub(super) async fn delete_where<E: Rows, C: Connection>(
-    road: Road,
+    road: CapturePath,
     db: &C,
     condition: Condition,
 ) -> Answer {
@@ -312,7 +316,7 @@ fn without_repeats<E: Rows>(backend: DbBackend, codes: &[u8]) -> Vec<u8> {
 }
 
 async fn insert_many<E: Rows, C: Connection>(
-    road: Road,
+    road: CapturePath,
     db: &C,
     codes: &[u8],
     fill: Fill,
@@ -344,7 +348,12 @@ async fn insert_many<E: Rows, C: Connection>(
     Ok(format!("{:?}", last.last_insert_id))
 }
 
-async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
+async fn upsert<E: Rows, C: Connection>(
+    road: CapturePath,
+    db: &C,
+    codes: &[u8],
+    fill: Fill,
+) -> Answer {
     let backend = backend(db);
     let codes = if backend == DbBackend::Sqlite {
         codes.to_vec()
@@ -373,7 +382,12 @@ async fn upsert<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: 
     Ok(rows.to_string())
 }
 
-async fn ignore<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: Fill) -> Answer {
+async fn ignore<E: Rows, C: Connection>(
+    road: CapturePath,
+    db: &C,
+    codes: &[u8],
+    fill: Fill,
+) -> Answer {
     let codes = if backend(db) == DbBackend::MySql {
         without_repeats::<E>(backend(db), codes)
     } else {
@@ -394,7 +408,7 @@ async fn ignore<E: Rows, C: Connection>(road: Road, db: &C, codes: &[u8], fill: 
 }
 
 /// Inside a savepoint, since PostgreSQL ends a transaction with the first error.
-async fn clash<E: Rows, C: Connection>(road: Road, db: &C, code: u8) -> Answer {
+async fn clash<E: Rows, C: Connection>(road: CapturePath, db: &C, code: u8) -> Answer {
     if find::<E, C>(db, code).await?.is_none() {
         return Ok(NONE.into());
     }
@@ -410,7 +424,7 @@ async fn clash<E: Rows, C: Connection>(road: Road, db: &C, code: u8) -> Answer {
 }
 
 /// No road of the models does this.
-async fn rename<E: Rows, C: Connection>(road: Road, db: &C, from: u8, to: u8) -> Answer {
+async fn rename<E: Rows, C: Connection>(road: CapturePath, db: &C, from: u8, to: u8) -> Answer {
     if is_numbered::<E>() || find::<E, C>(db, to).await?.is_some() {
         return Ok(NONE.into());
     }

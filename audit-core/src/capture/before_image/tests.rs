@@ -1,7 +1,7 @@
 use super::*;
 
-fn waiting(key: impl ToString) -> Waiting {
-    Waiting {
+fn waiting(key: impl ToString) -> ImageKey {
+    ImageKey {
         task: Task::current(),
         connection: 1,
         entity: TypeId::of::<()>(),
@@ -10,8 +10,8 @@ fn waiting(key: impl ToString) -> Waiting {
     }
 }
 
-fn writes(value: i32) -> Image {
-    Image {
+fn writes(value: i32) -> BeforeImage {
+    BeforeImage {
         row: Some(Row::Missing),
         written: vec![Some(Value::from(value))],
         contended: false,
@@ -24,12 +24,12 @@ fn writes(value: i32) -> Image {
 
 impl Store {
     /// The value written by what is taken for a row that shows `values`.
-    fn taken(&self, waiting: &Waiting, values: &[i32]) -> Option<i32> {
-        let fit = |image: &Image| {
+    fn taken(&self, waiting: &ImageKey, values: &[i32]) -> Option<i32> {
+        let fit = |image: &BeforeImage| {
             if (values.iter()).any(|value| image.written == [Some(Value::from(*value))]) {
-                Fit::Written
+                MatchKind::Written
             } else {
-                Fit::Untouched
+                MatchKind::Untouched
             }
         };
         match self.take(waiting, fit)?.written[..] {
@@ -68,7 +68,7 @@ fn a_scope_that_ends_leaves_nothing() {
         let scope = Scope::for_test();
         for key in 0..1000 {
             let scope = Some(Arc::downgrade(&scope));
-            store.put(waiting(key), Image { scope, ..writes(1) });
+            store.put(waiting(key), BeforeImage { scope, ..writes(1) });
         }
         store.forget_scope(scope.id());
     }
@@ -94,9 +94,9 @@ fn an_image_whose_values_the_database_changed_is_found_by_the_change() {
     for value in [1, 2, 3] {
         store.put(waiting("k"), writes(value));
     }
-    let changed = |image: &Image| match image.written[..] {
-        [Some(Value::Int(Some(2)))] => Fit::Changed,
-        _ => Fit::Untouched,
+    let changed = |image: &BeforeImage| match image.written[..] {
+        [Some(Value::Int(Some(2)))] => MatchKind::Changed,
+        _ => MatchKind::Untouched,
     };
     let image = store.take(&waiting("k"), changed);
     assert_eq!(image.map(|image| image.written), Some(writes(2).written));
@@ -137,15 +137,15 @@ fn another_connection_operation_or_row_has_its_own_images() {
     store.put(waiting("k"), writes(1));
     for other in [
         waiting("other"),
-        Waiting {
+        ImageKey {
             connection: 2,
             ..waiting("k")
         },
-        Waiting {
+        ImageKey {
             operation: Operation::Delete,
             ..waiting("k")
         },
-        Waiting {
+        ImageKey {
             entity: TypeId::of::<u8>(),
             ..waiting("k")
         },
@@ -161,7 +161,7 @@ fn large_images_are_bounded_in_bytes() {
         capacity_in_bytes: 1 << 20,
         ..Store::of(BEFORE_IMAGES)
     };
-    let large = |bytes: usize| Image {
+    let large = |bytes: usize| BeforeImage {
         row: Some(Row::Found(vec![Some(Value::from("x".repeat(bytes)))])),
         ..writes(1)
     };

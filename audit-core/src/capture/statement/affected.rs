@@ -8,10 +8,10 @@ mod catalogue;
 mod links;
 
 use super::cascade::declares;
-use super::{Audited, Server};
+use super::{CaptureTarget, ServerInfo};
 use crate::auditable::EntityInfo;
 use crate::config::AuditConfig;
-use crate::sql::{ConflictAction, Kind, TableName, Understood, Write, is_name};
+use crate::sql::{ConflictAction, Kind, ParsedStatement, TableName, Write, is_name};
 pub(super) use catalogue::Catalogue;
 use links::{By, Link, Links};
 
@@ -59,7 +59,7 @@ impl Effect {
                 ),
                 None => (false, Vec::new()),
             },
-            Kind::Change(change) => (change.delete, change.assigned.clone()),
+            Kind::UpdateOrDelete(change) => (change.delete, change.assigned.clone()),
             Kind::Merge(merge) => (merge.deletes, merge.assigned.clone()),
             // It is refused where other tables refer to the table.
             Kind::Truncate => (false, Vec::new()),
@@ -119,12 +119,12 @@ struct Reached {
     fires_triggers: bool,
 }
 
-impl Server {
+impl ServerInfo {
     /// What a statement changes of audited tables that it does not name, as far as the catalogue is known.
     pub(crate) fn affected(
         &self,
         config: &AuditConfig,
-        understood: &Understood,
+        understood: &ParsedStatement,
     ) -> Option<Affected> {
         let links = self.catalogue.links()?;
         let mut found = Affected {
@@ -158,7 +158,7 @@ impl Server {
             why: ITSELF,
             fires_triggers: true,
         };
-        let entity = Audited::entity(name, self);
+        let entity = CaptureTarget::entity(name, self);
         let mut seen = vec![start.clone()];
         let mut next = vec![start];
         while let Some(at) = next.pop() {
@@ -175,7 +175,7 @@ impl Server {
                 let Some(reached) = at.along(link, to) else {
                     continue;
                 };
-                let plan = Audited::entity(&reached.name, self).map(|info| config.plan(info));
+                let plan = CaptureTarget::entity(&reached.name, self).map(|info| config.plan(info));
                 if let Some(plan) = plan.filter(|plan| !plan.skip) {
                     let is_recorded = plan.by_trigger && reached.fires_triggers;
                     found.add(name, &reached.name, reached.why, is_recorded);
@@ -196,7 +196,7 @@ impl Server {
         link: &Link,
     ) -> bool {
         let is_skipped = config.plan(info).skip;
-        let to = (link.to.as_ref()).and_then(|to| Audited::entity(to, self));
+        let to = (link.to.as_ref()).and_then(|to| CaptureTarget::entity(to, self));
         match link.by {
             By::Delete { .. } => to.is_some_and(|to| declares(to, info)),
             By::Update { .. } => !is_skipped && to.is_some(),
@@ -238,14 +238,16 @@ impl Reached {
 
 /// Goes through the tables that a text writes, with the write where that is known.
 fn each_written<'a>(
-    understood: &'a Understood,
+    understood: &'a ParsedStatement,
     see: &mut impl FnMut(&'a TableName, Option<&'a Write>),
 ) {
     match understood {
-        Understood::Read | Understood::Control => {}
-        Understood::Write(write) => see(&write.table, Some(write)),
-        Understood::Several(parts) => (parts.iter()).for_each(|(_, part)| each_written(part, see)),
-        Understood::Opaque(opaque) => {
+        ParsedStatement::Read | ParsedStatement::DdlOrTransaction => {}
+        ParsedStatement::Write(write) => see(&write.table, Some(write)),
+        ParsedStatement::Batch(parts) => {
+            (parts.iter()).for_each(|(_, part)| each_written(part, see))
+        }
+        ParsedStatement::Unsupported(opaque) => {
             (opaque.tables.iter().flatten()).for_each(|name| see(name, None));
         }
     }

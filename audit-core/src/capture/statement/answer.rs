@@ -6,23 +6,23 @@ use sea_orm::{
 };
 
 use super::returning::Returns;
-use crate::exec_method::Call;
+use crate::exec_method::ExecMethod;
 
 /// What the database answered.
-pub(crate) enum Answer {
+pub(crate) enum ExecOutput {
     Executed(ExecResult),
     Rows(Vec<QueryResult>),
 }
 
 /// Why there is no answer.
-pub(crate) enum Problem {
+pub(crate) enum CaptureError {
     /// The database, or the log, failed.
     Failed(DbErr),
     /// The changes cannot be captured; nothing was done.
     Uncapturable(&'static str),
 }
 
-impl From<DbErr> for Problem {
+impl From<DbErr> for CaptureError {
     fn from(error: DbErr) -> Self {
         Self::Failed(error)
     }
@@ -39,23 +39,27 @@ pub(crate) struct Gap {
 }
 
 /// The answer to a statement whose rows the application does not see.
-pub(super) fn answer_of(call: Call, count: u64, last_insert_id: u64) -> Result<Answer, DbErr> {
+pub(super) fn answer_of(
+    call: ExecMethod,
+    count: u64,
+    last_insert_id: u64,
+) -> Result<ExecOutput, DbErr> {
     Ok(if call.reads_rows() {
-        Answer::Rows(Vec::new())
+        ExecOutput::Rows(Vec::new())
     } else {
-        Answer::Executed(result_of(last_insert_id, count)?)
+        ExecOutput::Executed(result_of(last_insert_id, count)?)
     })
 }
 
 /// The answer to a statement that was run as a query. Rows that its own text does not return are no part of it.
 pub(super) fn answer(
-    call: Call,
+    call: ExecMethod,
     returns: Returns,
     rows: Vec<QueryResult>,
     last_insert_id: u64,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     if call.reads_rows() && returns != Returns::Appended {
-        return Ok(Answer::Rows(rows));
+        return Ok(ExecOutput::Rows(rows));
     }
     answer_of(call, rows.len() as u64, last_insert_id)
 }

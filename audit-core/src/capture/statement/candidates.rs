@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::rows::{RowLock, is_in};
-use super::{Engine, Image, Problem, Request};
+use super::select_rows::{RowLock, is_in};
+use super::{CaptureError, Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
 use crate::catalog::{IndexColumn, LiveTable};
 use crate::sql::{
-    Cell, Composer, Conflict, ConflictTarget, Insert, Kind, Rows, Understood, is_name, parse_anew,
+    Cell, Conflict, ConflictTarget, Insert, Kind, ParsedStatement, Rows, SqlBuilder, is_name,
+    parse_anew,
 };
 
 /// For each unique index that can decide, its columns and the values of the rows that have all of them.
@@ -45,7 +46,7 @@ impl Candidates<'_> {
 }
 
 /// Which rows of an INSERT have values for some columns.
-enum Given<'a> {
+enum GivenValues<'a> {
     /// Those; none, where the database gives all of them a value that no row has yet.
     Values(Vec<Vec<&'a Cell>>),
     /// Values that cannot be known before.
@@ -64,7 +65,7 @@ pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Ce
         Rows::Selected => None,
         Rows::Listed(rows) => Some(rows.clone()),
         Rows::Omitted => match parse_anew(backend, &statement.sql) {
-            Understood::Write(write) => match write.kind {
+            ParsedStatement::Write(write) => match write.kind {
                 Kind::Insert(Insert {
                     rows: Rows::Listed(rows),
                     ..
@@ -129,9 +130,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         candidates: &Candidates<'_>,
-        keys: &[Image],
+        keys: &[RowValues],
         lock: RowLock,
-    ) -> Result<Vec<Image>, sea_orm::DbErr> {
+    ) -> Result<Vec<RowValues>, sea_orm::DbErr> {
         if candidates.is_empty() && keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -158,9 +159,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         sets: &[&(Vec<IndexColumn>, Vec<Vec<&Cell>>)],
         index: &str,
-        keys: &[Image],
+        keys: &[RowValues],
         lock: RowLock,
-    ) -> Result<Vec<Image>, sea_orm::DbErr> {
+    ) -> Result<Vec<RowValues>, sea_orm::DbErr> {
         let info = request.audited.info;
         let backend = self.db.get_database_backend();
         let list = (info.access.list)(backend, None);
@@ -209,10 +210,11 @@ pub(super) fn candidates<'r>(
     insert: &Insert,
     conflict: &Conflict,
     rows: &'r [Vec<Cell>],
-) -> Result<Candidates<'r>, Problem> {
+) -> Result<Candidates<'r>, CaptureError> {
     let (live, info) = (request.live, request.audited.info);
     let key = key_index(request);
-    let by_expression = Problem::Uncapturable("an index of expressions may decide its conflicts");
+    let by_expression =
+        CaptureError::Uncapturable("an index of expressions may decide its conflicts");
     let mut sets: Vec<Vec<IndexColumn>> = match &conflict.target {
         ConflictTarget::Columns(columns) => {
             vec![
@@ -228,7 +230,7 @@ pub(super) fn candidates<'r>(
                 Some(Some(columns)) => vec![columns],
                 Some(None) => return Err(by_expression),
                 None => {
-                    return Err(Problem::Uncapturable(
+                    return Err(CaptureError::Uncapturable(
                         "its conflict clause names a constraint that is no unique index",
                     ));
                 }
@@ -258,10 +260,10 @@ pub(super) fn candidates<'r>(
             (numbered.as_ref()).is_some_and(|key| key.iter().any(|k| is_name(k, name)))
         };
         match given(&columns, &set, rows, live, &is_new) {
-            Given::Values(cells) if cells.is_empty() => {}
-            Given::Values(cells) => found.push((set, cells)),
-            Given::Unknown => {
-                return Err(Problem::Uncapturable(
+            GivenValues::Values(cells) if cells.is_empty() => {}
+            GivenValues::Values(cells) => found.push((set, cells)),
+            GivenValues::Unknown => {
+                return Err(CaptureError::Uncapturable(
                     "a value that decides its conflicts is not in the statement",
                 ));
             }
@@ -279,7 +281,7 @@ pub(super) fn given_keys<'r>(
     let columns = insert_columns(insert, request.live);
     let key = key_index(request);
     match given(&columns, &key, rows, request.live, &|_| false) {
-        Given::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
+        GivenValues::Values(cells) if cells.len() == rows.len() && !cells.is_empty() => {
             Some(Candidates(vec![(key, cells)]))
         }
         _ => None,
@@ -293,7 +295,11 @@ fn key_index(request: Request<'_>) -> Vec<IndexColumn> {
 }
 
 /// Writes as much of a text as the index is of.
-fn prefixed(sql: &mut Composer<'_>, column: &IndexColumn, write: impl FnOnce(&mut Composer<'_>)) {
+fn prefixed(
+    sql: &mut SqlBuilder<'_>,
+    column: &IndexColumn,
+    write: impl FnOnce(&mut SqlBuilder<'_>),
+) {
     match column.prefix {
         None => write(sql),
         Some(length) => {
@@ -304,7 +310,7 @@ fn prefixed(sql: &mut Composer<'_>, column: &IndexColumn, write: impl FnOnce(&mu
     }
 }
 
-fn cells(sql: &mut Composer<'_>, live: &LiveTable, columns: &[IndexColumn], row: &[&Cell]) {
+fn cells(sql: &mut SqlBuilder<'_>, live: &LiveTable, columns: &[IndexColumn], row: &[&Cell]) {
     sql.text(if row.len() > 1 { "(" } else { "" });
     for (at, (cell, column)) in row.iter().zip(columns).enumerate() {
         sql.text(if at > 0 { ", " } else { "" });
@@ -330,7 +336,7 @@ fn given<'r>(
     rows: &'r [Vec<Cell>],
     live: &LiveTable,
     is_new: &dyn Fn(&str) -> bool,
-) -> Given<'r> {
+) -> GivenValues<'r> {
     let has_default =
         |name: &str| !is_new(name) && live.defaulted.iter().any(|column| is_name(column, name));
     let mut complete = Vec::with_capacity(rows.len());
@@ -340,12 +346,12 @@ fn given<'r>(
             let name = column.name.as_str();
             let position = columns.iter().position(|column| is_name(column, name));
             match position.and_then(|at| row.get(at)) {
-                Some(Cell::Unstable) => return Given::Unknown,
+                Some(Cell::Unstable) => return GivenValues::Unknown,
                 Some(cell @ Cell::Stable(_)) => cells.push(cell),
                 // NULL conflicts with nothing.
                 Some(Cell::Null) if !is_new(name) => {}
                 Some(Cell::Null | Cell::Default) | None if has_default(name) => {
-                    return Given::Unknown;
+                    return GivenValues::Unknown;
                 }
                 Some(Cell::Null | Cell::Default) | None => {}
             }
@@ -354,7 +360,7 @@ fn given<'r>(
             complete.push(cells);
         }
     }
-    Given::Values(complete)
+    GivenValues::Values(complete)
 }
 
 /// The number that a cell gives to a numbered key; `None` where the database gives it.

@@ -11,25 +11,25 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::image_store::{BeforeRow, Budget, Cursor, ImageStore};
-use super::rows::RowLock;
-use super::{Audited, Engine, Image, Problem, Request, Server};
+use super::select_rows::RowLock;
+use super::{CaptureError, CaptureTarget, Engine, Request, RowValues, ServerInfo};
 use crate::action::{Action, Source};
-use crate::auditable::{EntityInfo, Followed, known};
+use crate::auditable::{CascadingKey, EntityInfo, known};
 use crate::catalog::TableKind;
 use crate::config::AuditConfig;
 
 /// An entity whose rows follow those of another.
-pub(super) struct Follower {
+pub(super) struct CascadeRule {
     info: &'static EntityInfo,
-    key: &'static Followed,
+    key: &'static CascadingKey,
 }
 
 /// The entities whose rows follow those of an entity, where any of what follows is recorded here.
 pub(super) fn followers(
     config: &AuditConfig,
-    server: &Server,
+    server: &ServerInfo,
     info: &'static EntityInfo,
-) -> Vec<Follower> {
+) -> Vec<CascadeRule> {
     let mut direct = direct(info);
     direct.retain(|follower| {
         let mut seen = HashSet::from([info.type_id]);
@@ -51,7 +51,7 @@ pub(super) fn reaches_triggers(config: &AuditConfig, info: &EntityInfo) -> bool 
 /// table that is written to tell of the tables that have their own.
 pub(super) fn is_recorded_here(
     config: &AuditConfig,
-    server: &Server,
+    server: &ServerInfo,
     written: &'static EntityInfo,
     info: &'static EntityInfo,
 ) -> bool {
@@ -64,12 +64,12 @@ pub(super) fn declares(follower: &EntityInfo, info: &EntityInfo) -> bool {
     (direct(info).iter()).any(|found| found.info.type_id == follower.type_id)
 }
 
-fn direct(info: &EntityInfo) -> Vec<Follower> {
+fn direct(info: &EntityInfo) -> Vec<CascadeRule> {
     let mut all = Vec::new();
     for other in known() {
         for key in other.access.followed() {
             if key.table == info.table() && key.schema.as_deref() == info.schema() {
-                all.push(Follower { info: other, key });
+                all.push(CascadeRule { info: other, key });
             }
         }
     }
@@ -79,7 +79,7 @@ fn direct(info: &EntityInfo) -> Vec<Follower> {
 }
 
 fn leads_to(
-    follower: &Follower,
+    follower: &CascadeRule,
     seen: &mut HashSet<TypeId>,
     is_wanted: &impl Fn(&'static EntityInfo, &Action) -> bool,
 ) -> bool {
@@ -119,8 +119,8 @@ fn reached(info: &'static EntityInfo) -> Vec<&'static EntityInfo> {
 }
 
 /// Rows of one entity that follow.
-pub(super) struct Trail {
-    pub(super) audited: Audited,
+pub(super) struct CascadedRows {
+    pub(super) audited: CaptureTarget,
     /// The columns that refer to the rows that are written.
     pub(super) columns: Vec<String>,
     pub(super) rows: ImageStore,
@@ -129,11 +129,11 @@ pub(super) struct Trail {
 /// What is known of the rows that follow.
 struct Found {
     /// The rows that have been found. Only their keys are held in memory.
-    told: HashSet<(TypeId, Image)>,
+    told: HashSet<(TypeId, RowValues)>,
     /// Those that are deleted: a row that one key lets forget may go by another.
-    gone: HashSet<(TypeId, Image)>,
+    gone: HashSet<(TypeId, RowValues)>,
     budget: Budget,
-    trails: Vec<Trail>,
+    trails: Vec<CascadedRows>,
     /// The rows of the next level.
     next: Vec<(&'static EntityInfo, ImageStore)>,
 }
@@ -155,7 +155,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         rows: &mut ImageStore,
-    ) -> Result<Vec<Trail>, Problem> {
+    ) -> Result<Vec<CascadedRows>, CaptureError> {
         let (audited, call) = (request.audited, request.call);
         self.check_kept(call, rows)?;
         let mut found = Found {
@@ -185,7 +185,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Rows that have been read, for [`Self::descendants`].
-    pub(super) fn store_of(&self, request: Request<'_>, rows: &[Image]) -> ImageStore {
+    pub(super) fn store_of(&self, request: Request<'_>, rows: &[RowValues]) -> ImageStore {
         let (info, plan) = (request.audited.info, &request.audited.plan);
         let budget = Budget::new(self.config.before_row_bytes());
         let mut store = ImageStore::new(self.config, plan, info, &budget);
@@ -203,7 +203,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         parent: &'static EntityInfo,
         rows: &mut ImageStore,
         found: &mut Found,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CaptureError> {
         let call = request.call;
         for follower in direct(parent) {
             let info = follower.info;
@@ -242,7 +242,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if chunk.is_empty() {
                     break;
                 }
-                let mut each = |row: Image| {
+                let mut each = |row: RowValues| {
                     let identity = (info.type_id, info.key_of(&row));
                     let is_going = follower.key.deletes && gone.insert(identity.clone());
                     let is_fresh = told.insert(identity) && is_told;
@@ -260,7 +260,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 match self.guarded_read(call, live.is_secured, read).await {
                     Ok(()) => {}
                     // A policy that cannot be evaluated hides the rows, of which `check_hidden` reports.
-                    Err(Problem::Uncapturable(_)) if live.is_secured => break,
+                    Err(CaptureError::Uncapturable(_)) if live.is_secured => break,
                     Err(problem) => return Err(problem),
                 }
             }
@@ -272,8 +272,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 found.next.push((info, going));
             }
             if fresh.len() > 0 {
-                found.trails.push(Trail {
-                    audited: Audited {
+                found.trails.push(CascadedRows {
+                    audited: CaptureTarget {
                         info,
                         plan,
                         followers: Vec::new(),
@@ -312,8 +312,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         parent: &EntityInfo,
         rows: &[BeforeRow],
-        follower: &Follower,
-        each: &mut (dyn FnMut(Image) + Send),
+        follower: &CascadeRule,
+        each: &mut (dyn FnMut(RowValues) + Send),
     ) -> Result<(), DbErr> {
         let position = |info: &EntityInfo, name: &String| {
             info.columns.iter().position(|column| column.name == name)
@@ -349,7 +349,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Records what became of the rows that were to follow.
-    pub(super) async fn record_descendants(&self, trails: Vec<Trail>) -> Result<(), DbErr> {
+    pub(super) async fn record_descendants(&self, trails: Vec<CascadedRows>) -> Result<(), DbErr> {
         for mut trail in trails {
             let info = trail.audited.info;
             let mut cursor = Cursor::default();
@@ -358,7 +358,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if rows.is_empty() {
                     break;
                 }
-                let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row.values())).collect();
+                let keys: Vec<RowValues> =
+                    rows.iter().map(|row| info.key_of(row.values())).collect();
                 let Some(mut now) = self.by_key_if_read(info, &keys).await? else {
                     continue;
                 };

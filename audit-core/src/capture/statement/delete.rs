@@ -7,14 +7,14 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::image_store::{Budget, Cursor, ImageStore};
 use super::returning::Returns;
 use super::update::{NO_KEY, VOLATILE};
-use super::{Answer, Engine, Image, Problem, Request, answer, answer_of};
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer, answer_of};
 use crate::action::Source;
-use crate::sql::{Change, Returning, Volatility};
+use crate::sql::{Returning, UpdateOrDelete, Volatility};
 
 /// The rows that a DELETE returned.
 pub(super) enum Returned {
-    Rows(Vec<Image>),
-    Keys(Vec<Image>),
+    Rows(Vec<RowValues>),
+    Keys(Vec<RowValues>),
     /// How many there are.
     Count(Option<u64>),
 }
@@ -23,17 +23,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn delete(
         &self,
         request: Request<'_>,
-        change: &Change,
-    ) -> Result<Answer, Problem> {
+        change: &UpdateOrDelete,
+    ) -> Result<ExecOutput, CaptureError> {
         let (info, call) = (request.audited.info, request.call);
         let returns = self.returns(request);
         if request.audited.key_columns().is_empty() {
-            return Err(Problem::Uncapturable(NO_KEY));
+            return Err(CaptureError::Uncapturable(NO_KEY));
         }
         if let Some(why) = (request.live.refuses_reading(&request.audited.all_columns()))
             .or_else(|| self.lacks_columns(request))
         {
-            return Err(Problem::Uncapturable(why));
+            return Err(CaptureError::Uncapturable(why));
         }
         // What is returned is what was deleted, as it was: nothing need be read before.
         let returns_all = matches!(
@@ -45,7 +45,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return self.delete_returning(request, returns).await;
         }
         if change.volatility == Volatility::Volatile {
-            return Err(Problem::Uncapturable(VOLATILE));
+            return Err(CaptureError::Uncapturable(VOLATILE));
         }
         self.check_readable(request, change, returns)?;
         let read = self.read_before(request, change);
@@ -88,7 +88,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         self.record_descendants(trail).await?;
         self.check_hidden(request).await?;
-        doubt.settle();
+        doubt.disarm();
         Ok(answer)
     }
 
@@ -98,7 +98,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         returns: Returns,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let (call, audited) = (request.call, request.audited);
         if returns == Returns::Rows {
             let (rows, doubt) = self.run_query(call, request.statement, "").await?;
@@ -106,7 +106,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.record_deleted(audited, self.source, &row)?;
                 self.flush_when_full().await?;
             }
-            doubt.settle();
+            doubt.disarm();
             return Ok(answer(call, returns, rows, 0)?);
         }
         let budget = Budget::new(self.config.before_row_bytes());
@@ -127,7 +127,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.flush_when_full().await?;
             }
         }
-        doubt.settle();
+        doubt.disarm();
         Ok(answer_of(call, count, id)?)
     }
 
@@ -135,18 +135,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         returns: Returns,
-        answer: &Answer,
+        answer: &ExecOutput,
     ) -> Result<Returned, DbErr> {
         let info = request.audited.info;
         Ok(match (answer, returns) {
-            (Answer::Rows(rows), Returns::Rows) => Returned::Rows(self.read(info, rows)),
-            (Answer::Rows(rows), Returns::Keys) => Returned::Keys(
+            (ExecOutput::Rows(rows), Returns::Rows) => Returned::Rows(self.read(info, rows)),
+            (ExecOutput::Rows(rows), Returns::Keys) => Returned::Keys(
                 (self.read(info, rows).iter())
                     .map(|row| info.key_of(row))
                     .collect(),
             ),
-            (Answer::Executed(result), _) => Returned::Count(Some(result.rows_affected())),
-            (Answer::Rows(rows), _) if !matches!(request.write.returning, Returning::Nothing) => {
+            (ExecOutput::Executed(result), _) => Returned::Count(Some(result.rows_affected())),
+            (ExecOutput::Rows(rows), _)
+                if !matches!(request.write.returning, Returning::Nothing) =>
+            {
                 Returned::Count(Some(rows.len() as u64))
             }
             // It returns no rows, whatever it wrote.
@@ -159,10 +161,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn deleted(
         &self,
         request: Request<'_>,
-        change: &Change,
-        before: Vec<Image>,
+        change: &UpdateOrDelete,
+        before: Vec<RowValues>,
         returned: Returned,
-    ) -> Result<Vec<(Image, Source)>, DbErr> {
+    ) -> Result<Vec<(RowValues, Source)>, DbErr> {
         let info = request.audited.info;
         let own = |row| (row, self.source);
         let (mut returned, is_complete) = match returned {
@@ -178,13 +180,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     .map(own)
                     .collect();
                 if self.may_grow(change) && count.is_some_and(|count| count > gone.len() as u64) {
-                    self.appeared(request, &[]);
+                    self.unexpected_rows(request, &[]);
                 }
                 return Ok(gone);
             }
             Returned::Rows(rows) => {
                 let rows = rows.into_iter().map(|row| (info.key_of(&row), Some(row)));
-                (rows.collect::<HashMap<Image, Option<Image>>>(), true)
+                (
+                    rows.collect::<HashMap<RowValues, Option<RowValues>>>(),
+                    true,
+                )
             }
             Returned::Keys(keys) => (keys.into_iter().map(|key| (key, None)).collect(), false),
         };
@@ -199,8 +204,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         if !returned.is_empty() {
             if !request.audited.followers.is_empty() || !is_complete {
-                let keys: Vec<Image> = returned.keys().cloned().collect();
-                self.appeared(request, &keys);
+                let keys: Vec<RowValues> = returned.keys().cloned().collect();
+                self.unexpected_rows(request, &keys);
             }
             gone.extend(returned.into_values().flatten().map(own));
         }
@@ -215,10 +220,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn left_of(
         &self,
         request: Request<'_>,
-        rows: &[Image],
-    ) -> Result<HashMap<Image, Image>, DbErr> {
+        rows: &[RowValues],
+    ) -> Result<HashMap<RowValues, RowValues>, DbErr> {
         let info = request.audited.info;
-        let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row)).collect();
+        let keys: Vec<RowValues> = rows.iter().map(|row| info.key_of(row)).collect();
         // Of rows that cannot be read, nothing says that they are deleted.
         let all = || rows.iter().map(|row| (info.key_of(row), row.clone()));
         let left = self.by_key_if_read(info, &keys).await?;
@@ -226,7 +231,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Rows were deleted that had not been read, perhaps with others that refer to them.
-    pub(super) fn appeared(&self, request: Request<'_>, keys: &[Image]) {
+    pub(super) fn unexpected_rows(&self, request: Request<'_>, keys: &[RowValues]) {
         let why = if request.audited.followers.is_empty() {
             "rows were deleted that had not been read before it"
         } else {

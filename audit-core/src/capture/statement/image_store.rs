@@ -13,7 +13,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 
 use self::spill_file::SpillFile;
-use super::Image;
+use super::RowValues;
 use super::cascade::referred_columns;
 use crate::auditable::EntityInfo;
 use crate::capture::before_image::weight::weight;
@@ -26,11 +26,11 @@ pub(super) use self::budget::Budget;
 /// A row as it was before a statement.
 #[derive(Debug)]
 pub(super) enum BeforeRow {
-    Read(Image),
+    Read(RowValues),
     /// Read back from the file.
     Spilled {
         /// The values of the key and of the columns that are referred to; of the others, their stored form.
-        values: Image,
+        values: RowValues,
         stored: StoredRow,
     },
 }
@@ -66,7 +66,7 @@ pub(super) struct ImageStore {
     /// The columns whose values are needed to read further.
     needed: Vec<usize>,
     budget: Budget,
-    held: Vec<Image>,
+    held: Vec<RowValues>,
     held_bytes: usize,
     file: Option<SpillFile>,
     error: Option<std::io::Error>,
@@ -121,7 +121,7 @@ impl ImageStore {
     }
 
     /// Adds a row. After an error of the file nothing is kept any more.
-    pub(super) fn push(&mut self, row: Image) {
+    pub(super) fn push(&mut self, row: RowValues) {
         if self.error.is_some() {
             return;
         }
@@ -145,7 +145,7 @@ impl ImageStore {
         }
     }
 
-    fn add(&mut self, row: Image) -> std::io::Result<()> {
+    fn add(&mut self, row: RowValues) -> std::io::Result<()> {
         if self.file.is_some() {
             return self.spill(row);
         }
@@ -162,14 +162,14 @@ impl ImageStore {
         Ok(())
     }
 
-    fn hold(&mut self, row: Image) {
-        let bytes = row.iter().map(weight).sum::<usize>() + size_of::<Image>();
+    fn hold(&mut self, row: RowValues) {
+        let bytes = row.iter().map(weight).sum::<usize>() + size_of::<RowValues>();
         self.budget.take(bytes);
         self.held_bytes += bytes;
         self.held.push(row);
     }
 
-    fn spill(&mut self, row: Image) -> std::io::Result<()> {
+    fn spill(&mut self, row: RowValues) -> std::io::Result<()> {
         if let (Some(stored), Some(file)) = (self.stored(&row), &mut self.file) {
             return file.write(&stored);
         }
@@ -190,7 +190,7 @@ impl ImageStore {
     }
 
     /// All rows, where none are in the file.
-    pub(super) fn into_rows(mut self) -> Vec<Image> {
+    pub(super) fn into_rows(mut self) -> Vec<RowValues> {
         std::mem::take(&mut self.held)
     }
 

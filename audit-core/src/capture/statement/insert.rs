@@ -5,9 +5,9 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::candidates::{given_keys, insert_columns, listed, number_of};
 use super::returning::Returns;
-use super::rows::RowLock;
-use super::{Answer, Engine, Image, Problem, Request, answer};
-use crate::exec_method::Call;
+use super::select_rows::RowLock;
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
+use crate::exec_method::ExecMethod;
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
@@ -23,23 +23,23 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         insert: &Insert,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         if let Some(why) = (request.live.refuses_reading(&request.audited.all_columns()))
             .or_else(|| self.lacks_columns(request))
         {
-            return Err(Problem::Uncapturable(why));
+            return Err(CaptureError::Uncapturable(why));
         }
         if request.live.resolves_conflicts {
-            return Err(Problem::Uncapturable(OWN_CONFLICTS));
+            return Err(CaptureError::Uncapturable(OWN_CONFLICTS));
         }
         let returns = self.returns(request);
         match &insert.conflict {
             None if returns.has_keys() => self.insert_returning(request, returns).await,
             _ if self.server.is_sqlite() && names_twice(&insert_columns(insert, request.live)) => {
-                Err(Problem::Uncapturable(TWICE))
+                Err(CaptureError::Uncapturable(TWICE))
             }
             // The key in the statement may be that of an older row.
-            None if request.live.may_skip_inserts => Err(Problem::Uncapturable(NO_KEYS)),
+            None if request.live.may_skip_inserts => Err(CaptureError::Uncapturable(NO_KEYS)),
             None => self.insert_unreturned(request, insert).await,
             // Only what was inserted is returned.
             Some(conflict)
@@ -48,7 +48,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if returns.has_keys() {
                     self.insert_returning(request, returns).await
                 } else {
-                    Err(Problem::Uncapturable(NO_KEYS))
+                    Err(CaptureError::Uncapturable(NO_KEYS))
                 }
             }
             Some(conflict) if self.server.is_mysql() => {
@@ -63,16 +63,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         returns: Returns,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let (info, call) = (request.audited.info, request.call);
         let clause = self.clause(request, returns);
         let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
         let id = self.last_insert_id(request).await?;
         let mut now = self.read_returned(request, returns, &rows);
         if returns == Returns::Keys || request.live.has_triggers {
-            let keys: Vec<Image> = now.iter().map(|row| info.key_of(row)).collect();
+            let keys: Vec<RowValues> = now.iter().map(|row| info.key_of(row)).collect();
             let found = self.by_key(info, &keys).await?;
-            let missing: Vec<Image> = (keys.iter())
+            let missing: Vec<RowValues> = (keys.iter())
                 .filter(|key| !found.contains_key(*key))
                 .cloned()
                 .collect();
@@ -92,7 +92,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.record_created(request.audited, row)?;
             self.flush_when_full().await?;
         }
-        doubt.settle();
+        doubt.disarm();
         Ok(answer(call, returns, rows, id)?)
     }
 
@@ -102,7 +102,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         insert: &Insert,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let info = request.audited.info;
         let Some(rows) = listed(request, insert) else {
             return self.insert_selected(request, insert).await;
@@ -114,7 +114,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let ran = self.run(request.call, request.statement).await?;
         // With rows to return, MySQL's answer has neither count nor id.
-        let is_told = matches!(ran.answer, Answer::Executed(_))
+        let is_told = matches!(ran.answer, ExecOutput::Executed(_))
             && matches!(request.write.returning, Returning::Nothing);
         let affected = if is_told {
             ran.count()
@@ -131,10 +131,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             (None, Some(numbers)) => {
                 let first = match &ran.answer {
-                    Answer::Executed(result) if is_told => result.last_insert_id(),
+                    ExecOutput::Executed(result) if is_told => result.last_insert_id(),
                     _ => self.mysql_last_insert_id().await?,
                 };
-                let ids = self.numbered(first, &numbers);
+                let ids = self.auto_increment_keys(first, &numbers);
                 self.rows_where(info, &info.key, &ids, RowLock::Full)
                     .await?
             }
@@ -153,7 +153,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if now.len() as u64 != affected {
             self.gap(NOT_FOUND, &[]);
         }
-        ran.doubt.settle();
+        ran.doubt.disarm();
         Ok(ran.answer)
     }
 
@@ -162,7 +162,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         insert: &Insert,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let info = request.audited.info;
         let is_numbered = info.access.numbered && info.key.len() == 1;
         let is_given = insert_columns(insert, request.live).iter().any(|column| {
@@ -172,17 +172,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .iter()
                 .any(|key| is_name(column, key))
         });
-        let is_told = request.call == Call::Execute || request.call == Call::Unprepared;
+        let is_told = request.call == ExecMethod::Execute || request.call == ExecMethod::Unprepared;
         if !(is_numbered && self.numbers_are_consecutive() && is_told)
             || is_given
             || !matches!(request.write.returning, Returning::Nothing)
         {
-            return Err(Problem::Uncapturable(NO_KEYS));
+            return Err(CaptureError::Uncapturable(NO_KEYS));
         }
         let ran = self.run(request.call, request.statement).await?;
-        if let Answer::Executed(result) = &ran.answer {
+        if let ExecOutput::Executed(result) = &ran.answer {
             let rows = usize::try_from(result.rows_affected()).unwrap_or(usize::MAX);
-            let ids = self.numbered(result.last_insert_id(), &vec![None; rows]);
+            let ids = self.auto_increment_keys(result.last_insert_id(), &vec![None; rows]);
             let mut found = 0;
             for ids in ids.chunks(usize::try_from(self.config.chunk_rows()).unwrap_or(1)) {
                 for row in self.rows_where(info, &info.key, ids, RowLock::Full).await? {
@@ -195,7 +195,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.gap(NOT_FOUND, &[]);
             }
         }
-        ran.doubt.settle();
+        ran.doubt.disarm();
         Ok(ran.answer)
     }
 
@@ -206,9 +206,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         insert: &Insert,
         rows: &[Vec<Cell>],
-    ) -> Result<Vec<Option<u64>>, Problem> {
+    ) -> Result<Vec<Option<u64>>, CaptureError> {
         let info = request.audited.info;
-        let unknown = || Problem::Uncapturable(NO_KEYS);
+        let unknown = || CaptureError::Uncapturable(NO_KEYS);
         if !(self.server.is_mysql() && info.access.numbered && info.key.len() == 1) {
             return Err(unknown());
         }
@@ -229,7 +229,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// The keys of rows of one INSERT: InnoDB takes the numbers that it gives in one go, and goes on after a
     /// larger one that the statement gives.
-    pub(super) fn numbered(&self, first: u64, numbers: &[Option<u64>]) -> Vec<Image> {
+    pub(super) fn auto_increment_keys(
+        &self,
+        first: u64,
+        numbers: &[Option<u64>],
+    ) -> Vec<RowValues> {
         let step = self.step().max(1);
         let mut next = first;
         (numbers.iter())

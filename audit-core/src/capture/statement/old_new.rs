@@ -10,8 +10,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::returning::Returns;
 use super::returning::alias;
 use super::row_reader::{is_read_by_type, read_aliased};
-use super::{Answer, Engine, Image, Problem, Request, answer};
-use crate::exec_method::Call;
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
+use crate::exec_method::ExecMethod;
 use crate::sql::{ConflictAction, Kind, Returning};
 
 /// Why a MERGE is not captured where the rows are not returned so.
@@ -26,11 +26,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) fn takes_old_new(&self, request: Request<'_>) -> bool {
         let (audited, live) = (request.audited, request.live);
         let (is_sent_so, assigned) = match &request.write.kind {
-            Kind::Change(change) if !change.delete => (false, &change.assigned),
+            Kind::UpdateOrDelete(change) if !change.delete => (false, &change.assigned),
             Kind::Insert(insert) => match &insert.conflict {
                 // Sent as a text, it is run as a query in any case.
                 Some(conflict) if conflict.action == ConflictAction::Update => {
-                    (request.call == Call::Unprepared, &conflict.assigned)
+                    (request.call == ExecMethod::Unprepared, &conflict.assigned)
                 }
                 _ => return false,
             },
@@ -44,7 +44,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             _ => return false,
         };
         live.returns_old
-            && (is_sent_so || request.call == Call::Execute)
+            && (is_sent_so || request.call == ExecMethod::Execute)
             && request.write.appendable
             && matches!(request.write.returning, Returning::Nothing)
             && live.takes_returning()
@@ -57,7 +57,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Runs a statement that [`Self::takes_old_new`], and records its rows.
-    pub(super) async fn capture_old_new(&self, request: Request<'_>) -> Result<Answer, Problem> {
+    pub(super) async fn capture_old_new(
+        &self,
+        request: Request<'_>,
+    ) -> Result<ExecOutput, CaptureError> {
         let (info, call) = (request.audited.info, request.call);
         let backend = self.db.get_database_backend();
         let clause = self.old_new_clause(request);
@@ -68,7 +71,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.record_old_new(request, old, &new)?;
             self.flush_when_full().await?;
         }
-        doubt.settle();
+        doubt.disarm();
         Ok(answer(call, Returns::Appended, rows, 0)?)
     }
 
@@ -86,10 +89,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         format!("RETURNING WITH (OLD AS {OLD}, NEW AS {NEW}) {columns}")
     }
 
-    fn record_old_new(&self, request: Request<'_>, old: Image, new: &[Value]) -> Result<(), DbErr> {
+    fn record_old_new(
+        &self,
+        request: Request<'_>,
+        old: RowValues,
+        new: &[Value],
+    ) -> Result<(), DbErr> {
         let audited = request.audited;
         let assigned = match &request.write.kind {
-            Kind::Change(change) => {
+            Kind::UpdateOrDelete(change) => {
                 return self.record_updated(audited, self.source, &change.assigned, old, new);
             }
             Kind::Insert(insert) => match &insert.conflict {

@@ -4,9 +4,9 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::image_store::BeforeRow;
-use super::{Audited, Engine};
+use super::{CaptureTarget, Engine};
 use crate::action::{Action, Source};
-use crate::capture::told::Told;
+use crate::capture::row_change::RowChange;
 use crate::change::{Change, Changes};
 use crate::config::Plan;
 use crate::error::Cause;
@@ -14,7 +14,7 @@ use crate::sql::is_name;
 use crate::value::{is_unreadable, unreadable};
 
 /// What is recorded of a row.
-struct RowChange<'a> {
+struct WrittenRow<'a> {
     action: Action,
     changes: Changes,
     /// The row whose key names the object.
@@ -30,29 +30,29 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// Records one row.
     fn record(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         source: Source,
-        told: Result<RowChange<'_>, Cause>,
+        written: Result<WrittenRow<'_>, Cause>,
     ) -> Result<(), DbErr> {
         let plan = &audited.plan;
-        let record = told.and_then(|change| {
-            let told = Told {
+        let record = written.and_then(|change| {
+            let change = RowChange {
                 action: change.action,
                 changes: change.changes,
                 key: &plan.info.key_of(change.key_row),
                 row: change.row,
                 source,
             };
-            told.record(plan, self.config, self.context.clone())
+            change.record(plan, self.config, self.context.clone())
         });
         self.frames
-            .keep(self.config, self.db.get_database_backend(), record)
+            .buffer(self.config, self.db.get_database_backend(), record)
     }
 
     /// Records a row that is known in one state, under the key that it has there.
     fn record_state(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         source: Source,
         action: Action,
         row: &[Value],
@@ -62,7 +62,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if plan.skips(self.config, &action) {
             return Ok(());
         }
-        let told = changes(plan).map(|changes| RowChange {
+        let told = changes(plan).map(|changes| WrittenRow {
             action,
             changes,
             key_row: row,
@@ -71,14 +71,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record(audited, source, told)
     }
 
-    pub(super) fn record_created(&self, audited: &Audited, row: &[Value]) -> Result<(), DbErr> {
+    pub(super) fn record_created(
+        &self,
+        audited: &CaptureTarget,
+        row: &[Value],
+    ) -> Result<(), DbErr> {
         let created = |plan: &Plan| plan.created(self.config, row);
         self.record_state(audited, self.source, Action::Create, row, created)
     }
 
     pub(super) fn record_deleted(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         source: Source,
         row: &[Value],
     ) -> Result<(), DbErr> {
@@ -89,7 +93,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// The same, of a row that may have been spilled.
     pub(super) fn record_deleted_row(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         source: Source,
         row: &BeforeRow,
     ) -> Result<(), DbErr> {
@@ -99,7 +103,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     pub(super) fn record_updated(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         source: Source,
         assigned: &[String],
         old: Vec<Value>,
@@ -112,7 +116,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// The same, of a row that may have been spilled. Returns whether there was anything to record.
     pub(super) fn record_updated_row(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         source: Source,
         assigned: &[String],
         old: &BeforeRow,
@@ -146,7 +150,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .record(
                     audited,
                     source,
-                    told.map(|changes| RowChange {
+                    told.map(|changes| WrittenRow {
                         action: Action::Update,
                         changes,
                         // Under the key by which the object was known.
@@ -161,7 +165,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     /// Of a row that was changed without having been read before.
     pub(super) fn record_updated_from_unknown(
         &self,
-        audited: &Audited,
+        audited: &CaptureTarget,
         assigned: &[String],
         new: &[Value],
     ) -> Result<(), DbErr> {

@@ -6,10 +6,10 @@ use futures_core::Stream;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, StreamTrait};
 
 use super::row_reader::{read_aliased, read_row};
-use super::{Engine, Image, Request};
-use crate::exec_method::Call;
+use super::{Engine, Request, RowValues};
+use crate::exec_method::ExecMethod;
 use crate::sql::{Kind, Returning, Volatility, quoted};
-use crate::transaction_state::Doubt;
+use crate::transaction_state::UnrecordedGuard;
 
 /// What is known from the rows that a statement returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +62,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 && (is_insert || (needs_keys(request) && !is_joined(&write.kind))));
         // Rows that it returns without a clause of its own are not given to the application.
         let is_sent_so = match call {
-            Call::Execute => true,
-            Call::Unprepared => is_insert,
-            Call::QueryOne | Call::QueryAll => matches!(write.returning, Returning::Nothing),
+            ExecMethod::Execute => true,
+            ExecMethod::Unprepared => is_insert,
+            ExecMethod::QueryOne | ExecMethod::QueryAll => {
+                matches!(write.returning, Returning::Nothing)
+            }
         };
         let takes_more = by_database && is_sent_so && write.appendable && live.takes_returning();
         match &write.returning {
@@ -90,7 +92,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let backend = self.db.get_database_backend();
         let access = &request.audited.info.access;
         let qualifier = match &request.write.kind {
-            Kind::Change(change) if change.joined => Some(request.write.qualifier.as_str()),
+            Kind::UpdateOrDelete(change) if change.joined => Some(request.write.qualifier.as_str()),
             _ => None,
         };
         match returns {
@@ -113,8 +115,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         returns: Returns,
-        each: &mut (dyn FnMut(Image) + Send),
-    ) -> Result<(u64, Doubt<'_>), DbErr> {
+        each: &mut (dyn FnMut(RowValues) + Send),
+    ) -> Result<(u64, UnrecordedGuard<'_>), DbErr> {
         let (call, clause) = (request.call, self.clause(request, returns));
         let Some(tx) = self.stream else {
             let (rows, doubt) = self.run_query(call, request.statement, &clause).await?;
@@ -136,7 +138,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.ran(call, ran.await, doubt)
     }
 
-    fn read_one(&self, request: Request<'_>, returns: Returns, row: &QueryResult) -> Image {
+    fn read_one(&self, request: Request<'_>, returns: Returns, row: &QueryResult) -> RowValues {
         let (backend, info) = (self.db.get_database_backend(), request.audited.info);
         match returns {
             Returns::Extended => read_aliased(backend, info, row, alias),
@@ -150,7 +152,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         returns: Returns,
         rows: &[QueryResult],
-    ) -> Vec<Image> {
+    ) -> Vec<RowValues> {
         (rows.iter())
             .map(|row| self.read_one(request, returns, row))
             .collect()
@@ -165,7 +167,7 @@ pub(super) fn alias(at: usize) -> String {
 /// Whether the rows that are read before a statement do not tell which it writes, or under which keys.
 fn needs_keys(request: Request<'_>) -> bool {
     match &request.write.kind {
-        Kind::Change(change) => {
+        Kind::UpdateOrDelete(change) => {
             change.volatility == Volatility::Unordered
                 || change.reads_clock
                 || request.sets_key(&change.assigned)
@@ -175,5 +177,5 @@ fn needs_keys(request: Request<'_>) -> bool {
 }
 
 fn is_joined(kind: &Kind) -> bool {
-    matches!(kind, Kind::Change(change) if change.joined)
+    matches!(kind, Kind::UpdateOrDelete(change) if change.joined)
 }

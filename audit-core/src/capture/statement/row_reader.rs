@@ -8,7 +8,7 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{DbBackend, QueryResult, TryGetable};
 
 use crate::auditable::EntityInfo;
-use crate::value::{Shape, unreadable};
+use crate::value::{ColumnKind, unreadable};
 
 /// Reads a row that has the entity's columns under their own names.
 pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult) -> Vec<Value> {
@@ -40,10 +40,10 @@ pub(super) fn read_aliased(
 
 /// Whether a column's values are read as well by their type as by the model.
 #[allow(unreachable_patterns)] // SeaORM has more types where it has more features
-pub(super) fn is_read_by_type(shape: &Shape) -> bool {
+pub(super) fn is_read_by_type(shape: &ColumnKind) -> bool {
     use ArrayType as T;
     match shape {
-        Shape::One(kind) => match kind {
+        ColumnKind::One(kind) => match kind {
             T::Bool
             | T::TinyInt
             | T::SmallInt
@@ -77,7 +77,7 @@ pub(super) fn is_read_by_type(shape: &Shape) -> bool {
             T::IpNetwork => true,
             _ => false,
         },
-        Shape::Many(kind) => matches!(
+        ColumnKind::Many(kind) => matches!(
             kind,
             T::Bool
                 | T::SmallInt
@@ -89,14 +89,14 @@ pub(super) fn is_read_by_type(shape: &Shape) -> bool {
                 | T::Enum(_)
                 | T::Uuid
         ),
-        Shape::Vector => false,
+        ColumnKind::Vector => false,
     }
 }
 
-fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape) -> Value {
+fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &ColumnKind) -> Value {
     let typed = match shape {
         // The driver takes every number but 0 for true.
-        Shape::One(ArrayType::Bool) if backend != DbBackend::Postgres => {
+        ColumnKind::One(ArrayType::Bool) if backend != DbBackend::Postgres => {
             match get::<i64>(row, name) {
                 Some(Some(number)) if number != 0 && number != 1 => {
                     Some(Value::BigInt(Some(number)))
@@ -104,9 +104,9 @@ fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Shape)
                 _ => one(row, name, &ArrayType::Bool),
             }
         }
-        Shape::One(kind) => one(row, name, kind),
-        Shape::Many(kind) => many(row, name, kind),
-        Shape::Vector => None,
+        ColumnKind::One(kind) => one(row, name, kind),
+        ColumnKind::Many(kind) => many(row, name, kind),
+        ColumnKind::Vector => None,
     };
     typed
         .or_else(|| plain(backend, row, name))

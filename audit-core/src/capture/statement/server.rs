@@ -9,13 +9,13 @@ use super::affected::Catalogue;
 /// What is the same for every session of a server. What a session or a transaction may set is asked for in the
 /// transaction of the statement.
 #[derive(Debug, Clone)]
-pub(crate) struct Server {
+pub(crate) struct ServerInfo {
     backend: DbBackend,
     /// Which tables change along with others.
     pub(super) catalogue: Arc<Catalogue>,
 }
 
-impl Server {
+impl ServerInfo {
     pub(crate) fn new(backend: DbBackend) -> Self {
         Self {
             backend,

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel};
 
 use super::update::has_all;
-use super::{Audited, Engine};
+use super::{CaptureTarget, Engine};
 use crate::catalog::LiveTable;
 use crate::sql::{Kind, Rows, Write, is_name};
 
@@ -13,7 +13,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn apply_settings(
         &self,
         write: &Write,
-        audited: &Audited,
+        audited: &CaptureTarget,
         live: &mut LiveTable,
     ) -> Result<(), DbErr> {
         if !self.server.is_mysql() {
@@ -39,10 +39,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn reads_committed(
         &self,
         write: &Write,
-        audited: &Audited,
+        audited: &CaptureTarget,
     ) -> Result<bool, DbErr> {
         let matters = match &write.kind {
-            Kind::Change(change) => {
+            Kind::UpdateOrDelete(change) => {
                 let is_point = has_all(&change.equalities, &audited.key_columns());
                 !is_point && (!change.delete || change.tail.is_some())
             }

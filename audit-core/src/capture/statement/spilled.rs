@@ -4,18 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::cascade::Trail;
+use super::cascade::CascadedRows;
 use super::delete::Returned;
 use super::image_store::{BeforeRow, Cursor, ImageStore};
 use super::returning::Returns;
-use super::rows::RowLock;
+use super::select_rows::RowLock;
 use super::update::{HIDDEN, NOT_FOUND, SEVERAL_KEYS};
-use super::{Answer, Engine, Image, Problem, Request, answer_of};
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer_of};
 use crate::action::Source;
 use crate::config::FailurePolicy;
 use crate::error::{AuditError, ChangeState};
-use crate::exec_method::Call;
-use crate::sql::{Change, Volatility};
+use crate::exec_method::ExecMethod;
+use crate::sql::{UpdateOrDelete, Volatility};
 
 /// How many keys a report names at most, and one more.
 const NAMED: usize = 21;
@@ -23,13 +23,17 @@ const NAMED: usize = 21;
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Refuses a statement whose rows could not be kept, before it runs. Where nothing may be refused, it runs
     /// without being captured.
-    pub(super) fn check_kept(&self, call: Call, rows: &ImageStore) -> Result<(), Problem> {
+    pub(super) fn check_kept(
+        &self,
+        call: ExecMethod,
+        rows: &ImageStore,
+    ) -> Result<(), CaptureError> {
         let Some(cause) = rows.failure() else {
             return Ok(());
         };
         if self.config.failure_policy() == FailurePolicy::Isolate {
             tracing::error!(%cause, "a statement cannot be captured");
-            return Err(Problem::Uncapturable(
+            return Err(CaptureError::Uncapturable(
                 "the temporary file for the rows that it writes failed",
             ));
         }
@@ -37,16 +41,16 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             state: ChangeState::NotTried,
             cause,
         };
-        Err(Problem::Failed(call.own_error(error.into())))
+        Err(CaptureError::Failed(call.own_error(error.into())))
     }
 
     /// The next rows, before the statement runs.
     pub(super) fn chunk_before(
         &self,
-        call: Call,
+        call: ExecMethod,
         rows: &mut ImageStore,
         cursor: &mut Cursor,
-    ) -> Result<Vec<BeforeRow>, Problem> {
+    ) -> Result<Vec<BeforeRow>, CaptureError> {
         match rows.chunk(cursor, self.config.chunk_rows()) {
             Ok(chunk) => Ok(chunk),
             Err(error) => {
@@ -79,14 +83,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(());
         };
         let backend = self.db.get_database_backend();
-        self.frames.keep(self.config, backend, Err(cause))?;
+        self.frames.buffer(self.config, backend, Err(cause))?;
         self.gap("the temporary file with its rows failed", &[]);
         Ok(())
     }
 
     /// Whether the rows that the statement writes are known by its own clause, or by one that is appended
     /// because nothing else says which they are. Of rows that are returned so, only the keys are held in memory.
-    fn needs_returned(change: &Change, returns: Returns, is_needed: bool) -> bool {
+    fn needs_returned(change: &UpdateOrDelete, returns: Returns, is_needed: bool) -> bool {
         matches!(returns, Returns::Appended | Returns::Extended)
             && (is_needed || change.volatility == Volatility::Unordered)
     }
@@ -94,18 +98,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update_spilled(
         &self,
         request: Request<'_>,
-        change: &Change,
+        change: &UpdateOrDelete,
         returns: Returns,
         mut before: ImageStore,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
         if request.sets_key(&change.assigned) {
-            return Err(Problem::Uncapturable(SEVERAL_KEYS));
+            return Err(CaptureError::Uncapturable(SEVERAL_KEYS));
         }
         let (answer, mut known, count, doubt) =
             if Self::needs_returned(change, returns, change.reads_others || change.reads_clock) {
                 let mut keys = HashSet::new();
-                let mut keep = |row: Image| {
+                let mut keep = |row: RowValues| {
                     keys.insert(info.key_of(&row));
                 };
                 let (count, doubt) = self.run_appended(request, returns, &mut keep).await?;
@@ -115,11 +119,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let count = self.count_of(request, &ran).await?;
                 let keys = match &ran.answer {
                     // By its own clause; none was appended here.
-                    Answer::Rows(rows) if matches!(returns, Returns::Rows | Returns::Keys) => Some(
-                        (self.read(info, rows).iter())
-                            .map(|row| info.key_of(row))
-                            .collect::<HashSet<_>>(),
-                    ),
+                    ExecOutput::Rows(rows) if matches!(returns, Returns::Rows | Returns::Keys) => {
+                        Some(
+                            (self.read(info, rows).iter())
+                                .map(|row| info.key_of(row))
+                                .collect::<HashSet<_>>(),
+                        )
+                    }
                     _ => None,
                 };
                 (ran.answer, keys, count, ran.doubt)
@@ -133,10 +139,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             if rows.is_empty() {
                 break;
             }
-            let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row.values())).collect();
+            let keys: Vec<RowValues> = rows.iter().map(|row| info.key_of(row.values())).collect();
             let mut now = match &mut known {
                 Some(known) => {
-                    let keys: Vec<Image> = (keys.iter())
+                    let keys: Vec<RowValues> = (keys.iter())
                         .filter(|key| known.remove(*key))
                         .cloned()
                         .collect();
@@ -164,7 +170,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             };
             self.check_count(request, change, count, accounted);
         }
-        let appeared: Vec<Image> = known.into_iter().flatten().collect();
+        let appeared: Vec<RowValues> = known.into_iter().flatten().collect();
         for new in self.by_key_unlocked(info, &appeared).await?.values() {
             self.record_updated_from_unknown(audited, &change.assigned, new)?;
             self.flush_when_full().await?;
@@ -177,24 +183,24 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 (false, false) => {}
             }
         }
-        doubt.settle();
+        doubt.disarm();
         Ok(answer)
     }
 
     pub(super) async fn delete_spilled(
         &self,
         request: Request<'_>,
-        change: &Change,
+        change: &UpdateOrDelete,
         returns: Returns,
         mut before: ImageStore,
-        trail: Vec<Trail>,
-    ) -> Result<Answer, Problem> {
+        trail: Vec<CascadedRows>,
+    ) -> Result<ExecOutput, CaptureError> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
         // Of rows that refer to each other, only a clause says which went along with another.
         let is_needed = info.access.refers_to_itself || change.reads_others || change.reads_clock;
         let (answer, returned, doubt) = if Self::needs_returned(change, returns, is_needed) {
             let mut keys = Vec::new();
-            let mut keep = |row: Image| keys.push(info.key_of(&row));
+            let mut keep = |row: RowValues| keys.push(info.key_of(&row));
             let (count, doubt) = self.run_appended(request, returns, &mut keep).await?;
             (answer_of(call, count, 0)?, Returned::Keys(keys), doubt)
         } else {
@@ -239,11 +245,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 }
             }
             if !others.is_empty() {
-                let keys: Vec<Image> = others.iter().map(|(key, ..)| key.clone()).collect();
+                let keys: Vec<RowValues> = others.iter().map(|(key, ..)| key.clone()).collect();
                 // Of rows that cannot be read, nothing says that they are deleted.
                 let left = self.by_key_if_read(info, &keys).await?;
                 let is_gone =
-                    |key: &Image| left.as_ref().is_some_and(|left| !left.contains_key(key));
+                    |key: &RowValues| left.as_ref().is_some_and(|left| !left.contains_key(key));
                 let others = others.into_iter().filter(|(key, ..)| is_gone(key));
                 gone.extend(others.map(|(_, row, source)| (row, source)));
             }
@@ -255,12 +261,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let grew = self.may_grow(change) && count.is_some_and(|count| count > went);
         if audited.records && grew {
-            self.appeared(request, &[]);
+            self.unexpected_rows(request, &[]);
         }
         if let Some(known) = known.filter(|known| audited.records && !known.is_empty()) {
             if !audited.followers.is_empty() || !is_complete {
-                let keys: Vec<Image> = known.keys().cloned().collect();
-                self.appeared(request, &keys);
+                let keys: Vec<RowValues> = known.keys().cloned().collect();
+                self.unexpected_rows(request, &keys);
             }
             for row in known.into_values().flatten() {
                 self.record_deleted(audited, self.source, &row)?;
@@ -269,15 +275,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         self.record_descendants(trail).await?;
         self.check_hidden(request).await?;
-        doubt.settle();
+        doubt.disarm();
         Ok(answer)
     }
 
     async fn by_key_unlocked(
         &self,
         info: &'static crate::auditable::EntityInfo,
-        keys: &[Image],
-    ) -> Result<HashMap<Image, Image>, DbErr> {
+        keys: &[RowValues],
+    ) -> Result<HashMap<RowValues, RowValues>, DbErr> {
         let rows = self
             .rows_where(info, &info.key, keys, RowLock::None)
             .await?;
@@ -288,12 +294,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 /// Rows that were not found again.
 #[derive(Default)]
 struct Missing {
-    first: Vec<Image>,
+    first: Vec<RowValues>,
     all: u64,
 }
 
 impl Missing {
-    fn add(&mut self, key: Image) {
+    fn add(&mut self, key: RowValues) {
         self.all += 1;
         if self.first.len() < NAMED {
             self.first.push(key);

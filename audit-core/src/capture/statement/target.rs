@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Server;
-use super::cascade::{self, Follower};
+use super::ServerInfo;
+use super::cascade::{self, CascadeRule};
 use crate::action::Action;
 use crate::auditable::{EntityInfo, find};
 use crate::catalog::{LiveTable, TableKind};
@@ -11,11 +11,11 @@ use crate::config::{AuditConfig, Plan};
 use crate::sql::{ConflictAction, Kind, TableName, Write, is_name};
 
 /// The entity that a write is to, and what is recorded of it.
-pub(crate) struct Audited {
+pub(crate) struct CaptureTarget {
     pub(super) info: &'static EntityInfo,
     pub(super) plan: Arc<Plan>,
     /// The entities whose rows go, or change, along with those that are deleted.
-    pub(super) followers: Vec<Follower>,
+    pub(super) followers: Vec<CascadeRule>,
     /// Whether the rows that are written themselves are recorded.
     pub(super) records: bool,
     /// Whether it fires triggers that record, too.
@@ -26,27 +26,27 @@ pub(crate) struct Audited {
 pub(super) enum Resolved {
     Same,
     /// The table is another entity's.
-    Other(Audited),
+    Other(CaptureTarget),
     /// The table is no audited entity's.
     None,
 }
 
-impl Audited {
+impl CaptureTarget {
     /// The entity of a table, or `None` where nothing is recorded of this write.
-    pub(crate) fn of(config: &AuditConfig, server: &Server, write: &Write) -> Option<Self> {
+    pub(crate) fn of(config: &AuditConfig, server: &ServerInfo, write: &Write) -> Option<Self> {
         let info = Self::entity(&write.table, server)?;
         Self::of_entity(config, server, write, info)
     }
 
     fn of_entity(
         config: &AuditConfig,
-        server: &Server,
+        server: &ServerInfo,
         write: &Write,
         info: &'static EntityInfo,
     ) -> Option<Self> {
         let plan = config.plan(info);
         let deletes = match &write.kind {
-            Kind::Change(change) => change.delete,
+            Kind::UpdateOrDelete(change) => change.delete,
             Kind::Merge(merge) => merge.deletes,
             Kind::Truncate => true,
             Kind::Insert(insert) => (insert.conflict.as_ref())
@@ -54,7 +54,7 @@ impl Audited {
         };
         let recorded = |action: &Action| !plan.by_trigger && !plan.skips(config, action);
         let records = match &write.kind {
-            Kind::Change(change) if change.delete => recorded(&Action::Delete),
+            Kind::UpdateOrDelete(change) if change.delete => recorded(&Action::Delete),
             Kind::Truncate => recorded(&Action::Delete),
             Kind::Merge(_) => {
                 recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
@@ -63,7 +63,7 @@ impl Audited {
                 recorded(&Action::Create) || recorded(&Action::Update) || recorded(&Action::Delete)
             }
             Kind::Insert(_) => recorded(&Action::Create),
-            Kind::Change(_) => recorded(&Action::Update),
+            Kind::UpdateOrDelete(_) => recorded(&Action::Update),
         };
         let followers = if deletes {
             cascade::followers(config, server, info)
@@ -87,7 +87,7 @@ impl Audited {
     pub(super) fn resolve(
         &self,
         config: &AuditConfig,
-        server: &Server,
+        server: &ServerInfo,
         write: &Write,
         live: &LiveTable,
     ) -> Resolved {
@@ -142,7 +142,7 @@ impl Audited {
 
     /// The entity that a name may be of. Where name and entity do not both have a schema, which one is meant depends
     /// on the search path, the database or what is attached at that moment: the catalogue says.
-    pub(super) fn entity(name: &TableName, server: &Server) -> Option<&'static EntityInfo> {
+    pub(super) fn entity(name: &TableName, server: &ServerInfo) -> Option<&'static EntityInfo> {
         find(&name.table, |info| {
             (!server.is_case_sensitive() || info.table() == name.table)
                 && match (&name.schema, info.schema()) {
@@ -153,7 +153,7 @@ impl Audited {
     }
 
     /// Whether one of these tables is an audited entity's.
-    pub(crate) fn any(config: &AuditConfig, server: &Server, tables: &[TableName]) -> bool {
+    pub(crate) fn any(config: &AuditConfig, server: &ServerInfo, tables: &[TableName]) -> bool {
         tables
             .iter()
             .any(|name| Self::entity(name, server).is_some_and(|info| !config.plan(info).skip))
@@ -175,7 +175,7 @@ impl Audited {
     }
 }
 
-fn is_schema(server: &Server, a: &str, b: &str) -> bool {
+fn is_schema(server: &ServerInfo, a: &str, b: &str) -> bool {
     if server.is_case_sensitive() {
         a == b
     } else {
@@ -188,7 +188,7 @@ fn moves_key(info: &EntityInfo, write: &Write) -> bool {
     let is_key =
         |column: &String| (info.key.iter()).any(|at| is_name(column, info.columns[*at].name));
     match &write.kind {
-        Kind::Change(change) => change.assigned.iter().any(is_key),
+        Kind::UpdateOrDelete(change) => change.assigned.iter().any(is_key),
         Kind::Merge(merge) => merge.assigned.iter().any(is_key),
         Kind::Insert(_) | Kind::Truncate => false,
     }

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 
-use super::{Answer, Engine, Problem, Request};
+use super::{CaptureError, Engine, ExecOutput, Request};
 use crate::record::{is_no_transaction, prepared_anew};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -10,21 +10,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ///
     /// TRUNCATE also removes rows that were committed after the transaction's snapshot was taken, which a read
     /// at REPEATABLE READ does not see: there it cannot be captured.
-    pub(super) async fn truncate(&self, request: Request<'_>) -> Result<Answer, Problem> {
+    pub(super) async fn truncate(&self, request: Request<'_>) -> Result<ExecOutput, CaptureError> {
         let backend = self.db.get_database_backend();
         let info = request.audited.info;
         if let Some(why) = (request.live.refuses_reading(&request.audited.all_columns()))
             .or_else(|| self.lacks_columns(request))
         {
-            return Err(Problem::Uncapturable(why));
+            return Err(CaptureError::Uncapturable(why));
         }
         if request.live.is_secured {
-            return Err(Problem::Uncapturable(
+            return Err(CaptureError::Uncapturable(
                 "row-level security may hide rows that it removes",
             ));
         }
         let call = request.call;
-        let own = |error| Problem::Failed(call.own_error(error));
+        let own = |error| CaptureError::Failed(call.own_error(error));
         let sql = "SELECT current_setting('transaction_isolation') AS level";
         let row = (self
             .db
@@ -33,7 +33,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map_err(own)?;
         let level: String = row.map_or(Ok(String::new()), |row| row.try_get("", "level"))?;
         if level != "read committed" && level != "read uncommitted" {
-            return Err(Problem::Uncapturable(
+            return Err(CaptureError::Uncapturable(
                 "at this isolation level it removes rows that cannot be read",
             ));
         }
@@ -46,14 +46,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if let Err(error) = locked.await {
             // After a COMMIT of the application's own there is nothing that would hold the lock.
             if is_no_transaction(&error) {
-                return Err(Problem::Uncapturable(
+                return Err(CaptureError::Uncapturable(
                     "outside of a transaction its rows cannot be read safely",
                 ));
             }
             return Err(own(error));
         }
         let list = (info.access.list)(backend, None);
-        let key = super::rows::columns_text(backend, &request.audited.key_columns());
+        let key = super::select_rows::columns_text(backend, &request.audited.key_columns());
         let select = format!("SELECT {list} FROM {}", self.table(info));
         let most = self.config.chunk_rows();
         let mut offset = 0;

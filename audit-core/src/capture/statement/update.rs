@@ -7,11 +7,11 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::insert::OWN_CONFLICTS;
 use super::returning::Returns;
-use super::rows::RowLock;
-use super::{Answer, Engine, Image, Problem, Request, answer};
+use super::select_rows::RowLock;
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
 use crate::auditable::EntityInfo;
-use crate::sql::{Change, Returning, Volatility, is_name};
-use crate::value::same;
+use crate::sql::{Returning, UpdateOrDelete, Volatility, is_name};
+use crate::value::canonical_eq;
 
 /// Why a statement is not captured whose condition cannot be evaluated beside it.
 pub(super) const VOLATILE: &str =
@@ -31,11 +31,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update(
         &self,
         request: Request<'_>,
-        change: &Change,
-    ) -> Result<Answer, Problem> {
+        change: &UpdateOrDelete,
+    ) -> Result<ExecOutput, CaptureError> {
         let (info, call) = (request.audited.info, request.call);
         if request.live.resolves_conflicts {
-            return Err(Problem::Uncapturable(OWN_CONFLICTS));
+            return Err(CaptureError::Uncapturable(OWN_CONFLICTS));
         }
         let returns = self.returns(request);
         self.check_readable(request, change, returns)?;
@@ -54,11 +54,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (false, _) | (true, []) => None,
             (true, [row]) => moved_key(request, change, row),
             (true, _) => {
-                return Err(Problem::Uncapturable(SEVERAL_KEYS));
+                return Err(CaptureError::Uncapturable(SEVERAL_KEYS));
             }
         };
         if sets_key && !before.is_empty() && moved.is_none() && !returns.has_keys() {
-            return Err(Problem::Uncapturable(
+            return Err(CaptureError::Uncapturable(
                 "it sets a key to an expression, whose value this database does not return",
             ));
         }
@@ -73,7 +73,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let ran = self.run(call, request.statement).await?;
                 let count = self.count_of(request, &ran).await?;
                 let now = match &ran.answer {
-                    Answer::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
+                    ExecOutput::Rows(rows) if returns.has_keys() => Some(self.read(info, rows)),
                     _ => None,
                 };
                 (ran.answer, now, count, ran.doubt)
@@ -82,13 +82,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let now = match now {
             // As they are when all triggers are done.
             Some(rows) if returns == Returns::Keys || request.live.has_triggers => {
-                let keys: Vec<Image> = rows.iter().map(|row| info.key_of(row)).collect();
+                let keys: Vec<RowValues> = rows.iter().map(|row| info.key_of(row)).collect();
                 self.rows_where(info, &info.key, &keys, RowLock::None)
                     .await?
             }
             Some(rows) => rows,
             None => {
-                let keys: Vec<Image> = match moved {
+                let keys: Vec<RowValues> = match moved {
                     Some(key) => vec![key],
                     None => before.iter().map(|row| info.key_of(row)).collect(),
                 };
@@ -108,25 +108,25 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_changed(request, change, before, now, is_known, was_written)
             .await?;
         self.record_descendants(followers).await?;
-        doubt.settle();
+        doubt.disarm();
         Ok(answer)
     }
 
     /// Whether the rows that were read, which are locked, may not be those that the statement meets: its condition
     /// reads other tables, which another client may have changed; or it takes the first rows, and others have come before
     /// them. On SQLite no other client writes meanwhile.
-    pub(super) fn others_may_differ(&self, request: Request<'_>, change: &Change) -> bool {
+    pub(super) fn others_may_differ(&self, request: Request<'_>, change: &UpdateOrDelete) -> bool {
         (change.reads_others && !self.server.is_sqlite())
             || (change.tail.is_some() && request.reads_committed)
     }
 
     /// Whether these rows may match no more for any reason.
-    pub(super) fn may_differ(&self, request: Request<'_>, change: &Change) -> bool {
+    pub(super) fn may_differ(&self, request: Request<'_>, change: &UpdateOrDelete) -> bool {
         self.others_may_differ(request, change) || change.reads_clock
     }
 
     /// Whether other rows than these may match when the statement runs. On SQLite only the clock has gone on.
-    pub(super) fn may_grow(&self, change: &Change) -> bool {
+    pub(super) fn may_grow(&self, change: &UpdateOrDelete) -> bool {
         !self.server.is_sqlite() || change.reads_clock
     }
 
@@ -135,7 +135,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) fn check_count(
         &self,
         request: Request<'_>,
-        change: &Change,
+        change: &UpdateOrDelete,
         count: Option<u64>,
         accounted: u64,
     ) {
@@ -154,30 +154,32 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) fn check_readable(
         &self,
         request: Request<'_>,
-        change: &Change,
+        change: &UpdateOrDelete,
         returns: Returns,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CaptureError> {
         let audited = request.audited;
         let key = audited.key_columns();
         if key.is_empty() {
-            return Err(Problem::Uncapturable(NO_KEY));
+            return Err(CaptureError::Uncapturable(NO_KEY));
         }
         if let Some(why) = request.live.refuses_reading(&audited.all_columns()) {
-            return Err(Problem::Uncapturable(why));
+            return Err(CaptureError::Uncapturable(why));
         }
         if self.server.is_postgres() && !request.live.is_lockable {
-            return Err(Problem::Uncapturable("the role may not lock the rows"));
+            return Err(CaptureError::Uncapturable("the role may not lock the rows"));
         }
         if let Some(why) = self.lacks_columns(request) {
-            return Err(Problem::Uncapturable(why));
+            return Err(CaptureError::Uncapturable(why));
         }
         let is_point = has_all(&change.equalities, &key);
         let is_ordered = has_all(&change.ordered_by, &key);
         match change.volatility {
-            Volatility::Volatile => Err(Problem::Uncapturable(VOLATILE)),
-            Volatility::Unordered if !returns.has_keys() => Err(Problem::Uncapturable(UNORDERED)),
+            Volatility::Volatile => Err(CaptureError::Uncapturable(VOLATILE)),
+            Volatility::Unordered if !returns.has_keys() => {
+                Err(CaptureError::Uncapturable(UNORDERED))
+            }
             _ if change.tail.is_some() && !is_point && !is_ordered => {
-                Err(Problem::Uncapturable(UNORDERED))
+                Err(CaptureError::Uncapturable(UNORDERED))
             }
             _ => Ok(()),
         }
@@ -201,7 +203,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         Ok(match (&ran.answer, &request.write.returning) {
             // It returns no rows, whatever it wrote.
-            (Answer::Rows(_), Returning::Nothing) => None,
+            (ExecOutput::Rows(_), Returning::Nothing) => None,
             _ => Some(ran.count()),
         })
     }
@@ -221,9 +223,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn record_changed(
         &self,
         request: Request<'_>,
-        change: &Change,
-        before: Vec<Image>,
-        now: Vec<Image>,
+        change: &UpdateOrDelete,
+        before: Vec<RowValues>,
+        now: Vec<RowValues>,
         is_known: bool,
         was_written: bool,
     ) -> Result<(), DbErr> {
@@ -247,7 +249,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.record_updated(audited, self.source, &change.assigned, old.clone(), new)?;
             return self.flush_when_full().await;
         }
-        let mut before: HashMap<Image, Image> = before
+        let mut before: HashMap<RowValues, RowValues> = before
             .into_iter()
             .map(|row| (info.key_of(&row), row))
             .collect();
@@ -272,10 +274,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         // Rows that are returned are all that were written. Else a row that is not found under its key any
         // more has been moved or deleted by a trigger.
         if !is_known && was_written && !before.is_empty() && !request.live.is_secured {
-            let keys: Vec<Image> = before.into_keys().collect();
+            let keys: Vec<RowValues> = before.into_keys().collect();
             self.gap(NOT_FOUND, &keys);
         } else if request.live.is_secured && !is_known && !before.is_empty() {
-            let keys: Vec<Image> = before.into_keys().collect();
+            let keys: Vec<RowValues> = before.into_keys().collect();
             self.gap(HIDDEN, &keys);
         }
         Ok(())
@@ -286,8 +288,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn check_moved(
         &self,
         request: Request<'_>,
-        change: &Change,
-        before: HashMap<Image, Image>,
+        change: &UpdateOrDelete,
+        before: HashMap<RowValues, RowValues>,
     ) -> Result<(), DbErr> {
         let info = request.audited.info;
         if request.sets_key(&change.assigned) || request.live.is_secured {
@@ -300,13 +302,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn report_gone(
         &self,
         info: &'static EntityInfo,
-        keys: Vec<Image>,
+        keys: Vec<RowValues>,
     ) -> Result<(), DbErr> {
         let there = self
             .rows_where(info, &info.key, &keys, RowLock::None)
             .await?;
-        let there: HashSet<Image> = there.iter().map(|row| info.key_of(row)).collect();
-        let gone: Vec<Image> = (keys.into_iter())
+        let there: HashSet<RowValues> = there.iter().map(|row| info.key_of(row)).collect();
+        let gone: Vec<RowValues> = (keys.into_iter())
             .filter(|key| !there.contains(key))
             .collect();
         if !gone.is_empty() {
@@ -317,8 +319,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 }
 
 /// How many rows are there that are not as they were.
-fn changed_rows(info: &EntityInfo, before: &[Image], now: &[Image]) -> u64 {
-    let before: HashMap<Image, &Image> =
+fn changed_rows(info: &EntityInfo, before: &[RowValues], now: &[RowValues]) -> u64 {
+    let before: HashMap<RowValues, &RowValues> =
         (before.iter()).map(|row| (info.key_of(row), row)).collect();
     let changed = now.iter().filter(|new| {
         let old = before.get(&info.key_of(new));
@@ -328,11 +330,11 @@ fn changed_rows(info: &EntityInfo, before: &[Image], now: &[Image]) -> u64 {
 }
 
 pub(super) fn is_same(old: &[Value], new: &[Value]) -> bool {
-    old.iter().zip(new).all(|(old, new)| same(old, new))
+    old.iter().zip(new).all(|(old, new)| canonical_eq(old, new))
 }
 
 /// The key that a row is given, where the statement names it.
-fn moved_key(request: Request<'_>, change: &Change, row: &[Value]) -> Option<Image> {
+fn moved_key(request: Request<'_>, change: &UpdateOrDelete, row: &[Value]) -> Option<RowValues> {
     let values = match &request.statement.values {
         Some(values) => values.0.as_slice(),
         None => &[],

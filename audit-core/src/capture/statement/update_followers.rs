@@ -11,15 +11,15 @@ use std::sync::PoisonError;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::cascade::{Trail, is_recorded_here};
+use super::cascade::{CascadedRows, is_recorded_here};
 use super::image_store::{BeforeRow, Budget, ImageStore};
-use super::rows::RowLock;
-use super::{Audited, Engine, Gap, Image, Problem, Request};
+use super::select_rows::RowLock;
+use super::{CaptureError, CaptureTarget, Engine, Gap, Request, RowValues};
 use crate::action::Action;
 use crate::auditable::{EntityInfo, find, known};
 use crate::catalog::{LiveTable, ReferringKey, TableKind};
 use crate::sql::{Kind, Write, is_name};
-use crate::value::same;
+use crate::value::canonical_eq;
 
 const FOLLOWED: &str = "rows that refer to what it changed were changed by ON UPDATE, too";
 
@@ -56,7 +56,7 @@ fn positions(info: &EntityInfo, names: &[String]) -> Option<Vec<usize>> {
 /// The columns that a write sets in rows that are there.
 fn assigned(write: &Write) -> &[String] {
     match &write.kind {
-        Kind::Change(change) => &change.assigned,
+        Kind::UpdateOrDelete(change) => &change.assigned,
         Kind::Merge(merge) => &merge.assigned,
         Kind::Insert(insert) => (insert.conflict.as_ref()).map_or(&[], |c| &c.assigned),
         Kind::Truncate => &[],
@@ -88,7 +88,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn find_followers(
         &self,
         write: &Write,
-        audited: &Audited,
+        audited: &CaptureTarget,
         live: &mut LiveTable,
     ) -> Result<(), DbErr> {
         self.set_followers(Vec::new());
@@ -168,8 +168,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn update_followers(
         &self,
         request: Request<'_>,
-        before: &[Image],
-    ) -> Result<Vec<Trail>, Problem> {
+        before: &[RowValues],
+    ) -> Result<Vec<CascadedRows>, CaptureError> {
         let followers: Vec<UpdateFollower> = (self
             .followers
             .lock()
@@ -206,8 +206,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         follower: &UpdateFollower,
-        before: &[Image],
-    ) -> Result<Option<(Trail, Vec<UpdateFollower>)>, Problem> {
+        before: &[RowValues],
+    ) -> Result<Option<(CascadedRows, Vec<UpdateFollower>)>, CaptureError> {
         let (info, call) = (follower.info, request.call);
         let Some((from, to)) = follower.columns() else {
             return Ok(None);
@@ -253,14 +253,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map_err(failed)?;
         rows.finish();
         self.check_kept(call, &rows)?;
-        let audited = Audited {
+        let audited = CaptureTarget {
             info,
             plan,
             followers: Vec::new(),
             records: true,
             fires_triggers: false,
         };
-        let trail = Trail {
+        let trail = CascadedRows {
             audited,
             columns: set.clone(),
             rows,
@@ -269,10 +269,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Notes which followers are concerned by the change of a row.
-    pub(super) fn observe_followers(&self, audited: &Audited, old: &BeforeRow, new: &[Value]) {
+    pub(super) fn observe_followers(
+        &self,
+        audited: &CaptureTarget,
+        old: &BeforeRow,
+        new: &[Value],
+    ) {
         let is_changed = |follower: &UpdateFollower| match (old, follower.columns()) {
             (BeforeRow::Read(old), Some((_, to))) => {
-                to.iter().any(|at| !same(&old[*at], &new[*at]))
+                to.iter().any(|at| !canonical_eq(&old[*at], &new[*at]))
             }
             // The values are in a form that does not tell, or in columns that the entity does not have.
             _ => true,
@@ -281,11 +286,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// The same of a row whose old values are not known.
-    pub(super) fn observe_followers_of_unknown(&self, audited: &Audited, assigned: &[String]) {
+    pub(super) fn observe_followers_of_unknown(
+        &self,
+        audited: &CaptureTarget,
+        assigned: &[String],
+    ) {
         self.each_follower(audited, |follower| follower.key.refers_to(assigned));
     }
 
-    fn each_follower(&self, audited: &Audited, is_changed: impl Fn(&UpdateFollower) -> bool) {
+    fn each_follower(&self, audited: &CaptureTarget, is_changed: impl Fn(&UpdateFollower) -> bool) {
         let mut all = self
             .followers
             .lock()

@@ -6,13 +6,13 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use super::candidates::{Candidates, candidates, listed};
 use super::returning::Returns;
-use super::rows::{RowLock, WAS_THERE, was_there};
-use super::{Answer, Engine, Image, Problem, Request, answer};
+use super::select_rows::{RowLock, WAS_THERE, was_there};
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
 use crate::sql::{Conflict, ConflictAction, Insert, Rows};
 
 /// A row as an INSERT with a conflict clause left it.
 pub(super) struct Written {
-    pub(super) row: Image,
+    pub(super) row: RowValues,
     /// Whether it was there before; `None` where nothing says so.
     pub(super) was_there: Option<bool>,
 }
@@ -24,23 +24,25 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         insert: &Insert,
         conflict: &Conflict,
         returns: Returns,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let call = request.call;
         if request.sets_key(&conflict.assigned) {
-            return Err(Problem::Uncapturable("its conflict clause changes keys"));
+            return Err(CaptureError::Uncapturable(
+                "its conflict clause changes keys",
+            ));
         }
         if !returns.has_keys() {
-            return Err(Problem::Uncapturable(
+            return Err(CaptureError::Uncapturable(
                 "the keys of the rows that it writes are not known",
             ));
         }
         if self.server.is_postgres() && !request.live.is_lockable {
-            return Err(Problem::Uncapturable("the role may not lock the rows"));
+            return Err(CaptureError::Uncapturable("the role may not lock the rows"));
         }
         let rows = match &insert.rows {
             // PostgreSQL says of each row whether it was there.
             Rows::Selected if self.server.is_postgres() => Vec::new(),
-            _ => listed(request, insert).ok_or(Problem::Uncapturable(
+            _ => listed(request, insert).ok_or(CaptureError::Uncapturable(
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ))?,
         };
@@ -67,7 +69,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_upserted(request, before, written, replaces)?;
         self.flush_when_full().await?;
         self.record_descendants(trail).await?;
-        doubt.settle();
+        doubt.disarm();
         Ok(answer(call, returns, returned, id)?)
     }
 
@@ -76,15 +78,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn check_keys(
         &self,
         request: Request<'_>,
-        before: &[Image],
+        before: &[RowValues],
         written: &[Written],
     ) -> Result<(), DbErr> {
         let info = request.audited.info;
-        let is_written: HashSet<Image> = written.iter().map(|w| info.key_of(&w.row)).collect();
-        let left: Vec<Image> = (before.iter().map(|row| info.key_of(row)))
+        let is_written: HashSet<RowValues> = written.iter().map(|w| info.key_of(&w.row)).collect();
+        let left: Vec<RowValues> = (before.iter().map(|row| info.key_of(row)))
             .filter(|key| !is_written.contains(key))
             .collect();
-        let known: HashSet<Image> = before.iter().map(|row| info.key_of(row)).collect();
+        let known: HashSet<RowValues> = before.iter().map(|row| info.key_of(row)).collect();
         let is_unread =
             |w: &Written| w.was_there == Some(true) && !known.contains(&info.key_of(&w.row));
         if left.is_empty() || !written.iter().any(is_unread) {
@@ -98,13 +100,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         candidates: &Candidates<'_>,
-        before: &[Image],
+        before: &[RowValues],
         returns: Returns,
         returned: &[QueryResult],
     ) -> Result<Vec<Written>, DbErr> {
         let info = request.audited.info;
         let mut seen = HashSet::new();
-        let mut keys: Vec<Image> = (self.read_returned(request, returns, returned).iter())
+        let mut keys: Vec<RowValues> = (self.read_returned(request, returns, returned).iter())
             .map(|row| info.key_of(row))
             .filter(|key| seen.insert(key.clone()))
             .collect();
@@ -133,13 +135,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) fn record_upserted(
         &self,
         request: Request<'_>,
-        before: Vec<Image>,
+        before: Vec<RowValues>,
         written: Vec<Written>,
         replaces: bool,
     ) -> Result<(), DbErr> {
         let (info, audited) = (request.audited.info, request.audited);
         let columns: Vec<String> = info.columns().map(str::to_owned).collect();
-        let is_there: HashSet<Image> = written.iter().map(|w| info.key_of(&w.row)).collect();
+        let is_there: HashSet<RowValues> = written.iter().map(|w| info.key_of(&w.row)).collect();
         if replaces {
             // In the order in which the database does it.
             for old in before
@@ -149,7 +151,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.record_deleted(audited, self.source, old)?;
             }
         }
-        let mut before: HashMap<Image, Image> = (before.into_iter())
+        let mut before: HashMap<RowValues, RowValues> = (before.into_iter())
             .map(|row| (info.key_of(&row), row))
             .collect();
         for Written { row, was_there } in &written {

@@ -10,15 +10,15 @@ use std::collections::HashSet;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::candidates::{Candidates, candidates, listed};
-use super::rows::RowLock;
+use super::select_rows::RowLock;
 use super::update::is_same;
 use super::upsert::Written;
-use super::{Answer, Engine, Image, Problem, Request};
-use crate::exec_method::Call;
+use super::{CaptureError, Engine, ExecOutput, Request, RowValues};
+use crate::exec_method::ExecMethod;
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
 
 /// What the server answered to the statement.
-struct Server {
+struct ServerInfo {
     /// Its count, which an answer with rows does not have.
     affected: Option<u64>,
     id: u64,
@@ -46,13 +46,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         insert: &Insert,
         conflict: &Conflict,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<ExecOutput, CaptureError> {
         let (call, info) = (request.call, request.audited.info);
         if request.sets_key(&conflict.assigned) {
-            return Err(Problem::Uncapturable("its conflict clause changes keys"));
+            return Err(CaptureError::Uncapturable(
+                "its conflict clause changes keys",
+            ));
         }
         let Some(rows) = listed(request, insert) else {
-            return Err(Problem::Uncapturable(
+            return Err(CaptureError::Uncapturable(
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
             ));
         };
@@ -73,19 +75,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let ran = self.run(call, request.statement).await?;
         let server = match (&ran.answer, &request.write.returning) {
-            (Answer::Executed(result), Returning::Nothing) => Server {
+            (ExecOutput::Executed(result), Returning::Nothing) => ServerInfo {
                 affected: Some(result.rows_affected()),
                 id: result.last_insert_id(),
             },
-            (Answer::Rows(_), Returning::Nothing) => Server {
+            (ExecOutput::Rows(_), Returning::Nothing) => ServerInfo {
                 affected: Some(self.row_count().await?),
                 id: self.mysql_last_insert_id().await?,
             },
-            (answer, _) => Server {
+            (answer, _) => ServerInfo {
                 affected: match answer {
                     // Rows that it leaves out are not returned, nor those after the first to `query_one`.
-                    Answer::Rows(rows)
-                        if call != Call::QueryOne && conflict.action == ConflictAction::Nothing =>
+                    ExecOutput::Rows(rows)
+                        if call != ExecMethod::QueryOne
+                            && conflict.action == ConflictAction::Nothing =>
                     {
                         Some(rows.len() as u64)
                     }
@@ -98,8 +101,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if listed.generated() > 0 && server.affected != Some(0) && candidates.rows() < listed.rows {
             // Rows without a value for any unique column are found by the numbers that they got.
             let numbers = listed.numbers.as_deref().unwrap_or_default();
-            let seen: HashSet<Image> = now.iter().map(|row| info.key_of(row)).collect();
-            let numbered = self.numbered(server.id, numbers);
+            let seen: HashSet<RowValues> = now.iter().map(|row| info.key_of(row)).collect();
+            let numbered = self.auto_increment_keys(server.id, numbers);
             let more = self
                 .rows_where(info, &info.key, &numbered, RowLock::Full)
                 .await?;
@@ -112,7 +115,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_upserted(request, before, written, replaces)?;
         self.flush_when_full().await?;
         self.record_descendants(trail).await?;
-        ran.doubt.settle();
+        ran.doubt.disarm();
         Ok(ran.answer)
     }
 
@@ -122,7 +125,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         candidates: &Candidates<'_>,
-    ) -> Result<Vec<Image>, DbErr> {
+    ) -> Result<Vec<RowValues>, DbErr> {
         let info = request.audited.info;
         let found = (self.conflicting(request, candidates, &[], RowLock::None)).await?;
         if found.is_empty() {
@@ -130,7 +133,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         let (mut before, mut seen) = (Vec::new(), HashSet::new());
         for columns in candidates.columns(info) {
-            let values: Vec<Image> = (found.iter())
+            let values: Vec<RowValues> = (found.iter())
                 .map(|row| columns.iter().map(|at| row[*at].clone()).collect())
                 .collect();
             for row in self
@@ -152,12 +155,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         candidates: &Candidates<'_>,
-        before: &[Image],
-    ) -> Result<Vec<Image>, DbErr> {
+        before: &[RowValues],
+    ) -> Result<Vec<RowValues>, DbErr> {
         let info = request.audited.info;
-        let keys_before: Vec<Image> = before.iter().map(|row| info.key_of(row)).collect();
+        let keys_before: Vec<RowValues> = before.iter().map(|row| info.key_of(row)).collect();
         let there = (self.conflicting(request, candidates, &[], RowLock::None)).await?;
-        let others: Vec<&Image> = (there.iter())
+        let others: Vec<&RowValues> = (there.iter())
             .filter(|row| !keys_before.contains(&info.key_of(row)))
             .collect();
         let mut keys = keys_before.clone();
@@ -180,12 +183,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         action: ConflictAction,
         listed: &Listed,
-        server: &Server,
-        before: &[Image],
-        now: Vec<Image>,
+        server: &ServerInfo,
+        before: &[RowValues],
+        now: Vec<RowValues>,
     ) -> Vec<Written> {
         let info = request.audited.info;
-        let find = |row: &Image| {
+        let find = |row: &RowValues| {
             let key = info.key_of(row);
             before.iter().find(|old| info.key_of(old) == key)
         };
@@ -199,7 +202,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let new: u64 = now.iter().filter(|row| find(row).is_none()).count() as u64;
         let left = server.affected.and_then(|all| all.checked_sub(of_known));
-        let is_new = |row: &Image| -> Option<bool> {
+        let is_new = |row: &RowValues| -> Option<bool> {
             let Some(left) = left else {
                 return self.has_new_number(listed, server, &info.key_of(row));
             };
@@ -258,20 +261,20 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     fn has_new_number(
         &self,
         listed: &Listed,
-        server: &Server,
+        server: &ServerInfo,
         key: &[sea_orm::Value],
     ) -> Option<bool> {
         if listed.generated() == 0 || server.id == 0 {
             return None;
         }
         let numbers = listed.numbers.as_deref().unwrap_or_default();
-        let is_it = |id: &Image| match (id.first(), key.first()) {
+        let is_it = |id: &RowValues| match (id.first(), key.first()) {
             (Some(id), Some(key)) => {
                 crate::value::encode(id).ok() == crate::value::encode(key).ok()
             }
             _ => false,
         };
-        self.numbered(server.id, numbers)
+        self.auto_increment_keys(server.id, numbers)
             .iter()
             .any(is_it)
             .then_some(true)
@@ -284,10 +287,12 @@ fn check_findable(
     candidates: &Candidates<'_>,
     rows: &[Vec<Cell>],
     listed: &Listed,
-) -> Result<(), Problem> {
+) -> Result<(), CaptureError> {
     let is_numbered = listed.numbers.is_some() && request.audited.info.key.len() == 1;
     if candidates.rows() < rows.len() as u64 && !is_numbered {
-        return Err(Problem::Uncapturable("the keys of its rows are not known"));
+        return Err(CaptureError::Uncapturable(
+            "the keys of its rows are not known",
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::config::AuditConfig;
 use crate::limits;
 use crate::record::address;
-use crate::target::fit;
+use crate::target::truncate_hashed;
 use crate::text::clean as clean_text;
 
 /// What is stored of a name, and what it is counted as.
@@ -26,7 +26,7 @@ pub(in crate::event) fn known_name(username: &str) -> String {
 /// What a name that belongs to an account is counted as: for most applications it is one however it is written.
 pub(in crate::event) fn known_key(username: &str) -> String {
     // Lower case may be longer.
-    fit(lower(username), limits::NAME)
+    truncate_hashed(lower(username), limits::NAME)
 }
 
 /// What is stored of a name that belongs to nobody, and what it is counted as. A digest without a key would give away a

@@ -19,7 +19,7 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) events: HashMap<String, Counted>,
+    pub(super) events: HashMap<String, QueuedEvent>,
     /// How many events were submitted so far.
     pub(super) submitted: u64,
     /// How many found no room since that was last on record.
@@ -86,8 +86,8 @@ impl Waiting {
 }
 
 /// What is taken off to be written.
-pub(super) struct Taken {
-    pub(super) batch: Vec<(String, Counted)>,
+pub(super) struct Drained {
+    pub(super) batch: Vec<(String, QueuedEvent)>,
     /// How many found no room.
     pub(super) dropped: u64,
     /// How many events were submitted until then.
@@ -96,7 +96,7 @@ pub(super) struct Taken {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Counted {
+pub(super) struct QueuedEvent {
     pub(super) event: SystemEvent,
     pub(super) times: i64,
     /// The first equal one that came since this was taken to be written. It counts in another row where this one's is
@@ -111,7 +111,7 @@ pub(super) struct Counted {
     pub(super) refusals: u32,
 }
 
-impl Counted {
+impl QueuedEvent {
     /// Counts an equal one.
     fn count(&mut self, event: SystemEvent) {
         self.times += 1;
@@ -146,7 +146,7 @@ impl Queue {
 
     /// Adds what has happened; `false` where there is no room.
     pub(super) fn add(&self, event: SystemEvent) -> bool {
-        let print = event.print();
+        let print = event.stored_fingerprint();
         let mut waiting = self.waiting();
         if waiting.closed {
             return false;
@@ -162,7 +162,7 @@ impl Queue {
                 return false;
             }
             Entry::Vacant(place) => {
-                place.insert(Counted {
+                place.insert(QueuedEvent {
                     event,
                     times: 1,
                     next: None,
@@ -178,10 +178,10 @@ impl Queue {
 
     /// What is to be written now, oldest first, and how many events were dropped: what was refused
     /// before only when that is due, or at the end. It keeps its room until it is written.
-    pub(super) fn take(&self, due: bool) -> Taken {
+    pub(super) fn take(&self, due: bool) -> Drained {
         let mut waiting = self.waiting();
         let due = due || waiting.closed;
-        let mut batch: Vec<(String, Counted)> = (waiting.events.iter_mut())
+        let mut batch: Vec<(String, QueuedEvent)> = (waiting.events.iter_mut())
             .filter(|(_, event)| due || !event.tried)
             .map(|(print, event)| (print.clone(), event.take()))
             .collect();
@@ -191,7 +191,7 @@ impl Queue {
         } else {
             0
         };
-        Taken {
+        Drained {
             batch,
             dropped,
             submitted: waiting.submitted,
@@ -229,7 +229,7 @@ impl Queue {
                 }
             }
         }
-        lost.iter().for_each(lose);
+        lost.iter().for_each(discard);
     }
 }
 
@@ -241,7 +241,7 @@ pub(super) fn warn_of_dropped(dropped: u64) {
     );
 }
 
-pub(super) fn lose(event: &Counted) {
+pub(super) fn discard(event: &QueuedEvent) {
     count_many(&COUNTERS.events_dropped, event.times.unsigned_abs());
     tracing::error!(event = ?event.event, "a system event is given up");
 }
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn what_comes_while_an_equal_event_is_written_is_an_event_of_its_own_time() {
         let queue = Queue::new(8);
-        let print = equal_event("").print();
+        let print = equal_event("").stored_fingerprint();
         let add = |requests: &[&str]| {
             for request in requests {
                 assert!(queue.add(equal_event(request)));

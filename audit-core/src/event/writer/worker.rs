@@ -8,8 +8,8 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::queue::{Counted, Queue, Taken, lose, warn_of_dropped};
-use crate::record::is_away;
+use super::queue::{Drained, Queue, QueuedEvent, discard, warn_of_dropped};
+use crate::record::is_unavailable;
 use crate::system_event::{EventType, SystemEvent};
 
 /// After so many tries in a row that did not reach it, the database is not asked for the others.
@@ -22,7 +22,7 @@ const TOGETHER: usize = 100;
 pub(super) struct Worker<C> {
     pub(super) db: C,
     pub(super) window: Duration,
-    pub(super) patience: Duration,
+    pub(super) retry_interval: Duration,
     pub(super) queue: Arc<Queue>,
     /// Told the number of the newest event that was seen to.
     pub(super) written: watch::Sender<u64>,
@@ -50,7 +50,7 @@ impl<C> Drop for Worker<C> {
             std::mem::take(&mut waiting.events)
         };
         // Without the lock: this is logged, and whoever listens may submit.
-        left.values().for_each(lose);
+        left.values().for_each(discard);
     }
 }
 
@@ -61,7 +61,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
         let mut taken = false;
         loop {
             let due = again.is_none_or(|again| again <= Instant::now());
-            let Taken {
+            let Drained {
                 batch,
                 dropped,
                 submitted,
@@ -70,7 +70,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             let mut round = self.write(batch).await;
             let mut waits = round.failed;
             if dropped > 0 && !round.away {
-                waits |= !self.tell_of_dropped(dropped, &mut round).await;
+                waits |= !self.record_dropped(dropped, &mut round).await;
             } else {
                 self.queue.waiting().dropped += dropped;
             }
@@ -89,7 +89,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                 again = None;
             }
             if waits {
-                again.get_or_insert_with(|| Instant::now() + self.patience);
+                again.get_or_insert_with(|| Instant::now() + self.retry_interval);
             }
             match again {
                 // Do not ask it for every event that comes meanwhile.
@@ -146,7 +146,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
 
     /// Writes events: new ones together, and one by one those that count up a row, or that the database
     /// does not take together.
-    async fn write(&self, batch: Vec<(String, Counted)>) -> Round {
+    async fn write(&self, batch: Vec<(String, QueuedEvent)>) -> Round {
         let (mut round, mut one_by_one) = (Round::default(), Vec::new());
         let mut batch = batch.into_iter().peekable();
         while batch.peek().is_some() {
@@ -167,7 +167,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
     }
 
     /// Writes those that are new. Returns those that are not; `None` where that failed.
-    async fn write_together(&self, events: &[(String, Counted)]) -> Option<HashSet<String>> {
+    async fn write_together(&self, events: &[(String, QueuedEvent)]) -> Option<HashSet<String>> {
         if events.len() < 2 {
             return None;
         }
@@ -177,7 +177,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             .ok()
     }
 
-    async fn write_one_by_one(&self, batch: Vec<(String, Counted)>, mut round: Round) -> Round {
+    async fn write_one_by_one(&self, batch: Vec<(String, QueuedEvent)>, mut round: Round) -> Round {
         let mut unreachable = 0;
         for (print, counted) in batch {
             let times = counted.times;
@@ -197,7 +197,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                         counted.tried = true;
                     }
                     // A database that answers can be asked for the next: that one it may take.
-                    if error.cause().is_none_or(is_away) {
+                    if error.cause().is_none_or(is_unavailable) {
                         unreachable += 1;
                     } else {
                         unreachable = 0;
@@ -214,7 +214,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
     }
 
     /// Writes how many events were dropped; `false`, and tells of them later, when that is refused.
-    async fn tell_of_dropped(&self, dropped: u64, round: &mut Round) -> bool {
+    async fn record_dropped(&self, dropped: u64, round: &mut Round) -> bool {
         let title = "system events were dropped: too many waited to be written";
         let times = i64::try_from(dropped).unwrap_or(i64::MAX);
         let written = SystemEvent::new(EventType::Maintenance, title)

@@ -11,7 +11,8 @@ use super::names::{folded, last_part, table_of, template};
 use super::{Text, is_meaningful, tokenize};
 use crate::sql::template::MARK;
 use crate::sql::{
-    Change, ColumnList, Kind, TableName, Template, Understood, Volatility, Write, is_name,
+    ColumnList, Kind, ParsedStatement, TableName, Template, UpdateOrDelete, Volatility, Write,
+    is_name,
 };
 
 /// What UPDATE and DELETE have in common.
@@ -35,7 +36,7 @@ struct Parts<'a> {
 }
 
 impl Text {
-    pub(super) fn update(&self, update: &Update, with: Option<&With>) -> Understood {
+    pub(super) fn update(&self, update: &Update, with: Option<&With>) -> ParsedStatement {
         let relation = &update.table.relation;
         let Some((table, qualifier, reference)) = table_of(self.backend, relation) else {
             return self.opaque("its table is no name");
@@ -93,7 +94,7 @@ impl Text {
         })
     }
 
-    pub(super) fn delete(&self, delete: &Delete, with: Option<&With>) -> Understood {
+    pub(super) fn delete(&self, delete: &Delete, with: Option<&With>) -> ParsedStatement {
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
         let [target] = from.as_slice() else {
             return self.opaque("it deletes from several tables");
@@ -174,7 +175,7 @@ impl Text {
         words.iter().any(|word| qualifier_is(relation, word))
     }
 
-    fn change(&self, parts: Parts<'_>) -> Understood {
+    fn change(&self, parts: Parts<'_>) -> ParsedStatement {
         if !self.renders(&parts.statement) {
             return self.opaque_on(
                 "it cannot be written again as it was",
@@ -208,11 +209,11 @@ impl Text {
         {
             equalities.clear();
         }
-        Understood::Write(Box::new(Write {
+        ParsedStatement::Write(Box::new(Write {
             table: parts.table,
             qualifier: parts.qualifier,
             reference: parts.reference,
-            kind: Kind::Change(Change {
+            kind: Kind::UpdateOrDelete(UpdateOrDelete {
                 delete: parts.delete,
                 with: parts.with.map(template),
                 from: Template::read(&parts.from),

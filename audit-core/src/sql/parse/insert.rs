@@ -10,13 +10,13 @@ use super::change::assigned;
 use super::names::{folded, last_part, table_name_of, template};
 use super::only_reads;
 use crate::sql::{
-    Cell, ColumnList, Conflict, ConflictAction, ConflictTarget, Insert, Kind, Rows, Understood,
-    Write,
+    Cell, ColumnList, Conflict, ConflictAction, ConflictTarget, Insert, Kind, ParsedStatement,
+    Rows, Write,
 };
 
 impl Text {
     #[allow(clippy::too_many_lines)] // one clause after the other
-    pub(super) fn insert(&self, insert: &Statement) -> Understood {
+    pub(super) fn insert(&self, insert: &Statement) -> ParsedStatement {
         let TableObject::TableName(name) = &insert.table else {
             return self.opaque("its table is no name");
         };
@@ -117,7 +117,7 @@ impl Text {
         {
             return self.opaque("a query in it writes");
         }
-        Understood::Write(Box::new(Write {
+        ParsedStatement::Write(Box::new(Write {
             table,
             qualifier: (insert.table_alias.as_ref())
                 .map_or_else(|| name.to_string(), |alias| alias.alias.to_string()),

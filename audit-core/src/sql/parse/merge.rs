@@ -5,10 +5,10 @@ use sqlparser::ast::{Merge as Statement, MergeAction, MergeUpdateKind, OutputCla
 use super::Text;
 use super::change::assigned;
 use super::names::table_of;
-use crate::sql::{ColumnList, Kind, Merge, Understood, Write};
+use crate::sql::{ColumnList, Kind, Merge, ParsedStatement, Write};
 
 impl Text {
-    pub(super) fn merge(&self, merge: &Statement) -> Understood {
+    pub(super) fn merge(&self, merge: &Statement) -> ParsedStatement {
         let Some((table, qualifier, reference)) = table_of(self.backend, &merge.table) else {
             return self.opaque("its table is no name");
         };
@@ -41,7 +41,7 @@ impl Text {
             ) => Some(select_items.as_slice()),
             None => None,
         };
-        Understood::Write(Box::new(Write {
+        ParsedStatement::Write(Box::new(Write {
             table,
             qualifier,
             reference,

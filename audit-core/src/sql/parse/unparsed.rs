@@ -5,7 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
 
 use super::tokens::{is_among, is_meaningful, starts_with, word_of};
-use super::{Text, Understood};
+use super::{ParsedStatement, Text};
 
 /// First words of statements that write no rows, whatever follows.
 const POSTGRES_READS: &[&str] = &[
@@ -49,7 +49,7 @@ const SQLITE_UPKEEP: &[Keyword] = &[
 
 impl Text {
     /// What a text does that could not be parsed.
-    pub(super) fn unparsed(&self) -> Understood {
+    pub(super) fn unparsed(&self) -> ParsedStatement {
         if !self.is_one_statement() {
             return self.opaque("it could not be parsed");
         }
@@ -58,10 +58,10 @@ impl Text {
                 .iter()
                 .any(|word| starts_with(&self.tokens, *word));
         if upkeep {
-            return Understood::Control;
+            return ParsedStatement::DdlOrTransaction;
         }
         if self.cannot_write() || self.reads_in_search_order() {
-            return Understood::Read;
+            return ParsedStatement::Read;
         }
         self.opaque("it could not be parsed")
     }
@@ -100,7 +100,7 @@ impl Text {
             return false;
         };
         match self.parse(tokens).as_deref() {
-            Some([only]) => matches!(self.one(only), Understood::Read),
+            Some([only]) => matches!(self.one(only), ParsedStatement::Read),
             _ => false,
         }
     }

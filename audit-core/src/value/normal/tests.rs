@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn check(kind: &ArrayType, examples: Vec<(Json, Json)>) {
-    let shape = Shape::One(kind.clone());
+    let shape = ColumnKind::One(kind.clone());
     for (stored, canonical) in examples {
         let normal = normalize(stored.clone(), &shape);
         assert_eq!(
@@ -175,14 +175,14 @@ fn letters_are_small_where_case_does_not_count() {
 #[test]
 fn arrays_are_read_item_by_item() {
     let stored = json!(["7", null, 9_007_199_254_740_993_i64]);
-    let shape = Shape::Many(ArrayType::BigInt);
+    let shape = ColumnKind::Many(ArrayType::BigInt);
     assert_eq!(
         normalize(stored, &shape),
         json!([7, null, "9007199254740993"])
     );
     assert_eq!(normalize(json!("{7}"), &shape), json!("{7}"));
     assert_eq!(
-        normalize(json!([0.5, 1]), &Shape::Vector),
+        normalize(json!([0.5, 1]), &ColumnKind::Vector),
         json!([0.5, 1.0])
     );
 }

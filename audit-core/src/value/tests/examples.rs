@@ -4,8 +4,8 @@ use sea_orm::prelude::{ChronoDate, ChronoTime, DateTimeUtc, DateTimeWithTimeZone
 use sea_orm::sea_query::{ArrayType, Enum, OptionEnum, Value};
 use serde_json::json;
 
+use crate::value::{ColumnKind, canonical_eq, decode, encode};
 use crate::value::{DecodeError, EncodeError};
-use crate::value::{Shape, decode, encode, same};
 
 type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -185,9 +185,9 @@ fn the_ends_of_the_time_crates_years_come_back() -> TestResult {
         let value = Value::from(TimeDateTimeWithTimeZone::new_in_offset(day, clock, offset));
         let back = decode(
             &encode(&value)?,
-            &Shape::One(ArrayType::TimeDateTimeWithTimeZone),
+            &ColumnKind::One(ArrayType::TimeDateTimeWithTimeZone),
         )?;
-        assert!(same(&value, &back), "{value:?}: {back:?}");
+        assert!(canonical_eq(&value, &back), "{value:?}: {back:?}");
     }
     Ok(())
 }
@@ -281,12 +281,12 @@ fn json_is_itself_and_compared_by_structure() -> Result<(), EncodeError> {
     let b = Value::from(json!({"a": {"x": "y"}, "b": [1, 1.0, null]}));
     let c = Value::from(json!({"a": {"x": "y"}, "b": [1, 1, null]}));
     assert_eq!(encode(&a)?, json!({"a": {"x": "y"}, "b": [1, 1.0, null]}));
-    assert!(same(&a, &b));
+    assert!(canonical_eq(&a, &b));
     assert!(
-        !same(&a, &c),
+        !canonical_eq(&a, &c),
         "an integer and a float are not the same JSON"
     );
-    assert!(same(&Value::Json(None), &Value::from(Json::Null)));
+    assert!(canonical_eq(&Value::Json(None), &Value::from(Json::Null)));
     Ok(())
 }
 
@@ -321,11 +321,11 @@ fn what_is_no_canonical_form_is_refused() {
         (json!("936da01f"), T::Uuid),
         (json!([1]), T::Int),
     ] {
-        let shape = Shape::One(kind);
+        let shape = ColumnKind::One(kind);
         assert_eq!(decode(&json, &shape), Err(DecodeError { shape }), "{json}");
     }
     for json in [json!(1), json!({}), json!([1, "x"]), json!([[1]])] {
-        let shape = Shape::Many(T::Int);
+        let shape = ColumnKind::Many(T::Int);
         assert_eq!(decode(&json, &shape), Err(DecodeError { shape }), "{json}");
     }
 }
@@ -334,5 +334,5 @@ fn what_is_no_canonical_form_is_refused() {
 #[cfg(not(feature = "postgres-vector"))]
 #[test]
 fn a_shape_whose_feature_is_missing_is_refused() {
-    assert!(decode(&json!([1.0]), &Shape::Vector).is_err());
+    assert!(decode(&json!([1.0]), &ColumnKind::Vector).is_err());
 }

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::{ArrayType, Enum, OptionEnum, Value};
 
-use crate::value::Shape;
+use crate::value::ColumnKind;
 
 /// All kinds of single values.
 pub(crate) fn kinds() -> Vec<ArrayType> {
@@ -55,21 +55,21 @@ pub(crate) fn kinds() -> Vec<ArrayType> {
 }
 
 /// All shapes of columns.
-pub(crate) fn shapes() -> Vec<Shape> {
-    let one = kinds().into_iter().map(Shape::One);
-    let many = kinds().into_iter().map(Shape::Many);
+pub(crate) fn shapes() -> Vec<ColumnKind> {
+    let one = kinds().into_iter().map(ColumnKind::One);
+    let many = kinds().into_iter().map(ColumnKind::Many);
     #[allow(unused_mut)]
     let mut all: Vec<_> = one.chain(many).collect();
     #[cfg(feature = "postgres-vector")]
-    all.push(Shape::Vector);
+    all.push(ColumnKind::Vector);
     all
 }
 
 /// Values of a shape, NULL among them.
-pub(crate) fn of_shape(shape: &Shape) -> BoxedStrategy<Value> {
+pub(crate) fn of_shape(shape: &ColumnKind) -> BoxedStrategy<Value> {
     match shape {
-        Shape::One(kind) => of_kind(kind),
-        Shape::Many(kind) => {
+        ColumnKind::One(kind) => of_kind(kind),
+        ColumnKind::Many(kind) => {
             let kind = kind.clone();
             let items = proptest::collection::vec(of_kind(&kind), 0..4);
             proptest::option::weighted(0.9, items)
@@ -77,7 +77,7 @@ pub(crate) fn of_shape(shape: &Shape) -> BoxedStrategy<Value> {
                 .boxed()
         }
         #[cfg(feature = "postgres-vector")]
-        Shape::Vector => {
+        ColumnKind::Vector => {
             let item = prop_oneof![proptest::num::f32::ANY, select(vec![0.0, -0.0, f32::NAN]),];
             let items = proptest::collection::vec(item, 0..4);
             proptest::option::weighted(0.9, items)
@@ -85,7 +85,7 @@ pub(crate) fn of_shape(shape: &Shape) -> BoxedStrategy<Value> {
                 .boxed()
         }
         #[cfg(not(feature = "postgres-vector"))]
-        Shape::Vector => Just(Value::Int(None)).boxed(),
+        ColumnKind::Vector => Just(Value::Int(None)).boxed(),
     }
 }
 

@@ -13,9 +13,9 @@ use std::collections::HashMap;
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::follow::Closure;
-use super::moved::{Found, Moved, emptied, moved};
+use super::key_updates::{Found, KeyUpdate, emptied, moved};
 use super::record::{self, Parts};
-use super::subject::{Row, Subject, row};
+use super::table_sql::{Row, Subject, row};
 use super::{quote, variable};
 
 const NOTE: &str = r#"{"trigger_out_of_date":true}"#;
@@ -169,7 +169,7 @@ impl<'a> Cascade<'a> {
     fn touched(
         &self,
         subject: &Subject<'_>,
-        touches: &[Moved<'_>],
+        touches: &[KeyUpdate<'_>],
         found: Found,
         log: &str,
         with: &str,
@@ -278,7 +278,7 @@ impl<'a> Cascade<'a> {
     }
 }
 
-fn add<'a>(touched: &mut Vec<(&'a Table, Vec<Moved<'a>>)>, moved: Moved<'a>) {
+fn add<'a>(touched: &mut Vec<(&'a Table, Vec<KeyUpdate<'a>>)>, moved: KeyUpdate<'a>) {
     let known = (touched.iter_mut()).find(|(table, _)| *table == moved.table);
     match known {
         Some((_, list)) => list.push(moved),

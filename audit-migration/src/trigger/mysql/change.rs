@@ -6,7 +6,7 @@
 //! metadata.
 
 use super::record::{self, Parts};
-use super::subject::{Difference, Row, Subject, Unless, row};
+use super::table_sql::{Difference, Row, Subject, Unless, row};
 use super::{quote, variable};
 
 /// What is done to the row.

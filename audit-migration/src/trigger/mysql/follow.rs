@@ -12,13 +12,13 @@ const LEVELS: usize = 8;
 pub(super) struct Closure<'a> {
     root: Table,
     pub(super) row: Root,
-    tables: Vec<Going>,
+    tables: Vec<CascadeCte>,
     /// The foreign keys by which rows go.
     keys: Vec<&'a ForeignKey>,
     expressions: Vec<String>,
 }
 
-struct Going {
+struct CascadeCte {
     table: Table,
     /// As it is named in the trigger.
     name: String,
@@ -59,7 +59,7 @@ impl<'a> Closure<'a> {
                             columns.push(column.clone());
                         }
                     }
-                    closure.tables.push(Going {
+                    closure.tables.push(CascadeCte {
                         name: name(&key.child),
                         table: key.child.clone(),
                         columns,

@@ -2,7 +2,7 @@
 
 use sea_orm_audit_core::{Tables, limits};
 
-use super::subject::{Subject, fit};
+use super::table_sql::{Subject, fit};
 use super::{quote, variable};
 
 /// What is different from record to record; all of it expressions.

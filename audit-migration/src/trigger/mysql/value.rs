@@ -1,6 +1,6 @@
 //! A column's value in the forms that are recorded, as SQL.
 
-use sea_orm_audit_core::Shape;
+use sea_orm_audit_core::ColumnKind;
 use sea_orm_migration::sea_orm::sea_query::ArrayType as T;
 
 use super::catalogue::Server;
@@ -41,9 +41,9 @@ const DEPTH: u8 = 29;
 
 impl Form {
     /// The form for a shape and, where it is known, the type that the column has.
-    pub(super) fn of(shape: &Shape, column: Option<&str>) -> Self {
+    pub(super) fn of(shape: &ColumnKind, column: Option<&str>) -> Self {
         let column = column.unwrap_or_default();
-        let Shape::One(kind) = shape else {
+        let ColumnKind::One(kind) = shape else {
             return Self::Json;
         };
         // A number that the table has as text may be no number.

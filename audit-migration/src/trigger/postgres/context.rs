@@ -6,8 +6,8 @@
 
 use sea_orm_audit_core::limits;
 
-use super::helper::{DOCUMENT, SHOWN};
 use super::quote::ident;
+use super::shared_functions::{DOCUMENT, SHOWN};
 
 /// The columns of the log that the context fills, and the longest text that they hold.
 const TEXTS: [(&str, Option<u32>); 8] = [

@@ -11,15 +11,15 @@
 use std::collections::BTreeSet;
 
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
-use sea_orm_audit_core::{Shape, clean_text, limits};
+use sea_orm_audit_core::{ColumnKind, clean_text, limits};
 use sea_orm_migration::sea_orm::sea_query::ArrayType;
 
 use super::context::{VARIABLES, read};
 use super::event::{Event, NEW, OLD};
-use super::helper::{CHANGE, DIFFER, FIT, JSON, LIST, SECRET, SHOWN, VECTOR};
 use super::quote::{ident, json, literal, qualified};
 use super::secret::pattern;
-use super::site::Site;
+use super::shared_functions::{CHANGE, DIFFER, FIT, JSON, LIST, SECRET, SHOWN, VECTOR};
+use super::table_location::Site;
 
 const REDACTED: &str = "[redacted]";
 
@@ -210,7 +210,7 @@ impl<'a> Functions<'a> {
     /// A column's value as canonical JSON.
     fn json(&self, row: &str, at: usize) -> String {
         match self.plan.columns[at].shape {
-            Shape::Vector => format!("{}.{VECTOR}({row}.c{at}::text)", self.schema),
+            ColumnKind::Vector => format!("{}.{VECTOR}({row}.c{at}::text)", self.schema),
             _ if self.is_list(at) => format!("{}.{LIST}({row}.c{at})", self.schema),
             _ => format!("{}.{JSON}({row}.c{at})", self.schema),
         }
@@ -224,7 +224,8 @@ impl<'a> Functions<'a> {
 
     fn is_list(&self, at: usize) -> bool {
         let column = &self.plan.columns[at];
-        matches!(column.shape, Shape::Many(_)) || self.site.lists.iter().any(|l| l == column.name)
+        matches!(column.shape, ColumnKind::Many(_))
+            || self.site.lists.iter().any(|l| l == column.name)
     }
 
     /// Whether a column differs between `o` and `n`.
@@ -317,7 +318,7 @@ impl<'a> Functions<'a> {
         let column = &self.plan.columns[at];
         let is_json = matches!(
             column.shape,
-            Shape::One(ArrayType::Json) | Shape::Many(ArrayType::Json)
+            ColumnKind::One(ArrayType::Json) | ColumnKind::Many(ArrayType::Json)
         );
         let recorded = column.treatment != TriggerTreatment::Plain;
         (is_json && recorded).then_some(self.secrets.as_deref())?
@@ -395,11 +396,11 @@ fn left(text: &str, limit: u32) -> String {
 }
 
 /// Whether the canonical form is PostgreSQL's own text.
-fn is_text_as_it_is(shape: &Shape) -> bool {
+fn is_text_as_it_is(shape: &ColumnKind) -> bool {
     use ArrayType as T;
     matches!(
         shape,
-        Shape::One(
+        ColumnKind::One(
             T::TinyInt
                 | T::SmallInt
                 | T::Int
@@ -420,8 +421,8 @@ fn is_text_as_it_is(shape: &Shape) -> bool {
 fn is_short(column: &TriggerColumn) -> bool {
     use ArrayType as T;
     match &column.shape {
-        Shape::One(T::String | T::Char | T::Enum(_)) => false,
-        Shape::One(kind) => is_text_as_it_is(&column.shape) || *kind == T::Bool,
+        ColumnKind::One(T::String | T::Char | T::Enum(_)) => false,
+        ColumnKind::One(kind) => is_text_as_it_is(&column.shape) || *kind == T::Bool,
         _ => false,
     }
 }

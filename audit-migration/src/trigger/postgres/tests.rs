@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sea_orm_audit_core::trigger_plan::{
     LabelPart, SecretKeys, TriggerColumn, TriggerPlan, TriggerTreatment,
 };
-use sea_orm_audit_core::{Shape, Tables};
+use sea_orm_audit_core::{ColumnKind, Tables};
 use sea_orm_migration::sea_orm::sea_query::ArrayType;
 use sea_orm_migration::sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement,
@@ -62,7 +62,7 @@ async fn remove(
 fn column(name: &'static str, kind: ArrayType) -> TriggerColumn {
     TriggerColumn {
         name,
-        shape: Shape::One(kind),
+        shape: ColumnKind::One(kind),
         treatment: TriggerTreatment::Record,
         open: true,
     }
@@ -111,7 +111,7 @@ async fn drop<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<(), DbEr
 async fn amiss<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<Vec<String>, DbErr> {
     let pieces = pieces(db, plan).await?;
     let installed = installed(db, plan).await?;
-    let right = |piece: &&super::Piece| {
+    let right = |piece: &&super::TriggerDefinition| {
         !installed
             .iter()
             .any(|one| one.name == piece.name && one.definition == piece.definition && one.enabled)

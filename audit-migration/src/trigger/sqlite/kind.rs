@@ -1,6 +1,6 @@
 //! What a column holds, as far as its text in the log depends on it.
 
-use sea_orm_audit_core::Shape;
+use sea_orm_audit_core::ColumnKind;
 
 /// The kinds of values. The numbers stand in the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,9 +26,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(shape: &Shape) -> Self {
+    pub(super) fn of(shape: &ColumnKind) -> Self {
         // SQLite has neither arrays nor vectors.
-        let Shape::One(kind) = shape else {
+        let ColumnKind::One(kind) = shape else {
             return Self::Text;
         };
         // By name: which types exist is decided by the features of the whole build.

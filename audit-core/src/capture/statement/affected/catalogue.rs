@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{DatabaseConnection, DbErr};
 
-use super::Server;
+use super::ServerInfo;
 use super::links::Links;
 use crate::record::is_contention;
 
@@ -42,7 +42,7 @@ impl Catalogue {
     }
 }
 
-impl Server {
+impl ServerInfo {
     /// Asks the catalogue, where that was not done lately. Not to be called while the task is in a transaction: it takes
     /// a connection from the pool.
     ///

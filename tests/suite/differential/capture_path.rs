@@ -13,7 +13,7 @@ use crate::support::{TestDb, TestResult};
 
 /// How the same is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Road {
+pub(super) enum CapturePath {
     /// SeaORM alone: what the others must do as well, but for the log.
     Unaudited,
     /// Models on SeaORM's own connection, builders where there is no hook.
@@ -28,7 +28,7 @@ pub(super) enum Road {
     Triggers,
 }
 
-impl Road {
+impl CapturePath {
     pub(super) const ALL: [Self; 6] = [
         Self::Unaudited,
         Self::Hooks,
@@ -91,29 +91,33 @@ impl<T> Transaction for T where
 pub(super) const NOON: &str = "2026-11-23T12:00:00Z";
 
 /// What says who records.
-pub(super) fn config_of(road: Road, backend: DbBackend) -> AuditConfigBuilder {
+pub(super) fn config_of(road: CapturePath, backend: DbBackend) -> AuditConfigBuilder {
     let mut config = AuditConfig::builder();
-    if road == Road::Triggers {
+    if road == CapturePath::Triggers {
         super::each_entity!(backend, E => config = config.captured_by_trigger::<E>());
     }
     config
 }
 
 /// Runs the workload and returns what every step answered.
-pub(super) async fn take(road: Road, db: &TestDb, workload: &Workload) -> TestResult<Vec<String>> {
+pub(super) async fn take(
+    road: CapturePath,
+    db: &TestDb,
+    workload: &Workload,
+) -> TestResult<Vec<String>> {
     let noon: DateTimeUtc = NOON.parse()?;
     let config = config_of(road, db.backend())
         .clock(move || noon)
         .buffered_records(workload.buffered_records)
         .chunk_rows(workload.chunk_rows)
-        .migration_mode(road == Road::Unaudited)
+        .migration_mode(road == CapturePath::Unaudited)
         .build()?;
     let run = Run {
         road,
         answers: Mutex::default(),
     };
     let done = match road {
-        Road::Models | Road::Statements | Road::Triggers => {
+        CapturePath::Models | CapturePath::Statements | CapturePath::Triggers => {
             config.scope(run.groups(&db.audited(), workload)).await
         }
         _ => config.scope(run.groups(&db.conn, workload)).await,
@@ -123,7 +127,7 @@ pub(super) async fn take(road: Road, db: &TestDb, workload: &Workload) -> TestRe
 }
 
 struct Run {
-    road: Road,
+    road: CapturePath,
     answers: Mutex<Vec<String>>,
 }
 

@@ -5,10 +5,10 @@ use std::sync::Weak;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::before_image::{Image, Operation, Row};
+use super::before_image::{BeforeImage, Operation, Row};
 use super::generated::generated_columns;
-use super::operating::Operating;
-use super::told::Told;
+use super::hook_context::HookContext;
+use super::row_change::RowChange;
 use crate::action::{Action, Source};
 use crate::change::Changes;
 use crate::config::AuditConfig;
@@ -32,8 +32,8 @@ pub(crate) enum Captured {
 }
 
 pub(crate) struct Finished {
-    pub(super) operating: Operating,
-    pub(super) image: Option<Image>,
+    pub(super) operating: HookContext,
+    pub(super) image: Option<BeforeImage>,
     pub(super) key: Vec<Value>,
     /// The row after an insert or update; empty after a delete.
     pub(super) row: Vec<Value>,
@@ -63,7 +63,7 @@ impl Captured {
 impl Finished {
     /// What is recorded of a DELETE that left the row: what a trigger did to it instead, such as marking it as deleted.
     pub(super) fn not_deleted(mut self, row: Vec<Value>) -> Captured {
-        let Operating { plan, config, .. } = &self.operating;
+        let HookContext { plan, config, .. } = &self.operating;
         let Some(image) = (self.image.as_mut()).filter(|image| image.row.is_some()) else {
             return Captured::Nothing;
         };
@@ -80,7 +80,7 @@ impl Finished {
     /// The generated columns, where columns that were not written may have changed on account of others: those that are
     /// generated have changed with what was written.
     async fn generated<C: ConnectionTrait>(&self, db: &C) -> Result<Vec<usize>, Cause> {
-        let Operating { plan, config, .. } = &self.operating;
+        let HookContext { plan, config, .. } = &self.operating;
         let Some(image) = &self.image else {
             // All columns are recorded then.
             return Ok(Vec::new());
@@ -107,7 +107,7 @@ impl Finished {
 
     /// The changes and the row that shows the object, or `None` when nothing happened.
     fn changes(&self, generated: &[usize]) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
-        let Operating { plan, config, .. } = &self.operating;
+        let HookContext { plan, config, .. } = &self.operating;
         let image = self.image.as_ref();
         let seen = image.and_then(|image| image.row.as_ref());
         Ok(match (self.operating.operation, seen) {
@@ -148,7 +148,7 @@ impl Finished {
     }
 
     fn tell(&self, generated: &[usize]) -> Result<Option<Record>, Cause> {
-        let Operating { plan, config, .. } = &self.operating;
+        let HookContext { plan, config, .. } = &self.operating;
         let Some((changes, row)) = self.changes(generated)? else {
             return Ok(None);
         };
@@ -164,7 +164,7 @@ impl Finished {
             Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
             None => current_scope(),
         };
-        let told = Told {
+        let told = RowChange {
             action: self.operating.operation.action(),
             changes,
             key,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::before_image::{Image, Operation, Row, Task, Waiting, store};
+use super::before_image::{BeforeImage, ImageKey, Operation, Row, Task, store};
 use crate::auditable::{Auditable, EntityInfo};
 use crate::config::{AuditConfig, FailurePolicy, Plan};
 use crate::connection_kind::ConnectionKind;
@@ -14,7 +14,7 @@ use crate::error::{AuditError, ChangeState};
 use crate::target::object_id;
 
 /// What applies to one operation, or that the hooks stand down.
-pub(super) struct Operating {
+pub(super) struct HookContext {
     pub(super) config: AuditConfig,
     pub(super) plan: Arc<Plan>,
     pub(super) operation: Operation,
@@ -22,7 +22,7 @@ pub(super) struct Operating {
     pub(super) handle: ConnectionKind,
 }
 
-impl Operating {
+impl HookContext {
     /// `None` when nothing is to be recorded; costs no statement.
     pub(super) fn on<E: Auditable, C: ConnectionTrait>(
         db: &C,
@@ -47,8 +47,8 @@ impl Operating {
         })
     }
 
-    pub(super) fn waiting(&self, object_id: String) -> Waiting {
-        Waiting {
+    pub(super) fn waiting(&self, object_id: String) -> ImageKey {
+        ImageKey {
             task: Task::current(),
             connection: self.connection,
             entity: self.plan.info.type_id,
@@ -74,7 +74,7 @@ impl Operating {
     ) {
         store().put(
             self.waiting(Self::key_text(key)),
-            Image {
+            BeforeImage {
                 row,
                 written,
                 // On a pool another client's change to a column that this operation leaves alone may fall between read

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use sea_orm_audit_core::entity_report::Surveyed;
+use sea_orm_audit_core::entity_report::EntityReport;
 use sea_orm_migration::sea_orm::DbBackend;
 
 use super::super::Finding;
 use super::super::schema::{LiveKey, Reaction, TableId};
-use super::Judge;
+use super::Analyzer;
 
 const NO_ENTITY: &str = "that table has no audited entity";
 const NOT_DECLARED: &str =
@@ -19,7 +19,7 @@ const KEYS_CHANGE: &str =
 const PARENT_BY_HOOK: &str = "what follows a changed key is told by the triggers of the table where it begins, which has none: \
      capture that by triggers, or accept that keys never change";
 
-impl Judge<'_> {
+impl Analyzer<'_> {
     pub(super) fn cascades(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for key in &self.schema.keys {
@@ -43,7 +43,7 @@ impl Judge<'_> {
     }
 
     /// The entity that is to be recorded when the database does this to rows of its table.
-    fn wanted(&self, key: &LiveKey, reaction: Reaction) -> Option<&Surveyed> {
+    fn wanted(&self, key: &LiveKey, reaction: Reaction) -> Option<&EntityReport> {
         self.recorded(&key.table).find(|child| match reaction {
             Reaction::Refuses => false,
             Reaction::Cascades => child.deletes,
@@ -52,7 +52,7 @@ impl Judge<'_> {
     }
 
     /// The same, where no trigger of its own records it.
-    fn wanted_of_connection(&self, key: &LiveKey) -> Option<&Surveyed> {
+    fn wanted_of_connection(&self, key: &LiveKey) -> Option<&EntityReport> {
         let child = self.wanted(key, key.on_delete)?;
         (!self.fires_triggers(key, child)).then_some(child)
     }
@@ -184,7 +184,7 @@ impl Judge<'_> {
     }
 
     /// Whether what the database does to the rows of an entity fires their triggers.
-    fn fires_triggers(&self, key: &LiveKey, child: &Surveyed) -> bool {
+    fn fires_triggers(&self, key: &LiveKey, child: &EntityReport) -> bool {
         child.by_trigger && self.backend != DbBackend::MySql && !key.is_of_partition
     }
 

@@ -11,7 +11,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
 
-use super::detail::Linked;
+use super::linked_record::LinkedRecord;
 use crate::action::{Action, Outcome};
 use crate::actor::Actor;
 use crate::binding::Binding;
@@ -20,8 +20,8 @@ use crate::context::AuditContext;
 use crate::entity::audit_data_export as row;
 use crate::error::AuditError;
 use crate::limits;
-use crate::record::{address, clean, clean_json, insert_row, instant, shown};
-use crate::target::fit;
+use crate::record::{address, insert_row, sanitize, strip_nul, strip_nul_in_json, timestamp};
+use crate::target::truncate_hashed;
 
 /// An export of data, to be recorded.
 ///
@@ -193,11 +193,11 @@ impl DataExport {
         if is_skipped(&config, db) || self.begun == Some(0) {
             return Ok(0);
         }
-        let name = |text: &str| fit(clean(text.to_owned()), limits::NAME);
+        let name = |text: &str| truncate_hashed(strip_nul(text.to_owned()), limits::NAME);
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let filters = (!self.filters.is_empty()).then(|| {
             let mut json = config.without_secrets(Json::Object(self.filters));
-            clean_json(&mut json);
+            strip_nul_in_json(&mut json);
             json
         });
         let kind = name(&self.kind);
@@ -223,7 +223,7 @@ impl DataExport {
             actor_name: Set(actor
                 .name()
                 .map(str::to_owned)
-                .map(shown)
+                .map(sanitize)
                 .as_deref()
                 .map(name)),
             export_type: Set(kind),
@@ -231,13 +231,13 @@ impl DataExport {
             record_count: Set(self.records.map(number)),
             file_size: Set(self.bytes.map(number)),
             filters_applied: Set(filters),
-            file_path: Set(self.path.map(clean)),
+            file_path: Set(self.path.map(strip_nul)),
             download_count: Set(0),
             last_downloaded_at: Set(None),
             ip_address: Set(context.ip_address.clone().map(address)),
             request_id: Set(context.request_id.as_deref().map(name)),
         };
-        let linked = Linked {
+        let linked = LinkedRecord {
             config,
             action: Action::Export,
             outcome,
@@ -281,11 +281,11 @@ impl DataExport {
         if is_skipped(&config, db) {
             return Ok(());
         }
-        let now = instant(db.get_database_backend(), config.now());
+        let now = timestamp(db.get_database_backend(), config.now());
         let context = AuditContext::new()
             .metadata("download_of", export)
             .or(&AuditContext::current());
-        let linked = Linked {
+        let linked = LinkedRecord {
             config,
             action: Action::Export,
             outcome: Outcome::Success,
@@ -332,7 +332,7 @@ fn is_skipped<C: ConnectionTrait>(config: &AuditConfig, db: &C) -> bool {
 }
 
 fn fit_word(text: &str) -> String {
-    clean(text.chars().take(limits::WORD as usize).collect())
+    strip_nul(text.chars().take(limits::WORD as usize).collect())
 }
 
 impl fmt::Debug for DataExport {

@@ -15,7 +15,7 @@ use crate::auditable::{Auditable, EntityInfo, Field, FieldPolicy, Options};
 use crate::change::Changes;
 use crate::config::{AuditConfig, AuditConfigBuilder};
 use crate::value::tests::values::of_shape;
-use crate::value::{Shape, decode, encode, same};
+use crate::value::{ColumnKind, canonical_eq, decode, encode};
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -145,9 +145,9 @@ impl Auditable for guarded::Entity {
     }
 }
 
-fn shapes() -> Vec<Shape> {
+fn shapes() -> Vec<ColumnKind> {
     row::Column::iter()
-        .map(Shape::of_column::<row::Entity>)
+        .map(ColumnKind::of_column::<row::Entity>)
         .collect()
 }
 
@@ -213,7 +213,7 @@ proptest! {
         let plan = config.plan(row::Entity::info());
         let changes = plan.updated(&config, &known(&old), &new).map_err(fail)?;
         let changes = stored(&changes)?;
-        let differ = old.iter().zip(&new).filter(|(old, new)| !same(old, new)).count();
+        let differ = old.iter().zip(&new).filter(|(old, new)| !canonical_eq(old, new)).count();
         prop_assert_eq!(changes.len(), differ);
 
         let mut row = canonical::<row::Entity>(&old)?;
@@ -222,7 +222,7 @@ proptest! {
         // And back into values of the database.
         for ((name, shape), new) in row::Entity::info().columns().zip(shapes()).zip(&new) {
             let value = decode(&row[name], &shape).map_err(fail)?;
-            prop_assert!(same(&value, new), "{name}: {value:?} is not {new:?}");
+            prop_assert!(canonical_eq(&value, new), "{name}: {value:?} is not {new:?}");
         }
     }
 

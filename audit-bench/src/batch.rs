@@ -10,11 +10,11 @@ use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::BoxError;
-use crate::article::{Audited, Bare, Hand, Skipped, Triggered};
+use crate::bulk_api::{Builders, Road, SeaOrm};
 use crate::database::Database;
+use crate::fixtures::{Audited, Bare, Manual, Skipped, Triggered};
 use crate::operation::Operation;
 use crate::path::{Kind, Path};
-use crate::roads::{Builders, Road, SeaOrm};
 use crate::rows;
 use crate::write;
 
@@ -54,7 +54,9 @@ pub(crate) async fn run(
     // A task of its own, as a request has, within the scope that a web layer makes around it.
     let worker = match block.path {
         Path::Bare => tokio::spawn(scope().scope(work::<SeaOrm<Bare>, _>(rows(), plain(), block))),
-        Path::Hand => tokio::spawn(scope().scope(work::<SeaOrm<Hand>, _>(rows(), plain(), block))),
+        Path::Manual => {
+            tokio::spawn(scope().scope(work::<SeaOrm<Manual>, _>(rows(), plain(), block)))
+        }
         Path::Hooks => {
             tokio::spawn(scope().scope(work::<SeaOrm<Audited>, _>(rows(), plain(), block)))
         }

@@ -11,7 +11,7 @@ use crate::record::Record;
 use crate::target::Target;
 
 /// A changed row.
-pub(crate) struct Told<'a> {
+pub(crate) struct RowChange<'a> {
     pub(crate) action: Action,
     pub(crate) changes: Changes,
     pub(crate) key: &'a [Value],
@@ -20,7 +20,7 @@ pub(crate) struct Told<'a> {
     pub(crate) source: Source,
 }
 
-impl Told<'_> {
+impl RowChange<'_> {
     pub(crate) fn record(
         self,
         plan: &Plan,

@@ -10,10 +10,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamT
 
 use super::image_store::{Budget, ImageStore};
 use super::row_reader::read_row;
-use super::{Engine, Image, Request};
+use super::{Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
 use crate::catalog::UniqueIndex;
-use crate::sql::{Change, Composer, is_name, quoted};
+use crate::sql::{SqlBuilder, UpdateOrDelete, is_name, quoted};
 
 /// How many values one statement of ours may bind; every database takes more.
 const MOST_VALUES: usize = 30_000;
@@ -62,7 +62,7 @@ enum Among<'a> {
     /// All, without locking them.
     Unlocked,
     /// Those with these keys, which this index finds.
-    Keys(&'a str, &'a [Image]),
+    Keys(&'a str, &'a [RowValues]),
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
@@ -81,14 +81,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn read_before(
         &self,
         request: Request<'_>,
-        change: &Change,
+        change: &UpdateOrDelete,
     ) -> Result<ImageStore, DbErr> {
         let info = request.audited.info;
         let budget = Budget::new(self.config.before_row_bytes());
         let mut store = ImageStore::new(self.config, &request.audited.plan, info, &budget);
         // A row that several others join is there several times.
         let mut seen = change.joined.then(HashSet::new);
-        let mut push = |row: Image| {
+        let mut push = |row: RowValues| {
             if (seen.as_mut()).is_none_or(|seen| seen.insert(info.key_of(&row))) {
                 store.push(row);
             }
@@ -108,14 +108,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     async fn each_row_by_key(
         &self,
         request: Request<'_>,
-        change: &Change,
-        each: &mut (dyn FnMut(Image) + Send),
+        change: &UpdateOrDelete,
+        each: &mut (dyn FnMut(RowValues) + Send),
     ) -> Result<(), DbErr> {
         let info = request.audited.info;
         let mut keys = Vec::new();
         let mut seen = HashSet::new();
         let statement = self.select_of(request, change, &Among::Unlocked);
-        let mut push = |row: Image| {
+        let mut push = |row: RowValues| {
             let key = info.key_of(&row);
             if seen.insert(key.clone()) {
                 keys.push(key);
@@ -138,7 +138,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// A SELECT of the rows that an UPDATE or DELETE is going to write.
-    fn select_of(&self, request: Request<'_>, change: &Change, among: &Among<'_>) -> Statement {
+    fn select_of(
+        &self,
+        request: Request<'_>,
+        change: &UpdateOrDelete,
+        among: &Among<'_>,
+    ) -> Statement {
         let backend = self.db.get_database_backend();
         let (info, write) = (request.audited.info, request.write);
         let list =
@@ -193,7 +198,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         info: &EntityInfo,
         statement: Statement,
-        each: &mut (dyn FnMut(Image) + Send),
+        each: &mut (dyn FnMut(RowValues) + Send),
     ) -> Result<(), DbErr> {
         let backend = self.db.get_database_backend();
         let statement = self.own(info, statement);
@@ -211,7 +216,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Reads rows that have the entity's columns.
-    pub(super) fn read(&self, info: &EntityInfo, rows: &[QueryResult]) -> Vec<Image> {
+    pub(super) fn read(&self, info: &EntityInfo, rows: &[QueryResult]) -> Vec<RowValues> {
         let backend = self.db.get_database_backend();
         (rows.iter())
             .map(|row| read_row(backend, info, row))
@@ -224,7 +229,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let found = located
             .as_ref()
             .filter(|located| located.entity == info.type_id);
-        let mut sql = Composer::new(self.db.get_database_backend(), &[]);
+        let mut sql = SqlBuilder::new(self.db.get_database_backend(), &[]);
         if let Some(schema) =
             (info.schema()).or(found.and_then(|located| located.schema.as_deref()))
         {
@@ -239,9 +244,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         info: &'static EntityInfo,
         columns: &[usize],
-        values: &[Image],
+        values: &[RowValues],
         lock: RowLock,
-    ) -> Result<Vec<Image>, DbErr> {
+    ) -> Result<Vec<RowValues>, DbErr> {
         let mut images = Vec::new();
         self.each_row_where(info, columns, values, lock, &mut |row| images.push(row))
             .await?;
@@ -253,9 +258,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         info: &'static EntityInfo,
         columns: &[usize],
-        values: &[Image],
+        values: &[RowValues],
         lock: RowLock,
-        each: &mut (dyn FnMut(Image) + Send),
+        each: &mut (dyn FnMut(RowValues) + Send),
     ) -> Result<bool, DbErr> {
         let mut is_complete = true;
         let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
@@ -266,9 +271,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let may_repeat =
             statements.len() > 1 && self.server.is_mysql() && values.iter().flatten().any(is_text);
         let mut seen = HashSet::new();
-        let mut push = |row: Image| {
+        let mut push = |row: RowValues| {
             // In a column that is no `char(n)`, texts without the spaces are found as well.
-            let is_meant = |value: &Image| columns.iter().zip(value).all(|(at, v)| row[*at] == *v);
+            let is_meant =
+                |value: &RowValues| columns.iter().zip(value).all(|(at, v)| row[*at] == *v);
             if is_any_padded && !values.iter().any(is_meant) {
                 return;
             }
@@ -288,9 +294,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         info: &'static EntityInfo,
         columns: &[usize],
-        values: &[Image],
+        values: &[RowValues],
         more: &str,
-    ) -> Result<Vec<(Image, QueryResult)>, DbErr> {
+    ) -> Result<Vec<(RowValues, QueryResult)>, DbErr> {
         let mut found = Vec::new();
         let statements = self.statements_where(info, columns, values, "", more, RowLock::None);
         for statement in statements {
@@ -313,7 +319,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         info: &EntityInfo,
         columns: &[usize],
-        values: &[Image],
+        values: &[RowValues],
         index: &str,
         more: &str,
         lock: RowLock,
@@ -321,8 +327,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let backend = self.db.get_database_backend();
         let list = (info.access.list)(backend, None);
         let chunk = self.chunk_of(columns.len());
-        let statement = |values: &[Image]| {
-            let mut sql = Composer::new(backend, &[]);
+        let statement = |values: &[RowValues]| {
+            let mut sql = SqlBuilder::new(backend, &[]);
             sql.text("SELECT ").text(&list);
             if !more.is_empty() {
                 sql.text(", ").text(more);
@@ -386,8 +392,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn by_key(
         &self,
         info: &'static EntityInfo,
-        keys: &[Image],
-    ) -> Result<HashMap<Image, Image>, DbErr> {
+        keys: &[RowValues],
+    ) -> Result<HashMap<RowValues, RowValues>, DbErr> {
         Ok(self.by_key_if_read(info, keys).await?.unwrap_or_default())
     }
 
@@ -395,10 +401,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     pub(super) async fn by_key_if_read(
         &self,
         info: &'static EntityInfo,
-        keys: &[Image],
-    ) -> Result<Option<HashMap<Image, Image>>, DbErr> {
+        keys: &[RowValues],
+    ) -> Result<Option<HashMap<RowValues, RowValues>>, DbErr> {
         let mut rows = HashMap::new();
-        let mut each = |row: Image| {
+        let mut each = |row: RowValues| {
             rows.insert(info.key_of(&row), row);
         };
         let lock = self.lock_after();
@@ -414,7 +420,7 @@ pub(super) fn columns_text(backend: DbBackend, columns: &[&str]) -> String {
 }
 
 /// Writes names of columns, in parentheses when they are several.
-pub(super) fn columns_of(sql: &mut Composer<'_>, columns: &[&str]) {
+pub(super) fn columns_of(sql: &mut SqlBuilder<'_>, columns: &[&str]) {
     if columns.len() > 1 {
         sql.text("(");
     }
@@ -427,7 +433,7 @@ pub(super) fn columns_of(sql: &mut Composer<'_>, columns: &[&str]) {
 }
 
 fn tuple(
-    sql: &mut Composer<'_>,
+    sql: &mut SqlBuilder<'_>,
     backend: DbBackend,
     info: &EntityInfo,
     columns: &[usize],
@@ -450,11 +456,11 @@ fn tuple(
 
 /// Writes that the columns have one of these values; nothing has, where there are none.
 pub(super) fn is_in(
-    sql: &mut Composer<'_>,
+    sql: &mut SqlBuilder<'_>,
     backend: DbBackend,
     info: &EntityInfo,
     columns: &[usize],
-    values: &[Image],
+    values: &[RowValues],
 ) {
     if values.is_empty() {
         sql.text("1 = 0");
@@ -493,11 +499,11 @@ pub(super) fn is_in(
 /// Writes the same row by row. PostgreSQL compares `char(n)` with a text without the padding of the former, so a
 /// value that may be one is compared as both.
 fn is_one_of(
-    sql: &mut Composer<'_>,
+    sql: &mut SqlBuilder<'_>,
     backend: DbBackend,
     info: &EntityInfo,
     columns: &[usize],
-    values: &[Image],
+    values: &[RowValues],
 ) {
     for (at, row) in values.iter().enumerate() {
         sql.text(if at > 0 { " OR (" } else { "(" });
@@ -523,7 +529,7 @@ fn is_padded(value: &Value) -> bool {
 }
 
 /// An array of the values, where they are of a type that has one.
-fn array_of(values: &[Image]) -> Option<Value> {
+fn array_of(values: &[RowValues]) -> Option<Value> {
     let kind = match values.first()?.first()? {
         Value::SmallInt(Some(_)) => ArrayType::SmallInt,
         Value::Int(Some(_)) => ArrayType::Int,

@@ -15,12 +15,12 @@ use crate::auditable::{EntityInfo, FieldPolicy, Part};
 use crate::change::{Change, Changes};
 use crate::error::Cause;
 use crate::redact::{REDACTED, is_json};
-use crate::target::{OBJECT_ID_LIMIT, REPR_LIMIT, fit, object_id, shorten, text_of};
+use crate::target::{OBJECT_ID_LIMIT, REPR_LIMIT, object_id, shorten, text_of, truncate_hashed};
 use crate::value::{EncodeError, encode};
 
 /// What is stored of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Treatment {
+pub(crate) enum RecordingMode {
     /// Its values; inside JSON, secrets are replaced.
     Record,
     /// Its values as they are.
@@ -35,7 +35,7 @@ pub(crate) enum Treatment {
     LeftOut,
 }
 
-impl Treatment {
+impl RecordingMode {
     /// Whether changes of the column are recorded at all.
     pub(crate) const fn is_recorded(self) -> bool {
         !matches!(self, Self::Skip | Self::LeftOut)
@@ -53,7 +53,7 @@ pub(crate) struct Plan {
     pub(crate) skip: bool,
     /// The database's own triggers record the changes.
     pub(crate) by_trigger: bool,
-    pub(crate) columns: Vec<Treatment>,
+    pub(crate) columns: Vec<RecordingMode>,
 }
 
 impl Plan {
@@ -69,16 +69,16 @@ impl Plan {
                 let secret =
                     || column.can_be_secret && names().any(|name| settings.sensitive.matches(name));
                 match column.policy {
-                    _ if listed(&settings.skip_fields) => Treatment::Skip,
-                    FieldPolicy::Skip => Treatment::Skip,
-                    _ if listed(&settings.redact_fields) => Treatment::Redact,
-                    FieldPolicy::Redact => Treatment::Redact,
-                    FieldPolicy::Hash => Treatment::Hash,
-                    FieldPolicy::Plain => Treatment::Plain,
-                    FieldPolicy::LeftOut if secret() => Treatment::Skip,
-                    FieldPolicy::LeftOut => Treatment::LeftOut,
-                    FieldPolicy::Detect if secret() => Treatment::Redact,
-                    FieldPolicy::Detect => Treatment::Record,
+                    _ if listed(&settings.skip_fields) => RecordingMode::Skip,
+                    FieldPolicy::Skip => RecordingMode::Skip,
+                    _ if listed(&settings.redact_fields) => RecordingMode::Redact,
+                    FieldPolicy::Redact => RecordingMode::Redact,
+                    FieldPolicy::Hash => RecordingMode::Hash,
+                    FieldPolicy::Plain => RecordingMode::Plain,
+                    FieldPolicy::LeftOut if secret() => RecordingMode::Skip,
+                    FieldPolicy::LeftOut => RecordingMode::LeftOut,
+                    FieldPolicy::Detect if secret() => RecordingMode::Redact,
+                    FieldPolicy::Detect => RecordingMode::Record,
                 }
             })
             .collect();
@@ -105,7 +105,10 @@ impl Plan {
     }
 
     pub(crate) fn hashed_field(&self) -> Option<&'static str> {
-        let at = self.columns.iter().position(|t| *t == Treatment::Hash)?;
+        let at = self
+            .columns
+            .iter()
+            .position(|t| *t == RecordingMode::Hash)?;
         Some(self.info.columns[at].name)
     }
 
@@ -113,8 +116,8 @@ impl Plan {
     fn stored(&self, config: &AuditConfig, at: usize, value: &Value) -> Result<Json, Cause> {
         let mut json = encode(value).map_err(|error| self.refused(at, error))?;
         match self.columns[at] {
-            Treatment::Hash => json = self.hashed(config, at, &json)?,
-            Treatment::Record if is_json(value) => config.sensitive().redact_json(&mut json),
+            RecordingMode::Hash => json = self.hashed(config, at, &json)?,
+            RecordingMode::Record if is_json(value) => config.sensitive().redact_json(&mut json),
             _ => {}
         }
         Ok(json)
@@ -139,7 +142,7 @@ impl Plan {
         for (at, value) in row.enumerate() {
             let change = match self.columns[at] {
                 treatment if !treatment.is_recorded() => continue,
-                Treatment::Redact => Change::redacted(),
+                RecordingMode::Redact => Change::redacted(),
                 _ => change(value.stored(self, config, at)?),
             };
             changes.insert(self.info.columns[at].name, change);
@@ -196,7 +199,7 @@ impl Plan {
             if !self.columns[at].is_recorded() || old.is_same(self, at, new) {
                 continue;
             }
-            let change = if self.columns[at] == Treatment::Redact {
+            let change = if self.columns[at] == RecordingMode::Redact {
                 Some(Change::redacted())
             } else {
                 let (old, new) = (old.stored(self, config, at)?, self.stored(config, at, new)?);
@@ -222,7 +225,7 @@ impl Plan {
         for (at, new) in new.iter().enumerate() {
             let change = match self.columns[at] {
                 treatment if !treatment.is_recorded() || !written(at) => continue,
-                Treatment::Redact => Change::redacted(),
+                RecordingMode::Redact => Change::redacted(),
                 _ => Change::from_unknown(self.stored(config, at, new)?),
             };
             changes.insert(self.info.columns[at].name, change);
@@ -248,13 +251,15 @@ impl Plan {
             // As the hooks call it.
             let field = column.map_or(field, |(plan, at, _)| plan.info.columns[at].name.into());
             let change = match column {
-                Some((_, _, Treatment::Skip | Treatment::LeftOut)) => continue,
-                Some((_, _, Treatment::Redact)) => Change::redacted(),
-                Some((_, _, Treatment::Plain)) => change,
-                Some((plan, at, Treatment::Hash)) => {
+                Some((_, _, RecordingMode::Skip | RecordingMode::LeftOut)) => continue,
+                Some((_, _, RecordingMode::Redact)) => Change::redacted(),
+                Some((_, _, RecordingMode::Plain)) => change,
+                Some((plan, at, RecordingMode::Hash)) => {
                     change.try_map(|json| plan.hashed(config, at, &json))?
                 }
-                Some((_, _, Treatment::Record)) => change.map(|json| config.without_secrets(json)),
+                Some((_, _, RecordingMode::Record)) => {
+                    change.map(|json| config.without_secrets(json))
+                }
                 None if config.redacts(&field) => Change::redacted(),
                 None => change.map(|json| config.without_secrets(json)),
             };
@@ -291,7 +296,7 @@ impl Plan {
             Ok([one]) => text_of(one),
             Err(many) => Json::Array(many).to_string(),
         };
-        Ok(fit(text, OBJECT_ID_LIMIT))
+        Ok(truncate_hashed(text, OBJECT_ID_LIMIT))
     }
 
     /// How to show a row: the `display` template, by default the model and the object id.
@@ -343,8 +348,8 @@ impl Plan {
 }
 
 /// Two stored JSON values that are equal although the database values were not.
-fn is_json_hidden(treatment: Treatment, old: &Json, new: &Json) -> bool {
-    treatment == Treatment::Record && old == new && (old.is_object() || old.is_array())
+fn is_json_hidden(treatment: RecordingMode, old: &Json, new: &Json) -> bool {
+    treatment == RecordingMode::Record && old == new && (old.is_object() || old.is_array())
 }
 
 #[cfg(test)]

@@ -129,8 +129,8 @@ macro_rules! twin {
 }
 
 twin!(bare, Bare, #[sea_orm(table_name = "article_bare")]);
-// Its hooks are in `hand.rs`.
-twin!(hand, Hand, #[sea_orm(table_name = "article_hand")]);
+// Its hooks are in `manual_hooks.rs`.
+twin!(manual, Manual, #[sea_orm(table_name = "article_manual")]);
 twin!(
     audited,
     Audited,

@@ -5,7 +5,7 @@
 //! expression each, which the planner puts in place of the call: they cost no call.
 
 use super::quote::{ident, literal, qualified};
-use crate::trigger::Piece;
+use crate::trigger::TriggerDefinition;
 
 /// A column's value as the text of its canonical JSON.
 pub(super) const JSON: &str = "sea_orm_audit_json";
@@ -102,7 +102,7 @@ fn definition(helpers: &[Helper]) -> String {
 }
 
 /// The helpers in a schema, one piece for each name.
-pub(super) fn pieces(schema: &str) -> Vec<Piece> {
+pub(super) fn pieces(schema: &str) -> Vec<TriggerDefinition> {
     let piece = |name: &&str| {
         let helpers = named(schema, name);
         let drops: Vec<String> = (helpers.iter())
@@ -114,7 +114,7 @@ pub(super) fn pieces(schema: &str) -> Vec<Piece> {
                 )
             })
             .collect();
-        Piece {
+        TriggerDefinition {
             name: (*name).to_owned(),
             create: (helpers.iter())
                 .map(|helper| helper.create(schema, name))

@@ -13,7 +13,7 @@ use crate::record::{Record, cause_in, insert_record, keeping_last_insert_id};
 use crate::stats::{COUNTERS, count};
 
 /// A record that has a row in another audit table.
-pub(super) struct Linked {
+pub(super) struct LinkedRecord {
     pub(super) config: AuditConfig,
     pub(super) action: Action,
     pub(super) outcome: Outcome,
@@ -22,7 +22,7 @@ pub(super) struct Linked {
     pub(super) table: fn(&Tables) -> &'static str,
 }
 
-impl Linked {
+impl LinkedRecord {
     /// Writes the record, then the detail row by what `detail` does with the transaction and the
     /// record's id; both or neither. Returns the detail row's id.
     pub(super) async fn write<C, F>(self, db: &C, detail: F) -> Result<i64, AuditError>

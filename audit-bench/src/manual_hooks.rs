@@ -14,7 +14,7 @@ use sea_orm::{ActiveModelBehavior, Set};
 use sea_orm_audit::entity::audit_log;
 use serde_json::{Map, Value, json};
 
-use crate::article::hand::{ActiveModel, Entity, Model};
+use crate::fixtures::manual::{ActiveModel, Entity, Model};
 
 /// Rows as they were, until the hook that runs afterwards fetches them.
 static BEFORE: LazyLock<Mutex<HashMap<i32, Model>>> = LazyLock::new(Mutex::default);

@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 
 use super::pending::Pending;
 use super::session::user_of;
-use super::{AuditLogin, When};
+use super::{AuditLogin, LoginRecording};
 
 /// Watches a session while a request is handled. Dropped before the end, as when the client goes away or the
 /// handler panics, it looks by a task of its own, and records by the same rules.
@@ -68,7 +68,7 @@ where
     /// Begins to watch; not where nothing could come of it.
     pub(super) fn new(db: &C, data_key: &'static str, auth: &AuthSession<B>) -> Option<Self> {
         let actor = auth.user.as_ref().map(B::actor);
-        let defers = auth.backend.when_recorded() == When::LoggedIn;
+        let defers = auth.backend.when_recorded() == LoginRecording::LoggedIn;
         if actor.is_none() && !defers {
             return None;
         }
@@ -248,7 +248,7 @@ where
 
     fn to(&self, attempt: LoginAttempt, signed_in: Option<Actor>) -> Change {
         Change {
-            attempt: Box::new(self.backend.placed(attempt)),
+            attempt: Box::new(self.backend.with_location(attempt)),
             signed_in,
         }
     }

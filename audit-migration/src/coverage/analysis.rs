@@ -5,7 +5,7 @@ mod cascade;
 use std::collections::HashMap;
 
 use sea_orm_audit_core::Tables;
-use sea_orm_audit_core::entity_report::Surveyed;
+use sea_orm_audit_core::entity_report::EntityReport;
 use sea_orm_migration::sea_orm::DbBackend;
 
 use super::schema::{LiveSchema, LiveTable, TableId};
@@ -15,10 +15,10 @@ use super::{Captured, Coverage, Finding, TableCoverage};
 const SEAORM_HISTORY: &str = "seaql_migrations";
 
 /// The entities of each table: a full one and a partial one, perhaps.
-pub(super) type Owners<'a> = HashMap<TableId, Vec<&'a Surveyed>>;
+pub(super) type Owners<'a> = HashMap<TableId, Vec<&'a EntityReport>>;
 
 /// Finds the tables of the entities.
-pub(super) fn owners<'a>(schema: &LiveSchema, entities: &'a [Surveyed]) -> Owners<'a> {
+pub(super) fn owners<'a>(schema: &LiveSchema, entities: &'a [EntityReport]) -> Owners<'a> {
     let mut owners = Owners::new();
     for entity in entities {
         if let Some(live) = schema.find(entity.info.schema(), entity.info.table()) {
@@ -32,11 +32,11 @@ pub(super) fn owners<'a>(schema: &LiveSchema, entities: &'a [Surveyed]) -> Owner
 pub(super) fn judge(
     backend: DbBackend,
     schema: &LiveSchema,
-    entities: &[Surveyed],
+    entities: &[EntityReport],
     owners: &Owners<'_>,
     audit: Tables,
 ) -> Coverage {
-    let judge = Judge {
+    let judge = Analyzer {
         backend,
         schema,
         entities,
@@ -62,21 +62,21 @@ pub(super) fn judge(
     }
 }
 
-struct Judge<'a> {
+struct Analyzer<'a> {
     backend: DbBackend,
     schema: &'a LiveSchema,
-    entities: &'a [Surveyed],
+    entities: &'a [EntityReport],
     owners: &'a Owners<'a>,
     audit: Tables,
 }
 
-impl<'a> Judge<'a> {
-    fn entities_of(&self, id: &TableId) -> impl Iterator<Item = &'a Surveyed> + use<'a> {
+impl<'a> Analyzer<'a> {
+    fn entities_of(&self, id: &TableId) -> impl Iterator<Item = &'a EntityReport> + use<'a> {
         self.owners.get(id).into_iter().flatten().copied()
     }
 
     /// Those that are recorded.
-    fn recorded(&self, id: &TableId) -> impl Iterator<Item = &'a Surveyed> + use<'a> {
+    fn recorded(&self, id: &TableId) -> impl Iterator<Item = &'a EntityReport> + use<'a> {
         self.entities_of(id)
             .filter(|entity| entity.skipped.is_none())
     }

@@ -48,11 +48,11 @@ pub trait OwnBehavior: ActiveModelTrait {
     }
 }
 
-/// Fails to compile for an active model whose behaviour was not woven.
-pub const fn assert_woven<A: OwnBehavior>() {}
+/// Fails to compile for an active model whose behaviour was not wrapped.
+pub const fn assert_wrapped<A: OwnBehavior>() {}
 
 /// The hooks of an entity that has its own: the user's, and the capture.
-pub mod woven {
+pub mod wrapped {
     use sea_orm::ConnectionTrait;
 
     use super::OwnBehavior;

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
 use sea_orm_audit::AuditedEntity;
 
-use crate::article::{Audited, Twin};
+use crate::fixtures::{Audited, Twin};
 
 /// How bulk statements are built.
 pub(crate) trait Road: 'static {

@@ -10,7 +10,7 @@ use sea_orm::sea_query::Value;
 use super::Plan;
 use crate::config::AuditConfig;
 use crate::error::Cause;
-use crate::value::{encode, same};
+use crate::value::{canonical_eq, encode};
 
 /// One value of a row before a change.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl OldValue<'_> {
         #[cfg(not(feature = "statements"))]
         let _ = (plan, at, encode);
         match self {
-            Self::Read(value) => same(value, new),
+            Self::Read(value) => canonical_eq(value, new),
             #[cfg(feature = "statements")]
             Self::Stored(value) => encode(new).is_ok_and(|json| match &value.digest {
                 Some(digest) => *digest == plan.digest(at, &json),
@@ -82,7 +82,7 @@ impl Plan {
         at: usize,
         value: &Value,
     ) -> Result<StoredValue, Cause> {
-        use super::Treatment as T;
+        use super::RecordingMode as T;
         let json = encode(value).map_err(|error| self.refused(at, error))?;
         let (form, is_whole) = match self.columns[at] {
             T::Skip => (Json::Null, true),

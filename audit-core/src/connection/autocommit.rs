@@ -13,29 +13,30 @@ use super::report::{report_on_pool, reports_before_commit};
 use super::route::Captured;
 use super::{AuditedConnection, run};
 use crate::begin::options;
-use crate::capture::Answer;
+use crate::capture::ExecOutput;
 use crate::error::AuditError;
-use crate::exec_method::Call;
+use crate::exec_method::ExecMethod;
 use crate::transaction_state::Frames;
 
 /// Runs a write, or several that one text has, with their records.
 pub(super) async fn write(
     connection: AuditedConnection,
-    call: Call,
+    call: ExecMethod,
     statement: Statement,
     captured: Captured,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     // A task is on the heap anyway, and whoever waits for it stays small.
-    let unit = Box::pin(async move { unit(&connection, call, statement, &captured).await });
+    let unit =
+        Box::pin(async move { write_and_record(&connection, call, statement, &captured).await });
     detached(unit).await
 }
 
-async fn unit(
+async fn write_and_record(
     connection: &AuditedConnection,
-    call: Call,
+    call: ExecMethod,
     statement: Statement,
     captured: &Captured,
-) -> Result<Answer, DbErr> {
+) -> Result<ExecOutput, DbErr> {
     let db = &connection.db;
     if let Some(reported) = captured.whole_batch(db.get_database_backend(), call) {
         report_on_pool(&reported?, db).await;

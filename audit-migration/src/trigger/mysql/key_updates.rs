@@ -11,7 +11,7 @@ use super::quote;
 const LEVELS: usize = 15;
 
 /// Rows of a table that a changed key takes along.
-pub(super) struct Moved<'a> {
+pub(super) struct KeyUpdate<'a> {
     pub(super) table: &'a Table,
     /// `SELECT` of these rows as `x`, without what is selected.
     pub(super) from: String,
@@ -35,7 +35,7 @@ pub(super) fn moved<'a>(
     root: &Table,
     catalogue: &'a Catalogue,
     name: &dyn Fn(&Table) -> String,
-) -> (Found, Vec<Moved<'a>>) {
+) -> (Found, Vec<KeyUpdate<'a>>) {
     let after = moved_found(root, catalogue, name, Found::After);
     if after.iter().all(|moved| moved.is_lasting) {
         return (Found::After, after);
@@ -49,7 +49,7 @@ fn moved_found<'a>(
     catalogue: &'a Catalogue,
     name: &dyn Fn(&Table) -> String,
     found: Found,
-) -> Vec<Moved<'a>> {
+) -> Vec<KeyUpdate<'a>> {
     let mut all = Vec::new();
     let keys = (catalogue.foreign_keys.iter()).filter(|key| key.parent == *root);
     for key in keys {
@@ -74,9 +74,9 @@ pub(super) fn emptied<'a>(
     name: &dyn Fn(&Table) -> String,
     key: &'a ForeignKey,
     from: String,
-) -> Vec<Moved<'a>> {
+) -> Vec<KeyUpdate<'a>> {
     let sets: Vec<_> = key.from.iter().map(|own| (own.as_str(), None)).collect();
-    let mut all = vec![Moved {
+    let mut all = vec![KeyUpdate {
         table: &key.child,
         from: from.clone(),
         sets: sets.clone(),
@@ -132,7 +132,7 @@ fn follow<'a>(
     name: &dyn Fn(&Table) -> String,
     found: Found,
     path: &mut Vec<Step<'a>>,
-    all: &mut Vec<Moved<'a>>,
+    all: &mut Vec<KeyUpdate<'a>>,
 ) {
     let Some(last) = path.last() else { return };
     let table = &last.key.child;
@@ -150,7 +150,7 @@ fn follow<'a>(
     }
     let keeps_values = |step: &Step<'_>| step.sets.iter().all(|(_, new)| new.is_some());
     let is_identified = path[0].rows.is_none() && catalogue.identifies(root, &path[0].key.to);
-    all.push(Moved {
+    all.push(KeyUpdate {
         table,
         from: rows(path, found, name),
         sets: last.sets.clone(),
@@ -185,7 +185,7 @@ fn follow_on<'a>(
     name: &dyn Fn(&Table) -> String,
     found: Found,
     path: &mut Vec<Step<'a>>,
-    all: &mut Vec<Moved<'a>>,
+    all: &mut Vec<KeyUpdate<'a>>,
 ) {
     let Some(last) = path.last().filter(|_| path.len() < LEVELS) else {
         return;
