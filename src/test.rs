@@ -40,7 +40,7 @@
 //! # }
 //! ```
 
-// The assertions return the record for the next one; the last has nobody to use it.
+// The assertions return the record for the next one; the last result is unused.
 #![allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
 
 use std::fmt;
@@ -56,9 +56,9 @@ use crate::entity::audit_log;
 use crate::migration::{Migrator, MigratorTrait};
 use crate::{Action, Changes};
 
-/// An in-memory SQLite database with the audit tables, gone when it is dropped.
+/// An in-memory SQLite database with the audit tables; dropping it deletes the database.
 ///
-/// Derefs to SeaORM's `DatabaseConnection`: pass `&*db` where one is wanted.
+/// Derefs to SeaORM's `DatabaseConnection`: pass `&*db` where one is expected.
 #[derive(Debug)]
 pub struct TestDatabase(DatabaseConnection);
 
@@ -68,7 +68,7 @@ impl TestDatabase {
     /// # Errors
     /// Returns SeaORM's error when SQLite cannot be opened or the migrations fail.
     pub async fn new() -> Result<Self, DbErr> {
-        // Every further connection would see an empty database of its own.
+        // Every further connection would have a separate empty database.
         let mut options = ConnectOptions::new("sqlite::memory:");
         options
             .max_connections(1)
@@ -100,9 +100,9 @@ impl Deref for TestDatabase {
     }
 }
 
-/// The audit log at one moment, of any database.
+/// A snapshot of the audit log of any database.
 ///
-/// Its assertions panic with the whole log when they do not hold.
+/// Its assertions panic with the whole log when they fail.
 #[derive(Clone)]
 pub struct Log(Vec<audit_log::Model>);
 
@@ -135,7 +135,7 @@ impl Log {
         records.all(db).await.map(Self)
     }
 
-    /// Deletes all records, to begin anew after the test has set its data up.
+    /// Deletes all records, to start again after the test's setup.
     ///
     /// # Errors
     /// Returns SeaORM's error when the log cannot be deleted from.
@@ -193,7 +193,7 @@ impl Log {
     }
 }
 
-/// One record, to be asserted on.
+/// One record, for assertions.
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a>(&'a audit_log::Model);
 
@@ -207,7 +207,7 @@ impl Recorded<'_> {
     /// Asserts the actor's id.
     ///
     /// # Panics
-    /// Panics when it was somebody else.
+    /// Panics when it is another one.
     #[track_caller]
     pub fn by(self, actor_id: impl ToString) -> Self {
         assert_eq!(
@@ -222,7 +222,7 @@ impl Recorded<'_> {
     /// Asserts the reason.
     ///
     /// # Panics
-    /// Panics when it was another, or none.
+    /// Panics when it is another one, or missing.
     #[track_caller]
     pub fn because(self, reason: &str) -> Self {
         assert_eq!(
@@ -241,7 +241,7 @@ impl Recorded<'_> {
     /// Asserts that a field changed from one value to another.
     ///
     /// # Panics
-    /// Panics when it did not, or otherwise.
+    /// Panics when it did not change, or from or to another value.
     #[track_caller]
     pub fn changed(self, field: &str, old: impl Into<Json>, new: impl Into<Json>) -> Self {
         let changes = self.changes();
@@ -256,10 +256,10 @@ impl Recorded<'_> {
         self
     }
 
-    /// Asserts what a created row began with in a field.
+    /// Asserts the initial value of a field of a created row.
     ///
     /// # Panics
-    /// Panics when it began with something else.
+    /// Panics when it has another value.
     #[track_caller]
     pub fn began_with(self, field: &str, new: impl Into<Json>) -> Self {
         let changes = self.changes();
@@ -276,7 +276,7 @@ impl Recorded<'_> {
     /// Asserts that a field did not change, or is not recorded.
     ///
     /// # Panics
-    /// Panics when the record holds a change of it.
+    /// Panics when the record contains a change of it.
     #[track_caller]
     pub fn unchanged(self, field: &str) -> Self {
         assert!(
@@ -290,7 +290,7 @@ impl Recorded<'_> {
     /// Asserts that a field changed and its values were withheld.
     ///
     /// # Panics
-    /// Panics when it did not change, or its values are there.
+    /// Panics when it did not change, or its values are recorded.
     #[track_caller]
     pub fn redacted(self, field: &str) -> Self {
         assert!(

@@ -1,5 +1,5 @@
-//! What the event writer logs becomes no event, though another one makes events of warnings. In a
-//! process of its own, since a subscriber stays and the counters are one for the process.
+//! What the event writer logs does not become an event, even if a layer makes events of warnings. A separate process,
+//! since a subscriber stays and the counters are one for the process.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -29,7 +29,7 @@ fn dropped() -> u64 {
     AuditStats::now().events_dropped
 }
 
-/// How many events of its own the layer got rid of.
+/// How many events the layer submitted, by result.
 static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
 static REFUSED: AtomicUsize = AtomicUsize::new(0);
 
@@ -66,10 +66,10 @@ async fn what_the_writer_logs_becomes_no_event() -> TestResult {
     let before = dropped();
     writer.submit(event("poison"));
     writer.flush().await;
-    // That it could not be written was logged, and did not come back.
+    // The failed write was logged, and the log did not become an event.
     assert_eq!(ACCEPTED.load(Ordering::SeqCst), 0);
     assert!(REFUSED.load(Ordering::SeqCst) >= 1);
-    // That one is dropped is logged where it is submitted: that must not come back for ever.
+    // A dropped event is logged where it is submitted: that log must not become an event again.
     let refused = REFUSED.load(Ordering::SeqCst);
     assert!(!writer.submit(event("no room")));
     assert_eq!(REFUSED.load(Ordering::SeqCst) - refused, 1);

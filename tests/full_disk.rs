@@ -1,8 +1,8 @@
-//! A disk that is full while rows of a statement are kept: the statement is refused before it runs, or goes on without records
-//! where nothing may be refused.
+//! A disk that is full while rows of a statement are stored: the statement is refused before it runs, or runs without
+//! records if the policy refuses nothing.
 //!
-//! The limit on a file's size stands for the disk. It is a process's, so the tests run in a process of their own that they start
-//! themselves; the database is another process, which it does not concern.
+//! A limit on the file size simulates the disk. It applies to a process, so the tests start themselves again in a
+//! process of their own; the database is another process without the limit.
 #![cfg(unix)]
 #![allow(
     clippy::print_stderr,
@@ -80,16 +80,16 @@ mod mariadb {
     }
 }
 
-/// Set in the process whose files are limited.
+/// Set in the process with the limit.
 const LIMITED: &str = "SEA_ORM_AUDIT_TEST_LIMITED";
 
-/// Runs the test again in a process whose files have at most 64 KiB, unless this is that one. Returns whether it is.
+/// Runs the test again in a process whose files have at most 64 KiB. Returns whether this is that process.
 fn is_limited() -> TestResult<bool> {
     if std::env::var_os(LIMITED).is_some() {
         return Ok(true);
     }
     let name = std::thread::current().name().ok_or("no name")?.to_owned();
-    // `ulimit -f` counts blocks of 512 bytes; what exceeds it is an error, and not the signal's end.
+    // `ulimit -f` counts blocks of 512 bytes. A write beyond the limit returns an error, since the signal is ignored.
     let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" --exact \"$1\" --nocapture";
     let program = std::env::current_exe()?;
     let ran = Command::new("sh")
@@ -107,7 +107,7 @@ fn is_limited() -> TestResult<bool> {
     Ok(false)
 }
 
-/// Two shelves with more books than the file takes.
+/// Two shelves with more books than the file can hold.
 async fn fill(db: &TestDb) -> TestResult {
     for sql in [
         "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name VARCHAR(2000) NOT NULL)",
@@ -136,7 +136,7 @@ async fn fill(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Both keep rows: those that are written, and those that follow.
+/// Both store rows: the written ones and those that follow.
 const STATEMENTS: [&str; 2] = [
     "UPDATE book SET title = CONCAT(title, ' new')",
     "DELETE FROM shelf WHERE id = 1",
@@ -163,7 +163,7 @@ async fn statements_are_refused_before_they_run(db: &TestDb) -> TestResult {
             ),
             "{sql}: {error}"
         );
-        // The transaction can go on.
+        // The transaction is still usable.
         tx.execute_unprepared("UPDATE shelf SET name = 'c' WHERE id = 2")
             .await?;
         tx.commit().await?;

@@ -1,5 +1,5 @@
-//! The configuration of the process. In a process of its own, and one test after the other, since
-//! there is only one.
+//! The configuration of the process. A separate process, and one test after the other, since there is only one
+//! configuration.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use sea_orm::{ActiveModelTrait, Set};
@@ -49,7 +49,7 @@ async fn an_installed_configuration_is_checked_applies_everywhere_and_can_be_rep
         .with_table(member::Entity)
         .await?;
 
-    // A hash without a key is found when the configuration is installed, not at the first write.
+    // A hash without a key is reported when the configuration is installed, not at the first write.
     let error = AuditConfig::builder().build()?.install().unwrap_err();
     assert!(matches!(error, AuditError::Config(_)), "{error:?}");
     assert!(

@@ -1,5 +1,5 @@
-//! A server that is killed while twenty tasks write through one `AuditedConnection`, and comes
-//! back: the log says what the table says, and the pool goes on.
+//! A server that is killed while twenty tasks write through one `AuditedConnection`, and restarted: the log equals the
+//! table, and the pool recovers.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -63,7 +63,7 @@ impl Kind {
         }
     }
 
-    /// The file that says which process it is.
+    /// The file with the server's process ID.
     async fn pid_file(self, db: &DatabaseConnection) -> TestResult<PathBuf> {
         let sql = match self {
             Self::Postgres => {
@@ -94,7 +94,7 @@ impl Server {
             .args(["sh", "-c"])
             .arg(format!("echo ${}; cat >/dev/null", kind.variable()))
             .env_remove(kind.variable())
-            // Only that it is named matters: no second server is started.
+            // The script needs the variable, but starts no second server.
             .env(kind.other().variable(), "none")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -121,7 +121,7 @@ impl Server {
         let children = children_of(&pid)?.join(" ");
         let kill = format!("kill -9 {pid} {children}");
         Command::new("sh").args(["-c", &kill]).status()?;
-        // It cannot be read any more once the process is gone.
+        // The file is unreadable after the process has ended.
         while std::fs::read_to_string(format!("/proc/{pid}/stat"))
             .is_ok_and(|stat| !stat.contains(") Z "))
         {
@@ -144,7 +144,7 @@ impl Server {
     }
 }
 
-/// The user or group that a process runs as, as Linux tells.
+/// The user or group of a process, from `/proc`.
 fn id_of(pid: &str, which: &str) -> TestResult<String> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(which));
@@ -152,12 +152,12 @@ fn id_of(pid: &str, which: &str) -> TestResult<String> {
     Ok(id.ok_or("the process has no user")?.to_owned())
 }
 
-/// The processes that a process has started, as Linux tells.
+/// The children of a process, from `/proc`.
 fn children_of(pid: &str) -> TestResult<Vec<String>> {
     let mut children = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
-        // A process that is gone by now is no child.
+        // A process that has ended is no child.
         let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
         if status.lines().any(|line| line == format!("PPid:\t{pid}")) {
             children.push(entry.file_name().to_string_lossy().into_owned());
@@ -172,7 +172,7 @@ impl Drop for Server {
             let _ = server.kill();
             let _ = server.wait();
         }
-        // Its input ends, and with it the command that it waits for.
+        // Its input ends, and so does the command that reads it.
         drop(self.script.stdin.take());
         let _ = self.script.wait();
     }
@@ -248,7 +248,7 @@ async fn killed(kind: Kind) -> TestResult {
         let (db, done, failed) = (db.clone(), Arc::clone(&done), Arc::clone(&failed));
         tasks.push(tokio::spawn(async move {
             let mut round = 0;
-            // Enough before the server goes, and after it is back.
+            // Enough records before the server is killed, and after its restart.
             while done.load(Ordering::SeqCst) < 1500 {
                 match write(&db, task, round).await {
                     Ok(()) => done.fetch_add(1, Ordering::SeqCst),

@@ -1,4 +1,4 @@
-//! The modules of `audit-core` are layers: each uses only what stands before it in the picture of `docs/architecture.md`.
+//! The modules of `audit-core` are layers: each uses only those before it in the picture of `docs/architecture.md`.
 #![allow(missing_docs)]
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// The modules in their order, the lowest first: one line of the picture is one layer.
+/// The modules in order, the lowest first: one line of the picture is one layer.
 fn layers() -> TestResult<Vec<Vec<String>>> {
     let text = fs::read_to_string("docs/architecture.md")?;
     let (_, after) = text
@@ -59,7 +59,7 @@ fn code(source: &str) -> String {
     code
 }
 
-/// What comes after each `crate::`: one name, or those of a list.
+/// The names after each `crate::`: one name, or those of a list.
 fn names_after_crate(code: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         text.chars()
@@ -93,7 +93,7 @@ fn names_after_crate(code: &str) -> Vec<String> {
     names
 }
 
-/// Which module the root's own names come from.
+/// The module of each name that the root exports.
 fn exports(code: &str) -> BTreeMap<String, String> {
     let mut exports = BTreeMap::new();
     for line in code.split(';') {

@@ -1,5 +1,5 @@
-//! Failed operations leave the before-image store no larger. In a process of its own, since the
-//! store is one for the process.
+//! Failed operations leave the before-image store no larger. A separate process, since the store is one for the
+//! process.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -100,13 +100,13 @@ async fn check(db: TestDb) -> TestResult {
         .await?;
     db.forget().await?;
 
-    // As in a request: what failed is forgotten when the scope ends.
+    // As in a request: the images of failed operations are deleted when the scope ends.
     let before = AuditStats::now().before_images;
     AuditContext::new().scope(fail(&db, b.id)).await?;
     assert_eq!(AuditStats::now().before_images, before);
 
-    // Outside of any scope, a few images of each row may wait for an end that never comes; ten
-    // thousand more failures add none.
+    // Outside of any scope, a few images of each row may stay for operations that never end; ten thousand more failures
+    // add none.
     fail(&db, b.id).await?;
     let after_some = AuditStats::now().before_images;
     assert!(

@@ -1,4 +1,4 @@
-//! Panics of the process, told by the hook: the hook is the process's, so this is one of its own.
+//! Panics of the process, reported by the panic hook. The hook is the process's, so this is a separate process.
 #![allow(missing_docs, clippy::panic)]
 
 use std::panic;
@@ -18,7 +18,7 @@ async fn fails(_: Request<()>) -> Result<Response<()>, std::io::Error> {
     panic!("the handler failed")
 }
 
-/// Panics, and answers all the same.
+/// Catches its panics and answers.
 async fn copes(_: Request<()>) -> Result<Response<()>, std::io::Error> {
     AuditContext::set_actor(Actor::user(7));
     for part in ["the first part failed", "the second part failed"] {
@@ -49,7 +49,7 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
         .actor(Actor::service("nightly"))
         .scope(async { tokio::spawn(job.with_audit_context()).await });
     assert!(job.await.is_err());
-    // One that the layer catches is the layer's.
+    // The layer reports a panic that it catches.
     let service = service_fn(fails);
     let response = AuditLayer::new()
         .layer(service)
@@ -57,7 +57,7 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
         .await?;
     assert_eq!(response.status(), 500);
 
-    // Those that somebody catches inside of it are recorded, too.
+    // Panics that other code catches inside of it are recorded, too.
     let service = AuditLayer::new().layer(service_fn(copes));
     assert_eq!(service.oneshot(Request::new(())).await?.status(), 200);
     let service = AuditLayer::new()
@@ -83,7 +83,7 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
     assert_eq!(events[0].actor_id.as_deref(), Some("nightly"));
     assert_eq!(events[1].actor_type, "ANONYMOUS");
     assert_eq!(events[2].actor_id.as_deref(), Some("7"));
-    // Two of one place are one.
+    // Two panics at one place are one event.
     assert_eq!(events[2].occurrences, 2);
     assert!(events[3].request_id.is_some());
     for event in &events {

@@ -1,5 +1,5 @@
-//! The log that `examples/quickstart` leaves behind is the truth: it equals the difference between
-//! the files, which is worked out here a second time, without an ORM and without the example's code.
+//! The log of `examples/quickstart` is correct: it equals the difference between the files, which is computed here
+//! again, without an ORM and without the example's code.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 #[path = "../examples/quickstart/edition.rs"]
@@ -33,7 +33,7 @@ type Log = BTreeMap<(String, String, String), (String, Json)>;
 
 const MODELS: [&str; 3] = ["countries", "subdivisions", "languages"];
 
-/// (edition, model) → created, updated, deleted rows; counted by a third program, in another language.
+/// (edition, model) → created, updated, deleted rows, as counted by a third program in another language.
 const COUNTS: [(&str, &str, [usize; 3]); 9] = [
     ("2018", "countries", [249, 0, 0]),
     ("2018", "subdivisions", [4836, 0, 0]),
@@ -46,7 +46,7 @@ const COUNTS: [(&str, &str, [usize; 3]); 9] = [
     ("2026", "languages", [29, 147, 16]),
 ];
 
-/// What a file says, all columns as text; the first is the key.
+/// The content of a file, all columns as text; the first is the key.
 fn read(edition: &str, model: &str) -> File {
     let file = format!("examples/data/iso/{edition}/{model}.csv");
     let mut reader =
@@ -64,7 +64,7 @@ fn read(edition: &str, model: &str) -> File {
                 (column.to_owned(), value)
             })
             .collect();
-        // The one column that the table has and the file has not.
+        // The only column that the table has and the file has not.
         if model == "subdivisions" {
             row.insert("country_code".to_owned(), json!(&record[0][..2]));
         }
@@ -73,7 +73,7 @@ fn read(edition: &str, model: &str) -> File {
     rows.collect()
 }
 
-/// The records that a true log has of the step from one file to the next.
+/// The expected records of the step from one file to the next.
 fn difference(edition: &str, model: &str, old: &File, new: &File) -> Log {
     let mut log = Log::new();
     let mut add = |key: &str, action: &str, changes: Row| {
@@ -146,7 +146,7 @@ fn every_record_says_who_and_why(records: &[audit_log::Model]) {
         assert_eq!(record.actor_id.as_deref(), Some("iso-sync"));
         assert_eq!(record.outcome, "SUCCESS");
         let changes = record.changes.as_ref().unwrap();
-        // A created or updated object shows its new name, a deleted one its last.
+        // A created or updated object is shown with its new name, a deleted one with its last.
         let name = &changes["name"];
         let name = name.get("new").or_else(|| name.get("old"));
         if let Some(name) = name {
@@ -192,7 +192,7 @@ fn every_record_is_expected_and_none_is_missing(records: &[audit_log::Model]) {
     }
     assert!(counts.is_empty(), "records of something else: {counts:?}");
 
-    // Not one `assert_eq` of both, whose message would be megabytes.
+    // No `assert_eq` of both: its message would have megabytes.
     for (key, expected) in &expected {
         assert_eq!(found.remove(key).as_ref(), Some(expected), "{key:?}");
     }

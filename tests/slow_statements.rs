@@ -1,5 +1,5 @@
-//! That slow statements of the event writer become no events, which would be written by slow statements. In a
-//! process of its own: SQLite's statements are logged on threads of sqlx, which only a global subscriber hears.
+//! Slow statements of the event writer become no events, which would cause more slow statements. A separate process:
+//! sqlx logs SQLite's statements on its own threads, and only a global subscriber receives those logs.
 #![allow(missing_docs)]
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 async fn slow_statements_of_the_writer_make_no_events_of_their_own()
 -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut options = ConnectOptions::new("sqlite::memory:");
-    // Every statement is a slow one.
+    // Every statement counts as slow.
     let warn = "warn".parse().map_err(|_| "no such level")?;
     options
         .max_connections(1)
@@ -35,7 +35,7 @@ async fn slow_statements_of_the_writer_make_no_events_of_their_own()
     db.execute_unprepared("CREATE TABLE shelf (id INTEGER)")
         .await?;
     db.execute_unprepared("SELECT 1 FROM shelf").await?;
-    // Whatever writing an event makes would be there after the next.
+    // If writing an event made another event, that would be written after the next one.
     for _ in 0..5 {
         writer.flush().await;
     }
@@ -43,7 +43,7 @@ async fn slow_statements_of_the_writer_make_no_events_of_their_own()
     let slow: Vec<_> = (events.iter())
         .filter(|event| event.event_type == "WARNING")
         .collect();
-    // All that sqlx logs at one place is one event: only the application's two statements count.
+    // All logs of one place in sqlx are one event: only the application's two statements count.
     assert_eq!(slow.len(), 1, "{events:?}");
     assert_eq!(slow[0].occurrences, 2, "{events:?}");
     Ok(())

@@ -1,5 +1,5 @@
-//! A temporary directory that cannot be written to refuses statements before they run, or leaves them without records
-//! where nothing may be refused. In a process of its own, since the directory is the process's.
+//! An unwritable temporary directory: statements are refused before they run, or run without records if the policy
+//! refuses nothing. A separate process, since the directory is the process's.
 #![allow(
     clippy::print_stderr,
     clippy::unwrap_used,
@@ -43,7 +43,7 @@ on_every_database! {
 }
 
 async fn fill(db: &TestDb) -> TestResult {
-    // Whoever is first sets it, for all of the process.
+    // The first caller sets it for the whole process.
     let _ = tempfile::env::override_temp_dir(std::path::Path::new("/no/such/directory"));
     db.create(item::Entity).await?;
     let rows: Vec<_> = (1..=100).map(|n| format!("({n}, 'item {n}')")).collect();
@@ -83,7 +83,7 @@ async fn failing_temporary_file_refuses_the_statement(db: &TestDb) -> TestResult
         ),
         "{error}"
     );
-    // The transaction can go on.
+    // The transaction is still usable.
     tx.execute_unprepared("UPDATE item SET name = 'y' WHERE id = 1")
         .await?;
     tx.commit().await?;

@@ -1,8 +1,7 @@
-//! The macros at compile time: what they accept, and what they say of mistakes.
+//! The macros at compile time: accepted code, and the messages for mistakes.
 //!
-//! One file per mistake. The words of a few messages are the compiler's, so the messages are compared
-//! under the version they were written with; `TRYBUILD=overwrite cargo test --test ui` writes all of
-//! them anew.
+//! One file per mistake. The compiler words a few messages, so all messages are compared under the compiler version
+//! that produced them; `TRYBUILD=overwrite cargo test --test ui` rewrites all of them.
 #![allow(clippy::print_stderr, missing_docs)]
 
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! What requests through the web layers take from the heap, and leave on it: counted, in a program of its own, since
-//! what counts is the program's allocator.
+//! The heap allocations of requests through the web layers, and what remains of them. A separate program, since the
+//! program's allocator counts them.
 #![allow(clippy::unwrap_used)]
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,12 +21,12 @@ use tokio::runtime::Builder;
 use tower::ServiceExt;
 use tower_layer::Identity;
 
-/// What the layer takes for a request, signs of an attack included: its scope; its id as a header's value, which is shared,
-/// in the extensions and in the context; the texts of address and agent; a share of the target, which a server's request
-/// has already; and the box in which axum keeps a body that is not axum's own.
+/// The layer's allocations for a request, signs of an attack included: its scope; its ID as a header value, which is
+/// shared, in the extensions and in the context; the texts of address and agent; a share of the target, which a
+/// server's request has already; and the box in which axum keeps a body that is not axum's own.
 const OF_THE_LAYER: u64 = 9;
 
-/// Enough for every client to be found in a burst.
+/// Enough requests to find every client in a burst.
 const SOME: u32 = 25_000;
 const MANY: u32 = 50_000;
 
@@ -49,7 +49,7 @@ fn router() -> Router {
 }
 
 fn layered(audit: AuditLayer, monitor: SecurityMonitor) -> Router {
-    // However long a request is held up, it is told of none.
+    // However long a request takes, no slow request is reported.
     let layer = audit.slow_after(None).security(monitor);
     // As a server does: until then axum calls layers anew for every request.
     router().layer(layer).with_state(())
@@ -69,7 +69,7 @@ fn request(target: &str, client: Ipv4Addr, agent: &'static str) -> Request<Body>
     request
 }
 
-/// Sends a request, and reads the answer to its end. Nothing here waits for anything.
+/// Sends a request, and reads the answer to its end. Nothing here waits.
 fn send(router: &Router, request: Request<Body>) {
     let answered = async {
         let answer = router.clone().oneshot(request).await.unwrap();
@@ -105,7 +105,7 @@ fn allocations_of_one(router: &Router) -> u64 {
     measure(|| send(router, request.take().unwrap())).count_total
 }
 
-/// One that makes events of what it is given, and keeps none: it is at its end.
+/// A writer that makes events and stores none: it is shut down.
 fn ended_writer() -> EventWriter {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -121,7 +121,7 @@ fn a_request_takes_as_many_allocations_as_are_known() {
     let idle = with_a_layer_that_does_nothing();
     let layered = layered(AuditLayer::new(), SecurityMonitor::default());
     for router in [&idle, &layered] {
-        // For what is made once.
+        // For one-time allocations.
         send_all(router, 100);
     }
     assert_eq!(
@@ -138,7 +138,7 @@ fn requests_leave_nothing_behind() {
     send_all(&router, SOME);
     let dropped = AuditStats::now().events_dropped;
     let left = measure(|| send_all(&router, MANY));
-    // Less, where what was counted of clients is over.
+    // Less, if the counts of clients have expired.
     assert!(
         left.count_current <= 0 && left.bytes_current <= 0,
         "{left:?}"

@@ -1,5 +1,5 @@
-//! Layers in a wrong order say so, once in a process, over real connections; and layers that are there twice record once.
-//! A program of its own, since what is said once is said in a process.
+//! Layers in a wrong order report that once per process, over real connections; duplicate layers record once. A
+//! separate program, since the message appears once per process.
 #![cfg(feature = "axum-login")]
 #![allow(
     clippy::unwrap_used,
@@ -38,7 +38,7 @@ use logged::Logged;
 use people::{Auth, backend};
 use support::{Shop, TestResult, serve};
 
-/// Sends a request over a connection of its own. Returns the status; `None` where the connection ends without an answer.
+/// Sends a request over a new connection. Returns the status; `None` if the connection ends without an answer.
 async fn ask(address: SocketAddr, path: &str, cookie: &str) -> TestResult<Option<StatusCode>> {
     let answer = async {
         let mut connection = TcpStream::connect(address).await?;
@@ -68,12 +68,12 @@ fn sessions() -> SessionManagerLayer<MemoryStore> {
     SessionManagerLayer::new(MemoryStore::default()).with_secure(false)
 }
 
-/// What a request is answered in the wrong order: it fails where debug assertions are on.
+/// The answer to a request in the wrong order: it fails with debug assertions.
 fn is_refused(answer: Option<StatusCode>) -> bool {
     answer.is_none_or(|status| status.is_server_error()) == cfg!(debug_assertions)
 }
 
-/// What the program logs.
+/// The log of the program.
 fn log() -> Logged {
     static LOG: LazyLock<Logged> = LazyLock::new(|| {
         let log = Logged::default();
@@ -88,7 +88,7 @@ fn log() -> Logged {
     LOG.clone()
 }
 
-/// Clients choose how many events there are.
+/// Clients determine the number of events.
 #[tokio::test]
 async fn events_without_a_writer_are_a_warning_once() -> TestResult {
     let log = log();
@@ -154,7 +154,7 @@ async fn layers_in_a_wrong_order_say_so_once() -> TestResult {
         assert_eq!(at_its_level.count(), 1, "{said:?}");
         assert!(said[0].contains(order), "{said:?}");
     }
-    // The right order says nothing, and a server that tells no addresses is told how to.
+    // The right order logs nothing; a server without client addresses gets a message with the fix.
     let right = routes().layer(auth()).layer(manager()).layer(audit());
     let address = serve(right.clone()).await?;
     assert_eq!(ask(address, "/who", "").await?, Some(StatusCode::OK));

@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 
-/// Measures what the audit log costs, beside bare SeaORM and hooks written by hand.
+/// Measures the cost of the audit log, compared with bare SeaORM and manual hooks.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
     /// The databases to measure on.
@@ -14,15 +14,15 @@ pub(crate) struct Args {
     )]
     pub(crate) db: Vec<Server>,
 
-    /// Few rounds: to see that it works, not how fast.
+    /// Few rounds: a check that it works, not a measurement.
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Only the operations whose name has this in it, such as `bulk insert`.
+    /// Only the operations whose name contains this, such as `bulk insert`.
     #[arg(long, default_value = "")]
     pub(crate) only: String,
 
-    /// The web layers, in place of the databases; build with `--profile production`.
+    /// The web layers instead of the databases; build with `--profile production`.
     #[arg(long)]
     pub(crate) web: bool,
 }
@@ -44,7 +44,7 @@ impl Server {
         }
     }
 
-    /// The environment variable that says where it is; SQLite is a file.
+    /// The environment variable with its URL; SQLite is a file.
     pub(crate) const fn variable(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
@@ -55,7 +55,7 @@ impl Server {
 }
 
 impl Args {
-    /// How often everything is measured.
+    /// How often each measurement is repeated.
     pub(crate) const fn rounds(&self) -> usize {
         if self.quick { 5 } else { 30 }
     }

@@ -1,4 +1,4 @@
-//! A path's share of a round: some operations, one after the other, and the rows they left.
+//! The operations of one path in a round: it runs them one after another, and checks their rows.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::path::{Kind, Path};
 use crate::rows;
 use crate::write;
 
-/// The connections that are written through.
+/// The connections for the writes.
 pub(crate) struct Connections {
     pub(crate) plain: DatabaseConnection,
     pub(crate) audited: AuditedConnection,
@@ -33,7 +33,7 @@ impl From<DatabaseConnection> for Connections {
     }
 }
 
-/// What a path does in a round.
+/// The operations of a path in a round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block {
     pub(crate) operation: Operation,
@@ -42,7 +42,7 @@ pub(crate) struct Block {
     pub(crate) times: usize,
 }
 
-/// Runs a block and checks the audit rows that it left. Returns the microseconds of each operation.
+/// Runs the operations and checks their audit rows. Returns the microseconds of each operation.
 pub(crate) async fn run(
     database: &Database,
     connections: &Connections,
@@ -51,7 +51,7 @@ pub(crate) async fn run(
     let plain = || connections.plain.clone();
     let audited = || connections.audited.clone();
     let rows = || database.conn.clone();
-    // A task of its own, as a request has, within the scope that a web layer makes around it.
+    // A separate task, as a request has, within the scope that a web layer creates.
     let worker = match block.path {
         Path::Bare => tokio::spawn(scope().scope(work::<SeaOrm<Bare>, _>(rows(), plain(), block))),
         Path::Manual => {
@@ -90,14 +90,14 @@ pub(crate) async fn run(
     Ok(micros)
 }
 
-/// What the hooks written by hand record, too.
+/// The context that the manual hooks record, too.
 fn scope() -> AuditContext {
     AuditContext::new()
         .actor(Actor::user(7).named("Ann"))
         .request_id("benchmark")
 }
 
-/// Returns the audit rows that were there before, and the microseconds of each operation.
+/// Returns the previous number of audit rows, and the microseconds of each operation.
 async fn work<R: Road, C>(
     rows: DatabaseConnection,
     db: C,
@@ -108,7 +108,7 @@ where
 {
     let writes = write::prepare::<R::Twin>(&rows, block.operation, block.times).await?;
     settle(&rows).await?;
-    // Triggers have recorded how the rows were made ready.
+    // Triggers have recorded the preparation of the rows.
     let before = audit_log::Entity::find().count(&rows).await?;
     let mut micros = Vec::with_capacity(writes.len());
     for write in writes {
@@ -119,8 +119,8 @@ where
     Ok((before, micros))
 }
 
-/// Moves what others have written out of SQLite's log. Whoever fills it pays for that, and the one
-/// who wrote least would pay for the one before.
+/// Checkpoints SQLite's write-ahead log. The connection that fills it pays for the checkpoint, and a path with few
+/// writes would pay for the previous path.
 async fn settle(db: &DatabaseConnection) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         db.execute_unprepared("PRAGMA wal_checkpoint(RESTART)")

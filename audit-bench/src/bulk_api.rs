@@ -8,7 +8,7 @@ use sea_orm_audit::AuditedEntity;
 
 use crate::fixtures::{Audited, Twin};
 
-/// How bulk statements are built.
+/// The API for bulk statements.
 pub(crate) trait Road: 'static {
     type Twin: Twin;
 
@@ -31,7 +31,7 @@ pub(crate) trait Road: 'static {
 /// SeaORM's own builders.
 pub(crate) struct SeaOrm<T>(PhantomData<T>);
 
-/// `Entity::audited_insert_many` and its like.
+/// `Entity::audited_insert_many` and the like.
 pub(crate) struct Builders;
 
 impl<T: Twin> Road for SeaOrm<T> {

@@ -1,4 +1,4 @@
-//! A database of its own for each run.
+//! A separate database for each run.
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaOrmDatabase, DatabaseConnection, DbErr,
@@ -20,7 +20,7 @@ pub(crate) struct Database {
     options: ConnectOptions,
     /// The database's name, or the file's.
     name: String,
-    /// Where the database can be dropped from; `None` for a file.
+    /// A connection to drop the database with; `None` for a file.
     admin: Option<DatabaseConnection>,
 }
 
@@ -89,14 +89,14 @@ impl Database {
         self.conn.execute(&table).await.map(drop)
     }
 
-    /// Another pool to the same database.
+    /// Another pool for the same database.
     pub(crate) async fn another(&self) -> Result<DatabaseConnection, DbErr> {
         SeaOrmDatabase::connect(self.options.clone()).await
     }
 
-    /// Empties every table that is written to.
+    /// Empties every table that the benchmark writes.
     pub(crate) async fn clear(&self) -> Result<(), DbErr> {
-        // The log last: what triggers record of the others goes, too.
+        // The log last: this also deletes what triggers record of the other tables.
         let tables = [
             bare::Entity.table_name(),
             manual::Entity.table_name(),
@@ -108,7 +108,7 @@ impl Database {
         for table in tables {
             let word = match self.server {
                 Server::Sqlite => "DELETE FROM",
-                // A DELETE would leave dead rows, to be cleaned up while something else is timed.
+                // A DELETE would leave dead rows, and their cleanup would disturb a measurement.
                 Server::Postgres | Server::Mariadb => "TRUNCATE TABLE",
             };
             self.conn
@@ -145,7 +145,7 @@ impl Database {
         self.only_value(query).await
     }
 
-    /// The settings that say whether a commit waits for the disk.
+    /// The settings that show whether a commit waits for the disk.
     pub(crate) async fn durability(&self) -> Result<String, BoxError> {
         let query = match self.server {
             Server::Sqlite => {

@@ -1,4 +1,4 @@
-//! The article: one entity of twelve columns, in five tables that differ only in who looks on.
+//! The article: one entity of twelve columns, in five tables that differ only in how they are audited.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveModelBehavior, FromQueryResult, IntoActiveModel, Set};
@@ -26,7 +26,7 @@ pub(crate) trait Twin: Send + Sync + 'static {
     /// The article with these two columns changed.
     fn changed(model: Self::Model) -> Self::Active;
 
-    /// The article with the same two columns set to what they are.
+    /// The article with the same two columns set to their present values.
     fn same(model: Self::Model) -> Self::Active;
 
     fn id(model: &Self::Model) -> i32;
@@ -155,7 +155,7 @@ twin!(
 
 impl ActiveModelBehavior for bare::ActiveModel {}
 
-/// What no fresh article has, so that every update is one.
+/// Values that no new article has, so that every update is a change.
 const CHANGED_TITLE: &str = "A title that somebody corrected";
 const CHANGED_STOCK: i32 = -1;
 
@@ -176,7 +176,7 @@ pub(crate) struct Article {
 
 impl Article {
     fn new(number: i32) -> Self {
-        // A whole second: MariaDB's timestamps have no fractions unless asked.
+        // A whole second: MariaDB's timestamps have no fractions by default.
         let released =
             DateTimeUtc::UNIX_EPOCH + chrono::TimeDelta::hours(i64::from(number) + 400_000);
         Self {

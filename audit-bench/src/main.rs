@@ -1,8 +1,7 @@
-//! What the audit log costs: bare SeaORM, hooks written by hand, and each road of sea-orm-audit, on
-//! every database.
+//! The cost of the audit log: bare SeaORM, manual hooks, and each path of sea-orm-audit, on every database.
 //!
 //! `cargo run -p audit-bench --release -- [--db sqlite,postgres,mariadb] [--quick]`
-// The tables are its output, and its progress is for whoever waits.
+// The tables are its output; its progress goes to the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;

@@ -1,8 +1,8 @@
-//! Audit hooks as an application writes them for itself: the old row is read before an update or a
-//! delete and kept in a map, and afterwards the two are compared as JSON.
+//! Manual audit hooks, as an application writes them: the old row is read before an update or a delete and kept in a
+//! map, and afterwards the two are compared as JSON.
 //!
-//! Its records go to the same table as ours, so that both pay for the same columns and indexes. They
-//! are inserted with `ActiveModel::insert`, which is what SeaORM's documentation teaches.
+//! Its records go to the same table as ours, so that both pay for the same columns and indexes. They are inserted
+//! with `ActiveModel::insert`, as in SeaORM's documentation.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::fixtures::manual::{ActiveModel, Entity, Model};
 
-/// Rows as they were, until the hook that runs afterwards fetches them.
+/// The old rows, until the hook that runs afterwards fetches them.
 static BEFORE: LazyLock<Mutex<HashMap<i32, Model>>> = LazyLock::new(Mutex::default);
 
 async fn keep<C: ConnectionTrait>(db: &C, model: &ActiveModel) -> Result<(), DbErr> {

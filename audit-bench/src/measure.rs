@@ -1,5 +1,5 @@
-//! Rounds: every path does the same in each, in random order, and is compared with bare SeaORM in the
-//! same round, so that a slow moment of the machine is everybody's.
+//! Rounds: every path does the same in each, in random order, and is compared with bare SeaORM in the same round, so
+//! that a slow moment of the machine affects all paths.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::operation::Operation;
 use crate::path::{Kind, Path};
 use crate::statistics::median;
 
-/// What a round of single operations takes at least, on the bare path.
+/// The minimum duration of a round of single operations, on the bare path.
 const ROUND_MICROS: f64 = 20_000.0;
 const FEWEST_TIMES: usize = 20;
 const MOST_TIMES: usize = 200;
 
-/// What was measured of one path: a value for each round.
+/// The measurements of one path: a value for each round.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     /// The round's median, per operation.
     pub(crate) micros: Vec<f64>,
-    /// To bare SeaORM's of the same kind and round.
+    /// The ratio to bare SeaORM of the same kind and round.
     pub(crate) ratios: Vec<f64>,
-    /// Of one operation, transaction control left out.
+    /// The statements of one operation, without transaction control.
     pub(crate) statements: usize,
 }
 
@@ -89,11 +89,11 @@ pub(crate) async fn bytes_per_row(database: &Database) -> Result<f64, BoxError> 
         batch::run(database, &connections, block).await?;
     }
     let (bytes, rows) = (database.audit_bytes().await?, database.audit_rows().await?);
-    #[allow(clippy::cast_precision_loss)] // A figure to be read, of some megabytes.
+    #[allow(clippy::cast_precision_loss)] // Some megabytes, for display.
     Ok(bytes as f64 / rows as f64)
 }
 
-/// The kinds and paths that an operation has a way on.
+/// The kinds and paths that support an operation.
 fn ways(operation: Operation) -> Vec<(Kind, Path)> {
     let all = Kind::ALL
         .into_iter()
@@ -126,7 +126,7 @@ async fn round(
     Ok(medians)
 }
 
-/// How often an operation is done in a round, given how fast it was.
+/// How often an operation runs in a round, given its speed.
 fn times_for(medians: &BTreeMap<(Kind, Path), f64>) -> usize {
     let fastest = medians.values().copied().fold(f64::INFINITY, f64::min);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Clamped in any case.
@@ -134,7 +134,7 @@ fn times_for(medians: &BTreeMap<(Kind, Path), f64>) -> usize {
     times.clamp(FEWEST_TIMES, MOST_TIMES)
 }
 
-/// Counts statements, on a pool of its own so that counting is not timed.
+/// Counts statements, on a separate pool so that counting is not timed.
 struct Counter {
     connections: Connections,
     seen: Arc<AtomicUsize>,
@@ -154,8 +154,7 @@ impl Counter {
         })
     }
 
-    /// The statements of one operation. The first one may ask the server what it is, and is not
-    /// counted.
+    /// The statements of one operation. The first one may ask the server for its version, and is not counted.
     async fn statements(
         &self,
         database: &Database,

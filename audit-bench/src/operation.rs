@@ -1,4 +1,4 @@
-//! What is measured.
+//! The measured operations.
 
 use crate::path::{Kind, Path};
 
@@ -10,7 +10,7 @@ pub(crate) enum Operation {
     Insert,
     /// Two columns of twelve.
     Update,
-    /// The same two columns, set to what they are.
+    /// The same two columns, set to their present values.
     UpdateNothing,
     Delete,
     InsertMany,
@@ -54,7 +54,7 @@ impl Operation {
         matches!(self, Self::InsertMany | Self::UpdateMany | Self::DeleteMany)
     }
 
-    /// The articles that it writes.
+    /// The number of articles that it writes.
     pub(crate) const fn rows(self) -> usize {
         match self {
             Self::Insert | Self::Update | Self::UpdateNothing | Self::Delete => 1,
@@ -62,7 +62,7 @@ impl Operation {
         }
     }
 
-    /// The audit rows that it must leave.
+    /// The number of audit rows that it must leave.
     pub(crate) const fn audit_rows(self, path: Path) -> usize {
         match self {
             Self::UpdateNothing => 0,
@@ -71,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// Whether a path has a way for it.
+    /// Whether a path supports it.
     pub(crate) fn is_on(self, path: Path, kind: Kind) -> bool {
         if matches!(self, Self::Inserts | Self::Updates) && kind == Kind::Autocommit {
             return false;

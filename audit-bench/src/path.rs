@@ -1,6 +1,6 @@
-//! The ways a write can take.
+//! The paths of a write.
 
-/// Who writes, and who looks on.
+/// How a write is made and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Path {
     /// SeaORM alone, on an entity without hooks.
@@ -15,7 +15,7 @@ pub(crate) enum Path {
     Bulk,
     /// Triggers of the database, on SeaORM's own connection.
     Trigger,
-    /// Triggers of the database, on an `AuditedConnection`, which tells them who writes.
+    /// Triggers of the database, on an `AuditedConnection`, which sets their context.
     ToldTrigger,
     /// `AuditedConnection`, on an entity that is skipped.
     Skipped,

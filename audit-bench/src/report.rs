@@ -33,7 +33,7 @@ fn header() -> Vec<String> {
         .collect()
 }
 
-/// `median µs (ratio, p10–p90; statements)`, without the ratio where it is to itself.
+/// `median µs (ratio, p10–p90; statements)`, without the ratio for bare SeaORM itself.
 fn cell(path: Path, measured: &Measured) -> String {
     if path == Path::Bare {
         let micros = grouped(median(&measured.micros));

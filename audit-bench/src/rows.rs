@@ -1,11 +1,11 @@
-//! The check that keeps the benchmark honest: what records nothing is fast.
+//! The check that keeps the benchmark valid: a path that records nothing is fast.
 
 use std::fmt;
 
 use crate::operation::Operation;
 use crate::path::{Kind, Path};
 
-/// A path wrote other audit rows than it should have.
+/// A path wrote wrong audit rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WrongRows {
     path: Path,
@@ -31,7 +31,7 @@ impl fmt::Display for WrongRows {
 
 impl std::error::Error for WrongRows {}
 
-/// Checks the audit rows that so many operations of a path left, counted before and after.
+/// Checks the audit rows of this many operations of a path, counted before and after.
 pub(crate) fn check(
     path: Path,
     operation: Operation,

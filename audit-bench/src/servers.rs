@@ -1,5 +1,4 @@
-//! Where the servers are. The ones that are missing are started by `scripts/with-databases`, around
-//! another run of this program.
+//! The URLs of the servers. `scripts/with-databases` starts missing servers, around another run of this program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -24,7 +23,7 @@ pub(crate) fn url(server: Server) -> Result<Option<String>, BoxError> {
     }
 }
 
-/// Runs this program again where a server is missing; `None` where none is.
+/// Runs this program again if a server is missing; `None` if none is.
 pub(crate) fn run_with_servers(wanted: &[Server]) -> Result<Option<ExitCode>, BoxError> {
     const AGAIN: &str = "AUDIT_BENCH_AGAIN";
     let Some(missing) = wanted.iter().find_map(|server| url(*server).err()) else {
@@ -37,7 +36,7 @@ pub(crate) fn run_with_servers(wanted: &[Server]) -> Result<Option<ExitCode>, Bo
     let status = Command::new(&script)
         .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
-        // Servers that do not wait for the disk would make everything look cheap but the records.
+        // Servers that do not wait for the disk would make everything except the records look cheap.
         .env("WITH_DATABASES_DURABLE", "1")
         .env(AGAIN, "1")
         .status()

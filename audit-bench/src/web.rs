@@ -1,5 +1,5 @@
-//! What the web layer costs: the time of the processor that a request takes with and without it, in process and on one thread,
-//! so that nothing else is measured.
+//! The cost of the web layer: the processor time of a request with and without it, in process and on one thread, so
+//! that nothing else is measured.
 
 use std::net::SocketAddr;
 
@@ -17,15 +17,15 @@ use tower_layer::Identity;
 use crate::BoxError;
 use crate::statistics::{median, percentile};
 
-/// Requests of one router in a round. Rounds are short, and many: what else a machine has to do comes and goes, and
-/// is then the same for all of a round.
+/// Requests of one router in a round. Rounds are short and many: other load of the machine varies, and then is the
+/// same within a round.
 const REQUESTS: u32 = 5_000;
 const ROUNDS_OF_ONE: usize = 10;
 
-/// Measures, and returns what to print.
+/// Measures, and returns the text to print.
 pub(crate) async fn measure(rounds: usize) -> Result<String, BoxError> {
     let router = || Router::new().route("/products", get(async || "that is all"));
-    // What axum takes for any layer is not ours.
+    // axum's cost for any layer is not ours.
     let routers = [
         ("a layer that does nothing", router().layer(Identity::new())),
         ("AuditLayer", router().layer(AuditLayer::new())),
@@ -34,10 +34,10 @@ pub(crate) async fn measure(rounds: usize) -> Result<String, BoxError> {
             router().layer(AuditLayer::new().security(SecurityMonitor::default())),
         ),
     ]
-    // As a server does: until then axum calls layers anew for every request.
+    // As a server does: without it axum calls layers anew for every request.
     .map(|(name, router)| (name, router.with_state(())));
     let mut nanos = [const { Vec::new() }; 3];
-    // The first round is for the caches.
+    // The first round fills the caches.
     for round in 0..=rounds * ROUNDS_OF_ONE {
         for (nanos, (_, router)) in nanos.iter_mut().zip(&routers) {
             let took = nanoseconds_of_one(router).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn measure(rounds: usize) -> Result<String, BoxError> {
     ))
 }
 
-/// Nothing in it waits, so that it stays on its thread.
+/// The request never waits, so it stays on its thread.
 async fn nanoseconds_of_one(router: &Router) -> Result<f64, BoxError> {
     let began = ThreadTime::now();
     for _ in 0..REQUESTS {
@@ -76,7 +76,7 @@ async fn nanoseconds_of_one(router: &Router) -> Result<f64, BoxError> {
     Ok(began.elapsed().as_secs_f64() * 1e9 / f64::from(REQUESTS))
 }
 
-/// What a browser sends.
+/// The request of a browser.
 fn request() -> Result<Request<Body>, BoxError> {
     let mut request = Request::builder()
         .uri("/products?page=2&sort=price")

@@ -1,4 +1,4 @@
-//! One operation, made ready beforehand so that only what the database sees is timed.
+//! One operation, prepared in advance so that only the database's work is timed.
 
 use std::ops::RangeInclusive;
 
@@ -16,7 +16,7 @@ use crate::path::Kind;
 pub(crate) enum Write<T: Twin> {
     Insert(T::Active),
     Update(T::Active),
-    /// `save` instead of `update`, as one does with a form that nobody changed.
+    /// `save` instead of `update`, as for a form without changes.
     Save(T::Active),
     Delete(T::Model),
     InsertMany(Vec<T::Active>),
@@ -26,8 +26,8 @@ pub(crate) enum Write<T: Twin> {
     Updates(Vec<T::Active>),
 }
 
-/// Makes an operation ready so many times. The rows that it needs are written on SeaORM's own
-/// connection with statements that fire no hook.
+/// Prepares an operation this many times. The rows that it needs are written on SeaORM's own connection with
+/// statements that fire no hook.
 pub(crate) async fn prepare<T: Twin>(
     db: &DatabaseConnection,
     operation: Operation,
@@ -51,7 +51,7 @@ pub(crate) async fn prepare<T: Twin>(
     Ok(writes)
 }
 
-/// An operation on rows that are there.
+/// An operation on existing rows.
 fn on_rows<T: Twin>(operation: Operation, models: Vec<T::Model>) -> Option<Write<T>> {
     let ids = T::id(models.first()?)..=T::id(models.last()?);
     let one = |models: Vec<T::Model>| models.into_iter().next();
@@ -66,7 +66,7 @@ fn on_rows<T: Twin>(operation: Operation, models: Vec<T::Model>) -> Option<Write
     })
 }
 
-/// New rows, as the database holds them.
+/// New rows, as stored in the database.
 async fn existing<T: Twin>(db: &DatabaseConnection, rows: usize) -> Result<Vec<T::Model>, DbErr> {
     let last = T::Entity::find().order_by_desc(T::ID).one(db).await?;
     let last = last.as_ref().map_or(0, T::id);

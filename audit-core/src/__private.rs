@@ -1,4 +1,4 @@
-//! All that the macros' output may name. Nothing here is public API.
+//! All names that the macros' output uses. Nothing here is public API.
 
 mod own_hooks;
 
@@ -50,7 +50,7 @@ pub mod bench {
         crate::binding::probe(db).is_some()
     }
 
-    /// Understands a text that is remembered.
+    /// Parses a text that is cached.
     #[cfg(feature = "statements")]
     #[must_use]
     pub fn understand(backend: DbBackend, sql: &str) -> bool {
@@ -60,7 +60,7 @@ pub mod bench {
         )
     }
 
-    /// Understands a text for the first time.
+    /// Parses a text for the first time.
     #[cfg(feature = "statements")]
     #[must_use]
     pub fn parse(backend: DbBackend, sql: &str) -> bool {
@@ -71,7 +71,7 @@ pub mod bench {
     }
 }
 
-/// The hooks of an entity that has none of its own.
+/// The hooks of an entity without custom hooks.
 pub mod derived {
     use sea_orm::{ActiveModelTrait, ConnectionTrait};
 

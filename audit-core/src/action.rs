@@ -19,25 +19,25 @@ pub enum Action {
     Update,
     /// A row was deleted.
     Delete,
-    /// Somebody looked at an object.
+    /// An actor viewed an object.
     View,
-    /// Somebody signed in.
+    /// An actor signed in.
     Login,
-    /// Somebody signed out.
+    /// An actor signed out.
     Logout,
-    /// Somebody tried to sign in and could not.
+    /// An attempt to sign in failed.
     LoginFailed,
-    /// Somebody was refused by an authorisation check.
+    /// An authorisation check refused an actor.
     AccessDenied,
     /// Data left the system.
     Export,
     /// Data was brought into the system.
     Import,
-    /// An action of the application's own; see [`Action::custom`].
+    /// An application-defined action; see [`Action::custom`].
     Custom(CustomAction),
 }
 
-/// The name of an action that only the application knows, such as `APPROVE`.
+/// The name of an application-defined action, such as `APPROVE`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CustomAction(Cow<'static, str>);
 
@@ -55,7 +55,7 @@ const BUILT_IN: [Action; 10] = [
 ];
 
 impl Action {
-    /// Names an action of the application's own.
+    /// Names an application-defined action.
     ///
     /// # Errors
     /// Returns [`AuditError::ActionName`] unless the name is `[A-Z][A-Z0-9_]{0,31}` and not one of
@@ -133,16 +133,16 @@ impl FromStr for Action {
     }
 }
 
-/// Whether what was tried succeeded.
+/// Whether the action succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was done.
+    /// The action succeeded.
     #[default]
     Success,
-    /// It was tried, and refused or failed.
+    /// The action was tried, and refused or failed.
     Failure,
-    /// It was begun. A later record, if there is one, says how it ended.
+    /// The action has begun. A later record, if any, states its outcome.
     Open,
 }
 
@@ -158,7 +158,7 @@ impl Outcome {
     }
 }
 
-/// Which road a record took into the log.
+/// The path by which a record reached the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -172,7 +172,7 @@ pub enum Source {
     Cascade,
     /// A trigger in the database.
     Trigger,
-    /// The application said so itself.
+    /// The application recorded it itself.
     Manual,
 }
 

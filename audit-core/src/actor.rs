@@ -4,15 +4,15 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ActorType {
-    /// A signed-in person.
+    /// A signed-in user.
     User,
     /// Another program, or a job of this one.
     Service,
     /// The application itself.
     System,
-    /// A request nobody signed in to.
+    /// An unauthenticated request.
     Anonymous,
-    /// Nobody said.
+    /// No actor is set.
     #[default]
     Unknown,
 }
@@ -59,7 +59,7 @@ impl Actor {
         }
     }
 
-    /// A signed-in person, by the id the application knows them by.
+    /// A signed-in user, identified by the application's id.
     #[must_use]
     pub fn user(id: impl ToString) -> Self {
         Self::of(ActorType::User, Some(id.to_string()))
@@ -77,13 +77,13 @@ impl Actor {
         Self::of(ActorType::System, None)
     }
 
-    /// A request nobody signed in to.
+    /// An unauthenticated request.
     #[must_use]
     pub fn anonymous() -> Self {
         Self::of(ActorType::Anonymous, None)
     }
 
-    /// Nobody said who it was. This is what a write outside any context gets.
+    /// No actor is set. A write outside any context has this actor.
     #[must_use]
     pub fn unknown() -> Self {
         Self::default()

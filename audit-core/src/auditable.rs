@@ -1,4 +1,4 @@
-//! What the derive says of an entity: [`Auditable`], [`EntityInfo`] and the registry of all.
+//! What the derive declares for an entity: [`Auditable`], [`EntityInfo`] and the registry of all.
 
 #[cfg(feature = "statements")]
 mod access;
@@ -29,11 +29,11 @@ use crate::value::ColumnKind;
     note = "add `#[derive(Auditable)]` to its `Model`"
 )]
 pub trait Auditable: EntityTrait {
-    /// What the derive says of the entity.
+    /// What the derive declares for the entity.
     fn info() -> &'static EntityInfo;
 }
 
-/// What is known of an audited entity.
+/// The metadata of an audited entity.
 #[derive(Debug)]
 pub struct EntityInfo {
     model: String,
@@ -65,24 +65,24 @@ pub(crate) struct ColumnInfo {
     pub(crate) shape: ColumnKind,
 }
 
-/// A piece of a `display` template; a column by its position.
+/// A segment of a `display` template; a column by its position.
 #[derive(Debug)]
 pub(crate) enum Part {
     Text(&'static str),
     Column(usize),
 }
 
-/// What an attribute says of a field.
+/// What an attribute declares for a field.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldPolicy {
     /// Nothing: recorded, unless its name is a secret's.
     Detect,
-    /// Never looked at.
+    /// Never read.
     Skip,
     /// Not among those that `only` lists.
     LeftOut,
-    /// That it changed, not to what.
+    /// Records that it changed, without its values.
     Redact,
     /// A keyed hash of the value.
     Hash,
@@ -106,7 +106,7 @@ pub struct Options<C: 'static> {
     pub fields: &'static [Field<C>],
 }
 
-/// A piece of a `display` template.
+/// A segment of a `display` template.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Segment<C> {
@@ -144,7 +144,7 @@ impl<C> Options<C> {
 }
 
 impl EntityInfo {
-    /// Brings together what SeaORM knows of an entity and what the attributes say.
+    /// Combines SeaORM's metadata of an entity with the attributes.
     #[doc(hidden)]
     #[must_use]
     pub fn of<E: EntityTrait>(options: &Options<E::Column>) -> Self {
@@ -219,8 +219,8 @@ impl EntityInfo {
         }
     }
 
-    /// The model's name in the log: the derive's `name`, by default the table name,
-    /// schema-qualified when the entity says so.
+    /// The model's name in the log: the derive's `name`, by default the table name, schema-qualified when the entity
+    /// declares a schema.
     #[must_use]
     pub fn model(&self) -> &str {
         &self.model
@@ -244,7 +244,7 @@ impl EntityInfo {
         self.module
     }
 
-    /// The name by which the entity's own statements know its table.
+    /// The table name that the entity's own statements use.
     #[cfg(feature = "statements")]
     pub(crate) fn table_name(&self) -> TableName {
         TableName {

@@ -1,9 +1,9 @@
-//! Transactions of the log's own around a few statements, on whatever connection the application has.
+//! The log's own transactions around a few statements, on any connection of the application.
 //!
-//! Their begin is safe to drop. On a pool, sqlx leaves a connection inside of a transaction when the future of BEGIN is dropped,
-//! and gives it to the next task; so BEGIN is a task of its own there. Inside SeaORM's transaction, sqlx rolls all of it back
-//! when the future of a nested `begin` is dropped, and SeaORM's handle then commits each statement by itself; so the savepoint is
-//! a statement there.
+//! Their begin is safe to drop. On a pool, sqlx leaves a connection inside of a transaction when the future of BEGIN is
+//! dropped, and gives it to the next task; so BEGIN is a separate task there. Inside SeaORM's transaction, sqlx rolls
+//! all of it back when the future of a nested `begin` is dropped, and SeaORM's handle then commits each statement by
+//! itself; so the savepoint is a statement there.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -19,8 +19,8 @@ use crate::record::{is_no_savepoint, is_no_transaction};
 use crate::system_event::{EventType, SystemEvent, report};
 use crate::task::Task;
 
-/// How a transaction of the log's own begins: on SQLite, one that reads first loses to another writer. Other
-/// databases ignore it.
+/// The options of the log's own transactions: on SQLite, a transaction that reads first fails when another client
+/// writes. Other databases ignore them.
 pub(crate) fn options() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -28,7 +28,7 @@ pub(crate) fn options() -> TransactionOptions {
     }
 }
 
-/// A transaction or savepoint of the log's own, `T` being the type of transaction.
+/// The log's own transaction or savepoint; `T` is the type of transaction.
 pub(crate) struct Begun<'a, T> {
     /// `None` once it is finished.
     on: Option<On<'a, T>>,
@@ -40,7 +40,7 @@ enum On<'a, T> {
     Own(T),
     /// A savepoint with this name inside SeaORM's transaction.
     Savepoint(&'a T, String),
-    /// A transaction on SeaORM's handle, whose own one the application has committed by a statement (PostgreSQL).
+    /// A transaction on SeaORM's handle, after the application has committed SeaORM's own by a statement (PostgreSQL).
     Anew(&'a T),
 }
 
@@ -111,7 +111,7 @@ fn into_type<S: 'static, T: 'static>(tx: S) -> Option<T> {
     any.downcast_mut::<Option<T>>()?.take()
 }
 
-/// BEGIN, in a task: a transaction that nobody waits for any more is rolled back.
+/// Runs BEGIN in a task: a transaction that no caller waits for any more is rolled back.
 async fn begin_on(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if tokio::runtime::Handle::try_current().is_err() {
         return pool.begin_with_options(options()).await;

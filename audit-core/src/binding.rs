@@ -1,5 +1,4 @@
-//! What is bound to a connection: a context and a configuration that apply to all that is recorded
-//! through it.
+//! The binding of a connection: a context and a configuration that apply to everything recorded through it.
 
 #[cfg(feature = "statements")]
 mod probe;
@@ -12,7 +11,7 @@ pub(crate) use probe::{answer, probe};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 
-/// What is bound to a connection; nothing for those that are not audited.
+/// The binding of a connection; empty for connections that are not audited.
 #[derive(Clone, Default)]
 pub(crate) struct Binding {
     pub(crate) context: Option<AuditContext>,
@@ -20,13 +19,13 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// What is bound to this one.
+    /// The binding of this connection.
     #[cfg(feature = "statements")]
     pub(crate) fn to<C: ConnectionTrait>(db: &C) -> Self {
         probe::bound_to(db)
     }
 
-    /// What is bound to this one: only audited connections can be bound to something.
+    /// The binding of this connection: only audited connections can have one.
     #[cfg(not(feature = "statements"))]
     pub(crate) fn to<C: ConnectionTrait>(_: &C) -> Self {
         Self::default()
@@ -48,7 +47,7 @@ impl Binding {
         }
     }
 
-    /// Runs a future for which this applies, before what applies around it.
+    /// Runs a future in which this binding takes precedence over the surrounding context and configuration.
     pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
         match (self.context, self.config) {
             (None, None) => future.await,

@@ -1,8 +1,8 @@
-//! What the database's catalogue says of a table, where the entity does not know or may be wrong: its
-//! kind, the order of its columns, its unique indexes, what the role may read.
+//! What the database's catalogue reports about a table, where the entity does not know it or may be wrong: its kind,
+//! the order of its columns, its unique indexes, what the role may read.
 //!
-//! It is looked up inside the transaction of the statement and kept for that transaction, since other
-//! clients may change the schema in between.
+//! It is looked up inside the statement's transaction and kept for that transaction, since other clients may change
+//! the schema in between.
 
 mod cache;
 mod mysql;
@@ -17,29 +17,29 @@ use serde::Deserialize;
 use crate::sql::{TableName, is_name};
 pub(crate) use cache::{LiveTables, Settings};
 
-/// A table as it is in the database.
+/// A table in the database.
 #[derive(Debug, Default, Clone)]
 #[allow(clippy::struct_excessive_bools)] // facts of the catalogue, each by itself
 pub(crate) struct LiveTable {
-    /// The schema in which it was found, where the database has schemas.
+    /// The schema in which it was found, if the database has schemas.
     pub(crate) schema: Option<String>,
     pub(crate) kind: TableKind,
     /// The columns of an INSERT that names none, in order.
     pub(crate) columns: Vec<String>,
     /// The types of the columns, where a value must be cast to be compared with one.
     pub(crate) types: HashMap<String, String>,
-    /// What tells columns of other names or types, so that what is read of them is prepared anew (PostgreSQL).
+    /// Distinguishes columns of other names or types, so that queries that read them are prepared again (PostgreSQL).
     pub(crate) shape: u32,
     pub(crate) unique: Vec<UniqueIndex>,
-    /// Columns that get a value where an INSERT gives them none.
+    /// Columns that get a value if an INSERT gives them none.
     pub(crate) defaulted: Vec<String>,
     /// The column that is SQLite's rowid.
     pub(crate) row_id: Option<String>,
-    /// Whether constraints of the table say themselves what becomes of rows that break them (SQLite).
+    /// Whether constraints of the table have their own conflict clause for rows that violate them (SQLite).
     pub(crate) resolves_conflicts: bool,
     /// Whether row-level security applies to the role.
     pub(crate) is_secured: bool,
-    /// Whether statements may be rewritten by rules.
+    /// Whether rules may rewrite statements.
     pub(crate) has_rules: bool,
     /// Columns that the role may not read.
     pub(crate) unreadable: Vec<String>,
@@ -47,24 +47,24 @@ pub(crate) struct LiveTable {
     pub(crate) is_lockable: bool,
     /// Whether triggers may change a row after RETURNING has read it.
     pub(crate) has_triggers: bool,
-    /// Whether triggers may leave out a row of an INSERT, or give it another key.
+    /// Whether triggers may skip a row of an INSERT, or give it another key.
     pub(crate) may_skip_inserts: bool,
-    /// Whether RETURNING can give a row as it was, too.
+    /// Whether RETURNING can return the old row, too.
     pub(crate) returns_old: bool,
-    /// The foreign keys by which rows change along with those of the table. On SQLite and MySQL they are looked
-    /// up only where a statement sets a column that one may refer to.
+    /// The foreign keys by which rows change along with those of the table. On SQLite and MySQL they are looked up
+    /// only if a statement sets a column that one may refer to.
     pub(crate) referring: Vec<ReferringKey>,
-    /// Whether the name alone, without a schema, is found there.
+    /// Whether the unqualified name resolves to this table.
     pub(crate) is_found_by_name: bool,
 }
 
 /// A foreign key of another table, or of the table itself, with an action of ON UPDATE.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ReferringKey {
-    /// The schema of the table that refers, where it may be another one.
+    /// The schema of the referring table, if it may be another one.
     pub(crate) schema: Option<String>,
     pub(crate) table: String,
-    /// The columns of that table, and those that they refer to.
+    /// The columns of that table, and the columns that they refer to.
     pub(crate) from: Vec<String>,
     pub(crate) to: Vec<String>,
 }
@@ -84,19 +84,19 @@ pub(crate) enum TableKind {
     Temporary,
     /// A view or a foreign table.
     Other,
-    /// There is none of that name.
+    /// No table has that name.
     Missing,
 }
 
-/// A unique index, with the columns it is of.
+/// A unique index and its columns.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct UniqueIndex {
     pub(crate) name: String,
-    /// `None` for an index of expressions.
+    /// `None` for an index on expressions.
     pub(crate) columns: Option<Vec<IndexColumn>>,
 }
 
-/// A column of an index, or the first characters of it.
+/// A column of an index, or its prefix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(from = "String")]
 pub(crate) struct IndexColumn {
@@ -117,12 +117,12 @@ impl From<String> for IndexColumn {
 }
 
 impl LiveTable {
-    /// Whether columns may be appended to what a statement returns, without anybody noticing.
+    /// Whether columns can be appended to what a statement returns without a visible effect.
     pub(crate) fn takes_returning(&self) -> bool {
         self.kind == TableKind::Table && !self.is_secured && !self.has_rules
     }
 
-    /// Whether this is one of the names of SQLite's rowid, and no column's.
+    /// Whether this is one of the names of SQLite's rowid, and no column has it.
     pub(crate) fn is_row_id_alias(&self, name: &str) -> bool {
         ["rowid", "oid", "_rowid_"]
             .iter()
@@ -130,7 +130,7 @@ impl LiveTable {
             && !self.columns.iter().any(|column| is_name(column, name))
     }
 
-    /// Whether it has not all of these columns.
+    /// Whether the table lacks one of these columns.
     pub(crate) fn lacks(&self, columns: &[&str]) -> bool {
         let has = |column: &&str| {
             (self.columns.iter().chain(&self.defaulted)).any(|name| is_name(name, column))
@@ -157,7 +157,7 @@ impl LiveTable {
     }
 }
 
-/// Looks a table up, as a statement names it.
+/// Looks up a table by the name that a statement gives it.
 pub(crate) async fn look_up<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
@@ -169,7 +169,7 @@ pub(crate) async fn look_up<C: ConnectionTrait>(
     }
 }
 
-/// The foreign keys by which rows change along with those of a table. On PostgreSQL they are among what is known of it.
+/// The foreign keys by which rows change along with those of a table. PostgreSQL's look-up includes them.
 pub(crate) async fn referring_keys<C: ConnectionTrait>(
     db: &C,
     name: &TableName,

@@ -31,19 +31,19 @@ impl Change {
         (old != new).then_some(Self(Kind::Updated { old, new }))
     }
 
-    /// The field of a row that came into being.
+    /// The field of a created row.
     #[must_use]
     pub const fn created(new: Json) -> Self {
         Self(Kind::Created(new))
     }
 
-    /// The field of a row that is gone.
+    /// The field of a deleted row.
     #[must_use]
     pub const fn deleted(old: Json) -> Self {
         Self(Kind::Deleted(old))
     }
 
-    /// That a field changed, but not from what to what.
+    /// Records that a field changed, without its values.
     #[must_use]
     pub const fn redacted() -> Self {
         Self(Kind::Redacted)

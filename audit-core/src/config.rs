@@ -1,7 +1,7 @@
 //! How records are made: [`AuditConfig`].
 //!
-//! One configuration is installed for the process; another can be given to a piece of work with
-//! [`AuditConfig::scope`] (tests, tenants). The nearest wins. What is skipped costs no statement.
+//! The process has one installed configuration; [`AuditConfig::scope`] sets another one for a future (tests, tenants).
+//! The innermost wins. A skipped write costs no statement.
 
 mod builder;
 mod capture_plan;
@@ -35,28 +35,28 @@ pub enum FailurePolicy {
     /// autocommit connection the error is [`AuditError::ChangeCommittedWithoutRecord`].
     #[default]
     Fail,
-    /// The write goes on. The failure is counted in `AuditStats::isolated` and reported through
-    /// `tracing`. Errors that end the transaction are returned all the same.
+    /// The write succeeds. `AuditStats::isolated` counts the failure, and `tracing` reports it. Errors that end the
+    /// transaction are returned all the same.
     Isolate,
 }
 
-/// What becomes of a statement through an `AuditedConnection` whose changes cannot be captured.
+/// How an `AuditedConnection` handles a statement whose changes cannot be captured.
 ///
-/// SeaORM's own statements always can be; hand-written ones mostly can.
+/// SeaORM's own statements can always be captured; most hand-written statements can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StatementPolicy {
-    /// It is let pass, and reported: by a WARNING among the system events, through `tracing`, and in
+    /// The statement runs, and is reported: by a WARNING system event, through `tracing`, and in
     /// `AuditStats::uncaptured`.
     #[default]
     Capture,
     /// It is refused, with [`AuditError::Refused`]. Nothing is done.
     Deny,
-    /// It is let pass, and not reported.
+    /// The statement runs, and is not reported.
     Allow,
 }
 
-/// What a write gets whose actor nobody named.
+/// How a write without an actor is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RequireActor {
@@ -69,7 +69,7 @@ pub enum RequireActor {
     Deny,
 }
 
-/// Tells the time of a record. Closures satisfy it.
+/// Returns the time of a record. Closures implement it.
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> DateTimeUtc;
@@ -100,14 +100,14 @@ pub struct AuditConfig(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
-    /// The stretch of its migration mode, from the first write that it keeps out of the log until the
-    /// configuration is given up.
+    /// The period of its migration mode, from the first write that it keeps out of the log until the configuration is
+    /// dropped.
     suppression: OnceLock<Suppression>,
     /// By the address of the entity's info, which is static.
     plans: RwLock<HashMap<usize, Arc<Plan>>>,
 }
 
-/// How many before-images may wait unless the configuration says otherwise.
+/// The default number of before-images that may wait.
 pub(crate) const BEFORE_IMAGES: usize = 1024;
 
 /// What the builder gathers.
@@ -140,10 +140,9 @@ impl AuditConfig {
         AuditConfigBuilder::default()
     }
 
-    /// Begins a configuration for those who would rather fail than miss a record: what cannot be
-    /// captured is refused ([`StatementPolicy::Deny`]), so is a write by nobody
-    /// ([`RequireActor::Deny`]), a record that fails makes its write fail
-    /// ([`FailurePolicy::Fail`]), and `AUDIT_MIGRATION_MODE` in the environment is ignored.
+    /// Begins a configuration that fails rather than misses a record: it refuses what cannot be captured
+    /// ([`StatementPolicy::Deny`]) and a write without an actor ([`RequireActor::Deny`]), makes a write fail whose
+    /// record fails ([`FailurePolicy::Fail`]), and ignores `AUDIT_MIGRATION_MODE` in the environment.
     pub fn strict() -> AuditConfigBuilder {
         AuditConfigBuilder::strict()
     }
@@ -167,7 +166,7 @@ impl AuditConfig {
         DateTimeUtc::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
     }
 
-    /// What becomes of a statement whose changes cannot be captured.
+    /// How a statement is handled whose changes cannot be captured.
     #[must_use]
     pub fn statement_policy(&self) -> StatementPolicy {
         self.0.settings.statements
@@ -195,12 +194,12 @@ impl AuditConfig {
         self.0.settings.migration_mode
     }
 
-    /// The stretch of its migration mode, from the first write that it keeps out of the log.
+    /// The period of its migration mode, from the first write that it keeps out of the log.
     pub(crate) fn suppression(&self) -> &OnceLock<Suppression> {
         &self.0.suppression
     }
 
-    /// Whether an entity is known whose changes triggers record.
+    /// Whether triggers record the changes of any known entity.
     #[cfg(feature = "statements")]
     pub(crate) fn has_triggers(&self) -> bool {
         (crate::auditable::known().into_iter()).any(|info| self.plan(info).by_trigger)
@@ -222,7 +221,7 @@ impl AuditConfig {
         self.0.settings.chunk_rows
     }
 
-    /// A hash of a text under the configured key, which is another one for each purpose: 32 hexadecimal
+    /// A hash of a text under the configured key, different for each purpose: 32 hexadecimal
     /// digits of HMAC-SHA-256. `None` where there is no key.
     #[doc(hidden)]
     #[must_use]
@@ -233,8 +232,8 @@ impl AuditConfig {
         Some(format!("hmac-sha256:{}", digits.get(..32)?))
     }
 
-    /// The stored form of a text of one field, under the configured key, or where there is none under one that
-    /// ends with the process: it is distinguished from others, and cannot be found out by trying.
+    /// The stored form of a text of one field, under the configured key, or else under one that ends with the process:
+    /// the form distinguishes texts, and trying texts does not reveal them.
     #[doc(hidden)]
     #[must_use]
     pub fn private_hash(&self, model: &str, field: &str, text: &str) -> String {

@@ -1,4 +1,4 @@
-//! `AuditedConnection`: every write through it is recorded, in the transaction of the change.
+//! `AuditedConnection`: records every write through it, in the transaction of the change.
 
 mod autocommit;
 mod batch_answer;
@@ -43,14 +43,13 @@ use text_control::TextControl;
 
 /// A connection on which every write to an audited table is recorded, atomically with the change.
 ///
-/// Takes the place of SeaORM's `DatabaseConnection`, which it wraps: it is a `ConnectionTrait`, a
-/// `TransactionTrait` and a `StreamTrait`. Cheap to clone. Bulk statements, raw SQL and cascades are
-/// recorded as well as models, whether or not hooks run.
+/// Replaces SeaORM's `DatabaseConnection`, which it wraps: it is a `ConnectionTrait`, a `TransactionTrait` and a
+/// `StreamTrait`. Cheap to clone. Bulk statements, raw SQL and cascades are recorded as well as models, whether or
+/// not hooks run.
 ///
-/// A single write is one transaction with its record, and runs to its end even when the future that
-/// asked for it is dropped. Reads pass straight through; so do writes to other tables, unless they may change rows of
-/// an audited one, by a view, a partition or a foreign key: then they are reported. Nothing is recorded on a mock
-/// connection.
+/// A single write is one transaction with its record, and runs to completion even if its future is dropped. Reads are
+/// passed through unchanged; so are writes to other tables, unless they may change rows of an audited one, by a view,
+/// a partition or a foreign key: then they are reported. Nothing is recorded on a mock connection.
 ///
 /// # Examples
 /// ```
@@ -85,8 +84,7 @@ impl From<DatabaseConnection> for AuditedConnection {
 }
 
 impl AuditedConnection {
-    /// Wraps SeaORM's connection. Context and configuration are those that apply where a statement is
-    /// run.
+    /// Wraps SeaORM's connection. The ambient context and configuration of each statement apply.
     #[must_use]
     pub fn new(db: DatabaseConnection) -> Self {
         Self {
@@ -97,8 +95,7 @@ impl AuditedConnection {
         }
     }
 
-    /// The same connection, with a context bound to it. Where the ambient context says something else,
-    /// field by field, the bound one wins.
+    /// The same connection, with a context bound to it. The bound context overrides the ambient one field by field.
     #[must_use]
     pub fn with_context(&self, context: AuditContext) -> Self {
         let context = match &self.binding.context {
@@ -111,7 +108,7 @@ impl AuditedConnection {
         })
     }
 
-    /// The same connection, on which this actor writes.
+    /// The same connection, with this actor as the writer.
     #[must_use]
     pub fn as_actor(&self, actor: Actor) -> Self {
         self.with_context(AuditContext::new().actor(actor))
@@ -137,13 +134,13 @@ impl AuditedConnection {
 
     /// SeaORM's own connection, on which statements are not captured; models still run their hooks.
     ///
-    /// A word to search for in reviews.
+    /// The name can be searched for in reviews.
     #[must_use]
     pub const fn unaudited(&self) -> &DatabaseConnection {
         &self.db
     }
 
-    /// Closes the connection, and with it every clone.
+    /// Closes the connection and all its clones.
     ///
     /// # Errors
     /// Returns SeaORM's error.
@@ -231,7 +228,7 @@ impl AuditedConnection {
         }
     }
 
-    /// Runs a statement in a transaction that the application controls by text: nothing is captured.
+    /// Runs a statement in a transaction that the application controls by text: it is not captured.
     async fn routed_by_text(
         &self,
         call: ExecMethod,
@@ -259,13 +256,13 @@ impl AuditedConnection {
     }
 }
 
-/// Runs a statement as it is.
+/// Runs a statement unchanged.
 async fn run<C: ConnectionTrait>(
     db: &C,
     call: ExecMethod,
     statement: Statement,
 ) -> Result<ExecOutput, DbErr> {
-    // Once it is done, or its future is dropped.
+    // When it is done, or its future is dropped.
     let _dropping = Dropping(drops_prepared(db.get_database_backend(), &statement.sql));
     Ok(match call {
         ExecMethod::Execute => ExecOutput::Executed(db.execute_raw(statement).await?),

@@ -1,23 +1,23 @@
-//! What a connection is, as far as its type tells.
+//! The kind of a connection, as far as its type shows it.
 
 use std::any::TypeId;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
-/// What kind of connection a hook was given, as far as its type tells.
+/// The kind of connection that a hook was given, as far as its type shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionKind {
     /// SeaORM's pool: every statement is its own transaction.
     Pool,
     /// SeaORM's transaction.
     Transaction,
-    /// A type that can be either, such as `DatabaseExecutor`, or somebody's wrapper.
+    /// A type that can be either, such as `DatabaseExecutor`, or an application's wrapper.
     Other,
 }
 
 impl ConnectionKind {
     pub(crate) fn of<C>() -> Self {
-        // `C` need not be `'static`, which `TypeId::of` wants.
+        // `C` need not be `'static`, which `TypeId::of` requires.
         let id = typeid::of::<C>();
         if id == TypeId::of::<DatabaseConnection>() {
             Self::Pool

@@ -1,9 +1,8 @@
-//! Who, from where and why: the [`AuditContext`] that records take with them.
+//! Who, from where and why: the [`AuditContext`] of records.
 //!
-//! A context lives in a scope that is local to its task. Scopes nest: a field that the inner one leaves out is
-//! taken from the outer one. They do not follow `tokio::spawn`; wrap the spawned
-//! future with [`WithAuditContext::with_audit_context`]. Nothing here is global, so that no request
-//! can leave anything behind for the next.
+//! A context belongs to a task-local scope. Scopes nest: a field that the inner scope leaves out is taken from the
+//! outer one. They do not follow `tokio::spawn`; wrap the spawned future with [`WithAuditContext::with_audit_context`].
+//! Nothing here is global, so that no request can leave anything behind for the next.
 
 mod current_config;
 mod scope;
@@ -59,7 +58,7 @@ pub struct AuditContext {
 }
 
 impl AuditContext {
-    /// A context that says nothing yet.
+    /// An empty context.
     pub fn new() -> Self {
         Self::default()
     }
@@ -113,7 +112,7 @@ impl AuditContext {
         self
     }
 
-    /// The tenant. A row that names its own (`#[audit(tenant = "..")]`) wins over it.
+    /// The tenant. A row's own tenant (`#[audit(tenant = "..")]`) takes precedence.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = Some(tenant.into());
         self
@@ -125,14 +124,13 @@ impl AuditContext {
         self
     }
 
-    /// The part of the application that does it. An entity's own (`#[audit(module = "..")]`) wins.
+    /// The part of the application that acts. An entity's own (`#[audit(module = "..")]`) takes precedence.
     pub fn module(mut self, module: impl Into<String>) -> Self {
         self.module = Some(module.into());
         self
     }
 
-    /// Adds a value of the application's own. Values behind names that look like secrets are
-    /// replaced when they are stored.
+    /// Adds an application-defined value. Values behind names that look like secrets are replaced when they are stored.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
@@ -159,7 +157,7 @@ impl AuditContext {
             .unwrap_or_default()
     }
 
-    /// The actor that somebody named in the scopes around, if any.
+    /// The actor that the enclosing scopes set, if any.
     #[doc(hidden)]
     #[must_use]
     pub fn actor_around() -> Option<Actor> {
@@ -187,13 +185,12 @@ impl AuditContext {
     /// Returns `false`, and changes nothing, outside of any context scope.
     #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
     pub fn set_reason(reason: impl Into<String>) -> bool {
-        // Made before: it is the caller's, and may ask for the context.
+        // Converted before: the caller's conversion may read the context.
         let reason = reason.into();
         Self::update(|context| context.reason = Some(reason))
     }
 
-    /// Adds a value of the application's own to the innermost context scope, for what is written from
-    /// now on.
+    /// Adds an application-defined value to the innermost context scope, for later records.
     ///
     /// Returns `false`, and changes nothing, outside of any context scope.
     #[allow(clippy::must_use_candidate)] // outside of a scope there may be nothing to set
@@ -220,7 +217,7 @@ impl AuditContext {
         }
     }
 
-    /// The actor, [`Actor::unknown`] when nobody said.
+    /// The actor, [`Actor::unknown`] when none is set.
     #[must_use]
     pub fn get_actor(&self) -> Actor {
         self.actor.clone().unwrap_or_default()

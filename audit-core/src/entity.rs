@@ -25,7 +25,7 @@ macro_rules! audit_entity {
             }
         }
 
-        /// An audit table refers to nothing: history must outlive what it tells of.
+        /// An audit table refers to no other table: history must outlive what it records.
         #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
         pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! What is known of all audited entities, for the report that compares it with the live schema.
+//! The metadata of all audited entities, for the report that compares it with the live schema.
 
 use crate::action::Action;
 use crate::auditable::{EntityInfo, FieldPolicy};
@@ -7,9 +7,9 @@ use crate::config::{AuditConfig, RecordingMode};
 /// An audited entity under a configuration.
 #[derive(Debug)]
 pub struct EntityReport {
-    /// What the derive says of it.
+    /// What the derive declares.
     pub info: &'static EntityInfo,
-    /// Who left it out, if anybody.
+    /// What skips the entity, if anything.
     pub skipped: Option<SkippedBy>,
     /// Whether triggers record its changes.
     pub by_trigger: bool,
@@ -17,16 +17,16 @@ pub struct EntityReport {
     pub deletes: bool,
     /// Whether updates of its rows are recorded.
     pub updates: bool,
-    /// Columns that look like secrets and are stored in plain text all the same, and whether the derive
-    /// says so (`plain`).
+    /// Columns that look like secrets and are stored in plain text all the same, and whether the derive declares this
+    /// (`plain`).
     pub plain_secrets: Vec<(&'static str, bool)>,
     /// Columns of which triggers store less than hooks do: `hash`.
     pub hashed: Vec<&'static str>,
-    /// The foreign keys whose cascades are captured with the statement that sets them off.
+    /// The foreign keys whose cascades are captured with the statement that starts them.
     pub followed: Vec<FollowedKey>,
 }
 
-/// Who left an entity out of the log.
+/// What leaves an entity out of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkippedBy {
@@ -48,7 +48,7 @@ pub struct FollowedKey {
     pub deletes: bool,
 }
 
-/// All audited entities that are known, in the order of their names.
+/// All known audited entities, in the order of their names.
 #[must_use]
 pub fn survey(config: &AuditConfig) -> Vec<EntityReport> {
     let mut all: Vec<EntityReport> = known().into_iter().map(|info| of(info, config)).collect();

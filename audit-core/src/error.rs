@@ -8,8 +8,8 @@ use crate::value::EncodeError;
 
 /// An error of the audit log.
 ///
-/// Hooks can only return SeaORM's `DbErr`; [`AuditError::of`] finds this error inside one. Its text says first what happened
-/// and what to do; SeaORM's begins with words of its own ("Error converting ..").
+/// Hooks can only return SeaORM's `DbErr`; [`AuditError::of`] finds this error inside one. Its text states first what
+/// happened and what to do; SeaORM's text adds a prefix ("Error converting ..").
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
@@ -30,7 +30,7 @@ pub enum AuditError {
     /// was changed.
     #[error("{state}: {cause}")]
     NotRecorded {
-        /// What became of the change.
+        /// What happened to the change.
         state: ChangeState,
         /// Why there is no record.
         cause: Cause,
@@ -54,7 +54,7 @@ pub enum AuditError {
     Refused {
         /// The table, where it is known, with the word `on` before it.
         table: String,
-        /// What is in the way.
+        /// What prevents the capture.
         why: &'static str,
         /// The statement without its literals.
         outline: String,
@@ -69,8 +69,8 @@ pub enum AuditError {
 
 /// Why there is no record.
 ///
-/// The text of the database's own error stands in the message, not behind `source()`, since SeaORM
-/// shows only the message.
+/// The message contains the text of the database's own error; `source()` does not return it, since SeaORM shows only
+/// the message.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
@@ -86,7 +86,7 @@ pub enum Cause {
         model: Option<String>,
         /// The table that was looked for.
         table: String,
-        /// What the database said.
+        /// The database's error.
         error: DbErr,
     },
     /// The database refused the record.
@@ -99,7 +99,7 @@ pub enum Cause {
         model: Option<String>,
         /// The audit table.
         table: String,
-        /// What the database said.
+        /// The database's error.
         error: DbErr,
     },
     /// After a DELETE it could not be read whether the row is deleted, which a trigger can prevent.
@@ -107,7 +107,7 @@ pub enum Cause {
     Unconfirmed {
         /// The model.
         model: String,
-        /// What the database said.
+        /// The database's error.
         error: DbErr,
     },
     /// After an UPDATE it could not be read which columns the database generates from those that were written.
@@ -115,7 +115,7 @@ pub enum Cause {
     Generated {
         /// The model.
         model: String,
-        /// What the database said.
+        /// The database's error.
         error: DbErr,
     },
     /// A value has no canonical form.
@@ -128,7 +128,7 @@ pub enum Cause {
         /// Why the value has no canonical form.
         error: EncodeError,
     },
-    /// Nobody said who writes, and the configuration requires it (`RequireActor::Deny`).
+    /// No actor is set, and the configuration requires one (`RequireActor::Deny`).
     #[error(
         "no actor is set, and the audit configuration requires one: write inside \
          `AuditContext::new().actor(..).scope(..)`, or through `connection.as_actor(..)`"
@@ -142,14 +142,13 @@ pub enum Cause {
         /// How many rows.
         rows: u64,
     },
-    /// A write inside a transaction was dropped before it was done, so that nobody knows whether it
-    /// took place.
+    /// A write inside a transaction was dropped before it finished, so it is unknown whether it took place.
     #[error(
         "a write was dropped before it was done, so that it is not known whether it took place"
     )]
     Dropped,
-    /// The rows that a statement changes are too many to be held in memory, and the temporary file for them
-    /// failed. Make room in the temporary directory (`TMPDIR` on Unix), or change fewer rows at once.
+    /// The rows that a statement changes are too many to be held in memory, and the temporary file for them failed.
+    /// Free space in the temporary directory (`TMPDIR` on Unix), or change fewer rows at once.
     #[error(
         "the rows of `{model}` as they are before the statement could not be kept in a temporary file \
          ({error}): make room in the temporary directory, set `TMPDIR` to one that can be written to, or \
@@ -158,7 +157,7 @@ pub enum Cause {
     TemporaryFile {
         /// The model of the rows.
         model: String,
-        /// What the operating system said.
+        /// The operating system's error.
         error: String,
     },
     /// A field is marked `hash`, but there is no key.
@@ -188,7 +187,7 @@ impl Cause {
     }
 }
 
-/// What became of a change whose record failed.
+/// What happened to a change whose record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeState {
@@ -197,7 +196,7 @@ pub enum ChangeState {
     /// The change was made inside a transaction that the caller must roll back.
     RollBack,
     /// The change was made through a connection that does not say whether it is a transaction, such as SeaORM's
-    /// `RestrictedConnection`: the caller must roll a transaction back, and not repeat what was none.
+    /// `RestrictedConnection`: the caller must roll a transaction back, and must not repeat a change outside of one.
     Unknown,
     /// The change was undone.
     RolledBack,
@@ -232,7 +231,7 @@ impl AuditError {
     /// use sea_orm_audit_core::AuditError;
     /// # let error = DbErr::RecordNotUpdated;
     /// if let Some(AuditError::ChangeCommittedWithoutRecord { .. }) = AuditError::of(&error) {
-    ///     // the change stands: do not retry it
+    ///     // the change is committed: do not retry it
     /// }
     /// ```
     #[must_use]
@@ -243,7 +242,7 @@ impl AuditError {
         }
     }
 
-    /// Why it happened, without what became of the change and what to do.
+    /// Why it happened, without the state of the change and what to do.
     #[cfg(feature = "statements")]
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -296,7 +295,7 @@ impl From<AuditError> for DbErr {
     /// Puts the error into SeaORM's, where [`AuditError::of`] finds it.
     ///
     /// `TryIntoErr` is the only variant that holds an error of another crate in every build. SeaORM shows it as "Error
-    /// converting `..` into `..`: " before the error itself; the two words say what was to become of what.
+    /// converting `..` into `..`: " before the error itself; the two words name the source and the target.
     fn from(error: AuditError) -> Self {
         let (from, into) = match &error {
             AuditError::ActionName { .. } => ("name", "action"),

@@ -6,20 +6,20 @@ use sea_orm::DbErr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExecMethod {
     Execute,
-    /// As a text that is not prepared.
+    /// As a text, not prepared.
     Unprepared,
     QueryOne,
     QueryAll,
 }
 
 impl ExecMethod {
-    /// Whether the application reads rows from the answer.
+    /// Whether the application reads rows from the result.
     pub(crate) const fn reads_rows(self) -> bool {
         matches!(self, Self::QueryOne | Self::QueryAll)
     }
 
-    /// An error of a statement of ours, or of the application's that was run in another way than it was sent,
-    /// as the one that the application would have met.
+    /// Maps the error of an internal statement, or of an application's statement that was sent in another way, to the
+    /// error that the application would have got.
     pub(crate) fn own_error(self, error: DbErr) -> DbErr {
         match (self, error) {
             (Self::Execute | Self::Unprepared, DbErr::Query(error)) => DbErr::Exec(error),

@@ -13,7 +13,7 @@ use crate::error::AuditError;
 use crate::target::text_of;
 use crate::value::hex;
 
-/// The key under which `hash` fields are stored, with an id that tells which key it was.
+/// The key under which `hash` fields are stored, with an id that identifies the key.
 ///
 /// Values are stored as `hmac-sha256:<key id>:<hex>` (HMAC, [RFC 2104], with SHA-256), separated
 /// per model and field, so that equal values in two fields do not look equal.
@@ -86,8 +86,7 @@ impl HashKey {
         Self::from_bytes(id, bytes.trim_ascii_end())
     }
 
-    /// A key of this process, which nobody knows and which ends with it: for what must be told apart where
-    /// no key is configured.
+    /// A random key that only this process holds: it distinguishes values where no key is configured.
     pub(crate) fn of_process() -> &'static Self {
         static KEY: LazyLock<HashKey> = LazyLock::new(|| {
             // 122 random bits each, from the operating system's generator.
@@ -165,7 +164,7 @@ pub(crate) fn session_digest(key: Option<&HashKey>, session: &str) -> String {
     }
 }
 
-/// A digest that says what it is.
+/// A digest with the name of its algorithm.
 pub(crate) fn digest(text: &str) -> String {
     format!("sha256:{}", hex(&Sha256::digest(text.as_bytes())))
 }

@@ -1,4 +1,4 @@
-//! What is the process's: the configuration that is installed, and what was counted.
+//! The state of the process: the installed configuration, and the counters.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -11,8 +11,8 @@ use crate::stats::{AuditStats, COUNTERS};
 use crate::system_event::{EventType, SystemEvent, report};
 
 impl AuditConfig {
-    /// Makes this the configuration of the process, in place of the one before. That is reported to the
-    /// installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, as a MAINTENANCE event.
+    /// Makes this the configuration of the process, in place of the one before. A MAINTENANCE event of the installed
+    /// [`EventWriter`](crate::EventWriter), or the first one that is installed later, records that.
     ///
     /// # Errors
     /// Returns [`AuditError::Config`] when an audited entity has a `hash` field and there is no
@@ -39,10 +39,10 @@ impl AuditConfig {
             }
         }
         store().set_capacity(self.before_images());
-        // In words, since it is evidence; what changed in it shows beside the one before.
+        // As text, since it is evidence: it can be compared with the previous one.
         let (title, settings) = ("audit configuration installed", format!("{self:?}"));
         let before = replace_installed(self);
-        // Without the lock: the end of its migration mode is reported, for which it is read.
+        // Without the lock: reporting the end of its migration mode reads the installed configuration.
         drop(before);
         tracing::info!(settings, "{title}");
         report(

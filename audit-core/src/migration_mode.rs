@@ -1,4 +1,4 @@
-//! Migration mode: stretches whose writes are kept out of the log, which is recorded.
+//! Migration mode: periods whose writes are kept out of the log. The log records the periods.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,7 +12,7 @@ use crate::system_event::{EventType, SystemEvent, report};
 /// The title of the event that is recorded at the end of migration mode.
 const LEFT: &str = "audit migration mode left";
 
-/// Begins a stretch whose end is reported.
+/// Begins a period whose end is reported.
 fn entered(reason: String) -> Suppression {
     report(
         SystemEvent::new(EventType::Maintenance, "audit migration mode entered")
@@ -49,10 +49,9 @@ fn so_far(suppression: &Suppression, title: &str) -> SystemEvent {
 
 /// Runs a future whose writes are kept out of the log: seeds, backfills, repairs.
 ///
-/// The reason, and in the end the number of writes that were kept out, are reported through `tracing`
-/// and to the installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, which records each
-/// as a MAINTENANCE event;
-/// they are counted in `AuditStats::suppressed`.
+/// The reason, and in the end the number of writes that were kept out, are reported through `tracing` and to the
+/// installed [`EventWriter`](crate::EventWriter), or the first one that is installed later, which records each as a
+/// MAINTENANCE event; `AuditStats::suppressed` counts them.
 ///
 /// # Examples
 /// ```

@@ -1,8 +1,8 @@
 //! Panics in handlers and tasks: where they happened, and the backtrace.
 //!
-//! Whoever catches a panic is told its message only. Place and backtrace are known to the panic hook, which
-//! runs before the stack is unwound; so a hook that chains to the one before it keeps them for the future
-//! that is polled on this thread. What is kept when the future goes on was caught inside of it.
+//! A caller that catches a panic receives its message only. The panic hook knows place and backtrace, since it runs
+//! before the stack is unwound; so a hook that chains to the one before it stores them for the future that is polled on
+//! this thread. What is stored when the future continues was caught inside of it.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -17,25 +17,25 @@ use std::task::Poll;
 use crate::context::{AuditContext, AuditScope};
 use crate::system_event::{EventType, SystemEvent, submit_installed};
 
-/// What is known of a panic.
+/// The details of a panic.
 #[derive(Debug, Clone, Default)]
 pub struct Panicked {
     pub(crate) message: String,
     pub(crate) file: Option<String>,
     line: Option<u32>,
     backtrace: Option<String>,
-    /// Where it happened, for whoever tells of it later.
+    /// Where it happened, for a later report.
     scope: Option<AuditScope>,
 }
 
-/// So many panics are kept of one poll: the first ones, and the last.
+/// This many panics are stored for one poll: the first ones, and the last.
 const MOST_KEPT: usize = 16;
 
-/// Whether panics are recorded that nobody here catches.
+/// Whether panics are recorded that this module does not catch.
 static RECORDS_ALL: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Where the innermost function that is watched has its part of [`KEPT`]. `None` where nobody waits for a panic.
+    /// Where the innermost watched function has its part of [`KEPT`]. `None` where no caller waits for a panic.
     static WATCHED: Cell<Option<usize>> = const { Cell::new(None) };
     static KEPT: RefCell<Vec<Panicked>> = const { RefCell::new(Vec::new()) };
 }
@@ -52,7 +52,7 @@ impl Panicked {
         }
     }
 
-    /// The system event that tells of it.
+    /// The system event that reports it.
     pub fn event(self, title: &str) -> SystemEvent {
         let place = format!("{:?}:{:?}", self.file, self.line);
         let mut event = SystemEvent::new(EventType::Error, title)
@@ -73,19 +73,19 @@ impl Panicked {
 }
 
 impl Panicked {
-    /// Goes on in whoever waited for what panicked, as its own.
+    /// Resumes the panic in the caller that waited.
     pub fn go_on(self) -> ! {
         let message = self.message.clone();
         if WATCHED.get().is_some() {
             keep(self);
         } else {
-            // Nobody there tells of it.
+            // No caller there reports it.
             self.record();
         }
         resume_unwind(Box::new(message));
     }
 
-    /// Hands a panic that nobody else tells of over to the installed writer.
+    /// Submits a panic that no caller reports to the installed writer.
     pub(crate) fn record(mut self) {
         let scope = self.scope.take();
         let submit = || submit_installed(self.event("a panic"));
@@ -96,12 +96,12 @@ impl Panicked {
     }
 }
 
-/// Whether somebody here waits for a panic.
+/// Whether a caller here waits for a panic.
 pub(crate) fn is_watched() -> bool {
     WATCHED.get().is_some()
 }
 
-/// Keeps a panic for the innermost function that is watched.
+/// Stores a panic for the innermost watched function.
 fn keep(panicked: Panicked) {
     if let Some(from) = WATCHED.get() {
         KEPT.with_borrow_mut(|kept| {
@@ -118,7 +118,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
-/// Puts the hook that keeps what a watched function panicked of in front of the one that is there.
+/// Installs the hook that stores the panics of watched functions, in front of the present one.
 fn keep_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -132,8 +132,8 @@ fn keep_panics() {
     });
 }
 
-/// Does work, and returns what is known of its panic instead of panicking. Panics that were caught inside of it
-/// are recorded, where all are.
+/// Does work, and returns the details of its panic instead of panicking. Panics that were caught inside of it are
+/// recorded, where all are.
 pub fn watched(work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
     keep_panics();
     let from = KEPT.with_borrow(Vec::len);
@@ -168,7 +168,7 @@ fn result_of_panics(
         let ours = kept.iter().rposition(|kept| kept.message == message);
         Box::new(match ours {
             Some(place) => kept.remove(place),
-            // Somebody else's hook has taken our place.
+            // Another hook has replaced this module's hook.
             None => Panicked {
                 message,
                 ..Panicked::default()
@@ -182,14 +182,14 @@ fn result_of_panics(
 }
 
 /// Records every panic of the process as a system event, with its backtrace, through the installed
-/// [`EventWriter`](crate::EventWriter); the hook that was there before is called as well.
+/// [`EventWriter`](crate::EventWriter); the previous hook is called as well.
 ///
-/// Panics that the web crate's `AuditLayer` catches are recorded by it, and not a second time. Those that are caught
-/// inside of it, by tower-http's `CatchPanicLayer` or by `catch_unwind`, are recorded as any other. Called again, it does
-/// nothing.
+/// The web crate's `AuditLayer` records the panics that it catches; they are not recorded a second time. Those that are
+/// caught inside of it, by tower-http's `CatchPanicLayer` or by `catch_unwind`, are recorded as any other. Further
+/// calls do nothing.
 ///
-/// The time of the event is the configuration's: a clock of the application's own must not panic, since whatever
-/// panics while a panic is told of ends the process.
+/// The configuration's clock sets the time of the event: an application's clock must not panic, since a panic while
+/// another panic is reported ends the process.
 pub fn record_panics() {
     if RECORDS_ALL.swap(true, Relaxed) {
         return;
@@ -207,7 +207,7 @@ pub fn record_panics() {
 mod tests {
     use super::*;
 
-    /// Panics so many times, and copes.
+    /// Panics this many times, and catches each.
     fn cope(times: usize) {
         for number in 0..times {
             let caught = catch_unwind(|| panic!("caught {number}"));

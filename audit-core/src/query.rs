@@ -1,4 +1,4 @@
-//! Reading the record.
+//! Queries on the log.
 
 mod summary;
 

@@ -60,7 +60,7 @@ pub(crate) use trigger_context::{
     TriggerContextValue, read_trigger_context, restore, take_back, tell,
 };
 
-/// Everything a record says.
+/// The content of a record.
 pub(crate) struct Record {
     pub(crate) occurred_at: DateTimeUtc,
     pub(crate) action: Action,
@@ -83,13 +83,13 @@ pub(crate) fn strip_nul(text: String) -> String {
     }
 }
 
-/// A client's address as every audit table stores it, and as it is looked for.
+/// A client's address as every audit table stores it, and as queries search for it.
 pub(crate) fn address(text: String) -> String {
     truncate_hashed(strip_nul(text), limits::ADDRESS)
 }
 
-/// Text that is only there to be shown, such as labels, names, reasons and agents: harmless to whoever shows it, a terminal
-/// for example. What changed is stored as it is.
+/// Text that is only displayed, such as labels, names, reasons and agents: harmless to what displays it, a terminal for
+/// example. Changes are stored as they are.
 pub(crate) fn sanitize(text: String) -> String {
     if let Cow::Owned(harmless) = crate::text::clean(&text, usize::MAX) {
         return harmless;
@@ -112,7 +112,7 @@ pub(crate) fn strip_nul_in_json(json: &mut Json) {
     }
 }
 
-/// A time as a database takes it: MySQL takes one with a zone for a TIMESTAMP, which ends in 2038.
+/// A time in the form that a database accepts: MySQL treats one with a zone as a TIMESTAMP, which ends in 2038.
 pub(crate) fn timestamp(backend: DbBackend, time: DateTimeUtc) -> Value {
     match backend {
         DbBackend::MySql => time.naive_utc().into(),
@@ -120,7 +120,7 @@ pub(crate) fn timestamp(backend: DbBackend, time: DateTimeUtc) -> Value {
     }
 }
 
-/// A statement with its times as the database takes them.
+/// A statement with its times in the form that the database accepts.
 fn statement_of(backend: DbBackend, insert: &InsertStatement) -> Statement {
     let mut statement = backend.build(insert);
     for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
@@ -240,7 +240,7 @@ fn written(config: &AuditConfig, json: &impl Serialize) -> Result<String, Cause>
     serde_json::to_string(json).map_err(|error| cause(config, DbErr::Json(error.to_string())))
 }
 
-/// Whether a column holds JSON, which PostgreSQL does not take as text without being told.
+/// Whether a column holds JSON, for which PostgreSQL does not accept text without a cast.
 fn is_json(column: Column) -> bool {
     matches!(column, Column::Changes | Column::Metadata)
 }
@@ -290,7 +290,7 @@ fn dollar_quoted(text: &str) -> String {
     format!("{tag}{text}{tag}")
 }
 
-/// Writes a record that tells of a change made through `db`, by the failure policy.
+/// Writes the record of a change made through `db`, by the failure policy.
 pub(crate) async fn record_change<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
@@ -344,7 +344,7 @@ impl Drop for Dropped<'_> {
     }
 }
 
-/// Writes a record that stands by itself; an error is always returned.
+/// Writes a standalone record; an error is always returned.
 pub(crate) async fn record_event<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
@@ -409,8 +409,8 @@ async fn write<C: ConnectionTrait>(
     }
 }
 
-/// Sends an INSERT. A connection that refuses texts, since it cannot look into them (`RestrictedConnection`), gets the statement
-/// as SeaORM builds it.
+/// Sends an INSERT. A connection that refuses texts, since it cannot parse them (`RestrictedConnection`), gets the
+/// statement as SeaORM builds it.
 async fn execute_insert<C: ConnectionTrait>(db: &C, insert: &InsertStatement) -> Result<(), DbErr> {
     match db.execute_raw(built(db, insert)).await {
         Err(error) if is_refused(&error) => db.execute(insert).await.map(|_| ()),
@@ -420,8 +420,8 @@ async fn execute_insert<C: ConnectionTrait>(db: &C, insert: &InsertStatement) ->
 
 /// A failed statement aborts a PostgreSQL transaction, so the INSERT needs a savepoint.
 ///
-/// Savepoint, INSERT and release go in one message: nothing that another future does on the same
-/// transaction can come between and be rolled back with the INSERT.
+/// Savepoint, INSERT and release are one message: nothing that another future does on the same transaction can come
+/// between and be rolled back with the INSERT.
 async fn insert_in_savepoint<C: ConnectionTrait>(
     db: &C,
     insert: &InsertStatement,
@@ -437,8 +437,8 @@ async fn insert_in_savepoint<C: ConnectionTrait>(
         Err(error) if is_no_transaction(&error) || is_refused(&error) => {
             execute_insert(db, insert).await
         }
-        // It was aborted before our savepoint: by the user's own statement, which is theirs to undo,
-        // or by another record at the same time, which undoes itself.
+        // The transaction was aborted before our savepoint: by the user's own statement, which the user undoes, or by
+        // another record at the same time, which undoes itself.
         Err(error) if failure::is_aborted(&error) => Err(error),
         Err(error) => {
             let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");

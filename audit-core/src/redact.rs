@@ -1,4 +1,4 @@
-//! Which fields hold secrets, and what is stored in their place.
+//! Which fields hold secrets, and what replaces them.
 //!
 //! A field is taken for a secret by the words of its name. `passwordHash`, `user_password`, `PASSWORD`
 //! and `password2` all hold the word `password`; `pinned` does not hold `pin`. A few words are found run
@@ -6,7 +6,7 @@
 //! [`SENSITIVE_WORDS`] and those given to `AuditConfig::builder().sensitive(..)`. Values that are
 //! booleans, dates or times are never taken for secrets, so `password_changed_at` stays readable.
 //!
-//! This module refuses to look at values: a password in a column called `note` is not found.
+//! This module does not read values: a password in a column called `note` is not found.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 
-/// What stands in place of a secret in text and inside JSON.
+/// Replaces a secret in text and inside JSON.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// The words that mark a field as a secret: a name that holds one of them, word by word.
@@ -221,7 +221,7 @@ impl Sensitive {
     }
 }
 
-/// Whether a name looks like a secret's, whatever the configuration says.
+/// Whether a name looks like a secret's, regardless of the configuration.
 pub(crate) fn is_secret(name: &str) -> bool {
     static KNOWN: LazyLock<Sensitive> = LazyLock::new(|| Sensitive::new([]));
     KNOWN.matches(name)

@@ -1,9 +1,8 @@
-//! Statement understanding: what a SQL text writes, to which table.
+//! Statement parsing: what a SQL text writes, and to which table.
 //!
-//! Texts are parsed with the `sqlparser` crate; the outcome is kept per text in a bounded cache. What
-//! cannot be understood is said to be so, never taken for harmless: only a text that is known to write
-//! nothing counts as reading. Functions, views and rules that write are not looked into; that is what
-//! triggers are for.
+//! The `sqlparser` crate parses texts; a bounded cache keeps the outcome per text. A text that cannot be parsed is
+//! reported as unsupported, never assumed harmless: only a text known to write nothing counts as a read. Functions,
+//! views and rules that write are not examined; triggers cover those.
 
 mod cache;
 mod control;
@@ -25,25 +24,25 @@ pub(crate) use volatility::Volatility;
 /// What a text does.
 #[derive(Debug)]
 pub(crate) enum ParsedStatement {
-    /// Nothing is written.
+    /// Writes nothing.
     Read,
-    /// One table is written.
+    /// Writes one table.
     Write(Box<Write>),
     /// Several statements, each with its text.
     Batch(Vec<(String, ParsedStatement)>),
-    /// Transaction control or a change of the schema.
+    /// Transaction control or a schema change.
     DdlOrTransaction,
     /// Something else.
     Unsupported(Unsupported),
 }
 
-/// What is not understood.
+/// A text that is not supported.
 #[derive(Debug)]
 pub(crate) struct Unsupported {
     pub(crate) why: &'static str,
-    /// The tables that the statement names, or `None` where it could write any.
+    /// The tables that the statement names, or `None` if it could write any.
     pub(crate) tables: Option<Vec<TableName>>,
-    /// The text without its literals, fit to be reported.
+    /// The text without its literals, safe to report.
     pub(crate) outline: String,
 }
 
@@ -70,12 +69,12 @@ pub(crate) struct Write {
     pub(crate) selected: ColumnList,
 }
 
-/// A list of columns, worked out when it is first needed.
+/// A list of columns, computed when first needed.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnList(OnceLock<(usize, String)>);
 
 impl ColumnList {
-    /// The list for an entity; the table's first entity is remembered.
+    /// The list for an entity; the table's first entity is cached.
     pub(crate) fn of<E>(&self, entity: &E, make: impl Fn() -> String) -> Cow<'_, str> {
         let entity = std::ptr::from_ref(entity) as usize;
         let (known, list) = self.0.get_or_init(|| (entity, make()));
@@ -124,12 +123,12 @@ pub(crate) enum Cell {
     Unstable,
 }
 
-/// What an INSERT does with a row that conflicts with it.
+/// What an INSERT does with a conflicting row.
 #[derive(Debug)]
 pub(crate) struct Conflict {
     pub(crate) action: ConflictAction,
     pub(crate) target: ConflictTarget,
-    /// The columns that it sets to something else than themselves.
+    /// The columns that it sets to something other than themselves.
     pub(crate) assigned: Vec<String>,
 }
 
@@ -144,11 +143,11 @@ pub(crate) enum ConflictTarget {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConflictAction {
-    /// The row that is there stays.
+    /// The existing row stays.
     Nothing,
-    /// The row that is there is changed.
+    /// The existing row is updated.
     Update,
-    /// The row that is there is deleted first.
+    /// The existing row is deleted first.
     Replace,
 }
 
@@ -163,8 +162,8 @@ pub(crate) struct UpdateOrDelete {
     pub(crate) from: Template,
     /// Other tables take part.
     pub(crate) joined: bool,
-    /// The condition reads more than the row: other tables, or the same one once more. What it selects then may
-    /// have changed between a read of it and the statement, though the rows that were read are locked.
+    /// The condition reads more than the row: other tables, or the same one again. What it selects may then have
+    /// changed between a read and the statement, though the rows that were read are locked.
     pub(crate) reads_others: bool,
     /// The condition reads the time of the statement, so that more rows may match when it runs, or fewer.
     pub(crate) reads_clock: bool,
@@ -175,10 +174,10 @@ pub(crate) struct UpdateOrDelete {
     pub(crate) ordered_by: Vec<String>,
     /// The columns that are set.
     pub(crate) assigned: Vec<String>,
-    /// Those that are set to a literal or a bound value, with it.
+    /// Those that are set to a literal or a bound value, with that value.
     pub(crate) literals: Vec<(String, Template)>,
-    /// The columns that the filter, a conjunction of nothing but such comparisons, compares with a
-    /// value for equality.
+    /// The columns that the filter compares with a value for equality, if the filter is a conjunction of only such
+    /// comparisons.
     pub(crate) equalities: Vec<String>,
     /// Whether the condition does more than compare columns with values, so that it may fail for a row.
     pub(crate) may_fail: bool,
@@ -191,12 +190,12 @@ pub(crate) struct UpdateOrDelete {
 pub(crate) struct Merge {
     /// Whether one of its actions deletes rows.
     pub(crate) deletes: bool,
-    /// The columns that its actions set in rows that are there.
+    /// The columns that its actions set in existing rows.
     pub(crate) assigned: Vec<String>,
 }
 
-/// Whether two names are one column's. Most databases do not mind the case, and none of them has two
-/// columns that differ by nothing else but on purpose.
+/// Whether two names are of one column. Most databases are not case-sensitive here, and none has two columns that
+/// differ only in case except on purpose.
 pub(crate) fn is_name(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
@@ -213,19 +212,19 @@ pub(crate) enum Returning {
 /// An expression after RETURNING.
 #[derive(Debug)]
 pub(crate) struct ReturnedItem {
-    /// The column that it is, under its own name; `None` for any other expression.
+    /// The column, if the item is one under its own name; `None` for any other expression.
     pub(crate) column: Option<String>,
     /// The column in a cast, as text, under the column's name.
     pub(crate) cast: Option<(String, String)>,
     /// The name of the returned column, where it is known.
     pub(crate) name: Option<String>,
-    /// What stands before the column, the table's name or alias.
+    /// The qualifier of the column: the table's name or alias.
     pub(crate) qualifier: Option<String>,
 }
 
 impl Returning {
-    /// Whether the rows that are returned have this column, by its name: as it is stored, or in the cast
-    /// that it must be read with. Of a join, only where it stands after one of the table's names.
+    /// Whether the returned rows have this column by its name, as it is stored or in the cast that reading it
+    /// requires. In a join, only if one of the table's names qualifies it.
     pub(crate) fn has(&self, column: &str, cast: Option<&str>, names: Option<[&str; 2]>) -> bool {
         let is_of_table = |item: &ReturnedItem| {
             names.is_none_or(|names| {
@@ -246,7 +245,7 @@ impl Returning {
                         .is_some_and(|(name, text)| is_name(name, column) && text == cast),
                 };
                 let is_it = |item: &ReturnedItem| is_column(item) && is_of_table(item);
-                // Under a name that two have, either could be read.
+                // If two columns have the same name, either could be read.
                 same.next().is_some_and(is_it) && same.next().is_none()
             }
         }

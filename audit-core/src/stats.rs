@@ -1,4 +1,4 @@
-//! Counters that tell whether the log keeps up with its promises.
+//! Counters that show whether the log is complete.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -12,20 +12,19 @@ pub struct AuditStats {
     /// Records that failed and made their write fail (`FailurePolicy::Fail`), and system events that the
     /// database refused, each try of an `EventWriter` included.
     pub failed: u64,
-    /// Records that failed and were given up (`FailurePolicy::Isolate`).
+    /// Records that failed and were dropped (`FailurePolicy::Isolate`).
     pub isolated: u64,
     /// Writes that migration mode kept out of the log.
     pub suppressed: u64,
-    /// Statements through an `AuditedConnection` whose changes could not be captured and that were let
-    /// pass (`StatementPolicy`).
+    /// Statements that an `AuditedConnection` ran although their changes could not be captured (`StatementPolicy`).
     pub uncaptured: u64,
-    /// Writes by nobody that were let pass with a warning (`RequireActor::Warn`).
+    /// Writes without an actor that ran with a warning (`RequireActor::Warn`).
     pub without_actor: u64,
-    /// System events that an `EventWriter` found no room for, or that the database would not take; and of those that
-    /// are reported while no writer is installed, all but the first 64.
+    /// System events that an `EventWriter`'s full queue dropped, or that the database refused; and of those that are
+    /// reported while no writer is installed, all but the first 64.
     pub events_dropped: u64,
-    /// Before-images that were given up for lack of room: those of failed writes, which nobody wants
-    /// any more, and of writes under way, whose records then have the old values marked unknown.
+    /// Before-images that were dropped for lack of space: those of failed writes, which are not needed any more, and of
+    /// writes under way, whose records then have the old values marked unknown.
     pub evicted: u64,
     /// Before-images that wait for their write to finish, now.
     pub before_images: usize,

@@ -1,8 +1,8 @@
-//! What a stretch of migration mode keeps out of the log, as plain data.
+//! The writes that a period of migration mode keeps out of the log, as plain data.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A stretch of migration mode: why it is, and how many writes it has kept out of the log.
+/// A period of migration mode: its reason, and how many writes it has kept out of the log.
 pub(crate) struct Suppression {
     pub(crate) reason: String,
     writes: AtomicU64,

@@ -1,5 +1,5 @@
-//! System events as data, and where they are reported: to the installed [`EventWriter`](crate::EventWriter), or the first one that is
-//! installed later.
+//! System events as data, and where they are reported: to the installed [`EventWriter`](crate::EventWriter), or the
+//! first one that is installed later.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,9 +20,9 @@ use crate::stats::{COUNTERS, count};
 pub enum EventType {
     /// Something failed.
     Error,
-    /// Something may fail, or went another way than it should.
+    /// Something may fail, or deviates from the expected.
     Warning,
-    /// Something that is good to know.
+    /// Useful information.
     Info,
     /// Something that an attacker does.
     Security,
@@ -162,22 +162,21 @@ impl SystemEvent {
         self
     }
 
-    /// Adds a value of the application's own. Values behind names that look like secrets are replaced
-    /// when they are stored.
+    /// Adds an application-defined value. Values behind names that look like secrets are replaced when they are stored.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
     }
 
-    /// Takes what it does not say itself from a context.
+    /// Takes missing fields from a context.
     #[cfg(feature = "statements")]
     pub(crate) fn in_context(mut self, context: AuditContext) -> Self {
         self.context = self.context.or(&context);
         self
     }
 
-    /// Takes what it does not say itself from the context that applies here, and the time from the
-    /// configuration, and leaves the secrets out: whoever writes the event later has other ones.
+    /// Takes missing fields from the context that applies here, and the time from the configuration, and removes the
+    /// secrets: the task that writes the event later may have another configuration.
     pub(crate) fn in_current_context(mut self) -> Self {
         let config = AuditConfig::current();
         self.context = self.context.or(&AuditContext::current());
@@ -226,21 +225,21 @@ impl fmt::Debug for SystemEvent {
 }
 
 tokio::task_local! {
-    /// Raised while events are written, so that nothing that this logs becomes an event.
+    /// Set while events are written, so that nothing that this logs becomes an event.
     pub(crate) static WRITING: ();
 }
 
-/// Whether the current task is the one that writes events, or is told that one was dropped.
+/// Whether the current task is the one that writes events, or logs that one was dropped.
 #[doc(hidden)]
 #[must_use]
 pub fn is_writing_events() -> bool {
     WRITING.try_with(|()| ()).is_ok()
 }
 
-/// Where reported events go.
+/// The receiver of reported events.
 type Sink = Arc<dyn Fn(SystemEvent) + Send + Sync>;
 
-/// Where events go, and those that were reported before any writer was installed.
+/// The receiver of events, and those that were reported before any writer was installed.
 struct Reports {
     sink: Option<Sink>,
     early: Vec<SystemEvent>,
@@ -251,10 +250,10 @@ static REPORTS: Mutex<Reports> = Mutex::new(Reports {
     early: Vec::new(),
 });
 
-/// So many events wait for the first writer. An application installs it when it starts, or never.
+/// This many events wait for the first writer. An application installs it when it starts, or never.
 const MOST_EARLY: usize = 64;
 
-/// From now on reported events go there, in place of where they went before; those that came early go there now.
+/// Sends reported events to this sink from now on, and those that were reported before any sink.
 pub(crate) fn install_sink(sink: impl Fn(SystemEvent) + Send + Sync + 'static) {
     let sink: Sink = Arc::new(sink);
     let early = {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::value::{EncodeError, encode, hex};
 
-/// The longest `object_id` that is stored as it is; see [`fit`].
+/// The longest `object_id` that is stored as it is; see [`truncate_hashed`].
 pub(crate) const OBJECT_ID_LIMIT: u32 = 600;
 /// The longest `object_repr`.
 pub(crate) const REPR_LIMIT: u32 = 200;
@@ -54,7 +54,7 @@ pub(crate) fn truncate_hashed(text: String, limit: u32) -> String {
     short
 }
 
-/// Shortens text that is only shown, with an ellipsis.
+/// Shortens text that is only displayed, with an ellipsis.
 pub(crate) fn shorten(text: String, limit: u32) -> String {
     let limit = limit as usize;
     if text.chars().nth(limit).is_none() {

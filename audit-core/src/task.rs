@@ -1,4 +1,4 @@
-//! Tasks of the log's own: what they write is written, whatever becomes of whoever waits for it.
+//! The log's own tasks: they write their records even when their callers are dropped.
 
 use std::any::Any;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::panic::{Panicked, is_watched, watched_future};
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static NONE_RUNS: Notify = Notify::const_new();
 
-/// A task that is counted, as long as it lives.
+/// A task that is counted until it is dropped.
 struct Running;
 
 impl Running {
@@ -36,17 +36,17 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a moment at which nothing is being recorded by tasks of the log's own: writes, exports, logins, logouts and views
-/// whose callers are gone.
+/// Waits for a moment at which none of the log's own tasks records anything: writes, exports, logins, logouts and views
+/// whose callers were dropped.
 ///
-/// To be called before the connections are closed and the runtime ends, when no more requests come. What is
-/// submitted to an [`EventWriter`](crate::EventWriter) is not among them: shut it down after this.
+/// Call it before the connections are closed and the runtime ends, when no more requests arrive. Events that were
+/// submitted to an [`EventWriter`](crate::EventWriter) are not among them: shut it down after this.
 ///
 /// # Examples
 /// ```
 /// use std::time::Duration;
 /// # async fn stop(writer: sea_orm_audit_core::EventWriter) {
-/// // the server has stopped; a database that is away keeps nobody for ever
+/// // the server has stopped; the timeout limits the wait for an unavailable database
 /// let done = tokio::time::timeout(Duration::from_secs(10), sea_orm_audit_core::finish_recording());
 /// if done.await.is_err() {
 ///     tracing::error!("some records could not be written in time");
@@ -56,10 +56,10 @@ impl Drop for Running {
 /// ```
 pub async fn finish_recording() {
     let mut none_runs = std::pin::pin!(NONE_RUNS.notified());
-    // From here on none is missed.
+    // From here on no end is missed.
     none_runs.as_mut().enable();
     if RUNNING.load(SeqCst) > 0 {
-        // Whatever began after that moment is another's.
+        // A task that began after that moment belongs to another caller.
         none_runs.await;
     }
 }
@@ -67,17 +67,17 @@ pub async fn finish_recording() {
 /// How a task ended.
 enum Ended<T> {
     Done(T),
-    /// Whoever began it wants to know where.
+    /// The caller that began it reads the place.
     Panicked(Box<Panicked>),
-    /// The panic hook told of it.
+    /// The panic hook reported it.
     Unwound(Box<dyn Any + Send>),
 }
 
-/// A task that was begun, and goes on when this is dropped.
+/// A task that was begun, and continues when this is dropped.
 ///
-/// As a future it has what the task returns, or `None` when that was stopped with its runtime. A panic of the task is
-/// one of whoever waits for it, with its place and backtrace where those are watched for; if nobody waits, it is
-/// recorded by itself where it was begun under watch, and else by `record_panics` only.
+/// As a future it returns the task's output, or `None` when the runtime stopped the task. A panic of the task continues
+/// in the caller that waits for it, with its place and backtrace where those are watched for; if no caller waits, it is
+/// recorded by itself where the task was begun under watch, and else by `record_panics` only.
 pub struct Task<T: Send + 'static>(oneshot::Receiver<Ended<T>>);
 
 impl<T: Send + 'static> Task<T> {
@@ -163,7 +163,7 @@ impl<T: Send + 'static> fmt::Debug for Task<T> {
 
 impl<T: Send + 'static> Drop for Task<T> {
     fn drop(&mut self) {
-        // From here on the task sees that nobody waits.
+        // From here on the task sees that no caller waits.
         self.0.close();
         if let Ok(Ended::Panicked(panicked)) = self.0.try_recv() {
             panicked.record();

@@ -1,17 +1,17 @@
 //! Text from outside, made harmless to store and to show.
 //!
-//! *Harmless* means: it is one line, a terminal does nothing with it but print it, and it reads in the order
-//! in which it is stored. OWASP calls the contrary log injection. This module refuses to judge what the text
-//! says: markup, formulas and look-alike letters are the business of whoever shows it.
+//! *Harmless* means: it is one line, a terminal does nothing with it but print it, and it reads in the order in which
+//! it is stored. OWASP calls the contrary log injection. This module does not judge what the text says: what displays
+//! it must handle markup, formulas and look-alike letters.
 
 use std::borrow::Cow;
 
 /// Makes text from outside harmless, and cuts it to a number of characters.
 ///
-/// Control characters become their pictures, so that an auditor sees what was tried: a line feed becomes
-/// `␊`, an escape `␛`, and what follows it stays. Characters that reorder text or part lines, the controls
-/// beyond ASCII and bytes that are not UTF-8 become `\u{FFFD}`. Where something is cut off, the last
-/// character is `…`. Text that needs nothing of this is borrowed; of long text only the begin is looked at.
+/// Control characters become their pictures, so that an auditor sees what was tried: a line feed becomes `␊`, an escape
+/// `␛`, and what follows it stays. Characters that reorder text or separate lines, the controls beyond ASCII and bytes
+/// that are not UTF-8 become `\u{FFFD}`. Where something is cut off, the last character is `…`. Text that needs no
+/// change is borrowed; of long text only the beginning is read.
 ///
 /// # Examples
 /// ```
@@ -58,14 +58,14 @@ fn cleaned<T: AsRef<[u8]> + ?Sized>(
     Cow::Owned(chars.take(kept).chain(cut).collect())
 }
 
-/// What stands in place of a character that is not harmless.
+/// The replacement of a character that is not harmless.
 fn picture(char: char) -> Option<char> {
     match char {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(char)),
         '\u{7f}' => Some('␡'),
         '\u{80}'..='\u{9f}'
-        // The marks of direction (ALM, LRM, RLM), the separators of lines and paragraphs, then the embeddings, overrides and
-        // isolates of UAX #9.
+        // The marks of direction (ALM, LRM, RLM), the separators of lines and paragraphs, then the embeddings,
+        // overrides and isolates of UAX #9.
         | '\u{61c}'
         | '\u{200e}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'

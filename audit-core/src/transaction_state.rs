@@ -1,8 +1,8 @@
-//! What is known of one physical transaction: its records that are still to be written, and what became of it.
+//! The state of one physical transaction: its unwritten records, and its outcome.
 //!
-//! There is one frame for each savepoint, as SeaORM nests them: what a frame holds is dropped when its
-//! savepoint is rolled back. Whichever handle writes, its records go to the innermost frame, since that
-//! is where the database puts the change, too.
+//! There is one frame for each savepoint, as SeaORM nests them: the content of a frame is dropped when its savepoint
+//! is rolled back. The records of any handle go to the innermost frame, since the database puts the change there,
+//! too.
 
 mod buffer;
 mod trigger_context;
@@ -32,7 +32,7 @@ pub(crate) struct Frames {
     /// The id that groups the records of the transaction.
     id: Uuid,
     state: Mutex<State>,
-    /// The level that the transaction was begun with, where one was named.
+    /// The level that the transaction was begun with, if one was set.
     pub(crate) isolation_level: Option<IsolationLevel>,
     /// What is known of tables in this transaction.
     pub(crate) live_tables: LiveTables,
@@ -42,17 +42,16 @@ pub(crate) struct Frames {
 #[allow(clippy::struct_excessive_bools)] // what has happened to the transaction, each by itself
 struct State {
     frames: Vec<Frame>,
-    /// Records are written at once: the application controls the transaction in a way that frames do
-    /// not show.
+    /// Records are written at once: the application controls the transaction in a way that frames do not show.
     unbuffered: bool,
     write_lock: bool,
-    /// A statement failed, so that PostgreSQL may refuse to commit without saying so.
+    /// A statement failed, so that PostgreSQL may refuse to commit without an error.
     suspect: bool,
-    /// MySQL timed out waiting for a lock, after which the transaction goes on, or not.
+    /// MySQL timed out waiting for a lock; the transaction may continue or be over.
     timed_out: Option<DbErr>,
-    /// The database has ended the transaction: what is sent now would be committed at once.
+    /// The database has ended the transaction: a further statement would commit at once.
     ended: Option<DbErr>,
-    /// What the database's triggers know of who writes.
+    /// The context that the database's triggers have.
     triggers: TriggerContext,
     /// How the last statement was sent.
     call: Option<ExecMethod>,
@@ -68,7 +67,7 @@ impl Frames {
         Self::at(None)
     }
 
-    /// Those of a transaction that was begun at this level.
+    /// The state of a transaction that was begun at this level.
     pub(crate) fn at(isolation_level: Option<IsolationLevel>) -> Self {
         Self {
             isolation_level,
@@ -105,12 +104,12 @@ impl Frames {
         self.state().ended.get_or_insert(error);
     }
 
-    /// The transaction is as it should be.
+    /// Clears the suspicion of an earlier failure.
     pub(crate) fn clear_suspicion(&self) {
         self.state().suspect = false;
     }
 
-    /// Why nothing can be sent any more.
+    /// Why no further statement can be sent.
     pub(crate) fn ended(&self) -> Option<DbErr> {
         self.state().ended.clone()
     }
@@ -126,10 +125,10 @@ impl Frames {
         }
     }
 
-    /// Whether statements can follow one of ours that failed, and is no part of what the application sent.
+    /// Whether statements can follow a failed internal one, which the application did not send.
     ///
     /// # Errors
-    /// Returns the database's error where it has ended the transaction.
+    /// Returns the database's error if it has ended the transaction.
     pub(crate) async fn go_on_after<C: ConnectionTrait>(
         &self,
         error: &AuditError,
@@ -149,11 +148,11 @@ impl Frames {
         self.look_whether_open(db).await
     }
 
-    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows when
-    /// a new one can be begun: what is sent then would be committed at once.
+    /// SQLite ends the transaction at `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK)`, which only shows if a new one can
+    /// be begun: further statements would commit at once.
     ///
-    /// The new one is left open, and is empty: the driver still counts one, and must find it when it
-    /// rolls back, or the pooled connection would stay in a transaction for its next user.
+    /// The new one is left open, and is empty: the driver still counts one, and must find it when it rolls back, or
+    /// the pooled connection would stay in a transaction for its next user.
     pub(crate) async fn look_whether_open<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         self.check_open()?;
         match db.get_database_backend() {
@@ -175,12 +174,12 @@ impl Frames {
         self.check_open()
     }
 
-    /// Looks whether MySQL has ended the transaction where it timed out. Then what is sent now is committed by itself.
+    /// Checks whether MySQL has ended the transaction after a timeout. Then a further statement commits by itself.
     async fn look_after_timeout<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         let Some(error) = self.state().timed_out.clone() else {
             return Ok(());
         };
-        // Where the application has committed by itself, there is none to be ended.
+        // If the application has committed by itself, there is no transaction to end.
         if !self.is_unbuffered() && is_autocommit(db).await {
             self.end(error);
         }
@@ -188,7 +187,7 @@ impl Frames {
         self.check_open()
     }
 
-    /// Whether PostgreSQL has aborted the transaction, and takes no record: what the application sends next has
+    /// Whether PostgreSQL has aborted the transaction, and accepts no record: the application's next statement gets
     /// the database's own error.
     pub(crate) async fn is_aborted<C: ConnectionTrait>(&self, db: &C) -> bool {
         let (is_suspect, is_held) = {
@@ -205,7 +204,7 @@ impl Frames {
         error.is_some_and(|error| is_aborted(&error))
     }
 
-    /// Something may have failed unseen.
+    /// An undetected failure is possible.
     pub(crate) fn suspect(&self) {
         self.state().suspect = true;
     }
@@ -214,7 +213,7 @@ impl Frames {
         self.state().suspect
     }
 
-    /// A statement is run that was sent in this way.
+    /// Records how the current statement is sent.
     pub(crate) fn is_called(&self, call: ExecMethod) {
         self.state().call = Some(call);
     }
@@ -242,8 +241,8 @@ impl Frames {
     }
 }
 
-/// A look whether the transaction is open. Dropped half way, it may have begun a new one, which a second look would
-/// take for the old one.
+/// A check whether the transaction is open. Dropped half way, it may have begun a new one, which a second check would
+/// mistake for the old one.
 struct Look<'a> {
     frames: &'a Frames,
     is_done: bool,

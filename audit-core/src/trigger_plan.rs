@@ -48,7 +48,7 @@ pub struct TriggerColumn {
     pub shape: ColumnKind,
     /// What is recorded of it.
     pub treatment: TriggerTreatment,
-    /// Whether its value may be read in the object id; else `[redacted]` stands there.
+    /// Whether its value may be read in the object id; else `[redacted]` replaces it.
     pub open: bool,
 }
 
@@ -65,7 +65,7 @@ pub enum TriggerTreatment {
     Leave,
 }
 
-/// A piece of a label.
+/// A segment of a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LabelPart {
     Text(String),

@@ -124,7 +124,7 @@ pub fn encode(value: &Value) -> Result<Json, EncodeError> {
     Ok(json.unwrap_or(Json::Null))
 }
 
-/// What stands for a value that the database holds and no type reads: `{"unreadable": true}`.
+/// The replacement of a value that the database holds and no type reads: `{"unreadable": true}`.
 #[cfg(feature = "statements")]
 pub(crate) fn unreadable() -> Value {
     Value::Json(Some(Box::new(serde_json::json!({"unreadable": true}))))
@@ -198,8 +198,8 @@ fn time_crate_text(value: &Value) -> Option<String> {
         Value::TimeTime(v) => v.map(|v| clock(TimeText::new(), v).naive()),
         Value::TimeDateTime(v) => v.map(|v| both(v).naive()),
         Value::TimeDateTimeWithTimeZone(v) => v.and_then(|v| {
-            // Each crate has years that the other has not: this one ends at 9999, where UTC may
-            // be in the next, but with its feature `large-dates` it goes further than chrono.
+            // Each crate has years that the other has not: this one ends at 9999, where UTC may be in the next, but
+            // with its feature `large-dates` it has more years than chrono.
             let nanos = v.unix_timestamp_nanos();
             let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
             let rest = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;

@@ -1,7 +1,7 @@
-//! `#[behavior]`: weaves the capture into a user's `impl ActiveModelBehavior`.
+//! `#[behavior]`: wraps a user's `impl ActiveModelBehavior` with the capture.
 //!
-//! The user's hooks move, as they are, into an impl of `OwnBehavior`; hooks that call them and the
-//! capture take their place.
+//! The user's hooks move unchanged into an impl of `OwnBehavior`; generated hooks that call them and the capture
+//! replace them.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;

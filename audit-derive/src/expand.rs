@@ -66,8 +66,8 @@ pub(crate) fn private(krate: &Path) -> Path {
 
 /// The four hooks, which call the functions of their names in a module.
 ///
-/// They are written as `async_trait` would make them: not by it, since it names `Box` as it finds
-/// it in the user's scope, and makes three times as much code.
+/// They have the form that `async_trait` generates, but not from it: it resolves `Box` in the user's scope, and
+/// generates three times as much code.
 pub(crate) fn hooks(module: &Path, private: &Path) -> TokenStream {
     let bounds = quote! {
         'life0: 'async_trait,
@@ -119,7 +119,7 @@ pub(crate) fn hooks(module: &Path, private: &Path) -> TokenStream {
     }
 }
 
-/// The options that differ from none.
+/// The options that are set.
 fn options(model: &Model, private: &Path) -> TokenStream {
     let mut set = Vec::new();
     if let Some(name) = &model.name {

@@ -17,9 +17,9 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Records every create, update and delete made through the entity's `ActiveModel`.
 ///
-/// Goes on the `Model` of an entity, in either of SeaORM's forms, after `DeriveEntityModel`. It
-/// writes `impl ActiveModelBehavior for ActiveModel`; an empty one that `sea-orm-cli` wrote is
-/// removed, one with hooks is kept with `behavior = "own"`, see [`macro@behavior`].
+/// Place it on the `Model` of an entity, in either of SeaORM's forms, after `DeriveEntityModel`. It writes `impl
+/// ActiveModelBehavior for ActiveModel`; an empty one that `sea-orm-cli` wrote is removed, one with hooks is kept with
+/// `behavior = "own"`, see [`macro@behavior`].
 ///
 /// # On the struct: `#[audit(..)]`
 ///
@@ -33,33 +33,33 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `redact_by_default` | every field but the key is redacted, unless it is `plain` | only secrets |
 /// | `skip_actions(Update, ..)` | no record of these actions | none |
 /// | `skip` | no record at all | |
-/// | `behavior = "own"` | the entity has an `impl ActiveModelBehavior` of its own | the derive writes it |
+/// | `behavior = "own"` | the entity has a custom `impl ActiveModelBehavior` | the derive writes it |
 /// | `capture = "trigger"` | the database's triggers record (`AuditTriggers`), and nothing else does | `"hook"`: hooks and connection do |
-/// | `crate = "path"` | where `sea_orm_audit` is to be found | `::sea_orm_audit` |
+/// | `crate = "path"` | the path of `sea_orm_audit` | `::sea_orm_audit` |
 ///
 /// # On a field: `#[audit(..)]`
 ///
 /// | key | effect |
 /// |---|---|
-/// | `skip` | never looked at |
-/// | `redact` | that it changed, not to what |
+/// | `skip` | never read |
+/// | `redact` | that it changed, without its values |
 /// | `hash` | a keyed hash of its value, under `AuditConfig::builder().hash_key(..)` |
-/// | `plain` | looks like a secret by its name, is none |
+/// | `plain` | its name looks like a secret's, but it holds none |
 ///
-/// A mistake is a compile error on the spot, one for each.
+/// Each mistake is a compile error at its place.
 #[proc_macro_derive(Auditable, attributes(audit))]
 pub fn derive_auditable(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand::derive(&input).into()
 }
 
-/// Weaves the capture into an entity's own `impl ActiveModelBehavior`.
+/// Wraps an entity's own `impl ActiveModelBehavior` with the capture.
 ///
 /// The user's hooks run as before: what their `before_save` sets is in the record, and when one of
 /// them fails there is no record. Any subset of the hooks may be present, with or without
-/// `#[async_trait]`, above or below this attribute. The `Model` says `behavior = "own"`.
+/// `#[async_trait]`, above or below this attribute. The `Model` declares `behavior = "own"`.
 ///
-/// `#[sea_orm_audit::behavior(crate = "path")]` says where `sea_orm_audit` is to be found.
+/// `#[sea_orm_audit::behavior(crate = "path")]` sets the path of `sea_orm_audit`.
 #[proc_macro_attribute]
 pub fn behavior(args: TokenStream, input: TokenStream) -> TokenStream {
     behavior::weave(args.into(), input.into()).into()

@@ -1,9 +1,9 @@
-//! What the attributes say, checked.
+//! The content of the attributes, checked.
 
 use proc_macro2::{Ident, Span};
 use syn::Path;
 
-/// The derive's input, understood.
+/// The derive's input, parsed.
 pub(crate) struct Model {
     pub(crate) krate: Path,
     pub(crate) name: Option<String>,
@@ -26,10 +26,10 @@ pub(crate) struct Model {
 pub(crate) enum Behavior {
     /// The derive writes it.
     Derived,
-    /// The user wrote it, as `behavior = "own"` says here.
+    /// The user wrote it, as `behavior = "own"` declares.
     Own(Span),
-    /// `behavior` is there, but wrong. As nobody writes it for an entity that has no impl, a
-    /// second one would only be a second error.
+    /// `behavior` is present, but wrong. As users write it only for an entity that has an impl, a second impl would
+    /// only be a second error.
     Mistaken,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Field {
     pub(crate) column: Ident,
     /// Whether the column has, or may have, another name than the field.
     pub(crate) renamed: bool,
-    /// Whether SeaORM is told here that it belongs to the primary key.
+    /// Whether SeaORM's attribute marks it as part of the primary key.
     pub(crate) key: bool,
     pub(crate) policy: Option<Policy>,
 }
@@ -72,14 +72,14 @@ pub(crate) enum ChangeAction {
     Delete,
 }
 
-/// A piece of a `display` template, a column by its variant.
+/// A segment of a `display` template, a column by its variant.
 pub(crate) enum Segment {
     Text(String),
     Column(Ident),
 }
 
 impl Model {
-    /// A model of which nothing is said.
+    /// A model without attributes.
     pub(crate) fn plain(krate: Path) -> Self {
         Self {
             krate,
@@ -97,7 +97,7 @@ impl Model {
         }
     }
 
-    /// The field with this name, or a message that says which there are.
+    /// The field with this name, or a message that lists the fields.
     pub(crate) fn field(&self, name: &str) -> Result<&Field, String> {
         let found = self.fields.iter().find(|field| field.name == name);
         found.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Attributes → [`Model`]. Every mistake is kept with its span, and reading goes on.
+//! Attributes → [`Model`]. Every mistake is kept with its span, and parsing continues.
 
 use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -81,8 +81,8 @@ pub(crate) fn model(
     mistakes: &mut Diagnostics,
 ) -> Model {
     let mut model = Model::plain(krate);
-    // Without a table's name here the entity is in the expanded form, where `Column` is written by
-    // hand and its names are not to be seen.
+    // Without a table's name here the entity is in the expanded form, where the user writes `Column` manually and its
+    // names are not visible.
     let names_unknown =
         has_sea_orm_key(&input.attrs, "rename_all") || !has_sea_orm_key(&input.attrs, "table_name");
     for field in &fields.named {
@@ -101,7 +101,7 @@ pub(crate) fn model(
     model
 }
 
-/// What can be understood only when all else is.
+/// What can be parsed only after all else.
 #[derive(Default)]
 struct Late {
     display: Option<LitStr>,
@@ -133,8 +133,8 @@ fn tenant(stated: &LitStr, model: &Model) -> Result<Ident> {
     }
 }
 
-/// Reads the `#[audit(..)]` of one item and returns its keys. A mistake ends its key, not the
-/// attribute, so that the next one is reported, too.
+/// Reads the `#[audit(..)]` of one item and returns its keys. A mistake ends its key, not the attribute, so that the
+/// next mistake is reported, too.
 fn read_keys(
     attrs: &[Attribute],
     valid: &str,
@@ -359,7 +359,7 @@ fn list(meta: &ParseNestedMeta<'_>, example: &str) -> Result<Punctuated<Ident, T
     }
     let content;
     syn::parenthesized!(content in meta.input);
-    // Taken out whole: what a mistake leaves unread would be a second one.
+    // Consumed whole: the tokens that a mistake leaves unread would be a second mistake.
     let tokens: TokenStream = content.parse()?;
     let idents = |input: ParseStream<'_>| input.parse_terminated(Ident::parse_any, Token![,]);
     match idents.parse2(tokens) {

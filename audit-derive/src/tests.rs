@@ -1,10 +1,10 @@
-//! What the macros write: how much of it, and that it names nothing of the user's by chance.
+//! The output of the macros: its size, and that it uses no user-defined name by chance.
 
 use proc_macro2::TokenStream;
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Macro, Path, parse_quote};
 
-/// An entity as they are in applications: some attributes, one odd name.
+/// A typical entity: some attributes, one unusual name.
 fn article() -> TokenStream {
     let input = parse_quote! {
         #[sea_orm(table_name = "article")]
@@ -67,12 +67,12 @@ fn pretty(code: TokenStream) -> Result<String, syn::Error> {
 fn the_expansion_of_an_entity_with_twelve_columns_is_short() -> Result<(), syn::Error> {
     let code = pretty(article())?;
     let lines = code.lines().count();
-    // `inventory::submit!` becomes another 20 lines; nothing else is still to be expanded.
+    // `inventory::submit!` becomes another 20 lines; the rest is fully expanded.
     assert!(lines + 20 < 150, "{lines} lines:\n{code}");
     Ok(())
 }
 
-/// `UPDATE_EXPANSION=1 cargo test -p sea-orm-audit-derive` writes it anew.
+/// `UPDATE_EXPANSION=1 cargo test -p sea-orm-audit-derive` rewrites it.
 #[test]
 fn the_expansion_is_the_one_that_was_reviewed() -> Result<(), Box<dyn std::error::Error>> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/article.expanded.rs");
@@ -95,7 +95,7 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// The entity's own names, what the expansion itself declares, and primitive types.
+    /// The entity's own names, names that the expansion declares, and primitive types.
     const ALLOWED: [&str; 13] = [
         "Entity",
         "ActiveModel",
@@ -132,7 +132,7 @@ impl<'ast> Visit<'ast> for Foreign {
 
     fn visit_macro(&mut self, invoked: &'ast Macro) {
         match syn::parse2::<syn::Expr>(invoked.tokens.clone()) {
-            // The visitor lives no longer than the tokens of the file.
+            // The visitor does not outlive the tokens of the file.
             Ok(argument) => {
                 let mut inside = Foreign {
                     private: self.private.clone(),
@@ -181,7 +181,7 @@ fn nothing_is_written_for_the_struct_with_relations() {
     assert!(crate::expand::derive(&input).is_empty());
 }
 
-/// The fields of which the expansion speaks: variant, name.
+/// The fields in the expansion: variant, name.
 fn stated_fields(input: &syn::DeriveInput) -> Vec<(String, String)> {
     let code = crate::expand::derive(input).to_string();
     let after = |text: &str, mark: &str| text.split_once(mark).map(|(_, rest)| rest.to_owned());

@@ -11,13 +11,13 @@ use sea_orm_migration::sea_orm::{
 };
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
-/// The application's Migrator, in migration mode: what its migrations seed or rewrite through
-/// audited entities is kept out of the log. Of each migration a MAINTENANCE event says so, and how many writes it were:
-/// through the installed [`EventWriter`], and where there is none, as in a program that only migrates, with the migration
-/// itself, once the audit tables are there.
+/// The application's Migrator, in migration mode: what its migrations seed or rewrite through audited entities is kept
+/// out of the log. A MAINTENANCE event for each migration records this and the number of writes. The installed
+/// [`EventWriter`] writes it. Without a writer, as in a program that only migrates, the migration itself writes it,
+/// once the audit tables exist.
 ///
-/// Use it in place of the Migrator that it wraps; history table and order stay the same. The commands
-/// (`up`, `fresh`, …) are SeaORM's: where the wrapped Migrator has its own, those are not run.
+/// Use it in place of the Migrator that it wraps; history table and order stay the same. The commands (`up`, `fresh`,
+/// …) are SeaORM's: the wrapped Migrator's own commands are not run.
 ///
 /// # Examples
 /// ```
@@ -75,7 +75,7 @@ impl MigrationTrait for Quiet {
     }
 }
 
-/// Runs a migration in migration mode, and sees that it is on record. What becomes of the migration does not depend on that.
+/// Runs a migration in migration mode, and records that. The result of the migration does not depend on the record.
 async fn quietly(
     reason: String,
     manager: &SchemaManager<'_>,
@@ -93,8 +93,8 @@ async fn quietly(
     done
 }
 
-/// Records the event once the tables are there, in a transaction of its own or a savepoint: a statement that fails would
-/// else end the migration's.
+/// Records the event once the tables exist, in its own transaction or a savepoint: a statement that fails would else
+/// end the migration's.
 async fn record<C>(db: &C, event: SystemEvent) -> Result<(), DbErr>
 where
     C: ConnectionTrait + TransactionTrait,

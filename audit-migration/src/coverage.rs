@@ -1,4 +1,4 @@
-//! What is on record of a live schema, and what is not.
+//! What the log records of a live schema, and what it does not.
 
 mod analysis;
 mod issue;
@@ -15,7 +15,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 pub use issue::Finding;
 pub(crate) use schema::LiveSchema;
 
-/// How the changes of a table get on record.
+/// How the changes of a table are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Captured {
@@ -23,9 +23,9 @@ pub enum Captured {
     Hook,
     /// By triggers.
     Trigger,
-    /// Not, since somebody said so.
+    /// Not recorded, since it is skipped.
     Skipped(SkippedBy),
-    /// Not at all: no audited entity is of this table.
+    /// Not at all: the table has no audited entity.
     NotAtAll,
     /// It is a table of the log itself, or of migrations.
     Own,
@@ -52,11 +52,11 @@ pub struct TableCoverage {
     pub table: String,
     /// The model's name in the log, where there is an entity.
     pub model: Option<String>,
-    /// How its changes get on record.
+    /// How its changes are recorded.
     pub captured: Captured,
 }
 
-/// What is on record of a schema, and what is left open.
+/// What is recorded of a schema, and the open findings.
 ///
 /// `Display` shows it as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +65,9 @@ pub struct TableCoverage {
 pub struct Coverage {
     /// Every table, in the order of their names.
     pub tables: Vec<TableCoverage>,
-    /// What is open.
+    /// The open findings.
     pub findings: Vec<Finding>,
-    /// What would be open, had it not been [accepted](Self::accept).
+    /// The findings that are [accepted](Self::accept).
     pub accepted: Vec<Finding>,
     /// How the database compares names.
     names: schema::Names,
@@ -89,15 +89,15 @@ impl std::error::Error for CoverageIncomplete {}
 
 /// Compares the audited entities with the live schema, under the configuration that applies.
 ///
-/// Looked at are the schemas in which names without one are found (on PostgreSQL those of
-/// `search_path`, on MySQL and MariaDB the database, on SQLite `main`), every schema that an audited
-/// entity names, and the log's own. Names are compared as the database does.
+/// The report covers the schemas in which unqualified names are found (on PostgreSQL those of `search_path`, on MySQL
+/// and MariaDB the database, on SQLite `main`), every schema that an audited entity names, and the log's own. Names are
+/// compared as the database does.
 ///
-/// A table with partitions is one table, and a key of one partition the whole table's. A view, a
-/// materialized view or a foreign table is looked at where an entity is of it. Of several entities of
-/// one table each counts as recording its own columns, as hooks do; triggers are made of one of
-/// them, and what that one leaves out is found. Known are the entities of the crates that the binary
-/// names, so call it where these are linked: in the application, or in a test of it.
+/// A table with partitions is one table, and a key of one partition the whole table's. A view, a materialized view or a
+/// foreign table is covered where it has an entity. Of several entities of one table each counts as recording its own
+/// columns, as hooks do; triggers are made from one of them, and what that one leaves out is a finding. The report
+/// covers the entities of the crates that the binary names, so call it where these are linked: in the application, or
+/// in a test of it.
 ///
 /// Not found: writes to a partition by its own name; what other connections to SQLite do that are
 /// opened with other settings; schemas that neither the connection nor an entity names; what an
@@ -141,7 +141,7 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         coverage.findings.push(Finding::LogMissing { table });
     }
     if tables.schema().is_none() && !schema.has_path() {
-        // The log is nowhere, and so are the functions that triggers would call.
+        // The log does not exist, nor do the functions that triggers would call.
         return Ok(coverage);
     }
     let of_triggers = triggers::findings(db, &schema, &owners).await?;
@@ -163,7 +163,7 @@ impl Coverage {
         })
     }
 
-    /// Accepts what is found: it is no hole any more, and listed apart.
+    /// Accepts findings: they are no gaps any more, and are listed separately.
     pub fn accept(mut self, is_accepted: impl Fn(&Finding) -> bool) -> Self {
         let (accepted, open) =
             (self.findings.into_iter()).partition(|finding| is_accepted(finding));
@@ -172,13 +172,13 @@ impl Coverage {
         self
     }
 
-    /// Whether nothing is left open.
+    /// Whether no finding is open.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// Fails where anything is left open, for a test of the application.
+    /// Fails where any finding is open, for a test of the application.
     ///
     /// # Errors
     /// Returns [`CoverageIncomplete`], whose message is the report.

@@ -1,5 +1,4 @@
-//! The table in which a transaction tells triggers who acts, on databases without settings of a
-//! transaction.
+//! The table in which a transaction stores the context for triggers, on databases without settings of a transaction.
 
 use async_trait::async_trait;
 use sea_orm_audit_core::{Tables, limits};
@@ -22,7 +21,7 @@ impl MigrationTrait for Migration {
         let create = match manager.get_database_backend() {
             // A setting that ends with the transaction does it there.
             DbBackend::Postgres => return Ok(()),
-            // Everybody's own file has one writer at a time, and so one row.
+            // Each database file has one writer at a time, and so one row.
             DbBackend::Sqlite => format!(
                 "CREATE TABLE IF NOT EXISTS \"{name}\" (\"id\" INTEGER PRIMARY KEY CHECK (\"id\" = 1), \
                  \"context\" TEXT, \"transaction_id\" BLOB)"
@@ -47,9 +46,9 @@ impl MigrationTrait for Migration {
 }
 
 /// One row for each connection that is in a transaction with a context.
-///
-/// Programs write `connection_id` and `context`, a JSON object. What triggers need of it is taken out once for
-/// each transaction, not once for each row that is changed. Whatever the context holds, nothing in here fails.
+/// One row for each connection that is in a transaction with a context.
+/// Programs write `connection_id` and `context`, a JSON object. What triggers need of it is extracted once for each
+/// transaction, not once for each row that is changed. No content of the context makes this fail.
 fn mysql(schema: Option<&str>, name: &str) -> String {
     let text = |name: &str, limit: u32| {
         format!(
@@ -93,7 +92,7 @@ fn mysql(schema: Option<&str>, name: &str) -> String {
     ];
     // Plain identifiers only, as `Tables` makes sure.
     let schema = schema.map_or_else(String::new, |schema| format!("`{schema}`."));
-    // Rows go with the transaction that wrote them: InnoDB, whatever the default is.
+    // The transaction that wrote the rows deletes them: InnoDB, whatever the default is.
     format!(
         "CREATE TABLE IF NOT EXISTS {schema}`{name}` ({}) \
          ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",

@@ -84,8 +84,7 @@ impl MigratorTrait for Migrator {
         Alias::new(AuditConfig::current().tables().history()).into_iden()
     }
 
-    /// Drops the audit tables and creates them anew. Unlike SeaORM's default it leaves every other
-    /// table alone.
+    /// Drops the audit tables and creates them again. Unlike SeaORM's default it leaves every other table alone.
     async fn fresh<'c, C>(db: C) -> Result<(), DbErr>
     where
         C: IntoSchemaManagerConnection<'c>,

@@ -126,8 +126,8 @@ impl AuditTable {
                 .engine("InnoDB")
                 .character_set("utf8mb4")
                 .collate("utf8mb4_bin");
-            // MySQL's DDL is not transactional and its CREATE INDEX knows no IF NOT EXISTS: what
-            // is created with the table cannot be left half done.
+            // MySQL's DDL is not transactional and its CREATE INDEX has no IF NOT EXISTS: what is created with the
+            // table cannot be left half done.
             for mut index in self.indexes(tables) {
                 table.index(&mut index);
             }

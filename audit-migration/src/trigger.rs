@@ -1,4 +1,4 @@
-//! Triggers that record what no ORM sees: other programs, SQL by hand, cascades of the database.
+//! Triggers that record what no ORM sees: other programs, manual SQL, cascades of the database.
 
 mod check;
 mod mysql;
@@ -21,18 +21,18 @@ pub(crate) struct TriggerDefinition {
     pub(crate) create: String,
     /// The statement that drops it where it is there, together with nothing else.
     pub(crate) drop: String,
-    /// What the database's catalogue says of it when it is up to date.
+    /// Its definition in the database's catalogue when it is up to date.
     pub(crate) definition: String,
 }
 
-/// A trigger, or a function, as the catalogue has it.
+/// A trigger, or a function, in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Installed {
     pub(crate) name: String,
     pub(crate) definition: String,
     /// Whether it fires.
     pub(crate) enabled: bool,
-    /// Whether it is there for other tables, too.
+    /// Whether other tables use it, too.
     pub(crate) shared: bool,
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn pieces<C: ConnectionTrait>(
     }
 }
 
-/// What is there of it.
+/// The part that exists.
 pub(crate) async fn installed<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
@@ -60,8 +60,7 @@ pub(crate) async fn installed<C: ConnectionTrait>(
     }
 }
 
-/// What lets every write fail although all triggers are as they should be, or lets somebody else decide what is
-/// recorded.
+/// What makes every write fail although all triggers are correct, or lets another user decide what is recorded.
 pub(crate) async fn faults<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
@@ -105,7 +104,7 @@ pub struct AuditTriggers {
 }
 
 impl AuditTriggers {
-    /// The triggers of an entity, as the configuration says that applies when they are made.
+    /// The triggers of an entity, by the configuration that applies when they are made.
     pub fn of<E: Auditable>() -> Self {
         Self { info: E::info() }
     }
@@ -165,7 +164,7 @@ impl AuditTriggers {
         };
         let older = drops_of_older(db, &plan).await?;
         if db.get_database_backend() == DbBackend::MySql {
-            // Which there are depends on the foreign keys of the day.
+            // The present foreign keys decide which exist.
             for drop in mysql::drops(&plan) {
                 db.execute_unprepared(&drop).await?;
             }

@@ -16,26 +16,26 @@ use super::word_matcher::{Run, Runs};
 const PROBING_PATHS: &str = include_str!("../data/probing_paths.txt");
 const SCANNERS: &str = include_str!("../data/scanners.txt");
 
-/// Says which rule cannot be used, and what to do about it.
+/// Reports which rule is invalid, and how to fix it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecurityRulesError {
-    /// A probing or allowed path is not of the form that rules have.
+    /// A probing or allowed path does not have the form of a rule.
     #[error(
         "the path rule {path:?} {problem}; write whole segments such as \"/wp-admin\", \".env\" or \"*.php.bak\""
     )]
     Path {
-        /// The rule as it was given.
+        /// The rule as given.
         path: String,
-        /// What is wrong with it.
+        /// The mistake.
         problem: &'static str,
     },
-    /// A pattern is no valid regular expression, or too large a one.
+    /// A pattern is not a valid regular expression, or is too large.
     #[error("the pattern {name:?} does not compile; correct it in the syntax of the `regex` crate")]
     Pattern {
         /// The pattern's name.
         name: String,
-        /// What `regex` says.
+        /// The error of `regex`.
         source: regex::Error,
     },
     /// A pattern matches the empty text, and so every request.
@@ -46,12 +46,12 @@ pub enum SecurityRulesError {
         /// The pattern's name.
         name: String,
     },
-    /// A pattern to be left out does not exist.
+    /// A pattern to be removed does not exist.
     #[error("there is no default pattern {name:?}; the names are {known}")]
     UnknownPattern {
-        /// The name as it was given.
+        /// The name as given.
         name: String,
-        /// The names there are.
+        /// The existing names.
         known: String,
     },
     /// A scanner's name has no letter or digit.
@@ -59,7 +59,7 @@ pub enum SecurityRulesError {
         "the scanner {token:?} has no letters or digits; give the word that its user agent contains"
     )]
     Scanner {
-        /// The name as it was given.
+        /// The name as given.
         token: String,
     },
     /// A burst limit would fire at once or never.
@@ -67,13 +67,13 @@ pub enum SecurityRulesError {
         "the limit of {burst} needs a count and a window above zero; raise the count to switch it off in effect"
     )]
     Burst {
-        /// The burst whose limit it is.
+        /// The burst with this limit.
         burst: Burst,
     },
     /// The patterns compile one by one, but not together.
     #[error("the patterns are too large together; remove some or make them simpler")]
     TooLarge {
-        /// What `regex` says.
+        /// The error of `regex`.
         source: regex::Error,
     },
 }
@@ -108,7 +108,7 @@ impl SecurityRulesBuilder {
         }
     }
 
-    /// Leaves out all default paths, patterns and scanners; burst limits stay.
+    /// Removes all default paths, patterns and scanners; burst limits stay.
     pub fn without_defaults(mut self) -> Self {
         self.defaults = false;
         self
@@ -116,18 +116,17 @@ impl SecurityRulesBuilder {
 
     /// Raises a finding for a path that this application does not have.
     ///
-    /// `/wp-admin` means these segments at the root and all below them, `.env` the segment wherever
-    /// it stands, and `*.php.bak` a last segment that ends so. Segments are compared whole, ASCII
-    /// letters in either case.
+    /// `/wp-admin` means these segments at the root and all below them, `.env` the segment at any position, and
+    /// `*.php.bak` a last segment with this ending. Segments are compared whole, without case for ASCII letters.
     pub fn probing_path(mut self, path: impl Into<String>) -> Self {
         self.probing.push(Cow::Owned(path.into()));
         self
     }
 
-    /// Raises nothing for a path that this application really has, whatever probing rule it meets.
+    /// Raises nothing for a path that this application has, even if it matches a probing rule.
     ///
-    /// Of the same form as [`probing_path`](Self::probing_path). `/wp-admin` allows what is probed
-    /// under `/wp-admin` by a rule that starts there; `/wp-admin/.env` still is a finding.
+    /// Of the same form as [`probing_path`](Self::probing_path). `/wp-admin` allows all paths under `/wp-admin` for
+    /// rules that start there; `/wp-admin/.env` still is a finding.
     pub fn allow_path(mut self, path: impl Into<String>) -> Self {
         self.allowed.push(path.into());
         self
@@ -135,21 +134,22 @@ impl SecurityRulesBuilder {
 
     /// Raises a finding for a path or query that the regular expression matches.
     ///
-    /// It sees decoded text, ASCII letters match in either case, and each parameter of a query is a
-    /// line, with `^` and `$` at its ends.
+    /// It is applied to decoded text, without case for ASCII letters. Each parameter of a query is a line, with `^`
+    /// and `$` at its ends.
     pub fn pattern(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
         self.patterns.push((name.into(), regex.into()));
         self
     }
 
-    /// Leaves out a default pattern by its name, for example `sqli-schema` in a forum about
+    /// Removes a default pattern by its name, for example `sqli-schema` in a forum about
     /// databases.
     pub fn without_pattern(mut self, name: impl Into<String>) -> Self {
         self.without_patterns.push(name.into());
         self
     }
 
-    /// Adds a pattern that is off by default: `graphql-introspection`, where an API does not offer its schema in a query.
+    /// Adds a pattern that is off by default: `graphql-introspection`, where an API does not offer its schema in a
+    /// query.
     pub fn with_pattern(mut self, name: impl Into<String>) -> Self {
         self.with_patterns.push(name.into());
         self
@@ -157,14 +157,14 @@ impl SecurityRulesBuilder {
 
     /// Raises a finding for a user agent that contains this word, or these words one after another.
     ///
-    /// Words are letters and digits, compared whole and in either case: `nikto` is in `Mozilla/5.00
-    /// (Nikto/2.1.6)`, and not in `niktor`.
+    /// Words are letters and digits, compared whole and without case: `nikto` is in `Mozilla/5.00 (Nikto/2.1.6)`, and
+    /// not in `niktor`.
     pub fn scanner(mut self, token: impl Into<String>) -> Self {
         self.scanners.push(Cow::Owned(token.into()));
         self
     }
 
-    /// Sets how many events within which window are a burst.
+    /// Sets the number of events within a window that make a burst.
     ///
     /// The defaults are at [`Burst`].
     pub fn burst(mut self, burst: Burst, count: u32, window: Duration) -> Self {
@@ -172,7 +172,7 @@ impl SecurityRulesBuilder {
         self
     }
 
-    /// Sets how many users and addresses are counted at once; the default is 10,000.
+    /// Sets how many users and addresses are counted at the same time; the default is 10,000.
     ///
     /// It is rounded up to a multiple of eight; each takes 48 bytes.
     pub fn burst_keys(mut self, keys: usize) -> Self {
@@ -248,7 +248,7 @@ impl SecurityRulesBuilder {
                 let token = token.into_owned();
                 return Err(SecurityRulesError::Scanner { token });
             }
-            // What separates words is any other character.
+            // Any other character separates words.
             let words = words.join("[^0-9a-z]+");
             let regex = format!("(?:^|[^0-9a-z]){words}(?:$|[^0-9a-z])");
             Ok(rule(
@@ -289,7 +289,7 @@ impl SecurityRulesBuilder {
 
     fn custom_patterns(&self) -> Result<Vec<PatternRule>, SecurityRulesError> {
         let checked = |(name, regex): &(String, String)| {
-            // Of text, where the default patterns are of bytes.
+            // Custom patterns match text; the default patterns match bytes.
             let regex = format!("(?u:{regex})");
             let alone = patterns::alone(&regex).map_err(|source| SecurityRulesError::Pattern {
                 name: name.clone(),
@@ -344,7 +344,7 @@ fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Checks a path rule, and returns whether it is an ending (`*.php.bak`), and which.
+/// Checks a path rule, and returns whether it is an ending (`*.php.bak`), and its path.
 fn path_rule(path: &str) -> Result<(bool, &str), SecurityRulesError> {
     let (ending, body) = path
         .strip_prefix("*.")

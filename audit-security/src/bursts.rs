@@ -1,17 +1,16 @@
 //! Counting refused requests and failed logins, in bounded memory.
 //!
-//! A *burst* is so many events of one kind from one address, or about one user, within one window.
-//! The window opens with the first event and is not moved: up to twice the count less two can fall
-//! around its end unnoticed. A burst fires once per key and window.
+//! A *burst* is a given number of events of one kind from one address, or about one user, within one window. The
+//! window opens with the first event and does not slide: up to twice the count less two events can occur around its
+//! end without a burst. A burst fires once per key and window.
 //!
 //! # Bounds
-//! There is room for a fixed number of keys, in sets of eight that a keyed hash chooses, so that
-//! nobody can aim at a set. A new key that finds its set full takes a place whose window is over,
-//! else the place with the lowest count, the oldest of equals. So addresses that come with one
-//! request each compete for one place of each set, however many they are: at most one address that
-//! came twice, the weakest of eight, is lost to them. To push out a count of `n`, eight other keys
-//! of the set must have reached `n`, and would be bursts themselves. A key that was pushed out
-//! starts again at one: a flood can delay a burst, it cannot forge one.
+//! The table stores a fixed number of keys, in sets of eight. A keyed hash chooses the set, so no client can target a
+//! set. A new key in a full set replaces an entry whose window is over, else the entry with the lowest count, the
+//! oldest of equals. So addresses with one request each compete for one entry of each set, however many they are:
+//! they displace at most one address with two requests, the weakest of eight. To displace a count of `n`, eight other
+//! keys of the set must have reached `n`, and would be bursts themselves. A displaced key starts again at one: a
+//! flood can delay a burst, but cannot forge one.
 //!
 //! One mutex guards the table. Only refused requests and failed logins take it, for a hash and
 //! eight comparisons.
@@ -31,10 +30,10 @@ use super::finding::Finding;
 
 const WAYS: usize = 8;
 const DEFAULT_KEYS: usize = 10_000;
-/// The most characters of a user name that count: it comes from outside, and is hashed.
+/// The number of characters of a user name that are hashed: the name is client input.
 const NAME_CHARS: usize = 256;
 
-/// Names what is counted.
+/// The kinds of bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Burst {
@@ -42,9 +41,9 @@ pub enum Burst {
     Refused,
     /// 404 for one address: 40 within 60 seconds by default.
     NotFound,
-    /// Failed logins of one user from wherever: 5 within 300 seconds by default.
+    /// Failed logins of one user from any address: 5 within 300 seconds by default.
     LoginsOfUser,
-    /// Failed logins from one address, of whomever: 20 within 300 seconds by default.
+    /// Failed logins from one address, of any user: 20 within 300 seconds by default.
     LoginsFromAddress,
 }
 
@@ -67,7 +66,7 @@ impl Burst {
         }
     }
 
-    /// What an answer of this status counts as.
+    /// The burst that a response with this status counts for.
     pub(super) const fn of_status(status: StatusCode) -> Option<Self> {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(Self::Refused),
@@ -100,16 +99,16 @@ impl fmt::Display for Burst {
     }
 }
 
-/// How many events within which time are a burst.
+/// The number of events within a window that make a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BurstLimit {
-    /// The event that makes the burst: with 5, the fifth fires.
+    /// The number of the event that fires the burst: with 5, the fifth fires.
     pub count: u32,
-    /// How long events are counted from the first on.
+    /// How long events are counted after the first.
     pub window: Duration,
 }
 
-/// The limits of all bursts, and how many keys are counted.
+/// The limits of all bursts, and the number of keys.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BurstLimits {
     limits: [BurstLimit; 4],
@@ -138,16 +137,16 @@ impl BurstLimits {
         self.limits[burst as usize] = limit;
     }
 
-    /// Returns a burst whose limit makes no sense.
+    /// Returns a burst with an invalid limit.
     pub(super) fn unusable(&self) -> Option<Burst> {
         let zero = |burst: &Burst| self.of(*burst).count == 0 || self.of(*burst).window.is_zero();
         Burst::ALL.into_iter().find(zero)
     }
 }
 
-/// Counts refused requests and failed logins, and says when they have become a burst.
+/// Counts refused requests and failed logins, and reports when they become a burst.
 ///
-/// The clock is the caller's: every method takes the time.
+/// The caller provides the clock: every method takes the time.
 #[derive(Debug)]
 pub struct BurstMonitor {
     limits: BurstLimits,
@@ -155,7 +154,7 @@ pub struct BurstMonitor {
     slots: Mutex<Box<[Slot]>>,
 }
 
-/// A counter; a count of zero means that nobody has the place.
+/// A counter; a count of zero marks a free entry.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     /// 128 bits of keyed hash: two keys that share them would be counted as one.
@@ -184,8 +183,8 @@ impl BurstMonitor {
     /// Counts a response, and returns a finding when it completes a burst of 401 and 403, or of
     /// 404.
     ///
-    /// Other statuses are not counted and cost nothing. IPv6 addresses are counted per /64, since
-    /// that is what one customer gets; an IPv4 address inside IPv6 is itself.
+    /// Other statuses are not counted and cost nothing. IPv6 addresses are counted per /64, the size of one
+    /// customer's network; an IPv4 address inside IPv6 counts as IPv4.
     pub fn observe_status(
         &self,
         address: IpAddr,
@@ -239,7 +238,7 @@ impl BurstMonitor {
 
     fn count(&self, burst: Burst, key: u128, now: Instant) -> Option<Finding> {
         let limit = self.limits.of(burst);
-        // A panic elsewhere cannot leave a counter half written: go on counting.
+        // A panic cannot leave an incomplete counter: continue to count.
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let sets = slots.len() / WAYS;
         let set = usize::try_from(key % sets as u128).unwrap_or_default() * WAYS;
@@ -269,7 +268,7 @@ impl BurstMonitor {
         })
     }
 
-    /// Chooses the place that a new key takes.
+    /// Chooses the entry that a new key replaces.
     fn weakest(&self, set: &[Slot], now: Instant) -> usize {
         let strength = |slot: &Slot| {
             let count = if self.is_over(slot, now) {

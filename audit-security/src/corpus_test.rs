@@ -1,4 +1,4 @@
-//! Catches and false alarms on requests as the world sends them.
+//! Detections and false positives on requests from the real world.
 //!
 //! `cargo test corpus -- --nocapture` prints both, by family.
 #![allow(
@@ -23,7 +23,7 @@ fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.starts_with("# ") && !line.is_empty())
 }
 
-/// Inspects a request target, or a user agent that asks for the start page.
+/// Inspects a request target, or a user agent that requests the start page.
 fn inspect(rules: &SecurityRules, text: &str) -> Option<Finding> {
     if !text.starts_with('/') {
         return rules.inspect("/", None, Some(text.as_bytes()));
@@ -34,7 +34,7 @@ fn inspect(rules: &SecurityRules, text: &str) -> Option<Finding> {
     rules.inspect(path, query, None)
 }
 
-/// Prints what was missed, and returns how many of how many were caught.
+/// Prints the missed lines. Returns the numbers of detected and of all lines.
 fn catches(title: &str, data: &'static str) -> Result<(usize, usize), &'static str> {
     let rules = SecurityRules::default();
     let mut families = BTreeMap::<_, (usize, usize)>::new();
@@ -60,7 +60,7 @@ fn catches(title: &str, data: &'static str) -> Result<(usize, usize), &'static s
     Ok(total)
 }
 
-/// Prints the false alarms, and returns how many of how many there were.
+/// Prints the false positives. Returns their number and that of all lines.
 fn false_alarms(title: &str, data: &[&'static str]) -> (usize, usize) {
     let rules = SecurityRules::default();
     let (mut alarms, mut all) = (0, 0);
@@ -75,7 +75,7 @@ fn false_alarms(title: &str, data: &[&'static str]) -> (usize, usize) {
     (alarms, all)
 }
 
-/// How many false alarms are left where the application serves what is asked for: a path that it has is no probing one.
+/// How many false positives are left if the application serves the requested path: an existing path is no probe.
 fn alarms_where_served(data: &'static str) -> usize {
     let rules = SecurityRules::default();
     (lines(data))
@@ -98,8 +98,8 @@ fn ordinary_requests_of_the_corpus_raise_nothing() {
     assert_eq!(alarms, 0, "as docs/web.md says");
 }
 
-/// Lines that were written before the rules and did not tune them. The same hand wrote both, so
-/// the figure flatters; it shows that the rules are not a list of the corpus.
+/// Lines that were written before the rules and did not tune them. The same author wrote both, so the figure is
+/// optimistic; it shows that the rules are not a list of the corpus.
 #[test]
 fn the_held_out_corpus_is_caught() -> TestResult {
     let (caught, all) = catches("held out", HELD_OUT_HOSTILE)?;
@@ -125,8 +125,8 @@ fn every_target_of_the_corpus_is_one_that_http_lets_through() -> TestResult {
     Ok(())
 }
 
-/// Collected from public sources, without sight of the rules. Three quarters of it, by chance, then tuned these; docs/web.md says
-/// what they found in the last quarter before it did so, too.
+/// Collected from public sources without knowledge of the rules. A random three quarters of it then tuned the rules;
+/// docs/web.md also has the results of the last quarter before it tuned them.
 const COLLECTED_HOSTILE: &str = include_str!("../corpus/collected_hostile.txt");
 const COLLECTED_ORDINARY: &str = include_str!("../corpus/collected_ordinary.txt");
 
@@ -143,8 +143,8 @@ fn the_collected_corpus_is_caught_but_for_what_is_known() -> TestResult {
     Ok(())
 }
 
-/// Collected from other sources once the rules were done, and without sight of them. It has tuned nothing, and must not: what is
-/// missed here shows what the rules find of requests that nobody has looked at.
+/// Collected from other sources after the rules were complete, and without knowledge of them. It has tuned nothing and
+/// must not: the misses show the results of the rules on unseen requests.
 const UNSEEN_HOSTILE: &str = include_str!("../corpus/unseen_hostile.txt");
 const UNSEEN_ORDINARY: &str = include_str!("../corpus/unseen_ordinary.txt");
 

@@ -1,12 +1,11 @@
-//! Undoing the disguises of a path or query.
+//! Decodes a path or query.
 //!
-//! Percent-encoding is undone repeatedly (attackers encode twice), `%uXXXX` as IIS reads it, and
-//! overlong UTF-8 is folded to the ASCII it stands for. Nothing fails here: what is not a valid
-//! escape stays as it is.
+//! Percent-encoding is decoded repeatedly (attackers encode twice), `%uXXXX` as IIS reads it, and overlong UTF-8 is
+//! mapped to its ASCII form. Nothing fails here: an invalid escape stays unchanged.
 
 use std::borrow::Cow;
 
-/// How often an escape may be escaped before we stop looking.
+/// The maximum number of nested escapes that are decoded.
 const ROUNDS: usize = 4;
 
 /// Decodes a path; backslashes become slashes, and ASCII letters lower case.
@@ -30,10 +29,10 @@ pub(super) fn path(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Decodes a query; each parameter ends up on a line of its own.
+/// Decodes a query; each parameter becomes a line.
 ///
-/// An encoded line feed becomes a carriage return, so that only parameters start lines, and an
-/// encoded `&` stays what it is: part of a value.
+/// An encoded line feed becomes a carriage return, so that only parameters start lines, and an encoded `&` stays part
+/// of a value.
 pub(super) fn query(raw: &[u8]) -> Cow<'_, [u8]> {
     let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) && !b"%+&".contains(byte);
     if raw.iter().all(is_plain) {
@@ -62,7 +61,7 @@ fn unfold(bytes: &mut Vec<u8>) {
     }
 }
 
-/// Replaces in place what `read_one` reads at the start of a text as one byte of so many, and tells whether there was any.
+/// Replaces in place each sequence that `read_one` reads as one byte, and returns whether there was any.
 fn replace(bytes: &mut Vec<u8>, read_one: fn(&[u8]) -> Option<(u8, usize)>) -> bool {
     let (mut read, mut write, mut changed) = (0, 0, false);
     while read < bytes.len() {
@@ -94,7 +93,7 @@ fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Maps a UTF-16 unit to the ASCII that IIS takes it for.
+/// Maps a UTF-16 unit to the ASCII that IIS reads.
 fn narrow(high: u8, low: u8) -> u8 {
     match (high, low) {
         (0, low) => low,
@@ -115,7 +114,7 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// Reads an overlong or full-width form of an ASCII character.
 ///
-/// The second byte of `C1 1C` and `C0 2F` is no continuation byte, but old IIS took it for one.
+/// The second byte of `C1 1C` and `C0 2F` is no continuation byte, but old versions of IIS accepted it.
 fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
     match bytes {
         [first @ (0xc0 | 0xc1), second @ 0x80..=0xbf, ..] => {
@@ -126,7 +125,7 @@ fn overlong(bytes: &[u8]) -> Option<(u8, usize)> {
         [0xe0, second @ (0x80 | 0x81), third @ 0x80..=0xbf, ..] => {
             Some(((second & 1) << 6 | (third & 0x3f), 3))
         }
-        // The full-width forms of ASCII, and the ideographic full stop, which names of hosts may have for a dot.
+        // The full-width forms of ASCII, and the ideographic full stop, which host names may have for a dot.
         [0xef, 0xbc, third @ 0x81..=0xbf, ..] => Some((third - 0x81 + b'!', 3)),
         [0xef, 0xbd, third @ 0x80..=0x9e, ..] => Some((third - 0x80 + b'`', 3)),
         [0xe3, 0x80, 0x82, ..] => Some((b'.', 3)),

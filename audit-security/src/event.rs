@@ -1,13 +1,12 @@
-//! The words under which findings are stored.
+//! The stored names of findings.
 
 use std::fmt;
 
-/// Names a security event in the words of the OWASP Application Logging Vocabulary.
+/// Names a security event with the terms of the OWASP Application Logging Vocabulary.
 ///
-/// Source: OWASP Cheat Sheet Series, *Application Logging Vocabulary Cheat Sheet*. The vocabulary
-/// has no word for SQL injection or cross-site scripting as such: an input that the application
-/// never asked for is `malicious_extraneous`, and [`Finding::rule`](super::Finding::rule) says
-/// which kind.
+/// Source: OWASP Cheat Sheet Series, *Application Logging Vocabulary Cheat Sheet*. The vocabulary has no term for SQL
+/// injection or cross-site scripting as such: an unexpected input is `malicious_extraneous`, and
+/// [`Finding::rule`](super::Finding::rule) contains the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityEventName {
@@ -17,7 +16,7 @@ pub enum SecurityEventName {
     MaliciousDirectReference,
     /// A request carried an injection: SQL, script, template, shell, wrapper or a custom pattern.
     MaliciousExtraneous,
-    /// One address asked for many things that do not exist.
+    /// One address requested many things that do not exist.
     MaliciousExcess404,
     /// One address was refused (401 or 403) many times.
     AuthzFail,
@@ -42,7 +41,7 @@ impl SecurityEventName {
         }
     }
 
-    /// Tells whether the vocabulary gives the event the level CRITICAL; the others are WARN.
+    /// Whether the vocabulary gives the event the level CRITICAL; the others are WARN.
     #[must_use]
     pub const fn is_critical(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What was found, in a form that is safe to store and to show.
+//! Findings, in a form that is safe to store and to show.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,38 +9,38 @@ use sea_orm_audit_core::clean_text;
 
 use super::event::SecurityEventName;
 
-/// The most characters a detail has.
+/// The maximum length of a detail, in characters.
 const MAX_CHARS: usize = 200;
-/// The most characters that a parameter's name has.
+/// The maximum length of a parameter's name, in characters.
 const NAME_CHARS: usize = 64;
-/// The most characters that are kept of what met a rule in a parameter.
+/// The maximum length of the part of a parameter that matched a rule, in characters.
 const PIECE_CHARS: usize = 64;
 
-/// Says that a request, or a series of them, looked like an attack.
+/// Reports that a request, or a series of them, looked like an attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What happened, in OWASP's words.
+    /// The event, in OWASP's terms.
     pub event: SecurityEventName,
-    /// Which rule was met: a path (`/wp-admin`), a pattern's name (`sqli-union`), a scanner
+    /// The rule that matched: a path (`/wp-admin`), a pattern's name (`sqli-union`), a scanner
     /// (`sqlmap`) or a burst (`burst-not-found`).
     pub rule: Cow<'static, str>,
-    /// What met it: at most 200 characters, none of which controls a terminal or hides others.
+    /// The text that matched: at most 200 characters, without control characters and characters that hide others.
     ///
-    /// Of a query it is the parameter's name and the piece that met the rule, in which every word is left out that the rule does
-    /// not ask for. What is no name by its form (64 ASCII letters, digits, `_`, `.`, `-`, `[` and `]` at most) is not shown. Of
-    /// a path it is the decoded path up to a `;` or `?`, in lower case, in which every word is left out that the rule does not
-    /// ask for: `/…/…/.env`. A user agent is shown as it is.
+    /// Of a query it is the parameter's name and the part that matched the rule. Words that the rule does not contain
+    /// are left out. The name is shown only if it consists of at most 64 ASCII letters, digits, `_`, `.`, `-`, `[` and
+    /// `]`. Of a path it is the decoded path up to a `;` or `?`, in lower case, without the
+    /// words that the rule does not contain: `/…/…/.env`. A user agent is shown unchanged.
     pub detail: String,
-    /// Whether the request asked for a path that the application is not expected to have. Where it is served after all, with
-    /// 2xx, that is no finding.
+    /// Whether the request asked for a path that the application is not expected to have. If the application serves
+    /// it, with 2xx, that is no finding.
     pub is_probe: bool,
-    /// What the request shows beside a probing path.
+    /// Another finding about the request, besides a probing path.
     pub(super) beside: Option<Box<Finding>>,
 }
 
 impl Finding {
-    /// Makes a finding whose detail reads `label "quoted"`, cleaned and cut.
+    /// Creates a finding with the detail `label "quoted"`, sanitized and truncated.
     pub(super) fn quoting(
         event: SecurityEventName,
         rule: Cow<'static, str>,
@@ -52,8 +52,8 @@ impl Finding {
         Self::stating(event, rule, detail)
     }
 
-    /// Makes a finding in a decoded path, up to what follows it (matrix parameters, an encoded query). Only words that are in
-    /// `known` are shown: people and programs put secrets into paths.
+    /// Creates a finding in a decoded path, up to what follows it (matrix parameters, an encoded query). Only words
+    /// in `known` are shown: people and programs put secrets into paths.
     pub(super) fn in_path(
         event: SecurityEventName,
         rule: Cow<'static, str>,
@@ -65,8 +65,8 @@ impl Finding {
         Self::quoting(event, rule, "path", known_words(path, known, 1).as_bytes())
     }
 
-    /// Makes a finding in a parameter of a query: its name, and the piece that met a pattern, in which only words of the
-    /// pattern's own are shown.
+    /// Creates a finding in a parameter of a query: its name, and the part that matched a pattern, in which only the
+    /// pattern's own words are shown.
     pub(super) fn in_parameter(
         event: SecurityEventName,
         rule: Cow<'static, str>,
@@ -80,13 +80,13 @@ impl Finding {
             None => "query".to_owned(),
         };
         let named = name.and_then(|name| piece.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
-        // Single characters are what injections are made of.
+        // Injections consist of single characters.
         let piece = known_words(named.unwrap_or(piece), pattern, 2);
         let detail = format!("{label}: \"{}\"", clean_text(&piece, PIECE_CHARS));
         Self::stating(event, rule, detail)
     }
 
-    /// Makes a finding with a detail of our own words.
+    /// Creates a finding with a constant detail.
     pub(super) fn stating(
         event: SecurityEventName,
         rule: Cow<'static, str>,
@@ -101,7 +101,7 @@ impl Finding {
         }
     }
 
-    /// What is left of it where the application has served the request, with 2xx: a path that it has is no probing one.
+    /// The finding that remains if the application served the request, with 2xx: a served path is no probing path.
     #[must_use]
     pub fn served(self) -> Option<Self> {
         if self.is_probe {
@@ -112,7 +112,7 @@ impl Finding {
     }
 }
 
-/// The name of a parameter. What has not the form of a name may be a value, such as JSON or a token.
+/// The name of a parameter. Text without the form of a name may be a value, such as JSON or a token.
 fn parameter_name(parameter: &[u8]) -> Option<&str> {
     let end = parameter.iter().position(|byte| *byte == b'=')?;
     let name = std::str::from_utf8(&parameter[..end]).ok()?;
@@ -121,13 +121,13 @@ fn parameter_name(parameter: &[u8]) -> Option<&str> {
     is_name.then_some(name)
 }
 
-/// A text in which only those words are shown that its rule asks for, and words of fewer than so many characters: a pattern
-/// may reach over values, and a path may have any.
+/// A text in which only words of its rule are shown, and words with fewer characters than `hidden_from`: a pattern
+/// may match values, and a path may contain any.
 fn known_words(text: &[u8], rule: &str, hidden_from: usize) -> String {
     static ESCAPES: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"\\x[0-9a-f]{2}|\\[[:alpha:]]").ok());
     static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\pL\pN\pM_]+").ok());
-    // `jspx?` asks for `jspx` and for `jsp`.
+    // `jspx?` contains `jspx` and `jsp`.
     static OPTIONAL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\w\?").ok());
     let (Some(escapes), Some(words), Some(optional)) = (&*ESCAPES, &*WORDS, &*OPTIONAL) else {
         return String::new();

@@ -1,8 +1,9 @@
-//! Limits how many different findings are recorded one by one within an hour: of one network, of one site, and of all.
+//! Limits how many different findings are recorded one by one within an hour: of one network, of one site, and of
+//! all.
 //!
-//! Equal findings of one client are one row that counts; different ones are a row each, and a client that asks for
-//! everything that the rules know, or has many addresses, could fill the log, and the room of the writer. So what is
-//! beyond a limit is recorded as one finding that counts.
+//! Equal findings of one client are one row that counts; different ones are a row each. A client that requests
+//! everything that the rules know, or has many addresses, could fill the log and the writer's queue. So all findings
+//! beyond a limit are recorded as one finding that counts.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -11,28 +12,29 @@ use std::time::{Duration, Instant};
 
 use sea_orm_audit_core::{network_of, site_of};
 
-/// So many different findings of one network (an IPv4 address, an IPv6 /64) are recorded one by one.
+/// The number of different findings of one network (an IPv4 address, an IPv6 /64) that are recorded one by one.
 pub(super) const OF_NETWORK: usize = 50;
-/// So many of one site: an IPv4 /24, an IPv6 /48.
+/// The number for one site: an IPv4 /24, an IPv6 /48.
 pub(super) const OF_SITE: usize = 200;
-/// So many of all, by default.
+/// The number for all networks, by default.
 pub(super) const OF_ALL: usize = 2_000;
 
-/// From the first finding on. As long as the event writer counts equal events.
+/// Starts with the first finding. Equal to the time in which the event writer counts equal events.
 const WINDOW: Duration = Duration::from_hours(1);
 
 /// How a finding is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// By itself, as this network's.
+    /// Separately, for this network.
     Alone(String),
-    /// As one of more than so many of this network or site, which must not be shown: it is the client's address. `kind` may be.
+    /// As one beyond the limit of this network or site, which must not be shown: it is the client's address. `kind`
+    /// may be.
     AmongThose {
         of: String,
         kind: &'static str,
         most: usize,
     },
-    /// As one of more than so many of all.
+    /// As one beyond the limit of all networks.
     AmongAll { most: usize },
 }
 
@@ -43,12 +45,12 @@ pub(super) struct FindingLimiter {
     window: Mutex<Window>,
 }
 
-/// All that is in here is bounded by the number of findings that are recorded one by one.
+/// The number of findings that are recorded one by one bounds all fields.
 #[derive(Debug, Default)]
 struct Window {
     since: Option<Instant>,
     findings: HashSet<(String, String)>,
-    /// How many of each network and site.
+    /// The number for each network and site.
     of: HashMap<String, usize>,
 }
 
@@ -64,7 +66,7 @@ impl FindingLimiter {
     pub(super) fn admit(&self, client: Option<IpAddr>, finding: &str, now: Instant) -> Admission {
         let network = client.map_or_else(String::new, |client| network_of(client).to_string());
         let site = client.map_or_else(String::new, site_of);
-        // A panic elsewhere cannot leave it half written: go on.
+        // A panic cannot leave an incomplete window: continue.
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let age = window
             .since

@@ -1,24 +1,24 @@
-//! Monitoring, not a firewall: signs of an attack in a request, found without touching the request.
+//! Monitoring, not a firewall: detects signs of an attack in a request, without changing the request.
 //!
 //! Applications depend on the facade crate `sea-orm-audit` with the feature `security`, which re-exports this
 //! crate as `sea_orm_audit::web::security`, and give a [`SecurityMonitor`] to its `AuditLayer::security`.
 //!
-//! A *rule* says what looks like an attack, a [`Finding`] says that a request did. There are four
-//! kinds of rules, all of them data: *probing paths* that no application of ours has
-//! (`/wp-admin`, `.env`), *patterns* of traversal and injection in path and query, *scanners* that
-//! name themselves in the user agent, and *bursts* of refused requests or failed logins.
+//! A *rule* describes an attack, a [`Finding`] reports that a request matched. There are four kinds of rules, all of
+//! them data: *probing paths* that no application of ours has (`/wp-admin`, `.env`), *patterns* of traversal and
+//! injection in path and query, *scanners* that name themselves in the user agent, and *bursts* of refused requests
+//! or failed logins.
 //!
-//! This crate refuses to do three things. It blocks nothing: a finding is evidence for a person,
-//! and a false alarm must cost a reader a moment, not a user their request. It reads no bodies and
-//! no other headers. And it does not take a name for a proof: search-engine crawlers, browsers,
-//! libraries and monitors raise nothing by their user agent, whether or not they are what they say.
+//! This crate does not do three things. It blocks nothing: a finding is evidence for a person, and a false alarm
+//! costs a reader a moment, not a user their request. It reads no bodies and no other headers. And it does not trust
+//! names: search-engine crawlers, browsers, libraries and monitors raise nothing by their user agent, whether or not
+//! it is genuine.
 //!
-//! Event names follow the OWASP *Application Logging Vocabulary Cheat Sheet*; see
-//! [`SecurityEventName`] for which word is used for what.
+//! Event names follow the OWASP *Application Logging Vocabulary Cheat Sheet*; see [`SecurityEventName`] for the term
+//! of each.
 //!
 //! # Cost and bounds
-//! Path, query and agent are decoded where they need it, put to all patterns in one pass, and a path's segments
-//! are looked up in a table. The `regex` crate matches in linear time; what is longer than
+//! Path, query and agent are decoded only where they need it, and matched against all patterns in one pass. A path's
+//! segments are looked up in a table. The `regex` crate matches in linear time; a path or query of more than
 //! [`MAX_INSPECTED`] bytes is a finding itself and is not read further.
 //!
 //! # What to use when
@@ -27,11 +27,11 @@
 //! |---|---|
 //! | [`SecurityMonitor`] | always: it holds the rules and counts; give clones of one to `AuditLayer` and `AuditedBackend` |
 //! | [`SecurityRules`], [`SecurityRulesBuilder`] | to add, allow or leave out rules |
-//! | [`SecurityRulesError`] | what `build` answers to a mistake in them |
+//! | [`SecurityRulesError`] | the error of `build` for an invalid rule |
 //! | [`Burst`], [`BurstLimit`] | to name a burst whose limit is set |
-//! | [`Finding`], [`SecurityEventName`] | to inspect requests by yourself, with [`SecurityRules::inspect`] |
-//! | [`BurstMonitor`] | to count refusals by yourself, with [`SecurityRules::burst_monitor`] |
-//! | [`MAX_INSPECTED`] | to know how much of a request is read |
+//! | [`Finding`], [`SecurityEventName`] | to inspect requests yourself, with [`SecurityRules::inspect`] |
+//! | [`BurstMonitor`] | to count refusals yourself, with [`SecurityRules::burst_monitor`] |
+//! | [`MAX_INSPECTED`] | the number of bytes of a request that are read |
 
 mod builder;
 mod bursts;

@@ -1,4 +1,4 @@
-//! What becomes of a finding: a SECURITY event.
+//! Records findings as SECURITY events.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Once};
@@ -12,11 +12,12 @@ use sea_orm_audit_core::{
 use super::finding_limiter::{Admission, FindingLimiter, OF_ALL};
 use super::{Burst, BurstMonitor, Finding, SecurityEventName, SecurityRules};
 
-/// Rules, the counters of bursts, and where findings go. Cheap to clone; all clones count together.
+/// Rules, the counters of bursts, and the writer of findings. Cheap to clone; all clones count together.
 ///
-/// Findings of one hour that differ are bounded: 50 of one network (an IPv4 address, an IPv6 /64), 200 of an IPv4 /24 or
-/// IPv6 /48, [2,000 of all](Self::findings_per_hour), and as many bursts beside them; hours begin with a first finding, and every process
-/// counts its own. What is beyond is told as one finding that counts (`many-rules`, `many-networks`).
+/// The number of different findings within an hour is bounded: 50 of one network (an IPv4 address, an IPv6 /64), 200
+/// of an IPv4 /24 or IPv6 /48, [2,000 of all](Self::findings_per_hour), and as many bursts in addition. An hour
+/// begins with the first finding, and every process counts separately. Further findings are recorded as one finding
+/// that counts (`many-rules`, `many-networks`).
 ///
 /// # Examples
 /// ```
@@ -32,13 +33,13 @@ pub struct SecurityMonitor {
     rules: SecurityRules,
     bursts: Arc<BurstMonitor>,
     limiter: Arc<FindingLimiter>,
-    /// Bursts tell which account is attacked, so that nothing else takes their room.
+    /// Bursts show which account is attacked, so they have a separate limit.
     burst_limiter: Arc<FindingLimiter>,
     events: Option<EventWriter>,
 }
 
 impl SecurityMonitor {
-    /// Watches by these rules.
+    /// A monitor with these rules.
     #[must_use]
     pub fn new(rules: SecurityRules) -> Self {
         Self {
@@ -50,14 +51,14 @@ impl SecurityMonitor {
         }
     }
 
-    /// Where findings go, in place of the installed [`EventWriter`].
+    /// Sets the writer of findings, in place of the installed [`EventWriter`].
     #[must_use]
     pub fn events(mut self, writer: EventWriter) -> Self {
         self.events = Some(writer);
         self
     }
 
-    /// Where findings go, unless it was said.
+    /// Sets the writer of findings, unless it is set.
     #[doc(hidden)]
     #[must_use]
     pub fn or_events(mut self, writer: Option<&EventWriter>) -> Self {
@@ -65,7 +66,7 @@ impl SecurityMonitor {
         self
     }
 
-    /// How many different findings of one hour are told one by one, and as many bursts; 2,000 by default.
+    /// The number of different findings within an hour that are recorded one by one, and of bursts; 2,000 by default.
     #[must_use]
     pub fn findings_per_hour(mut self, most: usize) -> Self {
         self.limiter = Arc::new(FindingLimiter::new(most));
@@ -73,7 +74,7 @@ impl SecurityMonitor {
         self
     }
 
-    /// What a request shows, by these rules: its path and query as they arrived, and its user agent.
+    /// Inspects a request by these rules: its path and query as they arrived, and its user agent.
     #[must_use]
     pub fn inspect(
         &self,
@@ -84,15 +85,14 @@ impl SecurityMonitor {
         self.rules.inspect(path, query, agent)
     }
 
-    /// Counts a failed login of this name, from the client of the current request. Whose account it is
-    /// is not known: a burst is told with the hash under which the name is stored in
-    /// `audit_login_attempt`.
+    /// Counts a failed login of this name, from the client of the current request. The account is not known: a burst
+    /// is recorded with the hash under which the name is stored in `audit_login_attempt`.
     pub fn login_failed(&self, username: &str) {
         self.login_failed_from(username, None, AuditContext::client());
     }
 
-    /// Counts a failed login of this name, which belongs to this account, from the client of the current
-    /// request. A burst is told with the account's id.
+    /// Counts a failed login of this name, which belongs to this account, from the client of the current request. A
+    /// burst is recorded with the account's id.
     pub fn login_failed_of(&self, username: &str, account: &Actor) {
         self.login_failed_from(username, Some(account), AuditContext::client());
     }
@@ -113,9 +113,9 @@ impl SecurityMonitor {
         }
     }
 
-    /// Counts an answer to the client of the current request.
+    /// Counts a response to the client of the current request.
     pub fn answered(&self, status: StatusCode) {
-        // Most answers are no refusals, and need no look at the clock.
+        // Most responses are no refusals, and need no clock.
         if let Some(burst) = Burst::of_status(status)
             && let Some(client) = AuditContext::client()
             && let Some(finding) = self.bursts.observe(burst, client, Instant::now())
@@ -124,8 +124,7 @@ impl SecurityMonitor {
         }
     }
 
-    /// Hands a finding about the current request over to be recorded. What one client does by one rule is one event
-    /// that counts.
+    /// Submits a finding about the current request. Findings of one client by one rule are one event that counts.
     pub fn report(&self, finding: Finding) {
         self.submit(finding, AuditContext::client(), None);
     }
@@ -133,7 +132,7 @@ impl SecurityMonitor {
     fn submit(&self, finding: Finding, client: Option<IpAddr>, user: Option<User>) {
         let writer = self.events.clone().or_else(EventWriter::installed);
         let Some(writer) = writer else {
-            // Clients choose how many there are.
+            // Clients control the number of findings.
             static WARNED: Once = Once::new();
             let mut is_first = false;
             WARNED.call_once(|| is_first = true);
@@ -156,7 +155,7 @@ impl SecurityMonitor {
         let (finding, user, network) = match limiter.admit(client, &id, Instant::now()) {
             Admission::Alone(network) => (finding, user, network),
             Admission::AmongThose { of, kind, most } => {
-                // Without the address: `AddressPrivacy` decides what is stored of it.
+                // Without the address: `AddressPrivacy` decides which part of it is stored.
                 let detail =
                     format!("more than {most} different findings of one {kind} within an hour");
                 (many("many-rules", detail), None, of)
@@ -167,7 +166,7 @@ impl SecurityMonitor {
             }
         };
         let id = id_of(&finding, user.as_ref());
-        // Under a key: whoever reads it must not find out the client by trying all addresses.
+        // Hashed with a key: a reader must not find the client by trying all addresses.
         let print = AuditConfig::current().private_hash(
             "audit_system_event",
             "fingerprint",
@@ -187,7 +186,7 @@ impl SecurityMonitor {
     }
 }
 
-/// Whose logins fail, as it is stored.
+/// The user whose logins fail, in stored form.
 struct User {
     key: &'static str,
     value: String,
@@ -209,13 +208,13 @@ impl User {
     }
 }
 
-/// What makes a finding another one.
+/// The identity of a finding.
 fn id_of(finding: &Finding, user: Option<&User>) -> String {
     let (name, rule) = (finding.event.as_str(), &finding.rule);
     format!("{name}\n{rule}\n{}", user.map_or("", |user| &user.value))
 }
 
-/// In place of what is found after so much else.
+/// A finding that replaces those beyond a limit.
 fn many(rule: &'static str, detail: String) -> Finding {
     Finding::stating(SecurityEventName::MaliciousAttackTool, rule.into(), detail)
 }

@@ -1,4 +1,4 @@
-//! Walking a path segment by segment: probing rules, and climbing out of the root.
+//! Checks a path segment by segment: probing rules, and traversal out of the root.
 
 use std::borrow::Cow;
 
@@ -13,24 +13,24 @@ pub(super) struct PathRules {
     pub(super) endings: Runs,
     /// Runs of segments that this application does have.
     pub(super) allowed: Runs,
-    /// Endings that it has.
+    /// Endings of paths that this application does have.
     pub(super) allowed_endings: Runs,
 }
 
-/// What is wrong with a path.
+/// The problem of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PathHit {
-    /// The probing rule of this name was met.
+    /// The probing rule with this name matched.
     Probe(Cow<'static, str>),
-    /// The path climbs out of the root, or hides that it climbs.
+    /// The path leaves the root, or hides a traversal.
     Traversal,
 }
 
 impl PathRules {
     /// Inspects a path: as it arrived, and decoded in lower case.
     ///
-    /// `..` by itself raises nothing, since careless clients leave it in (`/docs/../guide`): a path
-    /// that climbs out of the root does, and one whose `..` only decoding brings to light.
+    /// `..` by itself raises nothing, since careless clients leave it in (`/docs/../guide`): a path that leaves the
+    /// root does, and one whose `..` appears only after decoding.
     pub(super) fn inspect(&self, raw: &[u8], decoded: &[u8]) -> Option<PathHit> {
         let mut rest = segments(decoded);
         let (mut depth, mut index, mut allowed_before) = (0_usize, 0, 0);
@@ -78,7 +78,7 @@ impl PathRules {
     }
 }
 
-/// Finds a rule such as `*.php.bak` that the last segment meets.
+/// Finds a rule such as `*.php.bak` that the last segment matches.
 fn ending<'r>(endings: &'r Runs, segment: &[u8]) -> Option<&'r Run> {
     let mut ends = segment
         .split_inclusive(|byte| *byte == b'.')
@@ -106,7 +106,7 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
         .filter(|segment| !segment.is_empty() && *segment != b".")
 }
 
-/// Counts the `..` segments that nobody disguised.
+/// Counts the `..` segments that are not encoded.
 fn plain_climbs(raw: &[u8]) -> usize {
     raw.split(|byte| *byte == b'/')
         .filter(|segment| *segment == b"..")

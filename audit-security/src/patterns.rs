@@ -1,4 +1,4 @@
-//! The default patterns of traversal and injection, as `data/patterns.txt` has them.
+//! The default patterns of traversal and injection, from `data/patterns.txt`.
 
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
@@ -6,20 +6,20 @@ use super::event::SecurityEventName as Event;
 
 const DATA: &str = include_str!("../data/patterns.txt");
 
-/// A pattern is looked for in the path.
+/// Matches a pattern in the path.
 pub(super) const PATH: u8 = 1;
-/// In the parameters of a query, but for those of a search.
+/// In the parameters of a query, except those of a search.
 pub(super) const QUERY: u8 = 1 << 1;
 /// In the user agent.
 pub(super) const AGENT: u8 = 1 << 2;
-/// In the parameters of a search: what people ask about is no attempt at it.
+/// In the parameters of a search: a search for attack terms is no attack.
 pub(super) const SEARCH: u8 = 1 << 3;
-/// In the path, which is then a probing one.
+/// In the path, which is then a probing path.
 pub(super) const PROBE: u8 = 1 << 4;
 
-/// White space and what SQL takes for it, which the data writes as `·`.
+/// White space and its equivalents in SQL, which the data writes as `·`.
 const SQL_SPACE: &str = r"(?:[ \t\r\x0b\x0c+]|/\*[^*\n]*\*/|/\*!\d*|\*/)";
-/// What `\s` means in the data: a line feed would lead into the next parameter.
+/// The meaning of `\s` in the data: a line feed would match into the next parameter.
 const SPACE: &str = r"[ \t\r\x0b\x0c]";
 
 /// A default pattern; letters match in either case.
@@ -28,12 +28,12 @@ pub(super) struct Pattern {
     pub(super) name: &'static str,
     pub(super) scope: u8,
     pub(super) regex: String,
-    /// It is asked only where that is wanted.
+    /// It is used only if it is added.
     pub(super) is_off: bool,
 }
 
 impl Pattern {
-    /// Returns the word for what the pattern finds.
+    /// Returns the event of the pattern.
     pub(super) fn event(&self) -> Event {
         if ["file-", "path-"]
             .iter()
@@ -46,7 +46,7 @@ impl Pattern {
     }
 }
 
-/// Reads the default patterns, the more telling first.
+/// Reads the default patterns, the more specific first.
 pub(super) fn defaults() -> Vec<Pattern> {
     let mut patterns = Vec::<Pattern>::new();
     let lines = DATA
@@ -74,7 +74,7 @@ pub(super) fn defaults() -> Vec<Pattern> {
     patterns
 }
 
-/// Compiles a pattern by itself.
+/// Compiles a single pattern.
 pub(super) fn alone(regex: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(regex)
         .unicode(false)
@@ -83,7 +83,7 @@ pub(super) fn alone(regex: &str) -> Result<Regex, regex::Error> {
         .build()
 }
 
-/// Compiles patterns that are asked together.
+/// Compiles patterns that are matched together.
 pub(super) fn together<'p>(
     regexes: impl Iterator<Item = &'p str>,
 ) -> Result<RegexSet, regex::Error> {
@@ -94,7 +94,7 @@ pub(super) fn together<'p>(
         .build()
 }
 
-/// Returns the bit of a scope; a test finds words that are none.
+/// Returns the bit of a scope; a test finds unknown words.
 fn scope(word: &str) -> u8 {
     match word {
         "path" => PATH,

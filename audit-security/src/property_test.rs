@@ -1,4 +1,4 @@
-//! Whatever arrives, inspection returns, and what it says is short and clean.
+//! For any input inspection returns, and its output is short and clean.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn text() -> impl Strategy<Value = String> {
     vec(part, 0..60).prop_map(|parts| parts.concat())
 }
 
-/// Paths of segments that rules have, or nearly have.
+/// Paths with segments of rules, or similar ones.
 fn near_rules() -> impl Strategy<Value = String> {
     let words = vec![
         "wp-admin",

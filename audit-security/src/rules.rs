@@ -14,10 +14,10 @@ use super::finding::Finding;
 use super::path::{PathHit, PathRules};
 use super::patterns::{self, AGENT, PATH, PROBE, QUERY, SEARCH};
 
-/// The most bytes of a path, of a query and of a user agent that are inspected.
+/// The number of bytes of a path, of a query and of a user agent that are inspected.
 ///
-/// A longer path or query is a finding (`oversized-path`, `oversized-query`), so that padding hides
-/// nothing; of a longer user agent the beginning is inspected.
+/// A longer path or query is a finding (`oversized-path`, `oversized-query`), so that padding hides nothing; of a
+/// longer user agent the beginning is inspected.
 pub const MAX_INSPECTED: usize = 16 * 1024;
 
 /// The name of the finding about a path that leaves the root.
@@ -25,8 +25,8 @@ const PATH_TRAVERSAL: &str = "path-traversal";
 
 /// Decides which requests look like an attack.
 ///
-/// Cheap to clone: the rules are shared. [`SecurityRules::default`] has the rules that this crate
-/// ships, [`SecurityRules::builder`] changes them.
+/// Cheap to clone: the rules are shared. [`SecurityRules::default`] has the rules of this crate,
+/// [`SecurityRules::builder`] changes them.
 ///
 /// # Examples
 /// ```
@@ -45,7 +45,7 @@ pub struct SecurityRules {
 }
 
 impl fmt::Debug for SecurityRules {
-    /// Writes no rules: there are more than a thousand.
+    /// Omits the rules: there are more than a thousand.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecurityRules").finish_non_exhaustive()
     }
@@ -53,13 +53,13 @@ impl fmt::Debug for SecurityRules {
 
 pub(super) struct Inner {
     pub(super) paths: PathRules,
-    /// The default patterns, and then the user's.
+    /// The default patterns, followed by the application's.
     pub(super) patterns: PatternSet,
     pub(super) scanners: PatternSet,
     pub(super) limits: BurstLimits,
 }
 
-/// Patterns that are matched together, and what each is.
+/// Patterns that are matched together, and the rule of each.
 pub(super) struct PatternSet {
     pub(super) set: RegexSet,
     pub(super) rules: Vec<PatternRule>,
@@ -70,7 +70,7 @@ pub(super) struct PatternRule {
     pub(super) event: Event,
     pub(super) scope: u8,
     pub(super) regex: String,
-    /// The pattern by itself, to tell where it matches. Few are ever asked.
+    /// The single pattern, to find where it matches. Few are ever used.
     pub(super) alone: OnceLock<Option<Regex>>,
 }
 
@@ -87,9 +87,9 @@ impl PatternSet {
         self.all(text).find(|rule| rule.scope & scope != 0)
     }
 
-    /// Finds the patterns that match the text, of whatever scope.
+    /// Finds the patterns that match the text, of any scope.
     fn all(&self, text: &[u8]) -> impl Iterator<Item = &PatternRule> {
-        // Asked first, since it stops at the first match and allocates nothing.
+        // Called first, since it stops at the first match and allocates nothing.
         let matches = (self.set.is_match(text)).then(|| self.set.matches(text));
         let matches = matches.into_iter().flatten();
         matches.map(|index| &self.rules[index])
@@ -100,7 +100,7 @@ impl Default for SecurityRules {
     fn default() -> Self {
         static DEFAULT: LazyLock<SecurityRules> = LazyLock::new(|| {
             let Ok(rules) = SecurityRules::builder().build() else {
-                // A test builds them; they depend on nothing that a user or a platform chooses.
+                // A test builds them; they depend on neither user nor platform.
                 unreachable!("the default rules are valid")
             };
             rules
@@ -121,18 +121,18 @@ impl SecurityRules {
         }
     }
 
-    /// Makes a monitor that counts by these rules' limits.
+    /// Creates a monitor with these rules' limits.
     #[must_use]
     pub fn burst_monitor(&self) -> BurstMonitor {
         BurstMonitor::new(self.inner.limits)
     }
 
-    /// Returns the most telling sign of an attack in a request, or `None` for an ordinary one.
+    /// Returns the most significant sign of an attack in a request, or `None` for an ordinary one.
     ///
-    /// `path` and `query` are as they arrived, not decoded (`uri.path()`, `uri.query()`),
-    /// `user_agent` is the header's bytes. What was attempted comes before with what: injections
-    /// and traversal in query and path, then probing paths, then what the agent shows; where a probing path is
-    /// [served](Finding::served) after all, the agent's finding is left.
+    /// `path` and `query` are as they arrived, not decoded (`uri.path()`, `uri.query()`), `user_agent` is the
+    /// header's bytes. The attack comes before the tool: injections and traversal in query and path, then probing
+    /// paths, then the finding about the agent. If a probing path is [served](Finding::served), the agent's finding
+    /// remains.
     #[must_use]
     pub fn inspect(
         &self,
@@ -167,7 +167,7 @@ impl SecurityRules {
                 |parameters: &[&[u8]], scope| patterns.first(&parameters.join(&b'\n'), scope);
             first(&others, QUERY).or_else(|| first(&searches, SEARCH))
         }?;
-        // Which parameter was it? The others may carry what nobody should read.
+        // Finds the parameter. The others may contain secrets.
         let mut parameters = others.into_iter().chain(searches);
         let found = parameters.find_map(|line| Some((line, rule.matching(line)?)));
         let name = rule.name.clone();
@@ -212,7 +212,7 @@ impl SecurityRules {
 
     fn agent(&self, agent: &[u8]) -> Option<Finding> {
         let inner = &self.inner;
-        // Without one of these no pattern means an agent: "(Android; id)" is Indonesian.
+        // Without one of these bytes a match is a false alarm: "(Android; id)" means Indonesian.
         let may_attack = agent.iter().any(|byte| br#"\'"<$`{|"#.contains(byte));
         let pattern = may_attack.then(|| inner.patterns.first(agent, AGENT));
         let rule = (pattern.flatten()).or_else(|| inner.scanners.first(agent, AGENT))?;
@@ -231,7 +231,7 @@ fn oversized(what: &'static str, bytes: &[u8]) -> Option<Finding> {
     })
 }
 
-/// Tells whether a parameter is what somebody searches for, by the names that search forms have.
+/// Whether a parameter is a search term, by the names that search forms have.
 fn is_search(parameter: &[u8]) -> bool {
     const NAMES: [&[u8]; 12] = [
         b"cql",

@@ -340,7 +340,7 @@ fn no_value_of_a_parameter_is_in_a_finding() {
             "file=/home/SECRET/.env",
             "u=SECRET or 1=1",
             "a=1&token=SECRET&id=1 union select null",
-            // What stands before the first `=` is no name.
+            // The text before the first `=` is no name.
             "{%22password%22:%22SECRET%22,%22x%22:%22' or 1=1--%22}",
             "token:SECRET' or 1=1--",
             "SECRET' or 1=1--",
@@ -451,7 +451,7 @@ fn what_is_beside_a_probing_path_is_left_where_that_is_served() -> TestResult {
         Some("jndi")
     );
     assert_eq!(served("/../x", "curl/8").as_deref(), Some("path-traversal"));
-    // What is allowed is none from the beginning, and a pattern of the application's own is told before it.
+    // An allowed path is no finding from the start, and the application's own pattern is reported first.
     let rules = SecurityRules::builder()
         .allow_path("/legacy")
         .allow_path("*.asp")
@@ -464,7 +464,7 @@ fn what_is_beside_a_probing_path_is_left_where_that_is_served() -> TestResult {
     Ok(())
 }
 
-/// What issues have named.
+/// Examples from issues.
 #[test]
 fn examples_are_found_and_false_alarms_are_gone() {
     let rules = SecurityRules::default();

@@ -1,4 +1,4 @@
-//! Looking for runs of whole path segments.
+//! Matches runs of whole path segments.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ pub(super) struct Run {
     segments: Vec<Vec<u8>>,
     /// Whether the run must start where the path starts.
     rooted: bool,
-    /// What the rule is called in findings.
+    /// The name of the rule in findings.
     pub(super) name: Cow<'static, str>,
 }
 
 impl Run {
-    /// Makes a rule of the segments of a path, or returns `None` when it has none.
+    /// Creates a rule from the segments of a path, or returns `None` when it has none.
     pub(super) fn of_path(path: Cow<'static, str>) -> Option<Self> {
         let segments = path.split('/').filter(|segment| !segment.is_empty());
         let segments: Vec<_> =
@@ -27,7 +27,7 @@ impl Run {
         })
     }
 
-    /// The same rule under another name.
+    /// The same rule with another name.
     pub(super) fn called(self, name: Cow<'static, str>) -> Self {
         Self { name, ..self }
     }
@@ -56,7 +56,7 @@ impl Runs {
         all
     }
 
-    /// Finds a run that starts with `segment` and goes on with those of `rest`. All are in lower case.
+    /// Finds a run that starts with `segment` and continues with those of `rest`. All are in lower case.
     pub(super) fn starting<'t>(
         &self,
         segment: &[u8],

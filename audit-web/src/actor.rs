@@ -1,15 +1,15 @@
-//! Who sends a request.
+//! The actor of a request.
 
 use http::request::Parts;
 use sea_orm_audit_core::Actor;
 
-/// Tells who sends a request, from its head. Closures satisfy it.
+/// Identifies the actor of a request from its head. Closures implement it.
 ///
-/// For what is known before the request is handled, such as an API key or a verified client
-/// certificate. Whoever signs in later in the stack sets the actor there, with
+/// Use it for what is known before the request is handled, such as an API key or a verified client certificate. A
+/// login later in the stack sets the actor with
 /// [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor) or the `Audit` extractor.
 pub trait IdentifyActor: Send + Sync {
-    /// The actor, or `None` where the request does not say.
+    /// The actor, or `None` where the request does not identify one.
     fn identify(&self, request: &Parts) -> Option<Actor>;
 }
 

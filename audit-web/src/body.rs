@@ -11,15 +11,15 @@ pin_project! {
     /// A response's body whose stream is polled inside of the request's context.
     #[derive(Debug)]
     pub struct AuditBody<B> {
-        // None after its end, and after a panic: then there is no body.
+        // `None` after the end of the body, and after a panic: then there is no body.
         #[pin]
         inner: Option<B>,
-        // None where there is no body.
+        // `None` where there is no body.
         scope: Option<AuditScope>,
     }
 
     impl<B> PinnedDrop for AuditBody<B> {
-        /// What ends with a body that is not sent to its end is a part of the request, too.
+        /// The drop of an unfinished body is a part of the request, too.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(scope) = this.scope {
@@ -65,7 +65,7 @@ impl<B: Body> Body for AuditBody<B> {
             let is_over =
                 || (this.inner.as_ref().get_ref().as_ref()).is_none_or(Body::is_end_stream);
             if matches!(polled, Poll::Ready(None)) || polled.is_ready() && is_over() {
-                // While we are inside.
+                // Drops the body while its context is current.
                 this.inner.set(None);
             }
             polled

@@ -1,13 +1,14 @@
 //! The client's address: where a request came from, as far as that can be known.
 //!
-//! A *hop* is one address in a header that proxies write. Hops are believed from the right, each one
-//! only because the hop after it, or the socket's other end, is a proxy that the operator trusts. The
-//! first address that is not a trusted proxy is the client. What stands further left was sent by the
-//! client itself: this module refuses to look at it, and refuses to guess at what it cannot read. Syntax:
+//! A *hop* is one address in a header that proxies write. This module reads hops from the right. It trusts a hop only
+//! if the next hop, or the socket's peer, is a proxy that the operator trusts. The first address that is not a
+//! trusted proxy is the client. The client itself sent what stands further left: this module ignores it, and never
+//! guesses at a hop that it cannot parse. Syntax:
 //! RFC 7239 (`Forwarded`); `X-Forwarded-For` and `X-Real-IP` have no standard.
 //!
-//! Written here, since no crate does it: `client-ip` and `axum-client-ip` take one hop and know no trusted networks
-//! and no ports; `forwarded-header-value` and `rfc7239` part hops at commas inside quotes, which clients can send.
+//! This is our own parser, since no crate fits: `client-ip` and `axum-client-ip` take one hop and know no trusted
+//! networks and no ports; `forwarded-header-value` and `rfc7239` split hops at commas inside quotes, which clients
+//! can send.
 
 mod forwarded;
 mod hop_address;
@@ -25,17 +26,17 @@ use hops::Hops;
 pub use privacy::AddressPrivacy;
 pub use proxies::{AddressError, TrustedProxies};
 
-/// No honest chain of proxies is longer.
+/// No legitimate chain of proxies is longer.
 const MAX_HOPS: usize = 64;
 
-/// The header in which the trusted proxies say where a request came from.
+/// The header in which the trusted proxies record where a request came from.
 ///
-/// Name the one header that the proxies themselves write. Another one would pass through them as the client
-/// sent it, so that believing several would let every client choose its address.
+/// Name the one header that the proxies themselves write. Proxies pass other headers on as the client sent them, so
+/// trust in several headers would let every client choose its address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyHeader {
-    /// `X-Forwarded-For`: every proxy appends the address it was called from. The most usual one.
+    /// `X-Forwarded-For`: every proxy appends the address it was called from. The most common one.
     XForwardedFor,
     /// `Forwarded` (RFC 7239): the same with names, `for=192.0.2.1;proto=https`.
     Forwarded,
@@ -56,7 +57,7 @@ impl ProxyHeader {
         match self {
             Self::XForwardedFor => Some(Hops::new(lines.iter(), hops::last_comma)),
             Self::Forwarded => Some(Hops::new(lines.iter(), forwarded::last_comma)),
-            // A proxy that replaces the header leaves one line; of two, one came from the client.
+            // A proxy that replaces the header leaves one line. If there are two, one came from the client.
             Self::XRealIp | Self::Single(_) => {
                 let one = lines.iter().nth(1).is_none();
                 one.then(|| Hops::new(lines.iter(), |_| None))
@@ -74,8 +75,8 @@ impl ProxyHeader {
 
 /// Finds the client's address.
 ///
-/// By default no header is believed: the address is the one at the other end of the socket. A request is
-/// never refused, whatever its headers say. Addresses are canonical: `::ffff:192.0.2.1` is `192.0.2.1`.
+/// By default no header is trusted: the address is that of the socket's peer. A request is never refused, whatever
+/// its headers contain. Addresses are canonical: `::ffff:192.0.2.1` is `192.0.2.1`.
 ///
 /// # Examples
 /// ```
@@ -100,12 +101,12 @@ pub struct ClientAddress {
 }
 
 impl ClientAddress {
-    /// The address of the socket; no header is believed. This is the default.
+    /// Uses the address of the socket; no header is trusted. This is the default.
     pub const fn of_socket() -> Self {
         Self::behind(TrustedProxies::none(), ProxyHeader::XForwardedFor)
     }
 
-    /// Believes `header` from these proxies, and from nobody else.
+    /// Trusts `header` from these proxies only.
     ///
     /// Every proxy in the list must append to the header or replace it. If an address of the list can belong
     /// to a client, that client can choose the address under which it is recorded.
@@ -119,19 +120,19 @@ impl ClientAddress {
 
     /// Whether a peer without an address is a trusted proxy; by default it is not.
     ///
-    /// For Unix sockets, where only the proxy can connect. Wherever else the server does not pass the
-    /// peer's address on, `true` lets every client choose the address under which it is recorded.
+    /// For Unix sockets, where only the proxy can connect. On any server that does not pass on the peer's address,
+    /// `true` lets every client choose the address under which it is recorded.
     pub const fn trust_unknown_peer(mut self, trust: bool) -> Self {
         self.trust_unknown_peer = trust;
         self
     }
 
-    /// The client's address, from the address of the socket's other end and the request's headers.
+    /// The client's address, from the address of the socket's peer and the request's headers.
     ///
-    /// From the right, hop by hop: the first address that is not a trusted proxy; the left-most one when all
-    /// are. At a hop that cannot be read (`unknown`, `_hidden`, garbage, nothing), after 64 hops and after
-    /// 8 KiB it stops at the last address it reached. `None` when the peer has no address, and is not
-    /// trusted or names none.
+    /// Reads hops from the right: returns the first address that is not a trusted proxy, or the left-most one if all
+    /// are. It stops at the last valid address before a hop that cannot be parsed (`unknown`, `_hidden`, garbage,
+    /// nothing), after 64 hops and after 8 KiB. `None` when the peer has no address, and is not trusted or names
+    /// none.
     #[must_use]
     #[inline]
     pub fn of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
@@ -179,6 +180,6 @@ impl Default for ClientAddress {
 /// How far the hops were followed.
 struct HopIterator {
     address: Option<IpAddr>,
-    /// How many hops were looked at, the unreadable one included.
+    /// How many hops were read, the invalid one included.
     hops: usize,
 }

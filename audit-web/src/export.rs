@@ -1,15 +1,16 @@
-//! Exports that are recorded while they are sent: what went out, how much of it, and whether all of it did.
+//! Records exports while they are sent: what was sent, how much of it, and whether it was complete.
 //!
 //! Begin with [`ExportRecorder::new`], and wrap the response's body or a writer. Before the first byte of a body is
 //! sent, and while a writer is written to, a row of `audit_data_export` and an `EXPORT` in `audit_log` record that it
 //! began, with the outcome OPEN. When it ends, or is cut off, a second record and the row have the counts, and the
-//! outcome SUCCESS or FAILURE. Where the process ends before, the beginning stays recorded. Tasks of their own write
-//! them, which a client that goes away does not cancel.
+//! outcome SUCCESS or FAILURE. If the process ends before that, the OPEN row remains. Separate tasks write the
+//! records; a client that disconnects does not cancel them.
 //!
-//! The records need a connection. Where the body reads from a query that holds one of its own (`db.stream(..)`),
-//! [begin](ExportRecorder::begin) before the query is opened: else the beginning waits for a second connection when the body is
-//! first asked for bytes: on a pool of one, which is SeaORM's default for SQLite, until the pool's timeout, and then the export fails. The end needs no second one: the
-//! body is dropped before its end is recorded.
+//! The records need a connection. Where the body reads from a query that holds a connection (`db.stream(..)`),
+//! [begin](ExportRecorder::begin) before the query is opened. Otherwise the beginning waits for a second connection
+//! when the body is first polled: on a pool of one, which is SeaORM's default for SQLite, it waits until the pool's
+//! timeout, and then the export fails. The end needs no second connection: the body is dropped before its end is
+//! recorded.
 
 mod body;
 mod recording;
@@ -41,7 +42,7 @@ pub use writer::ExportWriter;
 /// use sea_orm_audit_web::ExportRecorder;
 /// # fn export<B: Body<Error: Into<BodyError>>>(db: DatabaseConnection, csv: B) -> impl Body {
 /// let export = ExportRecorder::new(db, "customers").format("CSV").filter("active", true);
-/// let records = export.records(); // whoever makes the body counts with it
+/// let records = export.records(); // the code that produces the body counts with it
 /// records.add(100);
 /// export.body(csv)
 /// # }
@@ -71,9 +72,9 @@ pub struct ExportRecorder<C> {
     expected: Option<u64>,
 }
 
-/// Counts the records of an export. Cheap to clone; all clones are one count.
+/// Counts the records of an export. Cheap to clone; all clones share one count.
 ///
-/// While nobody has counted, how many there were is not known, and stored as NULL.
+/// Until a count is added, the number is unknown, and stored as NULL.
 #[derive(Debug, Clone, Default)]
 pub struct RecordCount(Arc<Counter>);
 
@@ -84,7 +85,7 @@ struct Counter {
 }
 
 impl RecordCount {
-    /// Counts more records. None at all counts, too: whoever exported nothing says so with `add(0)`.
+    /// Counts more records. `add(0)` counts, too: it records that the export was empty.
     pub fn add(&self, records: u64) {
         self.0.records.fetch_add(records, Relaxed);
         self.0.counted.store(true, Relaxed);
@@ -96,7 +97,7 @@ impl RecordCount {
         self.0.records.load(Relaxed)
     }
 
-    /// How many there are, where anybody counts.
+    /// The count, if one was added.
     fn counted(&self) -> Option<u64> {
         self.0.counted.load(Relaxed).then(|| self.get())
     }
@@ -106,7 +107,7 @@ impl<C> ExportRecorder<C>
 where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    /// An export of what this names, such as `customers`; recorded through this connection.
+    /// An export with this name, such as `customers`; recorded through this connection.
     pub fn new(db: C, kind: impl Into<String>) -> Self {
         Self {
             db,
@@ -128,56 +129,56 @@ where
         self
     }
 
-    /// Where the file is kept, to be downloaded later.
+    /// The location of the file, if it is kept for a later download.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.export = self.export.path(path);
         self
     }
 
-    /// How many bytes the whole of it has. By default as many as the body says that it has, where it knows.
+    /// The total number of bytes. By default the exact size that the body reports, if any.
     ///
-    /// To be said where the response has a `Content-Length`: a server that has sent so many bytes asks for
-    /// no more, and the export is complete then. A body that has fewer, or more, is cut off and recorded as a
-    /// FAILURE; so the last bytes are sent when the body has said that no more come.
+    /// Set it where the response has a `Content-Length`: a server that has sent that many bytes polls no more, and
+    /// the export is complete then. A body that has fewer, or more, is cut off and recorded as a FAILURE; so the last
+    /// bytes are sent only after the body reports its end.
     pub fn expected_bytes(mut self, bytes: u64) -> Self {
         self.expected = Some(bytes);
         self
     }
 
-    /// The count of records, for whoever makes them.
+    /// The count of records, for the code that produces them.
     #[must_use]
     pub fn records(&self) -> RecordCount {
         self.records.clone()
     }
 
-    /// Records that it begins, now: before a query is opened that holds a connection while the body is sent, and before
-    /// anything else that should not be done where it cannot be recorded.
+    /// Records now that it begins: before a query is opened that holds a connection while the body is sent, and
+    /// before anything else that must not happen unrecorded.
     ///
-    /// Recorded by a task of its own. What it returns is dropped without an end where a later step fails, or the client
-    /// goes away: that is recorded as a FAILURE.
+    /// A separate task writes the record. If a later step fails, or the client disconnects, the returned value is
+    /// dropped unfinished and recorded as a FAILURE.
     ///
     /// # Errors
-    /// Returns [`AuditError::NotRecorded`] when it cannot be recorded; then nothing should be exported.
+    /// Returns [`AuditError::NotRecorded`] when it cannot be recorded; then export nothing.
     pub async fn begin(self) -> Result<BegunExport<C>, AuditError> {
         let mut sending = self.start();
         let begun = poll_fn(|context| sending.poll_begun(context)).await;
         if begun.is_err() {
-            // It has no end.
+            // The export has not ended.
             sending.recorder = None;
         }
         begun.map(|()| BegunExport(sending))
     }
 
-    /// Wraps the body of a response. The first bytes are sent when it is on record that the export began, its end, or its last
-    /// bytes where their number is known, when it is on record that it ended; where that cannot be recorded, the body is cut
-    /// off, so that the client does not take it for whole.
+    /// Wraps the body of a response. The first bytes are sent after the beginning of the export is recorded. The end,
+    /// or the last bytes where their number is known, is sent after the end of the export is recorded. If that fails,
+    /// the body is cut off, so that the client sees an incomplete response.
     ///
-    /// A body that nobody asks for anything, as in the answer to HEAD, is no export.
+    /// A body that is never polled, as in the response to HEAD, is no export.
     pub fn body<B: Body>(self, body: B) -> ExportBody<B, C> {
         ExportBody::new(body, self.start())
     }
 
-    /// Wraps a writer: a file, a buffer, or what sends over a network. That it begins is recorded meanwhile.
+    /// Wraps a writer: a file, a buffer, or a network stream. Its beginning is recorded during the first writes.
     pub fn writer<W>(self, writer: W) -> ExportWriter<W, C> {
         let mut sending = self.start();
         sending.begin();
@@ -195,7 +196,7 @@ where
 
     fn start(self) -> Sending<C> {
         Sending {
-            // That of whoever exports, also where the body is polled by somebody else.
+            // The exporter's context, also where another task polls the body.
             scope: AuditContext::current().into_scope(),
             span: Span::current(),
             began: Instant::now(),
@@ -208,7 +209,7 @@ where
     }
 }
 
-/// An export whose beginning is recorded; see [`ExportRecorder::begin`]. Dropped before it wraps anything, it is a FAILURE.
+/// An export whose beginning is recorded; see [`ExportRecorder::begin`]. If it wraps nothing, it is a FAILURE.
 #[derive(Debug)]
 #[must_use = "an export that wraps neither a body nor a writer is recorded as a failure"]
 pub struct BegunExport<C>(Sending<C>)
@@ -219,7 +220,7 @@ impl<C> BegunExport<C>
 where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    /// The count of records, for whoever makes them.
+    /// The count of records, for the code that produces them.
     #[must_use]
     pub fn records(&self) -> RecordCount {
         let recorder = self.0.recorder.as_ref();
@@ -228,18 +229,18 @@ where
 
     /// Wraps the body of a response, as [`ExportRecorder::body`] does. It waits for no record before the first bytes.
     ///
-    /// A body that nobody asks for anything, as in the answer to HEAD, is a FAILURE: it was begun.
+    /// A body that is never polled, as in the response to HEAD, is a FAILURE: the export was begun.
     pub fn body<B: Body>(self, body: B) -> ExportBody<B, C> {
         ExportBody::new(body, self.0)
     }
 
-    /// Wraps a writer: a file, a buffer, or what sends over a network.
+    /// Wraps a writer: a file, a buffer, or a network stream.
     pub fn writer<W>(self, writer: W) -> ExportWriter<W, C> {
         ExportWriter::new(writer, self.0)
     }
 }
 
-/// An export under way. Dropped before it is done, it was cut off.
+/// An export in progress. If it is dropped unfinished, it was cut off.
 #[derive(Debug)]
 struct Sending<C>
 where
@@ -249,12 +250,12 @@ where
     scope: AuditScope,
     span: Span,
     began: Instant,
-    /// The record of its beginning. `None` while nobody asked for anything of it.
+    /// The record of its beginning. `None` until the first poll or write.
     beginning: Option<Recording>,
     bytes: u64,
     /// Bytes that are held back until nothing comes after them.
     held: u64,
-    /// The body said that nothing more comes. A server that was told the length does not ask further.
+    /// The body reported its end. A server that knows the length does not poll further.
     whole: bool,
 }
 
@@ -262,14 +263,14 @@ impl<C> Sending<C>
 where
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    /// How many bytes there should be, unless that was said.
+    /// Sets the expected number of bytes, unless it is set.
     fn expect(&mut self, bytes: Option<u64>) {
         if let Some(recorder) = &mut self.recorder {
             recorder.expected = recorder.expected.or(bytes);
         }
     }
 
-    /// Begins to record that it begins, the first time.
+    /// Starts the record of the beginning, on the first call.
     fn begin(&mut self) {
         if let (None, Some(recorder)) = (&self.beginning, &self.recorder) {
             let (export, db) = (recorder.so_far(), recorder.db.clone());
@@ -278,12 +279,12 @@ where
         }
     }
 
-    /// Waits until it is on record that it began.
+    /// Waits until its beginning is recorded.
     fn poll_begun(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AuditError>> {
         self.begin();
         match &mut self.beginning {
             Some(beginning) => beginning.poll_known(context),
-            // It is at its end.
+            // It has ended.
             None => Poll::Ready(Ok(())),
         }
     }
@@ -292,43 +293,43 @@ where
         self.bytes += bytes as u64;
     }
 
-    /// Holds so many bytes back: the last ones that were expected.
+    /// Holds this many bytes back: the last ones that are expected.
     fn hold(&mut self, bytes: usize) {
         self.held = bytes as u64;
     }
 
-    /// How many bytes were expected, and are still missing; `None` where nobody knows.
+    /// How many expected bytes are still missing; `None` if no number is expected.
     fn missing(&self) -> Option<u64> {
         let expected = self.recorder.as_ref()?.expected?;
         Some(expected.saturating_sub(self.bytes + self.held))
     }
 
-    /// Whether there are as many bytes as were expected; `None` where nobody knows how many.
+    /// Whether the expected number of bytes was reached; `None` if no number is expected.
     fn is_exact(&self) -> Option<bool> {
         let expected = self.recorder.as_ref()?.expected?;
         Some(expected == self.bytes + self.held)
     }
 
-    /// Whether so many bytes may follow.
+    /// Whether this many bytes may follow.
     fn has_room(&self, bytes: usize) -> bool {
         self.missing().is_none_or(|missing| bytes as u64 <= missing)
     }
 
-    /// Whether nothing should follow after so many bytes.
+    /// Whether these are the last expected bytes.
     fn are_last(&self, bytes: usize) -> bool {
         self.missing() == Some(bytes as u64)
     }
 
-    /// Begins to record that it came to its end; once. What was held back is sent then.
+    /// Starts the record of a complete export; once. The bytes held back are sent then.
     fn end(&mut self) -> Option<Recording> {
         self.bytes += std::mem::take(&mut self.held);
         let completed = self.is_exact().unwrap_or(true);
         self.record(completed)
     }
 
-    /// Begins to record that it was cut off, and how far it came; once.
+    /// Starts the record of an export that was cut off, with its counts; once.
     fn abort(&mut self) {
-        // The task goes on by itself, and tells of an error.
+        // The task continues in the background, and logs an error.
         drop(self.record(false));
     }
 
@@ -346,7 +347,7 @@ where
         }
         let db = recorder.db;
         let task = self.scope.enter(async move {
-            // Where its beginning could not be recorded, the end is all that is.
+            // If its beginning could not be recorded, only the end is recorded.
             match beginning.await {
                 Ok(begun) => export.ends(begun).record(&db).await,
                 Err(_) => export.record(&db).await,

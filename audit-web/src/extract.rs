@@ -8,11 +8,10 @@ use sea_orm::prelude::Json;
 use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
 
 /// The context of a request, as an extractor: that of the [`AuditLayer`](crate::AuditLayer), or of a scope that the
-/// application put between it and the handler, so that what is set is what the handler's writes have.
+/// application put between it and the handler. Values that are set apply to the handler's writes.
 ///
-/// It stays the same wherever it is taken, also into a spawned task. A middleware that hands the request itself to a
-/// task takes the context along with
-/// [`with_audit_context`](sea_orm_audit_core::WithAuditContext::with_audit_context).
+/// It stays the same after it is moved, also into a spawned task. A middleware that moves the request itself to a
+/// task keeps the context with [`with_audit_context`](sea_orm_audit_core::WithAuditContext::with_audit_context).
 ///
 /// # Examples
 /// ```
@@ -27,17 +26,17 @@ use sea_orm_audit_core::{Actor, AuditContext, AuditScope};
 pub struct Audit(AuditScope);
 
 impl Audit {
-    /// Sets the actor for what is written in this context from now on.
+    /// Sets the actor of all later writes in this context.
     pub fn set_actor(&self, actor: Actor) {
         self.0.run(|| AuditContext::set_actor(actor));
     }
 
-    /// Sets the reason for what is written in this context from now on.
+    /// Sets the reason of all later writes in this context.
     pub fn set_reason(&self, reason: impl Into<String>) {
         self.0.run(|| AuditContext::set_reason(reason));
     }
 
-    /// Adds a value of the application's own to what is written in this context from now on.
+    /// Adds an application value to all later writes in this context.
     pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Json>) {
         self.0.run(|| AuditContext::set_metadata(key, value));
     }
@@ -47,15 +46,15 @@ impl Audit {
         self.0.context()
     }
 
-    /// The scope, to run something else in.
+    /// The scope, to run other code in.
     #[must_use]
     pub const fn scope(&self) -> &AuditScope {
         &self.0
     }
 }
 
-/// There is no [`AuditLayer`](crate::AuditLayer) around a handler that takes [`Audit`], or a task that was spawned
-/// without its context is in between.
+/// [`Audit`] was used outside of an [`AuditLayer`](crate::AuditLayer), or in a task that was spawned without its
+/// context.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error(
     "`AuditLayer` is missing: put it around the router, with `.layer(AuditLayer::new())`, and call \

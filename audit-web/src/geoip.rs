@@ -1,13 +1,13 @@
-//! Where an address is, from a database (`.mmdb`) that the operator provides.
+//! The location of an address, from a database (`.mmdb`) that the operator provides.
 //!
-//! Read are `country.iso_code` and `city.names.en`, as `GeoLite2`, `GeoIP2` and DB-IP store them (`MaxMind` DB
-//! file format 2.0); databases of countries only have no city. Nothing is looked up over the network, and
-//! the answer is a guess of the database's makers: this module refuses to fail anything because of it.
+//! It reads `country.iso_code` and `city.names.en`, as `GeoLite2`, `GeoIP2` and DB-IP store them (`MaxMind` DB file
+//! format 2.0); databases of countries only have no city. It makes no network requests. The location is an estimate
+//! of the database's makers: this module never makes another operation fail.
 //!
 //! | item | when |
 //! |---|---|
-//! | [`GeoIp`] | to open a database, for `AuditedBackend::places` or to ask by yourself |
-//! | [`Place`] | what it answers |
+//! | [`GeoIp`] | to open a database, for `AuditedBackend::places` or for your own lookups |
+//! | [`Place`] | the result of a lookup |
 //! | [`GeoIpError`] | why it could not be opened |
 
 use std::error::Error;
@@ -20,10 +20,10 @@ use maxminddb::{Reader, path};
 
 use sea_orm_audit_core::clean_text as clean;
 
-/// As many characters of a city's name as are kept.
+/// The maximum length of a stored city name, in characters.
 const CITY_CHARS: usize = 128;
 
-/// A database that tells where an address is. Clones share it.
+/// A database that maps addresses to locations. Clones share it.
 ///
 /// # Examples
 /// ```no_run
@@ -40,7 +40,7 @@ pub struct GeoIp {
     reader: Arc<Reader<Vec<u8>>>,
 }
 
-/// Where an address is.
+/// The location of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Place {
@@ -51,10 +51,10 @@ pub struct Place {
 }
 
 impl GeoIp {
-    /// Reads the whole file into memory; a newer file is seen when it is opened again.
+    /// Reads the whole file into memory; call it again to load a newer file.
     ///
     /// # Errors
-    /// Returns [`GeoIpError`] when the file cannot be read or is no such database.
+    /// Returns [`GeoIpError`] when the file cannot be read or is not a valid database.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, GeoIpError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| GeoIpError::Unreadable {
@@ -70,10 +70,10 @@ impl GeoIp {
         })
     }
 
-    /// Where the address is; `None` when the database does not say, or is damaged at that place.
+    /// The location of the address; `None` when the database has none, or is damaged there.
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Option<Place> {
-        // An IPv4 database answers an IPv6 address with an error, and knows `::ffff:1.2.3.4` only as IPv4.
+        // An IPv4 database returns an error for an IPv6 address, and knows `::ffff:1.2.3.4` only as IPv4.
         let found = self.reader.lookup(address.to_canonical()).ok()?;
         let text = |path: &[_], max| {
             let text = found.decode_path::<&str>(path).ok()??;
@@ -104,15 +104,15 @@ pub enum GeoIpError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is no such database.
+    /// The file is not a valid database.
     #[error("`{}` is no database in MaxMind's format (.mmdb): unpack it, or download it again", path.display())]
     NoDatabase {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
 }

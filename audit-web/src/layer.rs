@@ -27,17 +27,15 @@ pub use future::AuditFuture;
 use request_observer::Observed;
 use settings::Settings;
 
-/// Gives everything that is done for a request, up to the last byte of the response's body, its context:
-/// actor, address, agent, request id and trace. Reports slow requests, answers of 500 and above, and
-/// panics.
+/// Gives all work of a request, up to the last byte of the response's body, its context: actor, address, agent,
+/// request id and trace. Reports slow requests, responses with status 500 and above, and panics.
 ///
-/// Put it outermost: outside of everything that writes or signs in, sessions included. Layers that need it say so once in the
-/// log where it is missing or inside of them, and fail the request in builds with debug assertions. A second one inside of
-/// another tells the actor and records views, and leaves the rest of the context, slow requests, errors, panics and findings to the outer one.
-/// Works with every tower stack. The actor is
-/// *anonymous* until somebody says otherwise: [`actor`](Self::actor), or later
-/// [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor). Tasks that a handler spawns
-/// are outside, unless wrapped with `.with_audit_context()`.
+/// Make it the outermost layer: outside of all layers that write or sign in, sessions included. Layers that need it
+/// log an error once if it is missing or inside of them, and fail the request in builds with debug assertions. A
+/// second layer inside of another one sets the actor and records views. It leaves the rest of the context, slow
+/// requests, errors, panics and findings to the outer one. Works with every tower stack. The actor is *anonymous*
+/// until [`actor`](Self::actor), or later [`AuditContext::set_actor`](sea_orm_audit_core::AuditContext::set_actor),
+/// sets another one. Tasks that a handler spawns are outside, unless wrapped with `.with_audit_context()`.
 ///
 /// # Examples
 /// ```
@@ -66,7 +64,7 @@ impl std::fmt::Debug for AuditLayer {
 }
 
 impl AuditLayer {
-    /// A layer with the defaults that each setter states.
+    /// A layer with the default of each setter.
     pub fn new() -> Self {
         Self(Arc::default())
     }
@@ -76,26 +74,24 @@ impl AuditLayer {
         self
     }
 
-    /// Tells the actor from the request's head, within the request's context. By default nobody does, and a
-    /// request is anonymous until the actor is set.
+    /// Identifies the actor from the request's head, within the request's context. By default a request is anonymous
+    /// until the actor is set.
     pub fn actor(self, identify: impl IdentifyActor + 'static) -> Self {
         self.with(|settings| settings.identify = Some(Arc::new(identify)))
     }
 
-    /// Whose word is believed on the client's address. By default nobody's: it is the address of the
-    /// connection.
+    /// How the client's address is determined. By default no header is trusted: it is the address of the connection.
     pub fn client_address(self, address: ClientAddress) -> Self {
         self.with(|settings| settings.address = address)
     }
 
-    /// What of the client's address is stored, all of it by default.
+    /// The part of the client's address that is stored; the whole address by default.
     pub fn address_privacy(self, privacy: AddressPrivacy) -> Self {
         self.with(|settings| settings.privacy = privacy)
     }
 
-    /// Tells the address of the connection from the request's extensions. By default that which axum's
-    /// `into_make_service_with_connect_info::<SocketAddr>()` leaves (feature `axum`), or a plain
-    /// `SocketAddr`.
+    /// Reads the address of the connection from the request's extensions. By default the one that axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()` sets (feature `axum`), or a plain `SocketAddr`.
     pub fn peer(
         self,
         peer: impl Fn(&http::Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
@@ -103,48 +99,47 @@ impl AuditLayer {
         self.with(|settings| settings.peer = Some(Arc::new(peer)))
     }
 
-    /// Whether the user agent is stored, up to 512 characters of it. By default it is.
+    /// Whether the user agent is stored, up to 512 characters. By default it is.
     pub fn user_agent(self, store: bool) -> Self {
         self.with(|settings| settings.user_agent = store)
     }
 
-    /// The header that carries the request's id, `x-request-id` by default. Where a request has none that
-    /// can be used it gets a new one, for all that is inside; the response carries it, too, unless it is
-    /// [not to](Self::request_id_in_response).
+    /// The header with the request's id, `x-request-id` by default. A request without a valid id gets a new one, for
+    /// all inner layers; the response gets it, too, unless [disabled](Self::request_id_in_response).
     pub fn request_id_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.request_id_header = name)
     }
 
-    /// Whether a request's id is taken over, or always made anew. By default it is taken over.
+    /// Whether a request's id is accepted, or always replaced. By default it is accepted.
     pub fn incoming_request_id(self, incoming: IncomingRequestId) -> Self {
         self.with(|settings| settings.incoming_request_id = incoming)
     }
 
-    /// Whether the response is given the request's id, for whoever asks about it later. By default it is, unless the
-    /// handler has set the header itself; what that has set stays in any case.
+    /// Whether the response gets the request's id, for later questions about it. By default it does, unless the
+    /// handler has set the header itself; the handler's value always stays.
     pub fn request_id_in_response(self, carry: bool) -> Self {
         self.with(|settings| settings.request_id_in_response = carry)
     }
 
-    /// From when on a request is slow: a PERFORMANCE event. 5 s by default; `None` for never.
+    /// The duration from which a request is slow: a PERFORMANCE event. 5 s by default; `None` for never.
     ///
-    /// Measured until the response begins, or until the client goes away.
+    /// Measured until the response begins, or until the client disconnects.
     pub fn slow_after(self, limit: impl Into<Option<Duration>>) -> Self {
         self.with(|settings| settings.slow_after = limit.into())
     }
 
-    /// Whether an answer of 500 and above is an ERROR event. By default it is.
+    /// Whether a response with status 500 and above is an ERROR event. By default it is.
     pub fn server_errors(self, report: bool) -> Self {
         self.with(|settings| settings.server_errors = report)
     }
 
-    /// Whether a panic in the handler, or in who is asked for the [`actor`](Self::actor), is caught, answered with
-    /// 500, and an ERROR event with its backtrace. By default it is.
+    /// Whether a panic in the handler, or in the [`actor`](Self::actor) callback, is caught, answered with 500, and
+    /// recorded as an ERROR event with its backtrace. By default it is.
     pub fn catch_panics(self, catch: bool) -> Self {
         self.with(|settings| settings.catches_panics = catch)
     }
 
-    /// Where events go. By default to the installed [`EventWriter`]; where there is none, events are
+    /// The writer of events. By default the installed [`EventWriter`]; without one, events are
     /// logged through `tracing` only, the first one as a warning, others at DEBUG.
     pub fn events(self, writer: EventWriter) -> Self {
         self.with(|settings| {
@@ -156,14 +151,16 @@ impl AuditLayer {
         })
     }
 
-    /// Looks at every request for signs of an attack, and at the answers for bursts of refusals; what it finds are SECURITY
-    /// events. By default nobody looks. It is monitoring, not a firewall: no request is touched or refused.
+    /// Inspects every request for signs of an attack, and the responses for bursts of refusals. Each finding is a
+    /// SECURITY event. By default nothing is inspected. This is monitoring, not a firewall: it changes and refuses no
+    /// request.
     ///
-    /// What a request itself shows is told when it is answered, or given up: by then it is known who sent it. A probing path
-    /// that the application serves, with 2xx or 304, is its own, and no finding. With the feature `axum` only a route of its own
-    /// shows that: what a fallback or a route with a wildcard (`/{*path}`) serves stays a finding, and so does everything
-    /// where this layer is around the router and not added with `Router::layer`. Findings go where
-    /// [events](Self::events) go, unless the monitor says otherwise.
+    /// A finding about a request is recorded after the response, or when the request is dropped: by then the actor is
+    /// known. A probing path that the application serves, with 2xx or 304, is a path of the application, and no
+    /// finding. With the feature `axum` only a separate route proves that. A path that a fallback or a route with a
+    /// wildcard (`/{*path}`) serves stays a finding. So does every path if this layer is around the router and not
+    /// added with `Router::layer`. Findings go to the writer of [events](Self::events), unless the monitor has
+    /// another one.
     #[cfg(feature = "security")]
     pub fn security(self, monitor: crate::security::SecurityMonitor) -> Self {
         self.with(|settings| {
@@ -171,8 +168,8 @@ impl AuditLayer {
         })
     }
 
-    /// Records what handlers return as [`Viewed`](crate::Viewed), through this connection. Without it,
-    /// a warning says that views are not recorded.
+    /// Records what handlers return as [`Viewed`](crate::Viewed), through this connection. Without it, the layer logs
+    /// a warning for each view.
     pub fn views<C: ConnectionTrait + Clone + Send + Sync + 'static>(
         self,
         views: Views<C>,
@@ -192,7 +189,7 @@ impl<S> Layer<S> for AuditLayer {
     }
 }
 
-/// The service that [`AuditLayer`] makes of another.
+/// The service that [`AuditLayer`] creates.
 #[derive(Clone)]
 pub struct AuditService<S> {
     inner: S,
@@ -227,7 +224,7 @@ where
             future.ask_actor(&mut || who.identify(&parts));
             request = Request::from_parts(parts, body);
         }
-        // A service may do all its work here.
+        // A service may do all its work in this call.
         let mut request = Some(request);
         future.begin(&mut |inner| {
             if let Some(request) = request.take() {

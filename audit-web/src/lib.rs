@@ -1,5 +1,5 @@
-//! The web layer of `sea-orm-audit`: every change in a request has its actor, address, agent, session,
-//! request id and trace; slow requests, errors and panics are on record beside it.
+//! The web layer of `sea-orm-audit`: it adds actor, address, agent, session, request id and trace to every change in
+//! a request, and records slow requests, errors and panics.
 //!
 //! Applications depend on the facade crate `sea-orm-audit` with the feature `web`, which re-exports this
 //! crate as `sea_orm_audit::web`. Its `docs/web.md` says in which order layers go, and what is stored.
@@ -9,22 +9,22 @@
 //! | item | when |
 //! |---|---|
 //! | [`AuditLayer`] | always: the outermost layer, which gives requests their context |
-//! | [`IdentifyActor`] | to tell the actor from a request's head, as by an API key; closures do |
+//! | [`IdentifyActor`] | to identify the actor from a request's head, such as by an API key; closures do |
 //! | [`ClientAddress`], [`TrustedProxies`], [`ProxyHeader`], [`AddressError`] | behind proxies |
 //! | [`AddressPrivacy`] | to store less than the whole address |
-//! | [`client_ip`] | to ask for the whole address within a request |
-//! | [`IncomingRequestId`] | to believe no request id that clients send |
+//! | [`client_ip`] | to read the whole address within a request |
+//! | [`IncomingRequestId`] | to accept no request id from clients |
 //! | `Audit`, `MissingAuditLayer` (feature `axum`) | to set actor, reason and metadata in a handler |
-//! | [`Viewed`], [`mark_viewed`], [`Views`] | to record who looked at what |
+//! | [`Viewed`], [`mark_viewed`], [`Views`] | to record views of objects |
 //! | [`ExportRecorder`], [`BegunExport`], [`ExportBody`], [`ExportWriter`], [`RecordCount`], [`BodyError`] | to record exports while they are sent |
 //! | `AuditSessionLayer` (feature `tower-sessions`) | to record the session where axum-login is not used |
 //! | `login` (feature `axum-login`) | to record logins, failed logins and logouts |
 //! | `security` (feature `security`) | to look for signs of an attack |
 //! | `geoip` (feature `geoip`) | to store country and city of logins |
-//! | `AuditTracingLayer` (feature `tracing`) | to make events of what is logged as an error |
-//! | [`record_panics`] | to make events of panics anywhere |
-//! | [`TraceId`] | to ask for a request's trace as the layer does |
-//! | [`AuditService`], [`AuditFuture`], [`AuditBody`], `AuditSessionService` | never by name: what the layers make |
+//! | `AuditTracingLayer` (feature `tracing`) | to convert logged errors into events |
+//! | [`record_panics`] | to convert panics anywhere into events |
+//! | [`TraceId`] | to read a request's trace as the layer does |
+//! | [`AuditService`], [`AuditFuture`], [`AuditBody`], `AuditSessionService` | never by name: the layers create them |
 
 mod actor;
 mod body;
@@ -65,10 +65,10 @@ pub use trace::TraceId;
 pub use tracing_layer::AuditTracingLayer;
 pub use view::{Viewed, Views, mark_viewed};
 
-/// The address of the current request's client, whole, whatever is stored of it; `None` where it is not known, and
-/// outside of the [`AuditLayer`].
+/// The whole address of the current request's client, whatever part of it is stored; `None` where it is not known,
+/// and outside of the [`AuditLayer`].
 ///
-/// For all that runs in the request's context: handlers, [`AuditLayer::actor`], layers inside,
+/// Available in the request's context: handlers, [`AuditLayer::actor`], inner layers,
 /// the body of the response. A task that a handler spawns is outside, unless wrapped with `.with_audit_context()`.
 #[must_use]
 pub fn client_ip() -> Option<std::net::IpAddr> {

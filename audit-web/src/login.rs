@@ -1,21 +1,21 @@
-//! Logins through axum-login, recorded without a line in the handlers.
+//! Records logins through axum-login without code in the handlers.
 //!
-//! [`AuditedBackend`] wraps the application's backend: whoever authenticates through it, or fails to, is on
-//! record. [`AuditAuthLayer`] stands inside of axum-login's layer: it tells the log who is signed in, and
-//! sees when a session has lost its user, which is a logout.
+//! [`AuditedBackend`] wraps the application's backend and records every login and failed login. [`AuditAuthLayer`]
+//! goes inside of axum-login's layer: it sets the actor to the user who is signed in, and detects when a session
+//! loses its user, which is a logout.
 //!
-//! **By default a login is recorded when the credentials are found right**, whatever the application does
-//! then: a handler that authenticates and does not sign in, since it waits for a second factor or only
-//! confirms a password, leaves a LOGIN all the same. With [`LoginRecording::LoggedIn`] it is the session that counts.
+//! **By default a login is recorded when the credentials are found valid**, whatever the application does then: a
+//! handler that authenticates and does not sign in, since it waits for a second factor or only confirms a password,
+//! still leaves a LOGIN. With [`LoginRecording::LoggedIn`] a login is recorded with the session.
 //!
 //! | item | when |
 //! |---|---|
 //! | [`AuditedBackend`] | always: it wraps the application's backend |
-//! | [`AuditLogin`] | always: what the log must know of that backend |
+//! | [`AuditLogin`] | always: it describes that backend to the log |
 //! | [`AuditAuthLayer`] | always: inside of axum-login's layer |
 //! | [`LoginRecording`] | to record logins when a session begins |
 //! | [`LoginError`] | to answer a blocked attempt |
-//! | [`AuditAuthService`] | never by name: what the layer makes |
+//! | [`AuditAuthService`] | never by name: the layer creates it |
 //!
 //! axum-login itself logs every error of a backend through `tracing`, a blocked attempt included, as an ERROR
 //! of the target `axum_login::session`. Where an `AuditTracingLayer` turns errors into system events, leave
@@ -45,31 +45,31 @@ pub use layer::{AuditAuthLayer, AuditAuthService};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum LoginRecording {
-    /// When the credentials are found right, before anybody is told. This is the default.
+    /// When the credentials are found valid, before the result is returned. This is the default.
     #[default]
     Authenticated,
-    /// When a session has a user that it had not before, seen by [`AuditAuthLayer`] when the handler is done;
-    /// whether or not the same request brought the credentials.
+    /// When a session has a new user, detected by [`AuditAuthLayer`] when the handler is done; whether or not the
+    /// same request sent the credentials.
     ///
-    /// Right credentials alone then leave no record: not those before a second factor that fails, nor those of
-    /// somebody who is signed in as the same user already. Nor do they end the count of a [`Lockout`].
-    /// Where no `AuditAuthLayer` is around the handler, a login is recorded at once.
+    /// Valid credentials alone then leave no record: neither those before a second factor that fails, nor those of a
+    /// client that is signed in as the same user already. Nor do they reset the count of a [`Lockout`]. Without an
+    /// `AuditAuthLayer` around the handler, a login is recorded at once.
     LoggedIn,
 }
 
-/// What the log must know of an application's backend.
+/// Describes an application's backend to the log.
 pub trait AuditLogin: AuthnBackend {
-    /// The name that somebody typed.
+    /// The name from the login form.
     fn username(credentials: &Self::Credentials) -> String;
 
-    /// Who a user is in the log. By default the user's id, without a name.
+    /// The actor for a user. By default the user's id, without a name.
     fn actor(user: &Self::User) -> Actor {
         Actor::user(user.id())
     }
 
-    /// The account that a name belongs to, asked before an attempt where there is a lockout, and after one that failed. The name of a known account is
-    /// stored as it is; any other only as a keyed hash, since people type passwords there. By default no
-    /// name is known.
+    /// The account of a name. It is called before an attempt if there is a lockout, and after a failed one. The name
+    /// of a known account is stored unchanged; any other name only as a keyed hash, since people type passwords
+    /// there. By default no name is known.
     fn account(&self, username: &str) -> impl Future<Output = Option<Actor>> + Send {
         let _ = username;
         async { None }
@@ -81,7 +81,7 @@ pub trait AuditLogin: AuthnBackend {
         LoginRecording::Authenticated
     }
 
-    /// Adds to a login or logout what is known of the client of the current request.
+    /// Adds the known data of the current request's client to a login or logout.
     #[doc(hidden)]
     fn with_location(&self, attempt: LoginAttempt) -> LoginAttempt {
         attempt
@@ -90,13 +90,12 @@ pub trait AuditLogin: AuthnBackend {
 
 /// A backend of axum-login whose logins and failed logins are recorded.
 ///
-/// A login that cannot be recorded fails. An error of the backend itself is no failed login, and not
-/// recorded as one.
+/// A login that cannot be recorded fails. An error of the backend itself is no failed login, and not recorded as one.
 ///
-/// **A LOGIN says that the credentials were right, not that a session was begun**: it is recorded in
-/// `authenticate`, since that cannot be forgotten and its failure lets nobody in. An application that
-/// authenticates without signing in (a second factor that is asked for later, "confirm your password")
-/// should call [`record_success(LoginRecording::LoggedIn)`](Self::record_success).
+/// **A LOGIN means that the credentials were valid, not that a session was begun**: it is recorded in `authenticate`,
+/// since every login passes there and a failure to record refuses the login. An application that authenticates
+/// without signing in (a second factor that is requested later, "confirm your password") should call
+/// [`record_success(LoginRecording::LoggedIn)`](Self::record_success).
 ///
 /// # Examples
 /// ```
@@ -136,28 +135,29 @@ impl<B, C> AuditedBackend<B, C> {
         }
     }
 
-    /// Refuses attempts by this policy, with [`LoginError::Blocked`], and records them as BLOCKED, with the reason "too many
-    /// failed attempts". By default none is refused. An attempt counts from its beginning ([`Lockout::reserve`]), so that parallel
-    /// ones do not pass the threshold: where others are under way, the reason is "too many attempts at once", the client may try
-    /// again after a second, and the security monitor takes it for no failure.
+    /// Refuses attempts by this policy, with [`LoginError::Blocked`], and records them as BLOCKED, with the reason
+    /// "too many failed attempts". By default none is refused. An attempt counts from its beginning
+    /// ([`Lockout::reserve`]), so parallel attempts cannot exceed the threshold. If other attempts are in progress,
+    /// the reason is "too many attempts at once", the client may retry after a second, and the security monitor does
+    /// not count it as a failure.
     #[must_use]
     pub const fn lockout(mut self, lockout: Lockout) -> Self {
         self.lockout = Some(lockout);
         self
     }
 
-    /// When a success is recorded. By default when the credentials are found right; with
-    /// [`LoginRecording::LoggedIn`] when a session is signed in, which needs [`AuditAuthLayer`] around the handlers.
+    /// When a success is recorded. By default when the credentials are found valid; with [`LoginRecording::LoggedIn`]
+    /// when a session is signed in, which needs [`AuditAuthLayer`] around the handlers.
     ///
-    /// With `LoggedIn` the actor is not set in `authenticate` either: what the handler itself writes is by
-    /// whoever the context names, until the application calls `AuditContext::set_actor`.
+    /// With `LoggedIn`, `authenticate` does not set the actor either: the handler's writes have the actor of the
+    /// context, until the application calls `AuditContext::set_actor`.
     #[must_use]
     pub const fn record_success(mut self, when: LoginRecording) -> Self {
         self.when = when;
         self
     }
 
-    /// Stores country and city of the client's address. By default neither.
+    /// Stores country and city of the client's address. By default neither is stored.
     #[cfg(feature = "geoip")]
     #[must_use]
     pub fn places(mut self, places: crate::geoip::GeoIp) -> Self {
@@ -165,8 +165,8 @@ impl<B, C> AuditedBackend<B, C> {
         self
     }
 
-    /// Hands failed logins, and those that are blocked since too many have failed, to this monitor, so that bursts of them
-    /// become SECURITY events.
+    /// Sends failed logins, and those that are blocked after too many failures, to this monitor, so that bursts of
+    /// them become SECURITY events.
     #[cfg(feature = "security")]
     #[must_use]
     pub fn monitor(mut self, monitor: crate::security::SecurityMonitor) -> Self {
@@ -189,33 +189,33 @@ impl<B: fmt::Debug, C> fmt::Debug for AuditedBackend<B, C> {
     }
 }
 
-/// Why nobody could sign in.
+/// Why a login attempt ended with an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError<E> {
     /// The application's backend failed.
     #[error(transparent)]
     Backend(E),
-    /// Too many attempts have failed, or too many are under way; answer with 429 and `Retry-After`.
+    /// Too many attempts have failed, or too many are in progress; answer with 429 and `Retry-After`.
     #[error("too many attempts to sign in; try again in {} s", retry_after.as_secs().max(1))]
     Blocked {
-        /// How long until the next attempt is let through.
+        /// How long until the next attempt is allowed.
         retry_after: Duration,
     },
-    /// The attempts on record could not be read, so that nobody can be let in.
+    /// The recorded attempts could not be read, so the login was refused.
     #[error("the login attempts on record could not be read ({0})")]
     Lockout(DbErr),
-    /// The attempt could not be recorded, so that nobody was let in.
+    /// The attempt could not be recorded, so the login was refused.
     #[error(transparent)]
     NotRecorded(#[from] AuditError),
 }
 
-/// Why an attempt is refused before its credentials are looked at.
+/// Why an attempt is refused before its credentials are verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     /// Too many have failed.
     Failed,
-    /// Too many are under way.
+    /// Too many are in progress.
     Busy,
 }
 
@@ -235,18 +235,18 @@ where
     B::Error: 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    /// Lets an attempt begin, where no policy blocks it.
+    /// Admits an attempt, unless a policy blocks it.
     async fn admit(&self, username: &str) -> Result<LoginAdmission, LoginError<B::Error>> {
         let Some(lockout) = self.lockout else {
             return Ok(LoginAdmission::Admitted(LoginReservation::none()));
         };
-        // What was tried with other spellings of its name counts for the account, too.
+        // Attempts with other spellings of the name count for the account, too.
         let account = self.backend.account(username).await;
         let admission = lockout.reserve(&self.db, username, account.as_ref());
         admission.await.map_err(LoginError::Lockout)
     }
 
-    /// Looks at the credentials of an attempt that was let begin, and records the outcome.
+    /// Verifies the credentials of an admitted attempt, and records the outcome.
     async fn verify(
         &self,
         username: String,
@@ -271,7 +271,7 @@ where
                     let attempt = LoginAttempt::succeeded(username, actor.clone());
                     self.succeeded(self.with_location(attempt).settles(reservation))
                         .await?;
-                    // For what the handler writes from now on.
+                    // For the handler's later writes.
                     AuditContext::set_actor(actor);
                 }
             }
@@ -280,7 +280,7 @@ where
         Ok(user)
     }
 
-    /// Takes back the reservation of an attempt without an outcome, as a task of its own.
+    /// Releases the reservation of an attempt without an outcome, in a separate task.
     async fn release(&self, reservation: LoginReservation) {
         const STAYS: &str = "an attempt to sign in stays counted until its lease ends";
         let db = self.db.clone();
@@ -290,19 +290,19 @@ where
             }
         });
         match release {
-            // `None` where it was stopped with its runtime.
+            // `None` if it was stopped with its runtime.
             Ok(release) => release.await.unwrap_or_default(),
             Err(error) => tracing::warn!(%error, "{STAYS}"),
         }
     }
 
-    /// Records a failed login, with all that belongs to it, as a task of its own.
+    /// Records a failed login, with all its data, in a separate task.
     async fn failed(
         &self,
         username: String,
         reservation: LoginReservation,
     ) -> Result<(), LoginError<B::Error>> {
-        // The place is that of the current request.
+        // The location is that of the current request.
         let attempt = LoginAttempt::failed(&*username, "the credentials were refused");
         let attempt = attempt.settles(reservation);
         let (this, attempt) = (self.clone(), self.with_location(attempt));
@@ -337,7 +337,7 @@ where
         .await
     }
 
-    /// An attempt that is blocked since others have failed counts as a failed one: whoever guesses on is worth an event.
+    /// An attempt that is blocked after failures counts as a failure: continued guessing is worth an event.
     #[cfg(feature = "security")]
     fn notify_monitor(&self, username: &str, account: Option<&Actor>, client: Option<IpAddr>) {
         if let Some(monitor) = &self.monitor {
@@ -358,7 +358,7 @@ where
         recorded.map(|_| ()).map_err(LoginError::NotRecorded)
     }
 
-    /// Records a success as a task of its own.
+    /// Records a success in a separate task.
     async fn succeeded(&self, attempt: LoginAttempt) -> Result<(), LoginError<B::Error>> {
         let db = self.db.clone();
         task::recorded(async move {

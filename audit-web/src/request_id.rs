@@ -1,9 +1,9 @@
-//! The request id: the one word under which a request is found in every log it passed.
+//! The request id: it identifies a request in every log.
 //!
 //! It is tower-http's [`RequestId`], in the header and in the request's extensions, so that its layers (`TraceLayer`,
-//! `PropagateRequestIdLayer`) and those that make ids (`SetRequestIdLayer`, put outside) go together with ours. An incoming one is
-//! taken over only if it is harmless as it stands; this module refuses to repair one, since a repaired id is found nowhere
-//! else. Own ids are UUIDs of version 7 (RFC 9562), which sort by time.
+//! `PropagateRequestIdLayer`) and those that make ids (`SetRequestIdLayer`, put outside) work with ours. An incoming
+//! id is accepted only if it is harmless; this module never changes one, since a changed id is found in no other log.
+//! New ids are UUIDs of version 7 (RFC 9562), which sort by time.
 
 use http::Request;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -13,28 +13,28 @@ use uuid::Uuid;
 /// The header in which request ids are usually sent.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest incoming id that is taken over, in characters.
+/// The longest incoming id that is accepted, in characters.
 const MAX_CHARS: usize = 128;
 
-/// Whether a request id that comes with the request is taken over.
+/// Whether an incoming request id is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum IncomingRequestId {
-    /// It is, so that the logs of several services can be joined. This is the default, as it is tower-http's.
+    /// It is accepted, to join the logs of several services. This is the default, as it is tower-http's.
     ///
-    /// It has 1 to 128 characters out of ASCII letters, digits and `._:+/=@-`, and begins with none of `=+-@`: that is
-    /// every UUID, ULID, hexadecimal and base64 id, and nothing that a log, a page or a spreadsheet reads as more than a
-    /// word. Where no proxy sets the header, clients choose the id, and may use one twice: it finds records, and
+    /// It has 1 to 128 characters out of ASCII letters, digits and `._:+/=@-`, and begins with none of `=+-@`. That
+    /// includes every UUID, ULID, hexadecimal and base64 id, and excludes markup, formulas and control characters.
+    /// Unless a proxy sets the header, clients choose the id, and may use one twice: it helps to find records, and
     /// proves nothing.
     #[default]
     Believed,
-    /// It is not: every request gets an id of its own. One that a layer of the application's own around has given is taken over all
-    /// the same, and tower-http's `SetRequestIdLayer` gives what clients send.
+    /// It is ignored: every request gets a new id. An id that an outer layer of the application has set is accepted
+    /// nevertheless, and tower-http's `SetRequestIdLayer` sets what clients send.
     Ignored,
 }
 
-/// The id that came with the request, or that a layer around gave it; or else a new one. It is then in the header and in the
-/// extensions.
+/// The id that came with the request, or that an outer layer set; otherwise a new one. It is then in the header and
+/// in the extensions.
 pub(crate) fn settle<B>(
     request: &mut Request<B>,
     name: &HeaderName,
@@ -47,7 +47,7 @@ pub(crate) fn settle<B>(
         IncomingRequestId::Ignored => None,
     };
     let id = around.or_else(sent).filter(is_harmless).unwrap_or_else(own);
-    // There may be more headers than a map can have; then there is an id all the same.
+    // The header map may be full; the extensions have the id nevertheless.
     drop(request.headers_mut().try_insert(name, id.clone()));
     request.extensions_mut().insert(RequestId::new(id.clone()));
     id
@@ -61,11 +61,11 @@ pub(crate) fn text(id: &HeaderValue) -> &str {
 fn own() -> HeaderValue {
     let mut text = Uuid::encode_buffer();
     let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
-    // All its characters may be in a header.
+    // All its characters are valid in a header.
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
-/// A header that is there once.
+/// A header that occurs once.
 fn only(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {

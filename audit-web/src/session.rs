@@ -1,4 +1,4 @@
-//! The session of a request, where tower-sessions keeps it.
+//! The session of a request, as tower-sessions stores it.
 
 use std::sync::Once;
 use std::task::{Context, Poll};
@@ -11,12 +11,12 @@ use tower_sessions::Session;
 
 use crate::layer::order::{Seen, wrong};
 
-/// Gives the context the key of the session. Goes inside of tower-sessions' layer; who uses axum-login
-/// needs it not, since [`AuditAuthLayer`](crate::login::AuditAuthLayer) does the same.
+/// Sets the key of the session in the context. It goes inside of tower-sessions' layer. Applications with axum-login
+/// do not need it, since [`AuditAuthLayer`](crate::login::AuditAuthLayer) does the same.
 ///
-/// Only a digest of the key is stored, keyed when a hash key is configured. A session that is begun by the
-/// request itself has no key yet. It is the key that the request came with, and nobody looks it up here: one that was
-/// invented is that of no other session. (Behind axum-login it was looked up.)
+/// Only a digest of the key is stored, keyed when a hash key is configured. A session that the request itself begins
+/// has no key yet. The key comes from the request, and this layer does not look it up: an invented key belongs to no
+/// session. (Behind axum-login it was looked up.)
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditSessionLayer;
 
@@ -28,7 +28,7 @@ impl<S> Layer<S> for AuditSessionLayer {
     }
 }
 
-/// The service that [`AuditSessionLayer`] makes of another.
+/// The service that [`AuditSessionLayer`] creates.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditSessionService<S> {
     inner: S,

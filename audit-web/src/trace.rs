@@ -1,8 +1,8 @@
-//! The trace id: the id under which distributed tracing knows what a request belongs to.
+//! The trace id: the id of a request in distributed tracing.
 //!
-//! It is read from the current OpenTelemetry span, or else from the header `traceparent` (W3C Trace Context,
-//! level 1). This module refuses to start traces, and reads no `tracestate`. A client may send any id: it
-//! finds records, and proves nothing.
+//! It is read from the current OpenTelemetry span, or else from the header `traceparent` (W3C Trace Context, level
+//! 1). This module starts no traces, and reads no `tracestate`. A client may send any id: it helps to find records,
+//! and proves nothing.
 
 use std::fmt;
 use std::num::NonZeroU128;
@@ -11,7 +11,7 @@ use http::header::{HeaderMap, HeaderName};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// How long `traceparent` is in version 00; later versions may only add to it.
+/// The length of `traceparent` in version 00; later versions may only add to it.
 const LENGTH: usize = 55;
 
 /// The id of a trace, shown as 32 lower-case hexadecimal digits; never zero.
@@ -21,8 +21,8 @@ pub struct TraceId(NonZeroU128);
 impl TraceId {
     /// The trace that the request belongs to.
     ///
-    /// With feature `opentelemetry` the current span's, when there is one; it wins, since it is the one that is
-    /// exported. Otherwise the one in the header `traceparent`.
+    /// With feature `opentelemetry` that of the current span, if there is one: it has priority, since it is the one
+    /// that is exported. Otherwise the one in the header `traceparent`.
     #[must_use]
     pub fn of_request(headers: &HeaderMap) -> Option<Self> {
         #[cfg(feature = "opentelemetry")]
@@ -32,7 +32,7 @@ impl TraceId {
         Self::from_headers(headers)
     }
 
-    /// The trace in the header `traceparent`; `None` when it is not valid, or is there twice.
+    /// The trace in the header `traceparent`; `None` when it is not valid, or occurs twice.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         // Most requests have none.
@@ -43,10 +43,10 @@ impl TraceId {
 
     /// The trace of the current OpenTelemetry span.
     ///
-    /// Spans of `tracing` count, too: `tracing-opentelemetry` 0.32 and later makes the OpenTelemetry context
-    /// current while a span is entered, unless `with_context_activation(false)` was said. Both crates must use
-    /// the same release of `opentelemetry`, here 0.33 (`tracing-opentelemetry` 0.34); of any other release's
-    /// spans this one sees nothing.
+    /// Spans of `tracing` count, too: `tracing-opentelemetry` 0.32 and later makes the OpenTelemetry context current
+    /// while a span is entered, unless `with_context_activation(false)` was called. Both crates must use the same
+    /// release of `opentelemetry`, here 0.33 (`tracing-opentelemetry` 0.34); spans of another release are not visible
+    /// here.
     #[cfg(feature = "opentelemetry")]
     #[must_use]
     pub fn current() -> Option<Self> {
@@ -78,7 +78,7 @@ fn parse(line: &[u8]) -> Option<TraceId> {
         .map(TraceId)
 }
 
-/// So many lower-case hexadecimal digits, not more than 32.
+/// Parses this many lower-case hexadecimal digits, not more than 32.
 fn hex(digits: &[u8], count: usize) -> Option<u128> {
     let digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if digits.len() != count || !digits.iter().all(digit) {
@@ -144,7 +144,7 @@ mod tests {
         for line in [
             "",
             "00",
-            // upper case, other characters, a sign that Rust's own parser would take
+            // upper case, other characters, a sign that Rust's own parser would accept
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
             "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

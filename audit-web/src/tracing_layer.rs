@@ -1,4 +1,4 @@
-//! Errors that the application logs, as system events.
+//! Converts errors that the application logs into system events.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -17,14 +17,13 @@ const FIELD_LIMIT: usize = 1000;
 
 /// A layer for `tracing-subscriber` that turns ERROR events, and WARN on request, into system events.
 ///
-/// Stored are message, target, file and line, and of the other fields those that are allowed by name:
-/// fields may hold anything, secrets included. Equal events, by level, target and line, are one row that
-/// counts.
+/// It stores message, target, file and line, and of the other fields those that are allowed by name: fields may
+/// contain secrets. Equal events, by level, target and line, are one row that counts.
 ///
-/// What this crate logs becomes events as well, but for what the event writer itself logs, or anything while
-/// it writes, and what is a system event already. Of the slow statements that sqlx logs, those that
-/// name an audit table of the current configuration are left out: sqlx logs some of them on threads of its
-/// own, where nobody knows that an event is being written, and each would make the next.
+/// Events of this crate are included, except those of the event writer, those logged while it writes, and those that
+/// are system events already. Of the slow statements that sqlx logs, those that name an audit table of the current
+/// configuration are excluded: sqlx logs some of them on threads of its own, outside of the writer's scope, and each
+/// would cause the next.
 ///
 /// # Examples
 /// ```
@@ -64,25 +63,25 @@ impl AuditTracingLayer {
         self
     }
 
-    /// Stores the field of this name, too.
+    /// Stores the field with this name, too.
     pub fn field(mut self, name: impl Into<String>) -> Self {
         self.fields.push(name.into());
         self
     }
 
-    /// Where events go, in place of the installed writer.
+    /// Sets the writer of events, in place of the installed one.
     pub fn writer(mut self, writer: EventWriter) -> Self {
         self.writer = Some(writer);
         self
     }
 }
 
-/// Whether an event of this crate must become none.
+/// Whether an event of this crate is excluded.
 fn is_left_out(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
-    // The writer's, also where it does not write just now.
+    // Events of the writer, also while it does not write.
     target.starts_with("sea_orm_audit_core::event::writer")
-        // Logged while the configuration is made, which an event would ask for.
+        // Logged while the configuration is built, which an event would need.
         || target == "sea_orm_audit_core::config::builder"
         || target.starts_with("sea_orm_audit") && metadata.fields().field("system_event").is_some()
 }
@@ -90,7 +89,7 @@ fn is_left_out(metadata: &Metadata<'_>) -> bool {
 /// The target of the statements that sqlx logs.
 const STATEMENTS: &str = "sqlx::query";
 
-/// Whether a statement that sqlx logs is one on an audit table.
+/// Whether a statement that sqlx logs uses an audit table.
 fn is_on_audit_table(event: &Event<'_>) -> bool {
     let mut statement = Statement(String::new());
     event.record(&mut statement);
@@ -107,7 +106,7 @@ fn is_on_audit_table(event: &Event<'_>) -> bool {
     words.any(|word| tables.contains(&word))
 }
 
-/// The text of a statement: the first words of it in one field, and all of it in another where there are more.
+/// The text of a statement. A long statement has its first words in one field, and the whole text in another.
 struct Statement(String);
 
 impl Visit for Statement {
@@ -128,7 +127,7 @@ impl Visit for Statement {
 
 impl<S: Subscriber> Layer<S> for AuditTracingLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // What comes from the crate `log` says in fields what it is.
+        // Events from the crate `log` have their target and location in fields.
         let of_log = event.normalized_metadata();
         let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
         // In tracing, a more serious level is the smaller one.

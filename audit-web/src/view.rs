@@ -1,4 +1,4 @@
-//! Who looked at what.
+//! Records views of objects.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -13,9 +13,9 @@ use sea_orm_audit_core::{Action, AuditContext, AuditError, AuditEvent, Auditable
 
 /// A response that shows an object: its JSON, and a `VIEW` in the log (feature `axum`).
 ///
-/// Needs [`AuditLayer::views`](crate::AuditLayer::views). The view is on record before the response is
-/// sent; where it cannot be recorded, the response is withheld: 500. Without a layer, or without its `views`,
-/// the response is sent, and a warning is logged.
+/// Needs [`AuditLayer::views`](crate::AuditLayer::views). The view is recorded before the response is sent; if it
+/// cannot be recorded, the response is replaced by 500. Without a layer, or without its `views`, the response is
+/// sent, and a warning is logged.
 ///
 /// # Examples
 /// ```
@@ -37,9 +37,9 @@ use sea_orm_audit_core::{Action, AuditContext, AuditError, AuditEvent, Auditable
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Viewed<M>(pub M);
 
-/// Marks a response as one that shows an object; for what is not JSON, or not axum's.
+/// Marks a response as one that shows an object; for responses that are not JSON, or not axum's.
 ///
-/// `extensions` are the response's. See [`Viewed`] for what then happens.
+/// `extensions` are the response's. See [`Viewed`] for the effect.
 pub fn mark_viewed<M>(extensions: &mut Extensions, model: &M)
 where
     M: ModelTrait,
@@ -76,11 +76,11 @@ struct View {
     event: AuditEvent,
 }
 
-/// The views that a response asks to record.
+/// The views of a response, to be recorded.
 #[derive(Clone, Default)]
 pub(crate) struct Pending(Vec<View>);
 
-/// Which views are recorded, and through which connection.
+/// The selection of views to record, and their connection.
 ///
 /// # Examples
 /// ```
@@ -98,7 +98,7 @@ pub struct Views<C> {
 }
 
 impl<C: ConnectionTrait + Clone + Send + Sync + 'static> Views<C> {
-    /// Every view, through this connection.
+    /// Records every view, through this connection.
     pub fn new(db: C) -> Self {
         Self {
             db,
@@ -107,14 +107,14 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> Views<C> {
         }
     }
 
-    /// No view of the model with this name.
+    /// Records no view of the model with this name.
     pub fn skip(mut self, model: impl Into<String>) -> Self {
         self.skip.insert(model.into());
         self
     }
 
-    /// The first of every `n` views of the model with this name, in this process. The record says so,
-    /// in its metadata (`one_in`).
+    /// Records the first of every `n` views of the model with this name, in this process. The record's metadata
+    /// contains `n` (`one_in`).
     pub fn one_in(mut self, model: impl Into<String>, n: u32) -> Self {
         let n = u64::from(n.max(1));
         self.one_in.insert(model.into(), (n, AtomicU64::new(0)));
@@ -125,7 +125,7 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> Views<C> {
         ErasedViews(Arc::new(self))
     }
 
-    /// The view as it is to be recorded, if it is.
+    /// The record of a view, unless it is excluded.
     fn chosen(&self, view: View) -> Option<AuditEvent> {
         if self.skip.contains(&view.model) {
             return None;
@@ -161,8 +161,8 @@ impl<C: ConnectionTrait + Clone + Send + Sync + 'static> RecordViews for Views<C
             }
             Ok(())
         };
-        // As a task of its own, begun where the context is the request's: a client that goes away takes
-        // neither a part of the views along nor, on MySQL and MariaDB, a place of the pool.
+        // In a separate task, started within the request's context: if the client disconnects, all views are
+        // recorded, and on MySQL and MariaDB no connection of the pool is lost.
         Some(Box::pin(watched_future(task::recorded(recorded))))
     }
 }

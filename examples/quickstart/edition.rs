@@ -1,4 +1,4 @@
-//! One edition of the code lists, as it lies in `examples/data/iso`.
+//! One edition of the code lists, as stored in `examples/data/iso`.
 
 use std::collections::HashMap;
 use std::iter::successors;
@@ -42,13 +42,13 @@ fn rows<M: DeserializeOwned>(file: &Path) -> Result<Vec<M>, csv::Error> {
     csv::Reader::from_path(file)?.deserialize().collect()
 }
 
-/// Puts every subdivision behind the one that it lies in: a foreign key refuses any other order.
+/// Orders every subdivision after its parent: a foreign key refuses any other order.
 pub fn wholes_first(mut subdivisions: Vec<subdivision::Model>) -> Vec<subdivision::Model> {
     let parents: HashMap<String, Option<String>> = subdivisions
         .iter()
         .map(|subdivision| (subdivision.code.clone(), subdivision.parent.clone()))
         .collect();
-    // A circle would have no end; the foreign key refuses it when it is written.
+    // A cycle would never end; the foreign key refuses it on write.
     subdivisions.sort_by_cached_key(|subdivision| {
         successors(Some(&subdivision.code), |code| parents.get(*code)?.as_ref())
             .take(parents.len())

@@ -1,4 +1,4 @@
-//! The application's three tables: ordinary entities, each with one derive more.
+//! The application's three tables: ordinary entities, each with one additional derive.
 //!
 //! `deny_unknown_fields` makes a column that a later edition adds an error, instead of losing it.
 
@@ -43,7 +43,7 @@ pub mod subdivision {
         pub name: String,
         pub r#type: String,
         pub parent: Option<String>,
-        /// Not in the files by itself: the part of `code` before the dash.
+        /// Not a separate field of the files: the part of `code` before the dash.
         #[serde(skip)]
         pub country_code: String,
         #[sea_orm(belongs_to, from = "country_code", to = "alpha_2")]

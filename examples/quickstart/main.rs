@@ -1,9 +1,9 @@
-//! Brings three audited tables through three editions of ISO's code lists, then asks the log what
-//! happened: `cargo run --example quickstart`.
+//! Syncs three audited tables with three editions of ISO's code lists, then queries the log: `cargo run --example
+//! quickstart`.
 //!
-//! It needs no server and no set-up: the database is embedded, one file, new with every run. The data is
-//! in `examples/data/iso`. Where to look first: `entity.rs` has the derive, `sync.rs` the context, and
-//! `report.rs` the queries.
+//! It needs no server and no set-up: the database is embedded, one file, new with every run. The data is in
+//! `examples/data/iso`. Start with `entity.rs`, which has the derive, `sync.rs`, which has the context, and
+//! `report.rs`, which has the queries.
 // SeaORM's macros need `pub` models.
 #![allow(clippy::print_stdout, unreachable_pub)]
 
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where the database goes: into `target`, in place of the one of an earlier run.
+/// The path of the database: in `target`, in place of the one of an earlier run.
 fn fresh_file() -> std::io::Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::fs::create_dir_all(&folder)?;

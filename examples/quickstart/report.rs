@@ -1,4 +1,4 @@
-//! What the log says: queries on `audit_log`, an entity like any other.
+//! Queries on `audit_log`, an entity like any other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +8,8 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use sea_orm_audit::entity::audit_log::{Column, Entity as AuditLog, Model as Record};
 use sea_orm_audit::{AuditedConnection, Change};
 
-/// Objects with something to tell: renamed, unchanged since the first edition, abolished, corrected
-/// twice, and gone after a correction.
+/// Objects with an interesting history: renamed, unchanged since the first edition, abolished, corrected twice, and
+/// deleted after a correction.
 const OBJECTS: [(&str, &str); 7] = [
     ("countries", "MKD"),
     ("countries", "SWZ"),
@@ -83,7 +83,7 @@ pub async fn renamed_countries(db: &AuditedConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Tells the whole history of a few objects.
+/// Prints the whole history of a few objects.
 pub async fn histories(db: &AuditedConnection) -> Result<(), DbErr> {
     title("Full history of a few objects");
     for (model, id) in OBJECTS {
@@ -131,7 +131,7 @@ fn object_id(record: &Record) -> &str {
     record.object_id.as_deref().unwrap_or_default()
 }
 
-/// `old → new`; a created or deleted row has one of the two.
+/// `old → new`; a created or deleted row has only one of them.
 fn told(change: &Change) -> String {
     match (change.old_value(), change.new_value()) {
         (Some(old), Some(new)) => format!("{old} → {new}"),
@@ -140,7 +140,7 @@ fn told(change: &Change) -> String {
     }
 }
 
-/// Says how to go on with the database by hand.
+/// Prints how to query the database manually.
 pub fn where_to_look(file: &Path) {
     title("The database");
     let file = file.display();

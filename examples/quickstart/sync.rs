@@ -1,7 +1,7 @@
-//! Brings the tables from one edition to the next.
+//! Syncs the tables from one edition to the next.
 //!
-//! Nothing in here is written for the sake of the log but the [`AuditContext`]: rows are inserted,
-//! updated and deleted as in any other application.
+//! The only code for the log is the [`AuditContext`]: rows are inserted, updated and deleted as in any other
+//! application.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,8 +15,8 @@ use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 use crate::edition::{Edition, wholes_first};
 use crate::entity::{country, language, subdivision};
 
-/// Makes the tables equal to an edition, in one transaction: either all of it happens, with all of
-/// its records, or nothing.
+/// Makes the tables equal to an edition, in one transaction: either all changes are written, with all their records,
+/// or none.
 pub async fn synchronise(
     db: &AuditedConnection,
     edition: Edition,
@@ -47,14 +47,14 @@ async fn write(
     countries.save(&tx, progress).await?;
     subdivisions.save(&tx, progress).await?;
     languages.save(&tx, progress).await?;
-    // What others refer to goes last.
+    // Rows that others refer to are deleted last.
     languages.delete(&tx, progress).await?;
     subdivisions.delete(&tx, progress).await?;
     countries.delete(&tx, progress).await?;
     tx.commit().await
 }
 
-/// What must be written so that one set of rows becomes another.
+/// The writes that turn one set of rows into another.
 struct Differences<M: ModelTrait> {
     insert: Vec<ActiveModelOf<M>>,
     update: Vec<ActiveModelOf<M>>,

@@ -1,6 +1,6 @@
-//! Twenty tables, all of which are on record.
+//! Twenty tables, all of which are recorded.
 
-/// Tables of which nothing is special.
+/// Tables without special features.
 macro_rules! plain {
     ($($name:ident = $table:tt),* $(,)?) => { $(
         pub mod $name {
@@ -94,7 +94,7 @@ pub mod ledger {
     pub enum Relation {}
 }
 
-/// A table with secrets, and with what only looks like one.
+/// A table with secrets, and with columns that only look like secrets.
 pub mod login {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -132,7 +132,7 @@ pub mod membership {
     pub enum Relation {}
 }
 
-/// A table that needs no record.
+/// A table that needs no records.
 pub mod cache {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;

@@ -1,5 +1,5 @@
-//! The coverage report: a schema of twenty tables in which nothing is open, and then one hole after the
-//! other. A program of its own, since every entity that it names is looked for in the schema.
+//! The coverage report: a schema of twenty tables without gaps, and then one gap after the other. A separate program,
+//! since the report looks for every entity of the program in the schema.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -65,7 +65,7 @@ async fn build(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The report, but for what SQLite's triggers never see: `tests/coverage_places/replace.rs`.
+/// The report without the findings on `REPLACE` in SQLite: `tests/coverage_places/replace.rs` tests those.
 async fn coverage(db: &DatabaseConnection) -> Result<Coverage, DbErr> {
     let mut report = sea_orm_audit::migration::coverage(db).await?;
     (report.findings).retain(|finding| !matches!(finding, Finding::ReplaceNotCaptured { .. }));
@@ -99,7 +99,7 @@ async fn nothing_is_found_in_a_complete_schema(db: &TestDb) -> TestResult {
         20
     );
     coverage.assert_complete()?;
-    // The checks of the triggers say the same.
+    // The checks of the triggers agree.
     let check = AuditTriggers::of::<ledger::Entity>()
         .check(&db.conn)
         .await?;
@@ -108,7 +108,7 @@ async fn nothing_is_found_in_a_complete_schema(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// A hole: what is done to the schema, what is found then, and how it is undone.
+/// A gap: the change to the schema, the expected findings, and the SQL that undoes the change.
 struct Hole {
     plant: Vec<String>,
     found: Vec<Finding>,
@@ -146,7 +146,7 @@ const NO_ENTITY: &str = "that table has no audited entity";
 const KEYS_CHANGE: &str =
     "changes of keys are not followed: capture it by triggers, or accept that keys never change";
 
-/// The holes that every database can have.
+/// The gaps that every database can have.
 fn holes() -> Vec<Hole> {
     let column = |table: &str, column: &str| (table.to_owned(), column.to_owned());
     let (table, extra) = column("t11", "extra");
@@ -187,7 +187,7 @@ fn holes() -> Vec<Hole> {
     ]
 }
 
-/// Tables whose foreign keys are other than their entities say. SQLite's keys are part of their tables.
+/// Tables whose foreign keys differ from those of their entities. SQLite's keys are part of their tables.
 fn foreign_keys(backend: DbBackend) -> Vec<Hole> {
     let name = |name: &'static str| match backend {
         DbBackend::Sqlite if name == "by_author" => "(author_id)",
@@ -223,7 +223,7 @@ fn foreign_keys(backend: DbBackend) -> Vec<Hole> {
         .plant
         .insert(0, "CREATE TABLE loose (id INTEGER PRIMARY KEY)".to_owned());
     unknown_parent.mend.push("DROP TABLE loose".to_owned());
-    // By way of a table that is skipped.
+    // Through a table that is skipped.
     let mut through = planted(
         "cache (id) ON DELETE CASCADE",
         vec![
@@ -283,7 +283,7 @@ async fn each_hole_is_found(db: &TestDb) -> TestResult {
 }
 
 async fn holes_of_triggers(db: &TestDb) -> TestResult {
-    // Not there.
+    // Missing triggers.
     let triggers = AuditTriggers::of::<entry::Entity>();
     triggers.drop(&db.conn).await?;
     let missing = found(db).await?;
@@ -293,7 +293,7 @@ async fn holes_of_triggers(db: &TestDb) -> TestResult {
     );
     triggers.create(&db.conn).await?;
 
-    // Of another configuration.
+    // Triggers of another configuration.
     let other = AuditConfig::builder().redact_field("note").build()?;
     other.scope(triggers.recreate(&db.conn)).await?;
     let old = found(db).await?;
@@ -303,7 +303,7 @@ async fn holes_of_triggers(db: &TestDb) -> TestResult {
     );
     triggers.recreate(&db.conn).await?;
 
-    // Beside hooks.
+    // Triggers beside hooks.
     let beside = AuditTriggers::of::<author::Entity>();
     beside.create(&db.conn).await?;
     let twice = Finding::RecordedTwice {
@@ -312,7 +312,7 @@ async fn holes_of_triggers(db: &TestDb) -> TestResult {
     assert_eq!(found(db).await?, [twice]);
     beside.drop(&db.conn).await?;
 
-    // Left, although nobody is to record it any more.
+    // Triggers left on an entity that is now skipped.
     let skipping = AuditConfig::builder().skip_model("entry").build()?;
     let left = skipping.scope(coverage(&db.conn)).await?.findings;
     let (first, rest) = left.split_first().ok_or("nothing is found")?;
@@ -320,7 +320,7 @@ async fn holes_of_triggers(db: &TestDb) -> TestResult {
         matches!(first, Finding::TriggersLeft { table, .. } if table == "entry"),
         "{left:?}"
     );
-    // On MariaDB those of the parent record its rows, too.
+    // On MariaDB the parent's triggers record its rows, too.
     let of_parent = |finding: &Finding| matches!(finding, Finding::TriggersOutOfDate { table, .. } if table == "ledger");
     let expected = usize::from(db.backend() == DbBackend::MySql);
     assert!(
@@ -328,7 +328,7 @@ async fn holes_of_triggers(db: &TestDb) -> TestResult {
         "{left:?}"
     );
 
-    // Disabled, where that can be.
+    // Disabled triggers, where the database supports that.
     if db.backend() == DbBackend::Postgres {
         db.execute_unprepared("ALTER TABLE entry DISABLE TRIGGER USER")
             .await?;
@@ -398,7 +398,7 @@ async fn the_report_is_a_table(db: &TestDb) -> TestResult {
     db.execute_unprepared("CREATE TABLE loose (id INTEGER PRIMARY KEY)")
         .await?;
     let text = coverage(&db.conn).await?.to_string();
-    // Columns are as wide as their longest word.
+    // The widths of the columns follow their longest word.
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in [
         "table captured by model",

@@ -1,4 +1,4 @@
-//! A table that changes under its triggers: both `check` and `coverage` tell of it.
+//! A table that changes under its triggers: both `check` and `coverage` report it.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::migration::{AuditTriggers, Finding, TriggerCheck};
@@ -41,7 +41,7 @@ async fn check(db: &TestDb) -> TestResult<TriggerCheck> {
             .map(|name| column_unknown(name)),
     )
     .collect();
-    // What one tells, the other does.
+    // Both report the same.
     let mut findings = found(db).await?;
     let triggers =
         |it: &Finding| matches!(it, Finding::TriggersOutOfDate { table, .. } if table == "ware");
@@ -67,7 +67,7 @@ async fn a_column_that_went_is_told(db: &TestDb) -> TestResult {
     build(db).await?;
     let triggers = AuditTriggers::of::<ware::Entity>();
     if db.backend() == DbBackend::Sqlite {
-        // Which refuses to drop a column that a trigger names.
+        // SQLite refuses to drop a column that a trigger names.
         triggers.drop(&db.conn).await?;
     }
     db.execute_unprepared("ALTER TABLE ware DROP COLUMN qty")

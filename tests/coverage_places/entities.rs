@@ -1,4 +1,4 @@
-//! Entities whose tables are of an odd kind, or stand in an odd place.
+//! Entities of unusual kinds of tables, or of tables in another schema.
 
 /// An entity that refers to no other.
 macro_rules! alone {
@@ -23,19 +23,19 @@ macro_rules! alone {
 }
 
 alone!(elsewhere, [schema_name = "elsewhere", table_name = "item"], ["elsewhere"], { pub note: String, });
-// Of SQLite's own databases.
+// SQLite's own databases.
 alone!(at_main, [schema_name = "main", table_name = "at_main"], ["at_main"], { pub note: String, });
 alone!(at_temp, [schema_name = "temp", table_name = "at_temp"], ["at_temp"], { pub note: String, });
 alone!(mixed, [table_name = "Mixed"], ["mixed"], {
     #[sea_orm(column_name = "Note")]
     pub note: String,
 });
-// One table, known whole and in part. By their names the part comes first.
+// One table with an entity of all its columns and one of some. In the order of names the partial one is first.
 alone!(person, [table_name = "person"], ["person"], { pub name: String, pub note: String, });
 alone!(person_brief, [table_name = "person"], ["brief_person"], { pub name: String, });
-// It does not say what `guest` refers to.
+// It does not declare what `guest` refers to.
 alone!(guest_brief, [table_name = "guest"], ["brief_guest"], { pub x: i32, });
-// The same by triggers, of which a table has one set.
+// The same by triggers. A table has one set of triggers.
 alone!(shelf, [table_name = "shelf"], ["shelf", capture = "trigger"], { pub name: String, pub note: String, });
 alone!(shelf_brief, [table_name = "shelf"], ["shelf_brief", capture = "trigger", skip_actions(Delete)],
     { pub name: String, });

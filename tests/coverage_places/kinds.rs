@@ -1,4 +1,4 @@
-//! Tables of every kind that a database has.
+//! Every kind of table that a database has.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::Finding;
@@ -52,9 +52,9 @@ async fn engines_that_undo_nothing_are_found(db: &TestDb) -> TestResult {
     for sql in [
         "ALTER TABLE person ENGINE = MyISAM",
         "ALTER TABLE audit_trigger_context ENGINE = Aria",
-        // SeaORM's own, which tells of no change.
+        // SeaORM's own table, which records no changes.
         "CREATE TABLE seaql_migrations (version VARCHAR(20) PRIMARY KEY) ENGINE = MyISAM",
-        // Nobody's.
+        // A table without an entity.
         "CREATE TABLE loose (id INT PRIMARY KEY) ENGINE = MyISAM",
     ] {
         db.execute_unprepared(sql).await?;

@@ -1,5 +1,5 @@
-//! The coverage report where tables stand in several schemas, are views or partitions, have names in another case, or
-//! changed under their triggers. A program of its own, since every entity that it names is looked for.
+//! The coverage report for tables in several schemas, views, partitions, names in another case, and tables that changed
+//! under their triggers. A separate program, since the report looks for every entity of the program.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -36,10 +36,10 @@ on_every_database! {
     names_that_would_break_a_statement_are_told_as_they_are,
 }
 
-/// All tables but those of other schemas.
+/// Creates all tables but those of other schemas.
 async fn build(db: &TestDb) -> TestResult {
     let backend = db.backend();
-    // Elsewhere as the entity says, if the database takes names in another case for other ones.
+    // On databases with case-insensitive names the case differs from the entity's.
     let (mixed, note) = match backend {
         DbBackend::Postgres => ("\"Mixed\"", "\"Note\""),
         DbBackend::Sqlite => ("mIXED", "nOTE"),
@@ -70,7 +70,7 @@ async fn build(db: &TestDb) -> TestResult {
         ),
         "CREATE TABLE person (id INTEGER PRIMARY KEY, name VARCHAR(20), note VARCHAR(20))",
         "CREATE VIEW person_name AS SELECT id, name FROM person",
-        // Of nobody.
+        // A view without an entity.
         "CREATE VIEW person_note AS SELECT id, note FROM person",
         "CREATE TABLE made (id INTEGER PRIMARY KEY, qty INT, twice INT GENERATED ALWAYS AS (qty * 2) STORED)",
         "CREATE TABLE couple (a INT, b INT, PRIMARY KEY (a, b), UNIQUE (b, a))",
@@ -98,14 +98,14 @@ async fn build(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The report, but for what SQLite's triggers never see: `replace.rs`.
+/// The report without the findings on `REPLACE` in SQLite: `replace.rs` tests those.
 async fn coverage(db: &DatabaseConnection) -> Result<Coverage, DbErr> {
     let mut report = sea_orm_audit::migration::coverage(db).await?;
     (report.findings).retain(|finding| !matches!(finding, Finding::ReplaceNotCaptured { .. }));
     Ok(report)
 }
 
-/// What is found, but for the view, and for other schemas: on MariaDB all tests share one, and one of them makes it.
+/// The findings without the view and other schemas: on MariaDB all tests share one, which one test creates.
 async fn found(db: &DatabaseConnection) -> TestResult<Vec<Finding>> {
     let mut findings = coverage(db).await?.findings;
     findings.retain(|finding| !is_view(finding) && !is_elsewhere(finding));
@@ -191,7 +191,7 @@ async fn several_holes_are_found_at_once(db: &TestDb) -> TestResult {
         .iter()
         .filter(|it| matches!(it, Finding::TriggersMissing { table, .. } if table == "metered"));
     assert_eq!(gone.count(), 1);
-    // PostgreSQL's triggers know the columns that were there.
+    // PostgreSQL's triggers name the columns of the table as it was.
     let old = findings
         .iter()
         .filter(|it| matches!(it, Finding::TriggersOutOfDate { table, .. } if table == "ware"));

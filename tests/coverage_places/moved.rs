@@ -1,4 +1,4 @@
-//! What follows a changed or emptied key on MariaDB, where the triggers of the table tell in which it begins.
+//! Rows that follow a changed or emptied key on MariaDB. The triggers of the table where the change begins record them.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::{AuditTriggers, Finding};

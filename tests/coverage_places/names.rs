@@ -1,4 +1,4 @@
-//! Names in another case than the entity's, and names that differ by nothing else.
+//! Names in another case than the entity's, and names that differ only in case.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::AuditConfig;
@@ -79,7 +79,7 @@ async fn a_name_in_another_case_is_another_table(db: &TestDb) -> TestResult {
         db.execute_unprepared(&sql).await?;
     }
     if db.backend() == DbBackend::MySql {
-        // Of the other table, so that it is none beside hooks.
+        // It belongs to the other table, so it is no trigger beside hooks.
         db.execute_unprepared(
             "CREATE TRIGGER sea_orm_audit_insert_other AFTER INSERT ON Person FOR EACH ROW SET @x = 1",
         )

@@ -61,7 +61,7 @@ async fn hooks_of_one_entity_beside_triggers_of_another_are_found(db: &TestDb) -
     let report = config.scope(coverage(&db.conn)).await?;
     let row = report.tables.iter().find(|row| row.table == "person");
     assert_eq!(row.map(|row| row.captured), Some(Captured::Trigger));
-    // The triggers record what the skipped one is not to.
+    // The triggers record what the skipped entity must not record.
     let config = AuditConfig::builder()
         .captured_by_trigger::<person::Entity>()
         .skip_entity::<person_brief::Entity>()
@@ -76,10 +76,10 @@ async fn triggers_of_one_of_several_entities_will_do(db: &TestDb) -> TestResult 
         AuditTriggers::of::<shelf::Entity>(),
         AuditTriggers::of::<shelf_brief::Entity>(),
     );
-    // Those of the whole one stand: the other one has nothing to add.
+    // The triggers of the whole entity exist: the other entity adds nothing.
     assert_eq!(found(db).await?, []);
 
-    // These leave out a column, and what happens to rows that go.
+    // These triggers leave out a column and deleted rows.
     whole.drop(&db.conn).await?;
     brief.create(&db.conn).await?;
     let left_out = Finding::ColumnNotCaptured {
@@ -101,7 +101,7 @@ async fn triggers_of_one_of_several_entities_will_do(db: &TestDb) -> TestResult 
     let created = r#"CREATE shelf_brief 1 {"id":{"new":1},"name":{"new":"a"}}"#;
     assert_eq!(db.log().await?, [created]);
 
-    // Where neither stands, that is told once.
+    // Without any of the triggers there is one finding.
     brief.drop(&db.conn).await?;
     let findings = found(db).await?;
     assert!(

@@ -1,4 +1,4 @@
-//! Tables with partitions, whose keys are judged as the whole table's.
+//! Tables with partitions. Their keys are checked as keys of the whole table.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::Finding;
@@ -35,7 +35,7 @@ async fn keys_to_single_partitions_are_judged(db: &TestDb) -> TestResult {
         ))
         .await?;
     }
-    // The triggers of `ware` see what happens to its rows.
+    // The triggers of `ware` record what happens to its rows.
     let of_person = cascade("person", "to_part", "measure", NOT_DECLARED);
     assert_eq!(found(db).await?, [of_person]);
     for sql in [
@@ -75,7 +75,7 @@ async fn keys_of_single_partitions_are_judged(db: &TestDb) -> TestResult {
             ),
         ]
     );
-    // That is so: the row goes, and leaves no record.
+    // The finding is right: the row is deleted without a record.
     for sql in [
         "INSERT INTO person VALUES (1, 'a', 'b')",
         "INSERT INTO metered VALUES (-1, 1), (1, NULL)",

@@ -1,4 +1,4 @@
-//! `REPLACE` on SQLite, which fires the triggers of a delete only where it is asked to.
+//! `REPLACE` on SQLite, which fires delete triggers only with `recursive_triggers`.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::AuditConfig;
@@ -34,7 +34,7 @@ async fn what_replace_deletes_unseen_is_found(db: &TestDb) -> TestResult {
         Ok(log.into_iter().map(|record| record.action).collect())
     };
     assert_eq!(actions().await?, ["CREATE", "CREATE"]);
-    // Nobody wants the deletes.
+    // The configuration skips deletes.
     let config = AuditConfig::builder()
         .skip_action(sea_orm_audit::Action::Delete)
         .build()?;

@@ -1,4 +1,4 @@
-//! Where names are found.
+//! The schemas in which names are found.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::Finding;
@@ -23,7 +23,7 @@ mod mariadb {
     crate::support::tests_on! { mariadb: other_databases_are_looked_at_where_an_entity_names_them }
 }
 
-/// The table of the other schema, which is there by now, and a hole beside it.
+/// Checks the table of the other schema, which exists by now, and a gap beside it.
 async fn is_looked_at(db: &sea_orm::DatabaseConnection) -> TestResult {
     let open = async || -> TestResult<Vec<Finding>> {
         let mut findings = coverage(db).await?.findings;
@@ -35,7 +35,7 @@ async fn is_looked_at(db: &sea_orm::DatabaseConnection) -> TestResult {
     };
     assert_eq!(open().await?, []);
     for table in ["loose", "seaql_migrations", "audit_migrations", "audit_log"] {
-        // Those of the log, and of migrations, stand elsewhere.
+        // The tables of the log and of migrations are in another schema.
         db.execute_unprepared(&format!("CREATE TABLE elsewhere.{table} (id INT)"))
             .await?;
     }
@@ -62,7 +62,7 @@ const ITEM: &str = "CREATE TABLE elsewhere.item (id INTEGER PRIMARY KEY, note VA
 
 async fn attached_databases_are_looked_at_where_an_entity_names_them(db: &TestDb) -> TestResult {
     build(db).await?;
-    // Only the connection that attaches it has it.
+    // Only the connection that attaches the database sees it.
     let one = db.another().await?;
     for sql in ["ATTACH ':memory:' AS elsewhere", ITEM] {
         one.execute_unprepared(sql).await?;
@@ -114,7 +114,7 @@ async fn other_databases_are_looked_at_where_an_entity_names_them(db: &TestDb) -
     for sql in [
         "DROP DATABASE IF EXISTS elsewhere",
         "CREATE DATABASE elsewhere",
-        // Another one.
+        // Another database, in upper case.
         "CREATE DATABASE IF NOT EXISTS ELSEWHERE",
         "CREATE TABLE IF NOT EXISTS ELSEWHERE.item (id INT PRIMARY KEY)",
         ITEM,
@@ -133,7 +133,7 @@ async fn names_are_found_along_the_search_path(db: &TestDb) -> TestResult {
     for sql in [
         "CREATE SCHEMA second",
         "ALTER TABLE made SET SCHEMA second",
-        // Hidden by that of the first schema.
+        // The table of the first schema hides it.
         "CREATE TABLE second.person (id INT PRIMARY KEY)",
     ] {
         db.execute_unprepared(sql).await?;
@@ -176,7 +176,7 @@ async fn without_a_search_path_only_what_is_named_is_found(db: &TestDb) -> TestR
         .map(|row| row.table.as_str())
         .collect();
     assert_eq!(names, ["elsewhere.item"]);
-    // There is no log to write to: that is said.
+    // A finding says that the log is missing.
     let log = Finding::LogMissing {
         table: "audit_log".into(),
     };

@@ -1,4 +1,4 @@
-//! Entities of what is no table: it is there, but what changes in it need not come through SeaORM.
+//! Entities of views: the view exists, but its rows can change without SeaORM.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::AuditConfig;
@@ -37,7 +37,7 @@ async fn the_view_of_an_entity_is_found_to_be_one(db: &TestDb) -> TestResult {
         view.to_string(),
         "`person_name` is a view: only what is written to it through SeaORM is recorded"
     );
-    // Nobody is to record it, and nobody does.
+    // The entity is skipped and not recorded.
     let config = AuditConfig::builder()
         .skip_entity::<person_name::Entity>()
         .build()?;

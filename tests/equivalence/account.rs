@@ -1,8 +1,8 @@
-//! Which records go with which statement.
+//! Assigns the records to the statements.
 //!
-//! A statement that is reported has no records, or not all, and what follows starts from rows that the log does not know.
-//! So the log is cut into parts, one for each step: applied to what the tables held before the step, a part must give what
-//! they hold after it. Only rows that no record names may differ, and only where the step was reported, or was another
+//! A reported statement has some or none of its records, and the next step then starts from rows that the log does not
+//! know. So the log is cut into parts, one for each step: applied to the rows before the step, a part must give the
+//! rows after it. Only rows that no record names may differ, and only where the step was reported or was another
 //! client's. If there is no such cut, a record is false or missing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::op::Op;
 use crate::replay::{Contents, Judgement, Replay};
 use crate::trace::Moment;
 
-/// What is wrong with the first step that no records fit.
+/// The errors of the first step that no records match.
 pub(crate) fn unaccounted(
     replay: Replay<'_>,
     log: &[audit_log::Model],
@@ -65,7 +65,7 @@ struct Step<'a> {
     before: &'a Contents,
     after: &'a Contents,
     is_excused: bool,
-    /// One of its statements may be reported, and write rows that another one has recorded.
+    /// One of its statements may be reported and write rows that another one recorded.
     is_several: bool,
 }
 
@@ -113,7 +113,7 @@ impl Step<'_> {
         touched.all(|object| rows.get(object) == self.after.get(object))
     }
 
-    /// What does not fit, with as many records as fit.
+    /// The mismatches, with as many records as match.
     fn explained(&self, records: &[&audit_log::Model]) -> Judgement {
         let mut judgement = Judgement::default();
         let mut rows = self.before.clone();

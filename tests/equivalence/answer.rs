@@ -1,4 +1,4 @@
-//! What an application is answered, in a form that compares.
+//! The answers that an application gets, in a form that can be compared.
 
 use sea_orm::sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 use sea_orm::{
@@ -20,12 +20,12 @@ pub(crate) enum Answer {
     },
     Rows(Vec<String>),
     Called(String),
-    /// What another client was answered.
+    /// The answer to another client.
     Other(String),
     Failed(Failure),
 }
 
-/// What differs where another client's write waits on one side only.
+/// The name of a difference where another client's write waits on one side only.
 pub(crate) const OTHER_CLIENT: &str = "another client's write";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) struct Failure {
 }
 
 impl Answer {
-    /// In what two answers differ.
+    /// The name of the difference between two answers.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         let name = |answer: &Self| match answer {
             Self::Failed(failure) => failure.variant.clone(),
@@ -73,7 +73,7 @@ impl Answer {
     }
 }
 
-/// Runs one and says what was answered.
+/// Runs a statement or call and returns its answer.
 pub(crate) async fn answer(db: &Connection<'_>, op: &Op, audited: bool) -> Answer {
     let done = match op {
         Op::Sql(sql) => run_sql(db, sql).await,
@@ -114,7 +114,7 @@ async fn run_sql(db: &Connection<'_>, sql: &Sql) -> Result<Answer, DbErr> {
 
 fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
     let rows_affected = result.rows_affected();
-    // Every statement of the text, and for certain.
+    // Whether every statement of the text certainly inserts.
     let inserts = || {
         let text = sql.text.to_uppercase();
         text.split(";\n").all(|part| {
@@ -129,8 +129,8 @@ fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
     };
     let last_insert_id = match backend {
         DbBackend::MySql => Some(result.last_insert_id()),
-        // Of any other statement it is the connection's last, which may be that of the log. SeaORM panics at a
-        // negative one.
+        // After any other statement it is the connection's last ID, which may be the log's. SeaORM panics at a negative
+        // ID.
         DbBackend::Sqlite if rows_affected > 0 && inserts() => {
             let id = std::panic::AssertUnwindSafe(|| result.last_insert_id());
             std::panic::catch_unwind(id)
@@ -147,7 +147,7 @@ fn executed(backend: DbBackend, sql: &Sql, result: &ExecResult) -> Answer {
 
 pub(crate) fn rows_of<'a>(rows: impl IntoIterator<Item = &'a QueryResult>) -> Answer {
     let mut rows: Vec<String> = rows.into_iter().map(row_text).collect();
-    // No order was asked for.
+    // The statement has no ORDER BY.
     rows.sort();
     Answer::Rows(rows)
 }
@@ -192,7 +192,7 @@ fn row_text(row: &QueryResult) -> String {
     format!("{row:?}")
 }
 
-/// A message without the number of the test's database, and without the line of PostgreSQL's own source.
+/// A message without the number of the test's database and the line of PostgreSQL's source.
 fn without_database(message: &str) -> String {
     const NAME: &str = "audit_test_";
     let message = match message.rsplit_once(" at line ") {

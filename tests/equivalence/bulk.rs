@@ -13,7 +13,7 @@ use crate::connection::Connection;
 use crate::entities::with_entity;
 use crate::model_op::{ModelOp, column, conflict, model};
 
-/// Calls one, and says what it answers: the same as SeaORM's own builder does.
+/// Calls one and returns its answer: the same as that of SeaORM's own builder.
 pub(crate) async fn run(db: &Connection<'_>, op: &ModelOp, key: &[&str]) -> Result<String, DbErr> {
     match db {
         Connection::Plain(db) => on(*db, op, key).await,

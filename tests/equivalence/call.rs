@@ -1,6 +1,6 @@
 //! The calls of SeaORM's builders and models, and of the bulk builders.
 
-/// What is called.
+/// The method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     ModelInsert,
@@ -39,7 +39,7 @@ impl Call {
         )
     }
 
-    /// What kind of write it is.
+    /// The kind of write.
     pub(crate) fn kind(self) -> &'static str {
         let name = format!("{self:?}");
         let kinds = [
@@ -52,7 +52,7 @@ impl Call {
         kind.map_or("insert by builder", |(_, kind)| kind)
     }
 
-    /// The verbs of what may be sent for it.
+    /// The verbs of the statements that it may send.
     pub(crate) fn verbs(self) -> &'static [&'static str] {
         match self.kind() {
             _ if self == Self::ModelSave => &["INSERT", "UPDATE"],

@@ -1,4 +1,4 @@
-//! A case: what is run from the same first rows.
+//! A case: the steps that run from the same first rows.
 
 use sea_orm::DbBackend;
 
@@ -8,25 +8,25 @@ use crate::other_client::OtherClient;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
-    /// No statement of the application's own, so that hooks see all there is.
+    /// Whether it has no statements of the application's own, so that hooks see every write.
     pub(crate) models_only: bool,
     pub(crate) steps: Vec<Step>,
-    /// Whether the transaction is committed, where there is one.
+    /// Whether the transaction is committed, if there is one.
     pub(crate) commit: bool,
-    /// Whether the transaction has not the database's default isolation: REPEATABLE READ on PostgreSQL, READ COMMITTED on
-    /// MariaDB.
+    /// Whether the transaction has another isolation level than the default: REPEATABLE READ on PostgreSQL, READ
+    /// COMMITTED on MariaDB.
     pub(crate) other_isolation: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// One statement or call, by the choices that make it.
+    /// One statement or call, by the choices that produce it.
     Do(Vec<u32>),
     Savepoint {
         steps: Vec<Step>,
         commit: bool,
     },
-    /// Inside of a transaction another client writes.
+    /// Another client writes during the transaction.
     Other(OtherClient),
 }
 
@@ -34,7 +34,7 @@ impl Case {
     pub(crate) fn random(seed: u64, backend: DbBackend) -> Self {
         let mut choices = Choices::random(seed);
         let models_only = choices.one_in(5);
-        // Alone, most are judged by themselves.
+        // Outside of a transaction most are compared alone.
         let number = if choices.one_in(2) {
             1
         } else {

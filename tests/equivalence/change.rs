@@ -1,4 +1,4 @@
-//! UPDATE, DELETE, and what comes before and around them.
+//! UPDATE and DELETE with their clauses.
 
 use sea_orm::DbBackend;
 
@@ -6,7 +6,7 @@ use crate::expr::{Name, condition, plain_value, returning, set_value};
 use crate::tables::{TABLES, Table, comparable};
 use crate::text::Text;
 
-/// Writes an UPDATE or a DELETE. Says whether it returns rows.
+/// Writes an UPDATE or a DELETE. Returns whether it returns rows.
 pub(crate) fn change(text: &mut Text<'_>, table: &Table) -> bool {
     let with = text.choices.one_in(10);
     if with && !text.is(DbBackend::MySql) {
@@ -72,8 +72,8 @@ fn update(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
             .column(Some("other"), other.key[0]);
     }
     if mysql {
-        // MariaDB 10.11 does joined UPDATEs with LIMIT wrongly: executed again they change nothing, and with triggers they
-        // set NULL, now and then.
+        // MariaDB 10.11 executes joined UPDATEs with LIMIT wrongly: repeated, they change nothing, and with triggers
+        // they sometimes set NULL.
         if !joined {
             limit(text, table);
         }
@@ -124,7 +124,7 @@ fn filter(text: &mut Text<'_>, table: &Table, alias: Name<'_>, with: bool) {
     text.raw(")");
 }
 
-/// An order that leaves no doubt, and a limit.
+/// A total order and a limit.
 fn limit(text: &mut Text<'_>, table: &Table) {
     if text.choices.one_in(5) {
         text.raw("ORDER BY");
@@ -170,7 +170,7 @@ fn delete(text: &mut Text<'_>, table: &Table, with: bool) -> bool {
     returning(text, table, name)
 }
 
-/// MariaDB's DELETE that names what it deletes from.
+/// MariaDB's DELETE that names its target tables.
 fn multi_table(text: &mut Text<'_>, table: &Table) -> bool {
     text.raw("DELETE t FROM").table(table.name).raw("AS t");
     let other = comparable(table, text.choices.of(TABLES));

@@ -1,9 +1,9 @@
-//! The choices that a generator makes, kept so that the same ones can be made again, and fewer.
+//! The choices of a generator, stored so that they can be repeated and reduced.
 //!
-//! A case is a list of numbers. Shorter lists and smaller numbers make simpler statements: what a generator
-//! offers first is the simplest, and what is missing counts as zero.
+//! A case is a list of numbers. Shorter lists and smaller numbers give simpler statements: a generator's first option
+//! is the simplest, and a missing number counts as zero.
 
-/// Where choices come from: a list, and after its end a random generator, or zero.
+/// The source of choices: a list, and after its end a random generator, or zero.
 pub(crate) struct Choices {
     made: Vec<u32>,
     at: usize,
@@ -47,7 +47,7 @@ impl Choices {
         self.made
     }
 
-    /// One of so many; 0 is the simplest.
+    /// One of `n` options; 0 is the simplest.
     pub(crate) fn pick(&mut self, of: usize) -> usize {
         let of = u64::try_from(of.max(1)).unwrap();
         if self.at == self.made.len() {
@@ -59,7 +59,7 @@ impl Choices {
         usize::try_from(number).unwrap()
     }
 
-    /// True once in so many times.
+    /// True in one of `n` cases.
     pub(crate) fn one_in(&mut self, of: usize) -> bool {
         self.pick(of) == of - 1 && of > 1
     }
@@ -68,7 +68,7 @@ impl Choices {
         &items[self.pick(items.len())]
     }
 
-    /// A position, each as often as its weight says.
+    /// A position, chosen by weight.
     pub(crate) fn weighted(&mut self, weights: &[usize]) -> usize {
         let mut number = self.pick(weights.iter().sum());
         for (at, weight) in weights.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Comparing what a case leaves audited and unaudited.
+//! Compares the audited and unaudited results of a case.
 
 use std::collections::btree_map::Entry;
 
@@ -16,16 +16,16 @@ use crate::words::Report;
 /// A difference between a lane and its reference.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
-    /// What kind it is, the same for all of the kind.
+    /// Its kind, the same for all differences of the kind.
     pub(crate) kind: String,
     /// Both answers.
     pub(crate) details: String,
-    /// The statement that was answered otherwise, where one is known.
+    /// The statement with the different answer, if one is known.
     pub(crate) at: Option<Op>,
 }
 
-/// A case does not end twice in the same way: which of two clients is refused a lock may hang on what the server does
-/// meanwhile.
+/// A case does not end twice in the same way: which of two clients is refused a lock may depend on the timing of the
+/// server.
 #[derive(Debug)]
 pub(crate) struct OtherEnd(String);
 
@@ -38,13 +38,13 @@ impl std::fmt::Display for OtherEnd {
 impl std::error::Error for OtherEnd {}
 
 impl Difference {
-    /// What differs, whatever was done.
+    /// The difference itself, whatever statement caused it.
     pub(crate) fn what(&self) -> String {
         self.kind.split(": ").next().unwrap_or_default().to_owned()
     }
 }
 
-/// What came of comparing.
+/// The result of a comparison.
 #[derive(Default)]
 pub(crate) struct Compared {
     pub(crate) differences: Vec<Difference>,
@@ -54,7 +54,7 @@ pub(crate) struct Compared {
     pub(crate) writes: Vec<(&'static str, bool)>,
 }
 
-/// A lane and what it is compared with, what a case left in both, and the case's traces so far.
+/// A lane, its reference, the results of a case in both, and the case's traces so far.
 pub(crate) struct Pair<'a> {
     pub(crate) reference: &'a Lane,
     pub(crate) lane: &'a Lane,
@@ -75,7 +75,7 @@ impl Pair<'_> {
         let ended = both.position(|(at, (theirs, ours))| {
             permitted::ends_comparison(self.lane, theirs, ours, &self.ours.answers[..at])
         });
-        // Where both failed, they failed alike.
+        // Both failed with the same error.
         let both_failed = |at: usize| {
             [self.theirs, self.ours]
                 .iter()
@@ -86,7 +86,7 @@ impl Pair<'_> {
         let other_client = answers.as_ref().is_some_and(|d| d.what() == OTHER_CLIENT);
         compared.differences.extend(answers);
         if other_client || ended.is_some() {
-            // What follows differs with it.
+            // Later answers differ as a consequence.
             return Ok(compared);
         }
         let (theirs, ours) = (self.theirs, self.ours);
@@ -160,7 +160,7 @@ impl Pair<'_> {
         None
     }
 
-    /// The reports. Each must be of a statement.
+    /// The reports. Each must match a statement.
     fn reports(&self, ops: &[Op], compared: &mut Compared) -> Vec<Report> {
         let mut reports = Vec::new();
         for event in &self.ours.events {
@@ -180,7 +180,7 @@ impl Pair<'_> {
         reports
     }
 
-    /// What is wrong with the records, but for what reports excuse.
+    /// The errors in the records that no report excuses.
     async fn judge(
         &self,
         ops: &[Op],
@@ -202,7 +202,7 @@ impl Pair<'_> {
             return Ok(judgement);
         }
         if lane.path.has_triggers() {
-            // Which see all but the tables of statements that are reported.
+            // Triggers record everything but the tables of reported statements.
             for table in reports.iter().flat_map(Report::tables) {
                 judgement.forget(table);
             }
@@ -231,8 +231,8 @@ impl Pair<'_> {
         })
     }
 
-    /// What the case's steps leave without audit log. A statement that waits for another client may end in another way
-    /// than before, so that the case is run again; it must end as it did.
+    /// The result of the case's steps without audit log. A statement that waits for another client may end in another
+    /// way than before, so the case is run again; it must end as it did.
     async fn traced(&self, in_transaction: bool) -> TestResult<Left> {
         const MOST: usize = 6;
         let mut last = None;
@@ -257,7 +257,7 @@ impl Pair<'_> {
         } else {
             return None;
         };
-        // Which row it is does not make the kind.
+        // The row is not part of the kind.
         let action = lines[0].split(' ').next().unwrap_or_default();
         let why = [
             "old ",
@@ -291,7 +291,7 @@ impl Pair<'_> {
     }
 }
 
-/// What is done, if it is only one thing.
+/// The operation, if there is only one.
 fn verbs(ops: &[Op]) -> String {
     match ops {
         [only] => only.verb(),

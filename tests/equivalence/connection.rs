@@ -1,4 +1,4 @@
-//! One type for all connections, so that calls are compiled once; it hands everything on.
+//! One type for all connections, so that calls are compiled once; it delegates everything.
 
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
@@ -14,7 +14,7 @@ pub(crate) enum Connection<'a> {
     AuditedTransaction(&'a AuditedTransaction),
 }
 
-/// What can stand for a connection.
+/// The kinds of connection.
 pub(crate) trait AsConnection {
     fn as_connection(&self) -> Connection<'_>;
 }

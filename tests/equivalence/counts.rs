@@ -1,4 +1,4 @@
-//! How much was run, and how much of it was reported instead of recorded.
+//! Counts statements, and those that were reported instead of recorded.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use sea_orm::DbBackend;
 
 use crate::lane::CapturePath;
 
-/// The greatest shares of the writes of a kind that may be reported instead of recorded on each path, in percent: on SQLite,
-/// PostgreSQL and MariaDB.
+/// The greatest shares of the writes of a kind that may be reported instead of recorded on each path, in percent:
+/// on SQLite, PostgreSQL and MariaDB.
 const REPORTED: &[(&str, [usize; 3])] = &[
     // RETURNING without the key.
     ("plain INSERT", [15, 20, 5]),
-    // Of conflicts, that the statement's values do not decide, or of rows that a query makes.
+    // Conflicts that the statement's values do not decide, or rows that a query makes.
     ("INSERT", [60, 60, 60]),
     ("REPLACE", [80, 0, 40]),
     ("plain UPDATE", [12, 12, 12]),
     ("UPDATE", [30, 15, 45]),
     ("plain DELETE", [3, 3, 3]),
-    // MariaDB's of joined tables.
+    // MariaDB's joined tables.
     ("DELETE", [5, 5, 50]),
     ("insert by builder", [5, 5, 5]),
     ("upsert by builder", [15, 5, 15]),
@@ -25,7 +25,7 @@ const REPORTED: &[(&str, [usize; 3])] = &[
     ("delete by builder", [8, 5, 10]),
 ];
 
-/// Fewer writes make no share.
+/// With fewer writes no share is computed.
 const ENOUGH: usize = 50;
 
 /// The greatest share of records with unknown values, in percent.
@@ -38,7 +38,7 @@ pub(crate) struct Counts {
     pub(crate) failed: usize,
     pub(crate) records: usize,
     pub(crate) unknown: usize,
-    /// Seconds, the rest is spent on making cases smaller.
+    /// Seconds. The rest of the time is for shrinking cases.
     pub(crate) comparing: f32,
     /// The writes that succeeded by path and kind, and how many of them were reported.
     writes: BTreeMap<(CapturePath, &'static str), (usize, usize)>,
@@ -79,7 +79,7 @@ impl Counts {
     }
 }
 
-/// This share of so many writes, and two standard deviations of what another seed gives.
+/// This share of the writes, plus two standard deviations for other seeds.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

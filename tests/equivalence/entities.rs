@@ -1,4 +1,4 @@
-//! The entities, each twice: as SeaORM has it alone, and audited.
+//! The entities, each twice: plain and audited.
 //!
 //! Order of columns, unique indexes, checks and triggers differ from the tables' on purpose; see `schema`.
 

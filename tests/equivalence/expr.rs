@@ -1,11 +1,11 @@
-//! Values, conditions and what is returned.
+//! Values, conditions and returned columns.
 
 use sea_orm::{DbBackend, Value};
 
 use crate::tables::{Column, Kind, TABLES, Table, comparable};
 use crate::text::Text;
 
-/// How the table of a statement is called in it.
+/// The name of a statement's table in the statement.
 pub(crate) type Name<'a> = Option<&'a str>;
 
 const TEXTS: &[&str] = &[
@@ -21,7 +21,7 @@ const TEXTS: &[&str] = &[
     "1",
 ];
 
-/// A plain value for a column: one that is often there, or at a limit, or wrong.
+/// A plain value for a column: a frequent one, one at a limit, or an invalid one.
 pub(crate) fn plain_value(text: &mut Text<'_>, column: Column) {
     let kind = column.kind;
     if text.choices.one_in(if column.null { 6 } else { 40 }) {
@@ -113,7 +113,7 @@ pub(crate) fn plain_value(text: &mut Text<'_>, column: Column) {
     }
 }
 
-/// What a column is set to, from the row and the table as well.
+/// The new value of a column, from the row or the table as well.
 pub(crate) fn set_value(text: &mut Text<'_>, table: &Table, name: Name<'_>, column: Column) {
     let number = column.kind.is_number();
     match text.choices.weighted(&[10, 4, 3, 2, 2, 1, 1, 1]) {
@@ -143,7 +143,7 @@ pub(crate) fn set_value(text: &mut Text<'_>, table: &Table, name: Name<'_>, colu
             text.raw("ELSE").column(name, column.name).raw("END");
         }
         6 if number => {
-            // Of every row, by itself: how many there are below.
+            // For every row the number of rows below it.
             let key = table.key[0];
             text.raw("( SELECT COUNT(*) FROM")
                 .table(table.name)
@@ -289,7 +289,7 @@ pub(crate) fn numeric(text: &mut Text<'_>, table: &Table) -> Column {
     *text.choices.of(&numbers)
 }
 
-/// `RETURNING` and what comes with it. Says whether there is any.
+/// `RETURNING` and its columns. Returns whether there is any.
 pub(crate) fn returning(text: &mut Text<'_>, table: &Table, name: Name<'_>) -> bool {
     let columns = table.columns;
     match text.choices.weighted(&[8, 3, 3, 2, 2, 2, 1, 1]) {
@@ -305,7 +305,7 @@ pub(crate) fn returning(text: &mut Text<'_>, table: &Table, name: Name<'_>) -> b
             });
         }
         3 => {
-            // Each under the other's name.
+            // Each with the other's name as alias.
             let (one, other) = (*text.choices.of(columns), *text.choices.of(columns));
             text.raw("RETURNING")
                 .column(name, one.name)

@@ -12,22 +12,22 @@ use crate::op::Op;
 /// How many kinds are printed.
 const PRINTED: usize = 30;
 
-/// How many cases of one kind are made smaller, to see whether they are of several shapes.
+/// How many cases of one kind are shrunk, to see whether the kind has several forms.
 const SHRUNK: usize = 2;
 
-/// And how many that differ in the same thing, whatever was done.
+/// How many cases with the same difference are shrunk, whatever the statement.
 const OF_KIND: usize = 8;
 
 #[derive(Default)]
 pub(crate) struct Findings {
     of_kind: BTreeMap<String, usize>,
-    /// How often a kind was found, where, and how often it was made smaller.
+    /// How often and where a kind was found, and how often it was shrunk.
     found: BTreeMap<String, (usize, BTreeSet<CapturePath>, usize)>,
     shapes: BTreeMap<String, String>,
 }
 
 impl Findings {
-    /// Counts a difference. Says whether the case is worth being made smaller.
+    /// Counts a difference. Returns whether the case should be shrunk.
     pub(crate) fn wants(&mut self, path: CapturePath, difference: &Difference) -> bool {
         let group = if path.has_hooks_only() { "hooks, " } else { "" };
         let (times, paths, shrunk) =

@@ -1,4 +1,4 @@
-//! INSERT and REPLACE, with every conflict clause there is.
+//! INSERT and REPLACE, with every conflict clause.
 
 use sea_orm::DbBackend;
 
@@ -6,7 +6,7 @@ use crate::expr::{condition, numeric, plain_value, returning, set_value};
 use crate::tables::{Column, Table};
 use crate::text::Text;
 
-/// Writes an INSERT. Says whether it returns rows.
+/// Writes an INSERT. Returns whether it returns rows.
 pub(crate) fn insert(text: &mut Text<'_>, table: &Table) -> bool {
     let replace = verb(text);
     text.raw("INTO").table(table.name);
@@ -23,7 +23,7 @@ pub(crate) fn insert(text: &mut Text<'_>, table: &Table) -> bool {
     returning(text, table, alias)
 }
 
-/// The verb, and whether rows that are in the way are replaced.
+/// The verb, and whether conflicting rows are replaced.
 fn verb(text: &mut Text<'_>) -> bool {
     let verbs: &[&str] = match text.backend {
         DbBackend::Sqlite => &[
@@ -81,14 +81,14 @@ fn source(text: &mut Text<'_>, table: &Table) {
     }
 }
 
-/// Which columns are written, in which order.
+/// The written columns, in order.
 fn columns_of(text: &mut Text<'_>, table: &Table) -> Vec<Column> {
     let mut columns = table.writable();
     if table.numbered && !text.choices.one_in(3) {
         columns.retain(|column| !table.key.contains(&column.name));
     }
     if text.choices.one_in(4) {
-        // Whatever has a default, and sometimes what has none.
+        // Columns with a default, and sometimes columns without one.
         let without = text.choices.pick(columns.len());
         if columns.len() > 1 {
             columns.remove(without);
@@ -120,7 +120,7 @@ fn rows(text: &mut Text<'_>, table: &Table, columns: &[Column]) {
                     .table(table.name)
                     .raw(")");
             } else if is_key(table, *column) && !text.choices.one_in(3) {
-                // Mostly new.
+                // Mostly new keys.
                 let new = 20 + row + text.choices.pick(3);
                 let literal = match column.kind {
                     crate::tables::Kind::Text => format!("'{new}'"),
@@ -166,7 +166,7 @@ fn from_table(text: &mut Text<'_>, table: &Table) {
         }
     });
     text.raw("FROM").table(table.name);
-    // SQLite takes ON CONFLICT for a join's condition otherwise.
+    // Without it SQLite parses ON CONFLICT as a join's condition.
     text.raw("WHERE");
     condition(text, table, None, 1);
     if text.choices.one_in(4) {

@@ -1,4 +1,4 @@
-//! A way of writing, with a database of its own, and what a case leaves there.
+//! A lane: a way of writing with its own database, and the result of a case there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -65,7 +65,7 @@ impl CapturePath {
         )
     }
 
-    /// What it is compared with.
+    /// The lane that it is compared with.
     pub(crate) fn reference(self, backend: DbBackend) -> Self {
         if self == Self::Triggers && backend == DbBackend::MySql {
             // See `permitted::answer`.
@@ -108,7 +108,7 @@ impl CapturePath {
 /// Rows as text by table.
 pub(crate) type Dump = BTreeMap<String, Vec<String>>;
 
-/// What a case leaves.
+/// The result of a case.
 pub(crate) struct Left {
     pub(crate) answers: Vec<Answered>,
     pub(crate) dump: Dump,
@@ -116,19 +116,19 @@ pub(crate) struct Left {
     pub(crate) events: Vec<audit_system_event::Model>,
     pub(crate) contents: Contents,
     pub(crate) unreadable: Unreadable,
-    /// Where it was asked for.
+    /// Empty unless requested.
     pub(crate) moments: Vec<Moment>,
 }
 
 pub(crate) struct Lane {
     pub(crate) path: CapturePath,
     pub(crate) db: TestDb,
-    /// What looks at the tables.
+    /// Reads the tables.
     other: DatabaseConnection,
     /// Another client, which waits for no lock.
     client: DatabaseConnection,
     config: AuditConfig,
-    /// The tables that differ from the first rows, or may.
+    /// The tables that may differ from the first rows.
     written: Mutex<BTreeSet<String>>,
     dump: String,
     first: Dump,
@@ -222,8 +222,8 @@ impl Lane {
         self.run_with(case, false, false).await
     }
 
-    /// Runs a case, and takes note of what the tables hold after each step. What locks another client meets on MariaDB
-    /// depends on the deleted rows of earlier cases, which may be purged first.
+    /// Runs a case and records the rows after each step. The locks that conflict with another client on MariaDB depend
+    /// on the deleted rows of earlier cases, so those may be purged first.
     pub(crate) async fn trace(&self, case: &Case, purged: bool) -> TestResult<Left> {
         self.run_with(case, true, purged).await
     }

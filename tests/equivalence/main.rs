@@ -1,23 +1,23 @@
-//! Generated statements on bare and audited connections: equal in all that an application sees.
+//! Generated statements on bare and audited connections: an application sees no difference.
 //!
-//! A case is a list of statements and of calls of SeaORM's builders and models, run from the same first rows on
-//! SeaORM's own connection and audited in every way, each in a database of its own. Compared are the
-//! answers to each (returned rows, models, `rows_affected`, `last_insert_id`, errors by variant, kind, code and message)
-//! and all rows of all tables at the end. Then the log is applied to the first rows and must give the last ones. Where it
-//! does not, and a system event reports a statement or another client has written, the case runs once more unaudited, and
-//! what the tables hold is read after each step: the log must fall into parts that lead from step to step. Only rows that
-//! the part does not name may differ, and only where an event reports this step's statement. The shares of reported
-//! statements, by kind, and of unknown values are bounded.
+//! A case is a list of statements and of calls of SeaORM's builders and models. It runs from the same first rows on
+//! SeaORM's own connection and on every audited path, each in its own database. Compared are the answers (returned
+//! rows, models, `rows_affected`, `last_insert_id`, errors by variant, kind, code and message) and the final rows of
+//! all tables. Then the log is applied to the first rows and must give the final ones. Where it does not, and a system
+//! event reports a statement or another client has written, the case runs once more unaudited, and the rows are read
+//! after each step: the log must split into parts that lead from step to step. Only rows that the part does not name
+//! may differ, and only where an event reports this step's statement. The shares of reported statements, by kind, and
+//! of unknown values are bounded.
 //!
 //! In transactions another client writes between two steps, at the default isolation and at another one.
 //!
-//! Not compared: `last_insert_id` of SQLite after a statement that inserted no row, the order of returned rows, what
-//! follows a statement that ends a transaction, `query_one` of rows that MariaDB returns from a write, and what stands in
-//! `permitted`.
+//! Not compared: `last_insert_id` of SQLite after a statement that inserted no row, the order of returned rows, steps
+//! after a statement that ends a transaction, `query_one` of rows that MariaDB returns from a write, and the
+//! differences in `permitted`.
 //!
-//! A case that fails is made smaller before it is printed. All kinds of differences are printed, each once.
+//! A failing case is shrunk before it is printed. Each kind of difference is printed once.
 //!
-//! | variable | what it says | default |
+//! | variable | meaning | default |
 //! |---|---|---|
 //! | `EQUIVALENCE_SEED` | which cases are made | 1 |
 //! | `EQUIVALENCE_STATEMENTS` | how many statements are run on each database; 20000 by `scripts/nightly` | 2000 |
@@ -70,7 +70,7 @@ mod text;
 mod trace;
 mod words;
 
-// Shared by all test programs, of which each uses a part.
+// All test programs share the module; each uses a part.
 #[allow(dead_code)]
 #[macro_use]
 #[path = "../suite/support.rs"]

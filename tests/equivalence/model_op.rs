@@ -1,4 +1,4 @@
-//! Calls of SeaORM's builders and models, and how they are run on any connection.
+//! Calls of SeaORM's builders and models, which run on any connection.
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -13,7 +13,7 @@ use crate::tables::{Column, Kind, TABLES, Table};
 
 pub(crate) type Row = Vec<(&'static str, Value)>;
 
-/// How many calls are recorded on plain connections, by hooks or by bulk builders, which come first.
+/// How many calls are recorded on plain connections, by hooks or bulk builders. They come first.
 const HOOKED: usize = 10;
 
 #[derive(Clone, Debug)]
@@ -21,13 +21,13 @@ pub(crate) struct ModelOp {
     pub(crate) call: Call,
     pub(crate) entity: &'static str,
     pub(crate) rows: Vec<Row>,
-    /// The key, or for many the column and what it is compared with.
+    /// The key; for many rows the column and the value that it is compared with.
     pub(crate) filter: Row,
 }
 
 impl ModelOp {
-    /// A call; with `hooked` one that runs hooks and deletes nothing that others refer to, since the cascades of plain
-    /// connections are not recorded.
+    /// A call. With `hooked` it runs hooks and deletes no referenced rows, since the cascades of plain connections are
+    /// not recorded.
     pub(crate) fn of(choices: &mut Choices, backend: DbBackend, hooked: bool) -> Self {
         use Call as C;
         let calls = [
@@ -245,7 +245,7 @@ fn filter<E: EntityTrait>(filter: &Row) -> Condition {
     })
 }
 
-/// What an upsert does with rows that are there.
+/// The action of an upsert on existing rows.
 pub(crate) fn conflict<E: EntityTrait>(op: &ModelOp, key: &[&str]) -> OnConflict {
     let mut conflict = OnConflict::columns(key.iter().map(|key| column::<E>(key)));
     let columns = op.rows[0].iter().map(|(name, _)| column::<E>(name));
@@ -253,7 +253,7 @@ pub(crate) fn conflict<E: EntityTrait>(op: &ModelOp, key: &[&str]) -> OnConflict
     conflict
 }
 
-/// Calls it, and says what it answers.
+/// Calls it and returns its answer.
 pub(crate) async fn run<E, C>(db: &C, op: &ModelOp, key: &[&str]) -> Result<String, DbErr>
 where
     E: EntityTrait<ActiveModel: ActiveModelBehavior + Send, Model: IntoActiveModel<E::ActiveModel>>,

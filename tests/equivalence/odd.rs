@@ -1,4 +1,4 @@
-//! Statements that no generator makes: what is not captured, what is no write, and plain mistakes.
+//! Statements that no generator makes: uncaptured statements, reads, and plain mistakes.
 
 use sea_orm::DbBackend;
 
@@ -75,7 +75,7 @@ const MARIADB: &[&str] = &[
     "UPDATE acct SET id = 'zz' WHERE id = 'a'",
 ];
 
-/// Whether it changes the schema or ends the transaction, so that it is run alone.
+/// Whether it changes the schema or ends the transaction. Such a statement runs alone.
 pub(crate) fn odd(choices: &mut Choices, backend: DbBackend) -> Sql {
     let own = match backend {
         DbBackend::Sqlite => SQLITE,
@@ -91,7 +91,7 @@ pub(crate) fn odd(choices: &mut Choices, backend: DbBackend) -> Sql {
     let via: &[Via] = if reads {
         &[Via::QueryAll, Via::QueryOne]
     } else if text.starts_with("EXPLAIN") {
-        // What it returns are times.
+        // It returns times.
         &[Via::Execute, Via::Unprepared]
     } else {
         &[Via::Execute, Via::Unprepared, Via::QueryAll]

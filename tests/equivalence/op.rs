@@ -17,10 +17,10 @@ pub(crate) enum Op {
     Model(ModelOp),
 }
 
-/// What MariaDB remembers of the last INSERT on this connection, without setting it.
+/// The ID of the last INSERT on this MariaDB connection, read and not set.
 const LAST_INSERT_ID: &str = "LAST_INSERT_ID()";
 
-/// Which function sends it.
+/// The function that sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Via {
     Execute,
@@ -34,7 +34,7 @@ pub(crate) struct Sql {
     pub(crate) text: String,
     pub(crate) values: Vec<Value>,
     pub(crate) via: Via,
-    /// What no generator makes: much of it is reported on purpose.
+    /// Whether it is from `odd`: many of those are reported on purpose.
     pub(crate) is_odd: bool,
 }
 
@@ -47,7 +47,7 @@ impl Op {
             2 => Self::Model(ModelOp::of(choices, backend, false)),
             3 => Self::Sql(odd::odd(choices, backend)),
             4 => {
-                // Several in one text.
+                // Several statements in one text.
                 let texts = [0, 1].map(|_| sql(choices, backend, true).text);
                 Self::Sql(Sql {
                     text: texts.join(";\n"),
@@ -60,7 +60,7 @@ impl Op {
         }
     }
 
-    /// What it does, in a word or a few.
+    /// Its description in a few words.
     pub(crate) fn verb(&self) -> String {
         const WORDS: [&str; 21] = [
             "INSERT",
@@ -105,7 +105,7 @@ impl Op {
         matches!(self, Self::Sql(sql) if sql.text.contains(";\n"))
     }
 
-    /// What kind of write it is, for the share of those that are reported; `None` for what is odd, or several.
+    /// The kind of write, for the share of reported statements; `None` for odd texts and several statements.
     pub(crate) fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Sql(sql) if sql.is_odd || self.is_several() => None,
@@ -116,7 +116,7 @@ impl Op {
                     ("UPDATE", ["plain UPDATE", "UPDATE"]),
                     ("DELETE", ["plain DELETE", "DELETE"]),
                 ];
-                // With one of these much is reported, and in different shares on each database.
+                // Many statements with one of these are reported, in different shares on each database.
                 const CLAUSES: [&str; 10] = [
                     "CONFLICT",
                     "DUPLICATE",
@@ -140,8 +140,8 @@ impl Op {
         }
     }
 
-    /// Whether it means the same on a connection as in a transaction: what ends a transaction does not, as TRUNCATE on
-    /// MariaDB, nor does what a connection of a pool remembers.
+    /// Whether it means the same on a connection and in a transaction. Statements that end a transaction, such as
+    /// TRUNCATE on MariaDB, do not, nor do those that depend on a pooled connection's state.
     pub(crate) fn runs(&self, backend: DbBackend, in_transaction: bool) -> bool {
         match self {
             Self::Sql(sql) => {
@@ -187,7 +187,7 @@ fn sql(choices: &mut Choices, backend: DbBackend, literal: bool) -> Sql {
     let mut via = vec![Via::Execute];
     if returns {
         via.splice(0..0, [Via::QueryAll, Via::QueryAll]);
-        // Of a statement that fails after its first row, MariaDB's error would come with the next statement.
+        // MariaDB would send the error of a statement that fails after its first row with the next statement.
         if backend != DbBackend::MySql {
             via.push(Via::QueryOne);
         }

@@ -1,11 +1,11 @@
-//! Another client, which writes between two steps of a transaction, and commits at once.
+//! Another client, which writes between two steps of a transaction and commits at once.
 //!
-//! What it writes is in no record. Whether the transaction sees it, waits for it or fails because of it must be the same
-//! with the audit log as without.
+//! Its writes are not recorded. Whether the transaction sees them, waits for them or fails because of them must not
+//! depend on the audit log.
 
 use crate::choice::Choices;
 
-/// The table, and what is done to it.
+/// The table and the write.
 const WRITES: &[(&str, &str)] = &[
     ("item", "UPDATE item SET p = p + 77 WHERE id = 1"),
     ("item", "DELETE FROM item WHERE id = 2"),
@@ -40,9 +40,9 @@ const WRITES: &[(&str, &str)] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OtherClient {
     write: usize,
-    /// The transaction reads the table before, which gives it a snapshot at some levels.
+    /// Whether the transaction reads the table before, which gives it a snapshot at some levels.
     pub(crate) reads_before: bool,
-    /// And afterwards.
+    /// Whether it reads the table afterwards.
     pub(crate) reads_after: bool,
 }
 
@@ -59,7 +59,7 @@ impl OtherClient {
         WRITES[self.write].1
     }
 
-    /// What the transaction reads.
+    /// The reads of the transaction.
     pub(crate) fn read(&self) -> String {
         format!("SELECT * FROM {}", WRITES[self.write].0)
     }

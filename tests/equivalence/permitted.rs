@@ -1,4 +1,4 @@
-//! The differences that are permitted: what no auditing causes, and what hooks and triggers are documented not to see.
+//! The permitted differences: those that auditing does not cause, and the documented gaps of hooks and triggers.
 
 use sea_orm::DbBackend;
 
@@ -11,7 +11,7 @@ use crate::run_case::Answered;
 use crate::tables::TABLES;
 use crate::words::words;
 
-/// Whether an answer may differ in this.
+/// Whether an answer may differ in this respect.
 pub(crate) fn answer(
     lane: &Lane,
     case: &Case,
@@ -24,11 +24,11 @@ pub(crate) fn answer(
         _ => String::new(),
     };
     let (is_postgres, our_code) = (lane.db.backend() == DbBackend::Postgres, code(ours));
-    // What fails on one row may meet another client's change of another row first, since all are locked before.
+    // All rows are locked first, so another client's change of a row may fail the statement before its own failing row.
     if is_postgres && case.other_isolation && theirs.answer.is_error() && our_code == "40001" {
         return true;
     }
-    // In a transaction that is aborted the builder's savepoint fails.
+    // In an aborted transaction the builder's savepoint fails.
     if is_postgres
         && lane.path == CapturePath::HooksTransaction
         && is_bulk(ours)
@@ -36,7 +36,7 @@ pub(crate) fn answer(
     {
         let does_nothing =
             matches!(&theirs.answer, Answer::Called(text) if text == "0" || text == "None");
-        // What the builder would be refused for is never sent then.
+        // The builder then never sends the statement that would be refused.
         return does_nothing || theirs.answer.is_error();
     }
     let Some(Op::Sql(sql)) = &ours.op else {
@@ -45,8 +45,8 @@ pub(crate) fn answer(
     if lane.db.backend() != DbBackend::MySql || lane.path != CapturePath::TriggersAlone {
         return false;
     }
-    // MariaDB counts the deleted row of a REPLACE where a table has triggers, and gives no id for an INSERT … SELECT
-    // nor for LAST_INSERT_ID(..), whatever the triggers do. What an audited connection answers is compared with what a bare one does.
+    // MariaDB counts the deleted row of a REPLACE if a table has triggers, and gives no ID for INSERT … SELECT and
+    // LAST_INSERT_ID(..), whatever the triggers do. An audited connection is compared with a bare one.
     let words = words(&sql.text);
     let has = |word: &str| words.iter().any(|other| other == word);
     match what {
@@ -56,7 +56,7 @@ pub(crate) fn answer(
     }
 }
 
-/// Whether a transaction may read older rows from here on: on MariaDB the plain read before an upsert gives it a snapshot,
+/// Whether a transaction may read older rows from here on. On MariaDB the plain read before an upsert takes a snapshot,
 /// and so does the read before a statement whose condition has a subquery.
 pub(crate) fn reads_older(lane: &Lane, case: &Case, before: &[Answered]) -> bool {
     let reads = |answered: &Answered| match &answered.op {
@@ -80,7 +80,7 @@ fn is_bulk(answered: &Answered) -> bool {
     matches!(&answered.op, Some(Op::Model(op)) if op.call.is_bulk())
 }
 
-/// Whether these answers may differ, and what follows with them.
+/// Whether these answers, and all later ones, may differ.
 pub(crate) fn ends_comparison(
     lane: &Lane,
     theirs: &Answered,
@@ -88,8 +88,8 @@ pub(crate) fn ends_comparison(
     before: &[Answered],
 ) -> bool {
     if let (Answer::Other(_), Answer::Other(text)) = (&theirs.answer, &ours.answer) {
-        // A statement that failed has locked what it was to write, or the gap where that is not, and one that others follow
-        // the gaps between these.
+        // A failed statement has locked its rows, or the gap of missing rows. A statement with rows that follow it has
+        // locked the gaps between those.
         let is_locked = text.contains("1205")
             && theirs.answer != ours.answer
             && lane.db.backend() == DbBackend::MySql;
@@ -99,13 +99,13 @@ pub(crate) fn ends_comparison(
         return is_locked && lane.path.in_transaction() && before.iter().any(locks_more);
     }
     match (lane.path, lane.db.backend(), &ours.op) {
-        // MariaDB may skip a number after it where a trigger inserts into a numbered table, as the log is.
+        // MariaDB may skip a number if a trigger inserts into a numbered table such as the log.
         (CapturePath::TriggersAlone, DbBackend::MySql, Some(Op::Sql(sql))) => {
             let words = words(&sql.text);
             let has = |word: &str| words.iter().any(|other| other == word);
             has("INSERT") && has("ID") && has("NULL")
         }
-        // A bulk builder on a plain transaction runs inside a savepoint, so that its failure does not abort the transaction.
+        // A bulk builder on a plain transaction runs in a savepoint, so its failure does not abort the transaction.
         (CapturePath::HooksTransaction, DbBackend::Postgres, Some(_)) => {
             is_bulk(ours) && theirs.answer.is_error()
         }
@@ -125,8 +125,8 @@ fn has_followers(op: &Op) -> bool {
     }
 }
 
-/// The columns that need not be recorded: what a trigger of the application's own does to a row is not recorded by hooks,
-/// but for what INSERT and UPDATE return.
+/// The columns that need not be recorded: hooks do not record what an application's trigger does to a row, except for
+/// what INSERT and UPDATE return.
 pub(crate) fn ignored(lane: &Lane) -> &'static [(&'static str, &'static str)] {
     match lane.db.backend() {
         _ if !lane.path.has_hooks_only() => &[],
@@ -135,8 +135,8 @@ pub(crate) fn ignored(lane: &Lane) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Takes out what triggers do not see, and hooks, which do not run after an insert of a negative key on MySQL: SeaORM says
-/// that it failed.
+/// Removes rows that triggers miss. Also removes rows that hooks miss: hooks do not run after an insert of a negative
+/// key on MySQL, since SeaORM reports an error.
 pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: &mut Judgement) {
     if lane.path.has_hooks_only() && lane.db.backend() == DbBackend::MySql {
         let is_unseen = |answered: &&Answered| matches!(&answered.answer, Answer::Failed(failure) if failure.variant == "UnpackInsertId");
@@ -150,10 +150,10 @@ pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: 
         return;
     }
     let unseen: &[&str] = match lane.db.backend() {
-        // It fires no DELETE triggers then, unless `recursive_triggers` is on.
+        // REPLACE fires no DELETE triggers unless `recursive_triggers` is on.
         DbBackend::Sqlite => &["REPLACE"],
-        // Its triggers see the value that is out of range or NULL, not the one that IGNORE stores, and the rows that it
-        // leaves as they are; TRUNCATE fires none.
+        // Triggers see the out-of-range value or NULL, not the value that IGNORE stores, and also the rows that IGNORE
+        // leaves unchanged. TRUNCATE fires none.
         DbBackend::MySql => &["IGNORE", "TRUNCATE"],
         _ => return,
     };
@@ -161,7 +161,7 @@ pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: 
         judgement.forget(table);
     }
     if lane.db.backend() == DbBackend::MySql {
-        // Where the table has a BEFORE trigger, they see the NULL that a joined UPDATE stores as 0.
+        // If the table has a BEFORE trigger, they see the NULL that a joined UPDATE stores as 0.
         for table in ops
             .iter()
             .flat_map(|op| written(op, &[&["JOIN"], &["NULL"]]))
@@ -171,7 +171,7 @@ pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: 
     }
 }
 
-/// The tables that statements with one word of each of these lists write.
+/// The tables that are written by statements with a word of each of these lists.
 fn written(op: &Op, among: &[&[&str]]) -> Vec<&'static str> {
     let Op::Sql(sql) = op else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The log, applied to the first rows: what it says must be what the tables hold.
+//! Applies the log to the first rows: the result must equal the tables.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ pub(crate) type Contents = BTreeMap<(String, String), Row>;
 
 type Model = (Vec<String>, HashMap<String, ColumnKind>);
 
-/// The key and the columns' types by model.
+/// The key and the column types by model.
 static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
     let mut models = HashMap::new();
     each_audited!(E => {
@@ -37,10 +37,10 @@ static MODELS: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
     models
 });
 
-/// Rows that their models cannot read, since SQLite stores anything.
+/// Rows that their models cannot read: SQLite stores values of any type.
 pub(crate) type Unreadable = BTreeSet<(String, String)>;
 
-/// Reads what some tables hold, in place of what they held. Returns the rows that cannot be read.
+/// Reads the rows of some tables again. Returns the rows that cannot be read.
 pub(crate) async fn read<C: ConnectionTrait>(
     db: &C,
     tables: &BTreeSet<String>,
@@ -92,19 +92,19 @@ fn object_id(key: &[String], row: &Row) -> String {
     }
 }
 
-/// What is wrong with a log.
+/// The errors of a log.
 #[derive(Debug, Default)]
 pub(crate) struct Judgement {
-    /// Records of what did not happen.
+    /// Records of changes that did not happen.
     pub(crate) wrong: Vec<String>,
-    /// What happened without a record.
+    /// Changes without a record.
     pub(crate) missing: Vec<String>,
-    /// Records that say that they do not know a value.
+    /// Records with a value marked as unknown.
     pub(crate) unknown: usize,
 }
 
 impl Judgement {
-    /// Leaves out what is said of a table's rows.
+    /// Drops the errors of one table's rows.
     pub(crate) fn forget(&mut self, table: &str) {
         for lines in [&mut self.wrong, &mut self.missing] {
             lines.retain(|line| !line.contains(&format!(" of {table} ")));
@@ -116,7 +116,7 @@ impl Judgement {
     }
 }
 
-/// What records are applied to, and compared with.
+/// The rows that records are applied to and compared with.
 #[derive(Clone, Copy)]
 pub(crate) struct Replay<'a> {
     pub(crate) unreadable: &'a Unreadable,
@@ -127,14 +127,14 @@ pub(crate) struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// The records that are looked at.
+    /// The models whose records are compared.
     pub(crate) fn records<'r>(&self, log: &'r [audit_log::Model]) -> Vec<&'r audit_log::Model> {
         (log.iter())
             .filter(|record| !self.unreadable.contains(&object_of(record)))
             .collect()
     }
 
-    /// Rows without what is not looked at.
+    /// Rows without ignored columns.
     pub(crate) fn rows(&self, contents: &Contents) -> Contents {
         let mut rows = contents.clone();
         rows.retain(|object, _| !self.unreadable.contains(object));
@@ -148,7 +148,7 @@ impl Replay<'_> {
         rows
     }
 
-    /// Applies the records to the first rows, and compares what comes of it with what there is.
+    /// Applies the records to the first rows, and compares the result with the tables.
     pub(crate) fn judge(
         &self,
         log: &[audit_log::Model],
@@ -160,7 +160,7 @@ impl Replay<'_> {
         let mut rows = first.clone();
         let mut left = self.records(log);
         while !left.is_empty() {
-            // The triggers of a row that is written again meanwhile fire in an order of the database's own.
+            // For a row that is written again meanwhile, triggers fire in an order of the database's own.
             let fits = |record: &&audit_log::Model| self.misfits(record, &rows).is_empty();
             let at = if self.of_triggers {
                 left.iter().position(fits)
@@ -174,7 +174,7 @@ impl Replay<'_> {
         judgement
     }
 
-    /// Compares what comes of records with what there is.
+    /// Compares the result of the records with the tables.
     pub(crate) fn compare(
         &self,
         mut rows: Contents,
@@ -222,7 +222,7 @@ impl Replay<'_> {
         self.ignored.contains(&(model, field))
     }
 
-    /// What a record says of the row before that is not so.
+    /// The false old values of a record.
     pub(crate) fn misfits(&self, record: &audit_log::Model, rows: &Contents) -> Vec<String> {
         let object = object_of(record);
         let name = format!("{} of {} {}", record.action, object.0, object.1);
@@ -234,7 +234,7 @@ impl Replay<'_> {
         };
         match (record.action.as_str(), rows.get(&object)) {
             ("CREATE", Some(_)) => vec![format!("{name}, which is there already")],
-            // What could not be told from an update.
+            // An insert that the database did not distinguish from an update.
             ("UPDATE", None) if changes.iter().all(|(_, change)| change.is_old_unknown()) => {
                 Vec::new()
             }
@@ -255,7 +255,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Applies a record. Returns the objects that it is of.
+    /// Applies a record. Returns its objects.
     pub(crate) fn apply(
         &self,
         record: &audit_log::Model,
@@ -304,7 +304,7 @@ fn object_of(record: &audit_log::Model) -> (String, String) {
     )
 }
 
-/// The form of a column's type, whoever wrote the value.
+/// The form of a column's type, whichever client wrote the value.
 fn form(model: &str, field: &str, value: &Json) -> Json {
     match MODELS.get(model).and_then(|(_, shapes)| shapes.get(field)) {
         Some(shape) => normalize(value.clone(), shape),
@@ -312,8 +312,8 @@ fn form(model: &str, field: &str, value: &Json) -> Json {
     }
 }
 
-/// Whether two values are the same; if not exactly, but for the last digit of a float, as SQLite's triggers write it, also
-/// where it is a decimal's.
+/// Whether two values are the same. If not `exactly`, the last digit of a float may differ, as SQLite's triggers write
+/// it, also in a decimal.
 fn same(exactly: bool, one: Option<&Json>, other: &Json) -> bool {
     let Some(one) = one else {
         return false;

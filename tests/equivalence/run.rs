@@ -1,4 +1,4 @@
-//! Running cases on all lanes, and comparing what they leave.
+//! Runs cases on all lanes and compares their results.
 
 use std::time::Instant;
 
@@ -95,7 +95,7 @@ fn pair(lanes: &[Lane], path: CapturePath) -> (&Lane, &Lane) {
     (find(path.reference(lane.db.backend())), lane)
 }
 
-/// Compares a case, once more where it did not end as it did when it was looked at again.
+/// Compares a case, and repeats it if a second run ended in another way.
 async fn compared(
     lanes: &[Lane],
     case: &Case,
@@ -111,7 +111,7 @@ async fn compared(
     compare(lanes, case, counts).await
 }
 
-/// Runs a case everywhere and says which lanes differ from their reference.
+/// Runs a case everywhere. Returns the lanes that differ from their reference.
 async fn compare(
     lanes: &[Lane],
     case: &Case,

@@ -1,4 +1,4 @@
-//! Running a case's steps on a connection.
+//! Runs a case's steps on a connection.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, IsolationLevel, Statement, TransactionSession,
@@ -14,13 +14,13 @@ use crate::other_client::OtherClient;
 use crate::support::TestResult;
 use crate::trace::Trace;
 
-/// What was answered, and to what, where that was one of the case's statements.
+/// An answer, and its statement if that was one of the case's.
 pub(crate) struct Answered {
     pub(crate) op: Option<Op>,
     pub(crate) answer: Answer,
 }
 
-/// Begins a transaction on a connection that remembers nothing of the case before.
+/// Begins a transaction on a connection without state of the case before.
 pub(crate) async fn begin<C: TransactionTrait<Transaction: ConnectionTrait>>(
     db: &C,
     level: Option<IsolationLevel>,
@@ -46,7 +46,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs one. Says whether it failed.
+    /// Runs one. Returns whether it failed.
     async fn op(
         &mut self,
         db: &Connection<'_>,
@@ -59,7 +59,7 @@ impl Run<'_> {
         }
         let answer = answer(db, &op, self.audited).await;
         let mut failed = answer.is_error();
-        // Nothing can be read then, and nothing stays.
+        // An aborted transaction cannot read, and keeps nothing.
         let is_aborted = in_transaction && failed && self.backend == DbBackend::Postgres;
         if let Some(trace) = self.trace.as_mut().filter(|_| !is_aborted) {
             failed |= !trace.note(db, Some(op.clone())).await?;
@@ -89,7 +89,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Another client's write, and what the transaction reads before and after it.
+    /// Another client's write, and the transaction's reads before and after it.
     async fn other(&mut self, db: &Connection<'_>, other: &OtherClient) -> TestResult {
         if other.reads_before {
             let read = read(db, &other.read()).await;

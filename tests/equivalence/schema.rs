@@ -1,4 +1,4 @@
-//! The tables of a database, their first rows, and how to come back to these.
+//! The tables of a database, their first rows, and the reset to these.
 
 use sea_orm::DbBackend;
 
@@ -180,7 +180,7 @@ fn seed_of<'a>(seed: &'a str, table: &str) -> &'a str {
     .unwrap_or_else(|| panic!("no first rows of {table}"))
 }
 
-/// The tables that a text may write, by the names in it and what hangs on them.
+/// The tables that a text may write, by the names in it and their dependent tables.
 pub(crate) fn written(text: &str) -> impl Iterator<Item = &'static str> {
     let text = text.to_lowercase();
     let parent = text.contains("parent") || text.contains("child");
@@ -209,12 +209,12 @@ pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> St
         _ => String::new(),
     };
     if backend == DbBackend::Postgres && !tables.is_empty() {
-        // Rows lie in the order in which they are read, which must be the same everywhere.
+        // Rows are read in physical order, which must be the same everywhere.
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
         sql.push_str(&format!("TRUNCATE {};\n", names.join(", ")));
     } else {
         if shop {
-            // A trigger keeps some rows.
+            // A trigger prevents the delete of some rows.
             sql.push_str("UPDATE shop SET n = 0;\n");
         }
         for table in tables.iter().rev() {
@@ -226,7 +226,7 @@ pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> St
     }
     sql.push_str("DELETE FROM seen;\nDELETE FROM audit_log;\nDELETE FROM audit_system_event;\n");
     if backend == DbBackend::MySql {
-        // What follows commits.
+        // The next statements commit implicitly.
         sql.push_str("COMMIT;\n");
     }
     let numbered = tables.iter().filter(|table| table.numbered);
@@ -236,9 +236,9 @@ pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> St
     {
         sql.push_str(&match backend {
             DbBackend::Postgres => format!("SELECT setval('{name}_id_seq', 10, false);\n"),
-            // That takes long, so only what has moved: see `moved`.
+            // This is slow, so only changed counters are reset: see `moved`.
             DbBackend::MySql => continue,
-            // There is no row for a table that is empty.
+            // An empty table has no row here.
             _ => format!(
                 "DELETE FROM sqlite_sequence WHERE name = '{name}';\n\
                  INSERT INTO sqlite_sequence VALUES ('{name}', 9);\n"
@@ -251,7 +251,7 @@ pub(crate) fn reset(backend: DbBackend, is_written: impl Fn(&str) -> bool) -> St
     sql
 }
 
-/// The tables whose numbers have moved on, where a reset has not set them back.
+/// The tables whose counters differ from those after a reset.
 pub(crate) const MOVED: &str = "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
      WHERE table_schema = DATABASE() AND auto_increment <> 10 \
      AND table_name IN ('item', 'child', 'shop', 'calc', 'seen')";

@@ -1,4 +1,4 @@
-//! Makes a case that fails smaller, as long as it fails in the same way.
+//! Shrinks a failing case as long as it fails in the same way.
 
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,7 @@ fn choices(made: &[u32]) -> Vec<Vec<u32>> {
         smaller.push(made[..trimmed].to_vec());
         return smaller;
     }
-    // The first choices say which statement it is.
+    // The first choices select the statement.
     for kept in [4, 8, 16] {
         if kept < made.len() {
             smaller.push(made[..kept].to_vec());

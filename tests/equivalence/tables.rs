@@ -1,6 +1,6 @@
-//! What the generator knows of the tables.
+//! The generator's description of the tables.
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Int,
@@ -58,14 +58,14 @@ impl Table {
             .unwrap_or_else(|| panic!("{} has no column {name}", self.name))
     }
 
-    /// What a statement may write.
+    /// The columns that a statement may write.
     pub(crate) fn writable(&self) -> Vec<Column> {
         (self.columns.iter().copied())
             .filter(|column| !column.generated)
             .collect()
     }
 
-    /// What is written and is no part of the key.
+    /// The written columns outside of the key.
     pub(crate) fn values(&self) -> Vec<Column> {
         (self.writable().into_iter())
             .filter(|column| !self.key.contains(&column.name))
@@ -104,7 +104,7 @@ const LONG_KEY: &str = "long_key_column_name_that_has_sixty_three_bytes_as_pg_al
 const LONG_1: &str = "long_value_column_name_with_sixty_three_bytes_as_pg_allows_it_1";
 const LONG_2: &str = "long_value_column_name_with_sixty_three_bytes_as_pg_allows_it_2";
 
-/// Those that others refer to first.
+/// Referenced tables first.
 pub(crate) const TABLES: &[Table] = &[
     Table {
         entity: "item",
@@ -255,8 +255,8 @@ pub(crate) const TABLES: &[Table] = &[
     },
 ];
 
-/// A table whose key compares with the other's. Whether a text that is no number fails a comparison with a number, hangs
-/// on which row MariaDB reads first, which may be another one each time.
+/// A table whose key is comparable with the other's. Whether a text that is no number fails a comparison with a number
+/// depends on the row that MariaDB reads first, which may vary.
 pub(crate) fn comparable<'a>(table: &'a Table, other: &'a Table) -> &'a Table {
     let is_number = |table: &Table| table.column(table.key[0]).kind.is_number();
     if is_number(table) == is_number(other) {

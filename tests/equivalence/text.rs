@@ -1,4 +1,4 @@
-//! The text of a statement, in one of the many ways of writing it.
+//! The text of a statement, in one of many equivalent forms.
 
 use sea_orm::{DbBackend, Value};
 
@@ -105,7 +105,7 @@ impl<'c> Text<'c> {
         self
     }
 
-    /// Text that stays as it is.
+    /// Text that stays unchanged.
     pub(crate) fn verbatim(&mut self, text: &str) -> &mut Self {
         self.gap();
         self.sql.push_str(text);
@@ -130,7 +130,7 @@ impl<'c> Text<'c> {
             self.sql.push('.');
         }
         let mut name = self.quoted(name);
-        // Where case does not count.
+        // For names that are not case-sensitive.
         if self.cases == 2 && (self.quotes == 0 || self.backend != DbBackend::Postgres) {
             name = name.to_uppercase();
         }
@@ -157,7 +157,7 @@ impl<'c> Text<'c> {
         self
     }
 
-    /// A value: bound if the statement binds, written as the text says otherwise.
+    /// A value: bound if the statement binds, else a literal.
     pub(crate) fn value(&mut self, value: Option<Value>, literal: &str) -> &mut Self {
         let Some(value) = value.filter(|_| self.binds) else {
             return self.verbatim(literal);

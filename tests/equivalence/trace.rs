@@ -1,4 +1,4 @@
-//! What the tables held after each step, as they hold it without an audit log.
+//! The rows of the tables after each step, without an audit log.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use crate::op::Op;
 use crate::replay::{self, Contents, Unreadable};
 use crate::support::TestResult;
 
-/// What the tables held after a step.
+/// The rows of the tables after a step.
 pub(crate) struct Moment {
-    /// The statement that led here; without one it was another client.
+    /// The statement of the step; `None` for another client.
     pub(crate) op: Option<Op>,
     pub(crate) contents: Contents,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Trace<'a> {
     others: usize,
     first: &'a Contents,
     tables: BTreeSet<String>,
-    /// On MySQL it reads what is not committed, so that reading gives the transaction no snapshot.
+    /// On MySQL it reads uncommitted rows, so that the transaction gets no snapshot.
     beside: &'a DatabaseConnection,
 }
 
@@ -44,8 +44,8 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// Takes note of what the tables hold after a step. Returns whether they can be read: not after an error that the driver
-    /// lost, where PostgreSQL has aborted the transaction.
+    /// Records the rows after a step. Returns whether they can be read: not after an error that the driver lost, where
+    /// PostgreSQL has aborted the transaction.
     pub(crate) async fn note<C: ConnectionTrait>(
         &mut self,
         db: &C,
@@ -68,12 +68,12 @@ impl<'a> Trace<'a> {
         Ok(true)
     }
 
-    /// Where a savepoint or transaction begins.
+    /// The position where a savepoint or transaction begins.
     pub(crate) fn mark(&self) -> (usize, usize) {
         (self.moments.len(), self.others)
     }
 
-    /// Takes back what has happened since, but for what other clients wrote.
+    /// Rolls back to a position, except for writes of other clients.
     pub(crate) async fn take_back<C: ConnectionTrait>(
         &mut self,
         db: &C,

@@ -1,4 +1,4 @@
-//! Which words a text has, outside of its strings and comments, and which statement a report is of.
+//! The words of a text outside of its strings and comments, and the statement of a report.
 
 use sea_orm_audit::entity::audit_system_event;
 
@@ -36,7 +36,7 @@ pub(crate) fn words(sql: &str) -> Vec<String> {
     words
 }
 
-/// A report of a statement whose changes are in no record.
+/// A report of an unrecorded statement.
 #[derive(Debug)]
 pub(crate) struct Report {
     words: Vec<String>,
@@ -49,7 +49,7 @@ impl Report {
     pub(crate) fn of(event: &audit_system_event::Model) -> Option<Self> {
         let (_, outline) = event.description.as_ref()?.split_once(": ")?;
         let is_report = event.title.contains("that is not recorded");
-        // Behind the statement stand the keys.
+        // The keys follow the statement.
         let outline = outline.split(" (keys: ").next().unwrap_or_default();
         is_report.then(|| Self {
             words: words(outline),
@@ -68,8 +68,8 @@ impl Report {
         names.filter(|name| self.words.contains(&name.to_uppercase()))
     }
 
-    /// Whether it can be of this statement: its words follow each other in the statement's. What SeaORM sends for a call
-    /// has its verb, and the table's name in quotes.
+    /// Whether it can be of this statement: its words occur in the same order in the statement. What SeaORM sends for a
+    /// call has its verb and the quoted name of the table.
     pub(crate) fn is_of(&self, op: &Op) -> bool {
         match op {
             Op::Model(op) => {

@@ -1,4 +1,4 @@
-//! Reservations of attempts to sign in, and the accounts that attempts are counted by.
+//! Reservations of sign-in attempts, and the accounts by which attempts are counted.
 
 use std::time::Duration;
 
@@ -50,13 +50,13 @@ pub(crate) async fn reservation_that_has_its_outcome_is_neither_overwritten_nor_
     forget_attempts(db).await
 }
 
-/// What is stored of an id is what must be looked for.
+/// The query for an ID uses its stored form.
 pub(crate) async fn account_with_an_id_that_is_stored_otherwise_is_found_again(
     db: &TestDb,
 ) -> TestResult {
     for id in ["7".repeat(300), "a\0b".to_owned()] {
         let account = Actor::user(&id);
-        // Each time under another of its names.
+        // Each time under another name of the account.
         for name in ["ann", "ann@example.org", "Änn"] {
             let decision = LOCKOUT.check_account(&db.conn, "ann", &account);
             assert_eq!(here(decision).await?, LockoutDecision::Allowed, "{name}");
@@ -70,7 +70,7 @@ pub(crate) async fn account_with_an_id_that_is_stored_otherwise_is_found_again(
     Ok(())
 }
 
-/// With a skipped action there is nothing to count.
+/// With a skipped action nothing is counted.
 pub(crate) async fn failures_that_are_skipped_are_not_counted(db: &TestDb) -> TestResult {
     let skips = AuditConfig::builder().skip_action(Action::LoginFailed);
     let skips = skips.build()?;

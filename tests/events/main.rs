@@ -1,5 +1,5 @@
-//! The writer of the process, what is reported to it, and what is counted. In a process of its own, and
-//! one test after the other, since there is only one.
+//! The writer of the process, the events reported to it, and the counters. A separate process, and one test after the
+//! other, since there is only one writer.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -98,7 +98,7 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
     a_pool_that_is_closed_keeps_nobody_waiting().await
 }
 
-/// The events as title, metadata and how often.
+/// The events as title, metadata and number of occurrences.
 async fn told(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
     if let Some(writer) = EventWriter::installed() {
         writer.flush().await;
@@ -133,7 +133,7 @@ async fn what_is_reported_before_there_is_a_writer_waits_for_it(
     let first = titles
         .iter()
         .position(|title| title.contains("configuration"));
-    // What the migrations of above reported comes first.
+    // The reports of the migrations above come first.
     let first = first.ok_or("the configuration is not on record")?;
     assert_eq!(titles[first + 1], "audit migration mode entered");
     assert_eq!(
@@ -145,7 +145,7 @@ async fn what_is_reported_before_there_is_a_writer_waits_for_it(
 }
 
 async fn an_installed_configuration_is_reported(db: &TestDb) -> TestResult {
-    // Equal ones read the same, in whichever order they were gathered.
+    // Equal configurations have the same text in any order of their parts.
     let names = ["a", "b", "c", "d", "e", "f", "g"];
     for _ in 0..5 {
         let config = (names.iter().rev()).fold(AuditConfig::builder(), |config, name| {
@@ -199,13 +199,13 @@ async fn what_finds_no_room_is_counted(db: &TestDb) -> TestResult {
         .filter_map(|line| line.strip_prefix(notice)?.trim().parse::<i64>().ok())
         .sum();
     assert_eq!(told, 15);
-    // The writer is shut down: that is counted, too.
+    // The writer is shut down: the event is counted, too.
     assert!(!writer.submit(event("late")));
     assert_eq!(dropped() - before, 16);
     forget_events(db).await
 }
 
-/// A flood ends within a second of the last line about it.
+/// A flood ends one second after its last log line.
 async fn last_dropped_event_is_logged_although_none_follows(
     db: &TestDb,
     log: &Logged,
@@ -214,7 +214,7 @@ async fn last_dropped_event_is_logged_although_none_follows(
     let hour = Duration::from_hours(1);
     let builder = EventWriter::builder(db.conn.clone()).capacity(1);
     let writer = builder.retry_after(hour).start();
-    // It keeps the only place.
+    // It takes the only place in the queue.
     assert!(writer.submit(event("wait")));
     writer.flush().await;
     let logged = || -> TestResult<u64> {
@@ -253,7 +253,7 @@ async fn a_poisoned_event_is_given_up_after_three_tries(db: &TestDb) -> TestResu
     writer.submit(event("poison"));
     writer.submit(event("poison"));
     let given_up = async {
-        // It is not held against it while the database takes nothing else.
+        // The event's failures do not count while the database refuses all events.
         while dropped() == before.0 {
             writer.submit(event("good"));
             writer.flush().await;
@@ -299,7 +299,7 @@ async fn an_unprepared_write_by_nobody_is_counted_once(db: &TestDb) -> TestResul
     assert_eq!(counted() - before, 1);
     audited.execute_unprepared(&insert("b")).await?;
     assert_eq!(counted() - before, 2);
-    // By somebody, and outside of the log.
+    // With an actor, and in migration mode, which is not recorded.
     audited
         .as_actor(Actor::user(7))
         .execute_unprepared(&insert("c"))
@@ -321,7 +321,7 @@ async fn the_end_of_a_runtime_is_the_end_of_its_writer() -> TestResult {
         let guard = runtime.enter();
         let writer = EventWriter::start(conn);
         drop(guard);
-        // Nothing runs on that runtime any more.
+        // The runtime runs no more tasks.
         writer.submit(event("never written"));
         drop(runtime);
         Ok::<_, std::io::Error>(writer)

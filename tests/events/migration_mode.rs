@@ -97,7 +97,7 @@ pub(crate) async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -
     assert_eq!(titles(told(db).await?), [entered, left]);
     forget_events(db).await?;
 
-    // One that is installed is left when another takes its place, and told of when the writer is shut down.
+    // An installed mode is left when another configuration is installed, and reported when the writer is shut down.
     let config = AuditConfig::builder().migration_mode(true).build()?;
     config.install()?;
     post::new("of a configuration, c").insert(&db.conn).await?;

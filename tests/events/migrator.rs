@@ -1,4 +1,4 @@
-//! Migrations of the application's, by the audited migrator.
+//! The application's migrations, run by the audited migrator.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr};
 use sea_orm_audit::AuditConfig;
@@ -25,7 +25,7 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
     );
     assert_eq!(db.records().await?.len(), 0);
     forget_events(db).await?;
-    // One that fails half way has left writes out, too; on PostgreSQL it is rolled back.
+    // A migration that fails half way has unrecorded writes, too; PostgreSQL rolls it back.
     let broken = AuditedMigrator::<Broken>::up(&db.conn, None).await;
     assert!(broken.is_err());
     let reason = "m20200101_000002_half up";
@@ -33,7 +33,7 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
     let kept = db.backend() != DbBackend::Postgres;
     assert_eq!(told(db).await?, on_record[..usize::from(kept)]);
     forget_events(db).await?;
-    // What becomes of a migration does not depend on its event.
+    // The result of a migration does not depend on its event.
     let accept = refuse_rows(
         db,
         "audit_system_event",
@@ -45,7 +45,7 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
     AuditedMigrator::<Application>::down(&db.conn, None).await?;
     assert!(told(db).await?.is_empty());
     db.execute_unprepared(&accept).await?;
-    // Without the tables it migrates all the same.
+    // It migrates without the audit tables as well.
     let other = AuditConfig::builder().table_prefix("other_").build()?;
     let up = AuditedMigrator::<Application>::up(&db.conn, None);
     other.scope(up).await?;
@@ -73,7 +73,7 @@ pub(crate) async fn the_audited_migrator_is_reported(db: &TestDb) -> TestResult 
     forget_events(db).await
 }
 
-/// Seeds a post and takes it away again.
+/// Seeds a post and deletes it again.
 struct Seed;
 
 impl MigrationName for Seed {

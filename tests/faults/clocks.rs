@@ -1,4 +1,4 @@
-//! Conditions with the time of the statement, which has gone on since the rows were read.
+//! Conditions with the time of the statement, which is later than the time of the read before it.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
@@ -37,7 +37,7 @@ async fn milliseconds(db: &TestDb, since: i64) -> TestResult<i64> {
     Ok(row.try_get("", "ms")?)
 }
 
-/// Runs a statement again and again while rows come due, one each millisecond, by itself and in a transaction.
+/// Repeats a statement while one row per millisecond becomes due, outside of and in a transaction.
 async fn come_due(db: &TestDb, sql: &str) -> TestResult {
     let since = milliseconds(db, 0).await?;
     let mut setup = items(db.backend(), usize::try_from(ROWS)?);

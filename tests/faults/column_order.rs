@@ -93,7 +93,7 @@ async fn inserts_in_table_order_in_a_transaction_are_recorded(db: &TestDb) -> Te
     oracle.recorded().await
 }
 
-/// An upsert of an account in the table's order, that sets n by the key or, without one, by any unique column.
+/// An upsert of an account in the table's order. It sets n by the key or, without one, by any unique column.
 fn upsert(db: &TestDb, values: &str, by: &str) -> String {
     match db.backend() {
         DbBackend::MySql => {

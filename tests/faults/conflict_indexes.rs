@@ -1,4 +1,4 @@
-//! Upserts that meet a row by an index that only the database knows.
+//! Upserts that conflict with a row by an index that only the database knows.
 
 use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 
@@ -39,7 +39,7 @@ mod mariadb {
 const ITEM: Table = Table::of("item");
 const ACCOUNT: Table = Table::of("account");
 
-/// Lets every connection of the pools see an index: one to SQLite compiles a conflict clause by what it last saw.
+/// Makes an index visible to all pooled connections: SQLite compiles conflict clauses with the schema it last read.
 async fn see_indexes(oracle: &Oracle<'_>) -> TestResult {
     if oracle.backend() != DbBackend::Sqlite {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Statements that wait for another transaction, and what it changed meanwhile.
+//! Statements that wait for another transaction, and the changes of that transaction.
 //!
 //! The other transaction holds a lock until the server says that a statement waits for one.
 
@@ -75,7 +75,7 @@ async fn numbers(db: &TestDb, sql: &str) -> TestResult<Vec<i64>> {
     Ok(numbers.collect::<Result<_, _>>()?)
 }
 
-/// The server's threads that wait for a lock. (`INNODB_TRX` is a copy that is not made anew while it is read often.)
+/// The server's threads that wait for a lock. (`INNODB_TRX` is a copy that is not refreshed while it is read often.)
 async fn waiting_threads(db: &TestDb) -> TestResult<Vec<i64>> {
     let sql = "SHOW ENGINE INNODB STATUS";
     let row = db
@@ -90,8 +90,8 @@ async fn waiting_threads(db: &TestDb) -> TestResult<Vec<i64>> {
     Ok(threads.collect())
 }
 
-/// Runs a statement that has to wait until another transaction has done more and commits. Returns what the tables
-/// held at that commit, too.
+/// Runs a statement that has to wait until another transaction has written more and commits. Also returns the rows of
+/// the tables at that commit.
 async fn waiting<C: ConnectionTrait>(
     oracle: &Oracle<'_>,
     db: &TestDb,
@@ -103,7 +103,7 @@ async fn waiting<C: ConnectionTrait>(
     waiting_as(Call::Execute, oracle, db, conn, sql, lock, then).await
 }
 
-/// The same, sent in this way.
+/// The same with a given `Call`.
 pub(crate) async fn waiting_as<C: ConnectionTrait>(
     call: Call,
     oracle: &Oracle<'_>,
@@ -164,7 +164,7 @@ async fn upsert_that_waits_for_an_insert_of_its_key_records_no_creation(db: &Tes
     Ok(())
 }
 
-/// Runs an upsert of account x while another transaction has inserted it, and says what is wrong.
+/// Runs an upsert of account x after another transaction has inserted it. Returns the errors.
 async fn upsert_that_waits(
     db: &TestDb,
     level: IsolationLevel,
@@ -221,7 +221,7 @@ async fn deletes_a_new_parent(db: &TestDb, sql: &str) -> TestResult {
     assert!(!outcome.is_failure(), "{outcome:?}");
     audited.commit().await?;
     if db.backend() == DbBackend::Postgres {
-        // Its key is returned; MySQL gives the count alone.
+        // Its key is returned; MySQL gives only the count.
         let reports = reports(db).await?;
         let names_it = |report: &String| report.contains("(keys: 0)");
         assert!(reports.iter().any(names_it), "{reports:?}");
@@ -244,7 +244,7 @@ async fn joined_delete_that_waits_accounts_for_the_children_of_a_new_parent(
     deletes_a_new_parent(db, sql).await
 }
 
-/// The row that is joined when the statement is read before is not the one that it updates.
+/// The row that the read before the statement joins is not the one that the statement updates.
 async fn joined_update_that_waits_pairs_rows_by_key(db: &TestDb) -> TestResult {
     for sql in [
         "UPDATE item SET p = pick.p FROM pick WHERE pick.item_id = item.id",
@@ -266,7 +266,7 @@ async fn joined_update_that_waits_pairs_rows_by_key(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The same, where it sets the key: neither key tells that the rows are two.
+/// The same with an update of the key: neither key shows that there are two rows.
 async fn joined_update_of_a_key_that_waits_pairs_rows_by_key(db: &TestDb) -> TestResult {
     for sql in [
         "UPDATE item SET id = 99 FROM pick WHERE pick.item_id = item.id",
@@ -292,7 +292,7 @@ async fn joined_update_of_a_key_that_waits_pairs_rows_by_key(db: &TestDb) -> Tes
     Ok(())
 }
 
-/// A row with a lower key is committed while the read before the statement waits.
+/// Another transaction commits a row with a lower key while the read before the statement waits.
 async fn first_rows_that_are_others_after_waiting_are_recorded_or_reported(
     db: &TestDb,
 ) -> TestResult {
@@ -348,7 +348,7 @@ async fn update_that_waits_knows_the_old_values_of_rows_that_were_there(db: &Tes
     oracle.explained().await
 }
 
-/// The read before it waits. Without it, the write would not be captured, but it is not to run at all.
+/// The read before it waits. Without the read the write would not be captured, so the write must not run.
 async fn write_whose_connection_is_ended_while_it_waits_fails(db: &TestDb) -> TestResult {
     let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 2)).await?;
     let holder = db.conn.begin().await?;
@@ -386,7 +386,7 @@ async fn write_whose_connection_is_ended_while_it_waits_fails(db: &TestDb) -> Te
     oracle.recorded().await
 }
 
-/// The read of the condition meets it first, under a savepoint; the transaction is aborted all the same.
+/// The read of the condition conflicts first, under a savepoint; the transaction is aborted all the same.
 async fn condition_that_meets_a_newer_row_aborts_the_transaction(db: &TestDb) -> TestResult {
     let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 4)).await?;
     let level = Some(IsolationLevel::RepeatableRead);
@@ -412,7 +412,7 @@ async fn condition_that_meets_a_newer_row_aborts_the_transaction(db: &TestDb) ->
     Ok(())
 }
 
-/// Refused, or every row that it empties the table of is recorded or reported.
+/// The statement is refused, or every row that it removes is recorded or reported.
 async fn truncate_with_an_older_snapshot_loses_no_row_silently(db: &TestDb) -> TestResult {
     let mut oracle = Oracle::new(db, &[ITEM], items(db.backend(), 2)).await?;
     let level = Some(IsolationLevel::RepeatableRead);

@@ -1,4 +1,4 @@
-//! MariaDB: tables of engines without transactions, which keep what a failed statement had changed.
+//! MariaDB: tables of engines without transactions, which keep the changes of a failed statement.
 
 use crate::entities::items;
 use crate::log_check::Table;

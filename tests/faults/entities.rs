@@ -1,4 +1,4 @@
-//! The tables of these tests. Each has what its faults need, which the entities mostly do not declare.
+//! The tables of these tests. Most of their special features are not declared by the entities.
 
 /// An entity with these columns, and its relations.
 macro_rules! entity {
@@ -17,7 +17,7 @@ macro_rules! entity {
     };
 }
 
-// Its unique column and its default are the table's alone.
+// Only the table has the unique column and the default.
 entity!(item, [table_name = "item"], {
     #[sea_orm(primary_key)]
     pub id: i32,
@@ -71,7 +71,7 @@ entity!(child, [table_name = "child"], {
     Parent,
 );
 
-// Its secrets are in no record, nor elsewhere.
+// Its secrets appear in no record and nowhere else.
 entity!(member, [table_name = "member"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
@@ -95,7 +95,7 @@ entity!(badge, [table_name = "badge"], {
     Member,
 );
 
-// Its `email` is that of an account, as the table alone says.
+// Its `email` refers to an account's; only the table declares that.
 entity!(follower, [table_name = "follower"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
@@ -124,7 +124,7 @@ entity!(city, [table_name = "city"], {
     Region,
 );
 
-// Columns that hold what the model's types do not read.
+// Columns with values that the model's types cannot read.
 entity!(odd, [table_name = "odd"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
@@ -170,7 +170,7 @@ entity!(measure, [table_name = "measure"], {
     pub n: i32,
 },);
 
-// 46, 50 and 63 bytes.
+// Names of 46, 50 and 63 bytes.
 entity!(long, [table_name = "long"], {
     #[sea_orm(primary_key)]
     pub id: i32,
@@ -196,7 +196,7 @@ entity!(auth_user, [schema_name = "auth", table_name = "user"], {
     pub realm: String,
 },);
 
-// What follows is in another schema.
+// The referring table is in another schema.
 entity!(shelf, [table_name = "shelf"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
@@ -211,7 +211,7 @@ entity!(book, [schema_name = "far", table_name = "book"], {
     Shelf,
 );
 
-// A hand loses its reference, and others refer to it in turn.
+// The foreign key of `hand` is set to NULL, and other rows refer to it.
 entity!(crew, [table_name = "crew"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,

@@ -21,7 +21,7 @@ on_every_database! {
     failed_builder_calls_in_a_transaction_give_the_same_errors,
 }
 
-/// `item` with a check, and parents that children without a cascade refer to.
+/// `item` with a check, and parents with children that do not cascade.
 async fn tables(db: &TestDb) -> TestResult<Oracle<'_>> {
     let id = auto_id(db.backend());
     let setup = [
@@ -41,7 +41,7 @@ async fn tables(db: &TestDb) -> TestResult<Oracle<'_>> {
     Oracle::new(db, &tables, setup).await
 }
 
-/// What the databases refuse; SQLite lets the last ones be.
+/// Statements that the databases refuse; SQLite accepts the last ones.
 fn inserts(backend: DbBackend) -> Vec<&'static str> {
     let mut all = vec![
         "INSERT INTO item (code, p) VALUES ('a', 1)",
@@ -170,7 +170,7 @@ async fn failed_statements_in_a_transaction_give_the_same_errors(db: &TestDb) ->
             let expected = run(&bare, call, sql, &[]).await;
             let got = run(&audited, call, sql, &[]).await;
             same(&format!("{call:?} {sql}"), &expected, &got);
-            // What the failure left of the transaction is left.
+            // The failure leaves both transactions in the same state.
             let next = "UPDATE parent SET n = n + 1";
             let expected = run(&bare, Call::Execute, next, &[]).await;
             let got = run(&audited, Call::Execute, next, &[]).await;
@@ -190,10 +190,10 @@ fn new_item(code: &str, p: i32) -> item::ActiveModel {
     }
 }
 
-/// A call of a builder, as it ends on a connection.
+/// The result of a builder's call on a connection.
 type Ended = (&'static str, Result<String, Outcome>);
 
-/// One failed call of every kind. In a transaction of PostgreSQL only the first one has an error of its own.
+/// One failed call of every kind. In a PostgreSQL transaction only the first one has an error of its own.
 async fn builder_call<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     number: usize,

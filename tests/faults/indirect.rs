@@ -1,4 +1,4 @@
-//! Statements that name no audited table, and change rows of one all the same: each is reported.
+//! Statements that name no audited table but change rows of one: each is reported.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditedConnection, StatementPolicy};
@@ -51,7 +51,7 @@ mod mariadb {
 
 const ITEM: Table = Table::of("item");
 
-/// An oracle whose audited connection has not asked the catalogue before the setup.
+/// An oracle whose audited connection has not read the catalogue before the setup.
 async fn oracle<'a, S: AsRef<str>>(
     db: &'a TestDb,
     tables: &[Table],
@@ -64,7 +64,7 @@ async fn oracle<'a, S: AsRef<str>>(
 const COLUMNS: &str = "(id INTEGER PRIMARY KEY, code VARCHAR(40), p INTEGER)";
 const ROWS: &str = "INSERT INTO item VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (13, 'm', 13)";
 
-/// The entity's table, what else there is, and the entity's rows.
+/// The entity's table, further definitions, and the entity's rows.
 fn item_and(more: &[&str]) -> Vec<String> {
     let item = format!("CREATE TABLE item {COLUMNS}");
     let all = [item.as_str()].into_iter().chain(more.iter().copied());
@@ -73,8 +73,8 @@ fn item_and(more: &[&str]) -> Vec<String> {
 
 const NOTE: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, text VARCHAR(40))";
 
-/// Writes to a table under another name than the entity's, by itself and in a transaction, in savepoints too. Every one
-/// changes rows of the entity's.
+/// Writes to a table under another name than the entity's, outside of and in a transaction, in savepoints too. Every
+/// one changes rows of the entity's table.
 async fn all_writes(oracle: &Oracle<'_>, name: &str) -> TestResult {
     for sql in [
         format!("INSERT INTO {name} (id, code, p) VALUES (4, 'd', 4), (5, 'e', 5)"),
@@ -141,7 +141,7 @@ async fn writes_to_a_table_whose_rule_writes_are_reported(db: &TestDb) -> TestRe
     oracle.recorded_or_reported().await
 }
 
-/// Tables of no entity, the one below the other, and the entity's below both.
+/// Tables without an entity, one referring to the other, and the entity's table referring to both.
 const FOLLOWED: [&str; 6] = [
     "CREATE TABLE top (id INTEGER PRIMARY KEY, n INTEGER)",
     "CREATE TABLE middle (id INTEGER PRIMARY KEY, top_id INTEGER, \
@@ -157,13 +157,13 @@ async fn rows_that_follow_an_unaudited_table_are_reported(db: &TestDb) -> TestRe
     let oracle = oracle(db, &[ITEM], FOLLOWED).await?;
     oracle.executes("DELETE FROM middle WHERE id = 1").await;
     (oracle.executes("UPDATE middle SET id = 22 WHERE id = 2")).await;
-    // By way of the other table.
+    // Through the other table.
     let statements = [
         (Call::Execute, "UPDATE top SET n = 5"),
         (Call::Execute, "DELETE FROM top WHERE id = 3"),
     ];
     oracle.in_transaction(&statements).await?;
-    // What leaves the rows that follow as they are is not reported.
+    // A statement that leaves the referring rows unchanged is not reported.
     let known = reports(db).await?;
     assert_eq!(known.len(), 3, "{known:?}");
     oracle.executes("UPDATE top SET n = 6").await;
@@ -173,7 +173,7 @@ async fn rows_that_follow_an_unaudited_table_are_reported(db: &TestDb) -> TestRe
     oracle.recorded_or_reported().await
 }
 
-/// A question of the log's own must not keep a transaction from what it could do, and writes nothing.
+/// A query of the log must not prevent anything that the transaction could do, and writes nothing.
 async fn transaction_with_unaudited_writes_has_the_same_outcome(db: &TestDb) -> TestResult {
     let setup = item_and(&[NOTE, "INSERT INTO note VALUES (1, 'a')"]);
     let oracle = oracle(db, &[ITEM, Table::of("note")], setup).await?;
@@ -208,7 +208,7 @@ async fn failed_transaction_answers_unaudited_writes_as_the_bare_one(db: &TestDb
     }
     bare.rollback().await?;
     audited.rollback().await?;
-    // What was not answered was not taken for an answer.
+    // A query without an answer is repeated.
     (oracle.executes("INSERT INTO note VALUES (1, 'a')")).await;
     oracle.bare.remove().await
 }
@@ -231,7 +231,7 @@ async fn catalogue_is_asked_once_and_after_changes_of_the_schema(db: &TestDb) ->
     let (done, next) = db.statements_of(write(2)).await;
     done?;
     assert_eq!(next.len(), 1, "{next:?}");
-    // A change of the schema is noticed, wherever a clone of the connection makes it.
+    // A clone of the connection changes the schema: the connection notices that.
     let set = audited.clone();
     (set.execute_unprepared("CREATE TABLE other (id INTEGER)")).await?;
     let (done, next) = db.statements_of(write(3)).await;
@@ -243,7 +243,7 @@ async fn catalogue_is_asked_once_and_after_changes_of_the_schema(db: &TestDb) ->
     let (done, next) = db.statements_of(write(4)).await;
     done?;
     assert!(next.len() > 1, "{next:?}");
-    // Nothing is asked inside of a transaction.
+    // The catalogue is not read inside of a transaction.
     let tx = audited.begin().await?;
     (set.execute_unprepared("CREATE TABLE third (id INTEGER)")).await?;
     let insert = Statement::from_string(db.backend(), "INSERT INTO note VALUES (5, 'a')");
@@ -294,7 +294,7 @@ async fn every_table_of_a_text_is_looked_at(db: &TestDb) -> TestResult {
     oracle.recorded_or_reported().await
 }
 
-/// The table is written by way of its parent, and by its own name.
+/// The table is written through its parent, and by its own name.
 async fn writes_to_a_parent_of_an_audited_table_are_reported(db: &TestDb) -> TestResult {
     let setup = [
         format!("CREATE TABLE whole {COLUMNS}"),
@@ -308,13 +308,13 @@ async fn writes_to_a_parent_of_an_audited_table_are_reported(db: &TestDb) -> Tes
     oracle.executes("DELETE FROM whole WHERE id = 2").await;
     let known = reports(db).await?;
     assert_eq!(known.len(), 2, "{known:?}");
-    // Whose rows are those of the parent, and not of another child.
+    // Its rows are those of the parent and of no other child.
     oracle.executes("UPDATE beside SET p = 5").await;
     assert_eq!(reports(db).await?, known);
     oracle.recorded_or_reported().await
 }
 
-/// A question of the log's own would come before it, or take a snapshot before the lock.
+/// A query of the log would precede it, or take a snapshot before the lock.
 async fn texts_whose_first_statement_must_be_first_succeed(db: &TestDb) -> TestResult {
     let setup = item_and(&[NOTE]);
     let oracle = oracle(db, &[ITEM, Table::of("note")], setup).await?;

@@ -1,5 +1,5 @@
-//! Rows that follow a changed key, or another column that they refer to, by ON UPDATE: each has its record, or a
-//! report names its table.
+//! Rows that follow a changed key, or another referenced column, by ON UPDATE: each has its record, or a report names
+//! its table.
 
 use sea_orm::DbBackend;
 
@@ -69,7 +69,7 @@ async fn update_of_one_key_records_what_follows(db: &TestDb) -> TestResult {
     };
     let values = [97.into(), 1.into()];
     oracle.same(Call::QueryAll, sql, &values).await;
-    // None refers to it.
+    // No row refers to it.
     oracle
         .executes("UPDATE parent SET id = 90 WHERE id = 3")
         .await;
@@ -127,7 +127,7 @@ async fn update_of_a_referred_column_records_what_follows(db: &TestDb) -> TestRe
     oracle
         .executes("UPDATE account SET email = 'new' WHERE id = 1")
         .await;
-    // As it was.
+    // The email stays the same.
     oracle
         .executes("UPDATE account SET email = 'new', n = 7 WHERE id = 1")
         .await;

@@ -1,4 +1,4 @@
-//! Statements that write many rows, carry many values, or are long: each runs whole and once.
+//! Statements with many rows, many values or long texts: each runs whole and once.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement, Value};
@@ -108,7 +108,7 @@ fn placeholders(backend: DbBackend) -> i32 {
     }
 }
 
-/// Runs `{start} WHERE id IN (..)` with so many values in all, more than are captured at once.
+/// Runs `{start} WHERE id IN (..)` with so many values, more than are captured at once.
 async fn with_placeholders(db: &TestDb, start: &str, fewer: i32) -> TestResult {
     let oracle = hundred_items(db, 100).await?;
     let values: Vec<Value> = (1..=placeholders(db.backend()) - fewer)
@@ -200,7 +200,7 @@ async fn unprepared_texts_are_not_prepared(db: &TestDb) -> TestResult {
         db.execute_unprepared(&sql).await?;
     }
     let audited = sea_orm_audit::AuditedConnection::new(pool.clone());
-    // What capture itself needs is prepared with the first of its kind.
+    // The first captured statement prepares the statements of the log.
     for n in 0..10 {
         audited
             .execute_unprepared(&format!("UPDATE item SET p = {n} WHERE id = {n}"))

@@ -27,7 +27,7 @@ on_every_database! {
     hooks_that_meet_a_lock_fail_as_the_bare_builders,
 }
 
-/// Waits for no lock, or not for long.
+/// Sets a short or no lock timeout.
 fn impatient(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "SET lock_timeout = '50ms'",
@@ -36,7 +36,7 @@ fn impatient(backend: DbBackend) -> &'static str {
     }
 }
 
-/// Locks the first row; on SQLite, everything.
+/// Locks the first row; on SQLite the whole database.
 async fn lock(db: &TestDb) -> Result<DatabaseTransaction, DbErr> {
     let tx = db.conn.begin().await?;
     tx.execute_unprepared("UPDATE item SET p = 77 WHERE id = 1")
@@ -192,7 +192,7 @@ async fn update_at_read_committed_waits_for_no_row_that_does_not_match(db: &Test
     Ok(())
 }
 
-/// A foreign key's check locks the row that it refers to FOR KEY SHARE, which FOR UPDATE keeps out.
+/// A foreign key's check locks the referenced row FOR KEY SHARE, which conflicts with FOR UPDATE.
 async fn rows_that_refer_to_a_written_one_can_be_inserted_beside_it(db: &TestDb) -> TestResult {
     let upsert =
         "INSERT INTO parent (id, n) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET n = excluded.n";
@@ -202,7 +202,7 @@ async fn rows_that_refer_to_a_written_one_can_be_inserted_beside_it(db: &TestDb)
             "UPDATE parent SET n = 9",
             "INSERT INTO child (id, parent_id) VALUES (50, 1)",
         ),
-        // Its hands lose their crew, and keep their keys.
+        // The foreign key of `hand` is set to NULL; its keys stay.
         (
             "DELETE FROM crew WHERE id = 1",
             "INSERT INTO glove (hand_id) VALUES (10)",

@@ -1,4 +1,4 @@
-//! Whether records lead from what a table held to what it holds.
+//! Whether records lead from the old rows of a table to the new ones.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,13 +12,13 @@ use serde_json::Map;
 use crate::outcome::values;
 use crate::support::TestResult;
 
-/// Rows by their key, as records write it.
+/// Rows by their key, in the form of records.
 pub(crate) type Rows = BTreeMap<String, Map<String, Json>>;
 
-/// A table and what its records are of.
+/// A table and its recorded model.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    /// As statements write it.
+    /// The name in statements.
     pub(crate) name: &'static str,
     pub(crate) model: &'static str,
     pub(crate) key: &'static str,
@@ -37,7 +37,7 @@ impl Table {
     }
 
     pub(crate) async fn read<C: ConnectionTrait>(&self, db: &C) -> TestResult<Rows> {
-        // Prepared each time: the columns may have other types by now.
+        // Prepared each time: the types of columns may have changed.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let sql = format!("SELECT * FROM {} /* {number} */", self.name);
@@ -59,14 +59,14 @@ impl Table {
     }
 }
 
-/// What records say of a table, against the table.
+/// The comparison of a table with its records.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// What is in the table without a record, or in the records alone.
+    /// Rows of the table without a record, or only in records.
     pub(crate) missing: Vec<String>,
-    /// What was never so.
+    /// False records.
     pub(crate) untrue: Vec<String>,
-    /// Fields of which the old value is said not to be known.
+    /// Fields with an old value that is recorded as unknown.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn check(
     records: &[audit_log::Model],
 ) -> Checked {
     let mut rows = before;
-    // Rows that get a key of which the record, in the same statement, says only later that its row has another one now.
+    // Rows with a key that another row still has: the statement records that row's new key later.
     let mut waiting: Vec<(String, Map<String, Json>)> = Vec::new();
     let mut checked = Checked::default();
     for record in records {
@@ -97,11 +97,11 @@ pub(crate) fn check(
             && !rows.contains_key(&key)
             && let Some(row) = rows.remove(&plain(old))
         {
-            // A record of a changed key may be of the new one.
+            // A record of a changed key may have the new key.
             rows.insert(key.clone(), row);
         }
         let known = rows.contains_key(&key);
-        // Where the database does not say whether a row is new, its record says so.
+        // If the database does not say whether a row is new, the record says so.
         let undecided = record.action == "UPDATE"
             && (changes.values())
                 .all(|change| change.get("old_unknown") == Some(&Json::Bool(true)));
@@ -115,7 +115,7 @@ pub(crate) fn check(
         if record.action == "DELETE" {
             rows.remove(&key);
         } else if let Some(new) = moved.and_then(|change| change.get("new")) {
-            // A key that changed.
+            // A changed key.
             if let Some(row) = rows.remove(&key) {
                 waiting.push((plain(new), row));
             }
@@ -194,13 +194,13 @@ fn has_flag(value: &Json, flag: &str) -> bool {
     value.get(flag) == Some(&Json::Bool(true))
 }
 
-/// Whether a record says that it does not know a value.
+/// Whether a record marks a value as unknown.
 fn is_unknown(value: &Json) -> bool {
     has_flag(value, "unreadable") || has_flag(value, "redacted")
 }
 
-/// Whether a recorded value is a column's. What no type reads may have any form but NULL; what one reads is not
-/// unreadable.
+/// Whether a recorded value is a column's. An unreadable value may have any form but NULL; a readable one is not
+/// recorded as unreadable.
 fn agrees(recorded: &Json, read: &Json) -> bool {
     if has_flag(recorded, "redacted") || has_flag(read, "redacted") {
         return true;

@@ -1,4 +1,4 @@
-//! Statements that auditing once changed, or recorded wrongly: each does what it does on a bare connection.
+//! Statements that auditing once changed or recorded wrongly: each has the same result as on a bare connection.
 #![allow(
     clippy::cloned_ref_to_slice_refs,
     clippy::similar_names,

@@ -1,4 +1,4 @@
-//! Failures that come later than the statement, or through the bulk builders.
+//! Failures that occur after the statement, or in the bulk builders.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set, TransactionTrait};
@@ -24,7 +24,7 @@ mod postgres_deferred {
     crate::support::tests_on!(postgres: deferred_constraint_fails_as_the_statement_does);
 }
 
-/// Parent 1 has a child that keeps it; whether it does is looked at when the transaction commits, or at once.
+/// Parent 1 has a child that prevents its deletion; the check is at the commit, or immediate.
 fn family(deferred: bool) -> Vec<String> {
     let when = if deferred {
         "DEFERRABLE INITIALLY DEFERRED"

@@ -1,4 +1,4 @@
-//! Names and quoting: long column names, one table name in two schemas, settings of quoting.
+//! Names and quoting: long column names, one table name in two schemas, quoting settings.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -32,7 +32,7 @@ const A: &str = "forty_six_bytes_that_a_prefix_makes_too_long_4";
 const B: &str = "fifty_bytes_that_a_shorter_prefix_makes_too_long_5";
 const C: &str = "sixty_three_bytes_that_are_all_that_the_server_allows_in_a_name";
 
-/// `long` is a type's name in MariaDB, and quoted differently everywhere.
+/// `long` is the name of a type in MariaDB, and each database quotes it differently.
 fn quoted(backend: DbBackend, name: &str) -> String {
     match backend {
         DbBackend::MySql => format!("`{name}`"),
@@ -215,8 +215,7 @@ async fn qualified_names_are_recorded_under_their_own_entity(db: &TestDb) -> Tes
     oracle.recorded().await
 }
 
-/// A new connection to a database whose sessions start with a setting.
-/// A connection of its own for which this setting holds, and for no other.
+/// A new connection whose session starts with this setting. No other connection has it.
 async fn with_setting(db: &TestDb, setting: &str) -> TestResult<sea_orm::DatabaseConnection> {
     let conn = db.another().await?;
     conn.execute_unprepared(&format!("SET {setting}")).await?;

@@ -1,5 +1,4 @@
-//! Statements whose rows PostgreSQL 18 returns as they were and as they are: recorded there, recorded or reported
-//! by older servers.
+//! Statements whose old and new rows PostgreSQL 18 returns: recorded there, recorded or reported on older servers.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde_json::json;
@@ -35,7 +34,7 @@ mod postgres {
 const ITEM: Table = Table::of("item");
 const SLOT: Table = Table::of("slot");
 
-/// Everything has its record, and nothing is reported, from 18 on.
+/// From 18 on everything is recorded, and nothing is reported.
 async fn recorded_from_18(oracle: Oracle<'_>) -> TestResult {
     let db = oracle.db;
     if db.postgres_version().await? < 18 {
@@ -59,8 +58,8 @@ async fn all(oracle: &Oracle<'_>, statements: &[&str]) -> TestResult {
     oracle.in_transaction(&calls).await
 }
 
-/// Runs statements one after the other from 18 on, and each in a database of its own below: what is only reported
-/// there has no record that the next could lead from.
+/// Runs statements one after the other from 18 on, and each in its own database before 18: a statement that is only
+/// reported there has no record that the next one could start from.
 async fn each_is_recorded(
     db: &TestDb,
     table: Table,
@@ -155,7 +154,7 @@ async fn swapped_keys_are_recorded_under_their_old_keys(db: &TestDb) -> TestResu
     if db.postgres_version().await? < 18 {
         return oracle.recorded_or_reported().await;
     }
-    // Replayed one after the other, one would overwrite the other.
+    // Applied one after the other, one record would overwrite the other.
     let mut log: Vec<_> = (db.records().await?.into_iter())
         .map(|record| (record.object_id.unwrap_or_default(), record.changes))
         .collect();

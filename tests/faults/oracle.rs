@@ -1,4 +1,4 @@
-//! The same statements on a bare connection and on an audited one, in databases of their own, and what differs.
+//! Runs the same statements on a bare and an audited connection, in separate databases, and compares the results.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,42 +11,42 @@ use crate::log_check::{Checked, Rows, Table, check};
 use crate::outcome::{Call, Outcome, run, same, same_on};
 use crate::support::{TestDb, TestResult};
 
-/// Two databases with the same tables and rows: one written plainly, one audited.
+/// Two databases with the same tables and rows: one bare, one audited.
 pub(crate) struct Oracle<'a> {
     pub(crate) bare: TestDb,
     pub(crate) db: &'a TestDb,
     pub(crate) audited: AuditedConnection,
     tables: Vec<Table>,
     before: Vec<Rows>,
-    /// What was there after each statement, so that a report excuses its own statement alone.
+    /// The rows after each statement, so that a report excuses only its own statement.
     moments: Mutex<Vec<Moment>>,
 }
 
-/// What is there after a statement.
+/// The rows after a statement.
 struct Moment {
     rows: Vec<Rows>,
     records: usize,
     reports: BTreeMap<String, i64>,
 }
 
-/// What one statement did, as the tables have it and as the log has it.
+/// The changes of one statement, in the tables and in the log.
 struct Done<'a> {
     before: &'a [Rows],
     after: &'a [Rows],
     records: &'a [audit_log::Model],
-    /// The words of the reports that it left.
+    /// The words of its reports.
     reported: Vec<String>,
 }
 
 impl<'a> Oracle<'a> {
-    /// Runs statements in both databases, and takes note of what these tables hold then.
+    /// Runs statements in both databases, and stores the rows of these tables.
     pub(crate) async fn new<S: AsRef<str>>(
         db: &'a TestDb,
         tables: &[Table],
         setup: impl IntoIterator<Item = S>,
     ) -> TestResult<Self> {
         let bare = db.sibling().await?;
-        // One connection each: another one of the pool may read SQLite's schema half way through, and SQLite then
+        // One connection each: another pooled connection may read SQLite's schema half way through, and SQLite then
         // refuses a view's statement without looking for the view's triggers again.
         let (on_bare, on_db) = (bare.another().await?, db.another().await?);
         for sql in setup {
@@ -103,7 +103,7 @@ impl<'a> Oracle<'a> {
         outcome
     }
 
-    /// Runs a statement outside of the audited connection in both databases. Records lead from there.
+    /// Runs a statement outside of the audited connection in both databases. Records start from the new rows.
     pub(crate) async fn elsewhere(&mut self, sql: &str) -> TestResult {
         self.bare.execute_unprepared(sql).await?;
         self.db.execute_unprepared(sql).await?;
@@ -112,7 +112,7 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
-    /// Forgets the log. Records lead from what the tables hold now.
+    /// Deletes the log. Records start from the current rows.
     pub(crate) async fn forget(&mut self) -> TestResult {
         self.db.forget().await?;
         self.before = self.read(&self.db.conn).await?;
@@ -120,7 +120,7 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
-    /// What the tables hold, as a connection sees them.
+    /// The rows of the tables, as a connection sees them.
     pub(crate) async fn read<C: ConnectionTrait>(&self, db: &C) -> TestResult<Vec<Rows>> {
         let mut all = Vec::new();
         for table in &self.tables {
@@ -129,7 +129,7 @@ impl<'a> Oracle<'a> {
         Ok(all)
     }
 
-    /// Sets what records lead from.
+    /// Sets the rows that records start from.
     pub(crate) fn starts_from(&mut self, rows: Vec<Rows>) {
         self.before = rows;
         self.moments.lock().unwrap().clear();
@@ -149,7 +149,7 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
-    /// The tables are equal, and records lead from what they held to what they hold. No old value is unknown.
+    /// The tables are equal, and records lead from the old rows to the new ones. No old value is unknown.
     pub(crate) async fn recorded(self) -> TestResult {
         self.recorded_with(false).await
     }
@@ -178,15 +178,15 @@ impl<'a> Oracle<'a> {
         self.bare.remove().await
     }
 
-    /// The same, but what has no record may be reported, by the statement that wrote it. The report names the table, or
-    /// one that the table's foreign keys lead to.
+    /// The same, but unrecorded changes may be reported by their statement. The report names the table, or one that the
+    /// table's foreign keys lead to.
     pub(crate) async fn recorded_or_reported(self) -> TestResult {
         self.compare_tables().await?;
         self.explained().await
     }
 
-    /// Records lead to what the tables hold, or a report says that they do not. Nothing is compared with the bare
-    /// connection: which rows a statement meets that waited is for the database to say.
+    /// Records lead to the rows of the tables, or a report says that they do not. Nothing is compared with the bare
+    /// connection: the database decides which rows a statement matches after it waited.
     pub(crate) async fn explained(self) -> TestResult {
         let Checked { missing, .. } = self.check(true).await?;
         assert!(
@@ -198,13 +198,12 @@ impl<'a> Oracle<'a> {
         self.bare.remove().await
     }
 
-    /// What is wrong, for tests that go through several cases: what has neither record nor report, and records that
-    /// are not true.
+    /// The errors, for tests of several cases: changes with neither record nor report, and false records.
     pub(crate) async fn fault(self) -> TestResult<Option<String>> {
         self.fault_with(true).await
     }
 
-    /// The same; an old value that is unknown is wrong, too.
+    /// The same; an unknown old value is an error, too.
     pub(crate) async fn fault_with(self, may_be_unknown: bool) -> TestResult<Option<String>> {
         let mut faults = Vec::new();
         for table in &self.tables {
@@ -247,7 +246,7 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
-    /// What has no record. Records that never were true fail the test.
+    /// Unrecorded changes. False records fail the test.
     async fn check(&self, reports_excuse: bool) -> TestResult<Checked> {
         let checked = self.checked(reports_excuse).await?;
         assert!(
@@ -259,8 +258,7 @@ impl<'a> Oracle<'a> {
         Ok(checked)
     }
 
-    /// What has no record, nor, where that excuses it, a report of the statement that did it; and records that never were
-    /// true.
+    /// Changes without a record and, where reports excuse that, without a report of their statement; and false records.
     async fn checked(&self, reports_excuse: bool) -> TestResult<Checked> {
         let records = self.db.records().await?;
         let last = self.moment().await?;
@@ -353,12 +351,12 @@ async fn references(db: &DatabaseConnection) -> TestResult<References> {
     Ok(references)
 }
 
-/// The reports of statements that are in no record, or only in part.
+/// The reports of statements that are unrecorded, or recorded only in part.
 pub(crate) async fn reports(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(counted_reports(db).await?.into_keys().collect())
 }
 
-/// The reports, and how often each was made.
+/// The reports, and their numbers.
 async fn counted_reports(db: &TestDb) -> TestResult<BTreeMap<String, i64>> {
     let mut reports = BTreeMap::new();
     for event in db.events().await? {

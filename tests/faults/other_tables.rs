@@ -24,7 +24,7 @@ mod mariadb {
 
 const ITEM: Table = Table::of("item");
 
-/// Three items; `pick`, which is not audited, names the first one.
+/// Three items; `pick`, which is not audited, refers to the first one.
 async fn picked(db: &TestDb) -> TestResult<Oracle<'_>> {
     let mut setup = items(db.backend(), 3);
     setup.push("CREATE TABLE pick (item_id INTEGER NOT NULL, p INTEGER NOT NULL)".to_owned());
@@ -32,7 +32,7 @@ async fn picked(db: &TestDb) -> TestResult<Oracle<'_>> {
     Oracle::new(db, &[ITEM], setup).await
 }
 
-/// No record is of the item that the read before the statement found, unless the statement wrote that one.
+/// No record is of the item that the read before the statement found, unless the statement wrote that item.
 async fn no_false_record_of_the_first(db: &TestDb, case: &str) -> TestResult {
     let items = ITEM.read(&db.conn).await?;
     let p = items.get("1").and_then(|row| row["p"].as_i64());
@@ -47,8 +47,8 @@ async fn no_false_record_of_the_first(db: &TestDb, case: &str) -> TestResult {
     Ok(())
 }
 
-/// At REPEATABLE READ a subquery of InnoDB's `SELECT .. FOR UPDATE` reads the snapshot, and one of an UPDATE or
-/// DELETE what is there now.
+/// At REPEATABLE READ a subquery of InnoDB's `SELECT .. FOR UPDATE` reads the snapshot; a subquery of an UPDATE or
+/// DELETE reads the current rows.
 async fn condition_on_an_older_snapshot_leaves_no_false_record(db: &TestDb) -> TestResult {
     let condition = "WHERE id IN (SELECT item_id FROM pick)";
     for sql in [
@@ -104,7 +104,7 @@ async fn condition_that_waits_for_another_tables_row_is_accounted_for(db: &TestD
             assert!(!outcome.is_failure(), "{case}: {outcome:?}");
             no_false_record_of_the_first(&own, &case).await?;
             oracle.starts_from(rows);
-            // The keys are returned, or come with what the application does not see.
+            // The keys are returned, or come in columns that the application does not see.
             let is_joined = sql.contains("FROM pick WHERE");
             let has_keys = match call {
                 Call::Execute => !(is_joined && sql.contains("RETURNING")),
@@ -122,7 +122,7 @@ async fn condition_that_waits_for_another_tables_row_is_accounted_for(db: &TestD
     Ok(())
 }
 
-/// The returned key is the item's, as its name says, and not one of the other table's columns.
+/// The returned key is the item's, and not another table's column of the same name.
 async fn joined_update_that_returns_its_key_is_recorded(db: &TestDb) -> TestResult {
     for sql in [
         "UPDATE item SET p = pick.p FROM pick WHERE pick.item_id = item.id RETURNING item.id",

@@ -1,4 +1,4 @@
-//! Statements, and all that an application sees of them.
+//! Runs statements and collects all that an application sees of them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-/// How a statement is sent.
+/// The function that sends a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Execute,
@@ -76,8 +76,8 @@ impl Outcome {
     }
 }
 
-/// A message without the names of the two databases, and without the line of PostgreSQL's source: a statement in
-/// an aborted transaction is refused at one line when it is parsed, at another when it is run.
+/// A message without the names of the two databases and the line of PostgreSQL's source: a statement in an aborted
+/// transaction is refused at one line when it is parsed, at another when it is run.
 fn anonymous(message: &str) -> String {
     let message = match message.rsplit_once(" at line ") {
         Some((message, line)) if line.parse::<u32>().is_ok() => message,
@@ -122,7 +122,7 @@ fn done(backend: DbBackend, sql: &str, result: Result<ExecResult, DbErr>) -> Out
     let inserts = start.eq_ignore_ascii_case("INSE") || start.eq_ignore_ascii_case("REPL");
     let has_id = match backend {
         DbBackend::MySql => true,
-        // Where nothing was inserted, the id is what the connection inserted last, by whatever statement.
+        // If nothing was inserted, the ID is that of the connection's last insert.
         DbBackend::Sqlite => inserts && rows_affected > 0 && !sql.contains("ON CONFLICT"),
         _ => false,
     };
@@ -200,7 +200,7 @@ fn value(row: &QueryResult, at: usize) -> Json {
     undecoded(row, at)
 }
 
-/// What no type reads: the bytes that were received.
+/// A value that no type reads: the received bytes.
 fn undecoded(row: &QueryResult, at: usize) -> Json {
     let bytes = if let Some(row) = row.try_as_pg_row() {
         let raw = row.try_get_raw(at).ok();
@@ -226,7 +226,7 @@ pub(crate) async fn same_on<B: ConnectionTrait, A: ConnectionTrait>(
     got
 }
 
-/// Fails where an application would see a difference.
+/// Fails if an application would see a difference.
 pub(crate) fn same(what: &str, expected: &Outcome, got: &Outcome) {
     let what: String = what.chars().take(300).collect();
     if expected != got {
@@ -242,7 +242,7 @@ pub(crate) fn same(what: &str, expected: &Outcome, got: &Outcome) {
     }
 }
 
-/// What a builder of SeaORM gave: the value, or all that is known of the error.
+/// The result of a SeaORM builder: the value, or all fields of the error.
 pub(crate) fn result_of<T: std::fmt::Debug>(result: Result<T, DbErr>) -> Result<String, Outcome> {
     match result {
         Ok(value) => Ok(format!("{value:?}")),

@@ -8,7 +8,7 @@ use crate::oracle::{Oracle, reports};
 use crate::outcome::{Call, same_on};
 use crate::support::{TestDb, TestResult};
 
-/// Where statements are run.
+/// The connection of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
     Connection,
@@ -25,7 +25,7 @@ pub(crate) enum Step<'a> {
     Elsewhere(&'a str),
 }
 
-/// Plays statements on both. The answers and the tables must be the same, and what was changed recorded, or reported.
+/// Runs statements on both. The answers and the tables must be the same, and changes must be recorded or reported.
 /// Returns the reports.
 pub(crate) async fn play<S: AsRef<str>>(
     db: &TestDb,
@@ -84,7 +84,7 @@ async fn take<B: ConnectionTrait, A: ConnectionTrait>(
     Ok(())
 }
 
-/// Plays them on a connection, and in a transaction, in databases of their own.
+/// Runs them on a connection, and in a transaction, in separate databases.
 pub(crate) async fn play_both(
     db: &TestDb,
     tables: &[Table],

@@ -1,4 +1,4 @@
-//! Reads and settings that the parser does not know are no writes, and pass where writes are refused.
+//! Reads and settings that the parser does not know are no writes, and run where writes are refused.
 
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait, TransactionTrait};
@@ -55,7 +55,7 @@ async fn streamed_write_of_a_qualified_table_is_refused_at_once(db: &TestDb) -> 
     let schema = match db.backend() {
         DbBackend::Postgres => "public",
         DbBackend::Sqlite => "main",
-        // No statement but INSERT returns rows there.
+        // On MySQL only INSERT returns rows.
         _ => return Ok(()),
     };
     for sql in items(db.backend(), 3) {

@@ -1,4 +1,4 @@
-//! REPLACE: the rows that it deletes are recorded as deleted, before the one that takes their place.
+//! REPLACE: the deleted rows are recorded as deleted, before the new row.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::AuditConfig;
@@ -116,7 +116,7 @@ async fn replace_by_rowid_records_no_creation(db: &TestDb) -> TestResult {
     oracle.recorded_or_reported().await
 }
 
-/// SQLite takes the last of the values for the rowid, and the first one for any other column.
+/// SQLite uses the last of the values for the rowid, and the first one for any other column.
 async fn insert_that_names_a_column_twice_records_the_row_that_it_inserts(
     db: &TestDb,
 ) -> TestResult {
@@ -157,7 +157,7 @@ async fn insert_that_names_a_column_twice_records_the_row_that_it_inserts(
     oracle.recorded_or_reported().await
 }
 
-/// To MySQL both texts are one key, and each finds the row when they are looked up apart.
+/// MySQL takes both texts as one key, and a lookup of each finds the row.
 async fn replace_of_a_key_in_another_case_records_one_creation(db: &TestDb) -> TestResult {
     let setup = [
         "CREATE TABLE label (name VARCHAR(40) NOT NULL PRIMARY KEY, score INTEGER)",

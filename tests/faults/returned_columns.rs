@@ -1,4 +1,4 @@
-//! RETURNING gives the columns that the application named, and nothing else, to queries of every kind.
+//! RETURNING gives exactly the columns that the application named, to queries of every kind.
 
 use sea_orm::{DbBackend, EntityTrait, QueryTrait};
 
@@ -29,7 +29,7 @@ mod postgres_updates {
 
 const ITEM: Table = Table::of("item");
 
-/// Aliases that are other columns' names, names twice, expressions, and comments after them.
+/// Aliases that are names of other columns, repeated names, expressions, and comments after them.
 const RETURNED: [&str; 7] = [
     "id",
     "*",
@@ -52,7 +52,7 @@ async fn insert_returns_the_named_columns(db: &TestDb) -> TestResult {
             assert!(!outcome.is_failure(), "{outcome:?}");
         }
     }
-    // Of rows whose keys are not returned, PostgreSQL and SQLite tell nothing.
+    // PostgreSQL and SQLite give no data of rows whose keys are not returned.
     oracle.recorded_or_reported().await
 }
 
@@ -86,7 +86,7 @@ async fn delete_returns_the_named_columns(db: &TestDb) -> TestResult {
     let mut id = 1;
     for returned in RETURNED {
         for call in [Call::QueryAll, Call::QueryOne] {
-            // One row at a time: the order of several is the database's.
+            // One row at a time: the database chooses the order of several.
             let sql = format!("DELETE FROM item WHERE id = {id} RETURNING {returned}");
             let outcome = oracle.same(call, &sql, &[]).await;
             assert!(!outcome.is_failure(), "{outcome:?}");
@@ -148,7 +148,7 @@ async fn returned_columns_in_a_transaction_are_the_named_ones(db: &TestDb) -> Te
             (Call::QueryAll, "DELETE FROM item WHERE id = 99 RETURNING p"),
         ])
         .await?;
-    // Of rows whose keys are not returned, PostgreSQL and SQLite tell nothing.
+    // PostgreSQL and SQLite give no data of rows whose keys are not returned.
     oracle.recorded_or_reported().await
 }
 
@@ -167,6 +167,6 @@ async fn builder_statement_sent_as_a_query_returns_its_own_columns(db: &TestDb) 
         .unwrap_or_default();
     let sql = format!("{} RETURNING p, code", statement.sql);
     oracle.same(Call::QueryOne, &sql, &values).await;
-    // Of rows whose keys are not returned, PostgreSQL and SQLite tell nothing.
+    // PostgreSQL and SQLite give no data of rows whose keys are not returned.
     oracle.recorded_or_reported().await
 }

@@ -1,4 +1,4 @@
-//! Tables whose triggers, rules or views make something else of a statement.
+//! Tables whose triggers, rules or views rewrite a statement.
 
 use sea_orm::DbBackend;
 
@@ -126,7 +126,7 @@ async fn rows_that_a_before_trigger_keeps_are_not_recorded(db: &TestDb) -> TestR
     oracle.recorded().await
 }
 
-/// The statement does not return the key that the row gets, if it gets any; the one that it names is an older row's.
+/// The statement does not return the key that the row gets, if any; the key in the statement is an older row's.
 async fn insert_that_a_before_trigger_skips_or_moves_records_no_older_row(
     db: &TestDb,
 ) -> TestResult {

@@ -1,4 +1,4 @@
-//! Roles that may not see, or not read, what they change on PostgreSQL: what works plainly works audited.
+//! Roles on PostgreSQL that may not see, or not read, what they change: statements that work plainly work audited.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_audit::AuditedConnection;
@@ -30,7 +30,7 @@ mod postgres {
 
 const ITEM: Table = Table::of("item");
 
-/// A connection that acts as a role of its own, which may write to the audit tables and has the grants given.
+/// A connection with a role of its own, which may write to the audit tables and has the given grants.
 async fn as_role(db: &TestDb, grants: &[&str]) -> TestResult<(DatabaseConnection, String)> {
     let conn = db.another().await?;
     let name = conn
@@ -97,7 +97,7 @@ async fn delete_of_a_parent_whose_children_are_hidden_is_recorded_or_reported(
     oracle.recorded_or_reported().await
 }
 
-/// Rows with a `p` of 100 or more may be written, and are not seen.
+/// Rows with a `p` of 100 or more may be written, and are not visible.
 async fn hidden_items(db: &TestDb) -> TestResult<Oracle<'_>> {
     let mut setup = items(db.backend(), 3);
     setup.push("ALTER TABLE item ENABLE ROW LEVEL SECURITY".to_owned());
@@ -180,7 +180,7 @@ async fn delete_by_a_role_that_may_not_read_succeeds_in_a_transaction(db: &TestD
     oracle.recorded_or_reported().await
 }
 
-/// Locking rows that are read takes the right to update them.
+/// Locking rows requires the privilege to update them.
 async fn delete_by_a_role_that_may_not_update_succeeds(db: &TestDb) -> TestResult {
     let mut setup = FAMILY.to_vec();
     setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2), (3, 3)");
@@ -196,7 +196,7 @@ async fn delete_by_a_role_that_may_not_update_succeeds(db: &TestDb) -> TestResul
     oracle.recorded_or_reported().await
 }
 
-/// The rows that follow need no privilege: the database deletes them as their table's owner.
+/// The referring rows need no privilege: the database deletes them as their table's owner.
 async fn delete_by_a_role_that_may_not_update_what_follows_succeeds(db: &TestDb) -> TestResult {
     let mut setup = FAMILY.to_vec();
     setup.push("INSERT INTO parent (id, n) VALUES (1, 1), (2, 2), (3, 3)");
@@ -217,7 +217,7 @@ async fn delete_by_a_role_that_may_not_update_what_follows_succeeds(db: &TestDb)
     oracle.recorded_or_reported().await
 }
 
-/// The table `item` with these policies for SELECT, and no others that refuse anything.
+/// The table `item` with these policies for SELECT, and otherwise permissive ones.
 async fn items_under<'a>(db: &'a TestDb, seen: &str) -> TestResult<Oracle<'a>> {
     let mut setup = items(db.backend(), 3);
     setup.push("ALTER TABLE item ENABLE ROW LEVEL SECURITY".to_owned());
@@ -277,7 +277,7 @@ async fn insert_whose_rows_fail_a_policy_succeeds(db: &TestDb) -> TestResult {
     oracle.recorded_or_reported().await
 }
 
-/// What cannot be looked at afterwards is not taken for deleted.
+/// A row that cannot be read afterwards is not recorded as deleted.
 async fn delete_whose_rows_fail_a_policy_succeeds(db: &TestDb) -> TestResult {
     let mut setup = items(db.backend(), 3);
     setup.push(
@@ -322,7 +322,7 @@ async fn delete_whose_following_rows_fail_a_policy_succeeds(db: &TestDb) -> Test
     oracle.recorded_or_reported().await
 }
 
-/// A table that only grows: nobody may lock its rows.
+/// An insert-only table: no role may lock its rows.
 async fn insert_by_a_role_that_may_only_add_rows_succeeds(db: &TestDb) -> TestResult {
     let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 2)).await?;
     let grants = ["GRANT SELECT, INSERT ON item TO"];
@@ -346,7 +346,7 @@ async fn insert_by_a_role_that_may_only_add_rows_succeeds(db: &TestDb) -> TestRe
     oracle.recorded_or_reported().await
 }
 
-/// What follows by a foreign key needs no privilege, nor does the schema that it is in.
+/// A foreign key's action needs no privilege on the table or its schema.
 async fn write_that_cascades_to_a_schema_the_role_may_not_use_succeeds(db: &TestDb) -> TestResult {
     let setup = [
         "CREATE TABLE shelf (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)",

@@ -1,5 +1,5 @@
-//! Settings that an application changes for a session or a transaction: what a name means, and how rows are
-//! numbered, is that of the statement.
+//! Settings that an application changes for a session or a transaction: the settings of the statement decide what a
+//! name means and how rows are numbered.
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditedConnection};
@@ -41,8 +41,8 @@ async fn two_items(db: &TestDb) -> TestResult<Oracle<'_>> {
     Oracle::new(db, &[ITEM], setup).await
 }
 
-/// Runs these texts after an update of `item` in one transaction, in which all of them write `other.item`: the rows
-/// before and after are those of the table that the name means then. Returns their records.
+/// Runs these texts after an update of `item` in one transaction. All of them write `other.item`: the rows before and
+/// after are those of the table that the name then means. Returns their records.
 async fn log_of_other_item(db: &TestDb, texts: &[&str]) -> TestResult<Vec<String>> {
     let oracle = two_items(db).await?;
     let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
@@ -118,7 +118,7 @@ async fn search_path_of_the_first_transaction_is_not_kept(db: &TestDb) -> TestRe
     oracle
         .in_transaction(&[
             (Call::Execute, "SET LOCAL search_path TO other"),
-            // The entity's table in every other transaction.
+            // In every other transaction it is the entity's table.
             (Call::Execute, "UPDATE public.item SET p = 9 WHERE id = 2"),
         ])
         .await?;
@@ -157,7 +157,7 @@ async fn step_of_numbers_of_the_first_transaction_is_not_kept(db: &TestDb) -> Te
     oracle.recorded().await
 }
 
-/// A name with a database is that of the one that the connection uses then.
+/// A name with a database is compared with the database that the connection uses at that time.
 async fn database_of_the_first_connection_is_not_kept(db: &TestDb) -> TestResult {
     let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
     let name = |row: Option<sea_orm::QueryResult>| -> TestResult<String> {
@@ -178,7 +178,7 @@ async fn database_of_the_first_connection_is_not_kept(db: &TestDb) -> TestResult
     let conn = db.another().await?;
     let audited = AuditedConnection::new(conn.clone());
     audited.execute_unprepared(&format!("USE {beside}")).await?;
-    // The first that is asked.
+    // The first statement that reads the name of the database.
     audited
         .execute_unprepared("UPDATE item SET p = 50 WHERE id = 99")
         .await?;

@@ -1,4 +1,4 @@
-//! Snapshots and locks that a transaction has on MySQL and MariaDB: those of the application's statements alone.
+//! Snapshots and locks of a transaction on MySQL and MariaDB: only the application's statements take them.
 
 use sea_orm::{ConnectionTrait, EntityTrait, Set, TransactionTrait};
 
@@ -21,7 +21,7 @@ const ITEM: Table = Table::of("item");
 const LATER: &str = "UPDATE item SET p = 77 WHERE id = 1";
 const READ: &str = "SELECT p FROM item WHERE id = 1";
 
-/// An INSERT takes no snapshot: what others commit before the first SELECT is seen.
+/// An INSERT takes no snapshot: commits before the first SELECT are visible.
 async fn insert_leaves_the_snapshot_to_the_application(db: &TestDb) -> TestResult {
     for insert in [
         "INSERT INTO item (code, p) VALUES ('n', 1)",
@@ -63,8 +63,8 @@ async fn insert_by_a_model_leaves_the_snapshot_to_the_application(db: &TestDb) -
     oracle.recorded().await
 }
 
-/// A row that conflicts by its email does not take the id that the statement names, and the gap at that id stays
-/// free for others.
+/// A row that conflicts by its email does not take the ID in the statement, and the gap at that ID stays free for other
+/// clients.
 async fn upsert_locks_no_absent_key(db: &TestDb) -> TestResult {
     for upsert in [
         "INSERT INTO account (id, email, n) VALUES (500, 'x', 9) ON DUPLICATE KEY UPDATE n = VALUES(n)",
@@ -100,8 +100,7 @@ async fn upsert_locks_no_absent_key(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// All rows of a table as small as this one would be read, and locked, if the reads beside the statement did not name
-/// their index.
+/// All rows of such a small table would be read and locked if the reads beside the statement did not name their index.
 async fn conflicts_of_some_rows_leave_the_others_free(db: &TestDb) -> TestResult {
     let of_last = "UPDATE account SET n = 9 WHERE id = 4";
     for (first, second) in [

@@ -1,4 +1,4 @@
-//! Statements whose rows do not fit into the memory that is kept for them give the same log as those whose rows do.
+//! Statements whose rows exceed the memory limit give the same log as those whose rows do not.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::AuditConfig;
@@ -144,7 +144,7 @@ async fn delete_that_a_trigger_keeps_rows_from_gives_the_same_log(db: &TestDb) -
             "CREATE TRIGGER keep BEFORE DELETE ON member WHEN OLD.id % 2 = 0 \
              BEGIN SELECT RAISE(IGNORE); END",
         ],
-        // MariaDB's triggers cannot.
+        // MariaDB's triggers cannot skip a row.
         _ => &[],
     };
     same_log(db, setup, &["DELETE FROM member"]).await

@@ -1,4 +1,4 @@
-//! Texts of several statements: each is run as it was sent, and none is put into a transaction that changes what it does.
+//! Texts of several statements: each runs as it was sent, and none runs in a transaction that changes its effect.
 
 use crate::entities::{FAMILY, items};
 use crate::log_check::Table;
@@ -74,7 +74,7 @@ async fn strings_and_numbers_are_sent_as_they_are_on_sqlite(db: &TestDb) -> Test
         Step::Unprepared(
             "UPDATE item SET code = 'it''s; \\ü' WHERE id = 3; UPDATE item SET code = CAST(x'4142' AS TEXT) WHERE id = 4",
         ),
-        // The condition is also the read's before the statement.
+        // The read before the statement has the same condition.
         Step::Executed("UPDATE item SET p = 70 WHERE id = 0x1"),
         Step::Executed("DELETE FROM item WHERE id = 0x3"),
     ];

@@ -1,4 +1,4 @@
-//! PostgreSQL: statements of the log's own, whose prepared ones cannot be used any more.
+//! PostgreSQL: statements of the log whose prepared forms are invalid.
 
 use crate::entities::items;
 use crate::log_check::Table;
@@ -95,7 +95,7 @@ async fn column_of_another_type_in_another_schema(db: &TestDb) -> TestResult {
         Step::Executed("UPDATE item SET p = 50 WHERE id = 1"),
         Step::Executed("UPDATE public.item SET p = 52 WHERE id = 1"),
     ];
-    // The table of the other schema has the entity's name, and is recorded as its.
+    // The table of the other schema has the entity's name, and is recorded as the entity's.
     let oracle = crate::oracle::Oracle::new(db, &[], &setup).await?;
     let (bare, one) = (oracle.bare.another().await?, db.another().await?);
     let audited = sea_orm_audit::AuditedConnection::new(one.clone());

@@ -1,4 +1,4 @@
-//! Forms of UPDATE and DELETE that are common: captured, or reported where the policy says so.
+//! Common forms of UPDATE and DELETE: captured, or reported if the policy says so.
 
 use sea_orm::DbBackend;
 
@@ -76,7 +76,7 @@ async fn update_of_a_key_by_another_column_is_recorded_or_reported(db: &TestDb) 
         .executes("UPDATE item SET id = id + 100 WHERE code = 'c2'")
         .await;
     if db.backend() == DbBackend::Postgres {
-        // Which returns the new key.
+        // It returns the new key.
         oracle.recorded().await?;
     } else {
         oracle.recorded_or_reported().await?;

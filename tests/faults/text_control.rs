@@ -1,5 +1,5 @@
-//! Transactions that the application begins and ends by text, on a pool of one connection: the log neither commits them nor fails
-//! in them.
+//! Transactions that the application begins and ends by text, on a pool of one connection: the log neither commits them
+//! nor fails in them.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_audit::{Actor, AuditConfig, AuditError, AuditedConnection, StatementPolicy};
@@ -97,7 +97,7 @@ async fn statement_that_fails_after_begin_by_text(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The report of a statement that is not understood begins no transaction either.
+/// The report of an unparsed statement begins no transaction either.
 async fn uncaptured_statement_after_begin_by_text(db: &TestDb) -> TestResult {
     let uncaptured = match db.backend() {
         DbBackend::Postgres => "DO $$ BEGIN UPDATE item SET p = 9 WHERE id = 2; END $$",
@@ -168,7 +168,7 @@ async fn begin_write_and_commit_in_one_text(db: &TestDb) -> TestResult {
         Step::Executed("DELETE FROM item WHERE id = 2"),
     ];
     if db.backend() == DbBackend::Sqlite {
-        // Its `rows_affected` is the connection's, which the report changes.
+        // Its `rows_affected` is the connection's, and the report changes it.
         return Ok(());
     }
     plays(db, &steps).await?;
@@ -262,7 +262,7 @@ async fn text_that_fails_before_its_commit_leaves_the_transaction_open(db: &Test
     Ok(())
 }
 
-/// At whichever await its future is dropped.
+/// The future is dropped at each of its awaits.
 async fn text_that_is_dropped_leaves_later_writes_recorded(db: &TestDb) -> TestResult {
     for polls in 1..12 {
         let own = db.sibling().await?;

@@ -50,7 +50,7 @@ async fn unprepared_texts_of_many_shapes_are_not_prepared(db: &TestDb) -> TestRe
         let mut before = 0;
         for (at, row) in rows.iter().take(TEXTS).enumerate() {
             if at == 2 {
-                // What capture itself needs is prepared with the first of its kind.
+                // The first captured statement prepares the statements of the log.
                 before = prepared(&pool).await?;
             }
             let (id, code): (i32, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);

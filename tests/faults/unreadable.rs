@@ -1,4 +1,4 @@
-//! Rows that the model's types do not read are written as on a bare connection, and recorded.
+//! Rows that the model's types cannot read are written as on a bare connection, and recorded.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -47,7 +47,7 @@ pub(crate) fn setup(backend: DbBackend, table: &str) -> Vec<String> {
         _ => "n BIGINT NOT NULL, price NUMERIC, day DATE",
     };
     let (n, price, day) = values(backend);
-    // SQLite keeps a whole number as an integer, which is no decimal for SeaORM.
+    // SQLite stores a whole number as an integer, which SeaORM does not read as a decimal.
     let fine = "2.5";
     vec![
         format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, {columns}, note VARCHAR(20))"),
@@ -63,7 +63,7 @@ pub(crate) fn setup(backend: DbBackend, table: &str) -> Vec<String> {
     ]
 }
 
-/// Values of `n`, `price` and `day` that the model does not read.
+/// Values of `n`, `price` and `day` that the model cannot read.
 fn values(backend: DbBackend) -> (&'static str, &'static str, &'static str) {
     match backend {
         DbBackend::Sqlite => ("'many'", "'cheap'", "'some day'"),
@@ -76,7 +76,7 @@ fn values(backend: DbBackend) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// With the policy by default, then with one that isolates failures.
+/// With the default policy, then with one that isolates failures.
 fn policies() -> [AuditConfigBuilder; 2] {
     [
         AuditConfig::builder(),
@@ -165,7 +165,7 @@ async fn update_that_heals_skipped_columns_succeeds(db: &TestDb) -> TestResult {
 async fn update_that_spoils_a_row_is_recorded(db: &TestDb) -> TestResult {
     let (n, price, day) = values(db.backend());
     let spoils = format!("UPDATE odd SET n = {n}, price = {price}, day = {day}");
-    // The value that no type reads is not known as an old one.
+    // The unreadable value is unknown as an old value.
     recorded_with(true, db, &ODD, &[&spoils]).await
 }
 
@@ -293,7 +293,7 @@ async fn update_of_a_double_that_the_model_reads_as_a_float_records_the_database
     db: &TestDb,
 ) -> TestResult {
     let oracle = measures(db).await?;
-    // Too near for a float to tell.
+    // A float has too little precision to distinguish the values.
     oracle
         .executes("UPDATE measure SET value = 0.10000000001 WHERE id = 1")
         .await;

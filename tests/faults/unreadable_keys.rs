@@ -1,4 +1,4 @@
-//! Unreadable rows through the bulk builders on a plain connection, and keys that the model does not read.
+//! Unreadable rows in the bulk builders on a plain connection, and keys that the model cannot read.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set};

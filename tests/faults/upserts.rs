@@ -1,4 +1,4 @@
-//! INSERT with a conflict clause: never a CREATE of a row that was there, never a change without its record.
+//! INSERT with a conflict clause: never a CREATE of an existing row, never a change without its record.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, IsolationLevel, Set, TransactionTrait};
@@ -36,7 +36,7 @@ const ITEM: Table = Table::of("item");
 const ACCOUNT: Table = Table::of("account");
 const SLOT: Table = Table::of("slot");
 
-/// An upsert that sets one column to the value given, by a unique index.
+/// An upsert that sets one column to the given value, by a unique index.
 fn upsert(backend: DbBackend, insert: &str, index: &str, column: &str) -> String {
     match backend {
         DbBackend::MySql => {
@@ -113,7 +113,7 @@ async fn ignored_insert_of_rows_without_the_unique_value_is_recorded(db: &TestDb
 
 async fn upsert_of_rows_without_the_key_is_recorded(db: &TestDb) -> TestResult {
     let oracle = two_accounts(db).await?;
-    // PostgreSQL and SQLite take no NULL in place of a number that is to be given, PostgreSQL DEFAULT.
+    // The value for a generated number: PostgreSQL accepts DEFAULT, but not NULL.
     let next = match db.backend() {
         DbBackend::Postgres => "DEFAULT",
         _ => "NULL",
@@ -187,7 +187,7 @@ async fn replace_of_rows_without_the_unique_value_is_recorded(db: &TestDb) -> Te
     oracle.recorded().await
 }
 
-/// Upserts that leave the row as it was, change it, replace it, or give its id.
+/// Upserts that leave the row unchanged, change it, replace it, or return its ID.
 const FORMS: [&str; 5] = [
     "INSERT IGNORE INTO account (email, n) VALUES ('x', 1)",
     "INSERT INTO account (email, n) VALUES ('x', 1) ON DUPLICATE KEY UPDATE id = id",
@@ -233,7 +233,7 @@ async fn upsert_that_returns_the_existing_id_is_captured(db: &TestDb) -> TestRes
     oracle.recorded().await
 }
 
-/// Upserts of account x in a transaction whose snapshot is older than what happened elsewhere.
+/// Upserts of account x in a transaction whose snapshot is older than another client's change.
 async fn after_an_older_snapshot(db: &TestDb, forms: &[&str], elsewhere: &str) -> TestResult {
     for sql in forms {
         let own = db.sibling().await?;
@@ -247,10 +247,10 @@ async fn after_an_older_snapshot(db: &TestDb, forms: &[&str], elsewhere: &str) -
         bare.commit().await?;
         audited.commit().await?;
         if sql.starts_with("REPLACE") && elsewhere.starts_with("INSERT") {
-            // Of the row that it deletes unseen, the server tells nothing.
+            // The server returns nothing of a deleted row that is not in the snapshot.
             oracle.recorded_or_reported().await?;
         } else if elsewhere.starts_with("INSERT") {
-            // The row was never seen before the statement changed it.
+            // The row was not visible before the statement changed it.
             oracle.recorded_or_unknown().await?;
         } else {
             oracle.recorded().await?;

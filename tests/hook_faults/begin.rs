@@ -1,4 +1,4 @@
-//! A dropped future of a builder or an event leaves no connection, and no transaction, in another state.
+//! A dropped future of a builder or an event leaves no connection or transaction in another state.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait, TransactionTrait,
@@ -36,7 +36,7 @@ mod mariadb {
     );
 }
 
-/// What the pool writes is committed, as another connection sees.
+/// Writes on the pool are committed: another connection sees them.
 async fn pool_commits(db: &TestDb, pool: &DatabaseConnection) -> TestResult {
     pool.execute_unprepared("INSERT INTO post (title) VALUES ('committed')")
         .await?;
@@ -70,7 +70,7 @@ async fn dropped_begin_of_an_event_leaves_the_pool_usable(db: &TestDb) -> TestRe
     Ok(())
 }
 
-/// What is done on the transaction afterwards is rolled back with it.
+/// Later writes on the transaction are rolled back with it.
 async fn transaction_goes_on(
     db: &TestDb,
     run: impl AsyncFnOnce(&sea_orm::DatabaseTransaction, &StallingProxy),
@@ -110,15 +110,15 @@ async fn dropped_savepoint_of_an_event_keeps_the_transaction(db: &TestDb) -> Tes
     .await
 }
 
-/// What hooks cannot hold: nothing of theirs runs when the application's statement is dropped. An audited
-/// transaction refuses to commit.
+/// A limit of hooks: no code of theirs runs when the application's statement is dropped. An audited transaction refuses
+/// to commit.
 async fn dropped_update_in_a_transaction_has_no_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     post::new("a").insert(&db.conn).await?;
     db.forget().await?;
     let (pool, proxy) = behind_proxy(db).await?;
     let tx = pool.begin().await?;
-    // The bound value: the statement is prepared before.
+    // The text is the bound value: the statement is prepared before.
     proxy.arm("dropped 1", Hold::Answer);
     dropped_when_stalled(&proxy, post::retitle(1, "dropped 1").update(&tx)).await;
     proxy.let_go();
@@ -170,7 +170,7 @@ async fn dropped_records_are_reported(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The same where no proxy can hold the answer: at whichever await it is dropped.
+/// The same without a proxy that can hold the answer: the future is dropped at each await.
 async fn dropped_update_in_a_transaction_is_refused_only_by_an_audited_one(
     db: &TestDb,
 ) -> TestResult {

@@ -1,4 +1,4 @@
-//! Writes that a BEFORE trigger cancels without an error, or turns into another one.
+//! Writes that a BEFORE trigger cancels without an error, or changes into other writes.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, DbErr, EntityTrait, ModelTrait,
@@ -31,7 +31,7 @@ mod mariadb {
     crate::support::tests_on!(mariadb: delete_of_an_unreadable_row_is_recorded);
 }
 
-/// Makes a BEFORE trigger that does this, and cancels the statement.
+/// Creates a BEFORE trigger that runs this SQL and cancels the statement.
 async fn cancel(db: &TestDb, name: &str, event: &str, instead: &str) -> TestResult {
     let sql = match db.backend() {
         DbBackend::Postgres => format!(
@@ -133,7 +133,7 @@ async fn cancelled_update_and_insert_have_no_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// A value that is none of the model's type keeps nobody from deleting the row.
+/// A row with a value that the model's type cannot read can be deleted.
 async fn delete_of_an_unreadable_row_is_recorded(db: &TestDb) -> TestResult {
     let qty = match db.backend() {
         DbBackend::Sqlite => "qty",

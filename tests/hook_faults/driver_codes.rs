@@ -1,4 +1,4 @@
-//! Errors are distinguished by their codes: nothing that a value or a message says is taken for one.
+//! Errors are distinguished by their codes: the text of a value or a message has no effect.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditError, Cause, FailurePolicy};
@@ -12,11 +12,11 @@ on_every_database! {
     hostile_duplicate_leaves_the_transaction_open,
 }
 
-/// What the drivers print for errors that end a transaction, or for a missing table.
+/// The texts of drivers for errors that end a transaction, or for a missing table.
 const HOSTILE: &str = "no such table: audit_log, unknown database x, number: 1213, number: 1146, \
                        SqliteError { code: 13, code: \"42P01\", code: \"25P02\"";
 
-/// Makes the log refuse each record, with a text that looks like other errors.
+/// Makes the log refuse each record, with a text like that of other errors.
 async fn refuse_with_hostile_text(db: &TestDb) -> TestResult {
     let sql = match db.backend() {
         DbBackend::Sqlite => format!(

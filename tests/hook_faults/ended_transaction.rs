@@ -30,7 +30,7 @@ async fn ended_by_deadlock(
     db.forget().await?;
     let tx = pool.begin().await?;
     post::retitle(1, "undone").update(&tx).await?;
-    // The other transaction has written more, so that the database ends this one.
+    // The other transaction has more changes, so the database ends this one.
     let other = db.conn.begin().await?;
     for _ in 0..50 {
         other

@@ -1,4 +1,4 @@
-//! Errors of the log say first what happened and what to do, and name the tables.
+//! Errors of the log say first what happened and how to fix it, and name the tables.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditError, StatementPolicy};
@@ -10,7 +10,7 @@ on_every_database! {
     audit_errors_say_what_happened_first,
 }
 
-/// The error of the log, and SeaORM's around it.
+/// The error of the log, and the SeaORM error around it.
 fn texts(error: &DbErr) -> (String, String) {
     let audit = AuditError::of(error).map(ToString::to_string);
     (audit.unwrap_or_default(), error.to_string())

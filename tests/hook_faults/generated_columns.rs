@@ -1,4 +1,4 @@
-//! Columns that the database computes change with what a hook's operation writes, and stand in its record.
+//! Columns that the database computes change with a hook's write, and are in its record.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, Set, TransactionTrait};
 use serde_json::json;
@@ -82,7 +82,7 @@ async fn update_after_a_failed_one_in_a_transaction_records_generated_columns(
         name: Set("b".to_owned()),
         ..priced(3)
     };
-    // Its image of the row stays.
+    // Its before-image stays.
     taken.update(&inner).await.unwrap_err();
     inner.rollback().await?;
     priced(4).update(&tx).await?;

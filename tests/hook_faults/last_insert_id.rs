@@ -28,7 +28,7 @@ async fn last_insert_id<C: ConnectionTrait>(db: &C) -> TestResult<u64> {
 
 async fn prepared(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
-    // Keys that no table of the log comes to.
+    // Keys that no table of the log reaches.
     db.execute_unprepared("ALTER TABLE post AUTO_INCREMENT = 700")
         .await?;
     Ok(())
@@ -46,7 +46,7 @@ async fn last_insert_id_is_the_applications_after_hooks(db: &TestDb) -> TestResu
     assert_eq!(last_insert_id(&tx).await?, 701);
     post::retitle(700, "c").delete(&tx).await?;
     assert_eq!(last_insert_id(&tx).await?, 701);
-    // A key beyond the signed numbers, and a handle that may be a pool.
+    // A key beyond the signed integers, and a handle that may be a pool.
     let executor = DatabaseExecutor::from(&tx);
     tx.execute_unprepared("SELECT LAST_INSERT_ID(18446744073709551609)")
         .await?;

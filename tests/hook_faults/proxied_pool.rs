@@ -1,4 +1,4 @@
-//! A pool of one connection behind a stalling proxy, and futures that are dropped while it holds them.
+//! A pool of one connection behind a stalling proxy, and futures that are dropped while the proxy holds their traffic.
 
 use sea_orm::sqlx::mysql::{MySqlPoolOptions, MySqlSslMode};
 use sea_orm::sqlx::postgres::{PgPoolOptions, PgSslMode};
@@ -37,7 +37,7 @@ pub(crate) async fn behind_proxy(db: &TestDb) -> TestResult<(DatabaseConnection,
     Ok((SqlxMySqlConnector::from_sqlx_mysql_pool(pool), proxy))
 }
 
-/// Drops a future as soon as the proxy holds what it waits for.
+/// Drops a future as soon as the proxy holds its traffic.
 pub(crate) async fn dropped_when_stalled<F: Future>(proxy: &StallingProxy, future: F) {
     tokio::select! {
         _ = future => panic!("it was to be held"),

@@ -1,4 +1,4 @@
-//! A TCP proxy on the loopback that holds a chosen request, or its answer, until it is let go.
+//! A TCP proxy on the loopback that holds a chosen request, or its answer, until it is released.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-/// What is held.
+/// Whether the request or the answer is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hold {
     Request,
@@ -19,7 +19,7 @@ struct State {
     /// The next request with this text is held.
     armed: Mutex<Option<(&'static str, Hold)>>,
     held: watch::Sender<Option<Hold>>,
-    /// Something waits to be let go.
+    /// Something is held.
     stalled: Notify,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct StallingProxy {
 }
 
 impl StallingProxy {
-    /// Listens, and hands on to a server.
+    /// Listens, and forwards to a server.
     pub(crate) async fn to(server: String) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -58,7 +58,7 @@ impl StallingProxy {
         *self.state.armed.lock().unwrap() = Some((text, hold));
     }
 
-    /// Waits until that has come.
+    /// Waits until the proxy holds it.
     pub(crate) async fn stalled(&self) {
         self.state.stalled.notified().await;
     }

@@ -93,7 +93,7 @@ pub(crate) fn call(kind: char) -> Call {
     }
 }
 
-/// One statement on both; what differs.
+/// Runs one statement on both connections. Returns the differences.
 async fn step<B: ConnectionTrait, A: ConnectionTrait>(
     bare: &B,
     audited: &A,
@@ -122,7 +122,7 @@ async fn play(
 ) -> TestResult<Vec<String>> {
     let oracle = Oracle::new(db, tables, expand(db, setup)).await?;
     let mut faults = Vec::new();
-    // What a connection remembers of the statement before, as SQLite the number of rows, is the same on new ones.
+    // State of the statement before, such as SQLite's number of rows, is the same on new connections.
     let bare = oracle.bare.another().await?;
     let plain = db.another().await?;
     let audited = AuditedConnection::new(plain.clone());
@@ -143,7 +143,7 @@ async fn play(
         }
         let expected = bare.commit().await.err().map(|e| e.to_string());
         let got = audited.commit().await.err().map(|e| e.to_string());
-        // PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK: that it is refused is permitted.
+        // PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK: the refused commit is permitted.
         let aborted = got
             .as_ref()
             .is_some_and(|e| e.contains("transaction is aborted"))

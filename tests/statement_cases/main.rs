@@ -1,9 +1,9 @@
-//! Statements of all kinds on a bare and an audited connection: the same answers, the same rows, and records that lead from
-//! the rows before to those after, but for what is reported.
+//! Statements of all kinds on a bare and an audited connection: the same answers, the same rows, and records that lead
+//! from the old rows to the new ones, except for reported statements.
 //!
-//! A case is a name, how it is run (`c` over one pooled connection, `t` in a transaction; `k` where every old value is known), the tables that are compared, the
-//! setup, and the statements, each with how it is sent (`e` execute, `u` unprepared, `1` query one, `a` query all, `x` on
-//! another connection).
+//! A case is a name, how it is run (`c` over one pooled connection, `t` in a transaction; `k` if every old value is
+//! known), the compared tables, the setup, and the statements, each with how it is sent (`e` execute, `u` unprepared,
+//! `1` query one, `a` query all, `x` on another connection).
 #![allow(
     clippy::all,
     clippy::pedantic,

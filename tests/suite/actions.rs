@@ -1,4 +1,4 @@
-//! Create, update and delete, as they are stored.
+//! Create, update and delete, as stored.
 
 use sea_orm::{ActiveModelTrait, Set, TransactionTrait};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Several operations in one task at once, on one row or on rows that are easily confused.
+//! Several concurrent operations in one task, on one row or on similar rows.
 
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, DbBackend, EntityTrait, Set, TransactionTrait,
@@ -92,9 +92,8 @@ async fn two_updates_of_one_row_in_one_join_each_have_their_own_new_values(
     Ok(())
 }
 
-/// The two operations of a `join!` in the order that mixes them most: both hooks before, both
-/// statements, both hooks after. (A real `join!` seldom gets there: the transaction's lock goes to
-/// whoever asks first.)
+/// The two operations of a `join!` in the most interleaved order: both hooks before, both statements, both hooks after.
+/// (A real `join!` rarely gets this order: the first caller gets the transaction's lock.)
 async fn two_updates_of_one_row_in_one_transaction_do_not_mix(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;
@@ -174,7 +173,7 @@ mod word {
 /// Both hooks before, both statements, both hooks after.
 async fn rows_whose_keys_differ_by_case_do_not_mix(db: &TestDb) -> TestResult {
     if db.backend() == DbBackend::MySql {
-        return Ok(()); // There they are one row, unless the column says otherwise.
+        return Ok(()); // They are one row there, unless the column says otherwise.
     }
     db.create(word::Entity).await?;
     let word = |word: &str, text: &str| word::ActiveModel {
@@ -207,7 +206,7 @@ async fn rows_whose_keys_differ_by_case_do_not_mix(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// A limit that is stated: a hook is not told how many rows its statement hit.
+/// A documented limit: a hook does not learn how many rows its statement changed.
 async fn two_deletes_of_one_row_at_once_may_both_be_recorded_on_a_pool(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;

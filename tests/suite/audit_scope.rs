@@ -16,7 +16,7 @@ on_every_database! {
     the_current_scope_keeps_migration_mode,
 }
 
-/// As the body of a response, which goes on when the handler is done.
+/// As the body of a response, which continues after the handler has returned.
 async fn a_scope_is_entered_again_after_its_future_ended(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let scope = AuditContext::new().request_id("request").into_scope();
@@ -126,7 +126,7 @@ async fn the_current_scope_is_the_innermost_that_states_a_context() {
     assert_eq!(actor, Some(Actor::user(8)));
 }
 
-/// Tells whether it is dropped in the context of its test.
+/// Records whether it is dropped in the context of its test.
 struct Told(Sender<bool>);
 
 impl Drop for Told {
@@ -144,7 +144,7 @@ fn what_a_future_holds_is_dropped_inside_whenever_that_is() {
         let _told = told;
         pending::<()>().await;
     };
-    // Never polled, polled and given up, polled to the end.
+    // Never polled, polled and dropped, polled to the end.
     drop(scope.enter(wait(Told(sender.clone()))));
     let mut context = Context::from_waker(Waker::noop());
     let mut waits = Box::pin(scope.enter(wait(Told(sender.clone()))));

@@ -34,7 +34,7 @@ async fn posts(db: &TestDb, number: usize) -> TestResult<AuditedConnection> {
     Ok(audited)
 }
 
-/// Writes as an actor, whose id the row is to have in its body.
+/// Writes as an actor, and puts the actor's ID into the row's body.
 async fn work(db: &AuditedConnection, task: usize, round: usize) -> Result<(), DbErr> {
     let actor = format!("{}", task % 50);
     let task = task * 3 + round;
@@ -171,7 +171,7 @@ async fn unordered_futures_keep_their_actors(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// What an application might put around a connection: a counter, a router.
+/// A wrapper that an application might put around a connection: a counter, a router.
 struct Wrapper<'a, C>(&'a C);
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! How many statements an operation costs on the audited connection, transaction control left out: it
-//! adds BEGIN and COMMIT to a single write, and nothing to a transaction.
+//! How many statements an operation costs on the audited connection, without transaction control: it adds BEGIN and
+//! COMMIT to a single write, and nothing to a transaction.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -19,12 +19,12 @@ on_every_database! {
     an_update_of_nothing_costs_no_record,
 }
 
-/// SeaORM's own statements: one, or two where it reads the row again for lack of RETURNING.
+/// SeaORM's own statements: one, or two if it reads the row again for lack of RETURNING.
 fn own(db: &TestDb) -> usize {
     if db.support_returning() { 1 } else { 2 }
 }
 
-/// The look at the catalogue, once in a transaction.
+/// The catalogue query, once per transaction.
 fn catalogue(db: &TestDb) -> usize {
     usize::from(!is_mysql(db))
 }
@@ -55,9 +55,9 @@ async fn single_writes_cost_few_statements(db: &TestDb) -> TestResult {
         .statements_of(post::retitle(a.id, "b").update(&audited))
         .await;
     done?;
-    // Before it, and where UPDATE returns no row after it.
+    // A read before it, and another one if UPDATE returns no row.
     let reads = 1 + usize::from(is_mysql(db));
-    // The title is unique: foreign keys may refer to it, which PostgreSQL's catalogue has said already.
+    // The title is unique, so foreign keys may refer to it; PostgreSQL's catalogue query already includes that.
     let referring = usize::from(db.backend() != DbBackend::Postgres);
     assert_eq!(
         update.len(),
@@ -68,7 +68,7 @@ async fn single_writes_cost_few_statements(db: &TestDb) -> TestResult {
         .statements_of(post::retitle(a.id, "b").delete(&audited))
         .await;
     done?;
-    // PostgreSQL returns the row as it was.
+    // PostgreSQL returns the old row.
     let read = usize::from(db.backend() != DbBackend::Postgres);
     assert_eq!(
         delete.len(),

@@ -1,4 +1,4 @@
-//! Transactions of an `AuditedConnection`: the log says what the table says.
+//! Transactions of an `AuditedConnection`: the log equals the table.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, QueryOrder, TransactionTrait,
@@ -39,7 +39,7 @@ async fn titles(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(posts.into_iter().map(|post| post.title).collect())
 }
 
-/// The titles that the log says are there.
+/// The titles that exist according to the log.
 async fn recorded(db: &TestDb) -> TestResult<Vec<String>> {
     let mut rows = std::collections::BTreeMap::new();
     for record in db.records().await? {
@@ -53,7 +53,7 @@ async fn recorded(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(rows.into_values().filter_map(title).collect())
 }
 
-/// The log agrees with the table, which holds these.
+/// The log agrees with the table, which has these titles.
 async fn assert_posts(db: &TestDb, expected: &[&str]) -> TestResult {
     assert_eq!(titles(db).await?, expected);
     assert_eq!(recorded(db).await?, expected);
@@ -288,7 +288,7 @@ async fn an_event_has_the_id_of_its_transaction(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// PostgreSQL aborts the transaction, so there the statement is given a savepoint.
+/// PostgreSQL aborts the transaction, so there the statement gets a savepoint.
 async fn a_failed_statement_leaves_no_record_and_the_rest_commits(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;

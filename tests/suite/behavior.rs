@@ -78,7 +78,7 @@ mod note {
                 again.text = Set("written again".into());
                 return again.update(db).await;
             }
-            // What a hook makes of the model is not what is in the database.
+            // The hook changes the model, not the row in the database.
             model.length = -1;
             Ok(model)
         }

@@ -1,4 +1,4 @@
-//! What is bound to a connection applies to all that is recorded through it, not only to captured writes.
+//! Configuration and context bound to a connection apply to all records through it, not only to captured writes.
 
 use sea_orm::TransactionTrait;
 use sea_orm_audit::{

@@ -1,4 +1,4 @@
-//! What `AuditedConnection` captures although it fires no hook.
+//! Writes that `AuditedConnection` captures although they fire no hook.
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};

@@ -1,4 +1,4 @@
-//! What the database deletes, or sets to NULL, along with a row.
+//! Rows that the database deletes, or sets to NULL, along with a row.
 
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
 use sea_orm_audit::AuditConfig;
@@ -55,7 +55,7 @@ entity!(folder, "folder", { parent_id: Option<i32> },
     #[sea_orm(belongs_to = "Entity", from = "Column::ParentId", to = "Column::Id", on_delete = "Cascade")]
     Parent,
 );
-// Says that it goes along, where the database has no foreign key.
+// Declares the cascade, where the database has no foreign key.
 entity!(claim, "claim", { shelf_id: i32 },
     #[sea_orm(belongs_to = "super::shelf::Entity", from = "Column::ShelfId", to = "super::shelf::Column::Id", on_delete = "Cascade")]
     Shelf,
@@ -167,7 +167,7 @@ async fn a_tree_that_refers_to_itself_is_recorded_whole(db: &TestDb) -> TestResu
         .insert(&db.conn)
         .await?;
     }
-    // A cycle that hangs from 1.
+    // A cycle below row 1.
     folder::ActiveModel {
         id: Set(1),
         parent_id: Set(Some(4)),
@@ -193,7 +193,7 @@ async fn a_tree_that_refers_to_itself_is_recorded_whole(db: &TestDb) -> TestResu
     Ok(())
 }
 
-/// However many rows there are: one query for each foreign key that is followed, before and after.
+/// For any number of rows: one query for each followed foreign key, before and after.
 async fn each_level_costs_one_query(db: &TestDb) -> TestResult {
     create(db).await?;
     let audited = db.audited();
@@ -280,11 +280,11 @@ async fn no_child_costs_nothing_more(db: &TestDb) -> TestResult {
         .await;
     result?;
     let more = match db.backend() {
-        // The look at the catalogue.
+        // The catalogue query.
         sea_orm::DbBackend::Postgres => 1,
-        // The read before the DELETE, and `LAST_INSERT_ID()`, which is read and set again.
+        // The read before the DELETE, and `LAST_INSERT_ID()`, which is read and restored.
         sea_orm::DbBackend::MySql => 3,
-        // The read, and the look at the catalogue.
+        // The read, and the catalogue query.
         _ => 2,
     };
     assert_eq!(statements.len(), 2 + more, "{statements:#?}");

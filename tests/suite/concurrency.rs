@@ -1,4 +1,4 @@
-//! Many tasks, one pool: every record carries its own task's actor, and nothing leaks.
+//! Many tasks, one pool: every record has its own task's actor, and nothing leaks.
 
 use std::collections::BTreeMap;
 use std::task::Poll;
@@ -141,8 +141,8 @@ async fn a_spawned_task_has_the_context_only_when_it_is_taken_along(db: &TestDb)
     Ok(())
 }
 
-/// In transactions the row is locked from the read on: each old value is the new one before it. On
-/// SQLite in WAL nobody may lose to "database is locked".
+/// In transactions the row is locked from the read on: each old value is the new one before it. On SQLite in WAL no
+/// transaction may fail with "database is locked".
 async fn two_hundred_transactions_on_one_row_make_an_unbroken_chain(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;
@@ -192,14 +192,14 @@ async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
     db: &TestDb,
 ) -> TestResult {
     if db.backend() == DbBackend::MySql {
-        // A statement dropped half-way leaves sqlx's MySQL connection out of step with the server, with
-        // hooks or without; nothing that follows on it can be relied on.
+        // A statement that is dropped half way leaves sqlx's MySQL connection out of step with the server, with hooks
+        // or without; later results on it are unreliable.
         return Ok(());
     }
     db.create(post::Entity).await?;
     let mut finished = 0;
     for pending in 0..30 {
-        // A connection of its own each time: one that was dropped in BEGIN stays in a transaction.
+        // A new connection each time: one that was dropped in BEGIN stays in a transaction.
         let conn = db.another().await?;
         let tx = conn.begin().await?;
         let work = async {
@@ -224,7 +224,7 @@ async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
         conn.close().await?;
     }
     assert!(finished > 0, "30 times pending must be enough");
-    // Whoever comes next is nobody else.
+    // The next write has no actor of an earlier one.
     let next = post::new("next").insert(&db.conn).await?;
     let last = db.records().await?.pop().unwrap();
     assert_eq!(
@@ -239,7 +239,7 @@ async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
         let post = posts.iter().find(|post| post.id.to_string() == *id);
         assert!(post.is_some(), "a record without its change: {record:?}");
     }
-    // In a transaction the two are one. On a pool a change may be without its record: the future was
+    // In a transaction the change and its record are atomic. On a pool a change may lack its record: the future was
     // dropped between the two.
     for post in posts.iter().filter(|post| post.title.starts_with("in a")) {
         let actions: Vec<_> = (records.iter())
@@ -268,7 +268,7 @@ mod pair {
     pub enum Relation {}
 }
 
-/// A locking read of a row that does not exist yet would lock the gap it goes into.
+/// A locking read of a row that does not exist yet would lock its gap.
 async fn inserts_of_composite_keys_do_not_lock_each_other_out(db: &TestDb) -> TestResult {
     db.create(pair::Entity).await?;
     let tasks = (0..60).map(|number| {

@@ -1,4 +1,4 @@
-//! What a record takes from its context.
+//! The fields that a record takes from its context.
 
 use sea_orm::ActiveModelTrait;
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};

@@ -1,7 +1,7 @@
-//! The same random work by every road leaves the same log, which tells how the tables came to be.
+//! The same random work leaves the same log on every path, and the log shows how the tables came to be.
 //!
-//! `DIFFERENTIAL_CASES` says how many workloads are tried, `DIFFERENTIAL_SEED` (a number) which, and
-//! `DIFFERENTIAL_SHRINKS` how often one that fails is made smaller.
+//! `DIFFERENTIAL_CASES` is the number of workloads, `DIFFERENTIAL_SEED` (a number) selects them, and
+//! `DIFFERENTIAL_SHRINKS` limits the attempts to shrink a failing one.
 
 mod capture_path;
 mod entity;
@@ -33,7 +33,7 @@ on_every_database! {
     every_road_leaves_the_same_log_which_replays_to_the_tables,
 }
 
-/// Does something with every entity of the database, those that others refer to first.
+/// Runs code for every entity of the database, referenced ones first.
 macro_rules! each_entity {
     ($backend:expr, $entity:ident => $run:expr) => {{
         macro_rules! with {
@@ -64,13 +64,13 @@ macro_rules! each_entity {
 
 use each_entity;
 
-/// A road and its database.
+/// A path and its database.
 struct Lane {
     road: CapturePath,
     db: TestDb,
 }
 
-/// Adds to a record of a row what the same statement did to it next.
+/// Adds the same statement's next change of the row to a record.
 fn go_on(first: &mut audit_log::Model, next: audit_log::Model) {
     let is_deleted = next.action == "DELETE";
     first.object_repr = next.object_repr;
@@ -104,7 +104,7 @@ fn go_on(first: &mut audit_log::Model, next: audit_log::Model) {
     }
 }
 
-/// What is left at the end.
+/// The final state.
 struct Left {
     answers: Vec<String>,
     log: Vec<audit_log::Model>,
@@ -129,7 +129,7 @@ impl Lane {
         Ok(Self { road, db })
     }
 
-    /// Empties all tables and begins their numbers anew.
+    /// Empties all tables and resets their counters.
     async fn empty(&self) -> TestResult {
         let mut tables = vec!["audit_log"];
         each_entity!(self.db.backend(), E => tables.push(sea_orm::EntityName::table_name(&E)));
@@ -169,8 +169,8 @@ impl Lane {
         })
     }
 
-    /// Brings together what triggers tell of a row that one statement writes more than once: the others tell
-    /// what became of it in the end.
+    /// Merges the trigger records of a row that one statement writes more than once: the other paths record only the
+    /// final result.
     fn ends(&self, answers: &[String], log: Vec<audit_log::Model>) -> Vec<audit_log::Model> {
         if self.road != CapturePath::Triggers {
             return log;
@@ -179,7 +179,7 @@ impl Lane {
         for record in log {
             let step = record.reason.as_deref().and_then(|step| step.parse().ok());
             let step: Option<&String> = step.and_then(|step: usize| answers.get(step));
-            // An upsert may meet its own rows; a cascade may set a row's reference before it takes the row.
+            // An upsert may conflict with its own rows; a cascade may set a row's reference before it deletes the row.
             let may_repeat =
                 step.is_some_and(|step| step.contains("Upsert(") || step.contains("Delete"));
             let same = |other: &&mut audit_log::Model| {
@@ -191,7 +191,7 @@ impl Lane {
                 None => ends.push(record),
             }
         }
-        // What is at the end as it was at the beginning is no change.
+        // A row that ends as it began has no change.
         ends.retain(|record| {
             record.action != "UPDATE"
                 || (record.changes.as_ref())
@@ -200,7 +200,7 @@ impl Lane {
         ends
     }
 
-    /// The log; what triggers wrote in the form of its columns' types, and at the others' time.
+    /// The log; trigger records in the form of their column types, and with the time of the other paths.
     async fn records(&self) -> TestResult<Vec<audit_log::Model>> {
         let mut log = self.db.records().await?;
         if self.road != CapturePath::Triggers {
@@ -236,12 +236,12 @@ impl Lane {
     }
 }
 
-/// The log as it is compared.
+/// The log in comparable form.
 ///
-/// Numbers of records, the transaction and the road differ by nature. The order of rows within one
-/// statement is the database's own affair, and another one where the statement is run in another form
-/// (a nested save has one statement per row, in SeaORM's order): within a step, records are compared
-/// in the order of their objects, several of one object in the order of the log.
+/// The IDs of records, the transaction and the path differ by nature. The database chooses the order of rows within one
+/// statement, and another one if the statement has another form (a nested save has one statement per row, in SeaORM's
+/// order): within a step, records are compared in the order of their objects, several of one object in the order of the
+/// log.
 fn comparable(log: &[audit_log::Model]) -> Result<Vec<audit_log::Model>, String> {
     let step =
         |record: &audit_log::Model| -> Option<usize> { record.reason.as_ref()?.parse().ok() };
@@ -276,7 +276,7 @@ fn compare<T: PartialEq + Debug>(
     }
 }
 
-/// Runs a workload by every road and says what is wrong.
+/// Runs a workload on every path and returns the errors.
 async fn try_out(lanes: &[Lane], workload: &Workload) -> TestResult {
     let mut keys = Keys::new();
     each_entity!(lanes[0].db.backend(), E => {
@@ -351,7 +351,7 @@ async fn every_road_leaves_the_same_log_which_replays_to_the_tables(db: &TestDb)
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Looks for a smaller workload that fails.
+/// Looks for a smaller failing workload.
 async fn shrink<T: ValueTree<Value = Workload>>(
     lanes: &[Lane],
     tree: &mut T,

@@ -1,4 +1,4 @@
-//! What reads the event tables goes by an index, whatever they hold.
+//! Queries of the event tables use an index, whatever the tables hold.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,7 +18,7 @@ on_every_database! {
     an_event_scans_no_table,
 }
 
-/// A connection that asks for the plan of each query before it runs it.
+/// A connection that reads the plan of each query before it runs it.
 struct Explaining<'c> {
     db: &'c DatabaseConnection,
     plans: Mutex<Vec<String>>,
@@ -179,7 +179,7 @@ async fn a_lockout_scans_no_table(db: &TestDb) -> TestResult {
             let explaining = Explaining::new(&db.conn);
             let check = lockout.check(&explaining, "user7");
             config.scope(context.scope(check)).await?;
-            // An address that is not known blocks nobody, and is not asked for.
+            // An unknown address blocks no client and sends no query.
             explaining.check(usize::from(has_address));
         }
     }

@@ -1,5 +1,5 @@
-//! Events of the system that are written in the background. What counts in the process's numbers is in
-//! a test program of its own (`tests/events`).
+//! Events of the system that are written in the background. Tests of the process's counters are in a separate program
+//! (`tests/events`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -168,11 +168,11 @@ async fn events_wait_for_a_table_that_is_away(db: &TestDb) -> TestResult {
         assert!(writer.submit(event(&number.to_string())));
         writer.flush().await;
     }
-    // There is no room for another one, but for one more of those that wait.
+    // The queue is full for another event, but not for one more occurrence of a queued event.
     assert!(!writer.submit(event("too many")));
     assert!(writer.submit(event("3")));
     db.execute_unprepared(back).await?;
-    // Nobody tells the writer that the table is back.
+    // The writer is not notified that the table is back.
     let all_there = async {
         while db.events().await?.len() < 11 {
             tokio::task::yield_now().await;
@@ -190,7 +190,7 @@ async fn events_wait_for_a_table_that_is_away(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// More of them than the writer tries before it takes the database to be away.
+/// More poisoned events than the writer tries before it considers the database unavailable.
 async fn poisoned_events_do_not_block_the_others(db: &TestDb) -> TestResult {
     let accept = refuse_rows(db, "audit_system_event", "title", "poison").await?;
     let writer = EventWriter::start(db.conn.clone());
@@ -201,7 +201,7 @@ async fn poisoned_events_do_not_block_the_others(db: &TestDb) -> TestResult {
     writer.submit(event("good"));
     writer.flush().await;
     assert_eq!(db.counted_events().await?, ["INFO good 1"]);
-    // The refused ones wait for their next try, and the last one is at the end.
+    // The refused ones wait for their next try, and the last one is at the end of the queue.
     db.execute_unprepared(&accept).await?;
     writer.shutdown().await;
     assert_eq!(db.events().await?.len(), 11);
@@ -231,7 +231,7 @@ async fn shutdown_writes_everything_and_refuses_the_rest(db: &TestDb) -> TestRes
 struct Slow {
     db: DatabaseConnection,
     permits: Arc<Semaphore>,
-    /// One for each statement that came so far.
+    /// One permit for each received statement.
     asked: Arc<Semaphore>,
     /// How many rows were read so far.
     rows: Arc<AtomicUsize>,
@@ -301,7 +301,7 @@ async fn the_task_ends_with_its_last_handle(db: &TestDb) -> TestResult {
     assert!(dropped.try_recv() == Err(oneshot::error::TryRecvError::Empty));
     another.submit(event("c"));
     drop(another);
-    // The task, and the connection with it, ends after it has written the last one.
+    // The task and its connection end after it has written the last event.
     assert!(dropped.await.is_err());
     assert_eq!(db.events().await?.len(), 3);
     Ok(())
@@ -313,7 +313,7 @@ async fn submitting_does_not_wait_for_the_database(db: &TestDb) -> TestResult {
     for number in 0..3 {
         assert!(writer.submit(event(&number.to_string())));
     }
-    // The database answers nothing at all: whoever submits goes on.
+    // The database does not answer at all: the submitting caller continues.
     for _ in 0..1_000 {
         writer.submit(event("0"));
     }
@@ -331,7 +331,7 @@ async fn what_attackers_do_leaves_room_for_the_rest(db: &TestDb) -> TestResult {
     let probe = |number: i32| SystemEvent::new(EventType::Security, format!("probe {number}"));
     let taken = (0..50).filter(|number| writer.submit(probe(*number)));
     assert_eq!(taken.count(), 5);
-    // What is there counts on.
+    // An event that is already queued is counted on.
     assert!(writer.submit(probe(0)));
     assert!((0..5).all(|number| writer.submit(event(&number.to_string()))));
     assert!(!writer.submit(event("5")));
@@ -366,7 +366,7 @@ async fn a_flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &Test
     let clock = HandClock::at("2026-11-23T12:00:00Z")?;
     let (slow, permits, _dropped) = Slow::new(db, 0);
     let asked = Arc::clone(&slow.asked);
-    // A look and a write for each round, and `LAST_INSERT_ID()` read and set.
+    // A query and a write for each round, and `LAST_INSERT_ID()` read and set.
     let round = if db.backend() == DbBackend::MySql {
         4
     } else {
@@ -410,7 +410,7 @@ async fn events_together_read_no_rows_of_windows_before(db: &TestDb) -> TestResu
     clock.forward(Duration::from_hours(1));
     let submitted = async {
         let writer = EventWriter::start(slow);
-        // These wait while the first one is looked for.
+        // These wait while the writer looks for the first one.
         writer.submit(event("first"));
         asked.acquire().await?.forget();
         writer.submit(event("a"));
@@ -444,7 +444,7 @@ async fn what_is_written_by_a_bound_connection_follows_its_configuration(
     Ok(())
 }
 
-/// On a runtime with one thread the writer cannot run before this is done.
+/// On a runtime with one thread the writer cannot run before this code yields.
 #[tokio::test]
 async fn submitting_does_not_wait_for_the_runtime() -> TestResult {
     let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
@@ -457,7 +457,7 @@ async fn submitting_does_not_wait_for_the_runtime() -> TestResult {
         db.counted_events().await?,
         ["INFO 0 1", "INFO 1 1", "INFO 2 1", "INFO 3 1", dropped]
     );
-    // There is room again.
+    // The queue has free capacity again.
     assert!(writer.submit(event("4")));
     writer.shutdown().await;
     assert_eq!(db.events().await?.len(), 6);

@@ -1,4 +1,4 @@
-//! An operation that fails is not recorded, its error stays SeaORM's, and nothing is left behind.
+//! A failed operation is not recorded, its error stays SeaORM's, and nothing is left behind.
 
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, Set, SqlErr, TransactionTrait};
 use sea_orm_audit::AuditError;
@@ -87,14 +87,14 @@ async fn a_failed_foreign_key_records_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The image of the failed operation still waits when its retry succeeds.
+/// The image of the failed operation is still stored when its retry succeeds.
 async fn the_operation_after_a_failed_one_has_its_own_old_values(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     post::new("taken").insert(&db.conn).await?;
     let b = post::new("b").insert(&db.conn).await?;
     db.forget().await?;
     assert!(post::retitle(b.id, "taken").update(&db.conn).await.is_err());
-    // Another task moves the row on.
+    // Another task changes the row.
     let conn = db.conn.clone();
     tokio::spawn(async move { post::retitle(b.id, "c").update(&conn).await }).await??;
     post::retitle(b.id, "d").update(&db.conn).await?;

@@ -1,5 +1,4 @@
-//! What fails, and where: never a change without its record, nor a record without its change, and the
-//! pool goes on.
+//! Failures at every step: never a change without its record or a record without its change, and the pool stays usable.
 
 use std::future::Future;
 use std::pin::pin;
@@ -44,7 +43,7 @@ mod only_sqlite {
     );
 }
 
-/// Every row that is there has the log's values, and the log has no other.
+/// Every existing row has the log's values, and the log has no other rows.
 pub(crate) async fn assert_replays(db: &TestDb) -> TestResult {
     let mut rows = std::collections::BTreeMap::<String, serde_json::Map<_, _>>::new();
     for record in db.records().await? {
@@ -178,7 +177,7 @@ async fn a_missing_log_fails_writes_and_leaves_reads_alone(db: &TestDb) -> TestR
     Ok(())
 }
 
-/// Makes the server end the connection in the middle of a write to a table.
+/// Makes the server end the connection during a write to a table.
 async fn lose_connection_in(db: &TestDb, table: &str) -> TestResult<bool> {
     match db.backend() {
         DbBackend::Postgres => {
@@ -199,7 +198,7 @@ async fn lose_connection_in(db: &TestDb, table: &str) -> TestResult<bool> {
                 .await?;
             }
         }
-        // There is no connection to lose.
+        // SQLite has no connection to lose.
         _ => return Ok(false),
     }
     Ok(true)
@@ -247,7 +246,7 @@ async fn a_connection_lost_in_the_record_leaves_neither(db: &TestDb) -> TestResu
     assert_replays(db).await
 }
 
-/// A foreign key that is looked at only when the transaction commits.
+/// A foreign key that is checked only at the commit.
 async fn a_failed_commit_leaves_neither(db: &TestDb) -> TestResult {
     db.execute_unprepared("CREATE TABLE kind (qty INTEGER PRIMARY KEY); ")
         .await?;
@@ -290,7 +289,7 @@ async fn a_connection_lost_in_commit_leaves_neither(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-/// Polls a future so many times, each time it wants to be, then drops it. Says whether it was done.
+/// Polls a future up to this many times, each time it is woken, then drops it. Returns whether it was ready.
 async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -344,14 +343,14 @@ pub(crate) async fn settle(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Not on MariaDB: where a PREPARE is dropped, sqlx takes its answer for that of the next statement. There it is
-/// `dropped_write_keeps_the_transaction_from_committing` of `transaction_faults`.
+/// Not on MariaDB: if a PREPARE is dropped, sqlx takes its answer for that of the next statement.
+/// `dropped_write_keeps_the_transaction_from_committing` of `transaction_faults` tests MariaDB.
 async fn a_transaction_whose_write_is_dropped_commits_nothing_unrecorded(
     db: &TestDb,
 ) -> TestResult {
     let audited = three_posts(db).await?;
     let (mut refused, mut committed) = (0, 0);
-    // How far a write has come after so many polls depends on the database's own thread.
+    // The progress of a write after so many polls depends on the database's own thread.
     for times in 0..600 {
         if times >= 24 && refused > 0 && committed > 0 {
             break;
@@ -413,8 +412,8 @@ async fn a_pool_of_one_survives_everything(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-/// Another transaction locks the whole log, and waits for the row that this one has changed; it has
-/// written more, so that the database ends this one.
+/// Another transaction locks the whole log and waits for the row that this one has changed. It has more changes, so the
+/// database ends this one.
 async fn a_deadlock_in_the_record_leaves_neither(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     db.execute_unprepared(

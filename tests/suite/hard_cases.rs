@@ -1,4 +1,4 @@
-//! Statements that are easily taken for less, or for other, than they do.
+//! Statements that are easily misread as smaller or different changes.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, Set, TransactionTrait};
@@ -122,7 +122,7 @@ async fn a_write_that_nobody_polls_does_not_keep_its_row(db: &TestDb) -> TestRes
         let title = format!("paused {polls}");
         let mut paused = std::pin::pin!(post::retitle(1, &title).update(&audited));
         for _ in 0..polls {
-            // Its task may be as quick as that.
+            // The write may already be complete.
             if futures::poll!(paused.as_mut()).is_ready() {
                 break;
             }

@@ -242,7 +242,7 @@ async fn names_that_are_not_the_fields_are_those_of_the_database(db: &TestDb) ->
     Ok(())
 }
 
-/// Keys that the database compares without regard to case.
+/// Keys that the database compares case-insensitively.
 async fn another_spelling_of_a_key_is_the_stored_one_in_the_record(db: &TestDb) -> TestResult {
     use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
     let collation = match db.backend() {

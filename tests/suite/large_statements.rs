@@ -1,4 +1,4 @@
-//! Statements that write more rows than are kept at once.
+//! Statements that write more rows than are captured at once.
 
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditedConnection};
@@ -55,7 +55,7 @@ async fn large_statement_runs_once_and_is_captured(db: &TestDb) -> TestResult {
 
 async fn failed_large_statement_leaves_no_record(db: &TestDb) -> TestResult {
     let audited = hundred(db).await?;
-    // Titles are unique: the last row's new title is there already.
+    // Titles are unique: the last row's new title exists already.
     let first = match db.backend() {
         DbBackend::MySql => "CONCAT('post ', id % 100, '')",
         _ => "'post ' || (id % 100)",

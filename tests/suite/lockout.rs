@@ -1,4 +1,4 @@
-//! When an attempt to sign in should be refused. Time is moved by hand.
+//! When a sign-in attempt should be refused. The tests move the time manually.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -40,11 +40,11 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HERE: &str = "192.0.2.1";
 const THERE: &str = "198.51.100.1";
 
-/// A database, the time, and what is done from where.
+/// A database, a clock, and sign-ins from an address.
 struct Door<'t> {
     db: &'t TestDb,
     clock: HandClock,
-    /// Names that belong to nobody are told apart by a key.
+    /// Whether names without an account are distinguished by a key.
     key: bool,
 }
 
@@ -64,7 +64,7 @@ impl<'t> Door<'t> {
         Ok(config.build()?.scope(context.scope(future)).await)
     }
 
-    /// Somebody tries to sign in, with the account 7 where `known`; a minute passes.
+    /// A client tries to sign in, with the account 7 if `known`; a minute passes.
     async fn attempt(
         &self,
         status: LoginStatus,
@@ -92,7 +92,7 @@ impl<'t> Door<'t> {
         self.attempt(LoginStatus::Failed, name, address, true).await
     }
 
-    /// How many minutes are left; 0 when the attempt is allowed.
+    /// The minutes that are left; 0 when the attempt is allowed.
     async fn left(&self, lockout: Lockout, name: &str, address: &str) -> TestResult<u64> {
         let decision = lockout.check(&self.db.conn, name);
         Ok(match self.from(address, decision).await?? {
@@ -117,7 +117,7 @@ async fn a_name_is_blocked_at_the_threshold_and_not_below(db: &TestDb) -> TestRe
     }
     assert_eq!(door.left(by_user(), "ann", HERE).await?, 14);
     assert_eq!(door.left(by_user(), "bob", HERE).await?, 0);
-    // The last minute, and the moment after it.
+    // The last minute, and the time after it.
     door.clock.forward(13 * MINUTE);
     assert_eq!(door.left(by_user(), "ann", HERE).await?, 1);
     door.clock.forward(MINUTE);
@@ -142,7 +142,7 @@ async fn a_success_ends_the_count(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Whoever is signed in elsewhere in the same house may sign out while somebody guesses.
+/// A user of the same address signs out while another client guesses.
 async fn a_logout_neither_counts_nor_ends_the_count(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     door.fail("ann", HERE).await?;
@@ -186,7 +186,7 @@ async fn a_cool_down_of_its_own_counts_from_the_last_failure(db: &TestDb) -> Tes
     assert_eq!(door.left(long, "ann", HERE).await?, 599);
     door.clock.forward(MINUTE);
     assert_eq!(door.left(short, "ann", HERE).await?, 0);
-    // Longer than the window: the failures are old, and still count.
+    // Longer than the window: old failures still count.
     door.clock.forward(60 * MINUTE);
     assert_eq!(door.left(long, "ann", HERE).await?, 538);
     let ever = by_user().cool_down(Duration::MAX);
@@ -217,7 +217,7 @@ async fn who_comes_from_elsewhere_is_not_locked_out(db: &TestDb) -> TestResult {
     }
     assert_ne!(door.left(by_user(), "ann", THERE).await?, 0);
     assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
-    // A success here does not let the attacker in again.
+    // A success here does not unblock the attacker.
     door.attempt(LoginStatus::Success, "ann", HERE, true)
         .await?;
     assert_ne!(door.left(by_user(), "ann", THERE).await?, 0);
@@ -240,7 +240,7 @@ async fn an_address_is_blocked_whatever_the_names(db: &TestDb) -> TestResult {
 async fn an_address_is_blocked_although_somebody_signs_in_from_it(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     let lockout = Lockout::per_address(3, WINDOW);
-    // Whoever guesses has an account of their own.
+    // The guessing client has an account of its own.
     for _ in 0..3 {
         assert_eq!(door.left(lockout, "admin", HERE).await?, 0);
         door.fail("admin", HERE).await?;
@@ -267,7 +267,7 @@ async fn nobody_is_blocked_for_an_address_that_is_not_known(db: &TestDb) -> Test
         by_user().check(&db.conn, "bob").await?,
         LockoutDecision::Allowed
     );
-    // Else whoever fails from anywhere would lock her out.
+    // Otherwise failures from any address would block the user.
     assert_eq!(
         by_user().check(&db.conn, "ann").await?,
         LockoutDecision::Allowed
@@ -297,7 +297,7 @@ async fn a_name_is_one_however_it_is_written(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Whoever has one address of IPv6 has as many as they like.
+/// A client with one IPv6 address has a whole network.
 async fn a_network_of_ipv6_is_one_address(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for lockout in [by_user(), Lockout::per_address(3, WINDOW)] {
@@ -340,7 +340,7 @@ async fn unknown_names_are_blocked_as_well(db: &TestDb) -> TestResult {
                 .await?;
         }
         assert_ne!(door.left(by_user(), "nobody", HERE).await?, 0);
-        // One name is told from another, and nobody else is locked out with them.
+        // Names are distinguished, so no other name is blocked.
         for other in ["somebody", "ann"] {
             assert_eq!(door.left(by_user(), other, HERE).await?, 0);
         }
@@ -349,7 +349,7 @@ async fn unknown_names_are_blocked_as_well(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// What is stored of it is what must be looked for.
+/// The query uses the stored form of the address.
 async fn an_address_that_is_too_long_is_found_again(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     let (a, b) = ("a".repeat(100), "a".repeat(101));
@@ -371,7 +371,7 @@ async fn a_check_is_one_statement(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Whoever has an account whose name is equal but for case or blanks could guess on for ever.
+/// Otherwise an account with the same name but for case or blanks could reset the count for ever.
 async fn success_of_another_account_does_not_end_the_count(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     let (victim, other) = (Actor::user(7), Actor::user(8));
@@ -384,7 +384,7 @@ async fn success_of_another_account_does_not_end_the_count(db: &TestDb) -> TestR
         let is_blocked = number == 2;
         let decision = door.from(HERE, check(&victim)).await??;
         assert_eq!(decision != LockoutDecision::Allowed, is_blocked, "{name:?}");
-        // Where the account is not known, only a success under the same name ends the count.
+        // If the account is not known, only a success under the same name ends the count.
         let left = door.left(by_user(), "vic", HERE).await?;
         assert_eq!(left != 0, is_blocked, "{name:?}");
     }
@@ -412,7 +412,7 @@ async fn parallel_attempts_do_not_pass_the_threshold(db: &TestDb) -> TestResult 
             }
         }
         assert_eq!(reservations.len(), 3);
-        // Their outcome counts in their place.
+        // Their outcomes replace the reservations.
         for reservation in reservations {
             let failed = LoginAttempt::failed("ann", "wrong password").settles(reservation);
             door.from(HERE, failed.record(&db.conn)).await??;
@@ -433,7 +433,7 @@ async fn reservation_counts_until_its_outcome_or_its_lease(db: &TestDb) -> TestR
     // The password could not be verified.
     door.from(HERE, first.release(&db.conn)).await??;
     assert_eq!(door.left(lockout, "ann", HERE).await?, 0);
-    // The process ended meanwhile.
+    // The process ended before the outcome.
     drop(reserve().await??);
     door.clock.forward(MINUTE);
     assert_eq!(door.left(lockout, "ann", HERE).await?, 1);
@@ -468,7 +468,7 @@ async fn reservation_becomes_the_row_of_its_outcome(db: &TestDb) -> TestResult {
         .map(|row| row.status)
         .collect();
     assert_eq!(statuses, ["SUCCESS", "FAILED"]);
-    // Without a row, as after a release, the outcome is written anew.
+    // Without a row, as after a release, the outcome gets a new one.
     let reserved = lockout.reserve(&db.conn, "ann", Some(&account));
     let LoginAdmission::Admitted(reservation) = door.from(HERE, reserved).await?? else {
         return Err("blocked".into());

@@ -1,4 +1,4 @@
-//! Attempts to sign in: a row of their own and a record, both or neither.
+//! Sign-in attempts: a row of their own and a record, both or neither.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, TransactionTrait};
 use sea_orm_audit::{
@@ -72,7 +72,7 @@ async fn a_success_is_a_row_and_a_record_by_the_account(db: &TestDb) -> TestResu
     Ok(())
 }
 
-/// Whoever knows a name need not be the one who has it.
+/// An attempt with a known name need not be the account owner's.
 async fn a_failure_is_recorded_as_nobodys(db: &TestDb) -> TestResult {
     wrong_password("ann").record(&db.conn).await?;
     let record = db.record().await?;
@@ -91,7 +91,7 @@ async fn a_failure_is_recorded_as_nobodys(db: &TestDb) -> TestResult {
     );
     let login = db.logins().await?.remove(0);
     assert_eq!(login.failure_reason.as_deref(), Some("wrong password"));
-    // The row says whose account it was tried on.
+    // The row names the account of the attempt.
     assert_eq!(login.actor_id.as_deref(), Some("7"));
     Ok(())
 }
@@ -180,7 +180,7 @@ async fn an_attempt_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> Te
     Ok(())
 }
 
-/// The attempt has a savepoint of its own: PostgreSQL would else refuse all that follows.
+/// The attempt has its own savepoint: otherwise PostgreSQL would refuse all later statements.
 async fn a_failed_attempt_leaves_its_transaction_usable(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     refuse_rows(db, "audit_login_attempt", "username", "ann").await?;
@@ -215,7 +215,7 @@ async fn an_unknown_name_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
     assert!(names[0].starts_with("hmac-sha256:k1:"), "{names:?}");
     assert_eq!(names[0], names[1]);
     assert_ne!(names[0], names[2]);
-    // Without a key of its own, under one that nobody knows.
+    // Without a configured key the process uses a random one.
     assert!(names[3].starts_with("hmac-sha256:process:"), "{names:?}");
     let told: Vec<_> = (db.records().await?.into_iter())
         .filter_map(|record| Some(record.metadata?["username"].as_str()?.to_owned()))
@@ -261,7 +261,7 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
         }
     }
     let logins = db.logins().await?;
-    // Whatever is shown is harmless.
+    // Displayed texts are harmless.
     let shown = "␀␁␍␊␛[31m\u{FFFD}'\";--😀";
     assert_eq!(logins[0].username.as_deref(), Some(shown));
     assert_eq!(logins[0].actor_name.as_deref(), Some(shown));
@@ -271,13 +271,13 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
     assert_eq!(lengths(&logins[3].username), Some(255));
     assert_eq!(lengths(&logins[4].failure_reason), Some(1_000));
     assert_eq!(lengths(&logins[4].ip_address), Some(64));
-    // What the two tables say of the address is one thing.
+    // Both tables have the same address.
     assert_eq!(db.records().await?[4].ip_address, logins[4].ip_address);
     Ok(())
 }
 
 async fn a_logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
-    // Once as the context's actor, once with all that is known.
+    // Once with the context's actor, once with all known fields.
     request()?
         .actor(ann())
         .scope(record_logout(&db.conn))
@@ -297,7 +297,7 @@ async fn a_logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
             ("USER", Some("7"))
         );
         assert_eq!(row.actor_name.as_deref(), Some("Ann"));
-        // Nothing was typed, and nothing is counted.
+        // A logout has no typed name, and nothing is counted.
         assert_eq!(
             (&row.username, &row.username_key, &row.network),
             (&None, &None, &None)

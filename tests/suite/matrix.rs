@@ -1,4 +1,4 @@
-//! The table of write paths in `docs/semantics.md`, tried cell by cell on every database.
+//! The table of write paths in `docs/semantics.md`, tested cell by cell on every database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::support::{TestDb, TestResult, refuse_records_of};
 
 on_every_database! { every_cell_of_the_table_is_true }
 
-/// A parent, whose children go with it in the database.
+/// A parent, whose children the database deletes with it.
 mod parent {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -55,7 +55,7 @@ mod child {
     }
 }
 
-/// The write paths, by the names that the table gives them.
+/// The write paths, by their names in the table.
 const PATHS: [&str; 22] = [
     "`ActiveModel::insert`, `save` of a new row",
     "`ActiveModel::update`, `save` of a known row",
@@ -207,7 +207,7 @@ where
     Ok(())
 }
 
-/// What the tables hold, to see whether a write left anything.
+/// The rows of the tables, to see whether a write left anything.
 async fn contents(db: &TestDb) -> TestResult<String> {
     Ok(format!(
         "{:?} {:?} {:?} {:?} {:?}",
@@ -290,7 +290,7 @@ impl Ground {
     }
 }
 
-/// What a cell of the table says of one write.
+/// The cell of the table for one write.
 async fn cell(db: &TestDb, refusing: &TestDb, ground: Ground, path: &str) -> TestResult<String> {
     fill(db).await?;
     ground.run(db, path).await?;
@@ -317,7 +317,7 @@ async fn cell(db: &TestDb, refusing: &TestDb, ground: Ground, path: &str) -> Tes
     ))
 }
 
-/// Whether a record is of the rows that a path is about: not of those that they go along with.
+/// Whether a record is of the rows that a path is about, and not of their owner or parent.
 fn is_about(path: &str, model: Option<&str>) -> bool {
     match PATHS.iter().position(|known| *known == path) {
         Some(5 | 6) => model == Some("book_tag"),

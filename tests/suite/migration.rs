@@ -1,4 +1,4 @@
-//! The audit tables come and go beside an application's own migrations.
+//! The audit tables are created and dropped beside an application's own migrations.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr};
 use sea_orm_audit::migration::{Migrator, migrations};

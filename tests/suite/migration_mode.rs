@@ -16,8 +16,7 @@ on_every_database! {
     an_applications_write_through_an_executor_is_recorded,
 }
 
-/// Creates the posts, seeds one through the audited entity, edits it, and removes it on the way
-/// down.
+/// Creates the posts, seeds one through the audited entity, edits it, and deletes it on the way down.
 struct Seed;
 
 impl MigrationName for Seed {
@@ -104,7 +103,7 @@ async fn the_audited_migrator_keeps_seeds_out_of_the_log(db: &TestDb) -> TestRes
     Ok(())
 }
 
-/// An executor is what migrations get, too; it is not what makes them quiet.
+/// Migrations also get an executor; the executor does not turn recording off.
 async fn an_applications_write_through_an_executor_is_recorded(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let executor = DatabaseExecutor::from(&db.conn);

@@ -1,4 +1,4 @@
-//! Hooks stand down on `MockDatabase`, so that users' mock tests keep working.
+//! Hooks do nothing on `MockDatabase`, so that users' mock tests keep working.
 
 use sea_orm::{ActiveModelTrait, DbBackend, MockDatabase, MockExecResult, Transaction};
 

@@ -1,5 +1,5 @@
-//! The types that `values` leaves out: small and unsigned integers, characters, and what else chrono and
-//! the time crate have.
+//! The types that `values` omits: small and unsigned integers, characters, and the other types of chrono and the time
+//! crate.
 
 use sea_orm::prelude::*;
 use sea_orm::{DbBackend, IntoActiveModel, Iterable, ModelTrait, Set};

@@ -1,4 +1,4 @@
-//! A save that changes nothing records nothing, whatever form the same value comes in.
+//! A save that changes nothing records nothing, whatever the form of the equal values.
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set, TransactionTrait};
 use serde_json::json;
@@ -69,7 +69,7 @@ fn first() -> reading::ActiveModel {
     }
 }
 
-/// The same values as [`first`], in other clothes.
+/// The same values as [`first`], in other forms.
 fn again(id: i32) -> reading::ActiveModel {
     reading::ActiveModel {
         id: Set(id),

@@ -1,4 +1,4 @@
-//! What a write does when its record cannot be written.
+//! The outcome of a write whose record cannot be written.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, DbErr, EntityTrait,
@@ -111,7 +111,7 @@ async fn failing_behind_an_executor_tells_pool_and_transaction_apart(db: &TestDb
     let executor = DatabaseExecutor::from(&tx);
     let error = post::new("b").insert(&executor).await.unwrap_err();
     assert!(!committed(&error), "{error}");
-    // Asking did not end the transaction.
+    // The check of the executor did not end the transaction.
     drop(executor);
     tx.rollback().await?;
     assert_eq!(posts(db).await?, 1);
@@ -175,7 +175,7 @@ async fn isolating_keeps_the_transaction_usable(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// A record that fails is undone alone: not what another future did on the transaction meanwhile.
+/// Only the write of a failed record is undone: not what another future did on the transaction meanwhile.
 async fn isolating_keeps_what_runs_at_the_same_time(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     refuse_records(db).await?;
@@ -193,7 +193,7 @@ async fn isolating_keeps_what_runs_at_the_same_time(db: &TestDb) -> TestResult {
                 for result in [results.0, results.1, results.2] {
                     match result {
                         Ok(_) => created += 1,
-                        // A statement that fell between failure and undoing says so.
+                        // A statement between the failure and the rollback reports that.
                         Err(error) => {
                             assert_eq!(db.backend(), DbBackend::Postgres);
                             assert!(error.to_string().contains("aborted"), "{error}");
@@ -289,12 +289,11 @@ mod sealed {
     pub enum Relation {}
 }
 
-/// MariaDB's deadlock ends the whole transaction: going on would write outside of it.
+/// MariaDB's deadlock ends the whole transaction: later writes would be outside of it.
 mod a_deadlock_on_mariadb {
     use super::*;
 
-    /// Two transactions that each changed a post want the other's. Returns what the victim's second
-    /// change said.
+    /// Two transactions that each changed a post write the other's. Returns the result of the victim's second change.
     async fn victims_error(db: &TestDb) -> TestResult<DbErr> {
         db.create(post::Entity).await?;
         post::new("a").insert(&db.conn).await?;

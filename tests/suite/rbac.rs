@@ -1,4 +1,4 @@
-//! SeaORM's `RestrictedConnection`, which refuses texts that it cannot look into.
+//! SeaORM's `RestrictedConnection`, which refuses raw SQL texts.
 
 use sea_orm::rbac::{RbacContext, RbacUserId};
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, TransactionTrait};

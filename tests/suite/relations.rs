@@ -14,7 +14,7 @@ on_every_database! {
     a_client_side_cascade_leaves_junction_rows_unrecorded,
 }
 
-// On MariaDB sqlx's connection may wait for ever after a dropped future, with SeaORM alone as well.
+// On MariaDB sqlx's connection may wait for ever after a dropped future, also with SeaORM alone.
 mod sqlite_dropped {
     crate::support::tests_on!(sqlite: nested_save_dropped_midway_leaves_the_transaction_to_its_end);
 }
@@ -112,7 +112,7 @@ pub(crate) async fn labels(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(labels.collect())
 }
 
-/// What is there before the test begins; not in the log any more.
+/// The rows before the test begins, without their log.
 async fn book_of_ann_tagged_red(db: &TestDb) -> TestResult {
     author::ActiveModel::builder()
         .set_name("Ann")
@@ -215,7 +215,7 @@ async fn a_client_side_cascade_leaves_junction_rows_unrecorded(db: &TestDb) -> T
     Ok(())
 }
 
-/// A save of several rows begins a transaction inside of the one that it is given.
+/// A save of several rows begins a transaction inside of the given one.
 async fn nested_save_dropped_midway_leaves_the_transaction_to_its_end(db: &TestDb) -> TestResult {
     create(db).await?;
     for (polls, commits) in (1..=24).flat_map(|polls| [(polls, true), (polls, false)]) {

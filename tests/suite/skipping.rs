@@ -1,4 +1,4 @@
-//! What is skipped is not recorded, and costs no statement.
+//! Skipped entities, fields and actions are not recorded, and cost no statement.
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 use sea_orm_audit::{Action, AuditConfig, migration_mode};
@@ -192,7 +192,7 @@ async fn a_skipped_field_is_never_looked_at(db: &TestDb) -> TestResult {
     let mut row = new.insert(&db.conn).await?.into_active_model();
     row.views = Set(2);
     let (row, statements) = db.statements_of(row.update(&db.conn)).await;
-    // An UPDATE of skipped fields alone is not even read for.
+    // An UPDATE of skipped fields alone causes no read.
     let own = statements_of_a_life(db) / 2;
     assert_eq!(statements.len(), own, "{statements:#?}");
     let mut row = row?.into_active_model();

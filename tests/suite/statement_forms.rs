@@ -1,4 +1,4 @@
-//! Hand-written statements of many forms, captured with what they changed, or reported.
+//! Hand-written statements of many forms: their changes are captured or reported.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement,
@@ -155,7 +155,7 @@ async fn volatile_filter_is_reported(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// The log, applied to what was there at first, gives what is there.
+/// The log, applied to the first rows, gives the final rows.
 pub(crate) async fn replays(db: &TestDb) -> TestResult {
     let mut expected = std::collections::BTreeMap::new();
     for record in db.records().await? {
@@ -188,7 +188,7 @@ async fn an_update_by_a_subquery_of_its_own_table_is_captured(db: &TestDb) -> Te
         .execute_unprepared("UPDATE post SET qty = id * 10")
         .await?;
     db.forget().await?;
-    // MySQL allows no subquery of the table that is written but through a derived table.
+    // MySQL allows a subquery of the written table only as a derived table.
     audited
         .execute_unprepared(
             "UPDATE post SET qty = 0 WHERE qty < (SELECT m FROM (SELECT MAX(qty) AS m FROM post) AS x)",
@@ -345,7 +345,7 @@ async fn returned_rows_are_the_statements_own(db: &TestDb) -> TestResult {
             r#"UPDATE 2 {"new":9,"old":7}"#
         ]
     );
-    // Every row is captured, though one is asked for.
+    // Every row is captured, though `query_one` returns one.
     db.forget().await?;
     audited
         .query_one_raw(Statement::from_string(

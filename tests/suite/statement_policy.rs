@@ -1,4 +1,4 @@
-//! Statements that are not understood, and what the policy makes of them.
+//! Unparsed statements, and the effect of the policy on them.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditError, AuditStats, StatementPolicy};
@@ -13,7 +13,7 @@ on_every_database! {
     allow_is_silent,
 }
 
-/// A statement that no parser is asked to understand.
+/// A statement that no parser needs to support.
 fn strange(db: &TestDb) -> &'static str {
     match db.backend() {
         DbBackend::Postgres => {
@@ -40,7 +40,7 @@ async fn what_is_not_understood_is_reported_and_counted(db: &TestDb) -> TestResu
     let tx = audited.begin().await?;
     tx.execute_unprepared(strange(db)).await?;
     tx.commit().await?;
-    // A transaction counts in a row of its own.
+    // In a transaction it has a row of its own.
     let occurrences: Vec<i64> = (db.events().await?.iter())
         .map(|event| event.occurrences)
         .collect();
@@ -63,7 +63,7 @@ async fn deny_refuses_what_is_not_understood(db: &TestDb) -> TestResult {
     let error = audited
         .execute_unprepared("UPDATE post SET id = id + 100 WHERE id > 0")
         .await;
-    // Of a text that is not prepared, no database returns the new key.
+    // No database returns the new key of an unprepared text.
     assert!(error.is_err());
     post::new("b").insert(&audited).await?;
     let error = audited

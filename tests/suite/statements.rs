@@ -11,7 +11,7 @@ on_every_database! {
     a_delete_costs_three_statements_more,
 }
 
-/// SeaORM's own statements: one, or two where it reads the row again for lack of RETURNING.
+/// SeaORM's own statements: one, or two if it reads the row again for lack of RETURNING.
 fn own(db: &TestDb) -> usize {
     use sea_orm::ConnectionTrait;
     if db.support_returning() { 1 } else { 2 }
@@ -31,7 +31,7 @@ fn keep_id(db: &TestDb) -> usize {
     }
 }
 
-/// Whether the row is deleted is looked up, where a trigger can keep it.
+/// The query whether the row is deleted, on databases where a trigger can keep it.
 fn confirm(db: &TestDb) -> usize {
     usize::from(db.backend() != DbBackend::MySql)
 }

@@ -1,4 +1,4 @@
-//! Strict configuration: rather no write than one without a record of who made it.
+//! Strict configuration: a write without a recorded actor is refused.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, TransactionTrait};
 use sea_orm_audit::{

@@ -1,4 +1,4 @@
-//! What happened in a period, in numbers.
+//! The counts of a period.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn ann() -> Actor {
     Actor::user(7)
 }
 
-/// Three days with records, and the moments just before and after them.
+/// Three days with records, and the times just before and after them.
 async fn fill(db: &TestDb) -> TestResult {
     use Action::{Create, Update, View};
     let event = |action, model: &str, id: i32, actor: Actor| {
@@ -71,7 +71,7 @@ async fn fill(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// What is in the other tables.
+/// The rows of the other tables.
 async fn beside(db: &TestDb) -> TestResult {
     let db = &db.conn;
     LoginAttempt::succeeded("ann", ann()).record(db).await?;
@@ -90,7 +90,7 @@ async fn beside(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// No name is shown as an empty one.
+/// A missing name becomes an empty one.
 fn counts(counts: &[Count]) -> Vec<(&str, i64)> {
     (counts.iter())
         .map(|count| (count.name.as_deref().unwrap_or_default(), count.count))
@@ -203,7 +203,7 @@ async fn only_as_many_are_named_as_asked_for(db: &TestDb) -> TestResult {
         let summary = summary.fetch(&db.conn).await?;
         let (actors, objects) = (summary.by_actor.len(), summary.top_objects.len());
         assert_eq!((actors as u64, objects as u64), (top, top));
-        // What has few values is never cut.
+        // A list with few possible values is never cut.
         assert_eq!(summary.by_action.len(), 5);
     }
     Ok(())
@@ -231,7 +231,7 @@ async fn the_last_days_end_now(db: &TestDb) -> TestResult {
 
 async fn a_day_is_utc_whatever_the_session_says(db: &TestDb) -> TestResult {
     fill(db).await?;
-    // One connection, so that what is set stays.
+    // One connection, so that session settings stay.
     let elsewhere = db.another().await?;
     let set = match db.backend() {
         DbBackend::Postgres => "SET TIME ZONE 'Pacific/Auckland'",

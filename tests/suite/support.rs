@@ -47,11 +47,11 @@ pub(crate) use tests_on;
 /// A fresh database with the audit tables.
 pub(crate) struct TestDb {
     pub(crate) conn: DatabaseConnection,
-    /// Which has asked the catalogue, so that tests may count statements.
+    /// Its connection has read the catalogue, so that tests may count statements.
     audited: AuditedConnection,
     options: ConnectOptions,
     name: String,
-    /// Where the database can be dropped from; `None` for a file.
+    /// The database from which it can be dropped; `None` for a file.
     server: Option<DatabaseConnection>,
     statements: Arc<Mutex<Vec<String>>>,
 }
@@ -70,7 +70,7 @@ fn unique_name() -> String {
     format!("audit_test_{}_{number}", std::process::id())
 }
 
-/// The URL of a server, or why the test does not run.
+/// The URL of a server, or the reason why the test does not run.
 fn server(variable: &str) -> Option<String> {
     let url = std::env::var(variable).ok();
     if url.is_none() {
@@ -174,7 +174,7 @@ impl TestDb {
         })
     }
 
-    /// Whether the server knows MERGE: PostgreSQL from 15 on.
+    /// Whether the server supports MERGE: PostgreSQL from 15 on.
     pub(crate) async fn has_merge(&self) -> TestResult<bool> {
         Ok(self.postgres_version().await? >= 15)
     }
@@ -209,7 +209,7 @@ impl TestDb {
         Ok(())
     }
 
-    /// The database, recorded whatever writes.
+    /// The database with recording of all writes.
     pub(crate) fn audited(&self) -> AuditedConnection {
         self.audited.clone()
     }
@@ -225,7 +225,7 @@ impl TestDb {
         Database::connect(options).await
     }
 
-    /// A name for a schema of this test's own, where the database has any.
+    /// A name for a schema of this test's own, if the database has schemas.
     pub(crate) fn schema_beside(&self) -> Option<String> {
         (self.backend() != DbBackend::Sqlite).then(|| format!("{}_beside", self.name))
     }
@@ -264,7 +264,7 @@ impl TestDb {
         Ok(())
     }
 
-    /// The statements that a future runs, transaction control left out.
+    /// The statements that a future runs, without transaction control.
     pub(crate) async fn statements_of<F: Future>(&self, future: F) -> (F::Output, Vec<String>) {
         self.statements.lock().unwrap().clear();
         let output = future.await;
@@ -341,20 +341,20 @@ impl TestDb {
     }
 }
 
-/// Makes the log refuse records of objects whose label begins so.
+/// Makes the log refuse records of objects whose label has this prefix.
 pub(crate) async fn refuse_records_of(db: &TestDb, label: &str) -> TestResult {
     refuse_rows(db, "audit_log", "object_repr", label).await?;
     Ok(())
 }
 
-/// Makes a table refuse rows whose text in a column begins so. Returns what ends that.
+/// Makes a table refuse rows whose text in a column has this prefix. Returns the SQL that ends that.
 pub(crate) async fn refuse_rows(
     db: &TestDb,
     table: &str,
     column: &str,
     text: &str,
 ) -> TestResult<String> {
-    // Another name each time: a connection to SQLite remembers triggers that another one dropped.
+    // A new name each time: a connection to SQLite remembers triggers that another one dropped.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("refuse_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let sql = match db.backend() {
@@ -378,7 +378,7 @@ pub(crate) async fn refuse_rows(
     })
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that the test moves.
 #[derive(Clone)]
 pub(crate) struct HandClock(Arc<Mutex<DateTimeUtc>>);
 
@@ -391,7 +391,7 @@ impl HandClock {
         *self.0.lock().unwrap() += by;
     }
 
-    /// A configuration that goes by this clock.
+    /// A configuration that uses this clock.
     pub(crate) fn config(&self) -> AuditConfigBuilder {
         let clock = Arc::clone(&self.0);
         AuditConfig::builder().clock(move || *clock.lock().unwrap())

@@ -1,4 +1,4 @@
-//! Events of the system: what is stored of them, and how equal ones are counted.
+//! Events of the system: their stored fields, and how equal ones are counted.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn an_event_is_stored_as_it_was_told(db: &TestDb) -> TestResult {
     assert_eq!(row.request_id.as_deref(), Some("request"));
     assert_eq!((row.occurrences, row.resolved), (1, false));
     assert_eq!(row.metadata, Some(json!({"free": 12})));
-    // It tells of no change.
+    // It records no change.
     assert_eq!(db.records().await?.len(), 0);
     Ok(())
 }
@@ -146,7 +146,7 @@ async fn equal_events_within_an_hour_are_one_row(db: &TestDb) -> TestResult {
         let first = event("it broke").description("1").record(&db.conn).await?;
         clock.forward(Duration::from_mins(30));
         let again = event("it broke").description("2").record(&db.conn).await?;
-        // From the first on, not from the last.
+        // From the first occurrence on, not from the last.
         clock.forward(Duration::from_mins(30));
         let last = event("it broke").description("3").record(&db.conn).await?;
         assert_eq!((again, last), (first, first));
@@ -219,7 +219,7 @@ async fn an_event_is_resolved_once(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Each task may find none and begin a row; the counts add up all the same.
+/// Each task may find no row and begin one; the sum of the counts is right all the same.
 async fn tasks_at_once_lose_no_count(db: &TestDb) -> TestResult {
     let tasks = (0..2).map(|_| {
         let conn = db.conn.clone();

@@ -57,7 +57,7 @@ async fn a_dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     let tx = db.begin().await?;
     post::new("a").insert(&tx).await?;
     drop(tx);
-    // The next transaction waits until the dropped one is gone.
+    // The next transaction waits until the dropped one has ended.
     let tx = db.begin().await?;
     post::new("b").insert(&tx).await?;
     tx.commit().await?;
@@ -83,7 +83,7 @@ async fn a_savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// A column that the statement does not write changes all the same: by a trigger.
+/// A trigger changes a column that the statement does not write.
 async fn a_transaction_sees_what_the_database_changed_besides(db: &TestDb) -> TestResult {
     use sea_orm::{ConnectionTrait, DbBackend};
     db.create(post::Entity).await?;
@@ -122,17 +122,17 @@ async fn a_transaction_sees_what_the_database_changed_besides(db: &TestDb) -> Te
     Ok(())
 }
 
-/// A plain UPDATE on PostgreSQL does not; FOR UPDATE would.
+/// A plain UPDATE on PostgreSQL does not block; FOR UPDATE would.
 async fn an_audited_update_does_not_hold_up_rows_that_refer_to_it(db: &TestDb) -> TestResult {
     use sea_orm::{ConnectionTrait, DbBackend};
     if db.backend() != DbBackend::Postgres {
-        return Ok(()); // There an UPDATE itself holds them up.
+        return Ok(()); // There an UPDATE itself blocks them.
     }
     db.create(post::Entity).await?;
     db.create(comment::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;
     let tx = db.begin().await?;
-    // Not the title: it has a unique index, which could be referred to.
+    // Not the title: its unique index could be referred to.
     let quantity = post::ActiveModel {
         id: Set(a.id),
         qty: Set(8),

@@ -1,4 +1,4 @@
-//! Where logins, exports and events of the system are not written, and how far their times reach.
+//! Logins, exports and events of the system that cannot be written, and the range of their times.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ async fn a_time_after_2038_is_a_time(db: &TestDb) -> TestResult {
         assert_eq!((summary.by_day[0].count, summary.exports.count), (5, 1));
         TestResult::Ok(())
     };
-    // An address, by which the attempts are counted.
+    // The address by which the attempts are counted.
     let context = AuditContext::new().ip_address_as("192.0.2.1");
     clock.config().build()?.scope(context.scope(test)).await
 }

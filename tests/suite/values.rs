@@ -1,4 +1,4 @@
-//! Values are recorded as the database holds them, or not at all with a clear error.
+//! Values are recorded as the database stores them, or refused with a clear error.
 
 use sea_orm::prelude::*;
 use sea_orm::{ActiveModelTrait, DbBackend, IntoActiveModel, Iterable, ModelTrait, Set};
@@ -64,7 +64,7 @@ mod sample {
     pub enum Relation {}
 }
 
-/// Creates the table by hand: MySQL keeps microseconds only when told to.
+/// Creates the table manually: MySQL stores microseconds only if the column type says so.
 async fn create(db: &TestDb) -> TestResult {
     let (id, text, bytes, uuid, instant, naive, time) = match db.backend() {
         DbBackend::Postgres => (
@@ -136,7 +136,7 @@ async fn recorded(db: &TestDb, new: sample::ActiveModel) -> TestResult<serde_jso
             "{column:?}"
         );
     }
-    // The same values again are no change, and other values are one that brings old to new.
+    // The same values again are no change, and other values are a change from old to new.
     db.forget().await?;
     again
         .clone()
@@ -346,8 +346,8 @@ async fn times_are_recorded_to_what_the_database_keeps(db: &TestDb) -> TestResul
         };
         let changes = recorded(db, new).await?;
         assert_eq!(changes["date_time"]["new"], canonical.trim_end_matches('Z'));
-        // SeaORM binds a date-time with zone as MySQL's TIMESTAMP, of which MariaDB makes NULL
-        // outside of 1970 to 2038: that NULL is what the row holds, and what is recorded.
+        // SeaORM binds a date-time with zone as MySQL's TIMESTAMP. MariaDB stores NULL outside of 1970 to 2038, and
+        // that NULL is recorded.
         let timestamp = (0..1 << 31).contains(&instant.timestamp());
         if db.backend() == DbBackend::MySql && !timestamp {
             assert_eq!(changes["instant"]["new"], json!(null));
@@ -355,7 +355,7 @@ async fn times_are_recorded_to_what_the_database_keeps(db: &TestDb) -> TestResul
             assert_eq!(changes["instant"]["new"], canonical);
         }
     }
-    // SQLite keeps the nanoseconds, the others round or cut them to microseconds.
+    // SQLite stores the nanoseconds, the others round or cut them to microseconds.
     let new = sample::ActiveModel {
         instant: Set(Some("2026-11-23T04:05:06.123456789Z".parse()?)),
         ..Default::default()
@@ -403,7 +403,7 @@ async fn deep_json_is_written_and_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// PostgreSQL's `json` holds what its `jsonb`, and so the log, cannot.
+/// PostgreSQL's `json` holds values that its `jsonb`, and so the log, cannot.
 async fn a_nul_in_json_is_recorded(db: &TestDb) -> TestResult {
     create(db).await?;
     let new = sample::ActiveModel {
@@ -415,8 +415,7 @@ async fn a_nul_in_json_is_recorded(db: &TestDb) -> TestResult {
         assert_eq!(changes["json"]["new"]["a"], "x\0y");
         return Ok(());
     }
-    // SeaORM cannot bind it, but other programs can write it; deleting the row must not lose what it
-    // held.
+    // SeaORM cannot bind it, but other programs can write it; deleting the row must not lose its content.
     let error = new.insert(&db.conn).await.unwrap_err();
     assert!(AuditError::of(&error).is_none(), "{error}");
     db.execute_unprepared(r#"INSERT INTO sample (json) VALUES ('{"a": "x\u0000y"}')"#)

@@ -1,4 +1,4 @@
-//! Texts of several statements: run and answered as the bare call does.
+//! Texts of several statements: they run and answer as the bare call does.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, Statement, TransactionTrait};
 
@@ -23,8 +23,8 @@ const TEXTS: &[&str] = &[
     "UPDATE account SET n = 12; UPDATE account SET nope = 1",
 ];
 
-/// What a text answers. On SQLite the id is that of the last INSERT on the connection, perhaps the log's, where the
-/// last write of the text is none; and a SELECT counts what the connection's last write changed, so that each text
+/// The answer of a text. On SQLite the ID is that of the last INSERT on the connection, perhaps the log's if the last
+/// write of the text is no INSERT; and a SELECT counts the rows of the connection's last write, so that each text
 /// begins with a write.
 fn answer(backend: DbBackend, text: &str, result: &Result<ExecResult, DbErr>) -> String {
     let last = text.rsplit("; ").find(|part| !part.starts_with("SELECT"));
@@ -107,7 +107,7 @@ async fn prepared(db: &impl ConnectionTrait) -> TestResult<i64> {
     Ok(value.parse()?)
 }
 
-/// The texts of the application; those of the audit log are few, and prepared once.
+/// The texts of the application; the audit log has few, and prepares them once.
 async fn unprepared_texts_are_not_prepared(db: &TestDb) -> TestResult {
     accounts(db, 1).await?;
     let one = db.another().await?;

@@ -1,4 +1,4 @@
-//! Futures that are dropped while the database works for them.
+//! Futures that are dropped while the database executes their statements.
 
 use sea_orm::{AccessMode, ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use sea_orm_audit::migration::AuditTriggers;
@@ -173,7 +173,7 @@ async fn dropped_write_is_reported_before_a_raw_commit(db: &TestDb) -> TestResul
     Ok(())
 }
 
-/// What was buffered is written or not, which is not known. Not on MariaDB either, see below.
+/// Whether the buffered records were written is not known. Not on MariaDB either, see below.
 async fn dropped_flush_is_reported_under_isolate(db: &TestDb) -> TestResult {
     accounts(db, 1).await?;
     let (pool, proxy) = behind_proxy(db).await?;
@@ -198,8 +198,8 @@ async fn dropped_flush_is_reported_under_isolate(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Wherever the future is when it is dropped. Not on MariaDB: where a PREPARE is dropped, sqlx takes its answer for
-/// that of the next statement.
+/// Dropped at each await. Not on MariaDB: if a PREPARE is dropped, sqlx takes its answer for that of the next
+/// statement.
 async fn dropped_write_under_isolate_is_recorded_or_reported(db: &TestDb) -> TestResult {
     accounts(db, 1).await?;
     for polls in 1..=10 {
@@ -215,15 +215,15 @@ async fn dropped_write_under_isolate_is_recorded_or_reported(db: &TestDb) -> Tes
             "after {polls} polls: {:#?}",
             db.log().await?
         );
-        // What was not recorded is no difference of the next one's.
+        // The reset keeps an unrecorded change out of the next comparison.
         db.execute_unprepared("UPDATE account SET n = 0").await?;
         db.forget().await?;
     }
     Ok(())
 }
 
-/// SQLite has ended the transaction. Looking for that begins a new one, in which the records of the old one must
-/// not be written.
+/// SQLite has ended the transaction. The check begins a new one, in which the records of the old one must not be
+/// written.
 async fn dropped_look_for_an_ended_transaction_commits_nothing(db: &TestDb) -> TestResult {
     accounts(db, 3).await?;
     db.execute_unprepared("UPDATE account SET email = 'taken' WHERE id = 3")
@@ -270,7 +270,7 @@ async fn dropped_control_statement_leaves_no_trigger_context(db: &TestDb) -> Tes
     let tx = AuditedConnection::new(pool.clone()).begin().await?;
     tx.execute_unprepared("INSERT INTO ledger VALUES (1)")
         .await?;
-    // The connection is busy: what removes the context has not been sent when the statement is dropped.
+    // The connection is busy: the statement that removes the context has not been sent when the future is dropped.
     proxy.arm("SELECT 'busy'", Hold::Answer);
     let busy = async {
         let read = Statement::from_string(DbBackend::MySql, "SELECT 'busy'");

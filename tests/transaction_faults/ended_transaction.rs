@@ -1,4 +1,4 @@
-//! Transactions that the database, or a statement of the application's, has ended under the handle.
+//! Transactions that the database, or a statement of the application, has ended under the handle.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Statement, TransactionTrait};
@@ -31,7 +31,7 @@ mod only_mariadb {
     );
 }
 
-/// The statement would be committed by itself, and the records of what was rolled back with it.
+/// Otherwise the statement would be committed alone, with the records of what was rolled back.
 async fn report_that_loses_a_deadlock_keeps_the_statement_from_running(db: &TestDb) -> TestResult {
     accounts(db, 2).await?;
     db.execute_unprepared("CREATE TABLE ballast (id INT AUTO_INCREMENT PRIMARY KEY, n INT)")
@@ -39,7 +39,7 @@ async fn report_that_loses_a_deadlock_keeps_the_statement_from_running(db: &Test
     let tx = db.audited().begin().await?;
     tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1")
         .await?;
-    // The other transaction has written more, so that the database ends this one.
+    // The other transaction has more changes, so the database ends this one.
     let other = db.conn.begin().await?;
     for _ in 0..50 {
         other
@@ -107,7 +107,7 @@ async fn record_that_ends_the_transaction_keeps_the_statement_from_running(
     let tx = db.audited().with_config(config).begin().await?;
     tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1")
         .await?;
-    // It cannot be captured, so that older records are written before it.
+    // It cannot be captured, so older records are written before it.
     let uncaptured = "INSERT INTO account (id, n) SELECT 2, 5 WHERE true \
                       ON CONFLICT (id) DO UPDATE SET n = 5";
     assert!(tx.execute_unprepared(uncaptured).await.is_err());
@@ -116,7 +116,7 @@ async fn record_that_ends_the_transaction_keeps_the_statement_from_running(
     Ok(())
 }
 
-/// SQLite gives the id of a row that was rolled back to the next one, which may be of another event.
+/// SQLite reuses the ID of a row that was rolled back, perhaps for another event.
 async fn report_row_of_a_rolled_back_savepoint_is_not_counted_in_again(db: &TestDb) -> TestResult {
     accounts(db, 1).await?;
     let uncaptured =
@@ -195,7 +195,7 @@ async fn builder_after_a_raw_commit_is_recorded(db: &TestDb) -> TestResult {
     tx.execute_unprepared("COMMIT").await?;
     assert_eq!(raise(5).exec(&tx).await?.rows_affected, 1);
     assert_log_gives_table(db, 2, "committed by itself").await?;
-    // Its record fails, so that it is undone.
+    // Its record fails, so the write is undone.
     db.execute_unprepared("ALTER TABLE audit_log RENAME TO away")
         .await?;
     assert!(raise(6).exec(&tx).await.is_err());

@@ -1,4 +1,4 @@
-//! The table that is written, the shape of errors, and the log replayed.
+//! The written table, the comparable form of errors, and the replay of the log.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(crate) mod account {
     pub enum Relation {}
 }
 
-/// The table, with this many rows whose `n` is 0, written without audit log.
+/// The table with this many rows whose `n` is 0, written without audit log.
 pub(crate) async fn accounts(db: &TestDb, rows: u32) -> TestResult {
     db.create(account::Entity).await?;
     for _ in 0..rows {
@@ -49,7 +49,7 @@ pub(crate) async fn numbers(db: &TestDb) -> TestResult<Vec<i32>> {
     Ok(table(db).await?.into_iter().map(|(_, _, n)| n).collect())
 }
 
-/// What `n` is in each row, after the log is applied to the rows that were there before it.
+/// The `n` of each row, after the log is applied to the first rows.
 pub(crate) async fn replayed(db: &TestDb, rows_before: i32) -> TestResult<Vec<(i32, i32)>> {
     let mut rows: BTreeMap<i32, serde_json::Map<String, serde_json::Value>> = BTreeMap::new();
     for id in 1..=rows_before {
@@ -126,7 +126,7 @@ pub(crate) fn shape(error: &DbErr) -> String {
     )
 }
 
-/// The shape of an error, or "ok".
+/// The comparable form of an error, or "ok".
 pub(crate) fn outcome<T>(result: &Result<T, DbErr>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
@@ -134,7 +134,7 @@ pub(crate) fn outcome<T>(result: &Result<T, DbErr>) -> String {
     }
 }
 
-/// Polls a future so many times, and drops it. Returns whether it was done.
+/// Polls a future this many times and drops it. Returns whether it was ready.
 pub(crate) async fn poll_and_drop<F: Future>(future: F, times: usize) -> bool {
     let mut future = Box::pin(future);
     for _ in 0..times {

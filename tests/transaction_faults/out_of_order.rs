@@ -1,4 +1,4 @@
-//! Handles that end in any order: as on SeaORM's own transaction, and with the log of the changes.
+//! Handles that end in any order: with the results of SeaORM's own transaction, and with the log of the changes.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, TransactionSession, TransactionTrait};
 
@@ -50,7 +50,7 @@ async fn outer_handle_dropped_first_rolls_back_the_innermost_level(db: &TestDb) 
     assert_log_gives_table(db, 2, "").await
 }
 
-/// A generator of numbers that is the same everywhere (xorshift).
+/// A deterministic random generator (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -69,7 +69,7 @@ async fn write<C: ConnectionTrait>(db: &C, random: &mut Random, step: usize) -> 
     let sql = match random.below(6) {
         0 | 1 => format!("INSERT INTO account (n) VALUES ({step})"),
         2 => format!("DELETE FROM account WHERE id = {}", random.below(6)),
-        // A failed statement ends what PostgreSQL takes in a transaction.
+        // PostgreSQL accepts nothing in a transaction after a failed statement.
         3 if db.get_database_backend() != DbBackend::Postgres => {
             "INSERT INTO account (id, n) VALUES (1, 0), (1, 0)".to_owned()
         }

@@ -1,4 +1,4 @@
-//! SQLite: statements that fail half way, or end the transaction, and a log that is not there.
+//! SQLite: statements that fail half way or end the transaction, and a missing log.
 
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditError, AuditStats, AuditedConnection, FailurePolicy};
@@ -148,7 +148,7 @@ async fn raise_fail_outside_of_a_transaction_keeps_what_it_changed(db: &TestDb) 
         assert_eq!(seen, expected, "{sql}");
         assert_eq!(numbers(db).await?, numbers(&bare).await?, "{sql}");
     }
-    // The two that kept a part have no record, and say so.
+    // The two statements that kept a part have no record, and are reported.
     assert_eq!(
         db.counted_events().await?.len(),
         2,

@@ -1,4 +1,4 @@
-//! What is not captured is reported before it runs.
+//! Uncaptured statements are reported before they run.
 
 use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use sea_orm_audit::AuditStats;
@@ -111,8 +111,8 @@ async fn uncaptured_statement_dropped_in_a_transaction_is_reported(db: &TestDb) 
     Ok(())
 }
 
-/// Equal reports are counted in one row outside of transactions only: a row that two transactions share would
-/// keep the second one waiting, and could make a deadlock of statements that have none.
+/// Only reports outside of transactions are counted in one row: a row that two transactions share would block the
+/// second one, and could cause a deadlock between statements that have none.
 async fn transactions_do_not_wait_for_each_others_reports(db: &TestDb) -> TestResult {
     accounts(db, 3).await?;
     let (sql, impatient) = match db.backend() {

@@ -41,8 +41,8 @@ async fn error_of_a_deferred_constraint_has_the_variant_of_the_call(db: &TestDb)
         outcome(&audited.query_all_raw(statement(returning)).await),
     ];
     if db.backend() == DbBackend::Sqlite {
-        // sqlx stops at the first row, and so before the COMMIT that fails: nothing is inserted, and
-        // the bare call says nothing of it.
+        // sqlx stops at the first row, before the COMMIT that fails: nothing is inserted, and the bare call reports
+        // nothing.
         assert_eq!(expected[2], "ok");
         expected[2] = expected[3].clone();
         assert_eq!(seen[2], seen[3]);

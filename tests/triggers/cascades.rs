@@ -1,4 +1,4 @@
-//! Cascades of the database, from and to tables that triggers capture.
+//! Cascades of the database from and to tables with triggers.
 
 use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, Set};
 use sea_orm_audit::{Actor, AuditedConnection};
@@ -15,7 +15,7 @@ fn ann(db: &TestDb) -> AuditedConnection {
     db.audited().as_actor(Actor::user(7))
 }
 
-/// What was recorded of deletes, in the order of models: model, object, actor.
+/// The recorded deletes, in the order of models: model, object, actor.
 async fn deleted(db: &TestDb) -> TestResult<Vec<(String, String, Option<String>)>> {
     let mut deleted: Vec<_> = (db.records().await?.into_iter())
         .filter(|record| record.action == "DELETE")
@@ -83,7 +83,7 @@ async fn what_follows_a_row_with_hooks_is_recorded_once(db: &TestDb) -> TestResu
             .find(|record| record.action == "DELETE" && record.model.as_deref() == Some(model));
         Ok::<_, sea_orm::DbErr>(record.map(|record| record.source))
     };
-    // Where cascades fire no triggers, the connection tells of their rows.
+    // If cascades fire no triggers, the connection records their rows.
     let by = match db.backend() {
         DbBackend::MySql => "CASCADE",
         _ => "TRIGGER",

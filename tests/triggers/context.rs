@@ -1,4 +1,4 @@
-//! What triggers know of who writes through an `AuditedConnection`.
+//! What triggers know of the writer of an `AuditedConnection`.
 
 use futures::future::join_all;
 use sea_orm::{
@@ -101,7 +101,7 @@ async fn a_transaction_is_one_and_its_actors_are_several(db: &TestDb) -> TestRes
     ledger::new(1, "a").insert(&tx).await?;
     ledger::new(2, "b").insert(&tx).await?;
     let deleted = ledger::Entity::delete_by_id(1).exec(&tx);
-    // What is bound to the transaction wins; what it leaves out is taken from around.
+    // The transaction's context has precedence; missing fields come from the outer one.
     AuditContext::new()
         .actor(Actor::user(9))
         .reason("late")
@@ -217,7 +217,7 @@ async fn a_statement_that_is_not_understood_is_told_in_a_transaction(db: &TestDb
     Ok(())
 }
 
-/// Another table whose own trigger, written by somebody else, writes into the ledger.
+/// Another table whose own trigger, written by the application, writes into the ledger.
 async fn orders(db: &TestDb) -> TestResult {
     let trigger = match db.backend() {
         DbBackend::Postgres => {
@@ -238,7 +238,7 @@ async fn orders(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Who wrote each row of the ledger, in its order.
+/// The writer of each row of the ledger, in order.
 async fn writers(db: &TestDb) -> TestResult<Vec<String>> {
     let records = db.records().await?.into_iter();
     Ok(records
@@ -277,7 +277,7 @@ async fn what_is_let_pass_is_by_whoever_acts(db: &TestDb) -> TestResult {
         DbBackend::Postgres => {
             "MERGE INTO ledger USING (SELECT 2 AS n) x ON id = n WHEN NOT MATCHED THEN INSERT VALUES (2, 'b')"
         }
-        // Whatever is not understood.
+        // Any unparsed statement.
         DbBackend::Sqlite => "WITH x AS (SELECT 2) INSERT INTO ledger SELECT *, 'b' FROM x",
         _ => "BEGIN NOT ATOMIC INSERT INTO ledger VALUES (2, 'b'); END",
     };
@@ -296,7 +296,7 @@ async fn what_is_let_pass_is_by_whoever_acts(db: &TestDb) -> TestResult {
     config.scope(by_both).await?;
     assert_eq!(writers(db).await?, ["7", "8"]);
 
-    // In migration mode, too.
+    // The same in migration mode.
     db.forget().await?;
     db.execute_unprepared("DELETE FROM ledger").await?;
     db.forget().await?;
@@ -386,12 +386,12 @@ async fn fifty_actors_on_five_connections_are_told_apart(db: &TestDb) -> TestRes
 async fn a_write_takes_so_many_statements(db: &TestDb) -> TestResult {
     create(db).await?;
     let connection = ann(db);
-    // The server is asked once what it is.
+    // The first query asks the server for its version.
     ledger::new(1, "a").insert(&connection).await?;
     let insert = ledger::new(2, "a");
     let (inserted, alone) = db.statements_of(insert.insert(&connection)).await;
     inserted?;
-    // Told, done, and, where it is a row, taken back. MariaDB reads what SeaORM has inserted.
+    // The context is set, the statement runs, and a context row is deleted. MariaDB reads what SeaORM has inserted.
     let most = match db.backend() {
         DbBackend::Postgres => 2,
         _ => 4,

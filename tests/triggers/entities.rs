@@ -1,10 +1,10 @@
-//! An entity that triggers capture, a child of each kind, and one of each kind above and below the other.
+//! An entity with triggers, a child of each kind, and chains of both kinds in either order.
 
 use sea_orm_audit::migration::AuditTriggers;
 
 use crate::support::{TestDb, TestResult};
 
-/// A table that refers to another, whose rows go with it.
+/// A table that refers to another, with ON DELETE CASCADE.
 macro_rules! child {
     ($name:ident, $table:tt, $capture:tt, $parent:tt, $id:tt) => {
         pub mod $name {
@@ -34,7 +34,7 @@ macro_rules! child {
     };
 }
 
-/// A table by itself.
+/// A table without foreign keys.
 macro_rules! root {
     ($name:ident, $table:tt, $capture:tt) => {
         pub mod $name {

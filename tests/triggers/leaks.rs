@@ -1,4 +1,4 @@
-//! Nothing that a transaction tells triggers is left for the next user of its connection.
+//! The next user of a connection sees none of the trigger context that a transaction set.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Statement,
@@ -26,7 +26,7 @@ on_every_database! {
     a_nested_transaction_with_control_by_hand_leaves_nothing,
 }
 
-/// The number of contexts that are there.
+/// The number of stored contexts.
 async fn contexts(db: &DatabaseConnection) -> TestResult<i64> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => {
@@ -40,11 +40,11 @@ async fn contexts(db: &DatabaseConnection) -> TestResult<i64> {
     Ok(row.try_get("", "n")?)
 }
 
-/// Writes by nobody in particular, and tells who it was.
+/// Writes without an actor. Returns the recorded actor type.
 async fn next(db: &TestDb, conn: &DatabaseConnection, id: i32) -> TestResult<String> {
     assert_eq!(contexts(conn).await?, 0);
     ledger::new(id, "next").insert(conn).await?;
-    // A write whose caller went away may be done a moment later.
+    // A write whose caller was dropped may finish later.
     let own = Some(id.to_string());
     let record = (db.records().await?.into_iter()).find(|record| record.object_id == own);
     Ok(record.ok_or("no record")?.actor_type)
@@ -92,7 +92,7 @@ async fn a_pool_of_one_forgets_who_wrote(db: &TestDb) -> TestResult {
 
 async fn a_transaction_that_is_committed_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
-    // A connection of its own: sqlx's is out of step with SQLite afterwards.
+    // A new connection: sqlx's is out of step with SQLite afterwards.
     let conn = db.another().await?;
     let ann = AuditedConnection::new(conn).as_actor(Actor::user(7));
     let tx = ann.begin().await?;
@@ -121,7 +121,7 @@ async fn a_future_that_is_dropped_leaves_nothing(db: &TestDb) -> TestResult {
             tokio::task::yield_now().await;
         }
         drop(insert);
-        // It is done, with its actor, or was never begun.
+        // The write is complete, with its actor, or never began.
         assert_eq!(next(db, &conn, 200 + polls).await?, "SERVICE");
     }
     for record in db.records().await? {
@@ -140,7 +140,7 @@ async fn a_transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
         let tx = ann.begin().await?;
         let id = i32::try_from(number)? * 10;
         ledger::new(id, "a").insert(&tx).await?;
-        // Which commits all before it, and leaves all behind it in no transaction.
+        // DDL commits all earlier writes, and later ones run outside of a transaction.
         tx.execute_unprepared(&format!("CREATE TABLE made_{number} (id INT)"))
             .await?;
         ledger::new(id + 2, "a").insert(&tx).await?;
@@ -189,7 +189,7 @@ async fn a_transaction_that_a_statement_ends_leaves_nothing(db: &TestDb) -> Test
 
 async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
-    // The way of the record, then one text that does both.
+    // A COMMIT of its own, then one text with both statements.
     for (number, sql) in [
         "COMMIT",
         "INSERT INTO ledger (id, title) VALUES (900, 'a'); COMMIT",
@@ -198,7 +198,7 @@ async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestRe
     .enumerate()
     {
         for (rolls_back, more) in [(true, 0), (false, 1)] {
-            // A connection of its own: sqlx's is out of step with SQLite afterwards.
+            // A new connection: sqlx's is out of step with SQLite afterwards.
             let conn = db.another().await?;
             let ann = AuditedConnection::new(conn).as_actor(Actor::user(7));
             let id = i32::try_from(number)? * 10 + more;
@@ -210,7 +210,7 @@ async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestRe
             ledger::new(id + 100, "a").insert(&tx).await?;
             assert_eq!(contexts(&db.conn).await?, 0, "{sql}");
             if rolls_back {
-                // There is none: SQLite says so.
+                // There is no transaction: SQLite reports an error.
                 let _ = tx.rollback().await;
             } else {
                 drop(tx);
@@ -226,7 +226,7 @@ async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestRe
     Ok(())
 }
 
-/// On a plain transaction a builder tells triggers who acts; what comes after it is not by the same.
+/// On a plain transaction a builder sets the actor of triggers; later writes have another actor.
 async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
     create(db).await?;
     let ann = AuditContext::new().actor(Actor::user(7));
@@ -236,7 +236,7 @@ async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
     ledger::new(3, "b").insert(&tx).await?;
     tx.commit().await?;
 
-    // Told by hand.
+    // Set manually.
     let tx = db.conn.begin().await?;
     let told = r#"{"actor_type": "SYSTEM", "actor_id": "night"}"#;
     let sql = match db.backend() {
@@ -288,7 +288,7 @@ async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Rolling a savepoint back brings back what was taken back inside of it.
+/// Rolling back a savepoint restores a context that was removed inside of it.
 async fn a_nested_transaction_with_control_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     let conn = db.another().await?;
@@ -311,7 +311,7 @@ async fn a_nested_transaction_with_control_by_hand_leaves_nothing(db: &TestDb) -
 
 async fn a_procedure_that_is_left_half_way_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
-    // It waits, committed, until it gets the lock.
+    // The write is committed and waits until it gets the lock.
     db.execute_unprepared(
         "CREATE PROCEDURE waits() BEGIN INSERT INTO ledger VALUES (7, 'c'); COMMIT; DO GET_LOCK('gate', 60); END",
     )
@@ -330,7 +330,7 @@ async fn a_procedure_that_is_left_half_way_leaves_nothing(db: &TestDb) -> TestRe
     }
     drop(tx);
     gate.execute_unprepared("DO RELEASE_LOCK('gate')").await?;
-    // The pool has one connection, which comes back when all is done.
+    // The pool has one connection, which returns when all is done.
     assert_eq!(next(db, &conn, 8).await?, "SERVICE");
     gate.close().await?;
     Ok(())

@@ -1,5 +1,5 @@
-//! Triggers and an `AuditedConnection` together, on every database. A program of its own, since entities that
-//! triggers capture concern every statement that is not understood.
+//! Triggers and an `AuditedConnection` together, on every database. A separate program, since entities with triggers
+//! affect every unparsed statement.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

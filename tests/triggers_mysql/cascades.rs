@@ -1,4 +1,4 @@
-//! What foreign keys take along is recorded by the triggers of the table that is written.
+//! The triggers of the written table record the rows that its foreign keys change.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ async fn tables(db: &TestDb) -> TestResult {
          FOREIGN KEY (other_id) REFERENCES root (id) ON DELETE SET NULL ON UPDATE SET NULL)",
         "CREATE TABLE leaf (id INT PRIMARY KEY, branch_id INT, note INT, \
          FOREIGN KEY (branch_id) REFERENCES branch (id) ON DELETE SET NULL)",
-        // Not recorded, but on the way.
+        // Not recorded, but part of the chain.
         "CREATE TABLE middle (branch_id INT PRIMARY KEY, \
          FOREIGN KEY (branch_id) REFERENCES branch (id) ON DELETE CASCADE)",
         "CREATE TABLE node (id INT PRIMARY KEY, middle_id INT, above_id INT, beside_id INT, \
@@ -90,7 +90,7 @@ const FILL: &str = "INSERT INTO root VALUES (1, 1), (2, 2); \
      INSERT INTO node VALUES (1000, 10, NULL, NULL), (1001, NULL, 1000, NULL), \
      (1002, 10, 1001, 1000), (1003, NULL, NULL, 1002), (1004, 12, NULL, 1003);";
 
-/// Applies the records to nothing, and compares what comes about with what is there.
+/// Applies the records to empty tables, and compares the result with the tables.
 async fn replayed(db: &TestDb) -> TestResult {
     let mut rows: BTreeMap<(String, String), Map<String, Json>> = BTreeMap::new();
     for record in db.records().await? {
@@ -182,7 +182,7 @@ async fn cascades_two_levels_deep_are_recorded(db: &TestDb) -> TestResult {
 async fn rows_that_refer_to_rows_of_their_own_table_are_followed(db: &TestDb) -> TestResult {
     tables(db).await?;
     client(db, FILL).await?;
-    // A circle, a chain, and rows that one statement deletes anyway.
+    // A cycle, a chain, and rows that the statement deletes anyway.
     client(
         db,
         "UPDATE node SET above_id = 1002 WHERE id = 1000; \
@@ -250,7 +250,7 @@ async fn changed_keys_are_followed_to_the_end(db: &TestDb) -> TestResult {
                 r#"UPDATE town 1 {"realm_code":{"new":11,"old":10}}"#,
             ][..],
         ),
-        // From the middle, and only the columns that change.
+        // Starts in the middle, and follows only the columns that change.
         (
             "UPDATE town SET number = 2 WHERE id = 2",
             &[

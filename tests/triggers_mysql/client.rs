@@ -43,7 +43,7 @@ mod item {
     pub enum Relation {}
 }
 
-/// Applies the records to nothing, and compares what comes about with what is there.
+/// Applies the records to empty tables, and compares the result with the tables.
 async fn replayed(db: &TestDb) -> TestResult {
     let mut rows = std::collections::BTreeMap::<String, Map<String, Json>>::new();
     for record in db.records().await? {
@@ -148,7 +148,7 @@ async fn what_changes_nothing_is_not_recorded(db: &TestDb) -> TestResult {
         taken(db).await?,
         [r#"UPDATE item 1 {"note":{"new":" ","old":""}}"#]
     );
-    // Nor does the client hear of the triggers.
+    // The triggers change neither the client's warnings nor its `LAST_INSERT_ID()`.
     let heard =
         "INSERT INTO item (code, qty) VALUES ('z', 1); SHOW WARNINGS; SELECT LAST_INSERT_ID()";
     let id = client(db, &format!("{heard} = (SELECT MAX(id) FROM item)")).await?;
@@ -171,7 +171,7 @@ async fn a_file_that_is_loaded_is_recorded(db: &TestDb) -> TestResult {
     replayed(db).await
 }
 
-/// It is DDL there, which needs the right to drop the table; no trigger can be put on it.
+/// TRUNCATE is DDL there and needs the privilege to drop the table; it fires no trigger.
 async fn truncate_is_not_recorded(db: &TestDb) -> TestResult {
     watched(db, item::Entity).await?;
     client(db, "INSERT INTO item (code, qty) VALUES ('a', 1)").await?;

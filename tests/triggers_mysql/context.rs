@@ -1,4 +1,4 @@
-//! Who acts, as the transaction says it.
+//! The actor, as the transaction's context gives it.
 
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 use sea_orm_audit::entity::audit_log;
@@ -89,7 +89,7 @@ async fn the_context_of_the_transaction_is_recorded(db: &TestDb) -> TestResult {
         ("USER", None)
     );
     assert_eq!(record.metadata, None);
-    // The row's own tenant wins.
+    // The row's own tenant has precedence.
     client(
         db,
         "BEGIN; INSERT INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{\"tenant\": \"t\"}'); \
@@ -141,7 +141,7 @@ async fn a_context_with_wrong_values_fails_no_write(db: &TestDb) -> TestResult {
         assert_eq!(record.transaction_id, None, "{context}");
         assert_eq!(record.metadata, None, "{context}");
     }
-    // What is no JSON is refused where it is written.
+    // Invalid JSON is refused where it is written.
     for context in ["{", "", "{\"actor_id\": \"7\", \"actor_name\": \"\\u00"] {
         assert!(written_with(db, context).await.is_err());
     }

@@ -1,4 +1,4 @@
-//! What could keep a change from being recorded once, and readably.
+//! Conditions that could prevent a change from being recorded once and readably.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;

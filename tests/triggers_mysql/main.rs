@@ -1,4 +1,4 @@
-//! Triggers on MariaDB: what other programs change is recorded as the hooks would.
+//! Triggers on MariaDB: changes of other programs are recorded as hooks would record them.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -35,7 +35,7 @@ pub(crate) async fn watched<E: Auditable>(db: &TestDb, entity: E) -> Result<(), 
     AuditTriggers::of::<E>().create(&db.conn).await
 }
 
-/// The names of the triggers that are missing, not wanted, or not as they should be.
+/// The names of the triggers that are missing, superfluous or outdated.
 pub(crate) async fn differences(
     triggers: AuditTriggers,
     db: &sea_orm::DatabaseConnection,
@@ -85,14 +85,14 @@ pub(crate) async fn client_with(db: &TestDb, options: &[&str], sql: &str) -> Tes
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The records as `ACTION model id changes`, and none afterwards.
+/// Returns the records as `ACTION model id changes`, and deletes them.
 pub(crate) async fn taken(db: &TestDb) -> TestResult<Vec<String>> {
     let log = db.log().await?;
     db.forget().await?;
     Ok(log)
 }
 
-/// What a record says of a column: `old` and `new`.
+/// The recorded values of a column: `old` and `new`.
 pub(crate) fn change(record: &audit_log::Model, column: &str, word: &str) -> Option<Json> {
     record.changes.as_ref()?.get(column)?.get(word).cloned()
 }

@@ -172,8 +172,8 @@ async fn followed_far(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// For a table with a BEFORE UPDATE trigger MariaDB takes NULL in columns that are NOT NULL, and asks for values that have no
-/// default; what follows a changed key needs none.
+/// For a table with a BEFORE UPDATE trigger MariaDB accepts NULL in NOT NULL columns, and requires values for columns
+/// without a default; rows that follow a changed key need none.
 async fn update_is_refused_as_without_triggers(db: &TestDb) -> TestResult {
     let bare = db.sibling().await?;
     for db in [db, &bare] {

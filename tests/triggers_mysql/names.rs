@@ -1,4 +1,4 @@
-//! Names and literals end nothing that they should not.
+//! Names and literals in generated SQL are quoted correctly.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Set};
 use sea_orm_audit::migration::AuditTriggers;

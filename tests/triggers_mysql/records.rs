@@ -1,4 +1,4 @@
-//! What a record says of its object, and what it leaves out.
+//! The content of a record on its object, and the omitted fields.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
@@ -261,7 +261,7 @@ async fn documents_with_secrets_are_redacted_as_a_whole(db: &TestDb) -> TestResu
     Ok(())
 }
 
-/// Short documents are looked at in two ways, the first of which must let none of the second's through.
+/// Short documents are searched twice; the first search must miss no match of the second.
 async fn every_secret_word_is_found_in_short_documents_and_in_long_ones(db: &TestDb) -> TestResult {
     db.create(member::Entity).await?;
     let config = AuditConfig::builder()

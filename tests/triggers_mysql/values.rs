@@ -21,7 +21,7 @@ mod mariadb {
     }
 }
 
-/// The edges of each type, one in each row.
+/// The limits of each type, one in each row.
 fn rows() -> Vec<kinds::ActiveModel> {
     let mut rows = vec![<kinds::ActiveModel as Default>::default(); 9];
     macro_rules! fill {
@@ -285,7 +285,7 @@ async fn large_values_are_recorded(db: &TestDb) -> TestResult {
         change(&log[1], "long", "new"),
         Some(told(&model, kinds::Column::Long)?)
     );
-    // What the server cannot put together does not stop the write.
+    // A record that the server cannot build does not stop the write.
     client_with(
         db,
         &["--max-allowed-packet=16M"],

@@ -16,7 +16,7 @@ pub(crate) async fn create<E: Auditable>(db: &TestDb, entity: E) -> TestResult {
     Ok(())
 }
 
-/// The database's URL, perhaps by another server's.
+/// The database's URL, optionally on another server.
 pub(crate) async fn url(db: &TestDb, variable: &str) -> TestResult<String> {
     let server = std::env::var(variable)?;
     let (base, _) = server.rsplit_once('/').ok_or("the URL names no database")?;
@@ -24,7 +24,7 @@ pub(crate) async fn url(db: &TestDb, variable: &str) -> TestResult<String> {
     Ok(format!("{base}/{name}"))
 }
 
-/// The only value that a query gives.
+/// The only value of a query's result.
 pub(crate) async fn value<T: sea_orm::TryGetable>(db: &TestDb, sql: &str) -> TestResult<T> {
     let statement = sea_orm::Statement::from_string(db.backend(), sql);
     let row = db.query_one_raw(statement).await?.ok_or("no row")?;

@@ -1,4 +1,4 @@
-//! What a transaction says of who did it, from where and why.
+//! The actor, origin and reason in a transaction's context.
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;

@@ -105,7 +105,7 @@ pub(crate) mod post {
     no_relations!();
 }
 
-/// What the rows below refer to.
+/// The root that the rows below refer to.
 pub(crate) mod root {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -121,7 +121,7 @@ pub(crate) mod root {
     no_relations!();
 }
 
-/// Goes with its root.
+/// Deleted with its root.
 pub(crate) mod branch {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -138,7 +138,7 @@ pub(crate) mod branch {
     no_relations!();
 }
 
-/// Goes with its branch, or forgets it.
+/// Deleted with its branch, or its reference is set to NULL.
 pub(crate) mod leaf {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -156,7 +156,7 @@ pub(crate) mod leaf {
     no_relations!();
 }
 
-/// All that the derive and the configuration can say.
+/// Every setting of the derive and the configuration.
 pub(crate) mod marked {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -192,7 +192,7 @@ pub(crate) mod marked {
     no_relations!();
 }
 
-/// Only some columns, and not its changes.
+/// Only some columns, and without its changes.
 pub(crate) mod partly {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;

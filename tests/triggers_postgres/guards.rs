@@ -1,4 +1,4 @@
-//! What stands between a change and its record: policies, old snapshots, foreign functions, types that became others.
+//! Obstacles between a change and its record: policies, old snapshots, functions of other clients, changed types.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;
@@ -170,13 +170,13 @@ async fn nobody_else_may_make_triggers_of_the_functions(db: &TestDb) -> TestResu
 async fn a_table_that_takes_the_name_of_another_gets_its_triggers(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let triggers = AuditTriggers::of::<post::Entity>();
-    // The functions are there, and the old table's triggers call them.
+    // The functions exist, and the old table's triggers call them.
     db.execute_unprepared("ALTER TABLE post RENAME TO post_old")
         .await?;
     db.create(post::Entity).await?;
     triggers.recreate(&db.conn).await?;
     assert!(triggers.check(&db.conn).await?.is_current());
-    // The functions are there, and nobody calls them.
+    // The functions exist, and no trigger calls them.
     db.execute_unprepared("DROP TABLE post_old; DROP TABLE post")
         .await?;
     db.create(post::Entity).await?;
@@ -196,7 +196,7 @@ async fn a_table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) 
         "ALTER TABLE post RENAME TO wide_old; ALTER TABLE wide_old RENAME TO wide",
     )
     .await?;
-    // As those of another entity, of the name that the table had.
+    // As triggers of another entity that had the table's former name.
     let old = AuditTriggers::of::<wide::Entity>();
     old.create(&db.conn).await?;
     db.execute_unprepared("ALTER TABLE wide RENAME TO post")
@@ -233,7 +233,7 @@ async fn every_record_can_be_read(db: &TestDb) -> TestResult {
     let stored =
         |at: usize, column: &str| records[at].changes.as_ref().unwrap()[column]["new"].clone();
     for column in ["jsonb", "json"] {
-        // What is kept as text may hide its keys.
+        // A value that is stored as text may hide its keys.
         let changes = records[0].changes.as_ref().unwrap();
         assert_eq!(changes[column], serde_json::json!({"redacted": true}));
         assert_eq!(stored(1, column), deep.as_str());
@@ -247,7 +247,7 @@ async fn who_could_change_what_is_recorded_is_told(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let triggers = AuditTriggers::of::<post::Entity>();
     assert!(triggers.check(&db.conn).await?.is_current());
-    // As it was before PostgreSQL 15.
+    // As before PostgreSQL 15.
     psql(db, "GRANT CREATE ON SCHEMA public TO PUBLIC").await?;
     let check = triggers.check(&db.conn).await?;
     assert!(!check.is_current());

@@ -1,4 +1,4 @@
-//! The ids of objects.
+//! The IDs of objects.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
 
@@ -60,7 +60,7 @@ keyed! {
     half_secret "keyed_half_secret" { code: i32, password: String }
 }
 
-/// The id and the label of one object, by triggers and by hooks.
+/// The ID and the label of one object, by triggers and by hooks.
 macro_rules! same {
     ($db:ident, $module:ident { $($key:ident: $value:expr),* }) => {{
         $db.forget().await?;

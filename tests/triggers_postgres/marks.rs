@@ -1,4 +1,4 @@
-//! What the derive and the configuration say of a column.
+//! The effects of the derive and the configuration on a column.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::AuditConfig;
@@ -74,7 +74,7 @@ async fn marks_are_heeded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// Sets a document, and returns what is recorded of it.
+/// Sets a document, and returns its record.
 async fn recorded(db: &TestDb, document: &str) -> TestResult<sea_orm::prelude::Json> {
     db.execute_unprepared("UPDATE marked SET settings = '{}'")
         .await?;

@@ -1,4 +1,4 @@
-//! Names that would do harm if they were quoted wrongly, on tables of one entity or another.
+//! Names that would break badly quoted SQL, on tables of one entity or another.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;
@@ -59,7 +59,7 @@ mod harmful {
     no_relations!();
 }
 
-/// As `post`, with a schema.
+/// Like `post`, with a schema.
 mod elsewhere {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;

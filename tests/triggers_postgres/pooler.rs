@@ -64,14 +64,14 @@ async fn a_context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestRes
             service(),
         ]
     );
-    // All of it over one connection of the server.
+    // All queries over one connection of the server.
     assert_eq!(
         value::<i64>(db, "SELECT count(DISTINCT score) FROM post").await?,
         1
     );
     one.close().await?;
     two.close().await?;
-    // The pooler keeps its connection, and the database could not be dropped.
+    // The pooler keeps its connection, which would prevent dropping the database.
     db.execute_unprepared(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid IN (SELECT score FROM post)",

@@ -1,4 +1,4 @@
-//! The log, read as the history of the tables: what it says came about must be what is there.
+//! The log as the history of the tables: its result must equal the tables.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::{TestDb, TestResult};
 
 type Rows = BTreeMap<(String, String), Map<String, Json>>;
 
-/// Applies all records to empty tables, whose key is `id`, and compares with what the tables hold.
+/// Applies all records to empty tables, whose key is `id`, and compares the result with the tables.
 pub(crate) async fn replay(db: &TestDb, tables: &[&str]) -> TestResult {
     let mut rows = Rows::new();
     for record in db.records().await? {

@@ -1,4 +1,4 @@
-//! What is recorded does not depend on the settings of the session that writes.
+//! Records do not depend on the settings of the writing session.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn settings_of_the_session_make_no_difference(db: &TestDb) -> TestResult {
     let log = |db: &'static str| db;
     let _ = log;
     let strip = |lines: Vec<String>| -> Vec<String> {
-        // The ids are counted on.
+        // The IDs increase, so they are cut off.
         let cut = |line: String| {
             line.split_once(" {")
                 .map_or(String::new(), |(_, c)| c.to_owned())
@@ -63,7 +63,7 @@ async fn settings_of_the_session_make_no_difference(db: &TestDb) -> TestResult {
     ] {
         db.execute_unprepared(reset).await?;
         let write = WRITE.replace(" wide", " public.wide");
-        // As a statement whose own literals the settings do not touch.
+        // As a statement whose own literals do not depend on the settings.
         let write = write.replace("\\u00e9\\\\", "é\\\\");
         let write = if settings.contains("conforming") {
             write.replace('\\', "\\\\")

@@ -1,4 +1,4 @@
-//! A migration changes the table and forgets the triggers: no write fails, and recreating mends it.
+//! A migration changes the table but not the triggers: no write fails, and recreating fixes the triggers.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;
@@ -102,7 +102,7 @@ async fn a_key_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-/// All types of the catalogue, and tables of one column of each: what the helpers do with it.
+/// All types of the catalogue, and tables of one column of each: the shared functions handle all of them.
 async fn a_column_that_becomes_any_other_type_fails_no_write(db: &TestDb) -> TestResult {
     create(db, marked::Entity).await?;
     create(db, wide::Entity).await?;

@@ -1,4 +1,4 @@
-//! What is recorded of a value of every type is what the hooks would record.
+//! Triggers record a value of every type as hooks would.
 
 use std::collections::BTreeMap;
 
@@ -206,7 +206,7 @@ fn time_naives() -> Vec<TimeDateTime> {
         .collect()
 }
 
-/// A row whose columns hold the sample of a number.
+/// A row whose columns hold the sample with this number.
 fn row(pick: usize) -> wide::ActiveModel {
     let mut row = <wide::ActiveModel as ActiveModelTrait>::default();
     for column in Column::iter() {

@@ -40,7 +40,7 @@ async fn file(db: &TestDb) -> TestResult<String> {
     Ok(row.try_get("", "file")?)
 }
 
-/// Runs SQL in the client; what it prints, or says of an error.
+/// Runs SQL in the client. Returns its output or its error.
 pub(crate) async fn run(db: &TestDb, sql: &str) -> TestResult<Result<String, String>> {
     let mut child = Command::new("sqlite3")
         .arg("-batch")
@@ -63,12 +63,12 @@ pub(crate) async fn run(db: &TestDb, sql: &str) -> TestResult<Result<String, Str
     Ok(Err(errors))
 }
 
-/// Runs SQL in the client that must not fail.
+/// Runs SQL in the client, which must not fail.
 pub(crate) async fn sqlite3(db: &TestDb, sql: &str) -> TestResult<String> {
     Ok(run(db, sql).await??)
 }
 
-/// The changes of the only record, which are then forgotten.
+/// Returns the changes of the only record, and deletes the record.
 pub(crate) async fn changes(db: &TestDb) -> TestResult<Value> {
     let record = db.record().await?;
     db.forget().await?;

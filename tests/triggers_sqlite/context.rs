@@ -1,4 +1,4 @@
-//! Who did it.
+//! The actor of a record.
 
 use sea_orm::ConnectionTrait;
 

@@ -36,7 +36,7 @@ mod item {
 }
 
 mod tree {
-    //! Three tables, made by hand: a parent, its children, theirs.
+    //! Three tables, created manually: a parent, its children, and their children.
 
     pub mod owner {
         use sea_orm::entity::prelude::*;
@@ -89,7 +89,7 @@ mod tree {
     }
 }
 
-/// The rows that the log makes from an empty table, as `id code qty`.
+/// The rows that the log gives from an empty table, as `id code qty`.
 async fn replayed(db: &TestDb) -> TestResult<Vec<String>> {
     let mut rows = std::collections::BTreeMap::new();
     for record in db.records().await? {

@@ -1,4 +1,4 @@
-//! A table that takes anything, as SQLite lets it.
+//! A table that accepts any value, as SQLite permits.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ mod anything {
     pub enum Relation {}
 }
 
-/// A table without types takes anything.
+/// A table without types accepts any value.
 async fn loose(db: &TestDb) -> TestResult {
     sqlite3(
         db,
@@ -143,7 +143,7 @@ async fn documents_that_cannot_be_read_again_are_kept_as_text(db: &TestDb) -> Te
     Ok(())
 }
 
-/// SQLite looks for a column in every corner of a trigger, but for some.
+/// SQLite searches almost every part of a trigger for a renamed column.
 async fn every_column_can_be_renamed(db: &TestDb) -> TestResult {
     captured(db, anything::Entity).await?;
     let columns = "SELECT group_concat(name) AS text FROM pragma_table_info('loose')";

@@ -11,7 +11,7 @@ mod sqlite {
     crate::support::tests_on!(sqlite: names_are_quoted_whatever_is_in_them);
 }
 
-/// Entities whose names hold everything that SQL might trip over.
+/// Entities whose names contain everything that SQL could misread.
 macro_rules! named {
     ($($module:ident: $name:literal),* $(,)?) => {
         $(mod $module {
@@ -57,7 +57,7 @@ named! {
     column: "column1",
 }
 
-/// The table is made by hand: SeaORM does not quote every name well.
+/// The table is created manually: SeaORM does not quote every name correctly.
 async fn named<E: Auditable>(db: &TestDb, name: &str) -> TestResult {
     db.forget().await?;
     let quoted = format!("\"{}\"", name.replace('"', "\"\""));

@@ -1,4 +1,4 @@
-//! What is left out, redacted, shown and cut.
+//! Omitted, redacted, displayed and cut values.
 
 use sea_orm_audit::AuditConfig;
 use sea_orm_audit::migration::AuditTriggers;
@@ -181,7 +181,7 @@ async fn actions_that_are_left_out_have_no_trigger(db: &TestDb) -> TestResult {
     );
     let count = "SELECT CAST(count(*) AS TEXT) AS text FROM sqlite_master WHERE type = 'trigger'";
     assert_eq!(text(db, count).await?.as_deref(), Some("2"));
-    // What the configuration leaves out is left out as well.
+    // An entity that the configuration skips has no triggers either.
     let config = AuditConfig::builder().skip_model("only_one").build()?;
     AuditTriggers::of::<only::Entity>().drop(&db.conn).await?;
     config.scope(triggers::<only::Entity>(db)).await?;

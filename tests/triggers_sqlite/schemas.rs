@@ -1,4 +1,4 @@
-//! Tables of every make, and tables that change under their triggers.
+//! Tables of every kind, and tables that change under their triggers.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_audit::migration::AuditTriggers;
@@ -39,7 +39,7 @@ mod note {
 async fn a_column_is_added_dropped_or_renamed(db: &TestDb) -> TestResult {
     captured(db, note::Entity).await?;
     let ours = AuditTriggers::of::<note::Entity>();
-    // What was not there when the triggers were made is not recorded.
+    // A column that was added after the triggers is not recorded.
     sqlite3(
         db,
         "ALTER TABLE note ADD COLUMN more TEXT; INSERT INTO note VALUES (1, 'a', 'b', 'c')",
@@ -47,7 +47,7 @@ async fn a_column_is_added_dropped_or_renamed(db: &TestDb) -> TestResult {
     .await?;
     let created = json!({"id": {"new": 1}, "title": {"new": "a"}, "body": {"new": "b"}});
     assert_eq!(changes(db).await?, created);
-    // The recorded name stays until the triggers are made anew.
+    // The recorded name stays until the triggers are recreated.
     let before = definition(db).await?;
     sqlite3(
         db,
@@ -61,7 +61,7 @@ async fn a_column_is_added_dropped_or_renamed(db: &TestDb) -> TestResult {
     assert_ne!(definition(db).await?, before);
     sqlite3(db, "ALTER TABLE note RENAME COLUMN heading TO title").await?;
     assert_eq!(definition(db).await?, before);
-    // SQLite refuses to drop what a trigger names.
+    // SQLite refuses to drop a column that a trigger names.
     let refused = run(db, "ALTER TABLE note DROP COLUMN title")
         .await?
         .unwrap_err();

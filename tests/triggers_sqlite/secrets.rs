@@ -32,7 +32,7 @@ mod doc {
     pub enum Relation {}
 }
 
-/// What `audit-core` takes for a secret is one here; what is ordinary is not.
+/// Texts that `audit-core` treats as secrets are secrets here; ordinary ones are not.
 async fn secrets_inside_json_redact_the_field(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder()
         .sensitive("Kundennummer")
@@ -178,7 +178,7 @@ async fn secrets_inside_of_what_is_no_json_redact_the_field(db: &TestDb) -> Test
             "{secret}"
         );
     }
-    // Bytes, which are no text.
+    // Bytes that are no text.
     db.execute_unprepared(
         "DELETE FROM doc; DELETE FROM audit_log; \
          INSERT INTO doc VALUES (1, CAST('{\"password\":\"hunter2\",}' AS BLOB))",

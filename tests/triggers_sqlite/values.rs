@@ -1,4 +1,4 @@
-//! What triggers record is what hooks record, type by type.
+//! Triggers record the same as hooks, type by type.
 
 use sea_orm::prelude::*;
 use sea_orm::{IntoActiveModel, Iterable, ModelTrait, Set};
@@ -81,7 +81,7 @@ mod sample {
 
 use sample::ActiveModel as New;
 
-/// Rows with the values that are most easily got wrong.
+/// Rows with the most error-prone values.
 fn rows() -> TestResult<Vec<New>> {
     let mut rows = vec![
         New {
@@ -248,7 +248,7 @@ fn rows() -> TestResult<Vec<New>> {
     Ok(rows)
 }
 
-/// Compares what is recorded with what a hook would have recorded of the row.
+/// Compares the record with the record of a hook for the row.
 fn compare(recorded: &Json, word: &str, row: &sample::Model) -> Vec<String> {
     let mut wrong = Vec::new();
     for column in sample::Column::iter() {
@@ -260,7 +260,7 @@ fn compare(recorded: &Json, word: &str, row: &sample::Model) -> Vec<String> {
         let expected = encode(&row.get(column)).unwrap();
         let stored = &change[word];
         if *stored != expected {
-            // SQLite keeps decimals as REAL: those stay numbers in the log.
+            // SQLite stores decimals as REAL: those stay numbers in the log.
             let real = ["decimal_", "big_decimal"].contains(&name) && stored.is_f64();
             let normal = normalize(stored.clone(), &shape);
             if normal != expected || !real {
@@ -273,7 +273,7 @@ fn compare(recorded: &Json, word: &str, row: &sample::Model) -> Vec<String> {
 
 async fn every_type_is_recorded_as_hooks_record_it(db: &TestDb) -> TestResult {
     captured(db, sample::Entity).await?;
-    // Older versions of SQLite have less room to parse what they find in the schema.
+    // Older versions of SQLite have a smaller stack to parse the schema.
     assert_eq!(sqlite3(db, "SELECT count(*) FROM sample").await?, "0");
     let mut before: Option<sample::Model> = None;
     let mut wrong = Vec::new();
@@ -289,7 +289,7 @@ async fn every_type_is_recorded_as_hooks_record_it(db: &TestDb) -> TestResult {
             sample::Column::iter().count()
         );
         wrong.extend(compare(&created, "new", &row));
-        // The row before becomes the same as this one.
+        // The old row becomes equal to this one.
         if let Some(before) = before {
             let mut update = row.clone().into_active_model().reset_all();
             update.id = Set(before.id);

@@ -1,4 +1,4 @@
-//! Whose a change is: told by the layer, or later.
+//! The actor of a change: set by the layer, or later.
 
 use std::sync::{Arc, Mutex};
 
@@ -84,7 +84,7 @@ async fn the_actor_is_told_by_the_head_or_set_later_and_never_stays() -> TestRes
     let late = async move |audit: Audit| {
         audit.set_actor(Actor::user(7).named("Ann"));
         audit.set_reason("by telephone");
-        // The extractor is the request's in a task of its own, too.
+        // In a task of its own the extractor still belongs to the request.
         let write = audit
             .scope()
             .enter(async move { insert(&inner).await.is_ok() });
@@ -120,7 +120,7 @@ async fn who_is_asked_for_the_actor_may_look_at_the_context_and_set_it() -> Test
     let db = AuditedConnection::new(shop.conn());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let see = Arc::clone(&seen);
-    // The context is made before its actor is known.
+    // The context exists before its actor is known.
     let identify = move |parts: &Parts| {
         let context = AuditContext::current();
         let id = context.get_request_id().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Attempts to sign in whose password takes a while to be verified.
+//! Sign-in attempts whose password takes time to verify.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::people::{User, attempts};
 use crate::support::{Shop, TestResult, eventually};
 
-/// Verifies a password when it is given a permit. Knows Ann, whose password is `right`; `fails` is an error.
+/// Verifies a password when it gets a permit. Knows Ann, whose password is `right`; `fails` is an error.
 #[derive(Clone)]
 struct Slow(Arc<Semaphore>);
 
@@ -52,7 +52,7 @@ impl AuditLogin for Slow {
 
 type Auth = AuditedBackend<Slow, DatabaseConnection>;
 
-/// Ann's backend, with a lockout after so many failures, and what lets a password be verified.
+/// Ann's backend with a lockout after this many failures, and the semaphore that permits verification.
 fn slow(shop: &Shop, failures: u32) -> (Auth, Arc<Semaphore>) {
     let verify = Arc::new(Semaphore::new(0));
     let lockout = Lockout::per_user_and_address(failures, Duration::from_mins(15));
@@ -77,7 +77,7 @@ async fn statuses(shop: &Shop) -> TestResult<Vec<String>> {
     Ok(attempts.into_iter().map(|attempt| attempt.status).collect())
 }
 
-/// Waits until so many attempts are under way.
+/// Waits until this many attempts are under way.
 async fn have_begun(shop: &Shop, count: usize) -> TestResult {
     let pending = LoginStatus::Pending.as_str();
     eventually(async || {
@@ -123,7 +123,7 @@ async fn attempt_while_all_places_are_under_way_is_busy_and_no_failure() -> Test
     assert!(shop.events().await?.is_empty(), "none of them has failed");
     verify.add_permits(2);
     assert!(first.await?? && second.await??);
-    // Those that have failed are a burst, and block.
+    // The failed ones are a burst, and block.
     verify.add_permits(2);
     for _ in 0..2 {
         assert!(attempt(&backend, "wrong").await?.is_none());

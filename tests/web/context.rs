@@ -1,4 +1,4 @@
-//! Who, from where and in which request.
+//! Actor, address and request of a record.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -121,7 +121,7 @@ async fn an_answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
     }
     let response = send(&router, get("/own")).await?;
     assert_eq!(response.headers()["x-request-id"], "the handler's");
-    // On record it is all the same.
+    // The record has the request's ID all the same.
     let record = shop.only_record().await?;
     assert_eq!(record.request_id.as_deref(), Some("r-21"));
     Ok(())
@@ -300,7 +300,7 @@ async fn addresses_and_agents_are_stored_as_far_as_is_wanted() -> TestResult {
     Ok(())
 }
 
-/// Tells in which request it ends.
+/// Records the request in which it is dropped.
 struct Guard(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Drop for Guard {

@@ -31,7 +31,7 @@ async fn right_credentials_alone_are_no_login() -> TestResult {
     let answer = send(&router, get("/confirm/Ann/right")).await?;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(actions(&shop).await?.is_empty());
-    // Wrong ones are a failed login all the same.
+    // A wrong password is a failed login all the same.
     send(&router, get("/confirm/Ann/wrong")).await?;
     assert_eq!(actions(&shop).await?, ["LOGIN_FAILED"]);
     Ok(())
@@ -50,7 +50,7 @@ async fn a_session_that_is_signed_in_is_a_login_with_the_name_that_was_typed() -
         (&*attempts[0].status, attempts[0].actor_id.as_deref()),
         ("SUCCESS", Some("7"))
     );
-    // Who is signed in already and confirms the password does not sign in.
+    // A signed-in user who confirms the password does not sign in.
     status(&router, "/in/Ann/right", &ann).await?;
     assert_eq!(actions(&shop).await?, ["LOGIN"]);
     status(&router, "/out/well", &ann).await?;
@@ -106,7 +106,7 @@ async fn at_whichever_moment_a_client_goes_no_login_is_half_recorded() -> TestRe
     Ok(())
 }
 
-/// A clock that panics once when it is told to.
+/// A clock that panics once when its flag is set.
 #[derive(Debug)]
 struct Trap(Arc<AtomicBool>);
 

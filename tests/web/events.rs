@@ -66,7 +66,7 @@ async fn each_route_and_status_is_an_event_of_its_own() -> TestResult {
     ] {
         send(&router, get(path)).await?;
     }
-    // Where nobody tells the route.
+    // Without a known route.
     let bare =
         tower::ServiceBuilder::new()
             .layer(layer)
@@ -249,7 +249,7 @@ async fn a_record_has_the_trace_of_the_current_opentelemetry_span() -> TestResul
         true,
         TraceState::default(),
     );
-    // As a layer around does.
+    // As an outer layer does.
     let current = Context::new().with_remote_span_context(span).attach();
     let other = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     send(&router, get("/").with("traceparent", other)).await?;

@@ -1,4 +1,4 @@
-//! How exports end: with clients that go away, with a length that is known, and without a body.
+//! The ends of exports: with disconnecting clients, with a known length, and without a body.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
     Ok(exports.all(&*shop.db).await?)
 }
 
-/// The exports, once as many have ended.
+/// The exports, once this many have ended.
 async fn some_exports(shop: &Shop, count: usize) -> TestResult<Vec<audit_data_export::Model>> {
     eventually(async || {
         let exports = exports(shop).await?;
@@ -36,7 +36,7 @@ async fn some_exports(shop: &Shop, count: usize) -> TestResult<Vec<audit_data_ex
     .await
 }
 
-/// How the exports ended. The beginning of each is on record, too.
+/// The outcomes of the exports. The beginning of each is recorded, too.
 async fn outcomes(shop: &Shop) -> TestResult<Vec<String>> {
     let (exports, log) = (exports(shop).await?, shop.log().await?);
     assert!(log.iter().all(|record| record.action == "EXPORT"));
@@ -60,7 +60,7 @@ async fn an_export_is_recorded_though_its_client_goes_away_while_that_is_done() 
     let shop = Shop::open().await?;
     let mut body = ExportRecorder::new(shop.conn(), "products").body(streamed());
     body.frame().await.ok_or("no frame")??;
-    // The only connection is somebody else's: the record waits for it.
+    // Another client has the only connection: the record waits for it.
     let held = shop.db.begin().await?;
     assert!(body.frame().now_or_never().is_none());
     drop(body);
@@ -97,7 +97,7 @@ async fn at_whichever_moment_a_client_goes_an_export_is_recorded_whole_and_once(
     Ok(())
 }
 
-/// The bytes wait for the record of the beginning, which stays where nothing follows it: the process may end here.
+/// The bytes wait for the record of the beginning. That record stays if nothing follows: the process may end here.
 #[tokio::test]
 async fn an_export_that_stalls_is_on_record_as_begun() -> TestResult {
     let shop = Shop::open().await?;
@@ -128,7 +128,7 @@ async fn an_export_that_stalls_is_on_record_as_begun() -> TestResult {
     assert_eq!(begun.len(), 1);
     assert_eq!((&*begun[0].outcome, begun[0].file_size), ("OPEN", None));
     assert_eq!(outcomes(&shop).await?, [""; 0]);
-    // The client gives up.
+    // The client disconnects.
     drop(socket);
     let ended = some_exports(&shop, 1).await?;
     assert_eq!((ended[0].id, &*ended[0].outcome), (begun[0].id, "FAILURE"));
@@ -183,7 +183,7 @@ async fn how_many_records_there_are_is_unknown_until_somebody_counts() -> TestRe
     Ok(())
 }
 
-/// A request over a connection of its own, which is read to its end.
+/// A request over a connection of its own, read to its end.
 async fn raw(address: std::net::SocketAddr, method: &str) -> TestResult<String> {
     let mut socket = TcpStream::connect(address).await?;
     let request = format!("{method} / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n");
@@ -194,7 +194,7 @@ async fn raw(address: std::net::SocketAddr, method: &str) -> TestResult<String> 
     Ok(answer)
 }
 
-/// A body of six bytes that its handler says the length of.
+/// A body of six bytes whose handler sets the length.
 fn with_length<B>(body: ExportBody<B, sea_orm::DatabaseConnection>) -> impl IntoResponse
 where
     B: http_body::Body<Data = bytes::Bytes, Error: Into<sea_orm_audit::web::BodyError>>
@@ -208,7 +208,7 @@ where
 async fn a_download_whose_length_is_said_is_complete_when_all_of_it_was_sent() -> TestResult {
     let shop = Shop::open().await?;
     let db = shop.conn();
-    // One says how long it is, the other's body knows.
+    // One sets the length; the other's body knows it.
     let said = async move || {
         let export = ExportRecorder::new(db, "said").expected_bytes(6);
         with_length(export.body(streamed()))
@@ -276,7 +276,7 @@ async fn a_body_of_another_length_than_was_said_is_none_that_is_complete() -> Te
     finish_recording().await;
     let exports = exports(&shop).await?;
     let sizes: Vec<_> = exports.iter().map(|export| export.file_size).collect();
-    // Of the long one nothing was sent: the first bytes were the last that were expected.
+    // The long one sent nothing: its first bytes were the last expected ones.
     assert_eq!(sizes, [Some(6), Some(0)]);
     assert_eq!(outcomes(&shop).await?, ["FAILURE", "FAILURE"]);
     Ok(())
@@ -324,7 +324,7 @@ async fn trailers_are_sent_when_the_record_is_there() -> TestResult {
         assert!(data.is_data());
         let trailers = body.frame().await.ok_or("no trailers")??;
         assert!(trailers.is_trailers());
-        // A server does not ask again.
+        // A server does not poll again.
         assert_eq!(exports(&shop).await?.len(), before + 1);
         assert!(body.frame().await.is_none());
     }
@@ -335,7 +335,7 @@ async fn trailers_are_sent_when_the_record_is_there() -> TestResult {
     Ok(())
 }
 
-/// A pool of one connection, as SeaORM's default for SQLite is, which the query holds that the body reads from.
+/// A pool of one connection, SeaORM's default for SQLite. The query that the body reads from holds the connection.
 #[tokio::test]
 async fn export_of_an_open_query_is_recorded_on_a_pool_of_one_connection() -> TestResult {
     let shop = Shop::open().await?;
@@ -359,12 +359,12 @@ async fn export_of_an_open_query_is_recorded_on_a_pool_of_one_connection() -> Te
         assert_eq!(whole.to_bytes(), "1\n2\n3\n");
         assert!(export(true).await?.collect().await.is_err());
         finish_recording().await;
-        // The client goes away.
+        // The client disconnects.
         let mut body = export(false).await?;
         body.frame().await.ok_or("no frame")??;
         drop(body);
         finish_recording().await;
-        // What follows the beginning fails.
+        // The code after the beginning fails.
         drop(ExportRecorder::new(shop.conn(), "numbers").begin().await?);
         finish_recording().await;
         TestResult::Ok(())

@@ -17,7 +17,7 @@ use crate::support::{Shop, TestResult, call, get, send, text};
 
 type Chunk = Result<&'static str, std::io::Error>;
 
-/// A router whose `/csv` exports these chunks, a record each.
+/// A router whose `/csv` exports these chunks, one record each.
 fn router(db: DatabaseConnection, chunks: fn() -> Vec<Chunk>) -> Router {
     let handler = async move || {
         AuditContext::set_actor(Actor::user(7));
@@ -37,7 +37,7 @@ async fn exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
     Ok(audit_data_export::Entity::find().all(&*shop.db).await?)
 }
 
-/// The exports, once one has ended: one that was cut off is recorded by a task of its own.
+/// The exports, once one has ended: a task of its own records one that was cut off.
 async fn some_exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> {
     loop {
         let exports = exports(shop).await?;
@@ -80,7 +80,7 @@ async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
 async fn an_export_whose_client_went_away_says_how_far_it_came() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(shop.conn(), || vec![Ok("1,tea\n"), Ok("2,coffee\n")]);
-    // A server might send both chunks before.
+    // A server might send both chunks before the client disconnects.
     let mut body = call(&router, get("/csv")).await?.into_body();
     body.frame().await.ok_or("no frame")??;
     drop(body);
@@ -128,7 +128,7 @@ async fn a_body_that_says_it_is_whole_needs_not_be_asked_for_more() -> TestResul
     let shop = Shop::open().await?;
     let export = ExportRecorder::new(shop.conn(), "products");
     let mut body = export.body(Body::from("all of it"));
-    // As a server does that was told the length.
+    // As a server that knows the length does.
     body.frame().await.ok_or("no frame")??;
     drop(body);
     some_exports(&shop).await?;

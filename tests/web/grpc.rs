@@ -1,4 +1,4 @@
-//! tonic, as any tower stack.
+//! tonic as a tower stack.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -182,7 +182,7 @@ async fn the_errors_of_tonic_reach_the_client_as_they_are() -> TestResult {
     let failed = call(&mut client, "ghost", None).await?;
     let failed = failed.err().ok_or("it was accepted")?;
     assert_eq!(failed.code(), Code::Internal);
-    // What was written before is on record, and the answer is no server error of HTTP.
+    // The earlier write is recorded, and the answer is no HTTP server error.
     assert_eq!(shop.log().await?.len(), 1);
     assert!(shop.events().await?.is_empty());
     Ok(())

@@ -1,4 +1,4 @@
-//! Who signs in, and who fails to.
+//! Successful and failed logins.
 
 use http::StatusCode;
 
@@ -25,7 +25,7 @@ async fn at_whichever_moment_a_client_goes_no_attempt_is_half_recorded() -> Test
         for moment in 0..40 {
             go_away_after(moment, &router, get(path)).await;
         }
-        // One more, that comes to its end after all the others.
+        // One more request, which ends after all the others.
         let before = attempts(&shop).await?.len();
         send(&router, get(path)).await?;
         let more = async || Ok((attempts(&shop).await?.len() > before).then_some(()));
@@ -56,7 +56,7 @@ async fn a_password_that_was_found_wrong_is_on_record_though_its_client_went_awa
     use tower::ServiceExt;
     let shop = Shop::open().await?;
     let router = router(&shop, backend(&shop), [KEY; 2]);
-    // The only connection is somebody else's: the record waits for it.
+    // Another client has the only connection: the record waits for it.
     let held = shop.db.begin().await?;
     let mut answer = Box::pin(router.oneshot(get("/in/Ann/wrong")));
     assert!((&mut answer).now_or_never().is_none());
@@ -67,7 +67,7 @@ async fn a_password_that_was_found_wrong_is_on_record_though_its_client_went_awa
     Ok(())
 }
 
-/// The owner of an account whose name differs by case alone signs in between guesses.
+/// The owner of an account whose name differs only in case signs in between guesses.
 #[tokio::test]
 async fn success_of_another_account_does_not_let_guesses_go_on() -> TestResult {
     use std::net::SocketAddr;
@@ -199,7 +199,7 @@ async fn a_panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestRes
     assert!(file.ends_with("people.rs") && event.line_number.is_some());
     let trace = event.stack_trace.as_deref().unwrap_or_default();
     assert!(trace.contains("people"), "{trace}");
-    // Where nobody waits any more, it is told all the same.
+    // The panic is reported also when the client has disconnected.
     shop.events.install();
     go_away_after(1, &router, get("/in/Nobody/wrong")).await;
     let told = async || {
@@ -209,7 +209,7 @@ async fn a_panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestRes
     eventually(told).await
 }
 
-/// The tighter a lockout is, the fewer attempts fail: those that it blocks count.
+/// The tighter a lockout is, the fewer attempts fail: blocked attempts count.
 #[tokio::test]
 async fn who_guesses_on_while_blocked_is_a_burst() -> TestResult {
     use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who signs out.
+//! Logouts.
 
 use http::StatusCode;
 
@@ -8,9 +8,9 @@ use crate::people::{
 };
 use crate::support::{Shop, TestResult, eventually};
 
-/// How many logouts are on record, each with its row.
+/// How many logouts are recorded, each with its row.
 async fn logouts(shop: &Shop) -> TestResult<usize> {
-    // The rows first: whatever they belong to is there by then.
+    // The rows first: their records exist by then.
     let (rows, log) = (attempts(shop).await?, shop.log().await?);
     let logouts = log.iter().filter(|record| record.action == "LOGOUT");
     let row_of = |id| rows.iter().find(|row| row.log_id == Some(id));

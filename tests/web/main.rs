@@ -1,4 +1,4 @@
-//! The web layers over real HTTP on loopback; tests of what is dropped or polled when call the router without a network.
+//! The web layers over real HTTP on loopback; tests that control polling or dropping call the router without a network.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod actors;

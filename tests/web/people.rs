@@ -1,4 +1,4 @@
-//! Ann, who signs in with a name and a password, and a router that she does it at.
+//! Ann, who signs in with a name and a password, and a router for her requests.
 
 use std::net::SocketAddr;
 
@@ -68,7 +68,7 @@ impl AuditLogin for Backend {
     }
 
     async fn account(&self, name: &str) -> Option<Actor> {
-        // Asks somebody.
+        // Simulates an asynchronous lookup.
         tokio::task::yield_now().await;
         assert_ne!(name, "Nobody", "nobody may ask for that name");
         match name {
@@ -82,7 +82,7 @@ impl AuditLogin for Backend {
 pub(crate) type Auth = AuditedBackend<Backend, DatabaseConnection>;
 type Session = axum_login::AuthSession<Auth>;
 
-/// A store that lets others in, before and after all that it does.
+/// A store that yields to other tasks before and after each operation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store(MemoryStore);
 
@@ -136,7 +136,7 @@ async fn sign_in(mut auth: Session, Path((name, password)): Path<(String, String
     }
 }
 
-/// Only looks at the password.
+/// Only verifies the password.
 async fn confirm(auth: Session, Path((name, password)): Path<(String, String)>) -> StatusCode {
     match auth.authenticate((name, password)).await {
         Ok(Some(_)) => StatusCode::OK,
@@ -144,7 +144,7 @@ async fn confirm(auth: Session, Path((name, password)): Path<(String, String)>) 
     }
 }
 
-/// The second factor: the password was another request's.
+/// The second factor: another request verified the password.
 async fn second(mut auth: Session) -> StatusCode {
     match auth.login(&User(7)).await {
         Ok(()) => StatusCode::OK,
@@ -233,7 +233,7 @@ pub(crate) async fn is_signed_in(router: &Router, cookie: &str) -> TestResult<bo
     Ok(status(router, "/who", cookie).await? == StatusCode::OK)
 }
 
-/// The actions on record.
+/// The recorded actions.
 pub(crate) async fn actions(shop: &Shop) -> TestResult<Vec<String>> {
     let log = shop.log().await?;
     Ok(log.into_iter().map(|record| record.action).collect())
@@ -245,7 +245,7 @@ pub(crate) async fn attempts(shop: &Shop) -> TestResult<Vec<audit_login_attempt:
     Ok(attempts.all(&*shop.db).await?)
 }
 
-/// Polls a request so many times, and goes away.
+/// Polls a request this many times, and drops it.
 pub(crate) async fn go_away_after(
     polls: usize,
     router: &Router,

@@ -94,7 +94,7 @@ async fn nobody_finds_out_the_client_by_trying_addresses_on_the_fingerprint() ->
         let probe = probe(&router, "/wp-admin/", "192.0.2.1:5");
         config.scope(probe).await?;
     }
-    // Without a key that is configured it is one that nobody knows.
+    // Without a configured key the process uses a random one.
     probe(&router, "/wp-admin/", "192.0.2.1:5").await?;
     let events = shop.events().await?;
     let counted: Vec<_> = events.iter().map(|event| event.occurrences).collect();
@@ -230,7 +230,7 @@ async fn a_probing_path_that_is_served_is_no_finding() -> TestResult {
     Ok(())
 }
 
-/// What the events of bounded findings say, by rule `many-rules`.
+/// The texts of the events of bounded findings, by rule `many-rules`.
 #[tokio::test]
 async fn bounded_findings_name_no_address() -> TestResult {
     let shop = Shop::open().await?;
@@ -279,7 +279,7 @@ async fn bounded_findings_name_no_address() -> TestResult {
     Ok(())
 }
 
-/// Applications of one page, and servers of files, answer 200 to every path.
+/// Single-page applications and file servers answer 200 to every path.
 #[tokio::test]
 async fn probing_path_that_a_fallback_serves_is_a_finding() -> TestResult {
     let shop = Shop::open().await?;
@@ -309,7 +309,7 @@ async fn probing_path_that_a_fallback_serves_is_a_finding() -> TestResult {
         let found = count(&shop).await? - before;
         assert_eq!(found, 3, "{router:?}");
     }
-    // A route of its own is none, in a nested router, too.
+    // A request to an existing route is no finding, also in a nested router.
     let before = count(&shop).await?;
     let router = Router::new()
         .route("/wp-login.php", page())

@@ -96,8 +96,8 @@ impl With for Request<Body> {
     }
 }
 
-/// Sends a request over a connection of its own, to a server on loopback that has the configuration of the test. The client's
-/// address is the one that the test gives the request, as a server would; else the server tells none.
+/// Sends a request over a connection of its own to a loopback server with the test's configuration. The request has the
+/// client address that the test sets; without one the server gives no address.
 pub(crate) async fn send(
     router: &Router,
     mut request: Request<Body>,
@@ -113,7 +113,7 @@ pub(crate) async fn send(
     let service = TowerToHyperService::new(router);
     let serving =
         server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
-    // Ends with an error where the client goes away.
+    // Ends with an error if the client disconnects.
     tokio::spawn(AuditConfig::current().scope(serving).map(drop));
     let (mut sender, sending) = client::conn::http1::handshake(TokioIo::new(client)).await?;
     tokio::spawn(sending.map(drop));
@@ -122,7 +122,7 @@ pub(crate) async fn send(
     Ok(sender.send_request(request).await?.map(Body::new))
 }
 
-/// Hands a request to the router without a network, for tests of what is dropped or polled when: a server goes on by itself.
+/// Calls the router without a network, for tests that control polling or dropping: a server continues by itself.
 pub(crate) async fn call(router: &Router, request: Request<Body>) -> TestResult<Response<Body>> {
     Ok(router.clone().oneshot(request).await?)
 }
@@ -141,7 +141,7 @@ pub(crate) async fn serve(router: Router) -> TestResult<SocketAddr> {
     Ok(address)
 }
 
-/// What a question answers once it answers: for what is done by a task of its own.
+/// The result of a query once it is `Some`: for the work of a separate task.
 pub(crate) async fn eventually<T>(
     question: impl AsyncFn() -> TestResult<Option<T>>,
 ) -> TestResult<T> {

@@ -108,7 +108,7 @@ async fn a_log_that_takes_neither_records_nor_events_makes_one_event_and_not_eve
     let db = AuditedConnection::new(shop.conn());
     config.build()?.scope(new.insert(&db)).await?;
     for _ in 0..5 {
-        // What the writer logs then would make events of its own.
+        // Otherwise the writer's logs would become events.
         shop.events.flush().await;
     }
     shop.db.execute_unprepared("DROP TRIGGER refuse").await?;
@@ -124,7 +124,7 @@ async fn a_statement_that_is_not_captured_is_one_event_and_not_two() -> TestResu
     let shop = Shop::open().await?;
     let _guard = reporting(&shop);
     let db = AuditedConnection::new(shop.conn());
-    // What no parser is asked to understand.
+    // A statement that no parser needs to support.
     db.execute_unprepared("UPDATE OR IGNORE product SET name = 'tea'")
         .await?;
     let events = shop.events().await?;
@@ -155,7 +155,7 @@ async fn slow_statements_become_events_but_for_those_on_audit_tables() -> TestRe
     Ok(())
 }
 
-/// As tracing-subscriber's `init` has it where other crates use `log`.
+/// Like tracing-subscriber's `init` with other crates that use `log`.
 #[tokio::test]
 async fn errors_of_the_crate_log_are_told_apart_by_their_place() -> TestResult {
     let shop = Shop::open().await?;

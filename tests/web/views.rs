@@ -1,4 +1,4 @@
-//! Who looked at what.
+//! Recorded views.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -95,11 +95,11 @@ async fn what_cannot_be_recorded_is_not_shown() -> TestResult {
     let response = send(&router(layer.clone()), get("/")).await?;
     assert_eq!(response.status(), 500);
     assert_eq!(text(response).await?, "");
-    // A skipped action asks the database nothing, and so does not see that the table is gone.
+    // A skipped action sends no query, and so does not notice the missing table.
     let config = AuditConfig::builder().skip_action(Action::View).build()?;
     let router = router(layer);
     let response = config.scope(call(&router, get("/")));
-    // Nobody is waited for, a task that would find out neither.
+    // The request waits for nothing, and no background task would fail either.
     let response = response.now_or_never().ok_or("it waits")??;
     assert_eq!(response.status(), 200);
     Ok(())
@@ -147,7 +147,7 @@ async fn views_are_recorded_all_of_them_though_the_client_goes_away_meanwhile() 
     let router = Router::new()
         .route("/", on_get(handler))
         .layer(AuditLayer::new().views(Views::new(shop.conn())));
-    // The only connection is somebody else's: the records wait for it.
+    // Another client has the only connection: the records wait for it.
     let held = shop.db.begin().await?;
     let mut answer = Box::pin(router.oneshot(get("/")));
     assert!((&mut answer).now_or_never().is_none());
@@ -169,7 +169,7 @@ async fn views_are_recorded_all_of_them_though_the_client_goes_away_meanwhile() 
 #[tokio::test]
 async fn a_panic_while_a_view_is_recorded_withholds_it_and_is_told_with_its_place() -> TestResult {
     let shop = Shop::open().await?;
-    // Panics when it is first asked, which is for the view.
+    // Panics at the first call, which is for the view.
     let asked = AtomicBool::new(false);
     let clock = move || {
         assert!(asked.swap(true, Relaxed), "the clock stands still");

@@ -1,4 +1,4 @@
-//! Entities with an `impl ActiveModelBehavior` of their own.
+//! Entities with a custom `impl ActiveModelBehavior`.
 
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait};
@@ -48,10 +48,10 @@ pub trait OwnBehavior: ActiveModelTrait {
     }
 }
 
-/// Fails to compile for an active model whose behaviour was not wrapped.
+/// Fails to compile for an active model without a wrapped behaviour.
 pub const fn assert_wrapped<A: OwnBehavior>() {}
 
-/// The hooks of an entity that has its own: the user's, and the capture.
+/// The hooks of an entity with custom hooks: the user's hooks and the capture.
 pub mod wrapped {
     use sea_orm::ConnectionTrait;
 
@@ -72,8 +72,8 @@ pub mod wrapped {
         })
     }
 
-    /// After an insert or update: what was saved is taken before the user's hook may alter it, and
-    /// recorded when that succeeds.
+    /// After an insert or update: copies the saved values before the user's hook can alter them, and records them when
+    /// the hook succeeds.
     pub fn after_save<'a, A, C>(model: ModelOf<A>, db: &'a C, insert: bool) -> Hook<'a, ModelOf<A>>
     where
         A: OwnBehavior + Send + Sync + 'a,

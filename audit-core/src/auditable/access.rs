@@ -16,8 +16,8 @@ use super::values_of;
 /// Typed functions of one entity.
 #[derive(Debug)]
 pub(crate) struct Access {
-    /// The list of columns for a SELECT or RETURNING: the columns as SeaORM reads them, of the table
-    /// that is named so, each under its own name.
+    /// The list of columns for a SELECT or RETURNING: the columns as SeaORM reads them, qualified by this table name,
+    /// each under its own name.
     pub(crate) list: fn(DbBackend, qualifier: Option<&str>) -> String,
     /// How a column is read: its name, or a cast of it.
     pub(crate) expression: fn(DbBackend, column: usize) -> String,
@@ -25,14 +25,14 @@ pub(crate) struct Access {
     pub(crate) qualified: fn(DbBackend, column: usize, qualifier: &str) -> String,
     /// Reads the values of a row, whose columns have their own names.
     pub(crate) read: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
-    /// What stands before and after a value that is compared with a column.
+    /// The SQL before and after a value that is compared with a column.
     pub(crate) cast: fn(DbBackend, column: usize) -> (String, String),
-    /// Works out `followed()`, which asks the relations of other entities.
+    /// Computes `followed()`, which reads the relations of other entities.
     followed: fn() -> Vec<CascadingKey>,
     found: OnceLock<Vec<CascadingKey>>,
     /// The columns that the entity declares unique, by themselves or with others.
     pub(crate) unique: Vec<String>,
-    /// Whether the database numbers the rows.
+    /// Whether the database generates the key.
     pub(crate) numbered: bool,
     /// Whether rows refer to others of the entity.
     pub(crate) refers_to_itself: bool,
@@ -72,7 +72,7 @@ impl Access {
 }
 
 impl Access {
-    /// The foreign keys by which rows of the entity go, or change, along with others.
+    /// The foreign keys by which rows of the entity are deleted, or change, along with others.
     pub(crate) fn followed(&self) -> &[CascadingKey] {
         self.found.get_or_init(self.followed)
     }
@@ -87,7 +87,7 @@ fn render(backend: DbBackend, select: &SelectStatement) -> String {
     text.strip_prefix("SELECT ").unwrap_or(&text).to_owned()
 }
 
-/// A name that stands for the qualifier, which may be an expression of its own.
+/// A placeholder for the qualifier, which may be an expression.
 const QUALIFIER: &str = "sea_orm_audit_qualifier";
 
 fn list<E: EntityTrait>(backend: DbBackend, qualifier: Option<&str>) -> String {

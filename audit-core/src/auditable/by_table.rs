@@ -8,7 +8,7 @@ use super::{EntityInfo, audited_entities};
 
 type ByTable = HashMap<String, Vec<&'static EntityInfo>>;
 
-/// By table name in lower case. What `inventory` lists, and what hooks have named since: it lists no
+/// By table name in lower case. Contains what `inventory` lists, and what hooks have used since: `inventory` lists no
 /// crate that the binary does not name.
 static TABLES: LazyLock<RwLock<ByTable>> = LazyLock::new(|| {
     let mut tables = ByTable::new();
@@ -45,7 +45,7 @@ pub(crate) fn find(
         Some(known) => known,
         None => tables.get(table.to_lowercase().as_str())?,
     };
-    // Of several entities of one table the one that leaves out least, and any before one that is skipped.
+    // Of several entities of one table, prefers the one with the most columns, and any to a skipped one.
     (known.iter().copied())
         .filter(|info| accept(info))
         .min_by_key(|info| (info.skip, Reverse(info.columns.len())))

@@ -1,8 +1,8 @@
-//! How hooks learn that they run on an audited connection, which then does the capture.
+//! How a hook detects that it runs on an audited connection, which then does the capture.
 //!
-//! Hooks get some `C: ConnectionTrait`, perhaps a wrapper around ours. A question is left in a
-//! thread-local slot; whoever is asked for the backend, as every wrapper asks what it wraps, and is
-//! ours, leaves the answer there.
+//! Hooks get some `C: ConnectionTrait`, perhaps a wrapper of an audited connection. The hook sets a request in a
+//! thread-local slot and calls `get_database_backend`, which every wrapper forwards. An audited connection leaves its
+//! answer in the slot.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use sea_orm::prelude::Uuid;
 
 use super::Binding;
 
-/// What an audited connection says of itself.
+/// What an audited connection reports about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProbeResult {
-    /// The id of its transaction, where it is one.
+    /// The id of its transaction, if it is one.
     pub(crate) transaction_id: Option<Uuid>,
 }
 
@@ -23,14 +23,14 @@ pub(crate) struct ProbeResult {
 enum Slot {
     Idle,
     Asked,
-    /// What is bound to it is wanted, too.
+    /// The binding is requested, too.
     AskedInFull,
     Answered(ProbeResult),
 }
 
 thread_local! {
     static SLOT: Cell<Slot> = const { Cell::new(Slot::Idle) };
-    /// The rest of the answer, which costs more to give.
+    /// The second part of the answer, which costs more to produce.
     static BINDING: Cell<Option<Arc<Binding>>> = const { Cell::new(None) };
 }
 
@@ -39,14 +39,14 @@ pub(crate) fn probe<C: ConnectionTrait>(db: &C) -> Option<ProbeResult> {
     ask(db, Slot::Asked)
 }
 
-/// Asks a connection what is bound to it.
+/// Asks a connection for its binding.
 pub(super) fn bound_to<C: ConnectionTrait>(db: &C) -> Binding {
     ask(db, Slot::AskedInFull);
     BINDING.take().as_deref().cloned().unwrap_or_default()
 }
 
 fn ask<C: ConnectionTrait>(db: &C, question: Slot) -> Option<ProbeResult> {
-    /// Leaves the slot idle, also when the connection panics.
+    /// Resets the slot to idle, also when the connection panics.
     struct Reset;
     impl Drop for Reset {
         fn drop(&mut self) {
@@ -62,7 +62,7 @@ fn ask<C: ConnectionTrait>(db: &C, question: Slot) -> Option<ProbeResult> {
     }
 }
 
-/// Answers, when asked.
+/// Answers a pending request.
 pub(crate) fn answer(transaction_id: Option<Uuid>, binding: &Arc<Binding>) {
     match SLOT.get() {
         Slot::Idle | Slot::Answered(_) => return,

@@ -1,21 +1,19 @@
-//! The store in which a before-image waits for its write to finish.
+//! The store that keeps a before-image until its write finishes.
 //!
-//! SeaORM hands nothing from `before_save` to `after_save`, so the image is kept here, found again
-//! by task, connection, entity and key. When an operation fails, its second hook never runs and its
-//! image stays; the store is therefore bounded, in images and in bytes. An image is given up when its scope ends, or when
-//! newer ones need the room; an operation that still wants it afterwards is recorded with the old
-//! values marked unknown, never lost.
+//! SeaORM passes nothing from `before_save` to `after_save`, so the image is kept here and found again by task,
+//! connection, entity and key. If an operation fails, its second hook never runs and its image stays; the store is
+//! therefore bounded, in images and in bytes. An image is evicted when its scope ends, or when newer ones need the
+//! space; an operation that still needs it afterwards is recorded with the old values marked unknown, never lost.
 //!
-//! Several images may wait under one name, for two reasons that look alike:
+//! Several images may have the same key, for two reasons that cannot be distinguished:
 //!
-//! - An operation failed and is tried again. Its image is stale; the newest is the one.
-//! - Two operations on one row are under way at once, in a `join!`. The row that the one gets back
-//!   may hold what the other wrote, too, so that both images fit it.
+//! - An operation failed and is tried again. Its image is stale; the newest one is valid.
+//! - Two operations on one row run concurrently, in a `join!`. The row that one gets back may contain what the other
+//! wrote, too, so that both images match it.
 //!
-//! So an operation takes the newest image that fits, which may be another's that is done as well, and
-//! the others that fit are marked as done. An operation that finds its own image taken takes one that
-//! is marked. That way each operation is recorded once, whatever the order, with its own values and
-//! its own context.
+//! So an operation takes the newest matching image, which may belong to another finished operation, and marks the
+//! other matching images as done. An operation whose own image has been taken takes a marked one. In this way each
+//! operation is recorded once, in any order, with its own values and its own context.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +28,7 @@ use crate::config::BEFORE_IMAGES;
 use crate::context::{Scope, current_scope};
 use weight::weight;
 
-/// Which operation an image waits for.
+/// The operation that an image belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ImageKey {
     pub(super) task: Task,
@@ -63,10 +61,9 @@ impl Operation {
 pub(super) enum Task {
     /// A tokio task.
     Tokio(tokio::task::Id),
-    /// The future given to tokio's `block_on`, which stays on its thread.
+    /// The future passed to tokio's `block_on`, which stays on its thread.
     Thread(ThreadId),
-    /// Anything on another runtime, which does not say which task runs, and may move it from thread
-    /// to thread.
+    /// Anything on another runtime, which does not expose the running task and may move it between threads.
     Elsewhere,
 }
 
@@ -82,27 +79,27 @@ impl Task {
     }
 }
 
-/// What was seen before a write.
+/// The state read before a write.
 pub(super) struct BeforeImage {
-    /// The row, `None` where it could not be read.
+    /// The row, `None` if it could not be read.
     pub(super) row: Option<Row>,
     /// The values that the operation writes, by column.
     pub(super) written: Vec<Option<Value>>,
-    /// The primary key: as stored where the row was read, else as the operation gave it.
+    /// The primary key: as stored if the row was read, else as the operation gave it.
     pub(super) key: Vec<Value>,
-    /// Others may have written the row meanwhile: the row is not locked, or another operation on it was waiting at the same
+    /// Other writes may have changed the row: it is not locked, or another operation on it had an image at the same
     /// time.
     pub(super) contended: bool,
-    /// The scope that the operation runs in.
+    /// The scope of the operation.
     pub(super) scope: Option<Weak<Scope>>,
-    /// The row that another operation got back showed what this one wrote.
+    /// The row that another operation got back contained what this one wrote.
     pub(super) seen_done: bool,
     /// The handle is a transaction that the database has ended.
     pub(super) is_ended: bool,
 }
 
 impl BeforeImage {
-    /// About how much memory it takes, in bytes.
+    /// Its approximate size in memory, in bytes.
     fn weight(&self) -> usize {
         let row = match &self.row {
             Some(Row::Found(row)) => row.as_slice(),
@@ -118,7 +115,7 @@ impl BeforeImage {
 pub(super) enum Row {
     /// It did not exist.
     Missing,
-    /// The values of the columns that will be compared.
+    /// The values of the columns to compare.
     Found(Vec<Option<Value>>),
 }
 
@@ -129,22 +126,21 @@ struct Entry {
     image: BeforeImage,
 }
 
-/// How an image goes with the row that an operation got back.
+/// How an image matches the row that an operation got back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MatchKind {
-    /// The row holds what was written.
+    /// The row contains what was written.
     Written,
-    /// The row holds something else than before, and than what was written: the database made
-    /// something of it.
+    /// The row differs both from before and from what was written: the database changed it.
     Changed,
-    /// The row holds what it held before.
+    /// The row is as before.
     Untouched,
 }
 
-/// At most this many images wait for one row of one connection in one task.
+/// The maximum number of images for one row of one connection in one task.
 const PER_ROW: usize = 32;
 
-/// So many bytes may wait; a single larger image waits alone.
+/// The maximum size in bytes of all images; a single larger image is kept alone.
 const CAPACITY_IN_BYTES: usize = 64 << 20;
 
 pub(crate) struct Store {
@@ -162,7 +158,7 @@ struct Inner {
     rows: HashMap<Arc<ImageKey>, Vec<u64>>,
     /// How many entries a scope has.
     scopes: HashMap<u64, usize>,
-    /// What all entries weigh together.
+    /// The size of all entries.
     weight: usize,
     next: u64,
 }
@@ -217,22 +213,22 @@ impl Store {
         }
     }
 
-    /// Sets how many images may wait, from now on.
+    /// Sets the maximum number of images from now on.
     pub(crate) fn set_capacity(&self, images: usize) {
         self.capacity.store(images, Relaxed);
     }
 
-    /// How many images wait.
+    /// The number of images.
     pub(crate) fn len(&self) -> usize {
         self.lock().entries.len()
     }
 
-    /// How many images were given up for lack of room.
+    /// The number of images evicted for lack of space.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted.load(Relaxed)
     }
 
-    /// Lets an image wait, and makes room for it.
+    /// Stores an image, and evicts others if space is needed.
     pub(super) fn put(&self, waiting: ImageKey, mut image: BeforeImage) {
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -257,7 +253,7 @@ impl Store {
             .entry(Arc::clone(&waiting))
             .or_default()
             .push(number);
-        // What still waits then belongs to writes that failed or were dropped.
+        // The remaining images belong to writes that failed or were dropped.
         let ends = |scope| store().forget_scope(scope);
         let scope = (image.scope.as_ref()).and_then(|scope| Some(scope.upgrade()?.id_until(ends)));
         if let Some(scope) = scope {
@@ -313,7 +309,7 @@ impl Store {
         inner.remove(own?)
     }
 
-    /// Gives up the images of a scope that ended: their operations failed or were dropped.
+    /// Removes the images of a scope that ended: their operations failed or were dropped.
     pub(crate) fn forget_scope(&self, scope: u64) {
         let mut inner = self.lock();
         if !inner.scopes.contains_key(&scope) {

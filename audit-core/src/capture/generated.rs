@@ -1,8 +1,8 @@
 //! Which columns the database computes from the others of a row.
 //!
-//! Where other clients may write between the two reads of a hook, only the columns that the operation writes are compared.
-//! A generated column belongs to them: it follows from what was written. No model tells which columns are generated, so
-//! the catalogue is asked, and only when a column that was not written has changed.
+//! If other clients may write between the two reads of a hook, only the columns that the operation writes are
+//! compared. A generated column is one of them: it depends on what was written. No model shows which columns are
+//! generated, so the catalogue is queried, and only if a column that was not written has changed.
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};

@@ -1,8 +1,7 @@
 //! The four hooks of an `ActiveModel` on SeaORM's own connections and transactions.
 //!
-//! They read before and write after, through the connection that the operation was given: the
-//! record commits with the change when that is a transaction. The image of the row waits in the
-//! store between the two.
+//! They read before and write after, through the connection of the operation: in a transaction, the record commits
+//! with the change. Between the two, the store keeps the image of the row.
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, Value};
 use sea_orm::{
@@ -23,7 +22,7 @@ use crate::value::canonical_eq;
 
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
-/// The primary key of an active model, `None` while a part of it is not set.
+/// The primary key of an active model, `None` if a part of it is not set.
 fn key_of<A: ActiveModelTrait>(model: &A) -> Option<Vec<Value>> {
     <A::Entity as EntityTrait>::PrimaryKey::iter()
         .map(|key| model.get(key.into_column()).into_value())
@@ -39,14 +38,14 @@ fn select_of<E: EntityTrait>(key: &[Value]) -> Select<E> {
     select
 }
 
-/// What was read before a write.
+/// The state read before a write.
 struct Before {
     row: Option<Vec<Value>>,
-    /// The handle is a transaction, which MySQL has ended: each statement is committed by itself.
+    /// The handle is a transaction that MySQL has ended: each statement commits by itself.
     is_ended: bool,
 }
 
-/// Reads the row with this key, locked where that holds.
+/// Reads the row with this key, locked if the lock lasts until the write.
 async fn read_row<E: Auditable, C: ConnectionTrait>(
     db: &C,
     operating: &HookContext,
@@ -57,13 +56,13 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
         take_write_lock(db, &operating.config).await?;
     }
     let mut select = select_of::<E>(key);
-    // On a pool the lock would be gone before the write begins.
+    // On a pool the lock would end before the write begins.
     if operating.handle != ConnectionKind::Pool && backend != DbBackend::Sqlite {
         select = match (backend, operating.operation) {
             // Locking a row that does not exist locks the gap where others insert.
             (_, Operation::Insert) => select,
-            // What the UPDATE takes itself. FOR UPDATE would hold up inserts of rows that refer to
-            // this one, until the transaction ends.
+            // The lock that the UPDATE takes itself. FOR UPDATE would block inserts of rows that refer to this one,
+            // until the transaction ends.
             (DbBackend::Postgres, Operation::Update) => select.lock(LockType::NoKeyUpdate),
             _ => select.lock_exclusive(),
         };
@@ -78,8 +77,8 @@ async fn read_row<E: Auditable, C: ConnectionTrait>(
     })
 }
 
-/// Reads a row, and whether the transaction is still open: a deadlock ends it, and the handle then commits each statement
-/// by itself.
+/// Reads a row, and whether the transaction is still open: a deadlock ends it, and the handle then commits each
+/// statement by itself.
 async fn read_in_mysql_transaction<E: Auditable, C: ConnectionTrait>(
     db: &C,
     select: Select<E>,
@@ -91,7 +90,7 @@ async fn read_in_mysql_transaction<E: Auditable, C: ConnectionTrait>(
     let row = db.query_one(QueryTrait::query(&mut select)).await?;
     let open: i64 = match &row {
         Some(row) => row.try_get("", OPEN)?,
-        // Without the row nothing is captured.
+        // A missing row is not captured.
         None => 1,
     };
     let is_ended = match open {
@@ -106,9 +105,9 @@ async fn read_in_mysql_transaction<E: Auditable, C: ConnectionTrait>(
     })
 }
 
-/// A SQLite transaction that reads before it writes loses to another writer ("database is
-/// locked"), so it takes the write lock first, with a write that touches no row. Where records may fail, writes go on
-/// without an audit table.
+/// A SQLite transaction that reads before it writes fails if there is another writer ("database is locked"), so it
+/// takes the write lock first, with a write that changes no row. If records may fail, writes go on without an audit
+/// table.
 pub(super) async fn take_write_lock<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
@@ -122,7 +121,7 @@ pub(super) async fn take_write_lock<C: ConnectionTrait>(
         Ok(_) => Ok(()),
         Err(error) => match missing_table(config, &error) {
             Some(_) if config.failure_policy() == FailurePolicy::Isolate => Ok(()),
-            // A role that may only add records cannot take the lock so.
+            // A role that may only add records cannot take the lock this way.
             None if is_refused(&error) => Ok(()),
             Some(cause) => {
                 let state = ChangeState::NotTried;
@@ -133,12 +132,12 @@ pub(super) async fn take_write_lock<C: ConnectionTrait>(
     }
 }
 
-/// The row, or `None` where it could not be read and the operation can go on; and whether the handle is a transaction that
-/// has ended.
+/// The row, or `None` if it could not be read and the operation can go on; and whether the handle is a transaction
+/// that has ended.
 ///
-/// A row that is none of the model's types is unknown, and keeps nobody from writing it. Another error is SeaORM's as it is:
-/// nothing was changed, and callers may retry by its kind. Only a pool can go on after one, where the failure policy says so:
-/// inside a transaction it may have ended the transaction, as a deadlock does.
+/// A row that the model's types cannot decode is unknown, and does not block the write. Any other error is SeaORM's,
+/// unchanged: nothing was changed, and callers may retry by its kind. After such an error only a pool can go on, if
+/// the failure policy allows it: inside a transaction the error may have ended the transaction, as a deadlock does.
 async fn seen<E: Auditable, C: ConnectionTrait>(
     db: &C,
     operating: &HookContext,
@@ -187,10 +186,10 @@ where
     Ok(model)
 }
 
-/// Looks whether a row with a complete composite key exists already.
+/// Checks whether a row with a complete composite key already exists.
 ///
-/// SeaORM links junction rows with an upsert that, without RETURNING, reports an existing row as
-/// inserted; an ordinary insert of an existing key fails and needs no look.
+/// SeaORM links junction rows with an upsert that, without RETURNING, reports an existing row as inserted; an
+/// ordinary insert of an existing key fails and needs no check.
 async fn before_insert<A, C>(model: &A, db: &C) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
@@ -241,7 +240,7 @@ where
         })
         .collect();
     if written.iter().all(Option::is_none) {
-        // Nothing that is looked at will be written: SeaORM runs no UPDATE, or one of no interest.
+        // No compared column will be written: SeaORM runs no UPDATE, or an irrelevant one.
         let row = Row::Found(vec![None; written.len()]);
         operating.put(&key, Some(row), written, false);
         return Ok(());
@@ -250,13 +249,12 @@ where
     let (row, is_ended) = (seen::<A::Entity, C>(db, &operating, &key).await)
         .map_err(|error| as_of_write(error, db.support_returning()))?;
     if matches!(row, Some(Row::Missing)) {
-        // The UPDATE of a missing row fails, and its second hook never runs. Should another task insert
-        // the row right now, the record will have every old value unknown.
+        // The UPDATE of a missing row fails, and its second hook never runs. If another task inserts the row right
+        // now, the record has every old value unknown.
         return Ok(());
     }
     if let Some(Row::Found(row)) = &row {
-        // The database may take another spelling for the same key; the row that comes back after the
-        // write has the stored one.
+        // The database may treat another spelling as the same key; the row that the write returns has the stored one.
         let stored = |at: &usize| row.get(*at).cloned().flatten();
         key = plan.info.key.iter().filter_map(stored).collect();
     }
@@ -275,7 +273,7 @@ where
         && let Some(key) = key_of(&model)
     {
         operating.check()?;
-        // The DELETE of a missing row succeeds, and its second hook must know.
+        // The DELETE of a missing row succeeds, and its second hook needs this.
         let (row, is_ended) = (seen::<A::Entity, C>(db, &operating, &key).await)
             .map_err(|error| as_of_write(error, false))?;
         operating.put(&key, row, Vec::new(), is_ended);
@@ -283,7 +281,7 @@ where
     Ok(model)
 }
 
-/// The error of a read, as it would be the write's: SeaORM queries those that return rows, and executes the others.
+/// The error of a read, mapped to the write's: SeaORM queries writes that return rows, and executes the others.
 fn as_of_write(error: DbErr, returns: bool) -> DbErr {
     match error {
         DbErr::Query(error) | DbErr::Exec(error) if returns => DbErr::Query(error),
@@ -296,10 +294,10 @@ fn same_key(a: &[Value], b: &[Value]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| canonical_eq(a, b))
 }
 
-/// How an image goes with the row after the write.
+/// How an image matches the row after the write.
 fn fit(image: &BeforeImage, key: &[Value], row: &[Value]) -> MatchKind {
-    // Another row, whose key differs only by case. Where nothing is written the row was not read, and
-    // the image has the key as it was given.
+    // Another row, whose key differs only in case. If nothing is written the row was not read, and the image has the
+    // key as given.
     if !same_key(&image.key, key) && image.written.iter().any(Option::is_some) {
         return MatchKind::Untouched;
     }
@@ -342,7 +340,7 @@ where
     let waiting = operating.waiting(HookContext::key_text(&key));
     let image = store().take(&waiting, |image| fit(image, &key, &row));
     if let Some(image) = image.as_ref().filter(|image| image.seen_done) {
-        // Another operation saw what this one wrote; the row that came back here need not show it.
+        // Another operation saw what this one wrote; the row returned here need not contain it.
         for (now, written) in row.iter_mut().zip(&image.written) {
             if let Some(written) = written {
                 now.clone_from(written);
@@ -405,26 +403,26 @@ where
     }
 }
 
-/// What a DELETE left of a row that was there.
+/// What a DELETE left of an existing row.
 enum Left {
     /// Nothing.
     Deleted,
-    /// The row, though nothing can be said of its values.
+    /// The row; its values are unknown.
     NotDeleted,
-    /// The row, which a trigger kept.
+    /// The row, which a trigger preserved.
     Row(Vec<Value>),
 }
 
-/// Looks whether a DELETE took place: SeaORM does not tell a hook how many rows it affected, and on PostgreSQL and SQLite
-/// a trigger can cancel it without an error.
+/// Checks whether a DELETE took place: SeaORM passes no affected-row count to a hook, and on PostgreSQL and SQLite a
+/// trigger can cancel the DELETE without an error.
 async fn row_left<E: Auditable, C: ConnectionTrait>(
     db: &C,
     key: &[Value],
     is_ended: bool,
 ) -> Result<Left, DbErr> {
     if db.get_database_backend() == DbBackend::MySql {
-        // No trigger cancels silently there, and in a transaction the row is locked. After the transaction has ended
-        // another client may have deleted it since it was read.
+        // MySQL's triggers cannot cancel without an error, and in a transaction the row is locked. After the
+        // transaction has ended, another client may have deleted the row since it was read.
         let deleted = !is_ended || mysql_row_count(db).await? != 0;
         return Ok(if deleted {
             Left::Deleted

@@ -13,7 +13,7 @@ use crate::context::{AuditContext, current_scope};
 use crate::error::{AuditError, ChangeState};
 use crate::target::object_id;
 
-/// What applies to one operation, or that the hooks stand down.
+/// What applies to one operation that the hooks record.
 pub(super) struct HookContext {
     pub(super) config: AuditConfig,
     pub(super) plan: Arc<Plan>,
@@ -23,7 +23,7 @@ pub(super) struct HookContext {
 }
 
 impl HookContext {
-    /// `None` when nothing is to be recorded; costs no statement.
+    /// `None` if nothing is to be recorded; needs no statement.
     pub(super) fn on<E: Auditable, C: ConnectionTrait>(
         db: &C,
         operation: Operation,
@@ -57,9 +57,9 @@ impl HookContext {
         }
     }
 
-    /// The text under which an image waits. Case and trailing space are left out, as many columns
-    /// compare without them; the image has the key itself. A key that cannot be recorded fails the
-    /// operation when it is recorded, not here.
+    /// The text under which an image is stored. It ignores case and trailing spaces, as many columns compare without
+    /// them; the image has the exact key. A key that cannot be recorded fails the operation when it is recorded, not
+    /// here.
     pub(super) fn key_text(key: &[Value]) -> String {
         let text = object_id(key).unwrap_or_default();
         text.trim_end().to_lowercase()
@@ -77,8 +77,8 @@ impl HookContext {
             BeforeImage {
                 row,
                 written,
-                // On a pool another client's change to a column that this operation leaves alone may fall between read
-                // and write: it is not this one's.
+                // On a pool another client may change a column that this operation does not set between read and
+                // write: that change belongs to the other client.
                 contended: self.handle != ConnectionKind::Transaction || is_ended,
                 scope: current_scope().as_ref().map(Arc::downgrade),
                 seen_done: false,
@@ -88,7 +88,7 @@ impl HookContext {
         );
     }
 
-    /// Fails before the change where its record is known to fail after it.
+    /// Fails before the change if its record is known to fail after it.
     pub(super) fn check(&self) -> Result<(), DbErr> {
         if self.config.requires_actor() {
             self.config.check_actor(&AuditContext::current())?;
@@ -105,7 +105,7 @@ impl HookContext {
     }
 }
 
-/// Whether the connection captures what goes through it. Makes sure that it knows the entity.
+/// Whether the connection captures its statements. Ensures that it knows the entity.
 #[cfg(feature = "statements")]
 fn is_captured_by_connection<C: ConnectionTrait>(db: &C, info: &'static EntityInfo) -> bool {
     let audited =
@@ -121,7 +121,7 @@ fn is_captured_by_connection<C: ConnectionTrait>(_: &C, _: &'static EntityInfo) 
     false
 }
 
-/// Counts a write that migration mode keeps out of the log.
+/// Counts a write that migration mode excludes from the log.
 pub(super) fn count_suppressed<E: Auditable, C: ConnectionTrait>(db: &C, operation: Operation) {
     let info = E::info();
     if info.skip || db.is_mock_connection() || is_captured_by_connection(db, info) {

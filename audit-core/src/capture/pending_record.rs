@@ -1,4 +1,4 @@
-//! A finished write, from what was seen before and after it to its record.
+//! A finished write: builds its record from the states before and after it.
 
 use std::sync::Weak;
 
@@ -24,7 +24,7 @@ pub(crate) enum Captured {
     /// Nothing is to be recorded.
     Nothing,
     Finished(Box<Finished>),
-    /// What is to be recorded is not known.
+    /// What is to be recorded is unknown.
     Failed {
         config: AuditConfig,
         cause: Cause,
@@ -61,7 +61,7 @@ impl Captured {
 }
 
 impl Finished {
-    /// What is recorded of a DELETE that left the row: what a trigger did to it instead, such as marking it as deleted.
+    /// Records a DELETE that left the row: what a trigger did to it instead, such as marking it as deleted.
     pub(super) fn not_deleted(mut self, row: Vec<Value>) -> Captured {
         let HookContext { plan, config, .. } = &self.operating;
         let Some(image) = (self.image.as_mut()).filter(|image| image.row.is_some()) else {
@@ -70,19 +70,19 @@ impl Finished {
         if plan.skips(config, &Action::Update) {
             return Captured::Nothing;
         }
-        // No value was written by the operation itself, so that all of them are compared.
+        // The operation itself wrote no value, so all values are compared.
         image.contended = false;
         self.operating.operation = Operation::Update;
         self.row = row;
         Captured::Finished(Box::new(self))
     }
 
-    /// The generated columns, where columns that were not written may have changed on account of others: those that are
-    /// generated have changed with what was written.
+    /// The generated columns, if other clients may have changed columns that were not written: generated columns
+    /// change with what was written.
     async fn generated<C: ConnectionTrait>(&self, db: &C) -> Result<Vec<usize>, Cause> {
         let HookContext { plan, config, .. } = &self.operating;
         let Some(image) = &self.image else {
-            // All columns are recorded then.
+            // All columns are recorded in this case.
             return Ok(Vec::new());
         };
         let asks = match (self.operating.operation, &image.row) {
@@ -105,7 +105,7 @@ impl Finished {
         })
     }
 
-    /// The changes and the row that shows the object, or `None` when nothing happened.
+    /// The changes and the row that identifies the object, or `None` if nothing happened.
     fn changes(&self, generated: &[usize]) -> Result<Option<(Changes, Vec<Value>)>, Cause> {
         let HookContext { plan, config, .. } = &self.operating;
         let image = self.image.as_ref();
@@ -152,14 +152,14 @@ impl Finished {
         let Some((changes, row)) = self.changes(generated)? else {
             return Ok(None);
         };
-        // The key as it was stored, which may be another spelling than the one given.
+        // The stored key, which may have another spelling than the given one.
         let stored = plan.info.key_of(&row);
         let key = if stored.is_empty() {
             &self.key
         } else {
             &stored
         };
-        // Of the operation that the image is of, which may be another than this one.
+        // The scope of the image's operation, which may be another than this one.
         let scope = match &self.image {
             Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
             None => current_scope(),

@@ -1,4 +1,4 @@
-//! What is told of one changed row.
+//! The change of one row, as capture passes it on.
 
 use sea_orm::sea_query::Value;
 
@@ -15,7 +15,7 @@ pub(crate) struct RowChange<'a> {
     pub(crate) action: Action,
     pub(crate) changes: Changes,
     pub(crate) key: &'a [Value],
-    /// The row that shows the object: after the change, or before it was deleted.
+    /// The row that identifies the object: after the change, or before it was deleted.
     pub(crate) row: &'a [Value],
     pub(crate) source: Source,
 }

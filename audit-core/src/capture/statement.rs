@@ -1,8 +1,8 @@
 //! Statement capture: runs a write to an audited table inside a transaction and records what it changed.
 //!
-//! The statement that the application sent is the one that runs, whole and once. The rows that it writes are
-//! read before and after; where the database returns what it wrote, that is used. What cannot be captured
-//! so is left to the policy. One engine serves the connection and the bulk builders.
+//! The application's statement runs unchanged, whole and once. The rows that it writes are read before and after;
+//! rows that the database returns are used instead. The policy decides about what cannot be captured this way. One
+//! engine serves the connection and the bulk builders.
 
 mod affected;
 mod answer;
@@ -66,12 +66,12 @@ struct Request<'a> {
     write: &'a Write,
     audited: &'a CaptureTarget,
     live: &'a LiveTable,
-    /// Whether each statement of the transaction reads what is committed when it begins, as far as that matters here.
+    /// Whether each statement of the transaction reads what is committed when it begins, if that matters here.
     reads_committed: bool,
 }
 
 impl Request<'_> {
-    /// Whether one of these columns is of the key, by its name or as SQLite's rowid.
+    /// Whether one of these columns is a key column, by its name or as SQLite's rowid.
     fn sets_key(&self, columns: &[String]) -> bool {
         self.audited.has_key_among(columns)
             || (self.live.row_id.is_some()
@@ -80,7 +80,7 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
-    /// Whether one of these columns is of the key, or one that rows of other tables follow.
+    /// Whether one of these columns is a key column, or one that rows of other tables refer to.
     fn sets_keys(&self, columns: &[String]) -> bool {
         self.sets_key(columns) || self.live.is_referred(columns)
     }
@@ -89,7 +89,7 @@ impl Request<'_> {
 /// Captures statements inside one transaction.
 pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) db: &'a C,
-    /// The same transaction, where it can give rows one by one.
+    /// The same transaction, if it can stream rows.
     pub(crate) stream: Option<&'a DatabaseTransaction>,
     pub(crate) frames: &'a Frames,
     pub(crate) server: &'a ServerInfo,
@@ -99,17 +99,16 @@ pub(crate) struct Engine<'a, C: ConnectionTrait> {
     pub(crate) gaps: Mutex<Vec<Gap>>,
     /// Whether the application's statement has run.
     pub(crate) has_run: AtomicBool,
-    /// Where the table was found that a statement writes to.
+    /// The location of the table that a statement writes.
     pub(crate) located: Mutex<Option<Located>>,
     /// The foreign keys by which other rows may change along with those that a statement writes.
     pub(crate) followers: Mutex<Vec<UpdateFollower>>,
-    /// What tells its columns from other ones.
+    /// A hash that distinguishes its columns from others.
     pub(crate) shape: AtomicU32,
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Runs a write and records what it changed. What it changed without being recorded is left in
-    /// [`Self::take_gaps`].
+    /// Runs a write and records what it changed. Unrecorded changes are available from [`Self::take_gaps`].
     pub(crate) async fn capture(
         &self,
         call: ExecMethod,
@@ -171,7 +170,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         answer
     }
 
-    /// What was changed without being recorded since this was last asked.
+    /// The changes that were left without record since the last call.
     pub(crate) fn take_gaps(&self) -> Vec<Gap> {
         std::mem::take(&mut self.gaps.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -180,7 +179,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.gap_of_many(why, keys, keys.len() as u64);
     }
 
-    /// The same, where only the first of so many keys are given.
+    /// The same, if only the first keys of so many are given.
     fn gap_of_many(&self, why: &'static str, keys: &[RowValues], all: u64) {
         const MOST: usize = 20;
         let mut text: Vec<String> = (keys.iter().take(MOST))
@@ -205,7 +204,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if insert.conflict.is_some() || insert.columns.is_empty())
     }
 
-    /// Whether a name that differs from the entity's table by case is another table's, as it is on most MySQL servers.
+    /// Whether a name that differs from the entity's table only in case names another table, as on most MySQL
+    /// servers.
     async fn is_another_table(
         &self,
         write: &Write,
@@ -221,7 +221,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(mode == "0")
     }
 
-    /// A SQLite transaction that reads before it writes loses to another writer.
+    /// A SQLite transaction that reads before it writes fails if there is another writer.
     async fn take_write_lock(&self) -> Result<(), DbErr> {
         if !(self.server.is_sqlite() && self.frames.needs_write_lock()) {
             return Ok(());
@@ -239,8 +239,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         SqlBuilder::new(self.db.get_database_backend(), values)
     }
 
-    /// A statement of the log's own, that reads or returns rows of an entity. A prepared one fails on PostgreSQL once a
-    /// column has another type, as it has in another schema: its text tells the types.
+    /// An internal statement that reads or returns rows of an entity. On PostgreSQL a prepared one fails once a
+    /// column has another type, as in another schema: the comment in its text identifies the types.
     fn own(&self, info: &EntityInfo, mut statement: Statement) -> Statement {
         if self.server.is_postgres() {
             let shape = self.frames.live_tables.shape_of(info.table());
@@ -249,7 +249,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         prepared_anew(statement)
     }
 
-    /// The application's statement with something appended to it, which returns rows of the table that it writes.
+    /// The application's statement with an appended clause, which returns rows of the written table.
     fn appended(&self, statement: &Statement, clause: &str) -> Statement {
         let mut statement = appended_to(statement, clause);
         if clause.is_empty() {
@@ -279,7 +279,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|(answer, doubt)| Ran { answer, doubt })
     }
 
-    /// Runs the application's statement as a query, with something appended to it.
+    /// Runs the application's statement as a query, with an appended clause.
     async fn run_query(
         &self,
         call: ExecMethod,
@@ -294,7 +294,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.ran(call, rows, doubt)
     }
 
-    /// What a statement gave, and the doubt about what it did.
+    /// The output of a statement, and the guard for its unrecorded effect.
     fn ran<'d, T>(
         &self,
         call: ExecMethod,
@@ -307,17 +307,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 Ok((answer, doubt))
             }
             Err(error) => {
-                // The database has undone what it did of it.
+                // The database has undone the effects of the failed statement.
                 doubt.disarm();
                 Err(call.own_error(error))
             }
         }
     }
 
-    /// Runs a read of ours before the application's statement.
+    /// Runs an internal read before the application's statement.
     ///
-    /// PostgreSQL takes no further statement after an error, so a read that may fail where the statement would
-    /// not, or would with another error, is made under a savepoint.
+    /// PostgreSQL accepts no further statement after an error. A read that may fail where the statement would not, or
+    /// would with another error, therefore runs under a savepoint.
     async fn guarded_read<T>(
         &self,
         call: ExecMethod,
@@ -332,7 +332,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let set = format!("SAVEPOINT {POINT}");
         match self.db.execute_unprepared(&set).await {
             Ok(_) => {}
-            // After a COMMIT of the application's own there is no transaction that the read could abort.
+            // After a COMMIT by the application there is no transaction that the read could abort.
             Err(error) if is_no_transaction(&error) => {
                 return read.await.map_err(|error| unreadable(call, error));
             }
@@ -344,7 +344,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.db.execute_unprepared(&release).await.map_err(own)?;
                 Ok(value)
             }
-            // The statement would have left the transaction aborted, too.
+            // The statement would have aborted the transaction, too.
             Err(error) if is_contention(&error) => Err(own(error)),
             Err(error) => {
                 let undo = format!("ROLLBACK TO SAVEPOINT {POINT}; RELEASE SAVEPOINT {POINT}");
@@ -354,18 +354,18 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// What an error of a read of ours, before the application's statement, means for that statement.
+    /// What an error of an internal read before the application's statement means for that statement.
     fn extra_read(&self, call: ExecMethod, error: DbErr) -> CaptureError {
         if self.server.is_postgres() {
-            // Nothing is taken any more.
+            // The transaction accepts no more statements.
             CaptureError::Failed(call.own_error(error))
         } else {
             unreadable(call, error)
         }
     }
 
-    /// What an error of a read of ours means: once the statement has run it must not fail any more, unless the
-    /// transaction is over.
+    /// What an error of an internal read means: once the statement has run it must not fail, unless the transaction
+    /// is over.
     async fn unread(&self, error: DbErr) -> Result<(), DbErr> {
         let goes_on = self.has_run.load(Relaxed)
             && !self.server.is_postgres()
@@ -382,7 +382,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// Where another client is in the way, or the transaction is over, the statement would have met the same.
+/// If another client blocks the read, or the transaction is over, the statement would have failed the same way.
 fn unreadable(call: ExecMethod, error: DbErr) -> CaptureError {
     if is_contention(&error) {
         CaptureError::Failed(call.own_error(error))
@@ -392,7 +392,7 @@ fn unreadable(call: ExecMethod, error: DbErr) -> CaptureError {
     }
 }
 
-/// What a statement gave. What it did is in doubt until it is recorded.
+/// The output of a statement. Its effect is unrecorded until it is recorded.
 struct Ran<'a> {
     answer: ExecOutput,
     doubt: UnrecordedGuard<'a>,
@@ -404,7 +404,7 @@ impl Ran<'_> {
         self.answer
     }
 
-    /// How many rows it wrote, as far as the answer says.
+    /// The number of rows it wrote, according to the output.
     fn count(&self) -> u64 {
         match &self.answer {
             ExecOutput::Executed(result) => result.rows_affected(),
@@ -413,13 +413,13 @@ impl Ran<'_> {
     }
 }
 
-/// Tells a text from others that are the same but for it.
+/// Distinguishes a text from others that are equal without the comment.
 fn add_comment(statement: &mut Statement, number: u32) {
     // Writing to a `String` cannot fail.
     let _ = write!(statement.sql, " /* {number:x} */");
 }
 
-/// A statement with something appended to it.
+/// A statement with an appended clause.
 fn appended_to(statement: &Statement, appended: &str) -> Statement {
     let mut statement = statement.clone();
     if !appended.is_empty() {

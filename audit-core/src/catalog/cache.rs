@@ -7,8 +7,8 @@ use sea_orm::IsolationLevel;
 use super::LiveTable;
 use crate::sql::{ParsedStatement, TableName};
 
-/// What one transaction knows of tables and of its session. A change of the schema, of settings, or of what
-/// names mean must clear it.
+/// What one transaction knows of tables and of its session. A change of the schema, of settings, or of name
+/// resolution must clear it.
 #[derive(Debug, Default)]
 pub(crate) struct LiveTables(Mutex<Known>);
 
@@ -21,13 +21,13 @@ struct Known {
 /// Settings of a MySQL session.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The database in which names are found that have none.
+    /// The database in which unqualified names are resolved.
     pub(crate) database: Option<String>,
-    /// The step of numbered keys.
+    /// The step of auto-increment keys.
     pub(crate) step: u64,
-    /// Whether the numbers of one INSERT follow each other, however many rows it turns out to have.
+    /// Whether the keys of one INSERT are consecutive, regardless of its number of rows.
     pub(crate) is_consecutive: bool,
-    /// The level of the transactions that name none.
+    /// The isolation level of transactions that set none.
     pub(crate) isolation_level: IsolationLevel,
 }
 
@@ -42,7 +42,7 @@ impl LiveTables {
         found.map(|(_, live)| live.clone())
     }
 
-    /// What tells the columns of a table with this name from other ones.
+    /// A hash that distinguishes the columns of the tables with this name from others.
     pub(crate) fn shape_of(&self, table: &str) -> u32 {
         let known = self.known();
         let named = (known.tables.iter()).filter(|(name, _)| name.table == table);
@@ -71,8 +71,8 @@ impl LiveTables {
         self.known().settings = Some(settings.clone());
     }
 
-    /// Forgets everything where a statement may change what names mean, what the role may do, or settings. To be
-    /// called before it runs; of a statement beside which others may be captured, afterwards as well.
+    /// Clears everything if a statement may change name resolution, the role's privileges, or settings. Call it
+    /// before the statement runs; if others may be captured beside the statement, call it afterwards as well.
     pub(crate) fn observe(&self, sql: &str, understood: &ParsedStatement) {
         let is_empty = {
             let known = self.known();
@@ -83,15 +83,14 @@ impl LiveTables {
         }
     }
 
-    /// Forgets everything.
+    /// Clears everything.
     pub(crate) fn clear(&self) {
         *self.known() = Known::default();
     }
 }
 
-/// Whether a text may change what names mean. The words are looked for anywhere in it, whatever statement or
-/// comment comes before them: one that means nothing costs a question to the catalogue, and one that were not
-/// seen would let another table be read.
+/// Whether a text may change name resolution. It searches the whole text for the words, whatever statement or comment
+/// precedes them: a false match costs one query of the catalogue, and a missed one would read another table.
 fn may_change_names(sql: &str, understood: &ParsedStatement) -> bool {
     const WORDS: [&str; 6] = ["SET", "RESET", "DISCARD", "USE", "ATTACH", "SET_CONFIG"];
     // SET is a part of an UPDATE, and no write is one of the others.

@@ -20,7 +20,7 @@ FROM information_schema.statistics
 WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0
 ORDER BY index_name, seq_in_index";
 
-/// Of one database, and of nothing else: MariaDB opens the tables of all databases for a join with the columns.
+/// Of one database only: MariaDB opens the tables of all databases for a join with the columns.
 const REFERRING: &str = "\
 SELECT table_name AS `table`, constraint_name AS name
 FROM information_schema.referential_constraints
@@ -28,7 +28,7 @@ WHERE constraint_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ?
   AND update_rule NOT IN ('RESTRICT', 'NO ACTION') AND @@foreign_key_checks = 1
 ORDER BY table_name, constraint_name";
 
-/// Of one table, and of the foreign key: a unique key may have its name.
+/// Of one table and one foreign key: a unique key may have the same name.
 const REFERRING_COLUMNS: &str = "\
 SELECT column_name AS part, referenced_column_name AS refers_to
 FROM information_schema.key_column_usage
@@ -36,13 +36,13 @@ WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND constraint_n
   AND referenced_table_name IS NOT NULL
 ORDER BY ordinal_position";
 
-/// MariaDB reads what is in `/*M! */`, and leaves `/*!50720 */` to MySQL, which has one name for the level in all versions.
+/// MariaDB reads `/*M! */` and leaves `/*!50720 */` to MySQL, which has one name for the level in all versions.
 const SETTINGS: &str = "\
 SELECT DATABASE() AS name,
   CAST(/*M! @@tx_isolation */ /*!50720 @@transaction_isolation */ AS CHAR) AS level, CAST(@@auto_increment_increment AS CHAR) AS step,
   CAST(@@innodb_autoinc_lock_mode AS CHAR) AS lock_mode";
 
-/// Asks for the settings of the session.
+/// Reads the settings of the session.
 pub(crate) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbErr> {
     let ask = Statement::from_string(DbBackend::MySql, SETTINGS);
     let row = (db.query_one_raw(ask).await?)
@@ -113,7 +113,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     }
     for row in db.query_all_raw(ask(UNIQUE)).await? {
         let name: String = row.try_get("", "name")?;
-        // Of an expression there is no name.
+        // An expression has no name.
         let part: Option<String> = row.try_get("", "part")?;
         if (table.unique.last()).is_none_or(|index| index.name != name) {
             table.unique.push(UniqueIndex {

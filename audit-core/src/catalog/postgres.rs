@@ -10,12 +10,12 @@ use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
 use crate::record::prepared_anew;
 use crate::sql::{TableName, quoted};
 
-/// One row for the table that the name means on this connection, as JSON. Trigger bits are those of
-/// `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER. Triggers of partitions, and of tables that
-/// inherit, change rows of the table as well.
+/// One row for the table that the name resolves to on this connection, as JSON. Trigger bits are those of
+/// `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER. Triggers of partitions and of inheriting
+/// tables change rows of the table as well.
 ///
-/// A schema that the statement names is that of an entity which names none where the search path leads there, now
-/// or by the session's default: a transaction may set another one for itself.
+/// A schema that the statement names is the schema of an entity that names none if the search path resolves to it,
+/// now or by the session's default: a transaction may set another search path for itself.
 const LOOK_UP: &str = "\
 SELECT json_build_object(
   'schema', n.nspname,
@@ -75,10 +75,11 @@ SELECT json_build_object(
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE ";
 
-/// Where the search path leads. `to_regclass` fails for a schema that the role may not use: such a one is not on it.
+/// Resolved by the search path. `to_regclass` fails for a schema that the role may not use: the search path contains
+/// no such schema.
 const BY_NAME: &str = "c.oid = to_regclass($1)";
 
-/// In a schema that the role may not be allowed to use, as that of a table whose rows go by a cascade.
+/// In a schema that the role may not be allowed to use, as the schema of a table whose rows a cascade deletes.
 const BY_SCHEMA: &str = "c.relname = $1 AND n.nspname = $2";
 
 /// The first version whose RETURNING takes `WITH (OLD AS .., NEW AS ..)`.
@@ -152,7 +153,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         types: facts.types,
         shape: hash_of(&facts.shape),
         unique: facts.unique,
-        // Of a row that it conflicts with unseen, the row itself says so.
+        // A conflicting row that was not read before is detected from the returned row.
         defaulted: Vec::new(),
         row_id: None,
         is_secured: facts.secured,
@@ -167,7 +168,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     })
 }
 
-/// Short, and the same in one process for the same text.
+/// Short; within one process, equal texts have equal hashes.
 fn hash_of(text: &str) -> u32 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

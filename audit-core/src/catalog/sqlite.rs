@@ -6,7 +6,7 @@ use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
 use crate::sql::{TableName, is_name, quoted};
 
 /// The kinds of rows of one look-up in a database of the connection: the table, its columns, the columns of its
-/// unique indexes; a temporary table of the name, and the databases that are attached.
+/// unique indexes, a temporary table of that name, and the attached databases.
 fn look_up_text(schema: &str) -> String {
     let place = quoted(DbBackend::Sqlite, schema);
     format!(
@@ -36,8 +36,7 @@ SELECT 3, name, COALESCE(part, ''), seqno FROM (
     )
 }
 
-/// Looks the table up where its name leads: in the temporary database, in the main one, then in those that are
-/// attached, in their order.
+/// Resolves the table's name: in the temporary database, in the main one, then in the attached ones, in their order.
 pub(super) async fn look_up<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
@@ -87,11 +86,11 @@ pub(super) async fn look_up<C: ConnectionTrait>(
 /// A table in one database.
 struct Found {
     table: LiveTable,
-    /// Whether there is a temporary one of that name.
+    /// Whether there is a temporary table of that name.
     is_hidden: bool,
 }
 
-/// The table of one database, and the databases that are attached.
+/// The table of one database, and the attached databases.
 async fn look_up_in<C: ConnectionTrait>(
     db: &C,
     table: &str,
@@ -119,8 +118,8 @@ async fn look_up_in<C: ConnectionTrait>(
     Ok((found, attached))
 }
 
-/// The foreign keys that refer to a table with an action of ON UPDATE: all of them are of its own database. Without
-/// columns of their own they refer to the primary key.
+/// The foreign keys that refer to a table with an action of ON UPDATE: all of them are in its own database. A key
+/// without target columns refers to the primary key.
 pub(super) async fn referring_keys<C: ConnectionTrait>(
     db: &C,
     schema: Option<&str>,
@@ -208,8 +207,8 @@ fn add(table: &mut LiveTable, what: i32, row: &QueryResult) -> Result<(), DbErr>
     Ok(())
 }
 
-/// A query in which `?1` is the table and `?2` the schema. It is sent with plain placeholders: SeaORM's own printing of
-/// statements panics at numbered ones.
+/// A query in which `?1` is the table and `?2` the schema. It is sent with plain placeholders: SeaORM's own
+/// formatting of statements panics at numbered ones.
 fn asked(text: &str, table: &str, schema: &str) -> Statement {
     let mut parts = text.split('?');
     let mut sql = parts.next().unwrap_or_default().to_owned();
@@ -226,7 +225,7 @@ fn asked(text: &str, table: &str, schema: &str) -> Statement {
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
 
-/// Whether a constraint in the text of a table says what becomes of rows that break it, other than the statement's error.
+/// Whether a constraint in a table's text has a conflict clause other than the statement's error.
 fn has_conflict_clause(sql: &str) -> bool {
     const CLAUSES: [&str; 4] = ["REPLACE", "IGNORE", "FAIL", "ROLLBACK"];
     let words: Vec<&str> = sql

@@ -96,8 +96,8 @@ impl AuditConfigBuilder {
         self
     }
 
-    /// Leaves the changes of an entity to its table's triggers, as `#[audit(capture = "trigger")]` does: for
-    /// an entity of another crate, whose derive says nothing of them.
+    /// Leaves the changes of an entity to its table's triggers, as `#[audit(capture = "trigger")]` does: for an entity
+    /// of another crate, whose derive does not declare it.
     pub fn captured_by_trigger<E: EntityTrait>(mut self) -> Self {
         self.settings.trigger_types.insert(TypeId::of::<E>());
         self
@@ -116,14 +116,14 @@ impl AuditConfigBuilder {
         self
     }
 
-    /// Records of the fields of this name that they changed, not to what, in every model, also
-    /// where an entity says `plain` or `hash`. By default none but what looks like a secret.
+    /// Records that fields of this name changed, without their values, in every model, also where an entity declares
+    /// `plain` or `hash`. By default only fields whose names look like secrets.
     pub fn redact_field(mut self, name: &str) -> Self {
         self.settings.redact_fields.insert(name.to_lowercase());
         self
     }
 
-    /// Adds a word that marks a name as a secret's; see `SENSITIVE_WORDS` for those built in.
+    /// Adds a word that marks a name as a secret; see `SENSITIVE_WORDS` for those built in.
     pub fn sensitive(mut self, word: impl Into<String>) -> Self {
         self.sensitive.push(word.into());
         self
@@ -142,14 +142,14 @@ impl AuditConfigBuilder {
         self
     }
 
-    /// What becomes of a statement through an `AuditedConnection` whose changes cannot be captured.
-    /// [`StatementPolicy::Capture`] by default.
+    /// How an `AuditedConnection` handles a statement whose changes cannot be captured. [`StatementPolicy::Capture`] by
+    /// default.
     pub fn statement_policy(mut self, policy: StatementPolicy) -> Self {
         self.settings.statements = policy;
         self
     }
 
-    /// What a write gets whose actor nobody named. [`RequireActor::Allow`] by default.
+    /// How a write without an actor is handled. [`RequireActor::Allow`] by default.
     pub fn require_actor(mut self, require: RequireActor) -> Self {
         self.settings.require_actor = require;
         self
@@ -177,17 +177,17 @@ impl AuditConfigBuilder {
         self
     }
 
-    /// Keeps every write out of the log while this configuration applies. Off by default, unless
-    /// the environment says `AUDIT_MIGRATION_MODE=1`.
+    /// Keeps every write out of the log while this configuration applies. Off by default, unless the environment sets
+    /// `AUDIT_MIGRATION_MODE=1`.
     ///
-    /// Reported as a MAINTENANCE event with the first write that is kept out, and with their number when
-    /// the configuration is replaced or given up, or the installed `EventWriter` shut down.
+    /// A MAINTENANCE event reports the first write that is kept out. Another reports their number when the
+    /// configuration is replaced or dropped, or the installed `EventWriter` shut down.
     pub fn migration_mode(mut self, on: bool) -> Self {
         self.settings.migration_mode = on.then_some("the configuration says so");
         self
     }
 
-    /// Tells the time of records. The system's clock by default.
+    /// The clock of records. The system's clock by default.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.settings.clock = Arc::new(clock);
         self

@@ -31,7 +31,7 @@ pub(crate) enum RecordingMode {
     Hash,
     /// Nothing, and it must not show elsewhere either.
     Skip,
-    /// Nothing, as nobody asked for it; it may show in the label and the object id.
+    /// Nothing, as `only` does not list it; it may show in the label and the object id.
     LeftOut,
 }
 
@@ -131,7 +131,7 @@ impl Plan {
         }
     }
 
-    /// The changes of a row that came into being, or is gone.
+    /// The changes of a created or deleted row.
     fn whole_row<'v>(
         &self,
         config: &AuditConfig,
@@ -167,7 +167,7 @@ impl Plan {
         self.whole_row(config, row, Change::deleted)
     }
 
-    /// A row is gone, and what it held was not kept.
+    /// The changes of a deleted row whose values were not kept.
     pub(crate) fn deleted_unknown(&self) -> Changes {
         (self.info.columns.iter().zip(&self.columns))
             .filter(|(_, treatment)| treatment.is_recorded())
@@ -234,7 +234,7 @@ impl Plan {
     }
 
     /// Changes that the application states itself, as they may be stored. Fields that the entity
-    /// does not have, or all without an entity, are judged by their names.
+    /// does not have, or all without an entity, are classified by their names.
     pub(crate) fn stated(
         plan: Option<&Self>,
         config: &AuditConfig,
@@ -248,7 +248,7 @@ impl Plan {
                 })?;
                 Some((plan, at, plan.columns[at]))
             });
-            // As the hooks call it.
+            // The name that the hooks use.
             let field = column.map_or(field, |(plan, at, _)| plan.info.columns[at].name.into());
             let change = match column {
                 Some((_, _, RecordingMode::Skip | RecordingMode::LeftOut)) => continue,
@@ -274,7 +274,7 @@ impl Plan {
         Ok(key.hash(self.info.model(), field, json))
     }
 
-    /// The object id of a row, in which a key column that is a secret is none any more.
+    /// The object id of a row: key columns that are secrets are hashed, or redacted where there is no hash key.
     pub(crate) fn object_id(&self, config: &AuditConfig, key: &[Value]) -> Result<String, Cause> {
         let at = |part: usize| self.info.key.get(part).copied().unwrap_or_default();
         let secret = |part: usize| {
@@ -333,7 +333,7 @@ impl Plan {
         Ok(shorten(label, REPR_LIMIT))
     }
 
-    /// The tenant that a row names, where the derive says which column does.
+    /// The tenant of a row, where the derive names the column.
     pub(crate) fn tenant(&self, row: &[Value]) -> Result<Option<String>, Cause> {
         let readable = |at: &usize| self.columns.get(*at).is_some_and(|t| t.is_open());
         let Some(at) = self.info.tenant.filter(readable) else {

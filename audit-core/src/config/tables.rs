@@ -138,15 +138,13 @@ impl Tables {
         self.system_event
     }
 
-    /// The table in which the audit Migrator keeps its own history. It has no schema: SeaORM's
-    /// Migrator knows none.
+    /// The history table of the audit Migrator. It has no schema: SeaORM's Migrator supports none.
     #[must_use]
     pub const fn history(self) -> &'static str {
         self.history
     }
 
-    /// The table in which a transaction tells triggers its context; not on PostgreSQL, which has settings
-    /// for that.
+    /// The table in which a transaction stores its context for triggers; PostgreSQL uses settings instead.
     #[must_use]
     pub const fn trigger_context(self) -> &'static str {
         self.trigger_context

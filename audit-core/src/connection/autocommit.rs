@@ -1,7 +1,7 @@
-//! A single write outside of any transaction of the application's: one transaction with its record.
+//! A single write outside of the application's transactions: one transaction with its record.
 //!
-//! It runs as a task of its own: a caller that drops its future, or does not go on polling it, neither
-//! stops it half way nor keeps it in its transaction with the row locked.
+//! It runs in a separate task: a caller that drops its future, or stops polling it, neither stops it half way nor
+//! keeps it in its transaction with the row locked.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,14 +18,14 @@ use crate::error::AuditError;
 use crate::exec_method::ExecMethod;
 use crate::transaction_state::Frames;
 
-/// Runs a write, or several that one text has, with their records.
+/// Runs a write, or several writes of one text, with their records.
 pub(super) async fn write(
     connection: AuditedConnection,
     call: ExecMethod,
     statement: Statement,
     captured: Captured,
 ) -> Result<ExecOutput, DbErr> {
-    // A task is on the heap anyway, and whoever waits for it stays small.
+    // A task is on the heap anyway, so the waiting future stays small.
     let unit =
         Box::pin(async move { write_and_record(&connection, call, statement, &captured).await });
     detached(unit).await
@@ -67,7 +67,8 @@ async fn write_and_record(
     .await
     .map_err(|error| call.own_error(error));
     if let Some(reported) = left.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        // It is not captured, and has not run. By itself it commits at once, and its report is counted with equal ones.
+        // It is not captured, and has not run. Without a transaction it commits at once, and its report is counted
+        // with equal ones.
         if let Err(error) = tx.rollback().await {
             tracing::warn!(%error, "an empty transaction could not be rolled back");
         }
@@ -77,8 +78,8 @@ async fn write_and_record(
     end(tx, &frames, done).await
 }
 
-/// Ends a transaction of our own: what succeeded is committed with its records, else all is rolled back.
-/// What SQLite keeps of a statement that failed is committed, as it is without audit log.
+/// Ends an internal transaction: a success is committed with its records, else everything is rolled back. The part of
+/// a failed statement that SQLite keeps is committed, as it is without audit log.
 pub(super) async fn end<T, R>(tx: T, frames: &Frames, done: Result<R, DbErr>) -> Result<R, DbErr>
 where
     T: ConnectionTrait + TransactionSession,
@@ -93,7 +94,7 @@ where
     match done {
         Ok(done) => match tx.commit().await {
             Ok(()) => done,
-            // A deferred constraint fails here: the statement's own error, without audit log.
+            // A deferred constraint fails here; without audit log it is the statement's own error.
             Err(error) => Err(match frames.last_call() {
                 Some(call) => call.own_error(error),
                 None => error,
@@ -101,11 +102,11 @@ where
         },
         Err(error) => {
             if tx.get_database_backend() == DbBackend::Sqlite {
-                // SQLite has perhaps ended the transaction, which the driver does not see: the pooled
-                // connection would stay in one for its next user. Inside a transaction it is refused.
+                // SQLite has perhaps ended the transaction, which the driver does not see: the pooled connection
+                // would stay in one for its next user. Inside a transaction it is refused.
                 let _ = tx.execute_unprepared("BEGIN").await;
             }
-            // That error matters more than whether this succeeds: the pool then gives the connection up.
+            // That error matters more than whether this succeeds: the pool then discards the connection.
             if let Err(error) = tx.rollback().await {
                 tracing::warn!(%error, "a failed audited write could not be rolled back");
             }

@@ -1,4 +1,4 @@
-//! The answer to a text of several statements, from the answers to each of them.
+//! The result of a text of several statements, from the results of each of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,13 +7,13 @@ use sea_orm::{DbBackend, DbErr};
 use crate::capture::{ExecOutput, result_of};
 use crate::sql::{Kind, ParsedStatement};
 
-/// What the statements of one text have answered so far.
+/// The results of the statements of one text so far.
 pub(super) struct BatchAnswer {
     backend: DbBackend,
     parts: usize,
     answer: Option<ExecOutput>,
     rows_affected: u64,
-    /// The number that the last statement affected.
+    /// The number of rows that the last statement affected.
     last_affected: u64,
     last_insert_id: u64,
 }
@@ -30,9 +30,9 @@ impl BatchAnswer {
         }
     }
 
-    /// Adds the answer of the next statement, as the drivers do: affected rows are summed up, and the
-    /// last statement's `last_insert_id` is the text's. On SQLite both numbers are the connection's,
-    /// which statements that change or insert nothing leave as they are.
+    /// Adds the result of the next statement, as the drivers do: affected rows are summed up, and the last
+    /// statement's `last_insert_id` is the text's. On SQLite both numbers belong to the connection; statements that
+    /// change or insert nothing leave them unchanged.
     pub(super) fn add(&mut self, answer: ExecOutput, part: &ParsedStatement) {
         let is_later = self.parts > 0;
         self.parts += 1;
@@ -49,8 +49,8 @@ impl BatchAnswer {
                 self.rows_affected += self.last_affected;
                 let inserts = matches!(part, ParsedStatement::Write(write)
                     if matches!(write.kind, Kind::Insert(_)));
-                // SeaORM panics where PostgreSQL is asked for it, and at a negative rowid of SQLite's. Of a
-                // statement that inserts nothing it is the connection's last there, perhaps the log's.
+                // SeaORM panics if it requests the id from PostgreSQL, and at a negative rowid on SQLite. For a
+                // statement that inserts nothing, SQLite returns the connection's last id, perhaps the log's.
                 if self.backend != DbBackend::Postgres && (inserts || !is_sqlite) {
                     let id = AssertUnwindSafe(|| result.last_insert_id());
                     self.last_insert_id = catch_unwind(id).unwrap_or_default();

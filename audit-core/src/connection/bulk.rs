@@ -1,7 +1,7 @@
-//! Bulk builders, for those who hold a plain connection or want a word in the code that says it.
+//! Bulk builders, for callers with a plain connection and for code that names the recording explicitly.
 //!
-//! They wrap SeaORM's own and run on the engine of `AuditedConnection`: on a plain connection in a
-//! transaction of their own, which is a savepoint inside of another.
+//! They wrap SeaORM's own and run on the engine of `AuditedConnection`: on a plain connection in a separate
+//! transaction, which is a savepoint inside of another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,7 +30,7 @@ tokio::task_local! {
     static BULK: ();
 }
 
-/// Which road what is written now takes.
+/// The capture path of the current write.
 pub(super) fn source() -> Source {
     if BULK.try_with(|()| ()).is_ok() {
         Source::Bulk
@@ -39,20 +39,20 @@ pub(super) fn source() -> Source {
     }
 }
 
-/// What a builder runs on.
+/// The executor of a builder.
 enum BulkExecutor<'a, T> {
     /// A connection that captures by itself, or a mock.
     Given,
     Own(Box<OwnedTransaction<'a, T>>),
 }
 
-/// A transaction of the builder's own.
+/// A transaction that the builder owns.
 struct OwnedTransaction<'a, T> {
     tx: Begun<'a, T>,
     frames: Frames,
     server: ServerInfo,
     binding: Binding,
-    /// Whether a statement failed, and not only what SeaORM made of its answer.
+    /// Whether a statement failed, not only SeaORM's decoding of its result.
     is_failed: AtomicBool,
 }
 
@@ -69,7 +69,7 @@ impl<'a, T: ConnectionTrait + TransactionSession + Send> BulkExecutor<'a, T> {
         if ConnectionKind::of::<C>() == ConnectionKind::Pool {
             frames.has_write_lock();
         } else {
-            // It may be inside a transaction of the application's.
+            // It may be inside of the application's transaction.
             frames.mark_nested();
         }
         Ok(Self::Own(Box::new(OwnedTransaction {
@@ -87,7 +87,7 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> OwnedTransaction<
         if self.is_failed.into_inner() {
             return autocommit::end(self.tx, &self.frames, result).await;
         }
-        // A returned row or key that SeaORM cannot decode takes nothing back without audit log.
+        // A returned row or key that SeaORM cannot decode causes no rollback without audit log.
         autocommit::end(self.tx, &self.frames, Ok(result))
             .await
             .flatten()
@@ -145,7 +145,7 @@ impl<T: ConnectionTrait + TransactionSession + Send + 'static> ConnectionTrait
     }
 }
 
-/// Runs one of SeaORM's builders so that it is recorded.
+/// Runs one of SeaORM's builders so that its writes are recorded.
 macro_rules! recorded {
     ($db:expr, $on:ident => $run:expr) => {{
         match BulkExecutor::of($db).await? {
@@ -162,29 +162,29 @@ macro_rules! recorded {
     }};
 }
 
-/// An INSERT of several models, recorded; made by `Entity::audited_insert_many`.
+/// A recorded INSERT of several models; created by `Entity::audited_insert_many`.
 ///
-/// What is not mirrored here can be set on SeaORM's builder first: `InsertMany::into()`.
+/// Options that are missing here can be set on SeaORM's builder first: `InsertMany::into()`.
 #[derive(Debug)]
 #[must_use = "nothing is inserted before one of the `exec` methods is awaited"]
 pub struct AuditedInsertMany<A: ActiveModelTrait>(InsertMany<A>);
 
-/// An INSERT whose conflicts are no errors, recorded.
+/// A recorded INSERT whose conflicts are not errors.
 #[derive(Debug)]
 #[must_use = "nothing is inserted before one of the `exec` methods is awaited"]
 pub struct AuditedTryInsert<A: ActiveModelTrait>(TryInsert<A>);
 
-/// An UPDATE of several rows, recorded; made by `Entity::audited_update_many`.
+/// A recorded UPDATE of several rows; created by `Entity::audited_update_many`.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is updated before one of the `exec` methods is awaited"]
 pub struct AuditedUpdateMany<E: EntityTrait>(UpdateMany<E>);
 
-/// A DELETE of several rows, recorded; made by `Entity::audited_delete_many`.
+/// A recorded DELETE of several rows; created by `Entity::audited_delete_many`.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted before one of the `exec` methods is awaited"]
 pub struct AuditedDeleteMany<E: EntityTrait>(DeleteMany<E>);
 
-/// Bulk writes of an audited entity that are recorded on any connection; implemented for all of them.
+/// Bulk writes of an audited entity that are recorded on any connection; implemented for all audited entities.
 ///
 /// # Examples
 /// ```no_run
@@ -205,8 +205,8 @@ pub trait AuditedEntity: Auditable {
         Self::insert_many(models).into()
     }
 
-    /// Updates rows as `EntityTrait::update_many` does, recorded on any connection: what each row was
-    /// before and is afterwards.
+    /// Updates rows as `EntityTrait::update_many` does, recorded on any connection with the state of each row before
+    /// and afterwards.
     fn audited_update_many() -> AuditedUpdateMany<Self> {
         Self::update_many().into()
     }
@@ -256,21 +256,21 @@ impl<E: EntityTrait> From<DeleteMany<E>> for AuditedDeleteMany<E> {
 }
 
 impl<A: ActiveModelTrait> AuditedInsertMany<A> {
-    /// What is done with rows that are there already; SeaORM's `InsertMany::on_conflict`.
+    /// Sets the action for existing rows; SeaORM's `InsertMany::on_conflict`.
     pub fn on_conflict(self, on_conflict: OnConflict) -> Self {
         Self(self.0.on_conflict(on_conflict))
     }
 
-    /// Leaves rows that are there already as they are; SeaORM's `InsertMany::on_conflict_do_nothing`.
+    /// Leaves existing rows unchanged; SeaORM's `InsertMany::on_conflict_do_nothing`.
     pub fn on_conflict_do_nothing(self) -> AuditedTryInsert<A> {
         AuditedTryInsert(self.0.on_conflict_do_nothing())
     }
 
-    /// Inserts the models; the last key is returned.
+    /// Inserts the models; returns the last key.
     ///
     /// # Errors
-    /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
-    /// nothing is inserted.
+    /// Returns SeaORM's errors, and `AuditError` inside one if the records could not be written. Then nothing is
+    /// inserted.
     pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
@@ -278,7 +278,7 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
         recorded!(db, on => self.0.exec(on))
     }
 
-    /// Inserts the models; the number of rows is returned.
+    /// Inserts the models; returns the number of rows.
     ///
     /// # Errors
     /// As [`Self::exec`].
@@ -289,10 +289,10 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
         recorded!(db, on => self.0.exec_without_returning(on))
     }
 
-    /// Inserts the models and returns them as they are in the database.
+    /// Inserts the models and returns them as stored in the database.
     ///
     /// # Errors
-    /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
+    /// As [`Self::exec`]; if the database cannot return them, `DbErr::BackendNotSupported`.
     pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
@@ -319,7 +319,7 @@ impl<A: ActiveModelTrait> AuditedInsertMany<A> {
 }
 
 impl<A: ActiveModelTrait> AuditedTryInsert<A> {
-    /// Inserts the models; says whether there was a conflict, or nothing to insert.
+    /// Inserts the models; reports whether there was a conflict, or nothing to insert.
     ///
     /// # Errors
     /// As [`AuditedInsertMany::exec`].
@@ -330,7 +330,7 @@ impl<A: ActiveModelTrait> AuditedTryInsert<A> {
         recorded!(db, on => self.0.exec(on))
     }
 
-    /// Inserts the models; the number of rows is returned.
+    /// Inserts the models; returns the number of rows.
     ///
     /// # Errors
     /// As [`AuditedInsertMany::exec`].
@@ -364,11 +364,11 @@ impl<E: EntityTrait> AuditedUpdateMany<E> {
         Self(self.0.col_expr(column, expr))
     }
 
-    /// Updates the rows that the filters select, all without one.
+    /// Updates the rows that the filters select, or all rows without a filter.
     ///
     /// # Errors
-    /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
-    /// nothing is updated.
+    /// Returns SeaORM's errors, and `AuditError` inside one if the records could not be written. Then nothing is
+    /// updated.
     pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
@@ -379,7 +379,7 @@ impl<E: EntityTrait> AuditedUpdateMany<E> {
     /// Updates the rows and returns them.
     ///
     /// # Errors
-    /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
+    /// As [`Self::exec`]; if the database cannot return them, `DbErr::BackendNotSupported`.
     pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
@@ -397,11 +397,11 @@ impl<E: EntityTrait> QueryFilter for AuditedDeleteMany<E> {
 }
 
 impl<E: EntityTrait> AuditedDeleteMany<E> {
-    /// Deletes the rows that the filters select, all without one.
+    /// Deletes the rows that the filters select, or all rows without a filter.
     ///
     /// # Errors
-    /// Returns SeaORM's errors, and `AuditError` inside one when the records could not be written. Then
-    /// nothing is deleted.
+    /// Returns SeaORM's errors, and `AuditError` inside one if the records could not be written. Then nothing is
+    /// deleted.
     pub async fn exec<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,
@@ -409,10 +409,10 @@ impl<E: EntityTrait> AuditedDeleteMany<E> {
         recorded!(db, on => self.0.exec(on))
     }
 
-    /// Deletes the rows and returns them as they were.
+    /// Deletes the rows and returns them in their state before it.
     ///
     /// # Errors
-    /// As [`Self::exec`]; where the database cannot return them, `DbErr::BackendNotSupported`.
+    /// As [`Self::exec`]; if the database cannot return them, `DbErr::BackendNotSupported`.
     pub async fn exec_with_returning<C: ConnectionTrait + TransactionTrait + 'static>(
         self,
         db: &C,

@@ -1,4 +1,4 @@
-//! Futures that run to their end, whatever becomes of their caller.
+//! Futures that run to completion even if their caller drops them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,8 +8,7 @@ use tracing::instrument::{Instrument, Instrumented};
 
 use crate::task::Task;
 
-/// Runs a future as a task of its own, and waits for it. Outside of a Tokio runtime it is run by the
-/// caller.
+/// Runs a future in a separate task, and waits for it. Outside of a Tokio runtime the caller runs it.
 pub(super) async fn detached<T: Send + 'static>(
     future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
@@ -25,9 +24,8 @@ pub(super) async fn detached<T: Send + 'static>(
 
 /// Completes a future that its caller drops half way.
 ///
-/// The caller polls it, at no cost. Only when the caller drops it half way does a task of its own
-/// take over, and run what is left. A future that was never polled has not begun, and never does;
-/// outside of a Tokio runtime, and while a runtime shuts down, it is dropped.
+/// The caller polls it, at no cost. If the caller drops it half way, a separate task runs the rest. A future that was
+/// never polled never starts; outside of a Tokio runtime, and while a runtime shuts down, it is dropped.
 pub(super) fn run_to_end<F>(future: F) -> CompleteOnDrop<F>
 where
     F: Future + Send + 'static,
@@ -59,7 +57,7 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.begun = true;
         let Some(mut future) = self.future.take() else {
-            // As any future that is polled after it was done.
+            // Like any future that is polled after completion.
             return Poll::Pending;
         };
         let polled = future.as_mut().poll(context);

@@ -1,8 +1,8 @@
-//! The variant of a database's error: SeaORM's depends on what was sent.
+//! The variant of a database error: SeaORM's variant depends on the call.
 
 use sea_orm::DbErr;
 
-/// As SeaORM returns errors of transaction control.
+/// The variant that SeaORM returns for transaction control.
 pub(super) fn as_query(error: DbErr) -> DbErr {
     match error {
         DbErr::Exec(error) => DbErr::Query(error),

@@ -1,4 +1,4 @@
-//! Statements inside a transaction, each the way that was found for it.
+//! Runs statements inside a transaction, each by its route.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,8 +17,8 @@ use crate::sql::{ParsedStatement, outline_of};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UncapturedStatement;
 
-/// Runs a statement inside a transaction, the way that was found for it. Errors of statements of ours are those that
-/// the application's would have met.
+/// Runs a statement inside a transaction by its route. Errors of internal statements become the errors that the
+/// application's statement would have returned.
 pub(super) async fn follow<C: ConnectionTrait + MayStream>(
     route: Route,
     db: &C,
@@ -66,8 +66,8 @@ async fn followed<C: ConnectionTrait + MayStream>(
     }
 }
 
-/// Reports a statement before it runs, and tells triggers who writes: what it does is not known, and it may fire any of
-/// them.
+/// Reports a statement before it runs, and sets the trigger context: its effect is unknown, and it may fire any
+/// trigger.
 pub(super) async fn report_before<C: ConnectionTrait>(
     reported: &UncapturedStatement,
     db: &C,
@@ -76,7 +76,7 @@ pub(super) async fn report_before<C: ConnectionTrait>(
     if let Some((config, context)) = reported.teller()
         && config.has_triggers()
         && let Err(error) = frames.set_trigger_context(db, config, context).await
-        // Where nothing can be written, nothing fires.
+        // If nothing can be written, no trigger fires.
         && !is_read_only(&error)
     {
         return Err(error);
@@ -89,12 +89,12 @@ pub(super) async fn report_before<C: ConnectionTrait>(
 pub(super) struct Outside<'a> {
     /// Each statement of a text commits by itself.
     pub(super) each_commits: bool,
-    /// Where to leave a statement that cannot be captured, and is not run then.
+    /// Receives a statement that cannot be captured, and is not run then.
     pub(super) left: Option<&'a Mutex<Option<UncapturedStatement>>>,
 }
 
-/// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does
-/// without audit log.
+/// Runs the statements of one text inside a transaction, in which each may commit by itself, as it does without audit
+/// log.
 pub(super) async fn statements<C: ConnectionTrait + MayStream>(
     db: &C,
     frames: &Frames,
@@ -174,7 +174,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
                                 UncapturedStatement::of_write(captured, write, why, &outline());
                             report_partial(reported, db, frames).await?;
                         }
-                        // Also an error of a read of ours: the statement would have met it.
+                        // This may be an error of an internal read: the statement would have returned it, too.
                         return Err(error);
                     }
                     Err(CaptureError::Uncapturable(why)) => {
@@ -203,8 +203,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
     answers.into_answer()
 }
 
-/// Commits one statement of several, and begins the next: they are committed one by one without audit
-/// log, too.
+/// Commits one statement of several, and begins the next: without audit log they commit one by one, too.
 async fn commit_part<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
     db.execute_unprepared("COMMIT").await?;
     let begin = match db.get_database_backend() {

@@ -1,4 +1,4 @@
-//! Statements that name no audited table, and change rows of one all the same.
+//! Statements that change rows of an audited table without naming it.
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
@@ -8,16 +8,16 @@ use crate::config::{AuditConfig, StatementPolicy};
 use crate::sql::{ParsedStatement, outline_of};
 use crate::transaction_state::UncapturedStatement;
 
-/// Whether no report would come of it, and no trigger is to be notified of who writes.
+/// Whether the statement would cause no report, and triggers need no context.
 fn is_of_no_use(config: &AuditConfig) -> bool {
     let is_silent = config.is_suppressed() || config.statement_policy() == StatementPolicy::Allow;
     is_silent && !config.has_triggers()
 }
 
-/// Asks the catalogue, where that is of use and was not done lately. Not to be called inside of a transaction.
+/// Queries the catalogue if needed, unless that was done recently. It must not be called inside of a transaction.
 ///
 /// # Errors
-/// Returns an error of the database that a statement would have met.
+/// Returns a database error that the statement would have returned, too.
 pub(super) async fn ask_catalogue(
     db: &DatabaseConnection,
     binding: &Binding,
@@ -29,7 +29,7 @@ pub(super) async fn ask_catalogue(
     server.ask_catalogue(db).await
 }
 
-/// What is to be reported of a statement before it runs, if it may change rows of audited tables that it does not name.
+/// The report to make before a statement runs, if it may change rows of audited tables that it does not name.
 ///
 /// # Errors
 /// Returns [`AuditError::Refused`](crate::AuditError::Refused).
@@ -58,7 +58,7 @@ pub(super) fn reported(
     }
 }
 
-/// A change of the schema that is under way: what is known of the catalogue is asked anew, and once more when it is done.
+/// A schema change in progress: the cached catalogue is queried again now, and once more when the change is done.
 #[derive(Debug)]
 pub(super) struct SchemaChange(ServerInfo);
 

@@ -28,8 +28,8 @@ pub(super) async fn keeps_part<C: ConnectionTrait>(
     keeps.then_some(why)
 }
 
-/// `RAISE(FAIL)` and `ON CONFLICT FAIL` do not undo a statement. `changes()` is then what it has changed, and 0 where it
-/// was undone.
+/// `RAISE(FAIL)` and `ON CONFLICT FAIL` do not undo a statement. `changes()` is then the number of its changes, and 0
+/// if the statement was undone.
 async fn sqlite_keeps_part<C: ConnectionTrait>(
     db: &C,
     error: &DbErr,
@@ -37,11 +37,11 @@ async fn sqlite_keeps_part<C: ConnectionTrait>(
     is_alone: bool,
 ) -> bool {
     if is_sqlite_mismatch(error) {
-        // In a transaction `OR REPLACE` and `OR IGNORE` keep the rows before a key that is no integer, and `changes()` is 0.
+        // In a transaction `OR REPLACE` and `OR IGNORE` keep the rows before a non-integer key, and `changes()` is 0.
         return !is_alone
             && matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
     }
-    // Another error may come before the statement has begun, and `changes()` be an older one's.
+    // Another error may occur before the statement has begun; `changes()` is then an older statement's.
     if !is_sqlite_constraint(error) {
         return false;
     }
@@ -58,7 +58,7 @@ async fn engine_keeps_part<C: ConnectionTrait>(db: &C, error: &DbErr, table: &Ta
 SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables t
 JOIN information_schema.engines e ON e.engine = t.engine
 WHERE t.table_schema = COALESCE(?, DATABASE()) AND t.table_name = ? AND e.transactions = 'NO'";
-    // Another client was in the way: it waited for the table, and may wait again. Once that has ended the transaction, a
+    // Another client blocked it: it waited for the table, and may wait again. If that has ended the transaction, a
     // report would be the first statement after it.
     if is_never_begun(error) || is_contention(error) {
         return false;

@@ -1,9 +1,9 @@
 //! The physical transaction that all handles of an `AuditedTransaction` share, and its savepoints.
 //!
-//! SeaORM ends the innermost level, whichever handle is committed, rolled back or dropped: a handle is
-//! one level, but none in particular. So it is here. The savepoints are set by this module, since
-//! sqlx and SeaORM both roll back a nested transaction that could not be begun, which makes two
-//! levels of one. What a dropped handle rolls back is queued, and rolled back before the next statement.
+//! SeaORM ends the innermost level, whichever handle is committed, rolled back or dropped: a handle is one level, but
+//! no particular one. This module does the same. It sets the savepoints itself, since sqlx and SeaORM both roll back
+//! a nested transaction that failed to begin, which turns one level into two. The rollback of a dropped handle is
+//! queued, and runs before the next statement.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,14 +20,14 @@ use crate::capture::ServerInfo;
 use crate::record::{is_autocommit, prepared_anew};
 use crate::transaction_state::Frames;
 
-/// What all handles of one transaction share.
+/// The state that all handles of one transaction share.
 #[derive(Debug)]
 pub(super) struct Physical {
     pub(super) frames: Frames,
     /// Held while a write is captured, and while the transaction is controlled.
     pub(super) capture_lock: Arc<tokio::sync::Mutex<()>>,
     levels: Mutex<Levels>,
-    /// What others see of the schema changes when the transaction ends.
+    /// The schema change that others see when the transaction ends.
     schema_change: Mutex<Option<SchemaChange>>,
 }
 
@@ -69,7 +69,7 @@ impl Drop for RollBackOnDrop<'_> {
 }
 
 impl Physical {
-    /// A transaction that was begun at this level, where one was named.
+    /// A transaction that was begun at this level, if one was set.
     pub(super) fn at(isolation_level: Option<IsolationLevel>) -> Self {
         Self {
             frames: Frames::at(isolation_level),
@@ -82,7 +82,7 @@ impl Physical {
         }
     }
 
-    /// Notes that the transaction may have changed the schema.
+    /// Records that the transaction may have changed the schema.
     pub(super) fn changes_schema(&self, server: &ServerInfo) {
         let mut change = (self.schema_change.lock()).unwrap_or_else(PoisonError::into_inner);
         change.get_or_insert_with(|| SchemaChange::begin(server.clone()));
@@ -115,12 +115,12 @@ impl Physical {
         if !has_ended {
             levels.queued_rollbacks += 1;
         }
-        // While others know that they are not the last: the last one owns the transaction alone.
+        // Dropped under the lock: the last handle must be the only owner of the transaction.
         drop(tx);
         None
     }
 
-    /// Rolls back what dropped handles have queued.
+    /// Runs the queued rollbacks of dropped handles.
     pub(super) async fn run_queued<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         while self.has_queued() {
             self.roll_back_innermost(db).await?;
@@ -138,14 +138,14 @@ impl Physical {
                 Ok(())
             }
             Err(error) => {
-                // The savepoint is gone, and the transaction with it.
+                // The savepoint no longer exists, nor does the transaction.
                 self.frames.end(error.clone());
                 Err(as_query(error))
             }
         }
     }
 
-    /// Rolls back the innermost level, by a handle.
+    /// Rolls back the innermost level for a handle.
     pub(super) async fn roll_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         self.run_queued(db).await?;
         self.roll_back_innermost(db).await
@@ -157,8 +157,7 @@ impl Physical {
         levels.open_handles = levels.open_handles.saturating_sub(1);
     }
 
-    /// Sets a savepoint. A future that is dropped half way leaves one that has no effect, or whose rollback is
-    /// queued.
+    /// Sets a savepoint. A future that is dropped half way leaves one without effect, or with a queued rollback.
     pub(super) async fn set_savepoint<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -169,12 +168,12 @@ impl Physical {
         if backend == DbBackend::MySql
             && let Some(sql) = &characteristics
         {
-            // As SeaORM, which sends it before the savepoint. The server refuses it.
+            // Like SeaORM, which sends it before the savepoint. The server refuses it.
             let statement = Statement::from_string(backend, sql);
             db.execute_raw(statement).await?;
         }
-        // What commits, as DDL does, has left no transaction. The server takes a savepoint there, and forgets it; the
-        // driver finds that no transaction is open.
+        // A statement that commits, such as DDL, ends the transaction. The server then accepts a savepoint and
+        // discards it; the driver finds no open transaction.
         if backend == DbBackend::MySql && self.frames.is_unbuffered() && is_autocommit(db).await {
             return Err(DbErr::Query(RuntimeErr::Internal(BEGIN_FAILED.to_owned())));
         }
@@ -183,7 +182,7 @@ impl Physical {
         let read_only = backend == DbBackend::Postgres
             && matches!(options.access_mode, Some(AccessMode::ReadOnly));
         self.frames.begin(read_only);
-        // From here on the level is ended by its handle, or by a rollback where it gets none.
+        // From here on the handle ends the level, or a rollback does if there is no handle.
         let mut level = RollBackOnDrop {
             physical: self,
             has_handle: false,
@@ -222,7 +221,7 @@ impl Physical {
                     Ok(())
                 }
                 Err(error) => {
-                    // As SeaORM, whose handle is dropped then.
+                    // Like SeaORM, which then drops the handle.
                     levels.queued_rollbacks += 1;
                     self.frames.failed(&error);
                     Err(as_query(error))
@@ -237,7 +236,7 @@ impl Physical {
     }
 }
 
-/// What sqlx says then. Its error can be made by it only.
+/// The error text of sqlx in this case. Only sqlx can construct its error.
 const BEGIN_FAILED: &str = "got unexpected connection status after attempting to begin transaction";
 
 /// The savepoint of a level; the transaction itself is level 0.

@@ -1,4 +1,4 @@
-//! When a statement that is not captured is reported, and what a report that fails means.
+//! When an uncaptured statement is reported, and what a failed report means.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::record::with_last_insert_id;
 use crate::transaction_state::Frames;
 use crate::transaction_state::UncapturedStatement;
 
-/// Reports a statement outside of any transaction, before it runs. As a task of its own: a caller that drops the
-/// statement's future leaves the report, and no connection inside of a transaction.
+/// Reports a statement outside of any transaction, before it runs. It runs in a separate task: a caller that drops
+/// the statement's future leaves the report, and no connection inside of a transaction.
 pub(super) async fn report_detached(reported: UncapturedStatement, db: DatabaseConnection) {
     let reporting = detached(async move {
         report_on_pool(&reported, &db).await;
@@ -24,11 +24,11 @@ pub(super) async fn report_detached(reported: UncapturedStatement, db: DatabaseC
 
 pub(super) async fn report_on_pool(reported: &UncapturedStatement, db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::MySql || reported.is_silent() {
-        // An error is logged.
+        // Errors are logged.
         let _ = Box::pin(reported.report(db, None)).await;
         return;
     }
-    // On one connection, whose `LAST_INSERT_ID()` is the application's, and is kept.
+    // On one connection: the application's `LAST_INSERT_ID()` is preserved.
     let tx = match db.begin().await {
         Ok(tx) => tx,
         Err(error) => {
@@ -37,15 +37,15 @@ pub(super) async fn report_on_pool(reported: &UncapturedStatement, db: &Database
             return;
         }
     };
-    // An error is logged.
+    // Errors are logged.
     let _ = Box::pin(reported.report(&tx, None)).await;
     if let Err(error) = tx.commit().await {
         tracing::error!(%error, "the system event of an uncaptured statement failed");
     }
 }
 
-/// Reports a statement in a transaction that the application controls by text, before it runs. Nothing is begun; the
-/// savepoint is there so that PostgreSQL goes on where the report fails.
+/// Reports a statement in a transaction that the application controls by text, before it runs. No transaction is
+/// begun; the savepoint lets PostgreSQL continue if the report fails.
 pub(super) async fn report_by_text(
     reported: UncapturedStatement,
     db: DatabaseConnection,
@@ -56,7 +56,7 @@ pub(super) async fn report_by_text(
     }
     let reporting = detached(async move {
         if db.get_database_backend() != DbBackend::Postgres {
-            // An error is logged.
+            // Errors are logged.
             let report = Box::pin(reported.report(&db, Some(&frames)));
             let _ = with_last_insert_id(&db, report).await;
             return Ok(());
@@ -69,14 +69,14 @@ pub(super) async fn report_by_text(
     }
 }
 
-/// Reports a statement inside a transaction, before it runs. The transaction goes on whether that succeeds or not,
-/// unless it is over: PostgreSQL would refuse what comes after an error.
+/// Reports a statement inside a transaction, before it runs. The transaction continues whether that succeeds or not,
+/// unless it is over: PostgreSQL would refuse further statements after an error.
 ///
 /// Returns whether that could be done.
 ///
 /// # Errors
-/// Returns the database's error where it has ended the transaction: what is sent after it would be committed by
-/// itself. The statement would have met that, too, had it come to the database first.
+/// Returns the database's error if it has ended the transaction: a later statement would commit by itself. The
+/// statement would have returned that error, too, if it had reached the database first.
 pub(super) async fn report<C: ConnectionTrait>(
     reported: &UncapturedStatement,
     db: &C,
@@ -95,15 +95,15 @@ pub(super) async fn report<C: ConnectionTrait>(
     guarded_report(reported, db, frames).await
 }
 
-/// Reports under a savepoint, so that PostgreSQL goes on where that fails. Returns whether it could be done.
+/// Reports under a savepoint, so that PostgreSQL continues if that fails. Returns whether it could be done.
 async fn guarded_report<C: ConnectionTrait>(
     reported: &UncapturedStatement,
     db: &C,
     frames: &Frames,
 ) -> Result<bool, DbErr> {
     const POINT: &str = "sea_orm_audit_report";
-    // It fails on another connection of the pool, where PostgreSQL has aborted the transaction, and where there is none any
-    // more, as after a COMMIT of the application's own.
+    // It fails on another connection of the pool, if PostgreSQL has aborted the transaction, and if there is no
+    // transaction, as after a COMMIT by the application.
     let set = db.execute_unprepared(&format!("SAVEPOINT {POINT}")).await;
     let done = Box::pin(reported.report(db, Some(frames))).await;
     if set.is_ok() {
@@ -117,13 +117,13 @@ async fn guarded_report<C: ConnectionTrait>(
     Ok(done.is_ok())
 }
 
-/// Reports what may be committed without record although it was to be recorded. What cannot be written is left to the
-/// writer of system events.
+/// Reports writes that may be committed without the record they require. The writer of system events handles a report
+/// that cannot be written.
 pub(super) async fn reports_before_commit<C: ConnectionTrait>(
     db: &C,
     frames: &Frames,
 ) -> Result<(), DbErr> {
-    // What PostgreSQL has aborted is not committed.
+    // PostgreSQL does not commit an aborted transaction.
     if frames.is_aborted(db).await {
         return Ok(());
     }
@@ -131,13 +131,13 @@ pub(super) async fn reports_before_commit<C: ConnectionTrait>(
         if !report(&reported, db, frames).await? {
             crate::system_event::report(reported.event());
         }
-        // Only now: where this future is dropped, the next one writes it.
+        // Removed only now: if this future is dropped, the next one writes the report.
         frames.remove_report();
     }
     Ok(())
 }
 
-/// Reports a write before COMMIT that is left without record, as when its future is dropped.
+/// Reports a write that has no record before COMMIT, such as one whose future was dropped.
 pub(super) struct ReportUnrecorded<'a, F: Fn() -> UncapturedStatement> {
     pub(super) frames: &'a Frames,
     pub(super) reported: F,
@@ -151,10 +151,10 @@ impl<F: Fn() -> UncapturedStatement> Drop for ReportUnrecorded<'_, F> {
     }
 }
 
-/// Why there is no record of a write whose capture did not come to its end.
+/// Why a write has no record if its capture did not finish.
 pub(super) const NOT_RECORDED: &str = "it was dropped or failed before it was recorded";
 
-/// Reports what a statement did beyond what was recorded. Where the policy refuses that, so is its COMMIT.
+/// Reports changes of a statement that were not recorded. If the policy refuses that, COMMIT is refused.
 pub(super) async fn report_gap<C: ConnectionTrait>(
     reported: UncapturedStatement,
     db: &C,
@@ -171,8 +171,8 @@ pub(super) async fn report_gap<C: ConnectionTrait>(
     }
 }
 
-/// Reports what a failed statement leaves. It cannot be refused any more: where the policy would, the
-/// transaction must not be committed.
+/// Reports the partial changes of a failed statement. They cannot be refused any more: if the policy would refuse
+/// them, the transaction must not be committed.
 pub(super) async fn report_partial<C: ConnectionTrait>(
     reported: UncapturedStatement,
     db: &C,

@@ -1,4 +1,4 @@
-//! Which way a statement goes: straight to the database, captured, reported, or nowhere.
+//! The route of a statement: straight to the database, captured, reported, or refused.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::system_event::{EventType, SystemEvent};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UncapturedStatement;
 
-/// Which way a statement goes.
+/// The route of a statement.
 pub(super) enum Route {
     Straight,
     Captured(Captured),
     Uncaptured(UncapturedStatement),
 }
 
-/// What is needed to capture a statement, settled when it is run.
+/// The data needed to capture a statement, determined when it is run.
 pub(super) struct Captured {
     pub(super) config: AuditConfig,
     pub(super) context: AuditContext,
@@ -54,7 +54,7 @@ impl Captured {
 }
 
 impl Captured {
-    /// What is reported where it is not captured, unless nothing but triggers record it.
+    /// The report if it is not captured, unless only triggers record it.
     pub(super) fn reported(
         &self,
         why: &'static str,
@@ -69,8 +69,8 @@ impl Captured {
         Some(UncapturedStatement::of_write(self, write, why, &outline()))
     }
 
-    /// Where several statements must be run by one call, because the driver does more than to run one
-    /// after the other: what is reported of them, or why they are refused.
+    /// The report or the refusal for several statements that must run in one call, because the driver does more than
+    /// run one after the other.
     ///
     /// PostgreSQL and MySQL refuse to prepare them, and a single row ends the text on SQLite.
     pub(super) fn whole_batch(
@@ -103,10 +103,10 @@ impl Captured {
 const PREPARED_BATCH: &str = "it has several statements, and was not sent by `execute_unprepared`";
 
 impl Route {
-    /// Finds the way of a statement.
+    /// Determines the route of a statement.
     ///
     /// # Errors
-    /// Returns [`AuditError::Refused`] and what else keeps a statement from being run.
+    /// Returns [`AuditError::Refused`] and any other error that prevents a statement from running.
     pub(super) fn of(
         is_mock: bool,
         binding: &Binding,
@@ -164,7 +164,7 @@ impl Route {
         }
         let captured = audited.iter().flatten().any(CaptureTarget::is_captured);
         if captured && config.suppresses_write() {
-            // Triggers know of no migration mode, and shall know who it was.
+            // Triggers do not know migration mode, and must record the actor.
             audited = (audited.into_iter())
                 .map(|audited| audited.and_then(CaptureTarget::for_triggers_only))
                 .collect();
@@ -218,7 +218,7 @@ const TITLE: &str = "a statement may have changed data that is not recorded";
 /// Why such a text is not captured.
 const MIXED: &str = "it mixes writes with transaction control or changes of the schema";
 
-/// Whether what is not understood names its tables, none of them audited.
+/// Whether an unsupported text names its tables, none of them audited.
 fn is_harmless(config: &AuditConfig, server: &ServerInfo, opaque: &Unsupported) -> bool {
     (opaque.tables.as_ref()).is_some_and(|tables| !CaptureTarget::any(config, server, tables))
 }
@@ -242,7 +242,7 @@ impl UncapturedStatement {
         }
     }
 
-    /// Of a statement that may change rows of audited tables that it does not name.
+    /// For a statement that may change rows of audited tables that it does not name.
     pub(super) fn of_affected(
         binding: &Binding,
         config: AuditConfig,
@@ -266,7 +266,7 @@ impl UncapturedStatement {
         reported.by_policy()
     }
 
-    /// Refuses to stream what is not silently let pass.
+    /// Refuses to stream, unless the statement passes without a report.
     pub(super) fn refuse_stream(self) -> Result<(), DbErr> {
         if self.silent {
             return Ok(());
@@ -274,7 +274,7 @@ impl UncapturedStatement {
         Err(streamed().into())
     }
 
-    /// Of a statement that ran, and did more than was recorded.
+    /// For a statement that ran, and changed more than was recorded.
     pub(super) fn of_gap(captured: &Captured, write: &Write, gap: &Gap, outline: &str) -> Self {
         let named = |what: &str, names: &str| {
             if names.is_empty() {
@@ -288,12 +288,12 @@ impl UncapturedStatement {
         Self::of_write(captured, write, gap.why, &outline)
     }
 
-    /// What triggers are told by, if they are.
+    /// The configuration and context for the trigger context, if it is set.
     pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
         (!self.commits).then_some((&self.config, &self.context))
     }
 
-    /// Refuses the statement, lets it be reported, or lets it pass silently.
+    /// Refuses the statement, allows it with a report, or allows it without one.
     pub(super) fn by_policy(self) -> Result<Self, DbErr> {
         match self.config.statement_policy() {
             StatementPolicy::Deny => Err(AuditError::Refused {
@@ -314,12 +314,12 @@ impl UncapturedStatement {
         }
     }
 
-    /// Reports a statement before it runs: counts it, warns, and writes a system event, or counts one
-    /// more occurrence of the one that is there; inside a transaction, of the one that the transaction wrote. The
-    /// report stays whatever becomes of the statement, which may change data and then fail, or be dropped.
+    /// Reports a statement before it runs: counts it, warns, and writes a system event, or counts another occurrence
+    /// of the existing one; inside a transaction, of the one that the transaction wrote. The report stays whatever
+    /// the statement's outcome: it may change data and then fail, or be dropped.
     ///
     /// # Errors
-    /// Returns what kept the event from being written, which is logged.
+    /// Returns the error that prevented the event from being written; the error is logged.
     pub(super) async fn report<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -343,7 +343,7 @@ impl UncapturedStatement {
     pub(super) fn warn(&self) {
         count(&COUNTERS.uncaptured);
         tracing::warn!(
-            // A system event reports it already: what makes events of warnings leaves it out.
+            // A system event reports it already: code that turns warnings into events skips it.
             system_event = true,
             table = self.table.as_str(),
             why = self.why,
@@ -352,12 +352,12 @@ impl UncapturedStatement {
         );
     }
 
-    /// Whether nothing may come before it in a transaction.
+    /// Whether it must come first in a transaction.
     pub(super) const fn must_be_first(&self) -> bool {
         self.must_be_first
     }
 
-    /// Whether nobody asked to be told of it.
+    /// Whether it passes without a report.
     pub(super) const fn is_silent(&self) -> bool {
         self.silent
     }
@@ -374,7 +374,7 @@ impl UncapturedStatement {
         self.event().count_in_shared_row(db).await.map(|_| ())
     }
 
-    /// In a row of the transaction's own.
+    /// In a row that belongs to the transaction.
     async fn write_inside<C: ConnectionTrait>(
         &self,
         db: &C,

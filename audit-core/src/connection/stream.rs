@@ -69,7 +69,7 @@ impl StreamTrait for AuditedTransaction {
             let understood = understand(backend, sql);
             refuse(&self.binding, &self.server, &understood, (backend, sql))?;
             (self.frames().live_tables).observe(sql, &understood);
-            // What fails in a stream is not seen here.
+            // Failures of a stream are not seen here.
             self.frames().suspect();
             tx.stream_raw(statement).await
         })

@@ -1,7 +1,8 @@
 //! Transactions that the application begins and ends by text, on an `AuditedConnection`.
 //!
-//! That works on a pool of one connection, as migrations, scripts and SQLite's `:memory:` have it. While such a transaction is open,
-//! nothing of the log's own may begin one: MySQL's BEGIN commits the one that is open, PostgreSQL's COMMIT ends it.
+//! That works on a pool of one connection, as used by migrations, scripts and SQLite's `:memory:`. While such a
+//! transaction is open, the log must not begin another: MySQL's BEGIN commits the open one, PostgreSQL's COMMIT ends
+//! it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,13 +21,14 @@ pub(super) struct TextControl(Arc<Mutex<State>>);
 #[derive(Debug, Clone, Default)]
 struct State {
     is_begun: bool,
-    /// SQLite: the savepoints that are set, where the first of them began the transaction.
+    /// SQLite: the current savepoints, if the first of them began the transaction.
     savepoints: Vec<String>,
     /// MySQL: statements do not commit by themselves.
     is_manual: bool,
     /// What was reported in the transaction.
     frames: Option<Arc<Frames>>,
-    /// A text failed half way, or was given up before its answer: whether a transaction is open, only the database knows.
+    /// A text failed half way, or was dropped before its result: only the database knows whether a transaction is
+    /// open.
     is_uncertain: bool,
 }
 
@@ -53,7 +55,7 @@ impl State {
                 }
             }
             Step::Autocommit(false) => self.is_manual = true,
-            // It commits, unless that was so before.
+            // It commits, unless the setting was so before.
             Step::Autocommit(true) if self.is_manual => {
                 self.is_manual = false;
                 self.end();
@@ -79,18 +81,18 @@ impl TextControl {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was reported in the transaction that is open, if one is.
+    /// The reports of the open transaction, if one is open.
     pub(super) fn open(&self) -> Option<Arc<Frames>> {
         self.state().frames.clone()
     }
 
-    /// Whether a transaction may be open, or may not be.
+    /// Whether it is unknown if a transaction is open.
     pub(super) fn is_uncertain(&self) -> bool {
         let state = self.state();
         state.is_uncertain && state.frames.is_some()
     }
 
-    /// The database was asked.
+    /// Sets the state that the database reported.
     pub(super) fn is_known(&self, is_open: bool) {
         let mut state = self.state();
         state.is_uncertain = false;
@@ -100,7 +102,7 @@ impl TextControl {
         }
     }
 
-    /// A text is sent that takes these steps. Until its answer is there, whatever it may begin counts as begun.
+    /// Sends a text with these steps. Until its result arrives, whatever it may begin counts as begun.
     pub(super) fn sent(&self, steps: Vec<Step>) -> Sent<'_> {
         let before = self.state().clone();
         let mut state = self.state();
@@ -134,14 +136,14 @@ impl Drop for Sent<'_> {
 }
 
 impl Sent<'_> {
-    /// It was answered.
+    /// The result has arrived.
     pub(super) fn answered(mut self, backend: DbBackend, is_ok: bool) {
         if !is_ok {
             match self.steps.as_slice() {
-                // COMMIT that fails ends the transaction, but on SQLite.
+                // A failed COMMIT ends the transaction, except on SQLite.
                 [Step::End] if backend != DbBackend::Sqlite => {}
                 [_] => self.steps.clear(),
-                // How far it came is unknown.
+                // How far it ran is unknown.
                 _ => return,
             }
         }

@@ -26,25 +26,24 @@ use crate::transaction_state::Frames;
 
 /// A transaction on which every write to an audited table is recorded.
 ///
-/// Records are gathered and written in batches before COMMIT; those of a savepoint that is rolled back
-/// are dropped with it. Their `transaction_id` is one. A transaction whose record failed refuses to
-/// commit, with [`AuditError::CommitRefused`](crate::AuditError::CommitRefused), and is rolled back.
+/// Records are buffered and written in batches before COMMIT; records of a rolled-back savepoint are dropped. They
+/// share one `transaction_id`. A transaction whose record failed refuses to commit, with
+/// [`AuditError::CommitRefused`](crate::AuditError::CommitRefused), and is rolled back.
 ///
-/// Handles may end in any order. As with SeaORM's own, each ends the innermost savepoint that is set,
-/// and the last one the transaction. Once the database has ended the transaction, nothing more is
-/// sent, and every call returns [`AuditError::CommitRefused`](crate::AuditError::CommitRefused).
+/// Handles may end in any order. As with SeaORM's own, each ends the innermost savepoint, and the last one the
+/// transaction. Once the database has ended the transaction, no further statement is sent, and every call returns
+/// [`AuditError::CommitRefused`](crate::AuditError::CommitRefused).
 ///
-/// Statements of one transaction are captured one after the other, whoever runs them. Dropping the
-/// future of a write before it is done leaves its effect unknown, as it does without audit log: the
-/// transaction then refuses to commit.
+/// Statements of one transaction are captured one after the other, from all its tasks. Dropping the future of a write
+/// before it is done leaves its effect unknown, as it does without audit log: the transaction then refuses to commit.
 pub struct AuditedTransaction {
-    /// Shared by all handles, so that the last one commits it; on a mock connection, where SeaORM
-    /// notes what is begun, one of its own. `None` once the handle has ended.
+    /// Shared by all handles, so that the last one commits it; on a mock connection, where SeaORM records each begin,
+    /// each handle has its own. `None` once the handle has ended.
     tx: Option<Arc<DatabaseTransaction>>,
     physical: Arc<Physical>,
     pub(super) server: ServerInfo,
     pub(super) binding: Arc<Binding>,
-    /// SeaORM's own transaction does not say so.
+    /// SeaORM's own transaction does not expose this.
     mock: bool,
 }
 
@@ -87,7 +86,7 @@ impl AuditedTransaction {
             .ok_or_else(|| DbErr::Custom("the transaction is finished".into()))
     }
 
-    /// Rolls back what dropped handles have queued, which must come before any statement.
+    /// Runs the queued rollbacks of dropped handles, which must precede any statement.
     pub(super) async fn run_queued(&self) -> Result<(), DbErr> {
         if !self.physical.has_queued() {
             return Ok(());
@@ -100,7 +99,7 @@ impl AuditedTransaction {
         &self.physical.frames
     }
 
-    /// Notes that a statement failed.
+    /// Records that a statement failed.
     fn track_error<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         if let Err(error) = &result {
             self.frames().failed(error);
@@ -145,7 +144,7 @@ impl AuditedTransaction {
             self.physical.changes_schema(&self.server);
         }
         let result = self.write(tx, call, statement, &understood).await;
-        // The application may have committed: what is told is committed at once then, and must not stay.
+        // The application may have committed: the trigger context then commits at once, and must be cleared.
         if self.frames().is_unbuffered() {
             let taken_back = self.frames().take_back(tx).await;
             return self.track_error(result.and_then(|answer| taken_back.map(|()| answer)));
@@ -153,8 +152,8 @@ impl AuditedTransaction {
         self.track_error(result)
     }
 
-    /// Where triggers were told of somebody else, they are told of whoever acts now: also what is no write by
-    /// itself may write, by a function or another trigger.
+    /// If triggers have another context, sets the current one: a statement that is not a write may also write, by a
+    /// function or another trigger.
     async fn refresh_context(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         if !self.frames().has_other_context(|| self.binding.context()) {
             return Ok(());
@@ -186,8 +185,8 @@ impl AuditedTransaction {
         follow(route, tx, frames, &self.server, call, statement).await
     }
 
-    /// What is gathered goes before a statement that may set or roll back a savepoint, or commit; and so does
-    /// what triggers were told, which must not be committed.
+    /// Writes the buffered records before a statement that may set or roll back a savepoint, or commit; also clears
+    /// the trigger context, which must not be committed.
     async fn before_control(&self) -> Result<(), DbErr> {
         reports_before_commit(self.tx()?, self.frames()).await?;
         self.frames().flush_all(self.tx()?).await?;
@@ -250,8 +249,8 @@ impl AuditedTransaction {
     /// Commits the transaction, its records with it, or releases the savepoint of a nested one.
     ///
     /// # Errors
-    /// Returns [`AuditError::CommitRefused`](crate::AuditError::CommitRefused) when a record failed or the database would not commit, and
-    /// the database's own errors. Everything is rolled back then.
+    /// Returns [`AuditError::CommitRefused`](crate::AuditError::CommitRefused) if a record failed or the database
+    /// would not commit, and the database's own errors. Everything is rolled back then.
     pub async fn commit(self) -> Result<(), DbErr> {
         TransactionSession::commit(self).await
     }

@@ -19,7 +19,7 @@ pub(crate) fn replace_installed(config: AuditConfig) -> AuditConfig {
 }
 
 impl AuditConfig {
-    /// The nearest configuration: of the scope, else of the process, else the default.
+    /// The innermost configuration: of the scope, else of the process, else the default.
     #[must_use]
     pub fn current() -> Self {
         scoped_config().unwrap_or_else(|| {
@@ -36,7 +36,7 @@ impl AuditConfig {
         with_config(self.clone(), future)
     }
 
-    /// Refuses or reports a write without an actor, as `require_actor` says.
+    /// Refuses or reports a write without an actor, by `require_actor`.
     pub(crate) fn check_actor(&self, context: &AuditContext) -> Result<(), AuditError> {
         let unknown =
             (context.actor.as_ref()).is_none_or(|actor| actor.kind() == ActorType::Unknown);

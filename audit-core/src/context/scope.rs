@@ -16,14 +16,14 @@ tokio::task_local! {
 /// One level of nesting. What an inner level does not state it has from the outer one.
 #[derive(Default)]
 pub(crate) struct Scope {
-    /// Zero until somebody asks. The counter is everybody's, and few scopes need to be told apart.
+    /// Zero until the first read. The counter is global, and few scopes need a distinct id.
     id: AtomicU64,
-    /// `None` where the level states none, so that a late actor goes to the level that does.
+    /// `None` where the level sets none, so that an actor that is set late goes to the level that does.
     context: Option<Mutex<AuditContext>>,
     outer: Option<Arc<Scope>>,
     config: Option<AuditConfig>,
     suppression: Option<Arc<Suppression>>,
-    /// What is done with its id at its end, once something is kept under that.
+    /// Called with the id when the scope ends, once something is kept under it.
     ends: OnceLock<fn(u64)>,
 }
 
@@ -41,8 +41,8 @@ impl Scope {
     fn put_inside(&mut self, outer: Arc<Self>) {
         self.config.clone_from(&outer.config);
         self.suppression.clone_from(&outer.suppression);
-        // A level that states no context has nothing to add: a task that goes on in tasks of its own
-        // would else make a chain without end.
+        // A level that sets no context adds nothing: a task that starts further tasks would otherwise build an endless
+        // chain.
         self.outer = if outer.context.is_some() {
             Some(outer)
         } else {
@@ -61,7 +61,7 @@ impl Scope {
         exchanged.map_or_else(|another| another, |_| new)
     }
 
-    /// Something is kept under its id, which is returned; `ends` is called with it when the scope ends.
+    /// Returns the id, for data that is kept under it; `ends` is called with it when the scope ends.
     pub(crate) fn id_until(&self, ends: fn(u64)) -> u64 {
         self.ends.get_or_init(|| ends);
         self.id()
@@ -113,7 +113,7 @@ impl Drop for Scope {
     }
 }
 
-/// The scope that applies here. `None` outside of all, and where a thread that ends has given it up already.
+/// The current scope. `None` outside of all scopes, and on a thread that ends and has dropped its scope.
 pub(crate) fn current_scope() -> Option<Arc<Scope>> {
     CURRENT.try_with(Arc::clone).ok()
 }
@@ -128,18 +128,18 @@ pub(crate) fn current_suppression() -> Option<Arc<Suppression>> {
     suppression.ok().flatten()
 }
 
-/// Runs a future in a scope of its own.
+/// Runs a future in its own scope.
 ///
-/// What is outside is looked up when the future is first polled: in `outer.scope(inner.scope(f))`
-/// the inner scope is made first.
+/// The outer scope is looked up when the future is first polled: in `outer.scope(inner.scope(f))` the inner scope is
+/// created first.
 async fn inside<F: Future>(state: impl FnOnce(&mut Scope), future: F) -> F::Output {
     CURRENT.scope(Scope::here(state), future).await
 }
 
-/// A context's scope that can be left and entered again: for what a future returned and somebody else
-/// goes on with, such as the body of a response.
+/// A context's scope that can be left and entered again: for what a future returned and another caller continues, such
+/// as a response body.
 ///
-/// Cheap to clone; all clones are one scope, in which an actor that is set late is everybody's.
+/// Cheap to clone; all clones share one scope. An actor that is set late applies to all of them.
 ///
 /// # Examples
 /// ```
@@ -157,8 +157,8 @@ impl AuditScope {
         }))
     }
 
-    /// The scope that applies here, with its configuration and migration mode; `None` where nothing states a context,
-    /// so that a late actor would be lost.
+    /// The current scope, with its configuration and migration mode; `None` where no level sets a context, so that an
+    /// actor that is set late would be lost.
     ///
     /// # Examples
     /// ```

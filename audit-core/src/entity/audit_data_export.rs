@@ -14,10 +14,10 @@ pub struct Model {
     pub id: i64,
     /// When it happened, UTC, to the microsecond.
     pub occurred_at: DateTimeUtc,
-    /// The last record in `audit_log` that tells of the same export.
+    /// The last record of this export in `audit_log`.
     pub log_id: Option<i64>,
-    /// How it ended, by the words of [`Outcome`](crate::Outcome); `OPEN` while it is under way, and for one whose process ended
-    /// before.
+    /// The outcome, a word of [`Outcome`](crate::Outcome); `OPEN` while the export is under way, and when its process
+    /// ended before.
     pub outcome: String,
     /// What kind of actor exported it.
     pub actor_type: String,

@@ -45,7 +45,7 @@ pub struct Model {
     pub request_id: Option<String>,
     /// The trace's id.
     pub trace_id: Option<String>,
-    /// The audited transaction, one id for all its records; NULL where it was not ours to see.
+    /// The audited transaction, one id for all its records; NULL where the log does not know the transaction.
     pub transaction_id: Option<Uuid>,
     /// The tenant.
     pub tenant: Option<String>,
@@ -53,9 +53,9 @@ pub struct Model {
     pub reason: Option<String>,
     /// The part of the application that did it.
     pub module: Option<String>,
-    /// Which road the record took: a [`Source`](crate::Source)'s word.
+    /// The path of the record: a [`Source`](crate::Source)'s word.
     pub source: String,
-    /// Values of the application's own.
+    /// Application-defined values.
     pub metadata: Option<Json>,
 }
 

@@ -14,13 +14,13 @@ pub struct Model {
     pub id: i64,
     /// When it happened, UTC, to the microsecond.
     pub occurred_at: DateTimeUtc,
-    /// The record in `audit_log` that tells of the same.
+    /// The record of this attempt in `audit_log`.
     pub log_id: Option<i64>,
     /// The name that was given. NULL for a logout.
     pub username: Option<String>,
     /// What lockouts count the name as, however it was written. NULL for a logout.
     pub username_key: Option<String>,
-    /// `SUCCESS`, `FAILED` or `BLOCKED`; `LOGOUT` where somebody signed out.
+    /// `SUCCESS`, `FAILED` or `BLOCKED`; `LOGOUT` for a sign-out.
     pub status: String,
     /// Why it failed.
     pub failure_reason: Option<String>,

@@ -44,14 +44,14 @@ pub struct Model {
     pub fingerprint: Option<String>,
     /// How often it happened; a flood of one event is one row that counts.
     pub occurrences: i64,
-    /// Whether somebody took care of it.
+    /// Whether the event is resolved.
     pub resolved: bool,
-    /// When somebody did.
+    /// When it was resolved.
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who did.
+    /// Who resolved it.
     pub resolved_by: Option<String>,
-    /// What they had to say.
+    /// The note of who resolved it.
     pub resolution_note: Option<String>,
-    /// Values of the application's own.
+    /// Application-defined values.
     pub metadata: Option<Json>,
 }

@@ -117,13 +117,13 @@ impl DataExport {
         self
     }
 
-    /// Adds a value of the application's own to the record.
+    /// Adds an application-defined value to the record.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
         self.context = self.context.metadata(key, value);
         self
     }
 
-    /// That it was begun and did not come to its end.
+    /// The export was begun and did not finish.
     pub fn failed(mut self) -> Self {
         self.outcome = Outcome::Failure;
         self
@@ -155,13 +155,13 @@ impl DataExport {
         begins.record(db).await
     }
 
-    /// That it is the end of the one that [began](Self::begin) with this row.
+    /// Marks it as the end of the export that [began](Self::begin) with this row.
     pub fn ends(mut self, begun: i64) -> Self {
         self.begun = Some(begun);
         self
     }
 
-    /// Takes what it does not say itself from a context.
+    /// Takes missing fields from a context.
     #[doc(hidden)]
     pub fn in_context(mut self, context: &AuditContext) -> Self {
         self.context = self.context.or(context);
@@ -255,17 +255,17 @@ impl DataExport {
             {
                 return Ok(begun);
             }
-            // It began anew, or its row was deleted meanwhile.
+            // It began again, or its row was deleted meanwhile.
             insert_row(tx, row).await
         });
         written.await
     }
 
-    /// Counts a download of the file that an export left, and records it as an `EXPORT` of its own.
+    /// Counts a download of an export's file, and records it as a separate `EXPORT`.
     ///
     /// # Errors
-    /// Returns [`AuditError::NotRecorded`] when it cannot be written, or when there is no such export;
-    /// the download should then not be given.
+    /// Returns [`AuditError::NotRecorded`] when it cannot be written, or when there is no such export; the application
+    /// should then refuse the download.
     pub async fn record_download<C>(db: &C, export: i64) -> Result<(), AuditError>
     where
         C: ConnectionTrait + TransactionTrait + 'static,
@@ -308,7 +308,7 @@ impl DataExport {
     }
 }
 
-/// Brings the row of an export that began up to date; `false` where it is gone.
+/// Updates the row of an export that began; `false` where the row does not exist.
 async fn update_row<C: ConnectionTrait>(
     tx: &C,
     begun: i64,

@@ -67,7 +67,7 @@ impl LinkedRecord {
                 }
             }
         };
-        // A connection of its own, from a pool, has no value that matters to the application.
+        // A separate connection from a pool has no value that matters to the application.
         let written = if ConnectionKind::of::<C>() == ConnectionKind::Pool {
             written.await
         } else {

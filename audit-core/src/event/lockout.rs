@@ -1,7 +1,8 @@
-//! Whether an attempt to sign in should be refused, by the attempts on record.
+//! Whether to refuse an attempt to sign in, by the recorded attempts.
 //!
-//! The answer is advice: the application refuses. Blocked attempts do not count, so that a client that waits
-//! is let in, however often it tried meanwhile. Attempts that are under way do, so that parallel ones do not pass the threshold.
+//! The result is advice: the application refuses. Blocked attempts do not count, so that a client that waits is
+//! admitted, however often it tried meanwhile. Attempts under way count, so that parallel ones do not pass the
+//! threshold.
 
 pub(super) mod key;
 mod reservation;
@@ -28,10 +29,10 @@ use crate::record::timestamp;
 
 /// How many failed logins are too many.
 ///
-/// [`reserve`](Self::reserve) lets an attempt begin or refuses it, and counts it from then on: until its outcome is recorded it
-/// counts as a failure, and where it is refused since others are under way the client may try again in a second. [`check`](Self::check) looks without
-/// an attempt: for a form that says beforehand how long to wait. It must not decide about an attempt, since parallel ones would
-/// all be let through.
+/// [`reserve`](Self::reserve) admits an attempt or refuses it, and counts it from then on: until its outcome is
+/// recorded it counts as a failure. Where it is refused because others are under way, the client may try again in a
+/// second. [`check`](Self::check) reads the state without an attempt: for a form that shows beforehand how long to
+/// wait. It must not decide about an attempt, since it would admit all parallel ones.
 ///
 /// It counts what is recorded: where `LOGIN_FAILED` is left out
 /// ([`skip_action`](crate::AuditConfigBuilder::skip_action)), nothing is counted and no attempt is blocked.
@@ -86,15 +87,15 @@ pub enum LockoutDecision {
 }
 
 impl Lockout {
-    /// Blocks one name from one address after so many failures in a row within a rolling window. Nobody
-    /// can lock out another who comes from elsewhere.
+    /// Blocks one name from one address after so many failures in a row within a rolling window. A client cannot lock
+    /// out another one that comes from elsewhere.
     #[must_use]
     pub const fn per_user_and_address(failures: u32, window: Duration) -> Self {
         Self::new(failures, window, true)
     }
 
     /// Blocks an address, whatever the name, after so many failures in a row within a rolling window.
-    /// People behind one address share their fate.
+    /// It blocks all clients behind the address.
     #[must_use]
     pub const fn per_address(failures: u32, window: Duration) -> Self {
         Self::new(failures, window, false)
@@ -117,7 +118,7 @@ impl Lockout {
         self
     }
 
-    /// How long an attempt that was [reserved](Self::reserve), and whose outcome is never recorded, counts as a failure.
+    /// How long an attempt that was [reserved](Self::reserve), and has no recorded outcome, counts as a failure.
     /// One minute by default; longer than the application takes to verify a password.
     #[must_use]
     pub const fn lease(mut self, time: Duration) -> Self {
@@ -125,16 +126,16 @@ impl Lockout {
         self
     }
 
-    /// Whether a name may try to sign in from the current context's address: a look, without an attempt.
+    /// Whether a name may try to sign in from the current context's address: reads the state, without an attempt.
     ///
-    /// Asks one question of an index, and a second one at the threshold. Upper and lower case are one, and so are the
+    /// Runs one query on an index, and a second one at the threshold. Upper and lower case are equal, and so are the
     /// addresses of a /64 of IPv6. A success ends the count of a name, but not that of an address: a success of the
-    /// account, where that is known, else one under exactly the same name. Without an address in the context no attempt is
-    /// blocked, and a warning is logged: failures from anywhere would lock out every client. An attempt that is under way counts
-    /// as a failure, one that follows this look does not: [`reserve`](Self::reserve) lets it begin.
+    /// account, where that is known, else one under exactly the same name. Without an address in the context no attempt
+    /// is blocked, and a warning is logged: failures from anywhere would lock out every client. An attempt under way
+    /// counts as a failure, a later one does not: [`reserve`](Self::reserve) admits it.
     ///
     /// # Errors
-    /// Returns the database's error; the application decides whether it then lets people in.
+    /// Returns the database's error; the application decides whether it then admits clients.
     pub async fn check<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -149,7 +150,7 @@ impl Lockout {
     /// names of the account counts, too, and a success of another account does not end the count.
     ///
     /// # Errors
-    /// Returns the database's error; the application decides whether it then lets people in.
+    /// Returns the database's error; the application decides whether it then admits clients.
     pub async fn check_account<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -210,7 +211,7 @@ impl Lockout {
             failures = failures.filter(recent);
         }
         if self.by_user {
-            // Whether the name belongs to anybody is not known yet.
+            // Whether the name belongs to an account is not known yet.
             let mut same = Column::UsernameKey.is_in([known_key(username), unknown_name(username)]);
             if let Some(account) = account.and_then(is_of) {
                 same = same.or(account);
@@ -247,7 +248,7 @@ impl Lockout {
 struct Refusal {
     /// How long until the next one is let through at the latest.
     retry_after: Duration,
-    /// Some of those that count are under way, and may come right.
+    /// Some of the counted attempts are under way, and may succeed.
     is_busy: bool,
 }
 
@@ -259,7 +260,7 @@ fn span(time: Duration) -> chrono::TimeDelta {
 fn counted_address() -> Option<String> {
     let address = AuditContext::current().ip_address;
     if address.is_none() {
-        // All the world would be one address, and one client's failures would lock out every other one.
+        // Otherwise all clients would share one address, and one client's failures would lock out every other one.
         static SAY_ONCE: Once = Once::new();
         SAY_ONCE.call_once(|| {
             tracing::warn!(
@@ -280,8 +281,8 @@ fn is_of(account: &Actor) -> Option<SimpleExpr> {
     Some(Column::ActorId.eq(stored_name(id)).and(is_kind))
 }
 
-/// Whether a success has ended the count since the first of the failures. One of another account, whose name may be equal
-/// but for case or blanks, does not: who has that could guess on for ever.
+/// Whether a success has ended the count since the first of the failures. A success of another account, whose name may
+/// be equal but for case or blanks, does not end it: the owner of that account could guess on for ever.
 async fn ended_since<C: ConnectionTrait>(
     db: &C,
     network: &str,

@@ -1,8 +1,8 @@
 //! Logins, failed logins, blocked attempts and logouts.
 //!
 //! Each is a row of `audit_login_attempt` and a record in `audit_log`, linked by `log_id`, in one
-//! transaction. The password is never asked for. What was typed as a name but belongs to nobody is kept
-//! as a keyed hash only: people type their passwords there.
+//! transaction. The password is never requested. A typed name that belongs to no account is stored as a keyed hash
+//! only: people type their passwords there.
 
 use std::fmt;
 
@@ -27,17 +27,17 @@ use crate::target::{shorten, truncate_hashed};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginStatus {
-    /// Somebody signed in.
+    /// A client signed in.
     Success,
     /// The credentials were refused.
     Failed,
-    /// The attempt was refused before the credentials were looked at; see [`Lockout`](crate::Lockout).
+    /// The attempt was refused before the credentials were verified; see [`Lockout`](crate::Lockout).
     Blocked,
     /// The attempt has begun, and its outcome is not known, or never will be; see
     /// [`Lockout::reserve`](crate::Lockout::reserve).
     Pending,
-    /// Somebody signed out. No attempt, and counted as none; it is kept beside them, so that the table tells when people
-    /// came and went.
+    /// A client signed out. It is no attempt, and not counted as one; it is stored beside them, so that the table shows
+    /// when people signed in and out.
     Logout,
 }
 
@@ -58,7 +58,7 @@ impl LoginStatus {
 /// The longest reason that is stored, in characters.
 const REASON: u32 = 1000;
 
-/// An attempt to sign in, or somebody's signing out, to be recorded.
+/// An attempt to sign in, or a sign-out, to be recorded.
 ///
 /// Address, agent and request come from the context that is bound to the connection, else from the
 /// current [`AuditContext`].
@@ -70,7 +70,7 @@ const REASON: u32 = 1000;
 /// # async fn login(db: &DatabaseConnection) -> Result<(), AuditError> {
 /// LoginAttempt::succeeded("ann", Actor::user(7).named("Ann")).record(db).await?;
 /// LoginAttempt::failed("ann", "wrong password").account(Actor::user(7)).record(db).await?;
-/// // nobody is called that: only a hash of the name is stored
+/// // no account has this name: only a hash of the name is stored
 /// LoginAttempt::failed("hunter2", "no such user").record(db).await?;
 /// LoginAttempt::signed_out(Actor::user(7).named("Ann")).record(db).await?;
 /// # Ok(())
@@ -110,7 +110,7 @@ impl LoginAttempt {
         }
     }
 
-    /// Somebody signed in.
+    /// A successful attempt.
     pub fn succeeded(username: impl Into<String>, actor: Actor) -> Self {
         Self {
             account: Some(actor),
@@ -126,7 +126,7 @@ impl LoginAttempt {
         }
     }
 
-    /// The attempt was refused without a look at the credentials.
+    /// The attempt was refused before the credentials were verified.
     pub fn blocked(username: impl Into<String>, reason: impl Into<String>) -> Self {
         Self {
             reason: Some(reason.into()),
@@ -134,7 +134,7 @@ impl LoginAttempt {
         }
     }
 
-    /// Somebody signed out. See [`record_logout`], too.
+    /// A sign-out. See [`record_logout`], too.
     pub fn signed_out(actor: Actor) -> Self {
         Self {
             account: Some(actor),
@@ -164,9 +164,9 @@ impl LoginAttempt {
     /// Writes the attempt through this connection, in a transaction or savepoint of its own. Returns
     /// the id of its row.
     ///
-    /// A successful login becomes a `LOGIN` by the account, a logout a `LOGOUT`, any other a `LOGIN_FAILED` by whom
-    /// the context names, with the outcome FAILURE. Writes nothing, and returns 0, where the action is
-    /// skipped, in migration mode, and on a mock connection.
+    /// A successful login becomes a `LOGIN` by the account, a logout a `LOGOUT`, any other a `LOGIN_FAILED` by the
+    /// context's actor, with the outcome FAILURE. Writes nothing, and returns 0, where the action is skipped, in
+    /// migration mode, and on a mock connection.
     ///
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
@@ -209,9 +209,9 @@ impl LoginAttempt {
                 context.actor = Some(account.clone());
                 account
             }
-            // Whose session it was; nobody is told apart from that.
+            // The actor of the session; no other actor is known.
             (LoginStatus::Logout, None) => context.actor.clone().unwrap_or_else(Actor::unknown),
-            // Who knows the name need not be the one who has it.
+            // A client that knows the name need not own the account.
             (_, account) => {
                 context.actor.get_or_insert_with(Actor::anonymous);
                 account.unwrap_or_else(Actor::anonymous)
@@ -228,7 +228,7 @@ impl LoginAttempt {
             Some(reason) => context.metadata("failure_reason", reason.clone()),
             None => context,
         };
-        // What lockouts look for is left out of what is no attempt.
+        // A logout is no attempt: it has no keys for lockouts.
         let network = context.ip_address.as_deref().map(network);
         let network = network.filter(|_| self.status != LoginStatus::Logout);
         let place = |text: Option<String>| Set(text.map(|text| stored_name(&text)));
@@ -262,7 +262,7 @@ impl LoginAttempt {
     }
 }
 
-/// What of an attempt's row is said by its account and its context.
+/// The part of an attempt's row that its account and its context provide.
 pub(super) fn row_of(
     status: LoginStatus,
     account: &Actor,
@@ -296,7 +296,7 @@ pub(super) fn stored_name(text: &str) -> String {
     truncate_hashed(strip_nul(text.to_owned()), limits::NAME)
 }
 
-/// Makes a reservation's row that of the outcome. Where there is none any more, or it has an outcome, a new one is written.
+/// Updates a reservation's row to the outcome. Where the row is missing, or has an outcome, writes a new one.
 async fn settle<C: ConnectionTrait>(tx: &C, id: i64, row: row::ActiveModel) -> Result<i64, DbErr> {
     let settled = row::Entity::update_many()
         .set(row.clone())

@@ -22,9 +22,9 @@ use crate::target::Target;
 
 /// A record that the application writes itself.
 ///
-/// Actor, address, request and the rest come from the context that is bound to the connection, else from
-/// the current [`AuditContext`]; what is set here wins. Fields are skipped, redacted and hashed as the target's entity and the configuration say,
-/// and names that look like secrets are redacted as everywhere.
+/// Actor, address, request and the rest come from the context that is bound to the connection, else from the current
+/// [`AuditContext`]; values set here take precedence. Fields are skipped, redacted and hashed as the target's entity
+/// and the configuration declare, and names that look like secrets are redacted as everywhere.
 ///
 /// # Examples
 /// ```
@@ -104,7 +104,7 @@ impl AuditEvent {
         }
     }
 
-    /// That an authorisation check refused something: `ACCESS_DENIED`, with the outcome FAILURE.
+    /// A refused authorisation check: `ACCESS_DENIED`, with the outcome FAILURE.
     pub fn access_denied() -> Self {
         Self::new(Action::AccessDenied).failed()
     }
@@ -122,7 +122,7 @@ impl AuditEvent {
         self
     }
 
-    /// The object it was done to, by names, for what is no audited entity.
+    /// The target object, by names, for what is no audited entity.
     pub fn target_named(mut self, model: impl Into<String>, object_id: impl ToString) -> Self {
         self.target = Some(TargetOf::Named {
             model: model.into(),
@@ -143,7 +143,7 @@ impl AuditEvent {
         self
     }
 
-    /// That it was tried and failed.
+    /// Marks it as tried and failed.
     pub fn failed(mut self) -> Self {
         self.outcome = Outcome::Failure;
         self
@@ -170,7 +170,7 @@ impl AuditEvent {
         self
     }
 
-    /// Adds a value of the application's own.
+    /// Adds an application-defined value.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
         self.context = self.context.metadata(key, value);
         self
@@ -182,8 +182,8 @@ impl AuditEvent {
     /// a mock connection.
     ///
     /// # Errors
-    /// Returns [`AuditError::NotRecorded`] when the record cannot be written, whatever the failure
-    /// policy: there is no other write that could go on.
+    /// Returns [`AuditError::NotRecorded`] when the record cannot be written, whatever the failure policy: there is no
+    /// other write that could continue.
     pub async fn record<C: ConnectionTrait>(self, db: &C) -> Result<(), AuditError> {
         Binding::to(db).scope(self.record_here(db)).await
     }
@@ -265,7 +265,7 @@ impl AuditEvent {
     }
 }
 
-/// The id of the audited transaction that a connection is.
+/// The id of the audited transaction of a connection.
 #[cfg(feature = "statements")]
 pub(super) fn transaction_of<C: ConnectionTrait>(db: &C) -> Option<Uuid> {
     crate::binding::probe(db).and_then(|probed| probed.transaction_id)
@@ -276,7 +276,7 @@ pub(super) fn transaction_of<C: ConnectionTrait>(_: &C) -> Option<Uuid> {
     None
 }
 
-/// Records that somebody looked at an object.
+/// Records that an object was viewed.
 ///
 /// # Errors
 /// Returns [`AuditError::NotRecorded`] when the record cannot be written.

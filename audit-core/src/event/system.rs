@@ -1,8 +1,8 @@
 //! System events: errors, warnings, slow requests, suspicious requests, maintenance.
 //!
-//! A system event tells of no change. It is written outside of the transaction that it tells of, best by
-//! the [`EventWriter`](crate::EventWriter), which blocks nobody. A flood of one event is one row that
-//! counts: equal events have one *fingerprint*.
+//! A system event records no change. It is written outside of the transaction that it describes, best by the
+//! [`EventWriter`](crate::EventWriter), which blocks no caller. A flood of one event is one row that counts: equal
+//! events have one *fingerprint*.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl SystemEvent {
         Binding::to(db).scope(recorded).await
     }
 
-    /// Writes the event, or counts one more occurrence of an equal one, whoever wrote it.
+    /// Writes the event, or counts one more occurrence of an equal one from any writer.
     pub(crate) async fn count_in_shared_row<C: ConnectionTrait>(
         self,
         db: &C,
@@ -66,7 +66,7 @@ impl SystemEvent {
             .await
     }
 
-    /// Writes the event as a row of its own.
+    /// Writes the event as a separate row.
     async fn insert<C: ConnectionTrait>(self, db: &C) -> Result<i64, AuditError> {
         if db.is_mock_connection() {
             return Ok(0);
@@ -77,8 +77,8 @@ impl SystemEvent {
         inserted.map_err(|error| refused(&config, error))
     }
 
-    /// Writes the event in a transaction that goes on, or counts one more occurrence in the row that the same
-    /// transaction wrote. A row that others count in would stay locked until the transaction ends.
+    /// Writes the event in a transaction that continues, or counts one more occurrence in the row that the same
+    /// transaction wrote. A row that other clients count in would stay locked until the transaction ends.
     #[cfg(feature = "statements")]
     pub(crate) async fn count_in_own_row<C: ConnectionTrait>(
         self,
@@ -160,7 +160,7 @@ impl SystemEvent {
             .columns([row::Column::Fingerprint, row::Column::OccurredAt])
             .filter(row::Column::Fingerprint.is_in(prints))
             .filter(row::Column::Resolved.eq(false));
-        // An event that comes again leaves a row for every window that there was.
+        // A recurring event leaves a row for every window.
         let since = (events.iter()).map(|(event, _)| event.counts_since(&config, window));
         if let Some(since) = since.min().flatten() {
             let since = timestamp(db.get_database_backend(), since);
@@ -235,8 +235,7 @@ impl SystemEvent {
         }
     }
 
-    /// Says that somebody took care of an event. Returns `false` when there is none with this id, or
-    /// when it is resolved already.
+    /// Marks an event as resolved. Returns `false` when there is none with this id, or when it is resolved already.
     ///
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when the database refuses it.

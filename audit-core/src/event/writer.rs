@@ -1,9 +1,8 @@
 //! Writes system events in the background.
 //!
-//! Whoever submits an event waits for nothing and fails at nothing. Equal events are counted where they
-//! wait, so that a flood takes no room; the room for different ones is bounded, and what finds none is
-//! counted, reported through `tracing` once a second, and in the end on record itself. What the database refuses waits
-//! for the next try.
+//! A caller that submits an event never waits and never fails. The queue counts equal events, so that a flood takes no
+//! memory; it limits the number of different ones. Events beyond the limit are counted, reported through `tracing` once
+//! a second, and in the end recorded. Events that the database refuses wait for the next try.
 
 mod queue;
 mod worker;
@@ -70,7 +69,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
             queue: Arc::clone(&queue),
             written,
         };
-        // How the tables are called: what is bound to the connection says it, else the scope.
+        // The tables' names: from the binding of the connection, else from the scope.
         let mut bound = Binding::to(&worker.db);
         bound.config = bound.config.or_else(scoped_config);
         tokio::spawn(bound.scope(WRITING.scope((), worker.run())));
@@ -98,7 +97,7 @@ pub struct EventWriter(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     queue: Arc<Queue>,
-    /// The number of the newest event that was seen to.
+    /// The number of the newest processed event.
     seen: watch::Receiver<u64>,
 }
 
@@ -128,9 +127,9 @@ impl EventWriter {
         }
     }
 
-    /// Makes this the writer of the process, in place of the one before. Migration mode, changes of the
-    /// configuration and panics are reported to it; what there was of the first two before any writer was installed,
-    /// up to 64 events, it writes now.
+    /// Makes this the writer of the process, in place of the one before. Migration mode, changes of the configuration
+    /// and panics are reported to it. It now writes those of the first two that occurred before any writer was
+    /// installed, up to 64 events.
     pub fn install(&self) {
         *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
         let writer = self.clone();
@@ -148,11 +147,11 @@ impl EventWriter {
             .clone()
     }
 
-    /// Hands an event over, to be written soon. Actor, address and request are taken from the context
-    /// that applies here, unless the event states them.
+    /// Submits an event, to be written soon. Actor, address and request are taken from the context that applies here,
+    /// unless the event states them.
     ///
-    /// Never waits. Returns `false` when there was no room, or the writer has been shut down; that is
-    /// counted in `AuditStats::events_dropped`.
+    /// Never waits. Returns `false` when the queue is full, or the writer has been shut down;
+    /// `AuditStats::events_dropped` counts that.
     #[allow(clippy::must_use_candidate)] // there is mostly nothing that one could do
     pub fn submit(&self, event: SystemEvent) -> bool {
         if is_writing_events() {
@@ -161,7 +160,7 @@ impl EventWriter {
         self.take(event.in_current_context())
     }
 
-    /// Takes an event that says where it comes from.
+    /// Queues an event that has its own context.
     fn take(&self, event: SystemEvent) -> bool {
         let taken = self.0.queue.add(event);
         if taken {
@@ -173,7 +172,7 @@ impl EventWriter {
                 (warning.count(Instant::now()), warning.begins_to_wait())
             };
             if let Some(dropped) = due {
-                // Whoever makes events of warnings must not make one of this.
+                // A subscriber that makes events of warnings must not make one of this.
                 WRITING.sync_scope((), || warn_of_dropped(dropped));
             } else if begins_to_wait {
                 // It logs these when the second is over, also where no further one is submitted.
@@ -183,9 +182,9 @@ impl EventWriter {
         taken
     }
 
-    /// Waits until everything that was submitted so far has been written, or refused by the database
-    /// once. Returns at once when the writer has ended. While the database cannot be reached it takes as long
-    /// as the connection waits for it; bound it with `tokio::time::timeout` where that is too long.
+    /// Waits until everything that was submitted so far has been written, or refused by the database once. Returns at
+    /// once when the writer has ended. While the database is unavailable it takes as long as the connection waits for
+    /// it; limit it with `tokio::time::timeout` where that is too long.
     pub async fn flush(&self) {
         let submitted = self.0.queue.waiting().submitted;
         let mut seen = self.0.seen.clone();
@@ -194,9 +193,9 @@ impl EventWriter {
         let _ = seen.wait_for(|seen| *seen >= submitted).await;
     }
 
-    /// Ends the writer, with all its handles, after everything that was submitted so far has been
-    /// written, or refused by the database. As with [`flush`](Self::flush), that may take as long as the
-    /// connection waits for a database that is away.
+    /// Ends the writer, with all its handles, after everything that was submitted so far has been written, or refused
+    /// by the database. As with [`flush`](Self::flush), that may take as long as the connection waits for an
+    /// unavailable database.
     pub async fn shutdown(&self) {
         if let Some(event) = AuditConfig::current().suppressed_so_far() {
             self.submit(event);

@@ -14,7 +14,7 @@ use crate::entity::{audit_data_export, audit_log, audit_login_attempt, audit_sys
 use crate::event::LoginStatus;
 use crate::record::timestamp;
 
-/// How often something comes up.
+/// How often a value occurs.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 #[non_exhaustive]
 pub struct Count {
@@ -132,7 +132,7 @@ pub struct SummaryQuery {
     top: u64,
 }
 
-/// The first and the last second that every database knows: of the years 1 and 9999.
+/// The first and the last second that every database supports: of the years 1 and 9999.
 const FIRST: DateTimeUtc = at(-62_135_596_800);
 const LAST: DateTimeUtc = at(253_402_300_799);
 
@@ -147,7 +147,7 @@ const NAME: &str = "name";
 const COUNT: &str = "count";
 
 impl SummaryQuery {
-    /// Only what the actor with this id did. By default everybody.
+    /// Only records of the actor with this id. By default all actors.
     pub fn actor(mut self, id: impl ToString) -> Self {
         self.actor = Some(id.to_string());
         self
@@ -176,7 +176,7 @@ impl SummaryQuery {
         let backend = db.get_database_backend();
         let log = || {
             self.of::<audit_log::Entity>(backend, L::OccurredAt, L::ActorId)
-                // What was begun is counted when it ends.
+                // An open action is counted when it ends.
                 .filter(L::Outcome.ne(Outcome::Open.as_str()))
         };
         let open = self
@@ -211,7 +211,7 @@ impl SummaryQuery {
         time: E::Column,
         actor: E::Column,
     ) -> Select<E> {
-        // Beyond these years, PostgreSQL and MySQL know no time.
+        // PostgreSQL and MySQL support no time beyond these years.
         let known = |time: DateTimeUtc| timestamp(backend, time.clamp(FIRST, LAST));
         let rows = E::find()
             .select_only()
@@ -315,7 +315,7 @@ async fn counted<C: ConnectionTrait, E: EntityTrait>(
         .into_model()
         .all(db)
         .await?;
-    // Here, since databases do not agree where NULL and the case of letters go.
+    // Here, since databases sort NULL and the case of letters differently.
     counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
     Ok(counts)
 }

@@ -1,8 +1,8 @@
-//! Statements of the log's own that are prepared anew.
+//! The log's own statements, prepared again.
 //!
-//! sqlx keeps a prepared statement for each text, by connection. `DEALLOCATE ALL` and `DISCARD ALL` drop those of one connection
-//! of PostgreSQL, and sqlx does not notice: it asks for one that is not there any more. Which connection it was, is unknown; so
-//! from then on every text of the log's own is another one, everywhere.
+//! sqlx keeps a prepared statement for each text, by connection. `DEALLOCATE ALL` and `DISCARD ALL` drop those of one
+//! connection of PostgreSQL, and sqlx does not notice: it uses one that does not exist any more. The connection is
+//! unknown, so from then on the text of each of the log's own statements is a different one, on every connection.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -22,7 +22,7 @@ pub(crate) fn prepared_anew(mut statement: Statement) -> Statement {
     statement
 }
 
-/// Says that prepared statements were dropped, when it is dropped: also where the future of the text is dropped.
+/// Records, on its own drop, that prepared statements were dropped: also where the future of the text is dropped.
 #[cfg(feature = "statements")]
 pub(crate) struct Dropping(pub(crate) bool);
 

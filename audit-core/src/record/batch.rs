@@ -24,7 +24,7 @@ impl Row {
         self.weight
     }
 
-    /// Whether two records can be written by one statement.
+    /// Whether one statement can write two records.
     pub(crate) fn same_batch(&self, other: &Self) -> bool {
         self.config.tables() == other.config.tables()
             && self.config.failure_policy() == other.config.failure_policy()
@@ -53,7 +53,7 @@ fn weight(value: &Value) -> usize {
 /// The most rows of one INSERT; five thousand bound values are far from every database's limit.
 const MOST: usize = 256;
 
-/// Inserts rows that go with one another.
+/// Inserts rows of the same batch.
 pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> Result<(), DbErr> {
     let Some(first) = rows.first() else {
         return Ok(());
@@ -91,11 +91,11 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     Ok(())
 }
 
-/// Stands for NULL inside of an array of texts, of which `sea_query` makes none with NULL.
+/// Represents NULL inside of an array of texts, of which `sea_query` builds none with NULL.
 const NULL: &str = "\u{1}null";
 
-/// PostgreSQL's `INSERT .. SELECT .. FROM UNNEST(..)`: what differs from row to row comes in one array for
-/// each column, what is the same in all of them as one value. Rows that cannot be put so come back.
+/// PostgreSQL's `INSERT .. SELECT .. FROM UNNEST(..)`: values that differ between rows are sent in one array for each
+/// column, equal ones as one value. Rows that do not allow this are returned.
 fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<Vec<Value>>> {
     let fits = |column: usize| {
         let mut cells = rows.iter().filter_map(|row| row.get(column));
@@ -161,7 +161,7 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
     Ok(Statement::from_sql_and_values(backend, sql, values))
 }
 
-/// Takes a column's values as an array, and says whether [`NULL`] stands for one of them.
+/// Takes a column's values as an array, and returns whether [`NULL`] represents one of them.
 fn array_of(rows: &mut [Vec<Value>], at: usize) -> (Value, bool) {
     let kind = match &rows[0][at] {
         Value::ChronoDateTimeUtc(_) => ArrayType::ChronoDateTimeUtc,
@@ -213,7 +213,7 @@ mod tests {
         assert!(sql.contains(", c6::jsonb, "), "{sql}");
         let values = statement.and_then(|statement| statement.values);
         assert_eq!(values.map(|values| values.0.len()), Some(22));
-        // Nothing can be taken for what stands for NULL.
+        // No value can be mistaken for the one that represents NULL.
         assert!(unnest(vec![row("1", None), row(NULL, None)]).is_none());
     }
 }

@@ -3,7 +3,7 @@
 //! SeaORM has the types of a driver only under the feature of that driver, which the application sets. This crate has
 //! no feature that follows it. A glob import inside of a function hides the names of the module around it, so each
 //! name that SeaORM may lack is defined in [`absent`], and SeaORM's own is used where it exists. An error of a driver
-//! can only exist where SeaORM has its type; nothing is read out of texts, in which values of the application stand.
+//! can only exist where SeaORM has its type; nothing is read from texts, which contain values of the application.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use sea_orm::DbErr;
 #[allow(unused_imports)]
 use absent::{SqlxError, SqlxMySqlError, SqlxPostgresError, SqlxSqliteError};
 
-/// What a driver said.
+/// A driver's error.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DriverError {
     /// An error of PostgreSQL, with its SQLSTATE.
@@ -24,12 +24,12 @@ pub(super) enum DriverError {
     Sqlite(u32, String),
     /// The database did not answer, or there was no connection to it.
     Unreached,
-    /// A value is none of the type that was asked for.
+    /// A value is not of the requested type.
     Decode,
 }
 
 impl DriverError {
-    /// Finds what the driver said inside of an error of SeaORM's.
+    /// Finds the driver's error inside of an error of SeaORM's.
     pub(super) fn of(error: &DbErr) -> Option<Self> {
         match error {
             DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error) => {
@@ -43,7 +43,7 @@ impl DriverError {
 mod driver {
     use std::any::Any;
 
-    // Stands in where SeaORM has no such variant.
+    // Replaces the variant where SeaORM has none.
     #[allow(unused_imports)]
     use sea_orm::RuntimeErr::Internal as SqlxError;
 

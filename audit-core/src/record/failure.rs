@@ -1,7 +1,7 @@
-//! Reads what databases say when a record fails.
+//! Classifies databases' errors when a record fails.
 //!
-//! Errors are distinguished by the codes that their driver gives: messages depend on the server's language, and hold values of
-//! the application. An error without a code only means that the more general one is returned.
+//! The codes of the driver distinguish errors: messages depend on the server's language, and contain values of the
+//! application. An error without a code only means that the more general one is returned.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
@@ -22,13 +22,13 @@ fn has_code(error: &DbErr, sqlstates: &[&str], mysql: &[u16], sqlite: &[u8]) -> 
     }
 }
 
-/// Turns what the database said about a record into a cause.
+/// Converts the database's error about a record into a cause.
 pub(crate) fn cause(config: &AuditConfig, error: DbErr) -> Cause {
     let tables = config.tables();
     cause_in(config, tables.qualified(tables.log()), error)
 }
 
-/// Turns what the database said about a row of an audit table into a cause.
+/// Converts the database's error about a row of an audit table into a cause.
 pub(crate) fn cause_in(config: &AuditConfig, table: String, error: DbErr) -> Cause {
     match missing_table(config, &error) {
         Some(Cause::MissingTable { model, error, .. }) => Cause::MissingTable {
@@ -48,7 +48,7 @@ pub(crate) fn cause_in(config: &AuditConfig, table: String, error: DbErr) -> Cau
 pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause> {
     let tables = config.tables();
     let missing = match DriverError::of(error) {
-        // SQLite has no code of its own for it, and speaks English only.
+        // SQLite has no code for it, and its messages are always English.
         Some(DriverError::Sqlite(1, message)) => {
             message.starts_with("no such table: ") || message.starts_with("unknown database ")
         }
@@ -61,7 +61,7 @@ pub(crate) fn missing_table(config: &AuditConfig, error: &DbErr) -> Option<Cause
     })
 }
 
-/// Errors after which the database has ended the whole transaction, so that nothing can go on.
+/// Errors after which the database has ended the whole transaction, so that nothing can continue.
 pub(crate) fn ends_transaction(cause: &Cause) -> bool {
     ending_error(cause).is_some()
 }
@@ -76,7 +76,7 @@ pub(crate) fn ending_error(cause: &Cause) -> Option<&DbErr> {
     }
 }
 
-/// MySQL's deadlock (1213) and changed snapshot (1020), and SQLite's lack of memory (7), I/O error (10) and full disk (13).
+/// MySQL's deadlock (1213), changed snapshot (1020); SQLite's lack of memory (7), I/O error (10), full disk (13).
 pub(crate) fn has_ended_transaction(error: &DbErr) -> bool {
     match AuditError::of(error).and_then(AuditError::cause) {
         Some(cause) => ends_transaction(cause),
@@ -91,8 +91,8 @@ pub(crate) fn may_have_ended_transaction(error: &DbErr) -> bool {
 }
 
 /// Whether another client, or the server, kept a statement from being run: locks, deadlocks, changed snapshots,
-/// a connection that is lost or ended, and errors that end the transaction. Any other statement on the same rows would have
-/// met the same.
+/// a connection that is lost or ended, and errors that end the transaction. Any other statement on the same rows would
+/// have failed in the same way.
 #[cfg(feature = "statements")]
 pub(crate) fn is_contention(error: &DbErr) -> bool {
     has_ended_transaction(error)
@@ -144,7 +144,7 @@ pub(crate) fn is_sqlite_mismatch(error: &DbErr) -> bool {
     has_code(error, &[], &[], &[20])
 }
 
-/// Whether the database was not reached, or is too busy to answer: then it can say nothing of the row.
+/// Whether the database was not reached, or is too busy to answer: then its error is not about the row.
 pub(crate) fn is_unavailable(cause: &Cause) -> bool {
     let (Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) = cause else {
         return false;
@@ -169,8 +169,8 @@ pub(crate) fn is_aborted(error: &DbErr) -> bool {
     has_code(error, &["25P02"], &[], &[])
 }
 
-/// Whether the connection itself, such as SeaORM's `RestrictedConnection`, refused a statement that
-/// it cannot look into. The database has not seen it.
+/// Whether the connection itself, such as SeaORM's `RestrictedConnection`, refused a statement that it cannot parse.
+/// The database has not received it.
 pub(crate) fn is_refused(error: &DbErr) -> bool {
     matches!(error, DbErr::RbacError(_) | DbErr::AccessDenied { .. })
 }
@@ -180,7 +180,7 @@ const PROBE: &str = "sea_orm_audit_probe";
 /// Whether the change whose record failed is committed.
 ///
 /// A plain pool always commits, SeaORM's own transaction never does, unless MySQL has ended it before; anything else is
-/// asked. `None` where it does not answer.
+/// queried. `None` where the query fails.
 pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> Option<bool> {
     match ConnectionKind::of::<C>() {
         ConnectionKind::Pool => Some(true),
@@ -198,19 +198,18 @@ pub(super) async fn is_committed<C: ConnectionTrait>(db: &C, cause: &Cause) -> O
     }
 }
 
-/// Whether a write is committed as soon as it is done. Asked in a way that changes nothing inside a
-/// transaction:
+/// Whether a write is committed as soon as it is done. The query changes nothing inside a transaction:
 ///
 /// - PostgreSQL refuses a savepoint outside of a transaction.
 /// - SQLite refuses BEGIN inside a transaction; outside, the empty one is ended at once.
-/// - MySQL forgets a savepoint at once outside of a transaction, so its release fails.
+/// - MySQL drops a savepoint at once outside of a transaction, so its release fails.
 ///
-/// Where the question cannot be put the answer is no: rolling back what is committed does no harm.
+/// Where the query is impossible the result is no: rolling back what is committed does no harm.
 pub(crate) async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
     commits(db).await.unwrap_or(false)
 }
 
-/// The same, or why it could not be asked.
+/// The same, or the error of the query.
 async fn commits<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     let backend = db.get_database_backend();
     let question = match backend {
@@ -225,12 +224,12 @@ async fn commits<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     }
 }
 
-/// Whether MySQL knows no savepoint of this name, as outside of a transaction.
+/// Whether MySQL has no savepoint of this name, as outside of a transaction.
 pub(crate) fn is_no_savepoint(error: &DbErr) -> bool {
     has_code(error, &[], &[1305], &[])
 }
 
-/// Whether a row was found that cannot be read as the entity's model. The database did nothing wrong, and goes on.
+/// Whether a row cannot be read as the entity's model. The database made no error, and continues.
 pub(crate) fn is_unreadable(error: &DbErr) -> bool {
     match error {
         DbErr::Type(_) | DbErr::Json(_) => true,

@@ -1,9 +1,9 @@
 //! `LAST_INSERT_ID()` of MySQL and MariaDB, which an application's next statement may use.
 //!
-//! The log's own INSERT changes it, as every INSERT of a generated key does. It belongs to the connection, so it can only
-//! be kept where the statements share one: in a transaction. On a pool each may run on another connection, and the
+//! The log's own INSERT changes it, as every INSERT of a generated key does. It belongs to the connection, so it can
+//! only be kept where the statements share one: in a transaction. On a pool each may run on another connection, and the
 //! application cannot use the function there either. The key that the driver reports for an INSERT comes from that
-//! statement's own answer, and is not affected.
+//! statement's own result, and is not affected.
 //!
 //! `lastval()` of PostgreSQL and `last_insert_rowid()` of SQLite cannot be set back by any statement.
 
@@ -38,7 +38,7 @@ where
     if let Some(id) = before
         && let Err(error) = set_last_insert_id(db, id).await
     {
-        // Only a connection that is lost refuses this. The application meets that error itself.
+        // Only a lost connection refuses this. The application receives that error itself.
         tracing::warn!(%error, "LAST_INSERT_ID() could not be restored");
     }
     done
@@ -72,7 +72,7 @@ async fn last_insert_id<C: ConnectionTrait>(db: &C) -> Result<Option<u64>, DbErr
     Ok(text.parse().ok())
 }
 
-/// Sets `LAST_INSERT_ID()`: with an argument the function remembers it.
+/// Sets `LAST_INSERT_ID()`: with an argument the function stores it.
 async fn set_last_insert_id<C: ConnectionTrait>(db: &C, id: u64) -> Result<(), DbErr> {
     let sql = "SELECT LAST_INSERT_ID(?)";
     let statement = Statement::from_sql_and_values(DbBackend::MySql, sql, [id.into()]);

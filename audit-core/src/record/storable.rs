@@ -1,12 +1,12 @@
-//! JSON that the log's column cannot hold: a string of its text stands in its place, as the triggers write it.
+//! JSON that the log's column cannot hold: a string of its text replaces it, as the triggers write it.
 
 use sea_orm::DbBackend;
 use serde_json::Value as Json;
 
 use crate::change::Changes;
 
-/// The levels of a value that MariaDB takes: its JSON functions refuse more than 31, and a record is two levels around the
-/// value.
+/// The levels of a value that MariaDB accepts: its JSON functions refuse more than 31, and a record is two levels
+/// around the value.
 const DEEPEST: usize = 29;
 
 /// The changes, with strings in place of values that the database would refuse.

@@ -1,7 +1,7 @@
-//! What triggers are told of the context, and how.
+//! The context that is set for triggers, and how.
 //!
-//! On PostgreSQL it is a setting of the transaction, elsewhere a row that is gone before COMMIT: nothing
-//! that the next user of the connection could inherit.
+//! On PostgreSQL it is a setting of the transaction, elsewhere a row that is deleted before COMMIT: the next user of
+//! the connection inherits nothing.
 
 use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::Value;
@@ -18,7 +18,7 @@ use crate::value::encode;
 /// The setting on PostgreSQL.
 const SETTING: &str = "sea_orm_audit.context";
 
-/// Whether a column of a record tells of its context; the JSON has the same names.
+/// Whether a column of a record belongs to its context; the JSON has the same names.
 fn is_context(column: Column) -> bool {
     use Column as C;
     matches!(
@@ -40,7 +40,7 @@ fn is_context(column: Column) -> bool {
     )
 }
 
-/// Tells the triggers of a transaction who writes from now on.
+/// Sets the context for the triggers of a transaction, for the writes that follow.
 pub(crate) async fn tell<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
@@ -85,7 +85,7 @@ fn failed(config: &AuditConfig, error: DbErr) -> DbErr {
     not_tried(cause_in(config, table, error)).into()
 }
 
-/// Takes back what the triggers of a transaction were told, before it is committed.
+/// Clears the context for the triggers of a transaction, before the commit.
 pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(tables, backend);
@@ -98,7 +98,7 @@ pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Res
     db.execute_unprepared(&sql).await.map(|_| ())
 }
 
-/// What the triggers of a transaction were told.
+/// The context that was set for the triggers of a transaction.
 #[derive(Debug, Clone)]
 pub(crate) struct TriggerContextValue {
     context: String,
@@ -106,7 +106,7 @@ pub(crate) struct TriggerContextValue {
     transaction_id: Option<Vec<u8>>,
 }
 
-/// What the triggers of somebody else's transaction were told, if anything.
+/// The context that was set for the triggers of the application's own transaction, if any.
 pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
@@ -138,7 +138,7 @@ pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
     }))
 }
 
-/// Tells them that again.
+/// Sets that context again.
 pub(crate) async fn restore<C: ConnectionTrait>(
     db: &C,
     tables: Tables,

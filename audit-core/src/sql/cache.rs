@@ -1,4 +1,4 @@
-//! What was understood, by text.
+//! A cache of parsed statements, by text.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -10,12 +10,12 @@ use sea_orm::DbBackend;
 use super::insert_normalizer::shorten;
 use super::{Kind, ParsedStatement, Rows, parse};
 
-/// How much text may be kept, in bytes.
+/// The capacity for text, in bytes.
 const CAPACITY: u64 = 8 * 1024 * 1024;
 /// How many texts are expected.
 const TEXTS: usize = 1024;
 
-/// Added to the dialect of a text that stands for longer ones.
+/// Added to the dialect of a text that replaces longer ones.
 const SHORTENED: u8 = 4;
 
 /// A text in the dialect of a backend.
@@ -39,7 +39,7 @@ impl Equivalent<Key> for Lookup<'_> {
     }
 }
 
-/// What is understood of a text takes a few times as much room as the text.
+/// A parsed statement takes a few times as much memory as its text.
 #[derive(Clone)]
 struct ByLength;
 
@@ -52,7 +52,7 @@ impl Weighter<Key, Arc<ParsedStatement>> for ByLength {
 static CACHE: LazyLock<Cache<Key, Arc<ParsedStatement>, ByLength>> =
     LazyLock::new(|| Cache::with_weighter(TEXTS, CAPACITY, ByLength));
 
-/// Understands a text, or remembers it.
+/// Parses a text, or returns the cached outcome.
 pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<ParsedStatement> {
     if is_plain_select(sql) {
         static READ: LazyLock<Arc<ParsedStatement>> =
@@ -78,7 +78,7 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<ParsedStatement> 
     understood
 }
 
-/// Whether a text is one SELECT: no database lets one write but through functions.
+/// Whether a text is one SELECT: in every database, only functions let one write.
 fn is_plain_select(sql: &str) -> bool {
     let is_blank = |c: char| c.is_ascii_whitespace();
     let sql = sql.trim_start();

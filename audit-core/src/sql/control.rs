@@ -1,4 +1,4 @@
-//! What a text does to the transaction that its connection is in, and to the statements that are prepared on it.
+//! What a text does to its connection's transaction, and to the statements prepared on that connection.
 
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;
@@ -13,7 +13,7 @@ pub(crate) enum Step {
     End,
     /// Outside of a transaction it begins one (SQLite).
     Savepoint(String),
-    /// The one that began the transaction commits it (SQLite).
+    /// The savepoint that began the transaction commits it (SQLite).
     Release(String),
     /// Whether each statement commits by itself (MySQL).
     Autocommit(bool),
@@ -44,7 +44,7 @@ pub(crate) fn steps(backend: DbBackend, sql: &str) -> Vec<Step> {
     let mut at = 0;
     while let Some(words) = statements.get(at).map(|tokens| words_of(tokens)) {
         let is = |place: usize, word: &str| words.get(place).is_some_and(|w| w == word);
-        // What stands in the body of a trigger or a procedure is not run now.
+        // The body of a trigger or a procedure does not run now.
         let has_body = is(0, "CREATE") || (is(0, "BEGIN") && (is(1, "NOT") || is(1, "ATOMIC")));
         if has_body {
             let is_end = |tokens: &Vec<Token>| words_of(tokens).first().is_some_and(|w| w == "END");
@@ -109,7 +109,7 @@ fn words_of(tokens: &[Token]) -> Vec<String> {
     words
 }
 
-/// Whether a text may change the schema, as far as its statements say so themselves.
+/// Whether a text may change the schema, as far as its statements show it.
 pub(crate) fn changes_schema(backend: DbBackend, sql: &str, understood: &ParsedStatement) -> bool {
     const WORDS: [&str; 6] = ["ALTER", "ATTACH", "CREATE", "DETACH", "DROP", "RENAME"];
     !matches!(
@@ -122,8 +122,8 @@ pub(crate) fn changes_schema(backend: DbBackend, sql: &str, understood: &ParsedS
         })
 }
 
-/// Whether one of the statements of a text may begin with one of these words. Only texts of several statements, or that
-/// begin with a comment, are looked into.
+/// Whether one of a text's statements may begin with one of these words. Only texts with several statements, or with
+/// a leading comment, are examined.
 fn may_begin_with(sql: &str, words: &[&str]) -> bool {
     let text = sql.trim_start();
     let first = (text.split(|c: char| !c.is_ascii_alphabetic()).next()).unwrap_or_default();
@@ -135,7 +135,7 @@ fn may_begin_with(sql: &str, words: &[&str]) -> bool {
     !is_one
 }
 
-/// Whether a text drops statements that the driver has prepared (PostgreSQL), and takes for prepared ever after.
+/// Whether a text drops statements that the driver has prepared and still treats as prepared (PostgreSQL).
 pub(crate) fn drops_prepared(backend: DbBackend, sql: &str) -> bool {
     if backend != DbBackend::Postgres || !may_begin_with(sql, &["DEALLOCATE", "DISCARD"]) {
         return false;

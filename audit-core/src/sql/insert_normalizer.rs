@@ -1,7 +1,7 @@
-//! Long INSERTs in short: the rows of VALUES but for the first are left out.
+//! Shortens long INSERTs: all rows of VALUES except the first are removed.
 //!
-//! Each number of rows makes a text of its own, which would be parsed and remembered for nothing: what an
-//! INSERT without conflict clause does, its first row tells.
+//! Each number of rows makes its own text, which would be parsed and cached for nothing: the first row shows what an
+//! INSERT without conflict clause does.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use sea_orm::DbBackend;
 /// Shorter texts are parsed as they are, in bytes.
 const SHORT: usize = 2048;
 
-/// The text with one row, where that does as well; else as it is.
+/// The text with one row if that is equivalent; else the text itself.
 pub(super) fn shorten(backend: DbBackend, sql: &str) -> Cow<'_, str> {
     // The keys of the rows are looked up in the statement on MySQL.
     if sql.len() <= SHORT || backend == DbBackend::MySql {
@@ -25,7 +25,7 @@ fn one_row(sql: &str) -> Option<String> {
         return None;
     }
     let head = sql.find(VALUES)?;
-    // Nothing in the head may hide what looks like VALUES: names in quotes are all that SeaORM puts there.
+    // Nothing in the head may hide a VALUES: SeaORM puts only quoted names there.
     if sql[..head].contains(['\'', '$', '?', ';', '/', '-', '#']) {
         return None;
     }
@@ -45,17 +45,17 @@ fn one_row(sql: &str) -> Option<String> {
                 }
             }
             b',' | b' ' => {}
-            // Between rows there is nothing else: here the rows end.
+            // Rows have nothing else between them: here they end.
             _ if depth == 0 => break,
             b'$' | b'?' | b'.' | b'_' | b':' => {}
             byte if byte.is_ascii_alphanumeric() => {}
-            // A literal, a comment, an operator: it is left to the parser.
+            // A literal, a comment, an operator: the parser handles it.
             _ => return None,
         }
     }
     let end = first_end?;
     let rest = sql.get(tail..)?;
-    // What follows must mean the same without the rows.
+    // The rest must mean the same without the rows.
     let returning = rest.trim_start();
     let known = returning.is_empty()
         || returning

@@ -1,20 +1,21 @@
-//! Literals of MySQL's that can be bound, so that one prepared text serves all values.
+//! MySQL literals that can be bound, so that one prepared text serves all values.
 //!
-//! A literal stays in the text where a bound value is no SQL (in types, after a word that wants a literal), where it would
-//! mean something else (positions in ORDER BY and GROUP BY), and where its value depends on the server's settings
-//! (backslashes, double quotes).
+//! A literal stays in the text where a bound value is not valid SQL (in types, after a word that requires a literal),
+//! where it would mean something else (positions in ORDER BY and GROUP BY), and where its value depends on the
+//! server's settings (backslashes, double quotes).
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 use sqlparser::tokenizer::Token;
 
-/// More are left in the text: MySQL allows 65,535 places, and statements of such a length are rarely alike.
+/// Further literals stay in the text: MySQL allows 65,535 placeholders, and statements of such a length are rarely
+/// alike.
 const MOST: usize = 10_000;
 
-/// A literal of more hexadecimal digits is no number anywhere, as shorter ones are on MySQL.
+/// A literal of more hexadecimal digits is never a number; shorter ones are numbers on MySQL.
 const DIGITS_OF_NUMBERS: usize = 16;
 
-/// Whether `0x` and these digits are a number, and no string, wherever they stand.
+/// Whether `0x` and these digits are a number, not a string, in every position.
 pub(super) fn is_number(backend: DbBackend, digits: &str) -> bool {
     backend != DbBackend::MySql || digits.len() <= DIGITS_OF_NUMBERS
 }
@@ -25,7 +26,7 @@ const BEFORE_EXPRESSIONS: &[&str] = &[
     "REGEXP", "RLIKE", "THEN", "WHEN", "WHERE", "XOR",
 ];
 
-/// Words whose parentheses hold expressions. Those of others may be a type's, or want literals.
+/// Words whose parentheses contain expressions. Those of others may belong to a type, or require literals.
 const HOLD_EXPRESSIONS: &[&str] = &[
     "ABS",
     "AND",
@@ -111,17 +112,17 @@ const HOLD_EXPRESSIONS: &[&str] = &[
     "XOR",
 ];
 
-/// Words with which equal expressions must stay equal.
+/// Words after which equal expressions must stay equal.
 const GROUPING: &[&str] = &["GROUP", "OVER", "PARTITION"];
 
-/// A literal that is bound.
+/// A literal to bind.
 pub(super) struct BoundLiteral {
     pub(super) value: Value,
-    /// The digits of a DECIMAL, and those of them behind the point: it is bound as text and cast.
+    /// The digits of a DECIMAL, and those after the point: it is bound as text and cast.
     pub(super) decimals: Option<(usize, usize)>,
 }
 
-/// For each token what to bind in its place, if anything.
+/// For each token, the literal to bind in its place, if any.
 pub(super) fn bindable_literals(tokens: &[Token]) -> Vec<Option<BoundLiteral>> {
     let meaningful: Vec<(usize, &Token)> = (tokens.iter().enumerate())
         .filter(|(_, token)| !matches!(token, Token::Whitespace(_)))
@@ -131,7 +132,7 @@ pub(super) fn bindable_literals(tokens: &[Token]) -> Vec<Option<BoundLiteral>> {
     if is_grouped {
         return values;
     }
-    // Whether what a parenthesis holds are expressions, and not an order.
+    // Whether a parenthesis contains expressions, not an order.
     let mut parentheses = vec![true];
     let mut last: Option<&Token> = None;
     for (number, (at, token)) in meaningful.iter().enumerate() {
@@ -157,7 +158,7 @@ pub(super) fn bindable_literals(tokens: &[Token]) -> Vec<Option<BoundLiteral>> {
             ) => holds.as_deref() == Some(&true),
             Some(word) => holds.as_deref() == Some(&true) && is_word(word, BEFORE_EXPRESSIONS),
         };
-        // Strings that follow each other are one.
+        // Adjacent strings are one string.
         let is_continued = matches!(
             next,
             Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
@@ -218,7 +219,7 @@ fn literal(token: &Token) -> Option<BoundLiteral> {
     }
 }
 
-/// A number with a point is a DECIMAL of as many digits, one with an exponent a DOUBLE.
+/// A number with a point is a DECIMAL of as many digits; one with an exponent is a DOUBLE.
 fn fraction(number: &str) -> Option<BoundLiteral> {
     if number.contains(['e', 'E']) {
         return number.parse::<f64>().ok().map(|value| BoundLiteral {

@@ -1,4 +1,4 @@
-//! From a text to what it does, with the `sqlparser` crate.
+//! Parses a text into what it does, with the `sqlparser` crate.
 
 mod change;
 mod insert;
@@ -27,12 +27,12 @@ use tokens::{
 };
 pub(crate) use view::tables_of_view;
 
-/// How deep an expression may be nested before it gets a stack of its own: chains of AND and OR are
-/// nested as deep as they are long.
+/// How deep an expression may be nested before it gets its own stack: chains of AND and OR are nested as deep as they
+/// are long.
 const SHALLOW: usize = 150;
 /// Stack for one level of nesting, in bytes; a multiple of what is used.
 const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 64 } else { 16 } * 1024;
-/// Beyond this no statement is taken apart.
+/// Deeper statements are not parsed.
 const DEEPEST: usize = 10_000;
 
 pub(crate) fn understand(backend: DbBackend, sql: &str) -> ParsedStatement {
@@ -44,14 +44,14 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> ParsedStatement {
     }
 }
 
-/// Whether a text is one that must come before any other statement of a transaction, as PostgreSQL's `SET TRANSACTION`
-/// must in all of its forms.
+/// Whether a text must precede any other statement of a transaction, as all forms of PostgreSQL's `SET TRANSACTION`
+/// must.
 pub(crate) fn must_be_first(backend: DbBackend, sql: &str) -> bool {
     backend == DbBackend::Postgres
         && tokenize(backend, sql).is_some_and(|text| starts_with(&text.tokens, Keyword::SET))
 }
 
-/// The statements of a text, as tokens. A text that is no SQL has none.
+/// The statements of a text, as tokens. A text that is not SQL has none.
 pub(super) fn statements_of(backend: DbBackend, sql: &str) -> Vec<Vec<Token>> {
     let Some(Tokens { tokens, .. }) = tokenize(backend, sql) else {
         return Vec::new();
@@ -98,7 +98,7 @@ fn dialect(backend: DbBackend) -> Box<dyn Dialect> {
     }
 }
 
-/// A text as tokens, in which bound values have `MARK position MARK` for a name.
+/// A text as tokens, in which `MARK position MARK` replaces each bound value as a name.
 struct Text {
     backend: DbBackend,
     tokens: Vec<Token>,
@@ -118,7 +118,7 @@ impl Text {
         if sql.contains(MARK) {
             return Err(refuse("it has a control character"));
         }
-        // MySQL runs what stands in them.
+        // MySQL executes the content of these comments.
         if backend == DbBackend::MySql && (sql.contains("/*!") || sql.contains("/*M!")) {
             return Err(refuse("it has an executable comment"));
         }
@@ -163,7 +163,7 @@ impl Text {
                 _ => depth += 1,
             }
         }
-        // Lists are not nested, but each row of VALUES has operators of its own at times.
+        // Lists are not nested, but each row of VALUES may have its own operators.
         if starts_with(&tokens, Keyword::INSERT) || starts_with(&tokens, Keyword::REPLACE) {
             depth = longest_row(&tokens) + set_operations(&tokens);
         }
@@ -198,7 +198,7 @@ impl Text {
 
     fn understand(self) -> ParsedStatement {
         if self.backend == DbBackend::MySql && self.has_empty_statement() {
-            // Which is an error there, once what stands before it has run.
+            // This is an error in MySQL, after the preceding statements have run.
             return self.opaque("it has an empty statement");
         }
         let tokens =
@@ -220,12 +220,12 @@ impl Text {
         }
     }
 
-    /// Whether nothing stands between two semicolons, or before the first.
+    /// Whether the text between two semicolons, or before the first, is empty.
     fn has_empty_statement(&self) -> bool {
         let mut parts: Vec<&[Token]> = (self.tokens)
             .split(|token| *token == Token::SemiColon)
             .collect();
-        // After the last semicolon nothing need follow.
+        // The text after the last semicolon may be empty.
         parts.pop();
         parts.iter().any(|part| !part.iter().any(is_meaningful))
     }
@@ -255,8 +255,8 @@ impl Text {
         ParsedStatement::Batch(parts.into_iter().map(as_sent).collect())
     }
 
-    /// Whether a statement does something else inside of a transaction of the log's own: MySQL's `SET TRANSACTION` and
-    /// `SET autocommit`, SQLite's pragmas. PostgreSQL takes several statements for a transaction anyway.
+    /// Whether a statement has another effect inside of a transaction that the log opens: MySQL's `SET TRANSACTION`
+    /// and `SET autocommit`, SQLite's pragmas. PostgreSQL runs several statements in a transaction anyway.
     fn sets_transaction(&self, text: &str) -> bool {
         let Some(Tokens { tokens, .. }) = tokenize(self.backend, text) else {
             return true;
@@ -268,7 +268,7 @@ impl Text {
                 let is = |words: &[&str]| {
                     (tokens.iter().filter_map(word_of)).any(|word| is_among(word, words))
                 };
-                // Of the session, they are for the transactions that follow, and so for the next statement.
+                // Without a scope word, these settings apply to the next transaction, and so to the next statement.
                 let is_next = is(&["TRANSACTION"]) && !is(&["SESSION", "LOCAL", "GLOBAL"]);
                 starts_with(&tokens, Keyword::SET) && (is_next || is(&["AUTOCOMMIT"]))
             }
@@ -295,7 +295,7 @@ impl Text {
                 }
                 self.opaque("EXPLAIN may run what it explains")
             }
-            // Which commit there.
+            // These commit in MySQL.
             Statement::Analyze(_) if self.backend == DbBackend::MySql => {
                 ParsedStatement::DdlOrTransaction
             }

@@ -1,4 +1,4 @@
-//! SQL text with places for bound values, and the writer that composes statements from it.
+//! SQL text with placeholders for bound values, and the builder that composes statements from it.
 
 use sea_orm::sea_query::Value;
 use sea_orm::{DbBackend, Statement};
@@ -6,10 +6,10 @@ use sqlparser::tokenizer::Token;
 
 use super::literals::bindable_literals;
 
-/// A character that marks a bound value's place in rendered SQL; a text that has it is not taken.
+/// Marks a bound value's position in rendered SQL; a text that contains it is not supported.
 pub(super) const MARK: char = '\u{1}';
 
-/// A piece of SQL. Binding values are named by their position in the statement it was taken from.
+/// A part of SQL text. Bound values are identified by their position in the original statement.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Template(Vec<Piece>);
 
@@ -37,7 +37,7 @@ impl Template {
 }
 
 impl Template {
-    /// Reads tokens of MySQL's, of an expression without bound values, and binds its literals.
+    /// Reads tokens of a MySQL expression without bound values, and binds its literals.
     pub(super) fn with_bound_literals(tokens: &[Token]) -> Self {
         let (mut pieces, mut text) = (Vec::new(), String::new());
         for (token, literal) in tokens.iter().zip(bindable_literals(tokens)) {
@@ -60,7 +60,7 @@ impl Template {
         Self(pieces)
     }
 
-    /// The value that the template stands for, where it is nothing but a bound value or an integer.
+    /// The value of a template that is only a bound value or an integer.
     pub(crate) fn value(&self, source: &[Value]) -> Option<Value> {
         match self.0.as_slice() {
             [Piece::Bind(at)] => source.get(*at).cloned(),
@@ -80,7 +80,7 @@ pub(crate) struct SqlBuilder<'a> {
 }
 
 impl<'a> SqlBuilder<'a> {
-    /// Begins a statement whose templates are bound to these values.
+    /// Begins a statement whose templates use these values.
     pub(crate) fn new(backend: DbBackend, source: &'a [Value]) -> Self {
         Self {
             backend,
@@ -118,7 +118,7 @@ impl<'a> SqlBuilder<'a> {
                 Piece::Literal(value) => {
                     self.value(value.clone());
                 }
-                // A statement with fewer values than places fails in the database, too.
+                // A statement with fewer values than placeholders fails in the database, too.
                 Piece::Bind(at) => {
                     let value = self.source.get(*at).cloned();
                     self.value(value.unwrap_or(Value::String(None)));
@@ -130,8 +130,8 @@ impl<'a> SqlBuilder<'a> {
 
     pub(crate) fn finish(mut self) -> Statement {
         if self.backend == DbBackend::Postgres {
-            // sqlx keeps one prepared statement for a text, whatever the types of its values; two statements
-            // of the application may lead to one text of ours.
+            // sqlx keeps one prepared statement for a text, whatever the types of its values; two statements of the
+            // application may produce the same internal text.
             let kinds = kinds(&self.values);
             if !kinds.is_empty() {
                 self.sql.push_str(" /* ");
@@ -143,7 +143,7 @@ impl<'a> SqlBuilder<'a> {
     }
 }
 
-/// The types of values, those that follow each other in one word.
+/// The types of values; consecutive ones form one word.
 fn kinds(values: &[Value]) -> String {
     let mut kinds: Vec<String> = Vec::new();
     for value in values {

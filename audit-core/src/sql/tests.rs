@@ -6,7 +6,7 @@ use super::{ConflictAction, Kind, ParsedStatement, Volatility, Write};
 
 const ALL: [DbBackend; 3] = [Postgres, Sqlite, MySql];
 
-/// What a text is taken for, in a word.
+/// The classification of a text, in one word.
 fn taken_for(backend: DbBackend, sql: &str) -> String {
     match understand(backend, sql) {
         ParsedStatement::Read => "reads".into(),
@@ -187,7 +187,7 @@ fn volatility_of_conditions_is_known() {
         );
     }
     assert_eq!(volatility(MySql, "(@x := id) > 3"), Volatility::Volatile);
-    // MySQL's clock, which goes on while a statement runs.
+    // MySQL's clock, which advances while a statement runs.
     assert_eq!(volatility(MySql, "at < SYSDATE(6)"), Volatility::Volatile);
 }
 

@@ -3,19 +3,19 @@
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;
 
-/// What happens when a condition is evaluated a second time within one transaction.
+/// What happens if a condition is evaluated a second time within one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Volatility {
     /// The same rows, as long as no other client changes them.
     Stable,
-    /// Perhaps other rows, as with LIMIT.
+    /// Other rows are possible, as with LIMIT.
     Unordered,
-    /// Perhaps other rows, or an effect of its own: functions that are not known, sequences, locks.
+    /// Other rows or side effects are possible: unknown functions, sequences, locks.
     Volatile,
 }
 
-/// Words before a parenthesis that call no function, and functions without effect whose value depends
-/// on their arguments alone.
+/// Words before a parenthesis that call no function, and functions without side effect whose value depends only on
+/// their arguments.
 const PURE: &[&str] = &[
     "ABS",
     "ACOS",
@@ -264,7 +264,7 @@ const PURE: &[&str] = &[
     "YEAR",
 ];
 
-/// Functions whose value is that of the transaction, the statement or the session, beside `CLOCKS`.
+/// Functions whose value depends on the transaction, the statement or the session, except `CLOCKS`.
 const STABLE: &[&str] = &[
     "AGE",
     "CURRENT_SETTING",
@@ -277,7 +277,8 @@ const STABLE: &[&str] = &[
     "VERSION",
 ];
 
-/// The time, which on SQLite and MySQL goes on between two statements of a transaction; PostgreSQL's is the transaction's.
+/// The time, which on SQLite and MySQL advances between two statements of a transaction; PostgreSQL returns the
+/// transaction's.
 const CLOCKS: &[&str] = &[
     "CURDATE",
     "CURRENT_DATE",
@@ -293,7 +294,7 @@ const CLOCKS: &[&str] = &[
     "UTC_TIMESTAMP",
 ];
 
-/// SQLite's functions that give the time where they have no argument, or `'now'`.
+/// SQLite's functions that return the time if they have no argument, or `'now'`.
 const CLOCK_FUNCTIONS: &[&str] = &[
     "DATE",
     "DATETIME",
@@ -306,10 +307,10 @@ const CLOCK_FUNCTIONS: &[&str] = &[
 /// Words that make the choice of rows depend on an order.
 const UNORDERED: &[&str] = &["FETCH", "LIMIT", "OFFSET", "TABLESAMPLE"];
 
-/// Words that lock rows, or leave out those that are locked.
+/// Words that lock rows, or skip locked ones.
 const LOCKING: &[&str] = &["NOWAIT", "SHARE", "SKIP"];
 
-/// Those of them that PostgreSQL does not have, where a function of the name is the application's own.
+/// Those that PostgreSQL does not have, where a function of that name is the application's own.
 const NOT_POSTGRES: &[&str] = &[
     "CRC32",
     "DATEDIFF",
@@ -381,7 +382,7 @@ const NOT_POSTGRES: &[&str] = &[
     "UTC_TIMESTAMP",
 ];
 
-/// PostgreSQL's columns of a row's versions, which a lock changes.
+/// PostgreSQL's system columns for row versions, which a lock changes.
 const VERSIONS: &[&str] = &["CMAX", "CMIN", "CTID", "XMAX", "XMIN"];
 
 fn is_among(word: &str, list: &[&str]) -> bool {
@@ -396,7 +397,7 @@ fn meaningful(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     (tokens.iter()).filter(|token| !matches!(token, Token::Whitespace(_)))
 }
 
-/// What happens when these tokens, a condition or a source of rows, are evaluated again.
+/// What happens if these tokens, a condition or a source of rows, are evaluated again.
 pub(super) fn volatility(backend: DbBackend, tokens: &[Token]) -> Volatility {
     let is_known = |word: &str| {
         (is_among(word, PURE) || is_stable(word))
@@ -435,7 +436,7 @@ pub(super) fn volatility(backend: DbBackend, tokens: &[Token]) -> Volatility {
     most
 }
 
-/// Whether the time of the statement takes part, which another statement of the transaction does not have.
+/// Whether the expression reads the statement's time, which another statement of the transaction does not share.
 pub(super) fn reads_clock(backend: DbBackend, tokens: &[Token]) -> bool {
     let tokens: Vec<&Token> = meaningful(tokens).collect();
     let is_clock = |at: usize, word: &str| match backend {
@@ -450,7 +451,7 @@ pub(super) fn reads_clock(backend: DbBackend, tokens: &[Token]) -> bool {
     })
 }
 
-/// Whether arguments in parentheses are none, or the time, or may be it: they are bound.
+/// Whether parenthesized arguments are empty or the time, or may be the time because they are bound.
 fn has_now(tokens: &[&Token]) -> bool {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate() {
@@ -468,7 +469,7 @@ fn has_now(tokens: &[&Token]) -> bool {
     false
 }
 
-/// Whether these tokens, the value of a cell, are the same whenever they are evaluated, and read no table.
+/// Whether these tokens, the value of a cell, have the same value at each evaluation and read no table.
 pub(super) fn is_constant(backend: DbBackend, tokens: &[Token]) -> bool {
     if volatility(backend, tokens) != Volatility::Stable {
         return false;

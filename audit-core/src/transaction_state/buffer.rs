@@ -1,4 +1,4 @@
-//! Records that are still to be written, one frame for each savepoint.
+//! Unwritten records, one frame for each savepoint.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::{AuditError, Cause, ChangeState};
 use crate::record::{Record, Row, cause, ends_transaction, insert_rows, keeping_last_insert_id};
 use crate::stats::{COUNTERS, count_many};
 
-/// About how many bytes of records are held.
+/// The approximate maximum size of buffered records, in bytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Default)]
@@ -19,17 +19,17 @@ pub(super) struct Frame {
     bytes: usize,
     /// Why the frame must not be committed.
     pub(super) failure: Option<AuditError>,
-    /// The savepoint takes no writes (PostgreSQL).
+    /// The savepoint accepts no writes (PostgreSQL).
     read_only: bool,
-    /// What must be reported before it is committed.
+    /// The reports to write before it is committed.
     pub(super) reports: Vec<Arc<UncapturedStatement>>,
 }
 
-/// A record of a frame.
+/// A buffered record of a frame.
 pub(super) struct BufferedRecord {
     row: Row,
-    /// The number of the inner frame in whose savepoint it was written, so that it comes before the
-    /// records of that frame. It is lost when that is rolled back, and must then be written again.
+    /// The number of the inner frame in whose savepoint it was written, so that it precedes the records of that
+    /// frame. If that savepoint is rolled back, the record is lost and must be written again.
     written_in: Option<usize>,
 }
 
@@ -59,7 +59,7 @@ impl State {
             }
         }
         if let Some(outer) = self.frames.last_mut() {
-            // What is written in the frame's own savepoint is as safe as the frame.
+            // A record written in the frame's own savepoint is as safe as the frame.
             outer.rows.retain(|held| held.written_in != Some(number));
             outer.rows.extend(inner.rows);
             outer.bytes = outer.rows.iter().map(|held| held.row.weight()).sum();
@@ -84,8 +84,8 @@ impl State {
         self.frames.pop();
     }
 
-    /// What is to be written now: what the innermost frame holds, after what is older. Where the
-    /// innermost frame holds nothing, what is older waits, unless everything is to be written.
+    /// The records to write now: those of the innermost frame, after older ones. If the innermost frame has none,
+    /// older ones wait, unless `everything` is set.
     fn take(&mut self, everything: bool) -> Vec<Row> {
         if self.frames.iter().any(|frame| frame.read_only) {
             return Vec::new();
@@ -111,7 +111,7 @@ impl State {
 }
 
 impl Frames {
-    /// The number of savepoints that are set, plus one for the transaction itself.
+    /// The number of current savepoints, plus one for the transaction itself.
     pub(crate) fn depth(&self) -> usize {
         self.state().frames.len()
     }
@@ -134,7 +134,7 @@ impl Frames {
         self.live_tables.clear();
         let mut state = self.state();
         state.discard_innermost();
-        // It is there, so that the transaction is open; and PostgreSQL takes statements again.
+        // The savepoint exists, so the transaction is open; and PostgreSQL accepts statements again.
         state.suspect = false;
         state.triggers.told = None;
     }
@@ -154,7 +154,7 @@ impl Frames {
             .and_then(|frame| frame.failure.clone())
     }
 
-    /// From now on records are written at once.
+    /// Writes records at once from now on.
     pub(crate) fn stop_buffering(&self) {
         self.live_tables.clear();
         let mut state = self.state();
@@ -162,12 +162,12 @@ impl Frames {
         state.triggers.told = None;
     }
 
-    /// Whether what triggers are told must not outlive the statement: the application may have committed.
+    /// Whether the trigger context must not outlive the statement: the application may have committed.
     pub(crate) fn is_unbuffered(&self) -> bool {
         self.state().unbuffered
     }
 
-    /// Holds a record until it is written.
+    /// Buffers a record until it is written.
     pub(crate) fn buffer(
         &self,
         config: &AuditConfig,
@@ -193,7 +193,7 @@ impl Frames {
         }
     }
 
-    /// Says that records could not be written.
+    /// Reports that records could not be written.
     pub(super) fn drop_record(
         &self,
         policy: FailurePolicy,
@@ -213,7 +213,7 @@ impl Frames {
         Err(error.into())
     }
 
-    /// Whether what is held is to be written now.
+    /// Whether the buffered records must be written now.
     pub(crate) fn is_full(&self, config: &AuditConfig) -> bool {
         let state = self.state();
         state.frames.last().is_some_and(|frame| {
@@ -232,7 +232,7 @@ impl Frames {
         self.write_rows(db, rows).await
     }
 
-    /// Writes all buffered records, whichever frame holds them.
+    /// Writes the buffered records of all frames.
     pub(crate) async fn flush_all<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         if self.is_aborted(db).await {
             return Ok(());
@@ -247,13 +247,13 @@ impl Frames {
         };
         let mut doubt = self.doubt(policy);
         doubt.lost = rows.first().map(|row| (row.config.clone(), rows.len()));
-        // `LAST_INSERT_ID()` is the application's.
+        // `LAST_INSERT_ID()` belongs to the application.
         let written = keeping_last_insert_id(db, self.write_groups(db, rows)).await;
         doubt.disarm();
         written
     }
 
-    /// Writes records in groups that one statement takes.
+    /// Writes records in groups that fit one statement.
     async fn write_groups<C: ConnectionTrait>(&self, db: &C, rows: Vec<Row>) -> Result<(), DbErr> {
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
@@ -268,7 +268,7 @@ impl Frames {
                 Err(error) => {
                     self.failed(&error);
                     self.drop_record(config.failure_policy(), cause(&config, error), records)?;
-                    // What is written next would be committed at once.
+                    // A further write would commit at once.
                     self.look_whether_open(db).await?;
                 }
             }
@@ -277,7 +277,7 @@ impl Frames {
     }
 }
 
-/// Whether a failed record is given up.
+/// Whether a failed record is dropped.
 fn is_dropped_record(policy: FailurePolicy, cause: &Cause) -> bool {
     policy == FailurePolicy::Isolate && !ends_transaction(cause)
 }

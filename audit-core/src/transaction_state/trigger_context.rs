@@ -1,4 +1,4 @@
-//! What the triggers of a transaction know of who writes.
+//! The context that the triggers of a transaction have.
 
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -7,45 +7,45 @@ use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::record::{TriggerContextValue, read_trigger_context, restore, take_back, tell};
 
-/// What triggers were told, and what becomes of it.
+/// The context that was set for triggers, and how it ends.
 #[derive(Debug, Default)]
 pub(super) struct TriggerContext {
-    /// What they know; lost when a savepoint is rolled back.
+    /// The current context; unknown after a savepoint is rolled back.
     pub(super) told: Option<AuditContext>,
-    /// Where that is to be taken back before COMMIT.
+    /// The tables whose context must be cleared before COMMIT.
     take_back: Option<Tables>,
     before: Before,
 }
 
-/// What triggers were told before the transaction began.
+/// The triggers' context before the transaction began.
 #[derive(Debug, Default, Clone)]
 enum Before {
-    /// Nothing: it is the database's own transaction.
+    /// None: it is the database's own transaction.
     #[default]
     Nothing,
-    /// It is a savepoint in somebody else's transaction, and what they were told there is not known yet.
+    /// Unknown yet: it is a savepoint in the application's transaction.
     Unknown,
-    /// That, if anything.
+    /// This context, if any.
     Told(Option<TriggerContextValue>),
 }
 
 impl Frames {
-    /// They are of a savepoint in somebody else's transaction.
+    /// Marks the transaction as a savepoint in the application's transaction.
     pub(crate) fn mark_nested(&self) {
         self.state().triggers.before = Before::Unknown;
     }
 
-    /// Whether triggers were told of somebody else than this.
+    /// Whether triggers have another context than this.
     pub(crate) fn has_other_context(&self, context: impl FnOnce() -> AuditContext) -> bool {
         (self.state().triggers.told.as_ref()).is_some_and(|told| *told != context())
     }
 
-    /// Whether triggers may know something that is to be taken back.
+    /// Whether triggers may have a context that must be cleared.
     pub(crate) fn is_to_take_back(&self) -> bool {
         self.state().triggers.take_back.is_some()
     }
 
-    /// Makes sure that the database's triggers know who writes now.
+    /// Sets the triggers' context to the current one.
     pub(crate) async fn set_trigger_context<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -57,7 +57,7 @@ impl Frames {
             if state.triggers.told.as_ref() == Some(context) {
                 return Ok(());
             }
-            // Should this future be dropped, nobody knows what they know.
+            // If this future is dropped, the triggers' context is unknown.
             state.triggers.told = None;
             state.triggers.take_back.replace(config.tables())
         };
@@ -77,16 +77,15 @@ impl Frames {
         Ok(())
     }
 
-    /// Takes back what the database's triggers were told, as the last thing before a COMMIT, or what may be
-    /// one.
+    /// Restores the triggers' earlier context, as the last statement before a COMMIT, or before one that may commit.
     ///
-    /// What is dropped or fails here is still to be taken back.
+    /// If it is dropped or fails, the context must still be restored.
     pub(crate) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
         let (told, before, is_outermost) = {
             let mut state = self.state();
             state.triggers.told = None;
             if state.frames.len() > 1 {
-                // Rolling back a savepoint brings back what was told before it.
+                // Rolling back a savepoint restores the context before it.
                 (state.triggers.take_back, Before::Nothing, false)
             } else {
                 (

@@ -1,15 +1,15 @@
-//! What is reported of a statement that is not captured, as plain data.
+//! The report of a statement that is not captured, as plain data.
 
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 
-/// A statement that is let pass although it is not captured.
+/// A statement that may run although it is not captured.
 pub(crate) struct UncapturedStatement {
-    /// Nobody asked for it to be told of.
+    /// It passes without a report.
     pub(crate) silent: bool,
-    /// It may commit what triggers are told, which would stay.
+    /// It may commit the trigger context, which would persist.
     pub(crate) commits: bool,
-    /// It fails where anything comes before it in a transaction.
+    /// It fails if another statement precedes it in a transaction.
     pub(crate) must_be_first: bool,
     pub(crate) config: AuditConfig,
     pub(crate) context: AuditContext,
@@ -19,7 +19,7 @@ pub(crate) struct UncapturedStatement {
 }
 
 impl UncapturedStatement {
-    /// Of records that may be lost, the future that wrote them having been dropped.
+    /// For records that may be lost because the future that wrote them was dropped.
     pub(super) fn of_lost_records(config: AuditConfig, records: usize) -> Self {
         Self {
             silent: false,

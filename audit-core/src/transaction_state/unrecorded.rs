@@ -1,4 +1,4 @@
-//! Writes whose record is not certain, and their reports.
+//! Writes whose record is uncertain, and their reports.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::config::{AuditConfig, FailurePolicy};
 use crate::error::Cause;
 
 impl Frames {
-    /// Begins something that is to be told. Unless it is settled, the innermost frame must not be
-    /// committed, or only with a report under [`FailurePolicy::Isolate`]: when a future is dropped in between,
-    /// or fails, nobody tells what was done.
+    /// Begins a change that must be recorded. Unless the guard is disarmed, the innermost frame must not be
+    /// committed, or only with a report under [`FailurePolicy::Isolate`]: if a future is dropped in between, or
+    /// fails, the change has no record.
     pub(crate) fn doubt(&self, policy: FailurePolicy) -> UnrecordedGuard<'_> {
         UnrecordedGuard {
             frames: self,
@@ -20,21 +20,21 @@ impl Frames {
         }
     }
 
-    /// Notes what must be reported before the innermost frame is committed.
+    /// Adds a report to write before the innermost frame is committed.
     pub(crate) fn report_before_commit(&self, reported: UncapturedStatement) {
         if let Some(frame) = self.state().frames.last_mut() {
             frame.reports.push(Arc::new(reported));
         }
     }
 
-    /// The oldest of them.
+    /// The oldest such report.
     pub(crate) fn next_report(&self) -> Option<Arc<UncapturedStatement>> {
         let state = self.state();
         let mut reports = state.frames.iter().flat_map(|frame| &frame.reports);
         reports.next().cloned()
     }
 
-    /// That one is written.
+    /// Removes the oldest report once it is written.
     pub(crate) fn remove_report(&self) {
         let mut state = self.state();
         let frame = (state.frames.iter_mut()).find(|frame| !frame.reports.is_empty());
@@ -43,12 +43,12 @@ impl Frames {
         }
     }
 
-    /// Whether a write was left without record since this was last asked, and may be committed nevertheless.
+    /// Whether a write was left without record since the last call, and may be committed nevertheless.
     pub(crate) fn take_unrecorded(&self) -> bool {
         std::mem::take(&mut self.state().unrecorded)
     }
 
-    /// The row of an equal report that this transaction wrote, unless a savepoint took it back.
+    /// The row of an equal report that this transaction wrote, unless a savepoint rolled it back.
     pub(crate) fn report_row(&self, fingerprint: &str) -> Option<i64> {
         self.state().reports.get(fingerprint).copied()
     }
@@ -58,18 +58,18 @@ impl Frames {
     }
 }
 
-/// Something that is not told yet.
+/// A change that is not recorded yet.
 #[must_use = "what is in doubt must be settled"]
 pub(crate) struct UnrecordedGuard<'a> {
     frames: &'a Frames,
     policy: FailurePolicy,
-    /// The records that are being written; else it is a write of the application's.
+    /// The records being written; else it is a write of the application.
     pub(super) lost: Option<(AuditConfig, usize)>,
     settled: bool,
 }
 
 impl UnrecordedGuard<'_> {
-    /// It is told, or was not done.
+    /// The change is recorded, or did not happen.
     pub(crate) fn disarm(mut self) {
         self.settled = true;
     }
@@ -82,7 +82,7 @@ impl Drop for UnrecordedGuard<'_> {
         }
         let records = self.lost.as_ref().map_or(1, |(_, records)| *records as u64);
         let given_up = (self.frames).drop_record(self.policy, Cause::Dropped, records);
-        // An error that is not given up has failed the frame; a given-up one may be committed.
+        // An error that is not dropped has failed the frame; a dropped one may be committed.
         if given_up.is_err() {
             return;
         }

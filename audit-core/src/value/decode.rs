@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, sea_query::ColumnType};
 
 use super::DecodeError;
 
-/// What kind of database value a canonical JSON stands for.
+/// The kind of database value that a canonical JSON represents.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ColumnKind {
@@ -20,7 +20,7 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
-    /// The shape of an entity's column.
+    /// The kind of an entity's column.
     #[must_use]
     pub fn of_column<E: EntityTrait>(column: E::Column) -> Self {
         match column.def().get_column_type() {
@@ -36,8 +36,8 @@ impl ColumnKind {
 /// The database value of a canonical JSON.
 ///
 /// # Errors
-/// Returns [`DecodeError`] when the JSON is not a canonical form of the shape, or the shape's type
-/// is behind a feature of this crate that is not enabled.
+/// Returns [`DecodeError`] when the JSON is not a canonical form of the kind, or the kind's type is behind a feature of
+/// this crate that is not enabled.
 pub fn decode(json: &Json, shape: &ColumnKind) -> Result<Value, DecodeError> {
     let wrong = || DecodeError {
         shape: shape.clone(),
@@ -244,7 +244,7 @@ fn time_time(clock: NaiveTime) -> Option<sea_orm::prelude::TimeTime> {
 #[cfg(feature = "with-time")]
 fn time_instant(utc: NaiveDateTime) -> Option<sea_orm::prelude::TimeDateTimeWithTimeZone> {
     use sea_orm::sea_query::value::prelude::time::UtcOffset;
-    // The furthest zones that the crate knows, in seconds.
+    // The most distant zones that the crate supports, in seconds.
     [0, -93_599, 93_599].into_iter().find_map(|seconds| {
         let local = utc.checked_add_signed(chrono::TimeDelta::seconds(seconds.into()))?;
         Some(sea_orm::prelude::TimeDateTimeWithTimeZone::new_in_offset(

@@ -1,8 +1,8 @@
 //! What triggers store → canonical JSON, by the type of the column.
 //!
-//! A database writes in a trigger what it can: a decimal with all its zeros or with an exponent, a
-//! time in its own manner, a truth value as 0 or 1. This module reads all of these, whichever
-//! database they come from. It refuses to guess: what does not read as the column's type stays.
+//! A database writes in a trigger what it can: a decimal with all its zeros or with an exponent, a time in its own
+//! manner, a truth value as 0 or 1. This module reads all of these, from any database. It does not guess: what does not
+//! read as the column's type stays.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use sea_orm::prelude::{Json, Uuid};
@@ -116,7 +116,7 @@ fn truth(json: &Json) -> Option<bool> {
 
 fn integer(json: &Json) -> Option<Value> {
     let text = match json {
-        // A whole number that some database prints with a fraction; beyond 2^53 nobody knows which.
+        // A whole number that some database prints with a fraction; beyond 2^53 the exact number is unknown.
         Json::Number(number) if number.is_f64() => {
             let number = number
                 .as_f64()
@@ -188,7 +188,7 @@ fn big_decimal(json: &Json) -> Option<Value> {
 
 fn day(text: &str) -> Option<NaiveDate> {
     let text = text.trim();
-    // MySQL and SQLite let a midnight stand behind a day.
+    // MySQL and SQLite allow a midnight after a day.
     let day = match text.split_once(['T', ' ']) {
         Some((day, rest)) if clock(rest)?.num_seconds_from_midnight() == 0 => day,
         Some(_) => return None,

@@ -1,4 +1,4 @@
-//! Fixed examples of every canonical form, and what holds of all values.
+//! Fixed examples of every canonical form, and properties of all values.
 
 mod examples;
 mod properties;

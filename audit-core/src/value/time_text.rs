@@ -1,8 +1,8 @@
-//! The text of dates and times, one form whichever crate they come from.
+//! The text of dates and times, one form for the types of every crate.
 //!
 //! Written digit by digit: `format!` takes six times as long, and rows are full of times.
 
-/// Room for any text but that of a year beyond 9999.
+/// The capacity for any text but that of a year beyond 9999.
 const LENGTH: usize = "2026-11-23T04:05:06.123456789Z".len();
 
 /// A date, a time, or a date and then a time.

@@ -1,4 +1,4 @@
-//! What the live schema and the audited entities say of each other.
+//! Compares the live schema with the audited entities.
 
 mod cascade;
 
@@ -28,7 +28,7 @@ pub(super) fn owners<'a>(schema: &LiveSchema, entities: &'a [EntityReport]) -> O
     owners
 }
 
-/// Judges all but the triggers.
+/// Analyses all but the triggers.
 pub(super) fn judge(
     backend: DbBackend,
     schema: &LiveSchema,
@@ -98,7 +98,7 @@ impl<'a> Analyzer<'a> {
         (log.iter()).any(|name| self.schema.is(id, audit.schema(), name))
     }
 
-    /// Whether it tells of migrations. SeaORM looks for these tables where names without a schema are found.
+    /// Whether it is a history of migrations. SeaORM looks for these tables where unqualified names are found.
     fn is_history(&self, id: &TableId) -> bool {
         ([SEAORM_HISTORY, self.audit.history()].iter()).any(|name| self.schema.is(id, None, name))
     }
@@ -123,7 +123,7 @@ impl<'a> Analyzer<'a> {
         }
     }
 
-    /// What is found of a table that is there.
+    /// The findings about an existing table.
     fn findings(&self, live: &LiveTable, shown: &TableCoverage) -> Vec<Finding> {
         let table = || shown.table.clone();
         let mut findings = Vec::new();
@@ -152,7 +152,7 @@ impl<'a> Analyzer<'a> {
         let mut secrets = Vec::new();
         for entity in self.recorded(&live.id) {
             missing.extend((entity.info.columns()).filter(|column| !self.has(live, column)));
-            // What the derive calls plain has been thought of.
+            // The derive marks these as plain on purpose.
             let open = entity.plain_secrets.iter().filter(|(_, stated)| !stated);
             secrets.extend(open.map(|(column, _)| *column));
         }
@@ -164,7 +164,7 @@ impl<'a> Analyzer<'a> {
             table: table(),
             column: column.to_owned(),
         }));
-        // One entity may leave to another what it does not know.
+        // An entity may leave to another one the columns that it does not know.
         let is_known = |there: &str| {
             self.recorded(&live.id).any(|entity| {
                 (entity.info.columns()).any(|column| self.schema.same_column(column, there))

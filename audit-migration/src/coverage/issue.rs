@@ -1,28 +1,28 @@
-//! What can be left open.
+//! The kinds of findings.
 
 use std::fmt;
 
 use crate::trigger::TriggerCheck;
 
-/// Something that changes without leaving a record, or that the log should not hold as it does.
+/// A change without a record, or content that the log should not hold as it does.
 ///
-/// Tables are named as in [`TableCoverage`](super::TableCoverage). `Display` says what to do.
+/// Tables are named as in [`TableCoverage`](super::TableCoverage). `Display` states what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Finding {
-    /// No audited entity is of this table.
+    /// The table has no audited entity.
     NotCaptured {
         /// The table.
         table: String,
     },
-    /// What an audited entity is of is no table, but a view or the like: its rows change without a write to it.
+    /// The entity is not of a table, but of a view or the like: its rows change without a write to it.
     NotATable {
         /// Its name.
         table: String,
         /// What it is: a `view`, a `materialized view`, a `foreign table`; a `virtual table` of SQLite's
         /// where triggers are to record it.
         kind: &'static str,
-        /// Whether triggers are to record it, which cannot stand there.
+        /// Whether triggers are to record it, which cannot exist there.
         by_trigger: bool,
     },
     /// `REPLACE` deletes rows of a table with triggers and fires none for it, as SQLite does while
@@ -47,12 +47,12 @@ pub enum Finding {
         key: String,
         /// The table that it refers to.
         parent: String,
-        /// What sets it off, `ON DELETE` or `ON UPDATE`.
+        /// What starts it, `ON DELETE` or `ON UPDATE`.
         on: &'static str,
         /// Why it is not followed.
         why: &'static str,
     },
-    /// The triggers of a table are not there, or not all.
+    /// The triggers of a table do not exist, or not all of them.
     TriggersMissing {
         /// The table.
         table: String,
@@ -66,14 +66,14 @@ pub enum Finding {
         /// Which.
         names: Vec<String>,
     },
-    /// The triggers of a table are not those that its entity, and the configuration, ask for.
+    /// The triggers of a table differ from those that its entity, and the configuration, require.
     TriggersOutOfDate {
         /// The table.
         table: String,
         /// Which.
         names: Vec<String>,
     },
-    /// What lets every write to a table with triggers fail, or lets somebody else decide what they record; see
+    /// What makes every write to a table with triggers fail, or lets another user decide what they record; see
     /// [`TriggerCheck::faults`](crate::TriggerCheck::faults).
     TriggersFaulty {
         /// The table.
@@ -86,26 +86,26 @@ pub enum Finding {
         /// The table.
         table: String,
     },
-    /// A table is skipped, and its triggers go on recording it.
+    /// A table is skipped, but its triggers still record it.
     TriggersLeft {
         /// The table.
         table: String,
         /// Which.
         names: Vec<String>,
     },
-    /// The log is not there.
+    /// The log does not exist.
     LogMissing {
         /// The table.
         table: String,
     },
-    /// The table of an audited entity is not there.
+    /// The table of an audited entity does not exist.
     TableMissing {
         /// The model.
         model: String,
         /// The table.
         table: String,
     },
-    /// A column of an audited entity is not there.
+    /// A column of an audited entity does not exist.
     ColumnMissing {
         /// The table.
         table: String,
@@ -119,8 +119,8 @@ pub enum Finding {
         /// The column.
         column: String,
     },
-    /// A column looks like a secret's, and is stored in plain text, although nobody has said that it may
-    /// be (`#[audit(plain)]`).
+    /// A column looks like a secret's, and is stored in plain text, although the entity does not allow it
+    /// (`#[audit(plain)]`).
     PlainSecret {
         /// The table.
         table: String,

@@ -1,7 +1,7 @@
-//! The live schema: its tables, their columns and foreign keys, as the database's catalogue tells them.
+//! The live schema: its tables, their columns and foreign keys, as the database's catalogue reports them.
 //!
-//! Asked for through SeaORM's connection: `sea-schema`, which could discover the same, needs the driver of
-//! the database compiled in, and this crate forces none on anybody.
+//! Queried through SeaORM's connection: `sea-schema`, which could discover the same, needs the driver of the database
+//! compiled in, and this crate requires no driver.
 
 mod kind;
 mod names;
@@ -41,8 +41,8 @@ pub(super) struct LiveKey {
     pub(super) columns: Vec<(String, String)>,
     pub(super) on_delete: Reaction,
     pub(super) on_update: Reaction,
-    /// Whether it is the key of a single partition, which the database changes by itself: triggers of the whole
-    /// table see nothing of that.
+    /// Whether it is the key of a single partition, which the database changes by itself: triggers of the whole table
+    /// do not fire for that.
     pub(super) is_of_partition: bool,
 }
 
@@ -97,12 +97,12 @@ impl LiveSchema {
         !self.path.is_empty()
     }
 
-    /// Whether there is such a table.
+    /// Whether such a table exists.
     pub(crate) fn has(&self, schema: Option<&str>, name: &str) -> bool {
         self.find(schema, name).is_some()
     }
 
-    /// The columns of a table; none where it is not there.
+    /// The columns of a table; none where it does not exist.
     pub(crate) fn columns_of(&self, schema: Option<&str>, name: &str) -> Vec<String> {
         let table = self.find(schema, name);
         table.map(|table| table.columns.clone()).unwrap_or_default()
@@ -113,7 +113,7 @@ impl LiveSchema {
         self.names.same_column(one, other)
     }
 
-    /// A table's name, with its schema where that is not the one of names without.
+    /// A table's name, with its schema unless unqualified names are found there.
     pub(super) fn shown(&self, id: &TableId) -> String {
         let found = self.find(None, &id.name);
         if found.is_some_and(|found| found.id == *id) {

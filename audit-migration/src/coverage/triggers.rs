@@ -1,4 +1,4 @@
-//! What is found of the triggers of each table.
+//! The findings about the triggers of each table.
 
 use sea_orm_audit_core::entity_report::EntityReport;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
@@ -28,7 +28,7 @@ pub(super) async fn findings<C: ConnectionTrait>(
             let table = table.clone();
             findings.push(Finding::ReplaceNotCaptured { table });
         }
-        // Triggers are the table's, whichever of its entities is asked.
+        // Triggers belong to the table, for any of its entities.
         let nobodys = || skipped.first().filter(|_| recorded.is_empty());
         let Some(entity) = by_hook.first().or_else(nobodys) else {
             continue;
@@ -46,10 +46,10 @@ pub(super) async fn findings<C: ConnectionTrait>(
     Ok(findings)
 }
 
-/// What is found of the triggers that a table should have.
+/// The findings about the triggers that a table should have.
 ///
-/// It has one set of them, made of one entity: where several are captured so, those of any one will do. What
-/// another of them wants on record, and these leave out, is found by itself.
+/// A table has one set of triggers, made from one entity: where several are captured so, those of any one are accepted.
+/// What another of them records, and these leave out, is a separate finding.
 async fn standing<C: ConnectionTrait>(
     db: &C,
     schema: &LiveSchema,
@@ -68,7 +68,7 @@ async fn standing<C: ConnectionTrait>(
         let first = checks.into_iter().next();
         return Ok(first.map_or_else(Vec::new, |check| Finding::of_triggers(&table, check)));
     };
-    // Whether they fire is the same whoever asks.
+    // Whether they fire does not depend on the entity.
     let mut findings = Finding::of_triggers(&table, checks.swap_remove(stands));
     // Those of an action that these are not made for.
     let mut names: Vec<String> = (checks.into_iter())
@@ -84,7 +84,7 @@ async fn standing<C: ConnectionTrait>(
         (entity.info.columns()).any(|column| schema.same_column(column, there))
     };
     let left_out = live.columns.iter().filter(|there| {
-        // What no entity knows is found already.
+        // A column that no entity knows is a finding already.
         !knows(by_trigger[stands], there)
             && by_trigger.iter().any(|entity| knows(entity, there))
             && !by_hook.iter().any(|entity| knows(entity, there))
@@ -96,7 +96,7 @@ async fn standing<C: ConnectionTrait>(
     Ok(findings)
 }
 
-/// Whether REPLACE deletes rows and fires no triggers for it. It is the connection that says so.
+/// Whether REPLACE deletes rows and fires no triggers for it. It is a setting of the connection.
 async fn replaces_unseen<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     if db.get_database_backend() != DbBackend::Sqlite {
         return Ok(false);

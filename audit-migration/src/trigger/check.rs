@@ -10,25 +10,25 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use super::{AuditTriggers, faults, installed, pieces};
 use crate::coverage::LiveSchema;
 
-/// What [`AuditTriggers::check`] found. `Display` says it in words.
+/// What [`AuditTriggers::check`] found. `Display` describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "what was checked should be looked at"]
 pub struct TriggerCheck {
-    /// Triggers that are not there.
+    /// Triggers that do not exist.
     pub missing: Vec<String>,
     /// Triggers that do not fire.
     pub disabled: Vec<String>,
-    /// Triggers that are not those that the entity and the configuration ask for, or that nobody asks for.
+    /// Triggers that differ from those that the entity and the configuration require, or that nothing requires.
     pub out_of_date: Vec<String>,
     /// Columns of the entity that the table does not have.
     pub columns_missing: Vec<String>,
     /// Columns of the table that the entity does not have: they are not recorded.
     pub columns_not_captured: Vec<String>,
-    /// Whether the log is not there, so that every write fails.
+    /// Whether the log does not exist, so that every write fails.
     pub log_missing: bool,
-    /// What lets every write fail, or lets somebody else decide what is recorded, in words: the user who made the
-    /// triggers is gone or may not write the log, others may make functions where the triggers' are.
+    /// What makes every write fail, or lets another user decide what is recorded, in words: the user who made the
+    /// triggers is dropped or may not write the log, others may make functions where the triggers' are.
     pub faults: Vec<String>,
     /// Fields that hooks would store as a keyed hash, and triggers redact, having no key. No fault.
     pub redacted: Vec<String>,

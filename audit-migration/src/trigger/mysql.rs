@@ -1,7 +1,7 @@
 //! Triggers on MySQL and MariaDB: AFTER each row, and BEFORE it for what foreign keys delete or empty.
 //!
-//! They run with the rights of whoever makes them, so those who write need none to the log. Making them needs
-//! TRIGGER on the table and what the triggers do: SELECT on the tables of the context and of the rows that follow,
+//! They run with the rights of their creator, so that writers need none on the log. Creating them needs TRIGGER on the
+//! table and the rights for what the triggers do: SELECT on the tables of the context and of the rows that follow,
 //! INSERT on the log; with a binary log also SUPER, or `log_bin_trust_function_creators`.
 //!
 //! The tables are to be of the engine `InnoDB`: a rollback takes the records back, but not the rows of other engines.
@@ -126,7 +126,7 @@ pub(super) async fn faults<C: ConnectionTrait>(
     for row in catalogue::rows(db, sql, values).await? {
         let definer: String = row.try_get("", "d")?;
         let look = "SELECT 1 AS n FROM mysql.user WHERE CONCAT(User, '@', Host) = ?";
-        // Not everybody may look: who may not is told nothing.
+        // Not all users may read this: for the others the catalogue has no rows.
         let found = catalogue::rows(db, look, [definer.as_str().into()]).await;
         if found.is_ok_and(|rows| rows.is_empty()) {
             faults.push(format!(
@@ -153,7 +153,7 @@ pub(super) async fn installed<C: ConnectionTrait>(
         Ok(Installed {
             name: text("n")?,
             definition: format!("{} {} {}", text("t")?, text("e")?, text("s")?),
-            // There is nothing that stops one from firing.
+            // No setting disables a trigger.
             enabled: true,
             shared: false,
         })

@@ -3,9 +3,9 @@
 //! One trigger for each action, AFTER the STATEMENT, with transition tables: one INSERT into the log
 //! for all rows of a statement. Before a TRUNCATE each row of the table is recorded as deleted.
 //!
-//! The functions are in the schema of the log and run with the rights of who created them, so that
-//! writers need none on the log. Nobody else may make triggers of them, which could write any row
-//! into the log. What they find is fixed by their `search_path`, whatever the session's is.
+//! The functions are in the schema of the log and run with the rights of their creator, so that writers need none on
+//! the log. No other user may make triggers of them, which could write any row into the log. What they find is fixed by
+//! their `search_path`, whatever the session's is.
 
 mod context;
 mod event;
@@ -84,17 +84,17 @@ fn function_name(plan: &TriggerPlan, site: &Site, event: Event) -> String {
 
 /// The settings that a function runs under, as they are written and as the catalogue has them.
 fn settings(site: &Site, event: Event) -> Vec<(&'static str, &'static str)> {
-    // Compiling the expressions of a statement takes longer than it does to run them for a few rows, and
-    // servers think that it pays.
+    // Compiling the expressions of a statement takes longer than running them for a few rows, but servers estimate the
+    // opposite.
     let mut settings = vec![("search_path", "pg_catalog, pg_temp"), ("jit", "off")];
-    // A plan that was made for a thousand rows looks dear for one, which would then be planned each time.
+    // A plan that was made for a thousand rows looks expensive for one, which would then be planned each time.
     settings.push(("plan_cache_mode", "force_generic_plan"));
     if event == Event::Truncate {
-        // Rows that a policy hides from the triggers' owner go, too: better no TRUNCATE than no record of them.
+        // Rows that a policy hides from the triggers' owner are deleted, too: TRUNCATE must fail rather than miss them.
         settings.push(("row_security", "off"));
     }
     if event == Event::Update {
-        // A plan made for one row is kept, and must do for a thousand.
+        // A plan made for one row is kept, and is used for a thousand.
         settings.push(("enable_nestloop", "off"));
     }
     if site.has_floats || site.has_others {
@@ -145,7 +145,7 @@ fn function(
     }
 }
 
-/// Functions run with the rights of who owns them; a better match of a helper's name would take its place.
+/// Functions run with the rights of their owner; a better match of a helper's name would take its place.
 pub(super) async fn faults<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
@@ -199,7 +199,7 @@ pub(super) async fn foreign_partition<C: ConnectionTrait>(
     found.map(|row| row.try_get("", "name")).transpose()
 }
 
-/// Drops the functions that the table's triggers call, to be run when these are gone.
+/// Drops the functions that the table's triggers call, to be run when these are dropped.
 pub(super) async fn drops_of_older<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
@@ -236,7 +236,7 @@ pub(super) async fn drops_of_older<C: ConnectionTrait>(
     Ok(drops)
 }
 
-/// Takes the right to make triggers of a function from everybody, also from those who have it by default.
+/// Revokes the right to make triggers of a function from all users, also from those who have it by default.
 fn only_for_its_owner(signature: &str) -> String {
     let body = format!(
         "DECLARE v_who oid; BEGIN REVOKE ALL ON FUNCTION {signature} FROM PUBLIC; \

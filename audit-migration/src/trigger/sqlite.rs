@@ -1,8 +1,8 @@
 //! Triggers on SQLite: one for each action, after each row.
 //!
-//! A trigger is one INSERT. The columns of the row are a list of values with their kinds, so that
-//! how a kind is written stands in it once, whether there are two columns or two hundred. SQL as of
-//! SQLite 3.38. Records are in the same database file as the table.
+//! A trigger is one INSERT. The columns of the row are a list of values with their kinds, so that the SQL contains the
+//! form of a kind once, whether there are two columns or two hundred. SQL as of SQLite 3.38. Records are in the same
+//! database file as the table.
 
 mod context;
 mod json;
@@ -37,7 +37,7 @@ pub(super) async fn pieces<C: ConnectionTrait>(
     Ok(recorded.map(|(event, _)| piece(plan, event)).collect())
 }
 
-/// The columns of the table; none where it is not there.
+/// The columns of the table; none where it does not exist.
 async fn columns<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<Vec<String>, DbErr> {
     let schema = plan.schema.as_deref().unwrap_or("main");
     let statement = Statement::from_sql_and_values(
@@ -49,7 +49,7 @@ async fn columns<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<Vec<S
     found.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// The plan without the columns that the table does not have: a trigger that names one lets every write fail.
+/// The plan without the columns that the table does not have: a trigger that names one makes every write fail.
 fn of_table(plan: &TriggerPlan, there: &[String]) -> TriggerPlan {
     if there.is_empty() {
         return plan.clone();
@@ -87,8 +87,8 @@ fn piece(plan: &TriggerPlan, event: Event) -> TriggerDefinition {
     TriggerDefinition {
         drop: drop_one(plan, &trigger),
         name: trigger,
-        // A connection of a pool goes by the schema that it has read, and says that a trigger is there
-        // which another one dropped. A query lets it look again.
+        // A pooled connection uses the schema that it has read, and reports a trigger that another connection dropped.
+        // A query makes it read the schema again.
         create: format!(
             "SELECT 1 FROM {}sqlite_master LIMIT 0; CREATE TRIGGER {qualified} {rest}",
             schema(plan),

@@ -1,7 +1,7 @@
 //! The header `Forwarded` (RFC 7239), read from the right.
 //!
-//! From the left, one open quote sent by the client (`by="`) would swallow the commas of the true
-//! hops behind it. From the right, a well-formed hop ends where it begins, whatever stands before it.
+//! Read from the left, one open quote sent by the client (`by="`) would include the commas of the valid hops after
+//! it. Read from the right, a well-formed hop ends where it begins, whatever stands before it.
 
 use std::net::IpAddr;
 
@@ -29,7 +29,7 @@ fn is_escaped(before: &[u8]) -> bool {
 
 /// The address of a hop's `for`; `None` where it has none, has two or is not well-formed.
 pub(super) fn address(hop: &[u8]) -> Option<IpAddr> {
-    // Not an error if it is not UTF-8: `host` comes from the client, who must not be able to hide by it.
+    // Invalid UTF-8 is no error: `host` comes from the client, who must not be able to hide with it.
     hop_address::address(&parameter_for(&String::from_utf8_lossy(hop))?)
 }
 
@@ -48,7 +48,7 @@ fn parameter_for(hop: &str) -> Option<String> {
             None => token(after)?,
         };
         if trim(name).eq_ignore_ascii_case("for") && found.replace(value).is_some() {
-            // RFC 7239, section 4: once per hop. One of the two was smuggled in.
+            // RFC 7239, section 4: once per hop. The client injected one of the two.
             return None;
         }
         rest = trim(after);
@@ -63,8 +63,8 @@ fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// A value without quotes, and what follows it. More than a token is let pass: `[2001:db8::1]:80` must be
-/// quoted, but some proxies do not.
+/// A value without quotes, and what follows it. It accepts more than a token: `[2001:db8::1]:80` must be quoted, but
+/// some proxies do not quote it.
 fn token(text: &str) -> Option<(String, &str)> {
     let (value, after) = text.split_at(text.find(';').unwrap_or(text.len()));
     (!value.contains(['"', '\\'])).then(|| (trim(value).to_owned(), after))

@@ -1,8 +1,8 @@
-//! One hop's address, as text.
+//! The address of one hop, as text.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest text that is looked at: an IPv6 address with its zone, brackets and a port.
+/// The longest text that is parsed: an IPv6 address with its zone, brackets and a port.
 const MAX_CHARS: usize = 128;
 
 /// The address in `1.2.3.4`, `1.2.3.4:567`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:567` or `fe80::1%eth0`,
@@ -36,7 +36,7 @@ fn v6(text: &str) -> Option<Ipv6Addr> {
     address.parse().ok()
 }
 
-/// A port is five digits at most, or hidden behind a name (RFC 7239, section 6).
+/// A port has at most five digits, or is an obfuscated name (RFC 7239, section 6).
 fn is_port(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match text.strip_prefix('_') {

@@ -5,16 +5,16 @@ use std::iter::Rev;
 use http::HeaderValue;
 use http::header::ValueIter;
 
-/// How many bytes of a header are searched, from the right: more than 64 honest hops need.
+/// How many bytes of a header are searched, from the right: more than 64 valid hops need.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// Gives the hops of all lines of one header, the last line first (RFC 9110, section 5.3: lines are
 /// one list, in order).
 ///
-/// It ends early where a hop cannot be given whole within [`MAX_BYTES`]. No byte is looked at twice.
+/// It ends early where a whole hop does not fit within [`MAX_BYTES`]. It reads no byte twice.
 pub(super) struct Hops<'a> {
     lines: Rev<ValueIter<'a, HeaderValue>>,
-    /// What is left of the current line.
+    /// The unread part of the current line.
     rest: Option<&'a [u8]>,
     /// The bytes that may still be searched.
     budget: usize,
@@ -48,7 +48,7 @@ impl<'a> Iterator for Hops<'a> {
         };
         let (unseen, seen) = line.split_at(line.len().saturating_sub(self.budget));
         let Some(comma) = (self.last_comma)(seen) else {
-            // What was cut off belongs to the hop, so that it is not known whole.
+            // The part that was cut off belongs to the hop, so the hop is incomplete.
             let whole = unseen.is_empty();
             self.spend(if whole { seen.len() } else { self.budget });
             return whole.then_some(seen);
@@ -61,7 +61,7 @@ impl<'a> Iterator for Hops<'a> {
 }
 
 impl Hops<'_> {
-    /// A hop costs a byte more than it has, so that empty ones are not free.
+    /// A hop costs one byte more than its length, so empty hops are not free.
     fn spend(&mut self, bytes: usize) {
         self.budget = self.budget.saturating_sub(bytes + 1);
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use sea_orm_audit_core::site_of;
 
-/// As many characters as the column of addresses holds.
+/// The length of the address column, in characters.
 const MAX_CHARS: usize = 64;
 
 /// How much of a client's address is stored.
@@ -20,9 +20,9 @@ pub enum AddressPrivacy {
     /// "IP masking" did: a /48 is the most that one IPv6 site is usually given (RFC 6177), a /24 the least
     /// that is routed on its own.
     Truncated,
-    /// A keyed hash: the same address can be recognised, not read.
+    /// A keyed hash: it recognizes the same address without showing it.
     ///
-    /// The key matters: without one, all four thousand million IPv4 addresses are tried in seconds.
+    /// The key matters: without one, an attacker tries all four billion IPv4 addresses in seconds.
     Hashed,
     /// Nothing.
     Off,
@@ -31,8 +31,8 @@ pub enum AddressPrivacy {
 impl AddressPrivacy {
     /// The text to store, 64 characters at most.
     ///
-    /// `hash` is only called for [`Hashed`](Self::Hashed), with the canonical address; it must use a key. What it
-    /// gives beyond 64 characters is cut off (RFC 2104, section 5, allows a shorter hash).
+    /// `hash` is only called for [`Hashed`](Self::Hashed), with the canonical address; it must use a key. A longer
+    /// result is truncated to 64 characters (RFC 2104, section 5, allows a shorter hash).
     #[must_use]
     pub fn shown(self, address: IpAddr, hash: impl FnOnce(&str) -> String) -> Option<String> {
         let address = address.to_canonical();

@@ -1,4 +1,4 @@
-//! Whose word on the client's address is believed.
+//! The proxies whose headers are trusted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use sea_orm_audit_core::clean_text as clean;
 
-/// The networks of the proxies that are trusted.
+/// The networks of the trusted proxies.
 ///
-/// An IPv4 network also holds its addresses in IPv6 form, `::ffff:10.0.0.1`.
+/// An IPv4 network also contains its addresses in IPv6 form, `::ffff:10.0.0.1`.
 ///
 /// # Examples
 /// ```
@@ -47,18 +47,18 @@ const fn v6(bits: u128, prefix: u8) -> IpNet {
 }
 
 impl TrustedProxies {
-    /// Nobody is trusted: no header is believed. This is the default.
+    /// Trusts no proxy, and so no header. This is the default.
     pub const fn none() -> Self {
         Self {
             networks: Vec::new(),
         }
     }
 
-    /// These networks and single addresses, given as text or as anything that is written like them (`IpAddr`,
-    /// `ipnet::IpNet`): `10.0.0.0/8`, `192.0.2.7`, `fd00::/8`, `::1`.
+    /// These networks and single addresses, as text or as any type with that text form (`IpAddr`, `ipnet::IpNet`):
+    /// `10.0.0.0/8`, `192.0.2.7`, `fd00::/8`, `::1`.
     ///
     /// # Errors
-    /// Returns [`AddressError`] for text that is neither, and for a network that holds every address.
+    /// Returns [`AddressError`] for text that is neither, and for a network that contains every address.
     pub fn new<I>(networks: I) -> Result<Self, AddressError>
     where
         I: IntoIterator<Item: ToString>,
@@ -66,10 +66,10 @@ impl TrustedProxies {
         Self::none().and(networks)
     }
 
-    /// The networks that no one on the Internet has an address in: loopback, RFC 1918, RFC 4193 and link-local.
+    /// The networks that are not routed on the Internet: loopback, RFC 1918, RFC 4193 and link-local.
     ///
-    /// For proxies in the same private network. Not where clients are in it, too: they could then choose the
-    /// address under which they are recorded. 100.64.0.0/10 (RFC 6598) is not among them, since clients of
+    /// For proxies in the same private network. Do not use it where clients are in that network, too: they could
+    /// choose the address under which they are recorded. 100.64.0.0/10 (RFC 6598) is not included, since clients of
     /// providers have such addresses.
     pub fn private() -> Self {
         Self {
@@ -77,7 +77,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Adds more of them, as [`new`](Self::new) takes them.
+    /// Adds more proxies, in the form that [`new`](Self::new) takes.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -98,7 +98,7 @@ impl TrustedProxies {
         self.networks.iter().any(|net| net.contains(&address))
     }
 
-    /// Whether nobody is trusted.
+    /// Whether no proxy is trusted.
     pub(super) const fn is_empty(&self) -> bool {
         self.networks.is_empty()
     }
@@ -107,7 +107,7 @@ impl TrustedProxies {
 impl FromStr for TrustedProxies {
     type Err = AddressError;
 
-    /// Reads a list parted by commas or white space. An empty text trusts nobody.
+    /// Parses a list separated by commas or white space. An empty text trusts no proxy.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let parts = text.split(|c: char| c == ',' || c.is_whitespace());
         Self::new(parts.filter(|part| !part.is_empty()))
@@ -130,7 +130,7 @@ fn parse(text: &str) -> Result<IpNet, AddressError> {
     Ok(network)
 }
 
-/// IPv4 networks in IPv6 form as IPv4 networks, since addresses are compared in that form.
+/// Converts IPv4 networks in IPv6 form to IPv4, the form in which addresses are compared.
 fn canonical(network: IpNet) -> IpNet {
     let v4 = |net: Ipv6Net| {
         let prefix = net.prefix_len().checked_sub(96)?;
@@ -155,15 +155,15 @@ pub enum AddressError {
         "`{text}` is neither a network nor an address: write `10.0.0.0/8`, `192.0.2.7`, `fd00::/8` or `::1`"
     )]
     NoNetwork {
-        /// The text that was given.
+        /// The text.
         text: String,
     },
-    /// The network holds every address.
+    /// The network contains every address.
     #[error(
         "`{text}` holds every address, and would let every client choose its own: list the networks of the proxies"
     )]
     EveryAddress {
-        /// The text that was given.
+        /// The text.
         text: String,
     },
 }

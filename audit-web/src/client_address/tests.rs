@@ -192,7 +192,7 @@ fn a_peer_without_an_address_is_believed_only_if_that_was_said() -> Outcome {
     let client = client.trust_unknown_peer(true);
     assert_eq!(client.of(None, &headers), Some("192.0.2.1".parse()?));
     assert_eq!(client.of(None, &HeaderMap::new()), None);
-    // with an address it is not unknown
+    // With an address the hop is not unknown.
     let peer = Some("192.0.2.9".parse()?);
     assert_eq!(client.of(peer, &headers), peer);
     Ok(())
@@ -234,7 +234,7 @@ fn a_huge_header_is_searched_from_the_right_and_not_to_its_end() -> Outcome {
     assert_eq!(client(XForwardedFor, &[&line])?, "192.0.2.1");
     let line = [&huge, &b"\", for=192.0.2.1, for=10.0.0.2"[..]].concat();
     assert_eq!(client(Forwarded, &[&line])?, "192.0.2.1");
-    // Half a hop is none: the limit falls between `9` and `1.1.1.1`.
+    // Half a hop does not count: the limit falls between `9` and `1.1.1.1`.
     let line = [&b"91.1.1.1"[..], &[b' '; 8 * 1024 - 7]].concat();
     assert_eq!(client(XForwardedFor, &[b"1.1.1.1", &line])?, PEER);
     // White space cannot push a header over the limit and leave a shorter one.
@@ -247,7 +247,7 @@ fn any_header() -> impl Strategy<Value = ProxyHeader> {
     prop_oneof![Just(XForwardedFor), Just(Forwarded), Just(XRealIp)]
 }
 
-/// Text that comes close to what the parsers look for.
+/// Text that resembles the input of the parsers.
 fn near_misses() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: [&[u8]; 16] = [
         b"for=",
@@ -271,7 +271,7 @@ fn near_misses() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// How a proxy writes down an address.
+/// The forms in which a proxy writes an address.
 fn written(header: &ProxyHeader, address: IpAddr, style: u8) -> String {
     let quoted = style & 1 == 1 || address.is_ipv6();
     let port = if style & 2 == 2 { ":4711" } else { "" };
@@ -328,8 +328,8 @@ proptest! {
         prop_assert!(walk.address.is_none_or(|address| address == address.to_canonical()));
     }
 
-    /// What the client sent, then what each proxy appended: the address of who called it, the client
-    /// first. The answer is the client, whatever it sent.
+    /// The client's own header, then what each proxy appended: the address of its peer, the client first. The answer is
+    /// the client, whatever it sent.
     #[test]
     fn the_answer_is_never_an_address_that_the_client_wrote(
         header in prop_oneof![Just(XForwardedFor), Just(Forwarded)],
@@ -359,7 +359,7 @@ proptest! {
         prop_assert_eq!(behind(header).unwrap().of(Some(peer), &headers), Some(client));
     }
 
-    /// The same with a proxy that hides who called it: the answer is that proxy.
+    /// The same with a proxy that hides its peer: the answer is that proxy.
     #[test]
     fn behind_a_proxy_that_hides_its_caller_the_proxy_is_the_answer(
         header in prop_oneof![Just(XForwardedFor), Just(Forwarded)],

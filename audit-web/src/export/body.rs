@@ -9,17 +9,17 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use super::{Recording, Sending};
 
-/// How far a body is.
+/// The progress of a body.
 #[derive(Debug)]
 enum Stage {
-    /// Waits for the record that it begins.
+    /// Waits for the record of the beginning.
     Beginning,
     Sending,
-    /// The last bytes that were expected are held back, until it is known that no more come.
+    /// The last expected bytes are held back until the body ends.
     Ending,
     /// Waits for the record, before the last bytes or the end are sent.
     Recording(Recording),
-    /// All of it is recorded and sent, but for the trailers.
+    /// All of it is recorded and sent, except the trailers.
     Trailers,
     Ended,
 }
@@ -31,7 +31,7 @@ pin_project! {
         B: Body,
         C: ConnectionTrait, C: TransactionTrait, C: Clone, C: Send, C: Sync, C: 'static,
     {
-        // None once it is over: it may hold the connection that the record of the end waits for.
+        // `None` after the end: the body may hold the connection that the record of the end needs.
         #[pin]
         inner: Option<B>,
         sending: Sending<C>,
@@ -69,7 +69,7 @@ where
     }
 }
 
-/// What a response's body fails with.
+/// The error of a response's body.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl<B, C> Body for ExportBody<B, C>
@@ -95,7 +95,7 @@ where
                         *this.stage = Stage::Sending;
                         continue;
                     };
-                    // Nothing was sent, and nothing is.
+                    // Nothing was sent, and nothing will be.
                     *this.stage = Stage::Ended;
                     this.sending.recorder = None;
                     return Poll::Ready(Some(Err(error.into())));
@@ -132,7 +132,7 @@ where
                     this.sending.abort();
                     return Poll::Ready(Some(Err(error.into())));
                 }
-                // Nothing comes after trailers. They are sent when the record is there, too.
+                // Nothing follows trailers. They, too, are sent after the record is written.
                 end => {
                     *this.trailers = end.transpose().ok().flatten();
                     this.inner.set(None);
@@ -158,7 +158,7 @@ where
                 )));
             }
             if matches!(this.stage, Stage::Ending) {
-                // No bytes at all.
+                // The frame is empty.
                 continue;
             }
             if bytes > 0 && this.sending.are_last(bytes) {
@@ -174,13 +174,13 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        // Whoever asks must poll once more, for the record.
+        // `false` makes the server poll once more, for the record.
         matches!(self.stage, Stage::Ended)
     }
 
     fn size_hint(&self) -> SizeHint {
-        // A server that knows the length does not ask for the end, and not at all for nothing: where the
-        // length is not said otherwise, the end waits for the record.
+        // A server that knows the length does not poll the end, and never polls a body of length zero. Without a
+        // length from elsewhere, the end waits for the record.
         SizeHint::default()
     }
 }

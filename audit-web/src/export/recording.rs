@@ -1,4 +1,4 @@
-//! The record of an export, written by a task of its own.
+//! The record of an export, written by a separate task.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,18 +7,18 @@ use sea_orm_audit_core::AuditError;
 use sea_orm_audit_core::task::{Task, stopped};
 use tracing::{Instrument, Span};
 
-/// A record that is being written, whether anybody waits for it or not. Its error is logged.
+/// A record that is being written, with or without a waiter. Its error is logged.
 #[derive(Debug)]
 pub(super) enum Recording {
-    /// `None` where there is no runtime for it.
+    /// `None` where there is no runtime.
     Running(Option<Task<Result<i64, AuditError>>>),
-    /// It was waited for, and is still to be taken.
+    /// It is written, and its id is not taken yet.
     Written(i64),
     Over,
 }
 
 impl Recording {
-    /// Begins to write, within this span. Outside of a Tokio runtime nobody could, which is an error.
+    /// Starts to write, within this span. Outside of a Tokio runtime this is an error.
     pub(super) fn start(
         recorded: impl Future<Output = Result<i64, AuditError>> + Send + 'static,
         span: Span,
@@ -39,7 +39,7 @@ impl Recording {
         }
     }
 
-    /// Waits until it is written, and keeps its id for whoever takes it. An error is taken.
+    /// Waits until it is written, and keeps its id. An error is returned only once.
     pub(super) fn poll_known(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AuditError>> {
         if matches!(self, Self::Written(_)) {
             return Poll::Ready(Ok(()));
@@ -60,7 +60,7 @@ impl Future for Recording {
             Self::Running(None) | Self::Over => None,
         };
         *self = Self::Over;
-        // Else the runtime ends.
+        // Without a result, the runtime is shutting down.
         Poll::Ready(written.unwrap_or_else(|| Err(stopped())))
     }
 }

@@ -15,7 +15,7 @@ pin_project! {
     /// A writer, blocking or asynchronous, whose bytes are counted; see
     /// [`ExportRecorder`](super::ExportRecorder).
     ///
-    /// Call [`finish`](Self::finish) when all is written: dropped before, the export was cut off.
+    /// Call [`finish`](Self::finish) when all is written: a writer that is dropped before counts as cut off.
     #[derive(Debug)]
     pub struct ExportWriter<W, C>
     where
@@ -35,15 +35,14 @@ where
         Self { inner, sending }
     }
 
-    /// Records that the export is done, by a task of its own: it is recorded also where nobody waits to the
-    /// end. Returns the writer, and the id of the export's row; 0 where exports are not recorded.
+    /// Records in a separate task that the export is done, also if the caller stops waiting. Returns the writer, and
+    /// the id of the export's row; 0 where exports are not recorded.
     ///
     /// # Panics
     /// Panics when the database's driver does.
     ///
     /// # Errors
-    /// Returns [`AuditError::NotRecorded`] when it cannot be recorded; what was written should then not be
-    /// given out.
+    /// Returns [`AuditError::NotRecorded`] when it cannot be recorded; do not publish what was written then.
     pub async fn finish(self) -> Result<(W, i64), AuditError> {
         let Self { inner, mut sending } = self;
         match sending.end() {

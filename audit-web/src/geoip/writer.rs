@@ -67,7 +67,7 @@ pub(super) fn database(kind: &str, ip_version: u16, records: &[(IpNet, Data)]) -
     const EMPTY: usize = usize::MAX;
     let mut data = Vec::new();
     let mut nodes: Vec<[usize; 2]> = vec![[EMPTY; 2]];
-    // Records that point to data, by node and side: how many nodes there will be is not known yet.
+    // Records that point to data, by node and side: the number of nodes is not known yet.
     let mut leaves: HashMap<(usize, usize), usize> = HashMap::new();
     for (network, record) in records {
         let (bits, length) = match (network.addr(), ip_version) {

@@ -1,4 +1,4 @@
-//! The context that a request's head makes.
+//! The context from a request's head.
 
 use std::net::IpAddr;
 use std::sync::Once;
@@ -19,7 +19,7 @@ pub(super) fn of(
     client: Option<IpAddr>,
     request_id: &str,
 ) -> AuditContext {
-    // Whoever acts outside of the layer, if somebody said so.
+    // The actor of an outer scope, if it has one.
     let actor = AuditContext::actor_around().unwrap_or_else(Actor::anonymous);
     let mut context = AuditContext::new()
         .actor(actor)
@@ -39,7 +39,7 @@ pub(super) fn of(
     }
 }
 
-/// Adds what is stored of a client's address.
+/// Adds the stored form of a client's address.
 fn stored(context: AuditContext, client: IpAddr, privacy: AddressPrivacy) -> AuditContext {
     if privacy == AddressPrivacy::Full {
         return context.ip_address(client);

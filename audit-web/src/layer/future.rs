@@ -23,17 +23,17 @@ pin_project! {
     /// The future of a response, within the context of its request.
     #[must_use = "futures do nothing unless polled"]
     pub struct AuditFuture<F, R> {
-        // None once it is done, and where there was a panic before there was a future.
+        // `None` when it is done, and after a panic in its creation.
         #[pin]
         inner: Option<F>,
         observed: Observed,
         panicked: Option<Box<Titled>>,
-        // The response, while it waits for its views to be recorded. Seldom, and large.
+        // The response, while its views are being recorded. Rare and large.
         viewed: Option<Box<(Recording, Response<R>)>>,
     }
 
     impl<F, R> PinnedDrop for AuditFuture<F, R> {
-        /// What ends with a handler that is not waited for is a part of the request, too.
+        /// The drop of an unfinished handler is a part of the request, too.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.inner.is_some() {
@@ -58,13 +58,13 @@ impl<F, R> AuditFuture<F, R> {
         }
     }
 
-    /// Asks who sent the request.
+    /// Identifies the actor of the request.
     pub(super) fn ask_actor(&mut self, who: &mut dyn FnMut() -> Option<Actor>) {
         let asked = self.observed.ask_actor(who);
         self.panicked = titled(WHO_IS_ASKED, asked);
     }
 
-    /// Makes the future inside, unless there was a panic before.
+    /// Creates the inner future, unless there was a panic before.
     pub(super) fn begin(&mut self, make: &mut dyn FnMut(&mut Option<F>)) {
         if self.panicked.is_none() {
             let done = self.observed.run(&mut || make(&mut self.inner));
@@ -93,7 +93,7 @@ where
                     polled = inner.poll(context);
                 }
                 if polled.is_ready() {
-                    // While we are inside.
+                    // Drops the future while its context is current.
                     this.inner.set(None);
                 }
             });
@@ -127,7 +127,7 @@ where
 }
 
 impl Observed {
-    /// Begins to record the views that a response asks for.
+    /// Starts to record the views of a response.
     fn views(&self, pending: Pending) -> Option<Recording> {
         let views = self.settings.views.as_ref();
         if views.is_none() {
@@ -136,7 +136,7 @@ impl Observed {
         views?.record(pending)
     }
 
-    /// The answer that the handler gave.
+    /// The handler's response.
     fn finish<R>(&mut self, response: Response<R>) -> Response<AuditBody<R>> {
         self.answered(response.status());
         let mut response = response.map(|inner| AuditBody::new(inner, self.scope.clone()));
@@ -144,7 +144,7 @@ impl Observed {
         response
     }
 
-    /// The answer where a view could not be recorded.
+    /// The response if a view could not be recorded.
     fn unviewed<R>(&mut self, error: Option<AuditError>) -> Response<AuditBody<R>> {
         if let Some(error) = error {
             tracing::error!(%error, "a response was withheld: its view could not be recorded");
@@ -153,13 +153,13 @@ impl Observed {
         self.withheld()
     }
 
-    /// The answer where something panicked.
+    /// The response after a panic.
     fn panicked<R>(&mut self, title: &str, panicked: Panicked) -> Response<AuditBody<R>> {
         self.report(title, panicked);
         self.withheld()
     }
 
-    /// The answer where there is none that may be sent.
+    /// The response in place of a withheld one.
     fn withheld<R>(&mut self) -> Response<AuditBody<R>> {
         let mut response = Response::new(AuditBody::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

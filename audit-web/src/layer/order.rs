@@ -1,27 +1,27 @@
-//! Layers in the wrong order, which would record less than they should without a word.
+//! Detects layers in the wrong order, which would silently record less than they should.
 
 use std::sync::Once;
 
-/// In the extensions of a request that an [`AuditLayer`](crate::AuditLayer) has seen.
+/// Marks a request that an [`AuditLayer`](crate::AuditLayer) has seen.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen;
 
-/// The same, of one that looks for signs of an attack.
+/// Marks a request that a layer inspects for signs of an attack.
 #[cfg(feature = "security")]
 #[derive(Clone, Copy)]
 pub(super) struct Watched;
 
-/// Says once what is wrong, and fails the request where debug assertions are on.
+/// Logs the mistake once, and fails the request if debug assertions are enabled.
 ///
 /// # Panics
-/// Panics there.
+/// Panics if debug assertions are enabled.
 #[cfg(feature = "tower-sessions")]
 pub(crate) fn wrong(said: &Once, what: &str) {
     said.call_once(|| tracing::error!("{what}"));
     debug_assert!(false, "{what}");
 }
 
-/// Says once that the layer that records is in the wrong place.
+/// Logs once that the layer that records is in the wrong place.
 #[cfg(feature = "tower-sessions")]
 pub(super) fn inside_of_sessions() {
     static SAID: Once = Once::new();
@@ -32,10 +32,10 @@ pub(super) fn inside_of_sessions() {
     );
 }
 
-/// Says once that no server tells the client's address.
+/// Logs once that the client's address is unknown.
 pub(super) fn without_peer() {
     static SAID: Once = Once::new();
-    // Tests of routers have no connection, so that this fails nothing.
+    // Tests of routers have no connection, so this fails no request.
     SAID.call_once(|| {
         tracing::warn!(
             "the address of the connection is not known, so that `ip_address` is NULL and bursts of one client are not \

@@ -1,4 +1,4 @@
-//! What a request did to the system: slowness, errors, panics, signs of an attack.
+//! The events of a request: slowness, errors, panics, signs of an attack.
 
 use std::sync::{Arc, Once};
 use std::time::Instant;
@@ -27,12 +27,12 @@ pub(crate) struct Observed {
     method: Method,
     target: Option<PathAndQuery>,
     route: Option<Route>,
-    /// Another layer around this one tells of the request.
+    /// An outer layer reports the request.
     is_nested: bool,
-    /// It looks for signs of an attack, and no layer around does.
+    /// It inspects for signs of an attack, and no outer layer does.
     #[cfg(feature = "security")]
     watches: bool,
-    /// What the request shows, until that is told.
+    /// The finding about the request, until it is reported.
     #[cfg(feature = "security")]
     finding: Option<Box<crate::security::Finding>>,
     /// The future is done, or was dropped.
@@ -40,7 +40,7 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// A request without an id is given one.
+    /// Starts to observe a request, and sets its id if it has none.
     pub(super) fn beginning<B>(request: &mut Request<B>, settings: &Arc<Settings>) -> Self {
         let is_nested = request.extensions_mut().insert(Seen).is_some();
         #[cfg(feature = "tower-sessions")]
@@ -56,7 +56,7 @@ impl Observed {
         #[cfg(feature = "security")]
         let finding =
             (watches.then(|| settings.inspect(request.headers(), target.as_ref()))).flatten();
-        // Inside of another layer it is that one's context, which its events have, too.
+        // A nested layer uses the context of the outer one, also for its events.
         let around = AuditScope::current().filter(|_| is_nested);
         let scope = around.unwrap_or_else(|| scope_of(request, settings, &request_id));
         Self {
@@ -76,7 +76,7 @@ impl Observed {
         }
     }
 
-    /// Asks who sent the request, as a part of it.
+    /// Identifies the actor, within the request's context.
     pub(super) fn ask_actor(
         &self,
         who: &mut dyn FnMut() -> Option<Actor>,
@@ -88,7 +88,7 @@ impl Observed {
         })
     }
 
-    /// Does work as a part of the request. A panic is caught, unless it is not to be.
+    /// Runs work within the request's context. Catches a panic, unless that is disabled.
     pub(super) fn run(&self, work: &mut dyn FnMut()) -> Result<(), Box<Panicked>> {
         let catches = self.settings.catches_panics && !self.is_nested;
         self.scope.run(|| {
@@ -101,7 +101,7 @@ impl Observed {
         })
     }
 
-    /// The request was answered.
+    /// Records the status of the response.
     pub(super) fn answered(&mut self, status: StatusCode) {
         if status.is_server_error() && self.settings.server_errors && !self.is_nested {
             let title = "a request was answered with a server error";
@@ -112,7 +112,7 @@ impl Observed {
         }
         #[cfg(feature = "security")]
         if let Some(monitor) = self.settings.security.as_ref().filter(|_| self.watches) {
-            // What the application serves is its own, whatever others probe for there.
+            // A path that the application serves is no probing path.
             let is_served = status.is_success() || status == StatusCode::NOT_MODIFIED;
             if is_served && self.has_route() {
                 let finding = self.finding.take();
@@ -123,15 +123,15 @@ impl Observed {
         self.end("answered");
     }
 
-    /// Whether the application has a route of its own for this path. A fallback may answer 200 to every path, and so may a
-    /// route with a wildcard. Without axum the route is not known, and the status decides.
+    /// Whether the application has a separate route for this path. A fallback may answer 200 to every path, and so
+    /// may a route with a wildcard. Without axum the route is not known, and the status decides.
     #[cfg(feature = "security")]
     fn has_route(&self) -> bool {
         let is_own = |route: &Route| !route.as_str().contains("{*");
         !cfg!(feature = "axum") || self.route.as_ref().is_some_and(is_own)
     }
 
-    /// The handler panicked, or what is done for it.
+    /// Reports a panic of the handler, or of other work for the request.
     pub(super) fn report(&mut self, title: &str, panicked: Panicked) {
         let event = panicked.event(title);
         let event = self.described(event);
@@ -139,7 +139,7 @@ impl Observed {
         self.end("panicked");
     }
 
-    /// Looks at the time that it took, and tells what the request showed: by now it is known who sent it.
+    /// Checks the duration, and reports the finding: by now the actor is known.
     pub(super) fn end(&mut self, how: &str) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -162,7 +162,7 @@ impl Observed {
         }
     }
 
-    /// An event of a route: one that counts, whichever of its objects was asked for.
+    /// An event of a route. Equal events are counted, for any object of the route.
     fn event(&self, kind: EventType, title: &str, status: &str) -> SystemEvent {
         let (method, route) = (self.method(), self.route());
         let event = SystemEvent::new(kind, title)
@@ -179,7 +179,7 @@ impl Observed {
             .metadata("route", self.route())
     }
 
-    /// Without the query, which may hold secrets.
+    /// The path without the query, which may contain secrets.
     fn path(&self) -> String {
         let path = self.target.as_ref().map_or("", PathAndQuery::path);
         clean_text(path, PATH_LIMIT).into_owned()
@@ -189,7 +189,7 @@ impl Observed {
         route::method(&self.method)
     }
 
-    /// The pattern of the route. Where nobody tells it, one is made of the path.
+    /// The pattern of the route. Without one, it is derived from the path.
     fn route(&self) -> String {
         match &self.route {
             Some(route) => route.as_str().to_owned(),
@@ -199,7 +199,7 @@ impl Observed {
 
     fn submit(&self, event: SystemEvent) {
         let Some(writer) = self.settings.events() else {
-            // Clients choose how many there are.
+            // Clients control the number of events.
             static WARNED: Once = Once::new();
             let mut is_first = false;
             WARNED.call_once(|| is_first = true);
@@ -221,7 +221,7 @@ impl Observed {
 }
 
 impl Drop for Observed {
-    /// The client went away.
+    /// The client disconnected.
     fn drop(&mut self) {
         self.end("dropped");
     }
@@ -229,7 +229,7 @@ impl Drop for Observed {
 
 #[cfg(feature = "security")]
 impl Settings {
-    /// What a request shows.
+    /// The finding about a request.
     fn inspect(
         &self,
         headers: &http::HeaderMap,
@@ -259,7 +259,7 @@ fn has_session(extensions: &Extensions) -> bool {
     extensions.get::<tower_sessions::Session>().is_some()
 }
 
-/// What was asked for: where a router is nested, what it is asked for is less.
+/// The full request target: a nested router sees a shortened one.
 fn target_of<B>(request: &Request<B>) -> Option<PathAndQuery> {
     #[cfg(feature = "axum")]
     if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
@@ -277,7 +277,7 @@ fn route_of(extensions: &Extensions) -> Option<Route> {
     extensions.get().cloned()
 }
 
-/// Nobody but axum tells the pattern of a route.
+/// Only axum provides the pattern of a route.
 #[cfg(not(feature = "axum"))]
 type Route = String;
 

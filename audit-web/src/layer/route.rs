@@ -1,4 +1,4 @@
-//! The routes of requests, as events name them.
+//! The routes of requests, as named in events.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 
-/// So many segments of a path are taken for its route, the empty one before the first slash included.
+/// The maximum number of path segments in a route, the empty one before the first slash included.
 const SEGMENTS: usize = 5;
 
-/// So many routes are told apart within an hour that nobody but clients name.
+/// The maximum number of routes that are derived from paths within an hour.
 const MOST: usize = 256;
 const HOUR: Duration = Duration::from_hours(1);
 
-/// In place of further ones.
+/// Replaces further routes.
 const OTHER: &str = "*";
 
-/// Of this process. Clients choose these, and every one makes another event: their number must have a bound.
+/// The routes of this process. Clients choose the paths, and every route makes another event: their number is
+/// bounded.
 static TOLD_APART: Mutex<Option<LabeledRoute>> = Mutex::new(None);
 
 struct LabeledRoute {
@@ -24,7 +25,7 @@ struct LabeledRoute {
     routes: HashSet<String>,
 }
 
-/// The route of a path that nobody tells the pattern of: the path, in which numbers and ids are left out.
+/// The route of a path without a known pattern: the path, with numbers and ids replaced.
 pub(super) fn guessed(path: &str) -> String {
     let words = path.split('/').take(SEGMENTS).map(|segment| {
         let is_word = segment.len() <= 64 && !segment.bytes().any(|byte| byte.is_ascii_digit());
@@ -91,7 +92,7 @@ const REGISTERED: [&str; 31] = [
     "VERSION-CONTROL",
 ];
 
-/// The method's name, where it is one that is registered; clients may send any word.
+/// The method's name, if it is registered; clients may send any word.
 pub(super) fn method(method: &Method) -> &str {
     match *method {
         Method::GET

@@ -1,4 +1,4 @@
-//! What the layer is told to do.
+//! The settings of the layer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::client_address::{AddressPrivacy, ClientAddress};
 use crate::request_id::{IncomingRequestId, X_REQUEST_ID};
 use crate::view::ErasedViews;
 
-/// Tells the address of the connection from the request's extensions.
+/// Reads the address of the connection from the request's extensions.
 type PeerOf = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
 #[derive(Clone)]
@@ -66,13 +66,13 @@ impl Settings {
         }
     }
 
-    /// Where events go.
+    /// The writer of events.
     pub(super) fn events(&self) -> Option<EventWriter> {
         self.events.clone().or_else(EventWriter::installed)
     }
 }
 
-/// The address of the connection, where the server leaves it.
+/// The address of the connection, if the server provides it.
 fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
     #[cfg(feature = "axum")]
     if let Some(info) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {

@@ -1,4 +1,4 @@
-//! Who is signed in, and who signs out.
+//! The layer that sets the signed-in user as the actor, and records logouts.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -16,18 +16,18 @@ use super::AuditLogin;
 use super::session_watcher::Guard;
 use crate::layer::order::{Seen, wrong};
 
-/// Tells the log who is signed in, and records logouts. Goes inside of axum-login's `AuthManagerLayer`,
-/// which goes inside of the [`AuditLayer`](crate::AuditLayer); `B` is the backend that axum-login has. In any other order it
-/// says so once in the log, and fails the request in builds with debug assertions. Of two, one records.
+/// Sets the signed-in user as the actor, and records logouts. It goes inside of axum-login's `AuthManagerLayer`,
+/// which goes inside of the [`AuditLayer`](crate::AuditLayer); `B` is axum-login's backend. In any other order it
+/// logs an error once, and fails the request in builds with debug assertions. If there are two, one records.
 ///
-/// The session's key becomes the context's. A logout is a session that had a user when the request came, and
-/// has none when the handler is done; one that cannot be recorded is answered with 500, and reported through
-/// `tracing`. It is recorded also where the handler fails or panics after it, or the client goes away: then by
-/// what the session store says. A session whose changes the session layer does not save, as with an answer of
-/// 500 and above, is unchanged.
+/// The session's key becomes the context's. A logout is a session that had a user when the request came, and has none
+/// when the handler is done. If it cannot be recorded, the response is 500, and the error is logged through
+/// `tracing`. It is recorded also if the handler fails or panics afterwards, or the client disconnects: then from the
+/// state of the session store. If the session layer does not save a session's changes, as after a response with
+/// status 500 and above, the session is unchanged.
 ///
-/// With [`LoginRecording::LoggedIn`](super::LoginRecording::LoggedIn) logins are recorded here as well. One that cannot be recorded
-/// ends the session, and is answered with 500.
+/// With [`LoginRecording::LoggedIn`](super::LoginRecording::LoggedIn) logins are recorded here as well. If a login
+/// cannot be recorded, the session ends, and the response is 500.
 pub struct AuditAuthLayer<B, C> {
     db: C,
     data_key: &'static str,
@@ -51,7 +51,7 @@ impl<B, C> std::fmt::Debug for AuditAuthLayer<B, C> {
 }
 
 impl<B: AuditLogin, C> AuditAuthLayer<B, C> {
-    /// Logouts, and logins that wait for the session, are recorded through this connection.
+    /// Logouts, and deferred logins, are recorded through this connection.
     pub const fn new(db: C) -> Self {
         Self {
             db,
@@ -60,7 +60,7 @@ impl<B: AuditLogin, C> AuditAuthLayer<B, C> {
         }
     }
 
-    /// The key that axum-login has its data under, where it was given one with `with_data_key`.
+    /// The key of axum-login's data, if it was set with `with_data_key`.
     #[must_use]
     pub const fn data_key(mut self, key: &'static str) -> Self {
         self.data_key = key;
@@ -79,7 +79,7 @@ impl<S, B, C: Clone> Layer<S> for AuditAuthLayer<B, C> {
     }
 }
 
-/// The service that [`AuditAuthLayer`] makes of another.
+/// The service that [`AuditAuthLayer`] creates.
 pub struct AuditAuthService<S, B, C> {
     inner: S,
     layer: AuditAuthLayer<B, C>,
@@ -135,14 +135,14 @@ where
         if let Some(user) = auth.and_then(|auth| auth.user.as_ref())
             && !AuditContext::set_actor(B::actor(user))
         {
-            // As behind a layer that hands requests to a task of its own.
+            // For example behind a layer that moves requests to a separate task.
             without_context();
         }
         let AuditAuthLayer { db, data_key, .. } = &self.layer;
-        // One of several sees who signs out.
+        // Of several layers, one detects logouts.
         let watched = auth.filter(|_| !is_nested);
         let guard = watched.and_then(|auth| Guard::new(db, data_key, auth));
-        // The one that is ready is the one to be called.
+        // Calls the service that is ready.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
@@ -156,7 +156,7 @@ where
     }
 }
 
-/// In the extensions of a request whose session, of this backend, is looked at.
+/// Marks a request whose session, of this backend, is watched.
 struct Watched<B>(PhantomData<fn() -> B>);
 
 impl<B> Clone for Watched<B> {

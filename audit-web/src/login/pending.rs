@@ -1,4 +1,4 @@
-//! Right credentials whose login is recorded when the session is signed in.
+//! Valid credentials whose login is recorded when the session is signed in.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,24 +10,24 @@ tokio::task_local! {
     static PENDING: Pending;
 }
 
-/// The credentials that were found right during one request. All clones are one.
+/// The credentials that were found valid during one request. All clones share one list.
 #[derive(Clone, Default)]
 pub(super) struct Pending(Arc<Mutex<Vec<Success>>>);
 
 struct Success {
-    /// The user's id, as axum-login keeps it in the session.
+    /// The user's id, as axum-login stores it in the session.
     id: Json,
     username: String,
     actor: Actor,
 }
 
 impl Pending {
-    /// Runs a future whose successes are kept here.
+    /// Runs a future whose successes are collected here.
     pub(super) async fn gather<F: Future>(&self, future: F) -> F::Output {
         PENDING.scope(self.clone(), future).await
     }
 
-    /// The name and the actor that were right for this user, last.
+    /// The name and the actor of this user's last success.
     pub(super) fn of(&self, id: &Json) -> Option<(String, Actor)> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let success = kept.iter().rev().find(|success| success.id == *id)?;
@@ -35,7 +35,7 @@ impl Pending {
     }
 }
 
-/// Keeps a success for the layer around; `false` where there is none that would record it.
+/// Stores a success for the outer layer; `false` without a layer that would record it.
 pub(super) fn keep(id: impl Serialize, username: String, actor: Actor) -> bool {
     let Ok(id) = serde_json::to_value(id) else {
         return false;

@@ -1,4 +1,4 @@
-//! What becomes of a session during a request, also of one that does not come to its end.
+//! Detects changes of a session during a request, also during one that does not complete.
 
 use std::sync::Once;
 
@@ -16,8 +16,8 @@ use super::pending::Pending;
 use super::session::user_of;
 use super::{AuditLogin, LoginRecording};
 
-/// Watches a session while a request is handled. Dropped before the end, as when the client goes away or the
-/// handler panics, it looks by a task of its own, and records by the same rules.
+/// Watches a session while a request is handled. If it is dropped early, since the client disconnects or the handler
+/// panics, it checks the session in a separate task, and records by the same rules.
 pub(super) struct Guard<B, C>
 where
     B: AuditLogin + 'static,
@@ -31,7 +31,7 @@ struct Watch<B, C> {
     db: C,
     session: Session,
     data_key: &'static str,
-    /// Who was signed in when the request came.
+    /// The user who was signed in when the request came.
     actor: Option<Actor>,
     /// The id of that user in the session.
     before: Option<Json>,
@@ -44,10 +44,10 @@ struct Watch<B, C> {
     span: Span,
 }
 
-/// What is to be recorded.
+/// A login or logout to record.
 struct Change {
     attempt: Box<LoginAttempt>,
-    /// Who signed in; `None` where somebody signed out.
+    /// The user who signed in; `None` for a logout.
     signed_in: Option<Actor>,
 }
 
@@ -65,7 +65,7 @@ where
     B: AuditLogin + 'static,
     C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
 {
-    /// Begins to watch; not where nothing could come of it.
+    /// Starts to watch; `None` if there can be nothing to record.
     pub(super) fn new(db: &C, data_key: &'static str, auth: &AuthSession<B>) -> Option<Self> {
         let actor = auth.user.as_ref().map(B::actor);
         let defers = auth.backend.when_recorded() == LoginRecording::LoggedIn;
@@ -88,7 +88,7 @@ where
         })
     }
 
-    /// Notes who is signed in before the request is handled.
+    /// Reads the signed-in user before the request is handled.
     pub(super) async fn begin(&mut self) {
         let Some(watch) = &mut self.watch else {
             return;
@@ -106,7 +106,7 @@ where
         }
     }
 
-    /// Runs the handler; credentials that it finds right wait for the end.
+    /// Runs the handler; the credentials that it finds valid are collected until the end.
     pub(super) async fn handle<F: Future>(&self, handler: F) -> F::Output {
         match &self.watch {
             Some(watch) if watch.defers => watch.pending.gather(handler).await,
@@ -114,7 +114,7 @@ where
         }
     }
 
-    /// Records what has become of the session when the handler is done.
+    /// Records the change of the session when the handler is done.
     pub(super) async fn settle<T: Default, E>(
         mut self,
         answer: Result<Response<T>, E>,
@@ -122,7 +122,7 @@ where
         let Some(watch) = self.watch.clone() else {
             return answer;
         };
-        // The session is saved afterwards, and not where the answer is an error.
+        // The session is saved afterwards, except if the response is an error.
         let is_saved = matches!(&answer, Ok(response) if !response.status().is_server_error());
         let change = watch.change(is_saved).await;
         self.watch = None;
@@ -130,13 +130,13 @@ where
             return answer;
         };
         let signed_in = change.signed_in.clone();
-        // As a task of its own, which a client that goes away does not take along.
+        // In a separate task, which continues if the client disconnects.
         let task = watch.scope.enter(change.record(watch.db));
         let recorded = watched_future(task::recorded(task.instrument(watch.span)));
         let (error, panicked) = match recorded.await {
             Ok(Ok(())) => {
                 if let Some(actor) = signed_in {
-                    // For what is written from now on.
+                    // For later writes.
                     AuditContext::set_actor(actor);
                 }
                 return answer;
@@ -196,17 +196,17 @@ impl<B, C> Watch<B, C>
 where
     B: AuditLogin + 'static,
 {
-    /// What a request that came to its end has done to the session.
+    /// The change of the session by a completed request.
     async fn change(&self, is_saved: bool) -> Option<Change> {
         let after = self.user().await?;
-        // A session that has lost its id is gone from the store, whatever the answer is.
+        // A session that has lost its id is deleted from the store, whatever the response is.
         if !is_saved && self.session.id().is_some() {
             return None;
         }
         self.change_to(after, is_saved).await
     }
 
-    /// What a request that was cut off has done: only what the store knows will last.
+    /// The change by a request that was cut off: only the state of the store persists.
     async fn change_in_store(&self) -> Option<Change> {
         let is_stored = self.session.id().is_some();
         if is_stored && let Err(error) = self.session.load().await {
@@ -217,7 +217,7 @@ where
         self.change_to(after, is_stored).await
     }
 
-    /// Who is signed in now; `None` where that cannot be told.
+    /// The signed-in user; `None` if it cannot be read.
     async fn user(&self) -> Option<Option<Json>> {
         match user_of(&self.session, self.data_key).await {
             Ok(user) => Some(user),
@@ -254,7 +254,7 @@ where
     }
 }
 
-/// The name and the actor of a user who was signed in without credentials, or by an earlier request's.
+/// The name and the actor of a user who signed in without credentials, or with those of an earlier request.
 async fn by_id<B: AuditLogin>(backend: &B, id: Json) -> (String, Actor) {
     let text = match &id {
         Json::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Who signs in, and who may do what.
+//! Authentication and authorization.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,13 +20,13 @@ use crate::entity::user::Role;
 use crate::error::Error;
 use crate::routes::Shop;
 
-/// The backend as axum-login has it: every login and failed login through it is on record.
+/// The backend as axum-login has it: every login and failed login through it is recorded.
 pub type Auth = AuditedBackend<Backend, AuditedConnection>;
 
 /// The session of a request.
 pub type AuthSession = axum_login::AuthSession<Auth>;
 
-/// What somebody signs in, or up, with.
+/// The credentials to sign in, or up, with.
 #[derive(Clone, Deserialize)]
 pub struct Credentials {
     /// The name.
@@ -35,7 +35,7 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 #[derive(Clone)]
 pub struct SignedIn(pub user::Model);
 
@@ -59,21 +59,21 @@ impl AuthUser for SignedIn {
     }
 }
 
-/// What names are compared by: two that look alike (`vic`, `VIC`, `ｖｉｃ`, `vic` with a blank after it) are one, or one of the two could
-/// be taken for the other in the log and in the count of failed logins.
+/// The form in which names are compared: names that look alike (`vic`, `VIC`, `ｖｉｃ`, `vic` with a blank after it) are
+/// one. Otherwise one of two could be taken for the other in the log and in the count of failed logins.
 #[must_use]
 pub fn name_key(name: &str) -> String {
     let plain: String = name.nfkc().collect();
-    // Upper case first: of letters that have several lower-case forms, as `ß` and `ss`, it is the one that is common.
+    // Upper case first: letters with several lower-case forms, such as `ß` and `ss`, share it.
     plain.trim().to_uppercase().to_lowercase().nfkc().collect()
 }
 
-/// Finds users and looks at their passwords.
+/// Finds users and verifies their passwords.
 #[derive(Debug, Clone)]
 pub struct Backend {
     db: AuditedConnection,
     hasher: Hasher,
-    /// What is verified where nobody has the name, so that the answer comes no sooner.
+    /// The hash to verify for an unknown name, so that the response takes as long.
     nobody: Arc<str>,
 }
 
@@ -92,7 +92,7 @@ impl Backend {
     }
 
     async fn by_name(&self, name: &str) -> Result<Option<user::Model>, DbErr> {
-        // Nobody has such a name, and PostgreSQL would refuse the question.
+        // No user has such a name, and PostgreSQL would refuse the query.
         if name.contains('\0') {
             return Ok(None);
         }
@@ -101,7 +101,7 @@ impl Backend {
     }
 }
 
-/// Why it cannot be told whether somebody may sign in.
+/// Why a login could be neither accepted nor refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
@@ -152,8 +152,7 @@ impl AuditLogin for Backend {
     }
 }
 
-/// Hashes passwords, on threads that may be blocked, and not more at a time than there are processors:
-/// each takes 19 MiB.
+/// Hashes passwords, on threads that may block, and not more at a time than there are processors: each takes 19 MiB.
 #[derive(Debug, Clone)]
 pub struct Hasher(Arc<Semaphore>);
 
@@ -186,7 +185,7 @@ impl Hasher {
         // Never an error: the semaphore is never closed.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok();
         let hashing = spawn_blocking(move || {
-            // Kept to the end, also when nobody waits for it any more.
+            // Held to the end, also if the caller stops waiting.
             let _permit = permit;
             work()
         });
@@ -204,12 +203,12 @@ impl FromRequestParts<Shop> for SignedIn {
     }
 }
 
-/// What clients sent, as it is stored: harmless, and of some length.
+/// Client input in stored form: sanitized, and of limited length.
 fn shown(text: &str) -> Cow<'_, str> {
     clean_text(text, 512)
 }
 
-/// An administrator who is signed in. Anybody else is refused, which is on record.
+/// An administrator who is signed in. Other users are refused, which is recorded.
 #[derive(Debug, Clone)]
 pub struct Admin(pub user::Model);
 

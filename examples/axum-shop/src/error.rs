@@ -1,4 +1,4 @@
-//! What goes wrong, and what of it clients are told.
+//! The errors, and what clients see of them.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use sea_orm_audit::web::login::LoginError;
 
 use crate::auth::Auth;
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was sent cannot be used; says why.
+    /// The input is invalid; says why.
     #[error("{0}")]
     Invalid(&'static str),
-    /// Nobody has that name, or another password.
+    /// The name or the password is wrong.
     #[error("wrong name or password")]
     WrongPassword,
-    /// Nobody is signed in.
+    /// No user is signed in.
     #[error("sign in first")]
     NotSignedIn,
-    /// Whoever is signed in may not do that.
+    /// The user is not allowed to do that.
     #[error("not allowed")]
     Denied,
-    /// There is no such thing.
+    /// The object does not exist.
     #[error("not found")]
     NotFound,
     /// There is not enough of a product.
@@ -37,19 +37,19 @@ pub enum Error {
         /// The product.
         product_id: i32,
     },
-    /// It is there already, or something else still needs it.
+    /// It exists already, or another object refers to it.
     #[error("already taken, or still in use")]
     Conflict,
-    /// Too many attempts to sign in have failed, or are under way.
+    /// Too many attempts to sign in have failed, or are in progress.
     #[error("too many attempts to sign in")]
     TooManyAttempts {
-        /// How long until the next attempt is let through.
+        /// How long until the next attempt is allowed.
         retry_after: Duration,
     },
     /// The database failed.
     #[error("the database failed")]
     Database(#[source] DbErr),
-    /// Something could not be recorded, and was not done for that reason.
+    /// It could not be recorded, and was not done for that reason.
     #[error("a record could not be written")]
     Audit(#[from] AuditError),
     /// A password could not be hashed.
@@ -97,7 +97,7 @@ impl Error {
 }
 
 impl IntoResponse for Error {
-    /// The message, except where it is the server's fault: then it is for its log only.
+    /// The message, except for the server's own errors: those are for its log only.
     fn into_response(self) -> Response {
         let status = self.status();
         let message = if status.is_server_error() {
@@ -108,7 +108,7 @@ impl IntoResponse for Error {
         };
         let mut response = (status, Json(serde_json::json!({ "error": message }))).into_response();
         if let Self::TooManyAttempts { retry_after } = self {
-            // Whole seconds, rounded up: whoever comes then is let through.
+            // Whole seconds, rounded up: an attempt at that time is allowed.
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

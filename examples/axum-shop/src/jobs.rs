@@ -1,4 +1,4 @@
-//! Work that no request asks for.
+//! Work outside of requests.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::entity::product;
 
-/// Below how many a product is bought.
+/// The stock below which a product is bought.
 const LEAST: i32 = 10;
-/// Up to how many.
+/// The stock up to which it is bought.
 const FULL: i32 = 100;
 
-/// Fills the shelves. Outside of a request nobody knows who acts, so it says so itself; returns how many
-/// products were bought.
+/// Fills the shelves. Outside of a request there is no actor, so the job sets one; returns how many products were
+/// bought.
 ///
 /// # Errors
 /// Returns the database's error; nothing was bought then.
@@ -30,7 +30,7 @@ pub async fn restock(db: &AuditedConnection) -> Result<u64, DbErr> {
     Ok(done.rows_affected)
 }
 
-/// Fills the shelves every hour, for ever.
+/// Fills the shelves every hour.
 pub async fn restock_every_hour(db: AuditedConnection) {
     let mut hours = tokio::time::interval(Duration::from_hours(1));
     loop {

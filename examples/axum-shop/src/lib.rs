@@ -1,8 +1,8 @@
-//! A small shop, to show `sea-orm-audit` in a whole application: users with passwords and sessions,
-//! products, orders with lines, an export; every change, login, view and refusal of it on record.
+//! A small shop, to show `sea-orm-audit` in a whole application: users with passwords and sessions, products, orders
+//! with lines, an export. Every change, login, view and refusal is recorded.
 //!
-//! Where to look first: [`app`] puts the layers in order, [`entity`] has the derives, [`auth`] the logins.
-//! `README.md` shows it from the outside.
+//! Start with [`app`], which orders the layers, [`entity`], which has the derives, and [`auth`], which has the
+//! logins. `README.md` shows how to use it.
 
 pub mod auth;
 pub mod entity;
@@ -42,19 +42,19 @@ use entity::user;
 pub use error::Error;
 pub use routes::Shop;
 
-/// How the shop is run.
+/// The options of the shop.
 #[derive(Clone)]
 pub struct Options {
-    /// Whose word on the client's address is believed. By default nobody's.
+    /// The proxies whose client address is trusted. By default none.
     pub client_address: ClientAddress,
-    /// From when on a request is slow; a second by default.
+    /// The duration from which a request is slow; a second by default.
     pub slow_after: Duration,
     /// How many failed logins are too many; by default five within a quarter of an hour, by one name from
     /// one address.
     pub lockout: Lockout,
-    /// The first administrator, made where there is none. By default nobody.
+    /// The first administrator, created if there is none. By default none.
     pub admin: Option<Credentials>,
-    /// Whether the routes below `/demo` are there. By default they are not.
+    /// Whether the routes below `/demo` exist. By default they do not.
     pub demo: bool,
 }
 
@@ -64,7 +64,7 @@ impl Default for Options {
             client_address: ClientAddress::of_socket(),
             slow_after: Duration::from_secs(1),
             lockout: Lockout::per_user_and_address(5, Duration::from_mins(15))
-                // In a flood passwords wait for the hasher for more than the minute that is the default.
+                // In a flood, passwords wait for the hasher for more than the default of a minute.
                 .lease(Duration::from_mins(5)),
             admin: None,
             demo: false,
@@ -72,20 +72,20 @@ impl Default for Options {
     }
 }
 
-/// Why the shop does not open.
+/// Why the shop did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// Nobody could sign in.
+    /// The authentication backend failed.
     #[error("nobody could sign in")]
     Backend(#[from] BackendError),
 }
 
-/// Connects to a database, and makes the audit tables where there are none: from then on everything else
-/// can be on record, the start included.
+/// Connects to a database, and creates the audit tables if they are missing: from then on everything, the start
+/// included, can be recorded.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -136,11 +136,11 @@ pub async fn app(
         hasher,
         slow: options.slow_after + Duration::from_millis(50),
     };
-    // From the inside out: the last layer is the first to see a request. The order matters, and a wrong one is told:
-    // - `AuditLayer` is outermost, since everything below it writes in the context that it makes;
+    // From the inside out: the last layer is the first to see a request. A wrong order is logged as an error:
+    // - `AuditLayer` is outermost, since all inner layers write in its context;
     // - axum-login's layer loads session and user,
-    // - which `AuditAuthLayer` then tells to the log; also it sees who has signed out.
-    // All are around the fallback, too: nobody probes for `/wp-admin` unseen.
+    // - `AuditAuthLayer` sets that user as the actor and detects logouts.
+    // All are around the fallback, too: a probe for `/wp-admin` is recorded.
     Ok(routes::routes(options.demo)
         .with_state(shop)
         .layer(AuditAuthLayer::<Auth, _>::new(db.clone()))
@@ -155,7 +155,7 @@ pub async fn app(
         ))
 }
 
-/// Nobody is there yet who could do it: it is the application itself.
+/// No user exists yet: the actor is the application itself.
 async fn make_admin(
     db: &AuditedConnection,
     hasher: &Hasher,
@@ -181,11 +181,11 @@ async fn make_admin(
     Ok(())
 }
 
-/// How long requests under way are waited for when the shop is stopped.
+/// How long a stopping shop waits for requests in progress.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves until `shutdown` is done, and then lets requests under way come to their end, for so long. When it returns, none is
-/// under way any more.
+/// Serves until `shutdown` is done, and then waits up to `patience` for requests in progress. When it returns, no
+/// request is in progress.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -197,12 +197,12 @@ pub async fn serve(
     let (mut listener, mut shutdown) = (listener, pin!(shutdown));
     loop {
         let (socket, client) = tokio::select! {
-            // axum's, which goes on after errors.
+            // axum's, which continues after errors.
             accepted = Listener::accept(&mut listener) => accepted,
             Some(_) = connections.join_next() => continue,
             () = &mut shutdown => break,
         };
-        // With the client's address, which the log wants to know.
+        // With the client's address, for the log.
         let app = app.clone().layer(Extension(ConnectInfo(client)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -211,8 +211,8 @@ pub async fn serve(
     }
     drop(listener);
     if timeout(patience, graceful.shutdown()).await.is_err() {
-        // A client that has sent half of a request keeps nobody from flushing the log. `axum::serve` would leave such
-        // connections to themselves: what they end with would be recorded too late.
+        // A client that has sent half of a request does not block the flush of the log. `axum::serve` would detach
+        // such connections: their last records would be written too late.
         tracing::warn!("some requests did not end in time, and are cut off");
         connections.shutdown().await;
     }

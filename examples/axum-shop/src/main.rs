@@ -30,8 +30,8 @@ async fn main() -> ExitCode {
     tracing_subscriber::registry()
         .with(EnvFilter::new(variable("RUST_LOG", "info")))
         .with(tracing_subscriber::fmt::layer())
-        // What the application logs as an error is a system event, too. But axum-login logs every login
-        // that fails with an error, a blocked one included, which is on record already.
+        // The application's logged errors become system events, too. But axum-login logs every login that fails with
+        // an error, a blocked one included, which is recorded already.
         .with(AuditTracingLayer::new().with_filter(errors))
         .init();
     match run().await {
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An error and what it came from, in words.
+/// An error and its causes, as text.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -65,14 +65,14 @@ async fn run() -> Result<ExitCode, DbErr> {
         }
     };
 
-    // Also where it did not open. What still waits to be written is written before the database is left: the records of
-    // requests that were cut off, and then the events.
+    // Also if it did not start. Queued writes complete before the database is closed: the records of requests that
+    // were cut off, and then the events.
     let flush = async {
         finish_recording().await;
         events.shutdown().await;
         db.close().await
     };
-    // The database may be away: nobody waits for ever.
+    // The database may be unavailable: the wait is bounded.
     if let Ok(closed) = timeout(PATIENCE, flush).await {
         closed?;
     } else {
@@ -81,9 +81,9 @@ async fn run() -> Result<ExitCode, DbErr> {
     Ok(code)
 }
 
-/// Opens the shop, and serves until it is stopped.
+/// Starts the shop, and serves until it is stopped.
 async fn open(db: &DatabaseConnection, events: &EventWriter) -> Result<(), BoxError> {
-    // Session keys and names that nobody has are stored as keyed hashes.
+    // Session keys and unknown names are stored as keyed hashes.
     let config = AuditConfig::builder();
     let config = if std::env::var_os("AUDIT_HASH_KEY").is_some() {
         config.hash_key(HashKey::from_env("1", "AUDIT_HASH_KEY")?)
@@ -119,7 +119,7 @@ async fn open(db: &DatabaseConnection, events: &EventWriter) -> Result<(), BoxEr
     Ok(())
 }
 
-/// Waits for Ctrl-C, or for the signal with which services are stopped.
+/// Waits for Ctrl-C, or for the signal that stops services.
 async fn interrupted() {
     let interrupt = async {
         if let Err(error) = tokio::signal::ctrl_c().await {

@@ -1,4 +1,4 @@
-//! The shop's tables, and what is on its shelves at first.
+//! The shop's tables, and its initial products.
 
 use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, Set};
 use sea_orm_migration::prelude::*;
@@ -8,8 +8,7 @@ use sea_orm_migration::schema::{
 
 use crate::entity::product;
 
-/// Runs the shop's migrations. To be wrapped in `AuditedMigrator`, so that what they seed is not taken
-/// for somebody's work.
+/// Runs the shop's migrations. Wrap it in `AuditedMigrator`, so that their seeds are not recorded as a user's work.
 #[derive(Debug, Clone, Copy)]
 pub struct Migrator;
 
@@ -48,7 +47,7 @@ impl MigrationTrait for CreateTables {
             .table("user")
             .col(pk_auto("id"))
             .col(string_len("name", 64))
-            // NFKC makes of one character up to eighteen.
+            // NFKC converts one character to up to eighteen.
             .col(string_len_uniq("name_key", 250))
             .col(string_len("password_hash", 255))
             .col(string_len("role", 16))
@@ -90,8 +89,8 @@ impl MigrationTrait for CreateTables {
             ))
             .to_owned();
         for mut table in [user, product, customer_order, order_line] {
-            // Names are in any script, whatever the database's default is. Which of them are one, `name_key` says: the default
-            // collation takes Zoe for Zoë, and every emoji for every other.
+            // Names are in any script, whatever the database's default is. `name_key` decides which of them are
+            // equal: the default collation treats Zoe and Zoë as equal, and all emoji.
             if manager.get_database_backend() == DbBackend::MySql {
                 table.character_set("utf8mb4").collate("utf8mb4_bin");
             }

@@ -1,4 +1,4 @@
-//! The program itself: started, asked, stopped by a signal; nothing that waited to be written is lost.
+//! The program itself: start, requests, stop by a signal; no queued record is lost.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// A process that does not outlive its test.
+/// A process that ends with its test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -28,7 +28,7 @@ impl Drop for Running {
     }
 }
 
-/// A database of its own for a test.
+/// A separate database for a test.
 struct Database {
     path: PathBuf,
     url: String,
@@ -67,7 +67,7 @@ impl Database {
     }
 }
 
-/// Starts the program. Returns where it listens, and what reads its output to the end: without a reader it would wait.
+/// Starts the program. Returns its address, and a reader of its output: without a reader it would block.
 async fn start(command: &mut Command) -> TestResult<(Running, String, JoinHandle<usize>)> {
     let mut shop = Running(command.stdout(Stdio::piped()).spawn()?);
     let output = shop.0.stdout.take().ok_or("no output")?;
@@ -113,8 +113,9 @@ async fn started_and_stopped() -> TestResult {
         let answer = client.get(format!("http://{address}/demo/{path}")).send();
         assert_eq!(answer.await?.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
-    // Two clients send half of a request, and wait: one half of the head, which the server waits for half a minute, and one
-    // half of the body, which it waits for without end. That it was asked to go on says that the handler reads it.
+    // Two clients send half of a request, and wait: one half of the head, for which the server waits half a minute,
+    // and one half of the body, for which it waits without limit. Its `100 Continue` shows that the handler reads the
+    // body.
     let mut half_head = std::net::TcpStream::connect(&address)?;
     half_head.write_all(b"GET /products HTTP/1.1\r\nhost: shop\r\n")?;
     let mut half_body = std::net::TcpStream::connect(&address)?;
@@ -125,7 +126,7 @@ async fn started_and_stopped() -> TestResult {
     let mut go_on = [0; 12];
     half_body.read_exact(&mut go_on)?;
     assert_eq!(&go_on, b"HTTP/1.1 100");
-    // At once: what was reported last still waits to be written.
+    // At once: the last report is still queued.
     let asked = Command::new("kill")
         .args(["-TERM", &shop.0.id().to_string()])
         .status()?;
@@ -165,7 +166,7 @@ async fn started_and_stopped() -> TestResult {
         told,
         [
             ("MAINTENANCE", "audit configuration installed", 1),
-            // Of each of the shop's two migrations.
+            // For each of the shop's two migrations.
             ("MAINTENANCE", "audit migration mode entered", 1),
             ("MAINTENANCE", "audit migration mode left", 1),
             ("MAINTENANCE", "audit migration mode entered", 1),
@@ -174,7 +175,7 @@ async fn started_and_stopped() -> TestResult {
             ("ERROR", "a handler panicked", 1),
             ("ERROR", "the application logged an error", 1),
             ("ERROR", "a request was answered with a server error", 1),
-            // The half of a body: it was cut off when the deadline was over.
+            // The half of a body: it was cut off at the deadline.
             ("PERFORMANCE", "a request was slow", 1),
         ]
     );
@@ -217,7 +218,7 @@ async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_writte
     database.remove(db).await
 }
 
-/// A client that does not read on, and then the program is killed.
+/// A client that stops reading, before the program is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_of_a_killed_program_is_on_record_as_begun() -> TestResult {
     tokio::time::timeout(Duration::from_mins(2), killed_while_exporting()).await?
@@ -227,7 +228,7 @@ async fn killed_while_exporting() -> TestResult {
     let database = Database::new("killed");
     let (mut shop, address, _output) = start(&mut database.shop()).await?;
 
-    // More lines than sockets hold.
+    // More lines than sockets buffer.
     let db = database.connect().await?;
     db.execute_unprepared(
         "INSERT INTO customer_order (id, user_id, placed_at) VALUES (1, 1, '2026-11-30T12:00:00Z'); \
@@ -248,7 +249,7 @@ async fn killed_while_exporting() -> TestResult {
         stalled,
         "GET /export/orders.csv HTTP/1.1\r\nhost: shop\r\ncookie: {cookie}\r\n\r\n"
     )?;
-    // The first bytes of the file come when the beginning is on record.
+    // The first bytes of the file follow the record of the beginning.
     let mut first = Vec::new();
     while !String::from_utf8_lossy(&first).contains("order_id,") {
         let mut byte = [0; 1];

@@ -1,4 +1,4 @@
-//! Running one workload by one road.
+//! Runs one workload on one path.
 
 use std::sync::Mutex;
 
@@ -11,10 +11,10 @@ use super::workload::{Group, Op, Step, Table, Workload};
 use super::{related, rows};
 use crate::support::{TestDb, TestResult};
 
-/// How the same is done.
+/// The path of the writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CapturePath {
-    /// SeaORM alone: what the others must do as well, but for the log.
+    /// SeaORM alone: the reference for the others, without the log.
     Unaudited,
     /// Models on SeaORM's own connection, builders where there is no hook.
     Hooks,
@@ -71,7 +71,7 @@ impl<C> Connection for C where
 {
 }
 
-/// What savepoints can be set in.
+/// A transaction that supports savepoints.
 pub(super) trait Transaction:
     ConnectionTrait + TransactionTrait<Transaction = Self> + TransactionSession + Send + Sync + 'static
 {
@@ -87,10 +87,10 @@ impl<T> Transaction for T where
 {
 }
 
-/// The time of all records but those of triggers, which have the database's.
+/// The time of all records but trigger records, which have the database's time.
 pub(super) const NOON: &str = "2026-11-23T12:00:00Z";
 
-/// What says who records.
+/// The configuration of a path.
 pub(super) fn config_of(road: CapturePath, backend: DbBackend) -> AuditConfigBuilder {
     let mut config = AuditConfig::builder();
     if road == CapturePath::Triggers {
@@ -99,7 +99,7 @@ pub(super) fn config_of(road: CapturePath, backend: DbBackend) -> AuditConfigBui
     config
 }
 
-/// Runs the workload and returns what every step answered.
+/// Runs the workload and returns the answer of every step.
 pub(super) async fn take(
     road: CapturePath,
     db: &TestDb,

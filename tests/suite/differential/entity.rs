@@ -1,6 +1,6 @@
 //! The tables of the workload.
 //!
-//! Those that are numbered are told apart by `code`, the others by their key.
+//! Numbered rows are distinguished by `code`, the others by their key.
 
 /// Every type that all databases have.
 pub(super) mod wide {
@@ -87,7 +87,7 @@ pub(super) mod narrow {
     pub enum Relation {}
 }
 
-/// The integer that only MariaDB has, also as key.
+/// The integer that only MariaDB has, also as a key.
 pub(super) mod huge {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -145,7 +145,7 @@ pub(super) mod listed {
     pub enum Relation {}
 }
 
-/// Keyed by text, whose case and trailing space count on some databases only.
+/// Keyed by text. Case and trailing spaces count only on some databases.
 pub(super) mod label {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -200,7 +200,7 @@ pub(super) mod author {
     }
 }
 
-/// Without an action of the database: SeaORM itself removes books before their author.
+/// Without a foreign key action: SeaORM itself deletes books before their author.
 pub(super) mod book {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -218,7 +218,7 @@ pub(super) mod book {
     }
 }
 
-/// What the rows below refer to.
+/// The root that the rows below refer to.
 pub(super) mod root {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -235,7 +235,7 @@ pub(super) mod root {
     pub enum Relation {}
 }
 
-/// Goes with its root, and forgets another.
+/// Deleted with its root; the reference to another root is set to NULL.
 pub(super) mod branch {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -268,7 +268,7 @@ pub(super) mod branch {
     }
 }
 
-/// Forgets its branch.
+/// The reference to its branch is set to NULL.
 pub(super) mod leaf {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -294,7 +294,7 @@ pub(super) mod leaf {
     }
 }
 
-/// Goes with its branch or the node above it, and forgets the one beside it.
+/// Deleted with its branch or the node above it; the reference to the node beside it is set to NULL.
 pub(super) mod node {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;

@@ -1,4 +1,4 @@
-//! What random work found that the core did not do right, as small as it gets.
+//! Errors of the core that random work found, in their smallest form.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, EntityTrait, Set, TransactionTrait};
@@ -16,7 +16,7 @@ on_every_database! {
     a_row_that_an_upsert_writes_twice_is_created_once,
 }
 
-/// The log tells of the tables as they are.
+/// The log agrees with the tables.
 async fn assert_replays(db: &TestDb) -> TestResult {
     let mut keys = Keys::new();
     let mut contents = Contents::new();
@@ -71,7 +71,7 @@ async fn what_is_written_early_in_a_savepoint_comes_after_what_was_before(
     assert_replays(db).await
 }
 
-/// The branch forgets the root first and then goes with it; the node goes with the branch.
+/// First the branch's other reference becomes NULL, then the branch is deleted, and the node with it.
 async fn what_goes_with_a_row_that_also_forgets_is_recorded(db: &TestDb) -> TestResult {
     create(db).await?;
     let audited = db.audited();
@@ -121,7 +121,7 @@ async fn a_row_that_forgets_another_of_the_same_delete_is_recorded_as_it_was(
 
 async fn a_row_that_an_upsert_writes_twice_is_created_once(db: &TestDb) -> TestResult {
     if db.backend() == sea_orm::DbBackend::Postgres {
-        // It refuses to write a row twice.
+        // PostgreSQL refuses to write a row twice.
         return Ok(());
     }
     create(db).await?;

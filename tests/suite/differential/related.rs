@@ -193,7 +193,7 @@ pub(super) async fn tree<C: Connection>(road: CapturePath, db: &C, op: &TreeOp) 
     }
 }
 
-/// Hooks do not see what the database does: there the builder deletes.
+/// Hooks do not see cascades of the database: on that path the builder deletes.
 async fn fell<E, C: Connection>(road: CapturePath, db: &C, place: u8) -> Answer
 where
     E: Rows + EntityTrait<PrimaryKey: PrimaryKeyTrait<ValueType = i32>>,

@@ -1,4 +1,4 @@
-//! The log, read as the history of the tables: what it says came about must be what is there.
+//! The log as the history of the tables: its result must equal the tables.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,7 +24,7 @@ pub(super) fn key_columns<E: Auditable>() -> Vec<&'static str> {
         .collect()
 }
 
-/// Adds what a table holds.
+/// Adds the rows of a table.
 pub(super) async fn read<E: Auditable>(
     db: &DatabaseConnection,
     contents: &mut Contents,
@@ -49,8 +49,8 @@ fn object_id(key: &[&str], row: &Row) -> String {
     }
 }
 
-/// Applies all records to nothing. Each must fit what those before it left: what is created was not
-/// there, what is changed or deleted was, as the record says.
+/// Applies all records to empty tables. Each must match the result of those before it: a created row did not exist, and
+/// a changed or deleted one existed with the recorded values.
 pub(super) fn replay(log: &[audit_log::Model], keys: &Keys) -> Result<Contents, String> {
     let mut rows = Contents::new();
     for record in log {
@@ -66,7 +66,7 @@ fn apply(record: &audit_log::Model, keys: &Keys, rows: &mut Contents) -> Result<
     let before = rows.remove(&(model.clone(), id));
     let is_unknown = changes.iter().all(|(_, change)| change.is_old_unknown());
     if record.action == "UPDATE" && is_unknown && before.is_none() {
-        // MariaDB does not tell whether a row was there that one INSERT writes twice.
+        // MariaDB does not report whether a row existed that one INSERT writes twice.
         let mut row = Row::new();
         changes.apply(&mut row);
         let id = object_id(&keys[model.as_str()], &row);

@@ -1,4 +1,4 @@
-//! Steps on a table without foreign keys, whichever it is.
+//! Steps on a table without foreign keys.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use super::workload::{Fill, RowOp, Scores};
 
 type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 
-/// What a step answers; compared between roads.
+/// The answer of a step, compared between paths.
 pub(super) type Answer = Result<String, DbErr>;
 
 pub(super) const NONE: &str = "no row";
@@ -180,7 +180,7 @@ async fn key_of_code<E: Rows, C: Connection>(db: &C, code: u8) -> Result<Key<E>,
     Ok(Key::<E>::from_value_tuple(key))
 }
 
-/// A new row; what must not be NULL is always set.
+/// A new row; columns that are NOT NULL are always set.
 fn new<E: Rows>(backend: DbBackend, code: u8, fill: Fill) -> E::ActiveModel {
     let mut model = changed::<E>(backend, fill);
     if model.get(column::<E>("score")).is_not_set() {
@@ -220,7 +220,7 @@ pub(super) async fn insert<E: Rows, C: Connection>(
         let result = E::audited_insert_many([model]).exec(db).await?;
         result.last_insert_id.unwrap()
     } else {
-        // SeaORM does not tell the key of what `insert_many` inserts when it is no number.
+        // SeaORM does not return a key of `insert_many` that is no number.
         let key = Key::<E>::from_value_tuple(model.get_primary_key_value().unwrap());
         let insert = E::audited_insert_many([model]);
         insert.exec_without_returning(db).await?;
@@ -358,7 +358,7 @@ async fn upsert<E: Rows, C: Connection>(
     let codes = if backend == DbBackend::Sqlite {
         codes.to_vec()
     } else {
-        // PostgreSQL refuses them; MariaDB does not tell whether the first of them was there.
+        // PostgreSQL refuses them; MariaDB does not report whether the first of them existed.
         without_repeats::<E>(backend, codes)
     };
     let mut updated: Vec<_> = (E::Column::iter().enumerate())
@@ -423,7 +423,7 @@ async fn clash<E: Rows, C: Connection>(road: CapturePath, db: &C, code: u8) -> A
     }
 }
 
-/// No road of the models does this.
+/// The models have no such operation.
 async fn rename<E: Rows, C: Connection>(road: CapturePath, db: &C, from: u8, to: u8) -> Answer {
     if is_numbered::<E>() || find::<E, C>(db, to).await?.is_some() {
         return Ok(NONE.into());

@@ -1,4 +1,4 @@
-//! Values for columns: what is easily confused, and what lies at the limits.
+//! Values for columns: easily confused ones, and ones at the limits.
 
 use mac_address::MacAddress;
 use sea_orm::DbBackend;

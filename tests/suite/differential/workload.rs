@@ -1,12 +1,12 @@
-//! What is done: a random list of steps, which shrinks.
+//! The workload: a random list of steps, which shrinks.
 
 use proptest::prelude::*;
 
-/// What is done in one go on a connection, and how records are gathered meanwhile.
+/// The steps on a connection, and how records are buffered meanwhile.
 #[derive(Clone, Debug)]
 pub(super) struct Workload {
     pub(super) groups: Vec<Group>,
-    /// So few that buffers run full, and bulk statements run in pieces.
+    /// Few enough that buffers fill up, and bulk statements run in chunks.
     pub(super) buffered_records: usize,
     pub(super) chunk_rows: u32,
 }
@@ -27,7 +27,7 @@ pub(super) enum Step {
     Savepoint { steps: Vec<Step>, commit: bool },
 }
 
-/// What is written: rows are named by small numbers, so that steps meet.
+/// A write. Rows have small numbers, so that steps conflict.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     /// On one of the tables that have no foreign keys.
@@ -39,9 +39,9 @@ pub(super) enum Op {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Table {
     Wide,
-    /// Small integers; lists on PostgreSQL, which does not have them.
+    /// Small integers; on PostgreSQL, which lacks some of them, arrays.
     Narrow,
-    /// What only this database has.
+    /// The types that only this database has.
     Own,
     Label,
     Pair,
@@ -51,26 +51,26 @@ pub(super) enum Table {
 pub(super) enum RowOp {
     Insert(u8, Fill),
     Update(u8, Fill),
-    /// Every column, to the value it has.
+    /// Sets every column to its current value.
     UpdateNothing(u8),
     Delete(u8),
     InsertMany(Vec<u8>, Fill),
-    /// Rows whose score lies between.
+    /// Rows with a score in the range.
     UpdateMany(Scores, Fill),
-    /// Adds to the score what it is.
+    /// Doubles the score.
     Double(Scores),
     DeleteMany(Scores),
     Upsert(Vec<u8>, Fill),
     InsertOrIgnore(Vec<u8>, Fill),
-    /// A row that is there already, which fails.
+    /// Inserts an existing row, which fails.
     Clash(u8),
-    /// Another key, where it is not a number.
+    /// Sets another key, if the key is no number.
     Rename(u8, u8),
 }
 
 pub(super) type Scores = std::ops::RangeInclusive<i32>;
 
-/// Which columns get a value, and which.
+/// The columns that get a value, and the values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fill {
     columns: u32,
@@ -95,7 +95,7 @@ impl Fill {
     }
 }
 
-/// Authors are named by their place among those there are.
+/// Authors are selected by position.
 #[derive(Clone, Debug)]
 pub(super) enum NestedOp {
     Save { name: u8, books: u8 },
@@ -103,7 +103,7 @@ pub(super) enum NestedOp {
     Delete { author: u8 },
 }
 
-/// Rows are named by their place among those there are; 0 is none.
+/// Rows are selected by position; 0 is none.
 #[derive(Clone, Debug)]
 pub(super) enum TreeOp {
     Root,
@@ -132,7 +132,7 @@ pub(super) fn workloads() -> impl Strategy<Value = Workload> {
         ];
         prop::collection::vec(group, 1..20)
     };
-    // Most work is on one table, so that statements meet several rows.
+    // Most steps write one table, so that statements match several rows.
     let groups = prop_oneof![
         2 => groups(row_op(Table::Wide)),
         1 => groups(row_op(Table::Narrow)),

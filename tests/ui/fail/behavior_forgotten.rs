@@ -1,4 +1,4 @@
-//! What `sea-orm-cli` writes: the line goes, or says `behavior`. The message is rustc's.
+//! The code that `sea-orm-cli` writes: the fix removes the line or adds `behavior`. The message is rustc's.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;

@@ -1,4 +1,4 @@
-//! The impl is woven, but the model does not say `behavior = "own"`. The message is rustc's.
+//! The impl is wrapped, but the model does not say `behavior = "own"`. The message is rustc's.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;

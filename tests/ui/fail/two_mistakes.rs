@@ -1,4 +1,4 @@
-//! Two mistakes on one line are two messages, each on its own spot.
+//! Two mistakes on one line give two messages, each at its own position.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;

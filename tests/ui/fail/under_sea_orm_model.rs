@@ -1,4 +1,4 @@
-//! SeaORM copies derive and attributes to `ModelEx`; the messages come once all the same.
+//! SeaORM copies derive and attributes to `ModelEx`; each message appears once all the same.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;

@@ -1,4 +1,4 @@
-//! Every key, in one place.
+//! Every key in one place.
 
 mod patient {
     use sea_orm::entity::prelude::*;
@@ -35,7 +35,7 @@ mod patient {
     pub enum Relation {}
 }
 
-/// What `only` leaves out may still show the object and name the tenant.
+/// A field that `only` omits may still be the object's display or the tenant.
 mod invoice {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;

@@ -1,4 +1,4 @@
-//! The expanded form: entity, columns and primary key written by hand.
+//! The expanded form: entity, columns and primary key are written manually.
 
 mod cake {
     use sea_orm::entity::prelude::*;

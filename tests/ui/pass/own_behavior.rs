@@ -1,4 +1,4 @@
-//! Entities with an `impl ActiveModelBehavior` of their own, in all the ways one can be written.
+//! Entities with an `impl ActiveModelBehavior` of their own, in all possible forms.
 
 /// An entity around an impl.
 macro_rules! entity {
@@ -194,7 +194,7 @@ entity!(by_configuration {
     impl ActiveModelBehavior for ActiveModel {}
 });
 
-// A hook that writes the same entity comes back to itself.
+// A hook that writes the same entity runs recursively.
 entity!(recursion {
     use sea_orm::{IntoActiveModel, Set};
 

@@ -1,6 +1,6 @@
-//! The expansion names nothing as the user's scope has it but `Entity`, `Column` and `ActiveModel`.
+//! The expansion uses no name of the user's scope but `Entity`, `Column` and `ActiveModel`.
 
-// SeaORM's own derives need the prelude, so the entity stands elsewhere.
+// SeaORM's own derives need the prelude, so the entity is in another module.
 mod entity {
     use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! An application that forbids all that can be forbidden.
+//! An application that forbids all lints that can be forbidden.
 #![forbid(unsafe_code)]
 #![deny(
     warnings,
@@ -42,10 +42,10 @@ pub mod post {
 
     use entity::{ActiveModel, Column, Entity as Rows};
 
-    /// The expansion's name for it.
+    /// The entity's name in the expansion.
     type Entity = Rows;
 
-    /// SeaORM's derives do not pass these lints, so `Auditable` stands apart.
+    /// SeaORM's derives violate these lints, so `Auditable` is separate.
     #[derive(Debug, Auditable)]
     #[audit(display = "{title}", only(id, title), tenant = "id")]
     pub struct Model {

@@ -23,7 +23,7 @@ fn writes(value: i32) -> BeforeImage {
 }
 
 impl Store {
-    /// The value written by what is taken for a row that shows `values`.
+    /// The written value of the image that is taken for a row with `values`.
     fn taken(&self, waiting: &ImageKey, values: &[i32]) -> Option<i32> {
         let fit = |image: &BeforeImage| {
             if (values.iter()).any(|value| image.written == [Some(Value::from(*value))]) {
@@ -102,7 +102,7 @@ fn an_image_whose_values_the_database_changed_is_found_by_the_change() {
     assert_eq!(image.map(|image| image.written), Some(writes(2).written));
 }
 
-/// Whoever commits first, whoever finishes first: each is recorded once.
+/// In every order of commits and ends each operation is recorded once.
 #[test]
 fn operations_at_once_are_each_recorded_once_in_every_order() {
     const ORDERS: [[usize; 3]; 6] = [
@@ -120,7 +120,7 @@ fn operations_at_once_are_each_recorded_once_in_every_order() {
             for value in values {
                 store.put(waiting("k"), writes(value));
             }
-            // The row of an operation shows itself and those that committed before it.
+            // An operation's row shows its own change and those that committed before it.
             let mut recorded: Vec<_> = (finished.into_iter())
                 .filter_map(|at| store.taken(&waiting("k"), &committed[..=at]))
                 .collect();
@@ -171,7 +171,7 @@ fn large_images_are_bounded_in_bytes() {
     assert_eq!(store.len(), 10);
     assert_eq!(store.evicted(), 90);
     assert!(store.lock().weight <= 1 << 20);
-    // An operation under way keeps its own image, whatever it weighs.
+    // An operation under way keeps its own image, whatever its size.
     store.put(waiting("huge"), large(2 << 20));
     assert_eq!(store.len(), 1);
     assert_eq!(store.taken(&waiting("huge"), &[1]), Some(1));

@@ -1,16 +1,16 @@
-//! How much memory a value takes.
+//! The memory size of a value.
 
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
 
-/// About how many bytes a value takes, with what it points to.
+/// The approximate size of a value in bytes, including what it points to.
 pub(in crate::capture) fn weight(value: &Value) -> usize {
     let heap = match value {
         Value::String(Some(text)) => text.len(),
         Value::Bytes(Some(bytes)) => bytes.len(),
         Value::Json(Some(json)) => weight_of_json(json),
         Value::Array(_, Some(items)) => items.iter().map(weight).sum(),
-        // The largest of the others: a decimal of any length is seldom long.
+        // The largest of the others: a decimal has any length, but is seldom long.
         _ => 32,
     };
     size_of::<Value>() + heap

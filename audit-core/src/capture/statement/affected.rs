@@ -1,8 +1,8 @@
-//! The audited tables that a statement changes although it names none of them: it writes a partition, an inheriting
-//! table or a view under a name of its own, or rows of an audited table follow by a foreign key.
+//! The audited tables that a statement changes without naming them: it writes a partition, an inheriting table or a
+//! view with another name, or rows of an audited table follow by a foreign key.
 //!
-//! None of that is captured, so it is reported. What leads from one table to another is asked of the catalogue outside of
-//! the application's transactions, whose snapshots, locks and first statements are their own.
+//! None of that is captured, so it is reported. The catalogue is queried for the links between tables outside of the
+//! application's transactions, which keep their own snapshots, locks and first statements.
 
 mod catalogue;
 mod links;
@@ -19,7 +19,7 @@ const ITSELF: &str = "it writes a partition, an inheriting table or a view of an
 const FOLLOWS: &str = "rows of an audited table follow those that it changes, by a foreign key";
 const UNKNOWN: &str = "it writes a view whose definition the role may not read";
 
-/// What a statement changes of audited tables that it does not name.
+/// The audited tables that a statement changes without naming them.
 #[derive(Debug)]
 pub(crate) struct Affected {
     /// The first table that it names.
@@ -31,7 +31,7 @@ pub(crate) struct Affected {
     pub(crate) is_recorded: bool,
 }
 
-/// What becomes of rows of a table.
+/// How rows of a table change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Effect {
     deletes: bool,
@@ -61,7 +61,7 @@ impl Effect {
             },
             Kind::UpdateOrDelete(change) => (change.delete, change.assigned.clone()),
             Kind::Merge(merge) => (merge.deletes, merge.assigned.clone()),
-            // It is refused where other tables refer to the table.
+            // It is refused if other tables refer to the table.
             Kind::Truncate => (false, Vec::new()),
         };
         Self {
@@ -70,7 +70,7 @@ impl Effect {
         }
     }
 
-    /// What becomes of the rows to which a link leads, if anything does.
+    /// How the rows at the end of a link change, if they do.
     fn along(&self, by: &By) -> Option<Self> {
         let sets_any = |deletes: bool| Self {
             deletes,
@@ -78,7 +78,7 @@ impl Effect {
         };
         match by {
             By::Parent | By::Child => Some(self.clone()),
-            // Its columns have other names.
+            // The view's columns have other names.
             By::View => Some(sets_any(self.deletes)),
             By::Rule => Some(Self::ANY),
             By::Delete { .. } if !self.deletes => None,
@@ -97,7 +97,7 @@ impl Effect {
         let (Sets::These(sets), Some(columns)) = (&self.sets, columns) else {
             return self.sets != Sets::These(Vec::new());
         };
-        // On SQLite a key may be set by these names.
+        // On SQLite these names may set a key.
         let is_row_id = |set: &str| {
             ["rowid", "oid", "_rowid_"]
                 .iter()
@@ -107,12 +107,12 @@ impl Effect {
     }
 }
 
-/// A table that is reached, and how.
+/// A reached table, and how it is reached.
 #[derive(Debug, Clone, PartialEq)]
 struct Reached {
     name: TableName,
     effect: Effect,
-    /// From a child to its parent: other children of that are not written.
+    /// From a child to its parent: the parent's other children are not written.
     is_parent: bool,
     why: &'static str,
     /// Whether row triggers of that table fire.
@@ -120,7 +120,7 @@ struct Reached {
 }
 
 impl ServerInfo {
-    /// What a statement changes of audited tables that it does not name, as far as the catalogue is known.
+    /// The audited tables that a statement changes without naming them, as far as the catalogue is known.
     pub(crate) fn affected(
         &self,
         config: &AuditConfig,
@@ -187,7 +187,7 @@ impl ServerInfo {
         }
     }
 
-    /// Whether what follows the rows of an entity by a link is captured, or reported, with the statement.
+    /// Whether the statement's capture or report covers the rows that follow an entity's rows by a link.
     fn is_captured(
         &self,
         config: &AuditConfig,
@@ -200,7 +200,7 @@ impl ServerInfo {
         match link.by {
             By::Delete { .. } => to.is_some_and(|to| declares(to, info)),
             By::Update { .. } => !is_skipped && to.is_some(),
-            // A table of the entity's name in a schema of its own may be another one.
+            // A table with the entity's name in an explicit schema may be another one.
             _ => !is_skipped && (name.schema.is_none() || info.schema().is_some()),
         }
     }
@@ -219,9 +219,9 @@ impl Affected {
 }
 
 impl Reached {
-    /// What a link leads to, if anything becomes of the rows there.
+    /// The target of a link, if its rows change.
     fn along(&self, link: &Link, to: &TableName) -> Option<Self> {
-        // Rows of other children are not those of this one.
+        // Rows of other children are not rows of this one.
         if self.is_parent && matches!(link.by, By::Child) {
             return None;
         }
@@ -236,7 +236,7 @@ impl Reached {
     }
 }
 
-/// Goes through the tables that a text writes, with the write where that is known.
+/// Iterates over the tables that a text writes, with the write if it is known.
 fn each_written<'a>(
     understood: &'a ParsedStatement,
     see: &mut impl FnMut(&'a TableName, Option<&'a Write>),

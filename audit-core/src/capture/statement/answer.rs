@@ -1,4 +1,4 @@
-//! How a statement is sent, and what comes of it.
+//! How a statement is sent, and its output.
 
 use sea_orm::{
     DbBackend, DbErr, ExecResult, MockDatabase, MockDatabaseTrait, MockExecResult, QueryResult,
@@ -8,17 +8,17 @@ use sea_orm::{
 use super::returning::Returns;
 use crate::exec_method::ExecMethod;
 
-/// What the database answered.
+/// The output of a statement.
 pub(crate) enum ExecOutput {
     Executed(ExecResult),
     Rows(Vec<QueryResult>),
 }
 
-/// Why there is no answer.
+/// Why there is no output.
 pub(crate) enum CaptureError {
     /// The database, or the log, failed.
     Failed(DbErr),
-    /// The changes cannot be captured; nothing was done.
+    /// The changes cannot be captured; the statement did not run.
     Uncapturable(&'static str),
 }
 
@@ -28,17 +28,17 @@ impl From<DbErr> for CaptureError {
     }
 }
 
-/// Changes of a statement that ran without being recorded in full.
+/// Changes of an executed statement that are not recorded in full.
 #[derive(Debug)]
 pub(crate) struct Gap {
     pub(crate) why: &'static str,
-    /// The keys that are known of the rows concerned.
+    /// The known keys of the rows concerned.
     pub(crate) keys: String,
-    /// The tables concerned, where they are not the one that the statement names.
+    /// The tables concerned, if they differ from the statement's table.
     pub(crate) tables: String,
 }
 
-/// The answer to a statement whose rows the application does not see.
+/// The output of a statement whose rows the application does not see.
 pub(super) fn answer_of(
     call: ExecMethod,
     count: u64,
@@ -51,7 +51,7 @@ pub(super) fn answer_of(
     })
 }
 
-/// The answer to a statement that was run as a query. Rows that its own text does not return are no part of it.
+/// The output of a statement that was run as a query. It excludes rows that the statement's own text does not return.
 pub(super) fn answer(
     call: ExecMethod,
     returns: Returns,
@@ -64,10 +64,10 @@ pub(super) fn answer(
     answer_of(call, rows.len() as u64, last_insert_id)
 }
 
-/// What SeaORM is given for a statement that was run in another way than it asked for.
+/// The result that SeaORM gets for a statement that was run in another way than requested.
 ///
-/// `ExecResult` has no constructor: only SeaORM's drivers make one, and its mock database, which is a
-/// feature without dependencies.
+/// `ExecResult` has no constructor: only SeaORM's drivers create one, and its mock database, a feature without
+/// dependencies.
 pub(crate) fn result_of(last_insert_id: u64, rows_affected: u64) -> Result<ExecResult, DbErr> {
     let result = MockExecResult {
         last_insert_id,

@@ -1,4 +1,4 @@
-//! The rows that an INSERT can conflict with: by which unique columns, and with which values.
+//! The rows that an INSERT can conflict with: by which unique columns and values.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::sql::{
     parse_anew,
 };
 
-/// For each unique index that can decide, its columns and the values of the rows that have all of them.
+/// For each unique index that can cause a conflict, its columns and the values of the rows that have all of them.
 pub(super) struct Candidates<'a>(Vec<(Vec<IndexColumn>, Vec<Vec<&'a Cell>>)>);
 
 impl Candidates<'_> {
@@ -23,8 +23,8 @@ impl Candidates<'_> {
         (self.0.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0)) as u64
     }
 
-    /// The columns of the indexes by their places in the entity, the primary key first; without those of
-    /// which the entity lacks a column.
+    /// The columns of the indexes by their positions in the entity, the primary key first; excludes indexes with a
+    /// column that the entity lacks.
     pub(super) fn columns(&self, info: &EntityInfo) -> Vec<Vec<usize>> {
         let position = |name: &IndexColumn| {
             (info.columns.iter()).position(|column| is_name(column.name, &name.name))
@@ -47,13 +47,13 @@ impl Candidates<'_> {
 
 /// Which rows of an INSERT have values for some columns.
 enum GivenValues<'a> {
-    /// Those; none, where the database gives all of them a value that no row has yet.
+    /// These values; empty if the database generates all of them.
     Values(Vec<Vec<&'a Cell>>),
-    /// Values that cannot be known before.
+    /// Values that cannot be known in advance.
     Unknown,
 }
 
-/// The rows that an INSERT lists, parsed again where they were not kept.
+/// The rows that an INSERT lists, parsed again if they were not kept.
 pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Cell>>> {
     let statement = request.statement;
     let backend = request.backend;
@@ -76,7 +76,7 @@ pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Ce
         },
     };
     rows.map(|mut rows| {
-        // MySQL numbers a row whose number is 0.
+        // MySQL generates the key of a row whose key is 0.
         let numbered = (backend == DbBackend::MySql && request.audited.info.access.numbered)
             .then(|| {
                 let key = request.audited.key_columns();
@@ -89,7 +89,7 @@ pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Ce
                 if number_of(Some(cell), values) != Ok(None) {
                     continue;
                 }
-                // Unless the session's mode says otherwise, which decides what conflicts.
+                // The session's mode may disable that, which affects what conflicts.
                 *cell = match (&*cell, &insert.conflict) {
                     (Cell::Stable(_), Some(_)) => Cell::Unstable,
                     _ => Cell::Default,
@@ -111,7 +111,7 @@ fn is_null(value: &Value) -> bool {
     *value == value.as_null()
 }
 
-/// The columns that the values of an INSERT are of, in order.
+/// The columns of an INSERT's values, in order.
 pub(super) fn insert_columns(insert: &Insert, live: &LiveTable) -> Vec<String> {
     if insert.columns.is_empty() {
         return live.columns.clone();
@@ -125,7 +125,7 @@ pub(super) fn insert_columns(insert: &Insert, live: &LiveTable) -> Vec<String> {
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Reads the rows that are there under these values, and those with these keys.
+    /// Reads the existing rows with these values, and those with these keys.
     pub(super) async fn conflicting(
         &self,
         request: Request<'_>,
@@ -141,7 +141,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let sets: Vec<_> = candidates.0.iter().collect();
             return self.read_conflicting(request, &sets, "", keys, lock).await;
         }
-        // Each index by itself: with OR between them, all rows of a small table would be read, and locked.
+        // One read for each index: with OR between them, MySQL would read and lock all rows of a small table.
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         for set in &candidates.0 {
             let names: Vec<&str> = set.0.iter().map(|column| column.name.as_str()).collect();
@@ -204,7 +204,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// By which values the rows of an INSERT can conflict with others.
+/// The values by which the rows of an INSERT can conflict with others.
 pub(super) fn candidates<'r>(
     request: Request<'_>,
     insert: &Insert,
@@ -272,7 +272,7 @@ pub(super) fn candidates<'r>(
     Ok(Candidates(found))
 }
 
-/// The key of every row of an INSERT, where it has them.
+/// The key of every row of an INSERT, if it has them.
 pub(super) fn given_keys<'r>(
     request: Request<'_>,
     insert: &Insert,
@@ -294,7 +294,7 @@ fn key_index(request: Request<'_>) -> Vec<IndexColumn> {
         .collect()
 }
 
-/// Writes as much of a text as the index is of.
+/// Writes the prefix of a text that the index covers.
 fn prefixed(
     sql: &mut SqlBuilder<'_>,
     column: &IndexColumn,
@@ -315,7 +315,7 @@ fn cells(sql: &mut SqlBuilder<'_>, live: &LiveTable, columns: &[IndexColumn], ro
     for (at, (cell, column)) in row.iter().zip(columns).enumerate() {
         sql.text(if at > 0 { ", " } else { "" });
         if let Cell::Stable(template) = cell {
-            // An INSERT takes values of other types, which a comparison refuses.
+            // An INSERT accepts values of other types, which a comparison refuses.
             let kind = live.types.get(&column.name);
             sql.text(if kind.is_some() { "CAST(" } else { "" });
             prefixed(sql, column, |sql| {
@@ -363,7 +363,7 @@ fn given<'r>(
     GivenValues::Values(complete)
 }
 
-/// The number that a cell gives to a numbered key; `None` where the database gives it.
+/// The number that a cell gives to an auto-increment key; `None` if the database generates it.
 pub(super) fn number_of(cell: Option<&Cell>, values: &[Value]) -> Result<Option<u64>, ()> {
     let value = match cell {
         None | Some(Cell::Default | Cell::Null) => return Ok(None),
@@ -386,7 +386,7 @@ pub(super) fn number_of(cell: Option<&Cell>, values: &[Value]) -> Result<Option<
         _ => return Err(()),
     };
     match number {
-        // MySQL numbers the row.
+        // MySQL generates the key.
         None | Some(0) => Ok(None),
         Some(number) => u64::try_from(number).map(Some).map_err(|_| ()),
     }

@@ -1,8 +1,7 @@
-//! Database-side cascades: the rows that go, or lose a reference, when the rows they refer to are
-//! deleted.
+//! Database-side cascades: the rows that are deleted, or lose a reference, when the rows they refer to are deleted.
 //!
-//! Only what `on_delete` of a `belongs_to` relation says is followed. What it promises is looked at
-//! afterwards: a row that is still there was not deleted.
+//! Only the `on_delete` of a `belongs_to` relation is followed. Its effect is verified afterwards: a row that still
+//! exists was not deleted.
 
 use std::any::TypeId;
 use std::collections::HashSet;
@@ -24,7 +23,7 @@ pub(super) struct CascadeRule {
     key: &'static CascadingKey,
 }
 
-/// The entities whose rows follow those of an entity, where any of what follows is recorded here.
+/// The entities whose rows follow those of an entity, if any of these rows are recorded here.
 pub(super) fn followers(
     config: &AuditConfig,
     server: &ServerInfo,
@@ -40,15 +39,15 @@ pub(super) fn followers(
     direct
 }
 
-/// Whether anything that follows the rows of an entity is recorded by triggers of its own.
+/// Whether triggers record any of the rows that follow those of an entity.
 pub(super) fn reaches_triggers(config: &AuditConfig, info: &EntityInfo) -> bool {
     let mut seen = HashSet::from([info.type_id]);
     let by_trigger = |info: &'static EntityInfo, _: &Action| config.plan(info).by_trigger;
     (direct(info).iter()).any(|follower| leads_to(follower, &mut seen, &by_trigger))
 }
 
-/// Whether a row that follows is told of here, and not by triggers: where cascades fire none, those of the
-/// table that is written to tell of the tables that have their own.
+/// Whether a following row is recorded here, not by triggers: on databases whose cascades fire no triggers, the
+/// triggers of the written table record the rows of tables that have their own.
 pub(super) fn is_recorded_here(
     config: &AuditConfig,
     server: &ServerInfo,
@@ -73,7 +72,7 @@ fn direct(info: &EntityInfo) -> Vec<CascadeRule> {
             }
         }
     }
-    // In an order that does not change from one process to the next.
+    // The order is the same in every process.
     all.sort_by(|a, b| (a.info.model(), &a.key.from).cmp(&(b.info.model(), &b.key.from)));
     all
 }
@@ -118,19 +117,19 @@ fn reached(info: &'static EntityInfo) -> Vec<&'static EntityInfo> {
     found
 }
 
-/// Rows of one entity that follow.
+/// Rows of one entity that follow others.
 pub(super) struct CascadedRows {
     pub(super) audited: CaptureTarget,
-    /// The columns that refer to the rows that are written.
+    /// The columns that refer to the written rows.
     pub(super) columns: Vec<String>,
     pub(super) rows: ImageStore,
 }
 
-/// What is known of the rows that follow.
+/// What is known of the following rows.
 struct Found {
-    /// The rows that have been found. Only their keys are held in memory.
+    /// The rows that have been found. Only their keys are kept in memory.
     told: HashSet<(TypeId, RowValues)>,
-    /// Those that are deleted: a row that one key lets forget may go by another.
+    /// The deleted rows: a row that loses its reference by one key may be deleted by another.
     gone: HashSet<(TypeId, RowValues)>,
     budget: Budget,
     trails: Vec<CascadedRows>,
@@ -138,7 +137,7 @@ struct Found {
     next: Vec<(&'static EntityInfo, ImageStore)>,
 }
 
-/// The columns that rows of other entities refer to, when they follow.
+/// The columns that following rows of other entities refer to.
 pub(super) fn referred_columns(info: &EntityInfo) -> Vec<usize> {
     let is_referred = |name: &str| {
         (direct(info).iter()).any(|follower| follower.key.to.iter().any(|column| column == name))
@@ -150,7 +149,7 @@ pub(super) fn referred_columns(info: &EntityInfo) -> Vec<usize> {
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Finds what follows these rows, level by level: one query for each level and foreign key.
+    /// Finds the rows that follow these rows, level by level: one query for each level and foreign key.
     pub(super) async fn descendants(
         &self,
         request: Request<'_>,
@@ -184,7 +183,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(found.trails)
     }
 
-    /// Rows that have been read, for [`Self::descendants`].
+    /// Stores rows that have been read, for [`Self::descendants`].
     pub(super) fn store_of(&self, request: Request<'_>, rows: &[RowValues]) -> ImageStore {
         let (info, plan) = (request.audited.info, &request.audited.plan);
         let budget = Budget::new(self.config.before_row_bytes());
@@ -196,7 +195,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         store
     }
 
-    /// Finds what follows the rows of one level.
+    /// Finds the rows that follow those of one level.
     async fn follow(
         &self,
         request: Request<'_>,
@@ -221,7 +220,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 continue;
             }
             let columns: Vec<&str> = info.columns().collect();
-            // The database needs no privilege of the role for what follows; reading and locking it does.
+            // The database cascades without the role's privileges; reading and locking needs them.
             let is_locked_out = self.server.is_postgres() && !live.is_lockable;
             if is_locked_out || live.refuses_reading(&columns).is_some() || live.lacks(&columns) {
                 self.gap(
@@ -259,7 +258,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 let read = self.following(parent, &chunk, &follower, &mut each);
                 match self.guarded_read(call, live.is_secured, read).await {
                     Ok(()) => {}
-                    // A policy that cannot be evaluated hides the rows, of which `check_hidden` reports.
+                    // A policy that cannot be evaluated hides the rows, which `check_hidden` reports.
                     Err(CaptureError::Uncapturable(_)) if live.is_secured => break,
                     Err(problem) => return Err(problem),
                 }
@@ -288,8 +287,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(())
     }
 
-    /// Reports where rows that follow those of an entity may be hidden from the role, so that nothing records
-    /// what becomes of them.
+    /// Reports a gap if the rows that follow those of an entity may be hidden from the role and so are not recorded.
     pub(super) async fn check_hidden(&self, request: Request<'_>) -> Result<(), DbErr> {
         if !self.server.is_postgres() {
             return Ok(());
@@ -348,7 +346,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|_| ())
     }
 
-    /// Records what became of the rows that were to follow.
+    /// Records the changes of the following rows.
     pub(super) async fn record_descendants(&self, trails: Vec<CascadedRows>) -> Result<(), DbErr> {
         for mut trail in trails {
             let info = trail.audited.info;

@@ -15,7 +15,7 @@ use crate::sql::{Returning, UpdateOrDelete, Volatility};
 pub(super) enum Returned {
     Rows(Vec<RowValues>),
     Keys(Vec<RowValues>),
-    /// How many there are.
+    /// The number of rows.
     Count(Option<u64>),
 }
 
@@ -35,7 +35,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         {
             return Err(CaptureError::Uncapturable(why));
         }
-        // What is returned is what was deleted, as it was: nothing need be read before.
+        // The returned rows are the deleted rows: no read is needed before.
         let returns_all = matches!(
             returns,
             Returns::Appended | Returns::Extended | Returns::Rows
@@ -92,7 +92,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer)
     }
 
-    /// Runs a DELETE that returns the rows it deletes. Those that only the log is to see are kept like rows that are
+    /// Runs a DELETE that returns the rows it deletes. Rows returned only for the log are kept like rows that are
     /// read before a statement: bounded in bytes, the rest in a file.
     async fn delete_returning(
         &self,
@@ -157,7 +157,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         })
     }
 
-    /// The rows that a DELETE took away, as they were before it, and by which way they went.
+    /// The rows that a DELETE removed, in their state before it, each with its source.
     async fn deleted(
         &self,
         request: Request<'_>,
@@ -173,7 +173,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 if count == Some(before.len() as u64) && !self.may_differ(request, change) {
                     return Ok(before.into_iter().map(own).collect());
                 }
-                // A trigger kept some, or nothing says how many or which there are.
+                // A trigger preserved some, or the number or set of deleted rows is unknown.
                 let left = self.left_of(request, &before).await?;
                 let gone: Vec<_> = (before.into_iter())
                     .filter(|row| !left.contains_key(&info.key_of(row)))
@@ -193,8 +193,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             Returned::Keys(keys) => (keys.into_iter().map(|key| (key, None)).collect(), false),
         };
-        // Rows of one DELETE may refer to each other. A row that went along with another, or lost its reference
-        // to it, before its own turn came is not returned, or not as it was.
+        // Rows of one DELETE may refer to each other. A row that a cascade deleted, or whose reference it cleared,
+        // before the DELETE reached it is not returned, or not in its original state.
         let (mut gone, mut others) = (Vec::new(), Vec::new());
         for row in before {
             match returned.remove(&info.key_of(&row)) {
@@ -224,13 +224,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<HashMap<RowValues, RowValues>, DbErr> {
         let info = request.audited.info;
         let keys: Vec<RowValues> = rows.iter().map(|row| info.key_of(row)).collect();
-        // Of rows that cannot be read, nothing says that they are deleted.
+        // Rows that cannot be read are not known to be deleted.
         let all = || rows.iter().map(|row| (info.key_of(row), row.clone()));
         let left = self.by_key_if_read(info, &keys).await?;
         Ok(left.unwrap_or_else(|| all().collect()))
     }
 
-    /// Rows were deleted that had not been read, perhaps with others that refer to them.
+    /// Reports deleted rows that had not been read, perhaps with others that refer to them.
     pub(super) fn unexpected_rows(&self, request: Request<'_>, keys: &[RowValues]) {
         let why = if request.audited.followers.is_empty() {
             "rows were deleted that had not been read before it"

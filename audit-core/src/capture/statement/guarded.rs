@@ -1,4 +1,4 @@
-//! Reads of rows that must not become the failure of a statement that has run.
+//! Reads that must not fail a statement that has already run.
 
 use std::any::TypeId;
 use std::sync::PoisonError;
@@ -20,11 +20,11 @@ pub(crate) struct Located {
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Reads rows of an entity. Once the statement has run, what cannot be read is reported, and is `None`.
+    /// Reads rows of an entity. If the statement has run, an unreadable row is reported, and the result is `None`.
     ///
-    /// The policies of row-level security for SELECT, which the statement itself may not have met, can fail for the
-    /// rows that it wrote. PostgreSQL takes no further statement after an error, so the read is made under a
-    /// savepoint then.
+    /// Row-level security policies for SELECT, which may not apply to the statement itself, can fail for the rows
+    /// that it wrote. PostgreSQL accepts no further statement after an error, so the read then runs under a
+    /// savepoint.
     pub(super) async fn read_after<T>(
         &self,
         info: &EntityInfo,
@@ -45,7 +45,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 self.db.execute_unprepared(&release).await?;
                 Ok(Some(rows))
             }
-            // The transaction must be tried again, or is over.
+            // The transaction must be retried, or is over.
             Err(error) if crate::record::is_contention(&error) => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "the rows of a statement could not be read after it");
@@ -57,7 +57,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// Whether row-level security applies to an entity's table, as far as it has been looked up.
+    /// Whether row-level security applies to an entity's table, if the table has been looked up.
     fn is_secured(&self, info: &EntityInfo) -> bool {
         if !self.server.is_postgres() {
             return false;

@@ -1,9 +1,9 @@
-//! The rows that a statement is going to change, as they were before it.
+//! The rows that a statement is going to change, in their state before it.
 //!
-//! What one statement keeps in memory is bounded in bytes. Rows beyond the bound are written to an unlinked
-//! temporary file of mode 0600, in a form that holds no secrets. A row that has no such form which can be read
-//! back exactly stays in memory: the values of its key and of the columns that other tables refer to must be
-//! open, and come back as they were.
+//! The rows that one statement keeps in memory are bounded in bytes. Further rows are written to an unlinked
+//! temporary file of mode 0600, in a form without secrets. A row without such a form that can be read back exactly
+//! stays in memory: the values of its key and of the columns that other tables refer to must be plain, and equal when
+//! read back.
 
 mod budget;
 mod spill_file;
@@ -23,13 +23,13 @@ use crate::value::decode;
 
 pub(super) use self::budget::Budget;
 
-/// A row as it was before a statement.
+/// A row in its state before a statement.
 #[derive(Debug)]
 pub(super) enum BeforeRow {
     Read(RowValues),
     /// Read back from the file.
     Spilled {
-        /// The values of the key and of the columns that are referred to; of the others, their stored form.
+        /// The values of the key and of the referenced columns; for the other columns, their stored form.
         values: RowValues,
         stored: StoredRow,
     },
@@ -63,7 +63,7 @@ pub(super) struct ImageStore {
     info: &'static EntityInfo,
     plan: Arc<Plan>,
     config: AuditConfig,
-    /// The columns whose values are needed to read further.
+    /// The columns whose values further reads need.
     needed: Vec<usize>,
     budget: Budget,
     held: Vec<RowValues>,
@@ -103,12 +103,12 @@ impl ImageStore {
         self.held.len() as u64 + self.file.as_ref().map_or(0, SpillFile::rows)
     }
 
-    /// Whether any of the rows are in the file.
+    /// Whether the file contains any of the rows.
     pub(super) fn has_spilled(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Why the rows could not be kept, where that is so.
+    /// Why the rows could not be kept, if so.
     pub(super) fn failure(&self) -> Option<Cause> {
         self.error.as_ref().map(|error| self.cause(error))
     }
@@ -120,7 +120,7 @@ impl ImageStore {
         }
     }
 
-    /// Adds a row. After an error of the file nothing is kept any more.
+    /// Adds a row. After an error of the file no rows are kept.
     pub(super) fn push(&mut self, row: RowValues) {
         if self.error.is_some() {
             return;
@@ -130,13 +130,13 @@ impl ImageStore {
         }
     }
 
-    /// Gives the rows up.
+    /// Discards the rows.
     pub(super) fn fail(&mut self, error: std::io::Error) {
         self.clear();
         self.error = Some(error);
     }
 
-    /// Says that all rows are there. Until then an error of the file may not be known.
+    /// Marks the rows as complete. An error of the file may be unknown until then.
     pub(super) fn finish(&mut self) {
         if let Some(file) = &mut self.file
             && let Err(error) = file.flush()
@@ -150,7 +150,7 @@ impl ImageStore {
             return self.spill(row);
         }
         self.hold(row);
-        // One row is in memory anyway, as it is read.
+        // One row is in memory anyway while it is read.
         if self.budget.is_exceeded() && self.held.len() > 1 {
             self.file = Some(SpillFile::create()?);
             self.budget.release(self.held_bytes);
@@ -177,7 +177,7 @@ impl ImageStore {
         Ok(())
     }
 
-    /// The form of a row that may be written, where what is needed of it can be read back.
+    /// The writable form of a row, if the needed values can be read back.
     fn stored(&self, row: &[Value]) -> Option<StoredRow> {
         let stored = self.plan.stored_row(&self.config, row).ok()?;
         let comes_back = |at: &usize| {
@@ -189,12 +189,12 @@ impl ImageStore {
         self.needed.iter().all(comes_back).then_some(stored)
     }
 
-    /// All rows, where none are in the file.
+    /// All rows, if none are in the file.
     pub(super) fn into_rows(mut self) -> Vec<RowValues> {
         std::mem::take(&mut self.held)
     }
 
-    /// The next rows, at most so many; none at the end.
+    /// The next rows, limited to this number; none at the end.
     pub(super) fn chunk(
         &mut self,
         cursor: &mut Cursor,
@@ -225,7 +225,7 @@ impl ImageStore {
         let values = (stored.iter().enumerate()).map(|(at, value)| {
             let typed = (self.needed.contains(&at))
                 .then(|| decode(&value.form, &self.info.columns[at].shape).ok());
-            // JSON of this form shows as the value itself would.
+            // JSON of this form renders like the value itself.
             typed.flatten().unwrap_or_else(|| {
                 Value::Json((!value.form.is_null()).then(|| Box::new(value.form.clone())))
             })

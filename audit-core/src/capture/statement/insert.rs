@@ -1,4 +1,4 @@
-//! INSERT without a conflict clause, or with one that only leaves rows out.
+//! INSERT without a conflict clause, or with one that only skips rows.
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
@@ -11,10 +11,10 @@ use crate::exec_method::ExecMethod;
 use crate::sql::{Cell, ConflictAction, Insert, Returning, is_name};
 
 const NO_KEYS: &str = "the keys of its rows are not known";
-/// Why writes to a table are not captured whose constraints have clauses of their own.
+/// Why writes are not captured if the table's constraints have conflict clauses.
 pub(super) const OWN_CONFLICTS: &str =
     "constraints of its table may leave rows out or replace others by ON CONFLICT";
-/// SQLite takes the last of the values for its rowid, and the first one for any other column.
+/// SQLite uses the last of the values for its rowid, and the first one for any other column.
 const TWICE: &str = "it names a column twice";
 const NOT_FOUND: &str = "rows were inserted that are not found under the keys they were to have";
 
@@ -38,10 +38,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             _ if self.server.is_sqlite() && names_twice(&insert_columns(insert, request.live)) => {
                 Err(CaptureError::Uncapturable(TWICE))
             }
-            // The key in the statement may be that of an older row.
+            // The key in the statement may be the key of an older row.
             None if request.live.may_skip_inserts => Err(CaptureError::Uncapturable(NO_KEYS)),
             None => self.insert_unreturned(request, insert).await,
-            // Only what was inserted is returned.
+            // Only inserted rows are returned.
             Some(conflict)
                 if conflict.action == ConflictAction::Nothing && !self.server.is_mysql() =>
             {
@@ -96,8 +96,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer(call, returns, rows, id)?)
     }
 
-    /// Runs an INSERT of which the database returns no keys, and reads its rows by the keys that they were
-    /// given.
+    /// Runs an INSERT whose keys the database does not return, and reads its rows by the keys that they were given.
     async fn insert_unreturned(
         &self,
         request: Request<'_>,
@@ -123,8 +122,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let is_given = given.is_some();
         let now = match (given, numbers) {
-            // A plain read would take the snapshot that the application's first SELECT takes. Elsewhere no lock is needed,
-            // nor the privilege for it.
+            // A plain read would take the snapshot that the application's first SELECT takes. Other databases need
+            // neither the lock nor its privilege.
             (Some(given), _) => {
                 let lock = self.lock_after();
                 self.conflicting(request, &given, &[], lock).await?
@@ -140,7 +139,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             (None, None) => Vec::new(),
         };
-        // Under given keys older rows may be found: texts that are equal to a number, and what a trigger gave another key.
+        // Given keys may match older rows: texts that equal a number, and rows to which a trigger gave another key.
         let is_clear = if is_given {
             now.len() as u64 == affected
         } else {
@@ -157,7 +156,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(ran.answer)
     }
 
-    /// Runs an INSERT of a query's rows on MySQL, where all of them get numbers that follow each other.
+    /// Runs an INSERT of a query's rows on MySQL if all of them get consecutive numbers.
     async fn insert_selected(
         &self,
         request: Request<'_>,
@@ -199,8 +198,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(ran.answer)
     }
 
-    /// The numbers that an INSERT gives its rows on MySQL, where it gives any; `None` for a row that the
-    /// database numbers.
+    /// The numbers that an INSERT gives its rows on MySQL, if it gives any; `None` for a row whose number the
+    /// database generates.
     pub(super) fn numbers(
         &self,
         request: Request<'_>,
@@ -227,8 +226,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .collect()
     }
 
-    /// The keys of rows of one INSERT: InnoDB takes the numbers that it gives in one go, and goes on after a
-    /// larger one that the statement gives.
+    /// The keys of rows of one INSERT: InnoDB allocates generated numbers in one range, and continues after a larger
+    /// number that the statement gives.
     pub(super) fn auto_increment_keys(
         &self,
         first: u64,
@@ -258,7 +257,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         row.map_or(Ok(0), |row| row.try_get("", "id"))
     }
 
-    /// The number that an application reads from the result of a statement that was run as a query.
+    /// The generated key that an application reads from the result of a statement that was run as a query.
     pub(super) async fn last_insert_id(&self, request: Request<'_>) -> Result<u64, DbErr> {
         if request.call.reads_rows() || !self.server.is_sqlite() {
             return Ok(0);

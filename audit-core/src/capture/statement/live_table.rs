@@ -1,4 +1,4 @@
-//! The tables of a statement, as the catalogue has them: asked for once in a transaction.
+//! The tables of a statement in the catalogue: looked up once in a transaction.
 
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -7,7 +7,7 @@ use crate::catalog::{LiveTable, ReferringKey, Settings, look_up, referring_keys,
 use crate::sql::TableName;
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Looks a table up, as the statement names it.
+    /// Looks up a table by the name in the statement.
     pub(super) async fn live_table(&self, name: &TableName) -> Result<LiveTable, DbErr> {
         if let Some(known) = self.frames.live_tables.get(name) {
             return Ok(known);
@@ -26,7 +26,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         referring_keys(self.db, name, live).await
     }
 
-    /// The settings of a MySQL session, which are asked for once in a transaction.
+    /// The settings of a MySQL session, read once in a transaction.
     pub(super) async fn settings(&self) -> Result<Settings, DbErr> {
         if let Some(known) = self.frames.live_tables.settings() {
             return Ok(known);

@@ -1,8 +1,8 @@
-//! Writes whose rows PostgreSQL returns as they were and as they are, from version 18 on.
+//! Writes whose old and new rows PostgreSQL returns, from version 18 on.
 //!
-//! One statement then says all: nothing is read beside it, and each row comes with both states, whatever
-//! became of its key. The present way remains where triggers or foreign keys may change a row after RETURNING
-//! has read it, and where the application would see more columns.
+//! One statement then returns everything: no other read is needed, and each row has both states, even if its key
+//! changes. The older path applies if triggers or foreign keys may change a row after RETURNING has read it, or if
+//! the application would see more columns.
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -14,27 +14,27 @@ use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
 use crate::exec_method::ExecMethod;
 use crate::sql::{ConflictAction, Kind, Returning};
 
-/// Why a MERGE is not captured where the rows are not returned so.
+/// Why a MERGE is not captured if the rows are not returned this way.
 pub(super) const MERGE: &str = "MERGE does not say what it does with which row";
 
-/// The names of the two states, which the statement's own names cannot hide.
+/// The aliases of the two states, which the statement's own names cannot hide.
 const OLD: &str = "sea_orm_audit_old";
 const NEW: &str = "sea_orm_audit_new";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Whether all that a statement does is read from what it returns of its rows, before and after.
+    /// Whether everything that a statement does can be read from the old and new rows that it returns.
     pub(super) fn takes_old_new(&self, request: Request<'_>) -> bool {
         let (audited, live) = (request.audited, request.live);
         let (is_sent_so, assigned) = match &request.write.kind {
             Kind::UpdateOrDelete(change) if !change.delete => (false, &change.assigned),
             Kind::Insert(insert) => match &insert.conflict {
-                // Sent as a text, it is run as a query in any case.
+                // An unprepared text is run as a query in any case.
                 Some(conflict) if conflict.action == ConflictAction::Update => {
                     (request.call == ExecMethod::Unprepared, &conflict.assigned)
                 }
                 _ => return false,
             },
-            // Rows that refer to a deleted one would go unseen.
+            // Rows that refer to a deleted one would not be captured.
             Kind::Merge(merge)
                 if !merge.deletes
                     || (audited.followers.is_empty() && !audited.info.access.refers_to_itself) =>
@@ -56,7 +56,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             && (audited.info.columns.iter()).all(|column| is_read_by_type(&column.shape))
     }
 
-    /// Runs a statement that [`Self::takes_old_new`], and records its rows.
+    /// Runs a statement that [`Self::takes_old_new`] accepts, and records its rows.
     pub(super) async fn capture_old_new(
         &self,
         request: Request<'_>,
@@ -107,7 +107,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Kind::Merge(merge) => merge.assigned.as_slice(),
             Kind::Truncate => &[],
         };
-        // A state that the row did not have is all NULL, and a key is not.
+        // A missing state is all NULL, and a key is not.
         let has_key = |row: &[Value]| {
             (audited.info.key_of(row).iter()).any(|value| *value != value.as_null())
         };
@@ -123,7 +123,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// The name of an appended column that has the old value.
+/// The alias of an appended column with the old value.
 fn old_alias(at: usize) -> String {
     format!("sea_orm_audit_old_{at}")
 }

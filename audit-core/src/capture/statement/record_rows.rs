@@ -17,7 +17,7 @@ use crate::value::{is_unreadable, unreadable};
 struct WrittenRow<'a> {
     action: Action,
     changes: Changes,
-    /// The row whose key names the object.
+    /// The row whose key identifies the object.
     key_row: &'a [Value],
     row: &'a [Value],
 }
@@ -49,7 +49,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .buffer(self.config, self.db.get_database_backend(), record)
     }
 
-    /// Records a row that is known in one state, under the key that it has there.
+    /// Records a row that is known in one state, under its key in that state.
     fn record_state(
         &self,
         audited: &CaptureTarget,
@@ -131,7 +131,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let changes = plan
             .updated_row(self.config, values, new)
             .map(|mut changes| {
-                // Of what can be read neither before nor after, nobody knows whether it is the same.
+                // A value that cannot be read before and after may or may not have changed.
                 for (at, value) in new.iter().enumerate() {
                     let name = audited.info.columns[at].name;
                     if is_unreadable(value)
@@ -153,7 +153,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     told.map(|changes| WrittenRow {
                         action: Action::Update,
                         changes,
-                        // Under the key by which the object was known.
+                        // Under the key that the object had before.
                         key_row: old.values(),
                         row: new,
                     }),
@@ -162,7 +162,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// Of a row that was changed without having been read before.
+    /// Records a row that was changed without having been read before.
     pub(super) fn record_updated_from_unknown(
         &self,
         audited: &CaptureTarget,
@@ -176,7 +176,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_state(audited, self.source, Action::Update, new, updated)
     }
 
-    /// Writes what was told where there is too much of it to be kept.
+    /// Writes the buffered records if the buffer is full.
     pub(super) async fn flush_when_full(&self) -> Result<(), DbErr> {
         if self.frames.is_full(self.config) {
             self.frames.flush(self.db).await?;

@@ -11,12 +11,12 @@ use crate::exec_method::ExecMethod;
 use crate::sql::{Kind, Returning, Volatility, quoted};
 use crate::transaction_state::UnrecordedGuard;
 
-/// What is known from the rows that a statement returns.
+/// What the returned rows of a statement provide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Returns {
-    /// All columns of the entity, by a clause that is appended.
+    /// All columns of the entity, by an appended clause.
     Appended,
-    /// All columns of the entity, after those of the statement's own clause, which nobody reads.
+    /// All columns of the entity, after those of the statement's own clause; no caller reads the appended ones.
     Extended,
     /// All columns of the entity, by the statement's own clause.
     Rows,
@@ -27,15 +27,15 @@ pub(super) enum Returns {
 }
 
 impl Returns {
-    /// Whether it is known which rows were written.
+    /// Whether the written rows are known.
     pub(super) const fn has_keys(self) -> bool {
         !matches!(self, Self::Nothing)
     }
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// What a statement returns of the rows that it writes. Columns are appended where the application reads no
-    /// rows, and nothing but the count of them differs.
+    /// What a statement returns of the rows that it writes. Columns are appended if the application reads no rows and
+    /// only the column count differs.
     pub(super) fn returns(&self, request: Request<'_>) -> Returns {
         let Request {
             call,
@@ -55,12 +55,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (write.returning).has(column.name, is_cast.then_some(read_as.as_str()), names)
         };
         let is_insert = matches!(write.kind, Kind::Insert(_));
-        // On SQLite the rows of others are read instead, at the same cost. Its RETURNING takes no alias of the
-        // table, which columns of a join would need.
+        // On SQLite the rows of other statements are read instead, at the same cost. SQLite's RETURNING accepts no
+        // alias of the table, which columns of a join would need.
         let by_database = self.server.is_postgres()
             || (self.server.is_sqlite()
                 && (is_insert || (needs_keys(request) && !is_joined(&write.kind))));
-        // Rows that it returns without a clause of its own are not given to the application.
+        // The application does not receive the rows that the statement returns without its own clause.
         let is_sent_so = match call {
             ExecMethod::Execute => true,
             ExecMethod::Unprepared => is_insert,
@@ -87,7 +87,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// What is appended to a statement.
+    /// The clause to append to a statement.
     pub(super) fn clause(&self, request: Request<'_>, returns: Returns) -> String {
         let backend = self.db.get_database_backend();
         let access = &request.audited.info.access;
@@ -97,7 +97,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         match returns {
             Returns::Appended => format!("RETURNING {}", (access.list)(backend, qualifier)),
-            // Under names of their own, beside which the statement's cannot be mistaken.
+            // Under unique names, which cannot be confused with the statement's.
             Returns::Extended => {
                 let column = |at| format!("{} AS {}", (access.expression)(backend, at), alias(at));
                 let columns: Vec<String> = (0..request.audited.info.columns.len())
@@ -109,8 +109,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// Runs a statement with a clause appended, and hands on the rows that it returns, one by one where the connection
-    /// can. Returns how many there are.
+    /// Runs a statement with an appended clause, and passes on the rows that it returns, one by one if the connection
+    /// can stream. Returns their number.
     pub(super) async fn run_appended(
         &self,
         request: Request<'_>,
@@ -164,7 +164,7 @@ pub(super) fn alias(at: usize) -> String {
     format!("sea_orm_audit_{at}")
 }
 
-/// Whether the rows that are read before a statement do not tell which it writes, or under which keys.
+/// Whether the rows that are read before a statement do not show which rows it writes, or under which keys.
 fn needs_keys(request: Request<'_>) -> bool {
     match &request.write.kind {
         Kind::UpdateOrDelete(change) => {

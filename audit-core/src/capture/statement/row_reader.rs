@@ -1,6 +1,6 @@
-//! Reads the values of a row: as the model does, else by plain types, else as unreadable.
+//! Reads the values of a row: by the model's types, else by plain types, else as unreadable.
 //!
-//! The database may hold what the model cannot decode. That must not fail a statement which works without
+//! The database may contain values that the model cannot decode. They must not fail a statement that works without
 //! audit log.
 
 use sea_orm::prelude::{Json, Uuid};
@@ -16,7 +16,7 @@ pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult)
     (info.columns.iter().enumerate())
         .map(
             |(at, column)| match model.as_ref().and_then(|row| row.get(at)) {
-                // Which narrow a `DOUBLE`, or take another number for true, without an error.
+                // These narrow a `DOUBLE`, or treat another number as true, without an error.
                 Some(Value::Float(_) | Value::Bool(_)) | None => {
                     read_column(backend, row, column.name, &column.shape)
                 }
@@ -38,7 +38,7 @@ pub(super) fn read_aliased(
         .collect()
 }
 
-/// Whether a column's values are read as well by their type as by the model.
+/// Whether reading a column's values by type is equivalent to reading them by the model.
 #[allow(unreachable_patterns)] // SeaORM has more types where it has more features
 pub(super) fn is_read_by_type(shape: &ColumnKind) -> bool {
     use ArrayType as T;
@@ -95,7 +95,7 @@ pub(super) fn is_read_by_type(shape: &ColumnKind) -> bool {
 
 fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &ColumnKind) -> Value {
     let typed = match shape {
-        // The driver takes every number but 0 for true.
+        // The driver treats every number but 0 as true.
         ColumnKind::One(ArrayType::Bool) if backend != DbBackend::Postgres => {
             match get::<i64>(row, name) {
                 Some(Some(number)) if number != 0 && number != 1 => {

@@ -15,11 +15,11 @@ use crate::auditable::EntityInfo;
 use crate::catalog::UniqueIndex;
 use crate::sql::{SqlBuilder, UpdateOrDelete, is_name, quoted};
 
-/// How many values one statement of ours may bind; every database takes more.
+/// The maximum number of values in one internal statement; every database accepts more.
 const MOST_VALUES: usize = 30_000;
 
-/// Whether PostgreSQL says of a returned row that it was locked or changed before it was read, as a row is
-/// that a conflict clause has updated.
+/// Whether PostgreSQL reports that a returned row was locked or changed before it was read, as a conflict clause's
+/// updated row is.
 pub(super) const WAS_THERE: &str = "(xmax::text <> '0') AS sea_orm_audit_met";
 
 /// Reads that flag of a row.
@@ -27,13 +27,14 @@ pub(super) fn was_there(row: &QueryResult) -> bool {
     row.try_get("", "sea_orm_audit_met").unwrap_or(true)
 }
 
-/// How rows that are read are locked.
+/// How rows are locked when they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowLock {
     None,
-    /// As an UPDATE locks rows whose keys stay: on PostgreSQL, rows that refer to them can be inserted meanwhile.
+    /// The lock of an UPDATE that leaves keys unchanged: on PostgreSQL, rows that refer to them can be inserted
+    /// meanwhile.
     KeepingKeys,
-    /// As a DELETE locks rows, and an UPDATE of their keys.
+    /// The lock of a DELETE, and of an UPDATE of keys.
     Full,
 }
 
@@ -46,7 +47,7 @@ impl RowLock {
         }
     }
 
-    /// What comes at the end of a SELECT.
+    /// The end of a SELECT.
     pub(super) const fn clause(self, backend: DbBackend) -> &'static str {
         match (self, backend) {
             (Self::None, _) | (_, DbBackend::Sqlite) => "",
@@ -56,7 +57,7 @@ impl RowLock {
     }
 }
 
-/// Among which rows those of an UPDATE or DELETE are looked for.
+/// The rows among which those of an UPDATE or DELETE are searched.
 enum Among<'a> {
     All,
     /// All, without locking them.
@@ -66,8 +67,8 @@ enum Among<'a> {
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// The lock of a read after the statement. InnoDB's plain reads see what was there when the transaction began; a row
-    /// that the statement left as it is would seem changed back.
+    /// The lock of a read after the statement. InnoDB's plain reads see the rows of the transaction's start; a row
+    /// that the statement leaves unchanged would seem changed back.
     pub(super) fn lock_after(&self) -> RowLock {
         if self.server.is_mysql() {
             RowLock::Full
@@ -76,8 +77,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// The rows that an UPDATE or DELETE is going to write, locked: one read with the statement's own condition
-    /// and values.
+    /// The rows that an UPDATE or DELETE is going to write, locked: read once with the statement's own condition and
+    /// values.
     pub(super) async fn read_before(
         &self,
         request: Request<'_>,
@@ -86,7 +87,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let info = request.audited.info;
         let budget = Budget::new(self.config.before_row_bytes());
         let mut store = ImageStore::new(self.config, &request.audited.plan, info, &budget);
-        // A row that several others join is there several times.
+        // A row that several others join appears several times.
         let mut seen = change.joined.then(HashSet::new);
         let mut push = |row: RowValues| {
             if (seen.as_mut()).is_none_or(|seen| seen.insert(info.key_of(&row))) {
@@ -103,8 +104,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(store)
     }
 
-    /// Reads and locks the rows of an UPDATE at READ COMMITTED on MySQL. It waits for no row that another client has locked
-    /// and that does not match as it was committed, as a locking read does: the keys are read without a lock.
+    /// Reads and locks the rows of an UPDATE at READ COMMITTED on MySQL. The keys are read without a lock. Unlike a
+    /// locking read, it does not wait for a row that another client has locked and whose committed version does not
+    /// match.
     async fn each_row_by_key(
         &self,
         request: Request<'_>,
@@ -124,7 +126,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.each_row(info, statement, &mut push).await?;
         let index = (self.forced_index(info, &info.key, keys.len(), RowLock::Full)).await;
         let statements = if change.reads_others || change.joined {
-            // What is read of other tables stays free; whether these rows still match, only the statement shows.
+            // Rows read from other tables stay unlocked; only the statement shows whether these rows still match.
             self.statements_where(info, &info.key, &keys, &index, "", RowLock::Full)
         } else {
             (keys.chunks(self.chunk_of(info.key.len())))
@@ -177,7 +179,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
         }
         if !matches!(among, Among::Unlocked) {
-            // What the statement takes itself; more would hold up inserts that refer to the row.
+            // The lock that the statement takes itself; a stronger one would block inserts that refer to the row.
             let lock = RowLock::of_keys(change.delete || request.sets_keys(&change.assigned));
             sql.text(lock.clause(backend));
             if backend == DbBackend::Postgres {
@@ -187,13 +189,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         sql.finish()
     }
 
-    /// Of how many keys or values with so many columns one statement takes.
+    /// The number of keys or values with so many columns that one statement takes.
     fn chunk_of(&self, columns: usize) -> usize {
         let most = usize::try_from(self.config.chunk_rows()).unwrap_or(usize::MAX);
         (MOST_VALUES / columns.max(1)).min(most).max(1)
     }
 
-    /// Reads rows that have the entity's columns, one by one where the connection can.
+    /// Reads rows that have the entity's columns, one by one if the connection can stream.
     async fn each_row(
         &self,
         info: &EntityInfo,
@@ -223,7 +225,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .collect()
     }
 
-    /// The table's name for a statement: where the search path might find another, with its schema.
+    /// The table's name for a statement: with its schema if the search path might resolve to another table.
     pub(super) fn table(&self, info: &EntityInfo) -> String {
         let located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
         let found = located
@@ -253,7 +255,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(images)
     }
 
-    /// The same, one by one where the connection can. Returns whether all could be read.
+    /// The same, one by one if the connection can stream. Returns whether all rows could be read.
     pub(super) async fn each_row_where(
         &self,
         info: &'static EntityInfo,
@@ -266,13 +268,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
         let index = self.forced_index(info, columns, values.len(), lock).await;
         let statements = self.statements_where(info, columns, values, &index, "", lock);
-        // Texts that are equal to MySQL, as `a` and `A`, find one row in two chunks.
+        // Texts that MySQL compares as equal, such as `a` and `A`, find one row in two chunks.
         let is_text = |value: &Value| matches!(value, Value::String(_) | Value::Char(_));
         let may_repeat =
             statements.len() > 1 && self.server.is_mysql() && values.iter().flatten().any(is_text);
         let mut seen = HashSet::new();
         let mut push = |row: RowValues| {
-            // In a column that is no `char(n)`, texts without the spaces are found as well.
+            // In a column other than `char(n)`, texts without the spaces match as well.
             let is_meant =
                 |value: &RowValues| columns.iter().zip(value).all(|(at, v)| row[*at] == *v);
             if is_any_padded && !values.iter().any(is_meant) {
@@ -307,7 +309,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             found.extend(self.read(info, &rows).into_iter().zip(rows));
         }
         if self.server.is_postgres() && values.iter().flatten().any(is_padded) {
-            // In a column that is no `char(n)`, texts without the spaces were found as well.
+            // In a column other than `char(n)`, texts without the spaces matched as well.
             found.retain(|(row, _)| {
                 (values.iter()).any(|value| columns.iter().zip(value).all(|(at, v)| row[*at] == *v))
             });
@@ -342,8 +344,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values.chunks(chunk).map(statement).collect()
     }
 
-    /// What makes MySQL look several values up in their unique index. It would rather read a small table as a whole,
-    /// and a locking read locks every row that it reads.
+    /// Makes MySQL look up several values in their unique index. Otherwise it scans a small table, and a locking read
+    /// locks every row that it reads.
     pub(super) async fn forced_index(
         &self,
         info: &'static EntityInfo,
@@ -358,7 +360,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.forced_index_of(info, &names).await
     }
 
-    /// The same, of an index of these columns.
+    /// The same, for an index of these columns.
     pub(super) async fn forced_index_of(
         &self,
         info: &'static EntityInfo,
@@ -367,7 +369,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let live = match self.live_table(&info.table_name()).await {
             Ok(live) => live,
             Err(error) => {
-                // The read that follows meets it, too, if it matters.
+                // The following read gets the error, too, if it matters.
                 tracing::debug!(%error, "the indexes of a table could not be looked up");
                 return String::new();
             }
@@ -397,7 +399,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(self.by_key_if_read(info, keys).await?.unwrap_or_default())
     }
 
-    /// The same; `None` where some could not be read, of which nothing says whether they are there.
+    /// The same; `None` if some rows could not be read, and so may or may not exist.
     pub(super) async fn by_key_if_read(
         &self,
         info: &'static EntityInfo,
@@ -454,7 +456,7 @@ fn tuple(
     }
 }
 
-/// Writes that the columns have one of these values; nothing has, where there are none.
+/// Writes that the columns have one of these values; without values, the condition matches no row.
 pub(super) fn is_in(
     sql: &mut SqlBuilder<'_>,
     backend: DbBackend,
@@ -496,8 +498,8 @@ pub(super) fn is_in(
     sql.text(")");
 }
 
-/// Writes the same row by row. PostgreSQL compares `char(n)` with a text without the padding of the former, so a
-/// value that may be one is compared as both.
+/// Writes the same row by row. PostgreSQL compares `char(n)` with a text without the column's padding, so a value
+/// that may be padded is compared both ways.
 fn is_one_of(
     sql: &mut SqlBuilder<'_>,
     backend: DbBackend,
@@ -523,12 +525,12 @@ fn is_one_of(
     }
 }
 
-/// Whether a text may be one of PostgreSQL's `char(n)`, filled up with spaces.
+/// Whether a text may be a PostgreSQL `char(n)`, padded with spaces.
 fn is_padded(value: &Value) -> bool {
     matches!(value, Value::String(Some(text)) if text.ends_with(' '))
 }
 
-/// An array of the values, where they are of a type that has one.
+/// An array of the values, if their type has one.
 fn array_of(values: &[RowValues]) -> Option<Value> {
     let kind = match values.first()?.first()? {
         Value::SmallInt(Some(_)) => ArrayType::SmallInt,

@@ -1,4 +1,4 @@
-//! What kind of server the database is.
+//! The kind of the database server.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use sea_orm::DbBackend;
 
 use super::affected::Catalogue;
 
-/// What is the same for every session of a server. What a session or a transaction may set is asked for in the
-/// transaction of the statement.
+/// Properties that every session of a server shares. Settings of a session or a transaction are read in the
+/// statement's transaction.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerInfo {
     backend: DbBackend,
-    /// Which tables change along with others.
+    /// The tables that change along with others.
     pub(super) catalogue: Arc<Catalogue>,
 }
 
@@ -40,8 +40,8 @@ impl ServerInfo {
         self.backend == DbBackend::Postgres
     }
 
-    /// Whether names that differ by case are different tables. In MySQL that depends on the system:
-    /// there are no two audited tables of one name in any case.
+    /// Whether names that differ in case are different tables. In MySQL that depends on the system: no two audited
+    /// tables have one name in any case.
     pub(super) fn is_case_sensitive(&self) -> bool {
         self.is_postgres()
     }

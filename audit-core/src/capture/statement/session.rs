@@ -1,4 +1,4 @@
-//! Settings of a MySQL session, as they are in the transaction of a statement.
+//! Settings of a MySQL session in a statement's transaction.
 
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel};
 
@@ -8,8 +8,8 @@ use crate::catalog::LiveTable;
 use crate::sql::{Kind, Rows, Write, is_name};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Asks for the settings of a MySQL session that decide what a statement writes: the database of a name, where
-    /// name and entity do not both have one; how rows are numbered, where there are several.
+    /// Reads the settings of a MySQL session that affect what a statement writes: the database of a name, unless both
+    /// name and entity have one; the auto-increment step, if there are several rows.
     pub(super) async fn apply_settings(
         &self,
         write: &Write,
@@ -61,7 +61,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         ))
     }
 
-    /// The step of numbered keys on MySQL.
+    /// The step of auto-increment keys on MySQL.
     pub(super) fn step(&self) -> u64 {
         (self.frames.live_tables.settings()).map_or(1, |settings| settings.step)
     }

@@ -1,4 +1,4 @@
-//! UPDATE and DELETE of rows of which some are in a temporary file: what became of them is read in chunks.
+//! UPDATE and DELETE of rows of which some are in a temporary file: their new states are read in chunks.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,12 +17,12 @@ use crate::error::{AuditError, ChangeState};
 use crate::exec_method::ExecMethod;
 use crate::sql::{UpdateOrDelete, Volatility};
 
-/// How many keys a report names at most, and one more.
+/// The number of keys that a report names, and one more.
 const NAMED: usize = 21;
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Refuses a statement whose rows could not be kept, before it runs. Where nothing may be refused, it runs
-    /// without being captured.
+    /// Refuses a statement whose rows could not be kept, before it runs. If nothing may be refused, it runs without
+    /// being captured.
     pub(super) fn check_kept(
         &self,
         call: ExecMethod,
@@ -61,7 +61,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// The next rows, after the statement has run: an error of the file is that of a record that cannot be made.
+    /// The next rows, after the statement has run: an error of the file is the error of a record that cannot be made.
     pub(super) fn chunk_after(
         &self,
         rows: &mut ImageStore,
@@ -77,7 +77,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
     }
 
-    /// The same of rows that the statement returned.
+    /// The same for rows that the statement returned.
     pub(super) fn check_kept_after(&self, rows: &ImageStore) -> Result<(), DbErr> {
         let Some(cause) = rows.failure() else {
             return Ok(());
@@ -88,8 +88,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(())
     }
 
-    /// Whether the rows that the statement writes are known by its own clause, or by one that is appended
-    /// because nothing else says which they are. Of rows that are returned so, only the keys are held in memory.
+    /// Whether the statement's own clause returns the written rows, or an appended one because nothing else
+    /// identifies them. Only the keys of such rows are kept in memory.
     fn needs_returned(change: &UpdateOrDelete, returns: Returns, is_needed: bool) -> bool {
         matches!(returns, Returns::Appended | Returns::Extended)
             && (is_needed || change.volatility == Volatility::Unordered)
@@ -196,7 +196,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         trail: Vec<CascadedRows>,
     ) -> Result<ExecOutput, CaptureError> {
         let (info, call, audited) = (request.audited.info, request.call, request.audited);
-        // Of rows that refer to each other, only a clause says which went along with another.
+        // If rows refer to each other, only a clause shows which a cascade deleted.
         let is_needed = info.access.refers_to_itself || change.reads_others || change.reads_clock;
         let (answer, returned, doubt) = if Self::needs_returned(change, returns, is_needed) {
             let mut keys = Vec::new();
@@ -246,7 +246,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             if !others.is_empty() {
                 let keys: Vec<RowValues> = others.iter().map(|(key, ..)| key.clone()).collect();
-                // Of rows that cannot be read, nothing says that they are deleted.
+                // Rows that cannot be read are not known to be deleted.
                 let left = self.by_key_if_read(info, &keys).await?;
                 let is_gone =
                     |key: &RowValues| left.as_ref().is_some_and(|left| !left.contains_key(key));
@@ -291,7 +291,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// Rows that were not found again.
+/// Rows that a later read did not find.
 #[derive(Default)]
 struct Missing {
     first: Vec<RowValues>,

@@ -1,4 +1,4 @@
-//! The entity that a statement writes to, and what is recorded of it.
+//! The entity that a statement writes, and what is recorded of it.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::catalog::{LiveTable, TableKind};
 use crate::config::{AuditConfig, Plan};
 use crate::sql::{ConflictAction, Kind, TableName, Write, is_name};
 
-/// The entity that a write is to, and what is recorded of it.
+/// The entity that a statement writes, and what is recorded of it.
 pub(crate) struct CaptureTarget {
     pub(super) info: &'static EntityInfo,
     pub(super) plan: Arc<Plan>,
-    /// The entities whose rows go, or change, along with those that are deleted.
+    /// The entities whose rows are deleted, or change, along with the deleted rows.
     pub(super) followers: Vec<CascadeRule>,
     /// Whether the rows that are written themselves are recorded.
     pub(super) records: bool,
@@ -22,17 +22,17 @@ pub(crate) struct CaptureTarget {
     pub(super) fires_triggers: bool,
 }
 
-/// What the catalogue says of the entity that was found by name.
+/// The result of checking an entity, found by name, against the catalogue.
 pub(super) enum Resolved {
     Same,
-    /// The table is another entity's.
+    /// The table belongs to another entity.
     Other(CaptureTarget),
-    /// The table is no audited entity's.
+    /// The table belongs to no audited entity.
     None,
 }
 
 impl CaptureTarget {
-    /// The entity of a table, or `None` where nothing is recorded of this write.
+    /// The entity of a table, or `None` if nothing is recorded of this write.
     pub(crate) fn of(config: &AuditConfig, server: &ServerInfo, write: &Write) -> Option<Self> {
         let info = Self::entity(&write.table, server)?;
         Self::of_entity(config, server, write, info)
@@ -104,7 +104,7 @@ impl CaptureTarget {
         };
         let is_by_name =
             |info: &EntityInfo| is_table(info) && info.schema().is_none() && live.is_found_by_name;
-        // Of several entities one that has no more columns than the table, where there is such a one.
+        // Among several entities, one that has no more columns than the table, if there is one.
         let fits = |info: &EntityInfo| !live.lacks(&info.columns().collect::<Vec<_>>());
         let table = &write.table.table;
         let found = find(table, |info| is_own(info) && fits(info))
@@ -131,7 +131,7 @@ impl CaptureTarget {
         self.fires_triggers
     }
 
-    /// What is left of it when the engine defers to triggers.
+    /// The remaining target if the engine defers to triggers.
     pub(crate) fn for_triggers_only(self) -> Option<Self> {
         self.fires_triggers.then_some(Self {
             followers: Vec::new(),
@@ -140,8 +140,8 @@ impl CaptureTarget {
         })
     }
 
-    /// The entity that a name may be of. Where name and entity do not both have a schema, which one is meant depends
-    /// on the search path, the database or what is attached at that moment: the catalogue says.
+    /// The entity that a name may refer to. Unless both name and entity have a schema, the match depends on the
+    /// search path, the database or what is attached at that moment: the catalogue decides.
     pub(super) fn entity(name: &TableName, server: &ServerInfo) -> Option<&'static EntityInfo> {
         find(&name.table, |info| {
             (!server.is_case_sensitive() || info.table() == name.table)
@@ -168,7 +168,7 @@ impl CaptureTarget {
         self.info.columns().collect()
     }
 
-    /// Whether one of these columns is of the key.
+    /// Whether one of these columns is a key column.
     pub(super) fn has_key_among(&self, columns: &[String]) -> bool {
         let is_among = |key: &&str| columns.iter().any(|column| is_name(column, key));
         self.key_columns().iter().any(is_among)

@@ -37,14 +37,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 "at this isolation level it removes rows that cannot be read",
             ));
         }
-        // What TRUNCATE takes itself, before anything is read.
+        // The lock that TRUNCATE takes itself, before any read.
         let lock = format!(
             "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
             request.write.qualifier
         );
         let locked = self.db.execute_unprepared(&lock);
         if let Err(error) = locked.await {
-            // After a COMMIT of the application's own there is nothing that would hold the lock.
+            // After a COMMIT by the application no transaction holds the lock.
             if is_no_transaction(&error) {
                 return Err(CaptureError::Uncapturable(
                     "outside of a transaction its rows cannot be read safely",
@@ -57,7 +57,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let select = format!("SELECT {list} FROM {}", self.table(info));
         let most = self.config.chunk_rows();
         let mut offset = 0;
-        // Nobody else changes the table any more.
+        // No other client changes the table from here on.
         loop {
             let page = format!("{select} ORDER BY {key} LIMIT {most} OFFSET {offset}");
             let rows = (self

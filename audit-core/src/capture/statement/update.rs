@@ -13,7 +13,7 @@ use crate::auditable::EntityInfo;
 use crate::sql::{Returning, UpdateOrDelete, Volatility, is_name};
 use crate::value::canonical_eq;
 
-/// Why a statement is not captured whose condition cannot be evaluated beside it.
+/// Why a statement is not captured if its condition cannot be evaluated in a separate read.
 pub(super) const VOLATILE: &str =
     "its condition may select other rows, or have an effect of its own, when it is evaluated again";
 /// Why a statement with LIMIT is not captured.
@@ -80,7 +80,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             };
         let is_known = now.is_some();
         let now = match now {
-            // As they are when all triggers are done.
+            // Their state when all triggers are done.
             Some(rows) if returns == Returns::Keys || request.live.has_triggers => {
                 let keys: Vec<RowValues> = rows.iter().map(|row| info.key_of(row)).collect();
                 self.rows_where(info, &info.key, &keys, RowLock::None)
@@ -112,26 +112,26 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer)
     }
 
-    /// Whether the rows that were read, which are locked, may not be those that the statement meets: its condition
-    /// reads other tables, which another client may have changed; or it takes the first rows, and others have come before
+    /// Whether the locked rows that were read may differ from those that the statement matches: its condition reads
+    /// other tables, which another client may have changed; or it takes the first rows, and other rows now precede
     /// them. On SQLite no other client writes meanwhile.
     pub(super) fn others_may_differ(&self, request: Request<'_>, change: &UpdateOrDelete) -> bool {
         (change.reads_others && !self.server.is_sqlite())
             || (change.tail.is_some() && request.reads_committed)
     }
 
-    /// Whether these rows may match no more for any reason.
+    /// Whether these rows may no longer match for any reason.
     pub(super) fn may_differ(&self, request: Request<'_>, change: &UpdateOrDelete) -> bool {
         self.others_may_differ(request, change) || change.reads_clock
     }
 
-    /// Whether other rows than these may match when the statement runs. On SQLite only the clock has gone on.
+    /// Whether other rows than these may match when the statement runs. On SQLite only the clock has advanced.
     pub(super) fn may_grow(&self, change: &UpdateOrDelete) -> bool {
         !self.server.is_sqlite() || change.reads_clock
     }
 
-    /// Reports where a statement wrote more rows than are accounted for: those that were read before it, as only
-    /// others can have come to match since; where that does not hold, those that were changed.
+    /// Reports a statement that wrote more rows than are accounted for: than the rows read before it, since only
+    /// other rows can match newly; if that does not hold, than the changed rows.
     pub(super) fn check_count(
         &self,
         request: Request<'_>,
@@ -150,7 +150,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.gap(why, &[]);
     }
 
-    /// Refuses what cannot be read beside the statement.
+    /// Refuses a statement whose rows cannot be read separately.
     pub(super) fn check_readable(
         &self,
         request: Request<'_>,
@@ -187,12 +187,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// Whether the table lacks columns that the entity has.
     pub(super) fn lacks_columns(&self, request: Request<'_>) -> Option<&'static str> {
-        // On MySQL the catalogue is not asked; a read that fails there does no harm.
+        // On MySQL the catalogue is not queried; a failed read does no harm there.
         let lacks = !self.server.is_mysql() && request.live.lacks(&request.audited.all_columns());
         lacks.then_some("the table lacks columns that the entity has")
     }
 
-    /// How many rows a statement wrote, where the answer says so.
+    /// The number of rows a statement wrote, if the output has it.
     pub(super) async fn count_of(
         &self,
         request: Request<'_>,
@@ -219,7 +219,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Records rows that an UPDATE has written: those that were read before it, and what they are now.
+    /// Records rows that an UPDATE has written, from the rows read before it and their current state.
     async fn record_changed(
         &self,
         request: Request<'_>,
@@ -271,8 +271,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.check_moved(request, change, before).await?;
             return Ok(());
         }
-        // Rows that are returned are all that were written. Else a row that is not found under its key any
-        // more has been moved or deleted by a trigger.
+        // Returned rows are all that were written. Otherwise a trigger has moved or deleted a row that is no longer
+        // found under its key.
         if !is_known && was_written && !before.is_empty() && !request.live.is_secured {
             let keys: Vec<RowValues> = before.into_keys().collect();
             self.gap(NOT_FOUND, &keys);
@@ -283,8 +283,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(())
     }
 
-    /// Reports rows that were read before an UPDATE and are not among those it returned, where they are gone: a trigger,
-    /// or a generated column, gave them other keys.
+    /// Reports rows that were read before an UPDATE, that it did not return and that no longer exist under their
+    /// keys: a trigger, or a generated column, gave them other keys.
     async fn check_moved(
         &self,
         request: Request<'_>,
@@ -298,7 +298,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.report_gone(info, before.into_keys().collect()).await
     }
 
-    /// Reports those of these keys under which there is no row any more.
+    /// Reports those of these keys that no longer have a row.
     pub(super) async fn report_gone(
         &self,
         info: &'static EntityInfo,
@@ -318,7 +318,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// How many rows are there that are not as they were.
+/// The number of existing rows that have changed.
 fn changed_rows(info: &EntityInfo, before: &[RowValues], now: &[RowValues]) -> u64 {
     let before: HashMap<RowValues, &RowValues> =
         (before.iter()).map(|row| (info.key_of(row), row)).collect();
@@ -333,7 +333,7 @@ pub(super) fn is_same(old: &[Value], new: &[Value]) -> bool {
     old.iter().zip(new).all(|(old, new)| canonical_eq(old, new))
 }
 
-/// The key that a row is given, where the statement names it.
+/// The new key of a row, if the statement names it.
 fn moved_key(request: Request<'_>, change: &UpdateOrDelete, row: &[Value]) -> Option<RowValues> {
     let values = match &request.statement.values {
         Some(values) => values.0.as_slice(),
@@ -348,12 +348,12 @@ fn moved_key(request: Request<'_>, change: &UpdateOrDelete, row: &[Value]) -> Op
             match change.assigned.iter().filter(set).count() {
                 0 => return row.get(*at).cloned(),
                 1 => {}
-                // Which of them holds is the database's.
+                // The database decides which of them applies.
                 _ => return None,
             }
             let (_, literal) = (change.literals.iter()).find(|(c, _)| is_name(c, name))?;
             let json = crate::value::encode(&literal.value(values)?).ok()?;
-            // As the column's own type.
+            // Decoded as the column's own type.
             crate::value::decode(&json, &info.columns[*at].shape).ok()
         })
         .collect()

@@ -1,8 +1,8 @@
 //! ON UPDATE of foreign keys: the rows that change along with a key, or with another column that they refer to.
 //!
-//! The catalogue says which foreign keys have such an action. Of an UPDATE, the rows that follow are read before it,
-//! and again after it, where they keep their own keys. Where they cannot be followed so, and after an upsert, the
-//! tables concerned are reported once a value that they refer to has really changed.
+//! The catalogue shows which foreign keys have such an action. For an UPDATE, the following rows are read before it,
+//! and again after it, if they keep their own keys. If they cannot be followed this way, and after an upsert, the
+//! tables concerned are reported once a referenced value has really changed.
 
 use std::any::TypeId;
 use std::collections::HashSet;
@@ -29,12 +29,12 @@ pub(crate) struct UpdateFollower {
     parent: &'static EntityInfo,
     info: &'static EntityInfo,
     key: ReferringKey,
-    /// Whether a value that is referred to has changed.
+    /// Whether a referenced value has changed.
     is_changed: bool,
 }
 
 impl UpdateFollower {
-    /// The positions of the columns that refer, and of those that are referred to.
+    /// The positions of the referring columns, and of the referenced ones.
     fn columns(&self) -> Option<(Vec<usize>, Vec<usize>)> {
         Some((
             positions(self.info, &self.key.from)?,
@@ -53,7 +53,7 @@ fn positions(info: &EntityInfo, names: &[String]) -> Option<Vec<usize>> {
     names.iter().map(position).collect()
 }
 
-/// The columns that a write sets in rows that are there.
+/// The columns that a write sets in existing rows.
 fn assigned(write: &Write) -> &[String] {
     match &write.kind {
         Kind::UpdateOrDelete(change) => &change.assigned,
@@ -63,8 +63,8 @@ fn assigned(write: &Write) -> &[String] {
     }
 }
 
-/// Whether a foreign key may refer to one of these columns: it is of the key, or unique by the table or the entity, or
-/// a relation of another entity refers to it.
+/// Whether a foreign key may refer to one of these columns: it is in the key, or unique by the table or the entity,
+/// or a relation of another entity refers to it.
 fn may_be_referred(info: &EntityInfo, live: &LiveTable, columns: &[String]) -> bool {
     let has = |name: &str| columns.iter().any(|column| is_name(column, name));
     let is_indexed = || {
@@ -83,8 +83,8 @@ fn may_be_referred(info: &EntityInfo, live: &LiveTable, columns: &[String]) -> b
 }
 
 impl<C: ConnectionTrait> Engine<'_, C> {
-    /// Finds out which rows of other tables may change along with those that a statement writes. The catalogue is
-    /// asked only where the statement sets a column that they may refer to.
+    /// Finds the rows of other tables that may change along with those that a statement writes. The catalogue is
+    /// queried only if the statement sets a column that they may refer to.
     pub(super) async fn find_followers(
         &self,
         write: &Write,
@@ -102,7 +102,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let found = self
             .followers_of(info, &live.referring, columns, info)
             .await?;
-        // A row that refers to itself or to another of its table is as it ends only when the action is done.
+        // A row that refers to itself or to another of its table is final only after the action.
         live.has_triggers |= found.iter().any(|f| f.info.type_id == info.type_id);
         self.set_followers(found);
         Ok(())
@@ -141,7 +141,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(found)
     }
 
-    /// The entity of the table that refers.
+    /// The entity of the referring table.
     async fn entity_of(&self, key: &ReferringKey) -> Result<Option<&'static EntityInfo>, DbErr> {
         let is_table =
             |info: &EntityInfo| !self.server.is_case_sensitive() || info.table() == key.table;
@@ -158,13 +158,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if !self.server.is_postgres() {
             return Ok(Some(info));
         }
-        // Its name may lead to another schema's table.
+        // Its name may resolve to a table in another schema.
         let live = self.live_table(&info.table_name()).await?;
         Ok((live.schema == key.schema).then_some(info))
     }
 
-    /// Reads the rows that are going to follow those of an UPDATE, locked. Those that cannot be followed stay among
-    /// the followers that are reported.
+    /// Reads and locks the rows that are going to follow those of an UPDATE. Those that cannot be followed stay among
+    /// the reported followers.
     pub(super) async fn update_followers(
         &self,
         request: Request<'_>,
@@ -201,7 +201,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(trails)
     }
 
-    /// Reads the rows that follow by one key, and finds what follows them in turn; `None` where that cannot be done.
+    /// Reads the rows that follow by one key, and finds the rows that follow those in turn; `None` if that cannot be
+    /// done.
     async fn follow_update(
         &self,
         request: Request<'_>,
@@ -212,7 +213,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let Some((from, to)) = follower.columns() else {
             return Ok(None);
         };
-        // A row whose own key changes is not found again.
+        // A row whose own key changes cannot be found again.
         if info.key.is_empty() || from.iter().any(|at| info.key.contains(at)) {
             return Ok(None);
         }
@@ -268,7 +269,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(Some((trail, further)))
     }
 
-    /// Notes which followers are concerned by the change of a row.
+    /// Records which followers the change of a row concerns.
     pub(super) fn observe_followers(
         &self,
         audited: &CaptureTarget,
@@ -279,13 +280,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (BeforeRow::Read(old), Some((_, to))) => {
                 to.iter().any(|at| !canonical_eq(&old[*at], &new[*at]))
             }
-            // The values are in a form that does not tell, or in columns that the entity does not have.
+            // The form of the values does not show it, or the entity does not have the columns.
             _ => true,
         };
         self.each_follower(audited, is_changed);
     }
 
-    /// The same of a row whose old values are not known.
+    /// The same for a row whose old values are unknown.
     pub(super) fn observe_followers_of_unknown(
         &self,
         audited: &CaptureTarget,

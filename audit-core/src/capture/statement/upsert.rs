@@ -10,10 +10,10 @@ use super::select_rows::{RowLock, WAS_THERE, was_there};
 use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
 use crate::sql::{Conflict, ConflictAction, Insert, Rows};
 
-/// A row as an INSERT with a conflict clause left it.
+/// A row in its state after an INSERT with a conflict clause.
 pub(super) struct Written {
     pub(super) row: RowValues,
-    /// Whether it was there before; `None` where nothing says so.
+    /// Whether it existed before; `None` if unknown.
     pub(super) was_there: Option<bool>,
 }
 
@@ -40,7 +40,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(CaptureError::Uncapturable("the role may not lock the rows"));
         }
         let rows = match &insert.rows {
-            // PostgreSQL says of each row whether it was there.
+            // PostgreSQL reports for each row whether it existed.
             Rows::Selected if self.server.is_postgres() => Vec::new(),
             _ => listed(request, insert).ok_or(CaptureError::Uncapturable(
                 "INSERT .. SELECT with a conflict clause does not say which rows it conflicts with",
@@ -73,8 +73,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(answer(call, returns, returned, id)?)
     }
 
-    /// Reports rows that are gone from under their keys, where others are there that had not been read: a trigger gave
-    /// them other keys.
+    /// Reports rows whose keys no longer exist, if there are other rows that had not been read: a trigger gave them
+    /// other keys.
     async fn check_keys(
         &self,
         request: Request<'_>,
@@ -95,7 +95,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.report_gone(info, left).await
     }
 
-    /// The rows that were written, as they are now.
+    /// The written rows in their current state.
     async fn written(
         &self,
         request: Request<'_>,
@@ -120,7 +120,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .collect());
         }
         keys.extend((before.iter().map(|row| info.key_of(row))).filter(|key| !seen.contains(key)));
-        // Nobody else writes meanwhile, and a row of the statement may have replaced another of it.
+        // No other client writes meanwhile, and a row of the statement may have replaced another of its rows.
         let now = self
             .conflicting(request, candidates, &keys, RowLock::None)
             .await?;
@@ -131,7 +131,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(written.collect())
     }
 
-    /// Records what became of each row that was there before, and of those that are new.
+    /// Records the change of each existing row, and the new rows.
     pub(super) fn record_upserted(
         &self,
         request: Request<'_>,
@@ -143,7 +143,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let columns: Vec<String> = info.columns().map(str::to_owned).collect();
         let is_there: HashSet<RowValues> = written.iter().map(|w| info.key_of(&w.row)).collect();
         if replaces {
-            // In the order in which the database does it.
+            // In the order of the database.
             for old in before
                 .iter()
                 .filter(|row| !is_there.contains(&info.key_of(row)))
@@ -160,7 +160,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     self.record_updated(audited, self.source, &[], old, row)?;
                 }
                 (None, Some(false)) => self.record_created(audited, row)?,
-                // Another client had inserted it since, or nothing says that none has.
+                // Another client had inserted it since, or that cannot be excluded.
                 (None, _) => self.record_updated_from_unknown(audited, &columns, row)?,
             }
         }

@@ -1,9 +1,9 @@
 //! INSERT with a conflict clause, and REPLACE, on MySQL and MariaDB.
 //!
-//! The server returns no rows, and a plain read sees what was there when the transaction began. The rows that
-//! were found by a plain read are read again and locked; keys that are not there are not locked, since two
-//! clients would wait for each other. What a row was that only shows afterwards is told by the count and the
-//! id of the server's answer; where they do not tell, its old values are unknown.
+//! The server returns no rows, and a plain read sees the rows of the transaction's start. The rows that a plain read
+//! finds are read again and locked; missing keys are not locked, since two clients would wait for each other. If a
+//! row is first seen afterwards, the count and the id of the server's answer show what it was; if they do not, its
+//! old values are unknown.
 
 use std::collections::HashSet;
 
@@ -17,9 +17,9 @@ use super::{CaptureError, Engine, ExecOutput, Request, RowValues};
 use crate::exec_method::ExecMethod;
 use crate::sql::{Cell, Conflict, ConflictAction, Insert, Returning};
 
-/// What the server answered to the statement.
-struct ServerInfo {
-    /// Its count, which an answer with rows does not have.
+/// The server's answer to the statement.
+struct ServerAnswer {
+    /// Its count; an answer with rows has none.
     affected: Option<u64>,
     id: u64,
 }
@@ -27,13 +27,13 @@ struct ServerInfo {
 /// The rows that the statement inserts.
 struct Listed {
     rows: u64,
-    /// The numbers that it gives to a numbered key; `None` for a row that the database numbers. Nothing where
-    /// the key is not numbered.
+    /// The numbers that it gives to an auto-increment key; `None` for a row whose number the database generates.
+    /// Absent if the key is not auto-increment.
     numbers: Option<Vec<Option<u64>>>,
 }
 
 impl Listed {
-    /// How many rows the database numbers.
+    /// The number of rows whose number the database generates.
     fn generated(&self) -> u64 {
         let numbers = self.numbers.iter().flatten();
         numbers.filter(|number| number.is_none()).count() as u64
@@ -75,17 +75,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let ran = self.run(call, request.statement).await?;
         let server = match (&ran.answer, &request.write.returning) {
-            (ExecOutput::Executed(result), Returning::Nothing) => ServerInfo {
+            (ExecOutput::Executed(result), Returning::Nothing) => ServerAnswer {
                 affected: Some(result.rows_affected()),
                 id: result.last_insert_id(),
             },
-            (ExecOutput::Rows(_), Returning::Nothing) => ServerInfo {
+            (ExecOutput::Rows(_), Returning::Nothing) => ServerAnswer {
                 affected: Some(self.row_count().await?),
                 id: self.mysql_last_insert_id().await?,
             },
-            (answer, _) => ServerInfo {
+            (answer, _) => ServerAnswer {
                 affected: match answer {
-                    // Rows that it leaves out are not returned, nor those after the first to `query_one`.
+                    // Skipped rows are not returned; `query_one` returns only the first row.
                     ExecOutput::Rows(rows)
                         if call != ExecMethod::QueryOne
                             && conflict.action == ConflictAction::Nothing =>
@@ -99,7 +99,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let mut now = self.now_there(request, &candidates, &before).await?;
         if listed.generated() > 0 && server.affected != Some(0) && candidates.rows() < listed.rows {
-            // Rows without a value for any unique column are found by the numbers that they got.
+            // Rows without a value for any unique column are found by their generated numbers.
             let numbers = listed.numbers.as_deref().unwrap_or_default();
             let seen: HashSet<RowValues> = now.iter().map(|row| info.key_of(row)).collect();
             let numbered = self.auto_increment_keys(server.id, numbers);
@@ -119,8 +119,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(ran.answer)
     }
 
-    /// Reads the rows that are there, as they are now and locked: by the same indexes, in the same order, as the
-    /// statement comes to them.
+    /// Reads the existing rows, current and locked: by the same indexes, in the same order, as the statement reaches
+    /// them.
     async fn lock_conflicting(
         &self,
         request: Request<'_>,
@@ -148,9 +148,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(before)
     }
 
-    /// The rows that the statement met or wrote, as they are now and locked. A plain read shows which are there: what
-    /// the statement wrote, and what the snapshot has. The keys of the others are not locked: they are gaps, in which
-    /// another client may insert. A row that is in neither has been left as it was.
+    /// The rows that the statement conflicted with or wrote, current and locked. A plain read shows which exist:
+    /// those that the statement wrote, and those in the snapshot. Other keys are not locked: they are gaps, in which
+    /// another client may insert. A row in neither set is unchanged.
     async fn now_there(
         &self,
         request: Request<'_>,
@@ -171,19 +171,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if others.iter().all(|row| now.contains(row)) {
             return Ok(now);
         }
-        // The snapshot shows a row that another client has changed or deleted since, and may hide the one that has
-        // its place now.
+        // The snapshot shows a row that another client has since changed or deleted, and may hide the row that
+        // replaced it.
         self.conflicting(request, candidates, &keys_before, RowLock::Full)
             .await
     }
 
-    /// Says of each row that is there now whether it was there before.
+    /// Determines for each current row whether it existed before.
     fn judge(
         &self,
         request: Request<'_>,
         action: ConflictAction,
         listed: &Listed,
-        server: &ServerInfo,
+        server: &ServerAnswer,
         before: &[RowValues],
         now: Vec<RowValues>,
     ) -> Vec<Written> {
@@ -192,7 +192,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let key = info.key_of(row);
             before.iter().find(|old| info.key_of(old) == key)
         };
-        // What the server counts for the rows that were known.
+        // The server's count for the known rows.
         let of_known: u64 = match action {
             ConflictAction::Nothing => 0,
             ConflictAction::Update => (now.iter())
@@ -207,9 +207,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 return self.has_new_number(listed, server, &info.key_of(row));
             };
             match action {
-                // Rows that nobody had read are deleted, not those that are new.
+                // A REPLACE deletes unread old rows; the current rows are new.
                 ConflictAction::Replace => Some(true),
-                // An id tells that a row got a number of its own.
+                // An id shows that a row got a generated number.
                 _ if listed.rows == 1 && listed.generated() == 1 => match (left, server.id) {
                     (0, _) | (1, 0) => Some(false),
                     (1, _) => Some(true),
@@ -230,7 +230,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .into_iter()
             .filter_map(|row| match (find(&row), is_new(&row)) {
                 (Some(_), _) => Some((row, Some(true))),
-                // It is as it was.
+                // It is unchanged.
                 (None, Some(false)) => None,
                 (None, Some(true)) => Some((row, Some(false))),
                 (None, None) => Some((row, None)),
@@ -238,8 +238,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|(row, was_there)| Written { row, was_there })
             .collect();
         let found = written.iter().filter(|w| w.was_there != Some(true)).count() as u64;
-        // One that was given another value on its way in, by its column's type, a mode or a trigger, is not found. Each
-        // row counts 1 if it is new, and 2 if it was changed.
+        // A row whose value the column's type, a mode or a trigger changed on insertion is not found. Each row counts
+        // 1 if it is new, and 2 if it was changed.
         let explains = match (action, left) {
             (_, Some(0)) => true,
             (ConflictAction::Nothing, Some(left)) => left <= found,
@@ -257,11 +257,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         written
     }
 
-    /// Whether a number is one that the statement got for its rows.
+    /// Whether a number was generated by the statement for its rows.
     fn has_new_number(
         &self,
         listed: &Listed,
-        server: &ServerInfo,
+        server: &ServerAnswer,
         key: &[sea_orm::Value],
     ) -> Option<bool> {
         if listed.generated() == 0 || server.id == 0 {
@@ -281,7 +281,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
-/// Refuses rows that nothing could find afterwards.
+/// Refuses rows that a later read could not find.
 fn check_findable(
     request: Request<'_>,
     candidates: &Candidates<'_>,

@@ -1,8 +1,8 @@
-//! What a row held before a change: as values, or in the form that may be written to a temporary file.
+//! The values of a row before a change: as values, or in the form that may be written to a temporary file.
 //!
-//! That form has nothing in it that the log does not show: recorded columns as they are stored, and for what
-//! is redacted, hashed or replaced inside of JSON a digest under a key that ends with the process, by which it is
-//! known whether the value has changed.
+//! That form contains nothing that the log does not show. It holds recorded columns as they are stored. For what is
+//! redacted, hashed or replaced inside JSON it holds a digest under a key that ends with the process; the digest shows
+//! whether the value has changed.
 
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::Value;
@@ -55,7 +55,7 @@ impl OldValue<'_> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredValue {
     pub(crate) form: Json,
-    /// Of the whole value, where the form is not all of it.
+    /// A digest of the whole value, where the form omits a part.
     pub(crate) digest: Option<Json>,
 }
 
@@ -108,7 +108,7 @@ impl Plan {
             || self.info.display.iter().any(is_displayed)
     }
 
-    /// What a value is compared by where it may not be kept.
+    /// The digest that replaces a value which may not be kept.
     fn digest(&self, at: usize, json: &Json) -> Json {
         let column = self.info.columns[at].name;
         crate::hash::HashKey::of_process().hash(self.info.model(), column, json)

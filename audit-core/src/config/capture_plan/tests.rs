@@ -166,7 +166,7 @@ fn two_rows() -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
     })
 }
 
-/// A row as the log knows it.
+/// A row in the form of the log.
 fn canonical<E: EntityTrait + Auditable>(
     row: &[Value],
 ) -> Result<Map<String, Json>, TestCaseError> {
@@ -183,7 +183,7 @@ fn configured(builder: AuditConfigBuilder) -> Result<AuditConfig, TestCaseError>
     builder.build().map_err(fail)
 }
 
-/// The same changes, after they were stored.
+/// The same changes, after storage.
 fn stored(changes: &Changes) -> Result<Changes, TestCaseError> {
     let text = changes.to_json().to_string();
     let json: Json = serde_json::from_str(&text).map_err(fail)?;
@@ -194,7 +194,7 @@ fn known(row: &[Value]) -> Vec<Option<Value>> {
     row.iter().cloned().map(Some).collect()
 }
 
-/// A row is many values: a quarter of the usual cases, `PROPTEST_CASES`, will do.
+/// A row has many values: a quarter of the usual cases, `PROPTEST_CASES`, is enough.
 fn rows() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
@@ -219,7 +219,7 @@ proptest! {
         let mut row = canonical::<row::Entity>(&old)?;
         changes.apply(&mut row);
         prop_assert_eq!(&row, &canonical::<row::Entity>(&new)?);
-        // And back into values of the database.
+        // The result converts back into values of the database.
         for ((name, shape), new) in row::Entity::info().columns().zip(shapes()).zip(&new) {
             let value = decode(&row[name], &shape).map_err(fail)?;
             prop_assert!(canonical_eq(&value, new), "{name}: {value:?} is not {new:?}");
@@ -266,7 +266,7 @@ proptest! {
     }
 }
 
-/// A row whose secrets are words that hold `hidden`, some of them alike.
+/// A row whose secrets are words that contain `hidden`, some of them equal.
 fn guarded_row() -> impl Strategy<Value = Vec<Value>> {
     let hidden = || "hidden[ab]";
     (0..3_i32, hidden(), hidden(), hidden()).prop_map(|(number, password, email, inside)| {

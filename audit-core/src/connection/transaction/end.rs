@@ -55,7 +55,7 @@ impl AuditedTransaction {
         Arc::into_inner(tx)
     }
 
-    /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, and no error.
+    /// Whether PostgreSQL has aborted the transaction: it answers COMMIT with ROLLBACK, without an error.
     async fn aborted(&self) -> Result<Option<DbErr>, DbErr> {
         let tx = self.tx()?;
         if tx.get_database_backend() != DbBackend::Postgres || !self.frames().is_suspect() {
@@ -65,8 +65,7 @@ impl AuditedTransaction {
         Ok(tx.execute_raw(look).await.err())
     }
 
-    /// Takes back what triggers were told, where a rollback might not: the application has controlled the
-    /// transaction by itself.
+    /// Clears the trigger context if a rollback might not: the application has controlled the transaction by itself.
     async fn take_back_before_rollback(&self, tx: &DatabaseTransaction) {
         if !self.frames().is_unbuffered() {
             return;
@@ -77,8 +76,8 @@ impl AuditedTransaction {
     }
 }
 
-/// Where SQLite may have ended the transaction, begins an empty one, which is refused inside of a transaction. Else the
-/// driver would take the connection for one that is in a transaction; see [`Frames::look_whether_open`].
+/// Begins an empty transaction if SQLite may have ended this one; an open transaction refuses that. Otherwise the
+/// driver would treat the connection as in a transaction; see [`Frames::look_whether_open`].
 async fn begin_what_is_rolled_back(tx: &DatabaseTransaction, frames: &Frames) {
     if frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite {
         let _ = tx.execute_unprepared("BEGIN").await;
@@ -153,8 +152,8 @@ impl Drop for AuditedTransaction {
         let Some(tx) = self.physical.drop_handle(tx) else {
             return;
         };
-        // SeaORM's own handle rolls back when it is dropped, but for two cases: a statement that
-        // committed may have left what triggers were told, and SQLite may have ended the transaction.
+        // SeaORM's own handle rolls back when it is dropped, with two exceptions: a statement that committed may have
+        // left the trigger context, and SQLite may have ended the transaction.
         let frames = self.frames();
         let left = frames.is_unbuffered() && frames.is_to_take_back();
         let suspect = frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite;
@@ -162,7 +161,7 @@ impl Drop for AuditedTransaction {
             return;
         }
         let physical = Arc::clone(&self.physical);
-        // Outside of a runtime the handle rolls back, as it does by itself.
+        // Outside of a runtime the handle rolls back by itself.
         drop(Task::spawn(async move {
             begin_what_is_rolled_back(&tx, &physical.frames).await;
             if left && let Err(error) = physical.frames.take_back(&*tx).await {

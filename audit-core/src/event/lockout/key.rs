@@ -1,4 +1,5 @@
-//! What attempts to sign in are counted by. Stored beside what was given, since databases differ in what is lower case.
+//! The keys by which attempts to sign in are counted. Stored beside the given values, since databases differ in what is
+//! lower case.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +9,7 @@ use crate::record::address;
 use crate::target::truncate_hashed;
 use crate::text::clean as clean_text;
 
-/// What is stored of a name, and what it is counted as.
+/// The stored form of a name, and the key that counts it.
 pub(in crate::event) fn stored_names(username: &str, is_known: bool) -> (String, String) {
     if is_known {
         return (known_name(username), known_key(username));
@@ -17,20 +18,21 @@ pub(in crate::event) fn stored_names(username: &str, is_known: bool) -> (String,
     (hash.clone(), hash)
 }
 
-/// What is stored of a name that belongs to an account.
+/// The stored form of a name that belongs to an account.
 pub(in crate::event) fn known_name(username: &str) -> String {
-    // Who types it need not know the name well.
+    // A client may type any spelling of the name.
     clean_text(username, limits::NAME as usize).into_owned()
 }
 
-/// What a name that belongs to an account is counted as: for most applications it is one however it is written.
+/// The key that counts a name that belongs to an account: most applications treat all its spellings as one name.
 pub(in crate::event) fn known_key(username: &str) -> String {
     // Lower case may be longer.
     truncate_hashed(lower(username), limits::NAME)
 }
 
-/// What is stored of a name that belongs to nobody, and what it is counted as. A digest without a key would give away a
-/// password to whoever guesses it; where none is configured, the name is told from others until the process ends.
+/// The stored form of a name that belongs to no account, and the key that counts it. A digest without a key would
+/// reveal a password to a client that guesses it; without a configured key, names are distinguished until the process
+/// ends.
 #[doc(hidden)]
 #[must_use]
 pub fn unknown_name(username: &str) -> String {
@@ -41,7 +43,7 @@ fn lower(username: &str) -> String {
     clean_text(username.trim(), limits::NAME as usize).to_lowercase()
 }
 
-/// What a stored address is counted as. A part of an address, or a hash, stands for itself.
+/// The key that counts a stored address. A part of an address, or a hash, is its own key.
 pub(in crate::event) fn network(stored: &str) -> String {
     match stored.parse().map(network_of) {
         Ok(IpAddr::V6(network)) => format!("{network}/64"),
@@ -60,8 +62,8 @@ pub fn network_of(client: IpAddr) -> IpAddr {
     }
 }
 
-/// The network that a site usually has: the /24 of an IPv4 address, which is the least that is routed on its own, and the /48 of an
-/// IPv6 address, the most that one site is usually given (RFC 6177).
+/// The network that a site usually has: the /24 of an IPv4 address, which is the smallest that is routed on its own,
+/// and the /48 of an IPv6 address, the largest that one site is usually given (RFC 6177).
 #[doc(hidden)]
 #[must_use]
 pub fn site_of(client: IpAddr) -> String {

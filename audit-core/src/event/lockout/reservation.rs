@@ -19,7 +19,7 @@ use crate::entity::audit_login_attempt as row;
 use crate::event::login::{LoginStatus, row_of};
 use crate::record::insert_row;
 
-/// Whether an attempt may go on.
+/// The result of a reservation.
 #[derive(Debug)]
 #[must_use = "an attempt that is blocked must be refused"]
 pub enum LoginAdmission {
@@ -30,8 +30,8 @@ pub enum LoginAdmission {
         /// How long until the next attempt is let through.
         retry_after: Duration,
     },
-    /// It should be refused: all places are held by attempts, some of which are under way and may yet succeed. No attempt has
-    /// failed too often, so that it should not be taken for an attack.
+    /// It should be refused: attempts hold all places, and some of them are under way and may yet succeed. No attempt
+    /// has failed too often, so it should not be treated as an attack.
     Busy {
         /// A second: an outcome is known soon, or the lease of an attempt ends.
         retry_after: Duration,
@@ -41,11 +41,11 @@ pub enum LoginAdmission {
 /// How long a client waits while others are under way.
 const WHILE_BUSY: Duration = Duration::from_secs(1);
 
-/// An attempt that has begun: a row of `audit_login_attempt` with the status `PENDING`, which becomes that of the outcome.
+/// An attempt that has begun: a row of `audit_login_attempt` with the status `PENDING`, later that of the outcome.
 ///
-/// It counts as a failure until [`LoginAttempt::settles`](crate::LoginAttempt::settles) or [`release`](Self::release), and no
-/// longer than the [lease](Lockout::lease): an attempt whose outcome is never recorded, since the process ended or the client
-/// went away, leaves a row that says when it began.
+/// It counts as a failure until [`LoginAttempt::settles`](crate::LoginAttempt::settles) or [`release`](Self::release),
+/// and no longer than the [lease](Lockout::lease): an attempt whose outcome is never recorded, since the process ended
+/// or the client disconnected, leaves a row that shows when it began.
 #[derive(Debug)]
 #[must_use = "without its outcome it counts as a failure until its lease ends"]
 pub struct LoginReservation(pub(in crate::event) Option<i64>);
@@ -56,8 +56,8 @@ impl LoginReservation {
         Self(None)
     }
 
-    /// Takes the reservation back, for an attempt that has no outcome: the credentials could not be verified. A row that has
-    /// its outcome already stays.
+    /// Releases the reservation, for an attempt without an outcome: the credentials could not be verified. A row that
+    /// has its outcome already stays.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -73,20 +73,21 @@ impl LoginReservation {
     }
 }
 
-/// Whether it is the row of this reservation, without an outcome yet. An attempt may be recorded twice, and ids be given again.
+/// Whether it is the row of this reservation, still without an outcome: attempts may be recorded twice, ids reused.
 pub(in crate::event) fn is_pending(id: i64) -> SimpleExpr {
     let is_pending = row::Column::Status.eq(LoginStatus::Pending.as_str());
     row::Column::Id.eq(id).and(is_pending)
 }
 
 impl Lockout {
-    /// Lets an attempt of a name begin, or blocks it, by the recorded attempts and those that are under way. `account` is the
-    /// one that the name belongs to, where that is known.
+    /// Admits or blocks an attempt of a name, by the recorded attempts and those that are under way. `account` is the
+    /// account of the name, where it is known.
     ///
-    /// However many attempts begin at once, the threshold is passed by at most one for each further process of the application:
-    /// a process begins those of one network one after the other. Nothing is locked once it has returned, while the
-    /// password is verified. Give it a connection that commits at once, not a transaction, whose reservation other clients do not see.
-    /// Without an address in the context, and in migration mode, nothing is reserved and no attempt is blocked.
+    /// However many attempts begin at once, the threshold is passed by at most one for each further process of the
+    /// application: a process begins those of one network one after the other. Nothing is locked once it has returned,
+    /// while the password is verified. Give it a connection that commits at once, not a transaction, whose reservation
+    /// other clients do not see. Without an address in the context, and in migration mode, nothing is reserved and no
+    /// attempt is blocked.
     ///
     /// # Examples
     /// ```
@@ -115,7 +116,7 @@ impl Lockout {
     /// ```
     ///
     /// # Errors
-    /// Returns the database's error; the application decides whether it then lets people in.
+    /// Returns the database's error; the application decides whether it then admits clients.
     pub async fn reserve<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -153,7 +154,7 @@ impl Lockout {
     }
 }
 
-/// One attempt of a network after the other. Networks may share a turn, of which there are so many.
+/// Serialises the attempts of one network. Networks may share a lock, as the number of locks is fixed.
 async fn turn_of(network: &str) -> MutexGuard<'static, ()> {
     const TURNS: usize = 64;
     static OF_NETWORKS: LazyLock<(RandomState, [Mutex<()>; TURNS])> =

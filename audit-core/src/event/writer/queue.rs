@@ -22,7 +22,7 @@ pub(super) struct Waiting {
     pub(super) events: HashMap<String, QueuedEvent>,
     /// How many events were submitted so far.
     pub(super) submitted: u64,
-    /// How many found no room since that was last on record.
+    /// How many events the full queue dropped since their number was last recorded.
     pub(super) dropped: u64,
     pub(super) warning: DropWarning,
     pub(super) closed: bool,
@@ -39,7 +39,7 @@ pub(super) struct DropWarning {
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl DropWarning {
-    /// Counts one. Once a second it says how many there were.
+    /// Counts one. Once a second it returns the number.
     pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
         self.dropped += 1;
         self.due(now, false)
@@ -69,8 +69,7 @@ impl DropWarning {
 }
 
 impl Waiting {
-    /// Whether no more different events of this kind should wait: what attackers do must not leave the
-    /// system's own errors without room.
+    /// Whether no more different events of this kind should wait: an attack must not displace the system's own errors.
     fn has_enough_of(&self, event: &SystemEvent, capacity: usize) -> bool {
         let is_security = |event: &SystemEvent| event.kind() == EventType::Security;
         let half = capacity.div_ceil(2);
@@ -85,10 +84,10 @@ impl Waiting {
     }
 }
 
-/// What is taken off to be written.
+/// The events taken to be written.
 pub(super) struct Drained {
     pub(super) batch: Vec<(String, QueuedEvent)>,
-    /// How many found no room.
+    /// How many events the full queue dropped.
     pub(super) dropped: u64,
     /// How many events were submitted until then.
     pub(super) submitted: u64,
@@ -99,7 +98,7 @@ pub(super) struct Drained {
 pub(super) struct QueuedEvent {
     pub(super) event: SystemEvent,
     pub(super) times: i64,
-    /// The first equal one that came since this was taken to be written. It counts in another row where this one's is
+    /// The first equal event since this one was taken to be written. It counts in another row when this one's row is
     /// too old by then.
     pub(super) next: Option<Box<SystemEvent>>,
     pub(super) is_taken: bool,
@@ -107,7 +106,7 @@ pub(super) struct QueuedEvent {
     pub(super) number: u64,
     /// Whether it was tried at least once, and waits for the next try.
     pub(super) tried: bool,
-    /// How often the database refused it while it took others.
+    /// How often the database refused it while it accepted others.
     pub(super) refusals: u32,
 }
 
@@ -128,7 +127,7 @@ impl QueuedEvent {
     }
 }
 
-/// An event that the database refuses so often while it takes others is given up.
+/// An event that the database refuses this often while it accepts others is dropped.
 const MOST_REFUSALS: u32 = 3;
 
 impl Queue {
@@ -144,7 +143,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what has happened; `false` where there is no room.
+    /// Adds an event; `false` where the queue is full.
     pub(super) fn add(&self, event: SystemEvent) -> bool {
         let print = event.stored_fingerprint();
         let mut waiting = self.waiting();
@@ -176,8 +175,8 @@ impl Queue {
         true
     }
 
-    /// What is to be written now, oldest first, and how many events were dropped: what was refused
-    /// before only when that is due, or at the end. It keeps its room until it is written.
+    /// What is to be written now, oldest first, and how many events were dropped. Events that were refused before are
+    /// included only when due, or at the end. An event keeps its place until it is written.
     pub(super) fn take(&self, due: bool) -> Drained {
         let mut waiting = self.waiting();
         let due = due || waiting.closed;
@@ -215,7 +214,7 @@ impl Queue {
         }
     }
 
-    /// Notes that the database refused events while it took others; some are given up.
+    /// Records that the database refused events while it accepted others; drops some of them.
     pub(super) fn refused(&self, prints: &[String]) {
         let mut lost = Vec::new();
         {
@@ -270,7 +269,7 @@ mod tests {
         let mut after = |millis| warning.count(now + Duration::from_millis(millis));
         let told: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
         assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
-        // What comes after that is told when the writer comes round, and at the end.
+        // Later drops are logged on the writer's next round, and at the end.
         let millis = |millis| now + Duration::from_millis(millis);
         assert_eq!((warning.next(), warning.begins_to_wait()), (None, false));
         assert_eq!(warning.count(millis(2_600)), None);
@@ -283,7 +282,7 @@ mod tests {
         assert_eq!(warning.due(millis(9_000), true), None);
     }
 
-    /// Else a flood that goes on while it is written would be one row, of its first moment, for ever.
+    /// Else a flood that continues while it is written would be one row, of its first moment, for ever.
     #[test]
     fn what_comes_while_an_equal_event_is_written_is_an_event_of_its_own_time() {
         let queue = Queue::new(8);

@@ -12,7 +12,7 @@ use super::queue::{Drained, Queue, QueuedEvent, discard, warn_of_dropped};
 use crate::record::is_unavailable;
 use crate::system_event::{EventType, SystemEvent};
 
-/// After so many tries in a row that did not reach it, the database is not asked for the others.
+/// After this many failed tries in a row to reach the database, the other events are not tried.
 const ENOUGH: usize = 3;
 
 /// So many new events are written in one statement: of 20 values each, and SQLite takes 32,766.
@@ -24,7 +24,7 @@ pub(super) struct Worker<C> {
     pub(super) window: Duration,
     pub(super) retry_interval: Duration,
     pub(super) queue: Arc<Queue>,
-    /// Told the number of the newest event that was seen to.
+    /// Notified with the number of the newest processed event.
     pub(super) written: watch::Sender<u64>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Worker<C> {
 struct Round {
     /// Those that the database refused.
     refused: Vec<String>,
-    /// Whether the database took any.
+    /// Whether the database accepted any.
     taken: bool,
     /// Whether any is to be tried again.
     failed: bool,
@@ -42,14 +42,14 @@ struct Round {
 }
 
 impl<C> Drop for Worker<C> {
-    /// What comes after the end, be it a panic's or the runtime's, is refused and not gathered in vain.
+    /// Events after the end, be it a panic's or the runtime's, are refused and not queued.
     fn drop(&mut self) {
         let left = {
             let mut waiting = self.queue.waiting();
             waiting.closed = true;
             std::mem::take(&mut waiting.events)
         };
-        // Without the lock: this is logged, and whoever listens may submit.
+        // Without the lock: this is logged, and a subscriber may submit events.
         left.values().for_each(discard);
     }
 }
@@ -77,7 +77,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             self.log_dropped(closed);
             taken |= round.taken;
             if due && taken {
-                // The database is there: what it refuses nevertheless, it may refuse for ever.
+                // The database is reachable: what it refuses nevertheless, it may refuse for ever.
                 self.queue.refused(&round.refused);
                 taken = false;
             }
@@ -101,7 +101,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
         }
     }
 
-    /// Waits for news, and no longer than until then; whether there were any. Dropped events are logged meanwhile.
+    /// Waits for events, and no longer than until then; returns whether there were any. Logs dropped events meanwhile.
     async fn news(&self, until: Option<Instant>) -> bool {
         loop {
             let warning = self.queue.waiting().warning.next().map(Instant::from_std);
@@ -125,7 +125,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
     fn log_dropped(&self, at_end: bool) {
         let mut waiting = self.queue.waiting();
         let dropped = waiting.warning.due(std::time::Instant::now(), at_end);
-        // Without the lock: whoever listens may submit.
+        // Without the lock: a subscriber may submit events.
         drop(waiting);
         if let Some(dropped) = dropped {
             warn_of_dropped(dropped);
@@ -138,7 +138,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             if !self.news(Some(until)).await {
                 return;
             }
-            // Whoever flushes does not wait for a database that is away.
+            // A flush does not wait for an unavailable database.
             let submitted = self.queue.waiting().submitted;
             self.written.send_replace(submitted);
         }
@@ -158,7 +158,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                         self.queue.written(&print, counted.times);
                         round.taken = true;
                     }
-                    // Which of them was refused shows one by one.
+                    // Single writes show which of them was refused.
                     _ => one_by_one.push((print, counted)),
                 }
             }
@@ -196,7 +196,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                     if let Some(counted) = self.queue.waiting().events.get_mut(&print) {
                         counted.tried = true;
                     }
-                    // A database that answers can be asked for the next: that one it may take.
+                    // A database that answers may accept the next event.
                     if error.cause().is_none_or(is_unavailable) {
                         unreachable += 1;
                     } else {
@@ -213,7 +213,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
         round
     }
 
-    /// Writes how many events were dropped; `false`, and tells of them later, when that is refused.
+    /// Writes how many events were dropped; returns `false`, and retries later, when that is refused.
     async fn record_dropped(&self, dropped: u64, round: &mut Round) -> bool {
         let title = "system events were dropped: too many waited to be written";
         let times = i64::try_from(dropped).unwrap_or(i64::MAX);

@@ -30,7 +30,7 @@ struct Parts<'a> {
     ordered_by: Vec<String>,
     assigned: Vec<String>,
     literals: Vec<(String, Template)>,
-    /// Whether RETURNING cannot stand at its end.
+    /// Whether RETURNING cannot be appended.
     closed: bool,
     returning: Option<&'a [SelectItem]>,
 }
@@ -61,7 +61,7 @@ impl Text {
             let Some(columns) = assigned(self.backend, assignment) else {
                 return named("what it sets is no column");
             };
-            // Of a join, only the first table's columns can be distinguished.
+            // In a join, only the first table's columns can be distinguished.
             if !update.table.joins.is_empty() && !sets_own(assignment, &qualifier) {
                 return self.opaque("it writes a join");
             }
@@ -105,7 +105,7 @@ impl Text {
         if self.has_modifier(&target.relation) {
             return self.opaque("it has a modifier before its table");
         }
-        // MySQL's form for several tables, of one.
+        // MySQL's multi-table form, with one table.
         let is_of_itself = match delete.tables.as_slice() {
             [] => true,
             [only] => is_name(&only.to_string(), &qualifier),
@@ -142,7 +142,7 @@ impl Text {
         })
     }
 
-    /// Whether tables that inherit from a table are left out, which the parser does not keep.
+    /// Whether inheriting tables are left out (ONLY), which the parser does not keep.
     pub(super) fn has_only(&self) -> bool {
         let is = |token: &Token, words: &[&str]| {
             matches!(token, Token::Word(word) if word.quote_style.is_none()
@@ -165,7 +165,7 @@ impl Text {
             .collect()
     }
 
-    /// Whether a word before the table was taken for the table, and the table for its alias.
+    /// Whether the parser took a modifier before the table for the table, and the table for its alias.
     fn has_modifier(&self, relation: &TableFactor) -> bool {
         let words: &[&str] = match self.backend {
             DbBackend::MySql => &["IGNORE", "LOW_PRIORITY", "QUICK"],
@@ -182,7 +182,7 @@ impl Text {
                 Some(vec![parts.table]),
             );
         }
-        // What the statement writes has the name, and what a query of the same rows reads is the WITH.
+        // The statement writes the table of that name, but a query of the same rows reads the WITH.
         let hides = |with: &With| {
             (with.cte_tables.iter()).any(|cte| is_name(&cte.alias.name.value, &parts.table.table))
         };
@@ -200,7 +200,7 @@ impl Text {
         if let Some(with) = parts.with {
             volatility = volatility.max(self.volatility(with));
         }
-        // It would have to stand before ORDER BY and LIMIT.
+        // It would have to precede ORDER BY and LIMIT.
         let appendable = parts.tail.is_none();
         let mut equalities = Vec::new();
         if !parts
@@ -241,10 +241,10 @@ impl Text {
         }))
     }
 
-    /// Whether the statement, written anew, is the same statement.
+    /// Whether the rendered statement equals the original statement.
     fn renders(&self, statement: &Statement) -> bool {
         let rendered = statement.to_string();
-        // The parser knows no marks; a number in their place is as good for comparing.
+        // The parser does not know the marks; a number in their place serves the comparison.
         let plain = |text: &str| text.replace(MARK, "");
         let again =
             tokenize(self.backend, &plain(&rendered)).and_then(|text| self.parse(text.tokens));
@@ -253,7 +253,7 @@ impl Text {
         })
     }
 
-    /// The columns that a conjunction compares with values for equality; `false` where it does more.
+    /// The columns that a conjunction compares with values for equality; `false` if it does more.
     fn equalities(&self, filter: &Expr, columns: &mut Vec<String>) -> bool {
         match filter {
             Expr::In {
@@ -315,7 +315,7 @@ fn tail(order_by: &[OrderByExpr], limit: Option<&Expr>) -> Option<Template> {
     (!text.is_empty()).then(|| Template::read(&text))
 }
 
-/// Whether an expression is made of comparisons of columns with values.
+/// Whether an expression consists only of comparisons of columns with values.
 fn only_compares(expr: &Expr) -> bool {
     let is_value = |expr: &Expr| {
         matches!(
@@ -362,7 +362,7 @@ fn literal(expr: &Expr) -> Option<Template> {
     }
 }
 
-/// Whether a table is named by this one word, without quotes.
+/// Whether a table is named by this one unquoted word.
 fn qualifier_is(relation: &TableFactor, word: &str) -> bool {
     matches!(relation, TableFactor::Table { name, .. }
         if name.0.len() == 1 && name.to_string().eq_ignore_ascii_case(word))

@@ -24,7 +24,7 @@ impl Text {
             return self.opaque("its table is no name");
         };
         let or = match insert.or {
-            // ABORT is what is done without a clause.
+            // ABORT is the default.
             None | Some(SqliteOnConflict::Abort) => None,
             Some(SqliteOnConflict::Ignore) => Some(ConflictAction::Nothing),
             Some(SqliteOnConflict::Replace) => Some(ConflictAction::Replace),
@@ -54,7 +54,7 @@ impl Text {
                 target: ConflictTarget::Any,
                 assigned: self.changed_by(assignments),
             }),
-            // The OR clause holds for the other indexes.
+            // The OR clause applies to the other indexes.
             (Some(OnInsert::OnConflict(_)), Some(_)) => {
                 let why = "its OR clause and its conflict clause hold for different indexes";
                 return self.opaque_on(why, Some(vec![table]));
@@ -133,11 +133,11 @@ impl Text {
         }))
     }
 
-    /// The columns that are set to something else than themselves, as SeaORM sets a key to do nothing.
+    /// The columns that are set to something other than themselves: SeaORM sets a key to itself to do nothing.
     fn changed_by(&self, assignments: &[Assignment]) -> Vec<String> {
         let changes = assignments.iter().filter(|assignment| {
             let (target, value) = (assignment.target.to_string(), assignment.value.to_string());
-            // MySQL's way to have the id of the row that is there returned.
+            // The MySQL idiom that returns the id of the existing row.
             let is_last_insert_id = value
                 .get(..15)
                 .is_some_and(|call| call.eq_ignore_ascii_case("LAST_INSERT_ID("))

@@ -15,8 +15,8 @@ impl Text {
         tokenize(self.backend, &rendered).map(|text| text.tokens)
     }
 
-    /// A piece of the text. MySQL prepares each text that is read beside one that is not prepared, and keeps
-    /// only so many: there the values of an unprepared text are bound.
+    /// A part of the text. MySQL prepares each text that is read beside an unprepared one, and keeps a limited
+    /// number: there the values of an unprepared text are bound.
     pub(super) fn piece(&self, part: &impl ToString) -> Template {
         let is_plain = self.backend == DbBackend::MySql && self.binds == 0;
         match self.tokens_of(part).filter(|_| is_plain) {
@@ -36,7 +36,7 @@ impl Text {
         })
     }
 
-    /// Whether there is a query in a part of the statement; a part that cannot be read may have one.
+    /// Whether a part of the statement has a query; a part that cannot be tokenized may have one.
     pub(super) fn has_query(&self, part: &impl ToString) -> bool {
         let is_select = |token: &Token| {
             matches!(token, Token::Word(word)
@@ -104,7 +104,7 @@ impl Text {
         }
     }
 
-    /// The column that an expression is.
+    /// The column, if an expression is one.
     fn column_in(&self, expr: &Expr) -> Option<String> {
         match expr {
             Expr::Identifier(name) => Some(folded(self.backend, name)),
@@ -113,7 +113,7 @@ impl Text {
         }
     }
 
-    /// Whether a clause can be appended to the text: what follows its last word is at most one semicolon.
+    /// Whether a clause can be appended to the text: at most one semicolon follows its last word.
     pub(super) fn appendable(&self) -> bool {
         let Some(end) = self.tokens.iter().rposition(is_meaningful) else {
             return false;
@@ -132,12 +132,12 @@ pub(super) fn template(part: &impl ToString) -> Template {
     Template::read(&part.to_string())
 }
 
-/// An identifier as the database reads it.
+/// An identifier as the database folds it.
 pub(super) fn folded(backend: DbBackend, name: &Ident) -> String {
     match name.quote_style {
         None if backend == DbBackend::Postgres => name.value.to_lowercase(),
         None => name.value.clone(),
-        // As it stands, a quote inside of the name is doubled.
+        // In the source text, a quote inside of the name is doubled.
         Some(quote) => name
             .value
             .replace(&format!("{quote}{quote}"), &quote.to_string()),

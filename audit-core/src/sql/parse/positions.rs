@@ -1,5 +1,5 @@
-//! Where tokens stand in the text. A token that is written again may mean something else: `E'a\\b'` and `0x1F` come out as
-//! other constants.
+//! The positions of tokens in the text. A token that is rendered again may mean something else: `E'a\\b'` and `0x1F`
+//! become other constants.
 
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
@@ -7,7 +7,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use super::tokens::is_meaningful;
 use super::{dialect, literals};
 
-/// The tokens of a text, as they stand, so that they can be written again.
+/// The tokens of a text, in their original spelling, so that they can be rendered again.
 pub(super) fn tokenize(backend: DbBackend, sql: &str) -> Option<Tokens> {
     let dialect = dialect(backend);
     let tokens = Tokenizer::new(dialect.as_ref(), sql)
@@ -17,10 +17,10 @@ pub(super) fn tokenize(backend: DbBackend, sql: &str) -> Option<Tokens> {
     Some(Tokens::read(backend, sql, tokens))
 }
 
-/// Tokens, and the statements that they are of.
+/// Tokens and their statements.
 pub(super) struct Tokens {
     pub(super) tokens: Vec<Token>,
-    /// The texts between semicolons, as they were sent, but for empty ones.
+    /// The texts between semicolons, as they were sent, without empty ones.
     pub(super) parts: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl Tokens {
                     (begin, is_empty) = (end + 1, true);
                     tokens.push(token);
                 }
-                // Of numbers and of strings there is one token.
+                // The tokenizer has one token for numbers and strings.
                 Token::HexStringLiteral(digits) => {
                     is_empty = false;
                     let source = sql.get(place.byte(span.start)..).unwrap_or_default();
@@ -62,7 +62,7 @@ impl Tokens {
         Self { tokens, parts }
     }
 
-    /// Whether each part has the tokens that the text has there.
+    /// Whether each part has the same tokens as the text in its position.
     pub(super) fn are_parts_of(backend: DbBackend, tokens: &[Token], parts: &[String]) -> bool {
         let mut groups = tokens
             .split(|token| *token == Token::SemiColon)
@@ -75,7 +75,7 @@ impl Tokens {
     }
 }
 
-/// A place in a text, in lines and columns and in bytes.
+/// A position in a text, in lines and columns and in bytes.
 struct Place<'s> {
     rest: std::str::CharIndices<'s>,
     line: u64,
@@ -93,7 +93,7 @@ impl<'s> Place<'s> {
         }
     }
 
-    /// The byte at a location, which must not be before the last one that was asked for.
+    /// The byte at a location, which must not precede the last location requested.
     fn byte(&mut self, location: Location) -> usize {
         while (self.line, self.column) < (location.line, location.column)
             && let Some((at, c)) = self.rest.next()

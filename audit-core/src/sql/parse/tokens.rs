@@ -1,4 +1,4 @@
-//! What is seen of a text before it is parsed.
+//! What the tokens show before a text is parsed.
 
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
@@ -49,7 +49,7 @@ pub(super) fn starts_with(tokens: &[Token], keyword: Keyword) -> bool {
     matches!(first, Some(Token::Word(word)) if word.keyword == keyword)
 }
 
-/// How many tokens the longest run between two commas outside of any nesting has.
+/// The number of tokens in the longest run between two commas outside of any nesting.
 pub(super) fn longest_row(tokens: &[Token]) -> usize {
     let (mut longest, mut run) = (0, 0);
     for token in tokens {
@@ -63,7 +63,7 @@ pub(super) fn longest_row(tokens: &[Token]) -> usize {
     longest
 }
 
-/// How many queries are combined: each is nested in the next.
+/// The number of combined queries: each is nested in the next.
 pub(super) fn set_operations(tokens: &[Token]) -> usize {
     let combines = |token: &&Token| {
         matches!(token, Token::Word(word) if matches!(
@@ -74,8 +74,7 @@ pub(super) fn set_operations(tokens: &[Token]) -> usize {
     tokens.iter().filter(combines).count()
 }
 
-/// Leaves out the subscripts of assigned columns, as in `SET data['k'] = ..`, which the parser does not
-/// know.
+/// Removes the subscripts of assigned columns, as in `SET data['k'] = ..`, which the parser does not know.
 pub(super) fn without_subscripts(tokens: &[Token]) -> Vec<Token> {
     let (mut kept, mut depth, mut in_set, mut in_target) = (Vec::new(), 0_usize, false, false);
     let mut subscript = 0_usize;

@@ -1,4 +1,4 @@
-//! Texts that the parser does not know, by their words: those that cannot write are reads.
+//! Classifies texts that the parser does not know by their words: those that cannot write are reads.
 
 use sea_orm::DbBackend;
 use sqlparser::keywords::Keyword;
@@ -37,7 +37,7 @@ const MYSQL_READS: &[&str] = &[
     "USE",
 ];
 
-/// What SQLite does to itself, also with types that the parser does not know, such as `real(?, ?)`.
+/// Maintenance statements of SQLite, also with types that the parser does not know, such as `real(?, ?)`.
 const SQLITE_UPKEEP: &[Keyword] = &[
     Keyword::PRAGMA,
     Keyword::DETACH,
@@ -48,7 +48,7 @@ const SQLITE_UPKEEP: &[Keyword] = &[
 ];
 
 impl Text {
-    /// What a text does that could not be parsed.
+    /// What a text that could not be parsed does.
     pub(super) fn unparsed(&self) -> ParsedStatement {
         if !self.is_one_statement() {
             return self.opaque("it could not be parsed");
@@ -71,7 +71,7 @@ impl Text {
         parts.filter(|part| part.iter().any(is_meaningful)).count() == 1
     }
 
-    /// Whether the first word is of a statement that writes no rows.
+    /// Whether the first word belongs to a statement that writes no rows.
     fn cannot_write(&self) -> bool {
         let mut words = self
             .tokens
@@ -91,7 +91,7 @@ impl Text {
         }
     }
 
-    /// Whether it is a query whose recursion is ordered, or kept from cycles, by clauses that the parser does not know.
+    /// Whether it is a recursive query with search or cycle clauses, which the parser does not know.
     fn reads_in_search_order(&self) -> bool {
         if self.backend == DbBackend::Sqlite || !starts_with(&self.tokens, Keyword::WITH) {
             return false;
@@ -106,8 +106,8 @@ impl Text {
     }
 }
 
-/// The tokens without `SEARCH .. SET ..`, `CYCLE .. USING ..` and `CYCLE .. RESTRICT` after a parenthesis; `None` where there
-/// are none.
+/// The tokens without `SEARCH .. SET ..`, `CYCLE .. USING ..` and `CYCLE .. RESTRICT` after a parenthesis; `None` if
+/// there are none.
 fn without_search_clauses(tokens: &[Token]) -> Option<Vec<Token>> {
     let meaningful: Vec<&Token> = tokens.iter().filter(|token| is_meaningful(token)).collect();
     let is = |at: usize, words: &[&str]| {
@@ -123,7 +123,7 @@ fn without_search_clauses(tokens: &[Token]) -> Option<Vec<Token>> {
         let is_search = is(at, &["SEARCH"]) && is(at + 1, &["DEPTH", "BREADTH"]);
         if may_begin && (is_search || is(at, &["CYCLE"])) {
             let last = |word: &str| (at..meaningful.len()).find(|at| is(*at, &[word]));
-            // The column that the last word names belongs to it.
+            // The column after the last word belongs to the clause.
             let end = if is_search {
                 last("SET").map(|end| end + 2)
             } else {

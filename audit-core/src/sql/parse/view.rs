@@ -1,4 +1,4 @@
-//! The tables that a view is of.
+//! The tables of a view.
 
 use sea_orm::DbBackend;
 use sqlparser::keywords::Keyword;
@@ -7,8 +7,8 @@ use sqlparser::tokenizer::Token;
 use super::positions::tokenize;
 use crate::sql::TableName;
 
-/// The tables that the definition of a view names after FROM and JOIN, as MySQL writes it: with the database before each,
-/// and joins in place of lists. A text that is no SQL names none.
+/// The tables that a view's definition names after FROM and JOIN, as MySQL writes it: each with its database, and
+/// with joins in place of lists. A text that is not SQL names none.
 pub(crate) fn tables_of_view(backend: DbBackend, definition: &str) -> Vec<TableName> {
     let Some(text) = tokenize(backend, definition) else {
         return Vec::new();

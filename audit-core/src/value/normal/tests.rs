@@ -1,4 +1,4 @@
-//! What the databases print, by example.
+//! Output of the databases, by example.
 
 use serde_json::json;
 

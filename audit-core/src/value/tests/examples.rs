@@ -156,7 +156,7 @@ fn dates_and_times_of_the_time_crate() -> TestResult {
             )),
             json!("2026-11-23T05:05:06.123456Z"),
         ),
-        // In UTC this is a year that the crate itself does not know.
+        // In UTC this is a year that the crate itself does not support.
         (
             Value::from(TimeDateTimeWithTimeZone::new_in_offset(
                 day(9999, 365)?,
@@ -168,7 +168,7 @@ fn dates_and_times_of_the_time_crate() -> TestResult {
     ])?)
 }
 
-/// The crate's first and last moments lie in years that it does not know in UTC.
+/// The crate's first and last times are in years that it does not support in UTC.
 #[cfg(feature = "with-time")]
 #[test]
 fn the_ends_of_the_time_crates_years_come_back() -> TestResult {
@@ -330,7 +330,7 @@ fn what_is_no_canonical_form_is_refused() {
     }
 }
 
-/// Which types exist is decided by the features of the whole build.
+/// The features of the whole build decide which types exist.
 #[cfg(not(feature = "postgres-vector"))]
 #[test]
 fn a_shape_whose_feature_is_missing_is_refused() {

@@ -1,4 +1,4 @@
-//! What holds of all values.
+//! Properties of all values.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -10,12 +10,12 @@ use crate::value::{ColumnKind, canonical_eq, decode, encode, normalize};
 
 type TestResult = Result<(), TestCaseError>;
 
-/// Tries a property on many values of every shape.
+/// Tests a property on many values of every column kind.
 fn of_all_values(property: impl Fn(&ColumnKind, Value) -> TestResult) {
     of_all(of_shape, property);
 }
 
-/// Tries a property on many pairs of every shape: what is written differently, and what differs.
+/// Tests a property on many pairs of every column kind: equal values in different forms, and different values.
 fn of_all_pairs(property: impl Fn(&Value, &Value) -> TestResult) {
     let pairs = |shape: &ColumnKind| (of_shape(shape), of_shape(shape), any::<bool>());
     of_all(pairs, |_, (a, b, twin)| {
@@ -24,7 +24,7 @@ fn of_all_pairs(property: impl Fn(&Value, &Value) -> TestResult) {
     });
 }
 
-/// Tries all shapes before it says which fail.
+/// Tests all column kinds before it reports which fail.
 fn of_all<S: Strategy>(
     values: impl Fn(&ColumnKind) -> S,
     property: impl Fn(&ColumnKind, S::Value) -> TestResult,

@@ -54,7 +54,7 @@ pub(crate) fn kinds() -> Vec<ArrayType> {
     ]
 }
 
-/// All shapes of columns.
+/// All column kinds.
 pub(crate) fn shapes() -> Vec<ColumnKind> {
     let one = kinds().into_iter().map(ColumnKind::One);
     let many = kinds().into_iter().map(ColumnKind::Many);
@@ -65,7 +65,7 @@ pub(crate) fn shapes() -> Vec<ColumnKind> {
     all
 }
 
-/// Values of a shape, NULL among them.
+/// Values of a column kind, NULL among them.
 pub(crate) fn of_shape(shape: &ColumnKind) -> BoxedStrategy<Value> {
     match shape {
         ColumnKind::One(kind) => of_kind(kind),
@@ -185,7 +185,7 @@ fn of_kind(kind: &ArrayType) -> BoxedStrategy<Value> {
     }
 }
 
-/// Kinds that are behind features of this crate.
+/// Kinds that depend on features of this crate.
 fn of_optional_kind(kind: &ArrayType) -> BoxedStrategy<Value> {
     #[allow(unused_imports)]
     use sea_orm::sea_query::value::prelude as types;
@@ -282,10 +282,10 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Any day that chrono knows, often one near the years 0, 1970 and 10000.
+/// Any day that chrono supports, often one near the years 0, 1970 and 10000.
 fn day() -> impl Strategy<Value = NaiveDate> {
     let days = prop_oneof![
-        // A day less at either end, so that every offset from UTC is a date, too.
+        // One day less at either end, so that every offset from UTC is a valid date.
         -95_745_397..95_745_397_i32,
         -400..400_i32,
         719_162 - 400..719_162 + 400_i32,
@@ -337,7 +337,7 @@ fn time_clock() -> impl Strategy<Value = sea_orm::prelude::TimeTime> {
     )
 }
 
-/// The same value as another one who writes it would: another zone, another scale, another zero.
+/// The same value as another client would write it: another zone, another scale, another zero.
 pub(crate) fn written_differently(value: &Value) -> Value {
     match value {
         Value::Float(Some(v)) if *v == 0.0 || v.is_nan() => Value::Float(Some(-v)),

@@ -1,4 +1,4 @@
-//! What the database does by itself to the rows of audited tables.
+//! What the database itself does to the rows of audited tables.
 
 use std::collections::HashSet;
 
@@ -51,13 +51,13 @@ impl Analyzer<'_> {
         })
     }
 
-    /// The same, where no trigger of its own records it.
+    /// The same, where none of its own triggers records it.
     fn wanted_of_connection(&self, key: &LiveKey) -> Option<&EntityReport> {
         let child = self.wanted(key, key.on_delete)?;
         (!self.fires_triggers(key, child)).then_some(child)
     }
 
-    /// A table whose rows the connection is to record when rows of this one go, however far below.
+    /// A table whose rows the connection is to record when rows of this one are deleted, at any depth.
     fn recorded_below<'k>(
         &'k self,
         table: &TableId,
@@ -77,13 +77,13 @@ impl Analyzer<'_> {
         None
     }
 
-    /// Whose rows go without a record by the cascade of a delete, and why, if any do.
+    /// The table whose rows the cascade of a delete changes without a record, and why, if there is one.
     fn delete_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
         let here = self.wanted_of_connection(key);
         let table = if here.is_some() {
             &key.table
         } else if key.on_delete == Reaction::Cascades && self.has_entity(&key.table) {
-            // What is not recorded itself may lead on to what is.
+            // An unrecorded table may lead on to a recorded one.
             self.recorded_below(&key.table, &mut HashSet::new())?
         } else {
             return None;
@@ -94,7 +94,7 @@ impl Analyzer<'_> {
         if !self.has_entity(&key.parent) {
             return Some((table, NO_ENTITY));
         }
-        // On MySQL the parent's triggers tell of its descendants' rows.
+        // On MySQL the parent's triggers record its descendants' rows.
         let by_trigger = |table: &TableId| self.recorded(table).any(|entity| entity.by_trigger);
         if here.is_some_and(|child| child.by_trigger) && by_trigger(&key.parent) {
             return None;
@@ -102,7 +102,7 @@ impl Analyzer<'_> {
         (!self.is_declared(key)).then_some((table, NOT_DECLARED))
     }
 
-    /// Whether a relation of an entity of the table says what the key does.
+    /// Whether a relation of an entity of the table declares what the key does.
     fn is_declared(&self, key: &LiveKey) -> bool {
         let deletes = key.on_delete == Reaction::Cascades;
         let mut followed = self
@@ -115,7 +115,7 @@ impl Analyzer<'_> {
         })
     }
 
-    /// Whose rows change without a record when a key changes, and why, if any do.
+    /// The table whose rows change without a record when a key changes, and why, if there is one.
     fn update_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
         if key.on_update == Reaction::Refuses {
             return None;
@@ -133,7 +133,7 @@ impl Analyzer<'_> {
                 return Some((&key.table, PARENT_BY_HOOK));
             }
         }
-        // Below, each key is judged by itself; but on MySQL it is the table where it all begins that tells.
+        // Below, each key is analysed by itself; but on MySQL the triggers of the first table record the changes.
         if self.backend != DbBackend::MySql || parent_tells {
             return None;
         }
@@ -141,7 +141,7 @@ impl Analyzer<'_> {
         Some((below, PARENT_BY_HOOK))
     }
 
-    /// Whose rows change without a record as a delete empties the columns of this key, which they refer to.
+    /// The table whose rows change without a record as a delete empties the columns of this key, which they refer to.
     fn emptied_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
         let goes_on = self.backend == DbBackend::MySql && key.on_delete == Reaction::Sets;
         if !goes_on || self.parent_tells(key) {
@@ -151,7 +151,7 @@ impl Analyzer<'_> {
         Some((below, PARENT_BY_HOOK))
     }
 
-    /// Whether the triggers of the table that a key refers to tell what follows there, as on MySQL.
+    /// Whether the triggers of the table that a key refers to record what follows there, as on MySQL.
     fn parent_tells(&self, key: &LiveKey) -> bool {
         self.backend == DbBackend::MySql
             && (self.recorded(&key.parent)).any(|parent| parent.by_trigger)
@@ -188,13 +188,13 @@ impl Analyzer<'_> {
         child.by_trigger && self.backend != DbBackend::MySql && !key.is_of_partition
     }
 
-    /// Whether a declared key is the live one, in whichever order its columns stand.
+    /// Whether a declared key is the live one, in any order of its columns.
     fn same_columns(&self, declared: &[(String, String)], live: &[(String, String)]) -> bool {
         let same = |one: &str, other: &str| self.schema.same_column(one, other);
         declared.len() == live.len()
             && declared.iter().all(|(own, other)| {
                 (live.iter()).any(|(live_own, live_other)| {
-                    // SQLite does not always say which columns of the parent it is.
+                    // SQLite does not always report which columns of the parent it is.
                     same(own, live_own) && (live_other.is_empty() || same(other, live_other))
                 })
             })

@@ -4,16 +4,16 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::coverage) enum Kind {
     Table,
-    /// A table of SQLite's whose rows a module keeps: FTS5, R*Tree.
+    /// A virtual table of SQLite, whose rows a module stores: FTS5, R*Tree.
     VirtualTable,
     View,
     MaterializedView,
-    /// A table of PostgreSQL's whose rows are another server's.
+    /// A foreign table of PostgreSQL, whose rows are on another server.
     ForeignTable,
 }
 
 impl Kind {
-    /// The kind of the word that the questions to the catalogues give it.
+    /// The kind of the word that the catalogue queries return.
     pub(super) fn of(word: &str) -> Self {
         let others = [
             Self::VirtualTable,
@@ -35,12 +35,12 @@ impl Kind {
         }
     }
 
-    /// Whether it has rows of its own, which are lost to the log where nobody records them.
+    /// Whether it has rows of its own, which the log misses where nothing records them.
     pub(in crate::coverage) const fn has_rows(self) -> bool {
         matches!(self, Self::Table | Self::VirtualTable)
     }
 
-    /// Whether triggers of ours can stand on it. Elsewhere there are none that see a row before and after.
+    /// Whether our triggers can exist on it. Elsewhere no trigger sees a row before and after.
     pub(in crate::coverage) const fn takes_triggers(self) -> bool {
         matches!(self, Self::Table)
     }

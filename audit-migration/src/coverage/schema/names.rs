@@ -1,4 +1,4 @@
-//! When two names are one.
+//! How databases compare names.
 
 /// How a database compares names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ struct ColumnRow {
 #[derive(FromQueryResult)]
 #[allow(clippy::struct_field_names)]
 struct KeyRow {
-    /// What tells the keys of a table apart.
+    /// What distinguishes the keys of a table.
     key_id: String,
     key_name: Option<String>,
     schema_name: String,
@@ -36,7 +36,7 @@ struct KeyRow {
 }
 
 impl LiveSchema {
-    /// Reads the schemas in which names without one are found, and these.
+    /// Reads the schemas in which unqualified names are found, and these.
     pub(crate) async fn read<C: ConnectionTrait>(
         db: &C,
         more: &BTreeSet<String>,
@@ -51,7 +51,7 @@ impl LiveSchema {
             }
         }
         if schemas.is_empty() {
-            // Nobody names a schema, and the connection has none.
+            // No entity names a schema, and the connection has none.
             return Ok(Self {
                 path,
                 names,
@@ -66,7 +66,7 @@ impl LiveSchema {
         };
         let columns = query(sql::columns(backend, schemas.len())).await?;
         let keys = query(sql::keys(backend, schemas.len())).await?;
-        // MariaDB compares what is bound in any case, even where schemas differ by nothing else.
+        // MariaDB compares bound values without regard to case, even where schemas differ only in case.
         let is_asked = |schema: &str| schemas.iter().any(|asked| names.same_table(asked, schema));
         let mut columns: Vec<ColumnRow> = rows(&columns)?;
         columns.retain(|row| is_asked(&row.schema_name));

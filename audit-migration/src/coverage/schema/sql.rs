@@ -1,8 +1,8 @@
-//! The questions to the databases' catalogues. Each has the names of the schemas bound once, in their order.
+//! The queries on the databases' catalogues. Each binds the names of the schemas once, in their order.
 
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// The places of so many bound values, between parentheses.
+/// The placeholders of this many bound values, in parentheses.
 fn places(backend: DbBackend, count: usize) -> String {
     let place = |number: usize| match backend {
         DbBackend::Postgres => format!("${number}"),
@@ -63,9 +63,9 @@ pub(super) fn columns(backend: DbBackend, schemas: usize) -> String {
     }
 }
 
-/// Every column of every foreign key of the tables of so many schemas, the keys one after the other.
+/// Every column of every foreign key of the tables of these schemas, the keys one after the other.
 ///
-/// On PostgreSQL the key of a table with partitions is told once, and that of a single partition as one of the
+/// On PostgreSQL the key of a table with partitions is reported once, and that of a single partition as one of the
 /// table that it is of.
 pub(super) fn keys(backend: DbBackend, schemas: usize) -> String {
     let schemas = places(backend, schemas);

@@ -1,13 +1,13 @@
-//! The triggers that record what foreign keys take along: these databases fire none for it.
+//! The triggers that record what foreign keys cascade: these databases fire none for it.
 //!
-//! They run before the row is deleted, or the references to it are emptied, while what refers to it can still be read; the
-//! statement is undone with their records when it fails. What follows a changed key is read after the change.
-//! A table has a BEFORE UPDATE trigger only where it must: for any such trigger MariaDB takes NULL in columns that are NOT
-//! NULL, and asks for values that have no default. Which foreign keys there are, and what they do, the catalogue
-//! says; rows of tables that are not recorded are followed, too.
+//! They run before the row is deleted, or the references to it are emptied, while what refers to it can still be read;
+//! the statement is undone with their records when it fails. What follows a changed key is read after the change. A
+//! table has a BEFORE UPDATE trigger only where it must: for any such trigger MariaDB accepts NULL in columns that are
+//! NOT NULL, and requires values that have no default. The catalogue lists the foreign keys and their actions; rows of
+//! tables that are not recorded are followed, too.
 //!
-//! What they cannot know: a row that `DELETE IGNORE` leaves where it is, as something else still refers to it,
-//! has been recorded with all that would have gone along.
+//! One gap: a row that `DELETE IGNORE` leaves in place, as something else still refers to it, has been recorded with
+//! all rows that its delete would have reached.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use super::{quote, variable};
 
 const NOTE: &str = r#"{"trigger_out_of_date":true}"#;
 
-/// The variable that tells whether anything follows.
+/// The variable that shows whether anything follows.
 const FOLLOWS: &str = "sea_orm_audit_follows";
 
 /// What follows the rows of a table.
@@ -50,7 +50,7 @@ impl<'a> Cascade<'a> {
         self.others.get(table)
     }
 
-    /// A table as it is named in the trigger, where its own schema goes without saying.
+    /// A table as it is named in the trigger, without the trigger's own schema.
     fn name(&self, table: &Table) -> String {
         let schema = (table.schema != self.root.table.schema).then_some(table.schema.as_str());
         quote::qualified(schema, &table.name)
@@ -113,7 +113,7 @@ impl<'a> Cascade<'a> {
             let before = Found::Before;
             statements.extend(self.touched(subject, touches, before, log, &with, &but));
         }
-        // Most rows have nothing that refers to them: that is quick to tell.
+        // Most rows have nothing that refers to them: that is quick to check.
         let direct = (self.catalogue.foreign_keys.iter())
             .filter(|key| key.parent == self.root.table && key.on_delete != Rule::Nothing)
             .map(|key| {
@@ -291,16 +291,16 @@ struct Written<'a> {
     action: &'a str,
     /// Their changes.
     parts: &'a [String],
-    /// The rows that give the ids: as they were.
+    /// The rows that give the ids: before the change.
     identified: Row<'a>,
-    /// The rows that give labels and tenants: after the change, or before they went.
+    /// The rows that give labels and tenants: after the change, or before the delete.
     shown: Row<'a>,
 }
 
 /// Records rows.
 ///
-/// Where a table or a column is gone that the statement names, a record is tried that says only which row it
-/// was, and then none: the write itself does not fail for it.
+/// Where a table or a column that the statement names does not exist any more, a record with only the row's key is
+/// tried, and then none: the write itself does not fail for it.
 fn write(subject: &Subject<'_>, log: &str, with: &str, from: &str, change: &Written<'_>) -> String {
     let Written {
         action,

@@ -1,4 +1,4 @@
-//! What the database says of itself and of the tables.
+//! The database's metadata of itself and of the tables.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ impl Server {
         if !version.contains("MariaDB") {
             return Self::MySql;
         }
-        // Old clients are told `5.5.5-10.11.6-MariaDB`.
+        // Old clients receive `5.5.5-10.11.6-MariaDB`.
         let version = version.strip_prefix("5.5.5-").unwrap_or(version);
         let mut numbers = version
             .split(['.', '-'])
@@ -81,7 +81,7 @@ pub(super) struct ForeignKey {
     pub(super) on_update: Rule,
 }
 
-/// All that is to be known.
+/// All metadata that the triggers need.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     pub(super) server: Server,
@@ -169,8 +169,8 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Whether a row of a table can be told by the values of these columns: no other row has them, and each value has one
-    /// form, unlike texts that a collation takes for equal.
+    /// Whether the values of these columns identify a row of a table: no other row has them, and each value has one
+    /// form, unlike texts that a collation treats as equal.
     pub(super) fn identifies(&self, table: &Table, columns: &[String]) -> bool {
         let is_among = |name: &String| columns.iter().any(|own| own.eq_ignore_ascii_case(name));
         let is_unique =

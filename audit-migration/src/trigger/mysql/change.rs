@@ -1,9 +1,8 @@
 //! The triggers that record the changed row itself.
 //!
-//! What they say of the row is worked out in one go. Where that fails, it is worked out once more column by
-//! column, and what cannot be told is left out, or marked as unknown where it was only too long: the write
-//! itself never fails for that. A column that is gone (error 1054) is the usual reason, and is noted in the
-//! metadata.
+//! One statement computes the record of the row. Where that fails, the trigger computes it again column by column, and
+//! leaves out what cannot be computed, or marks it as unknown where it was only too long: the write itself never fails
+//! for that. A dropped column (error 1054) is the usual reason, and the metadata records it.
 
 use super::record::{self, Parts};
 use super::table_sql::{Difference, Row, Subject, Unless, row};
@@ -80,7 +79,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
     } else {
         write
     };
-    // A row that is as it was is the quickest to tell.
+    // An unchanged row is the quickest to detect.
     let about_if = if kind == Kind::Update {
         format!("IF {changes} <> '' THEN\n{about}END IF;\n")
     } else {

@@ -1,5 +1,5 @@
-//! Which rows go along with a deleted one, as common table expressions: one for each table, with the keys of
-//! its rows that go.
+//! Which rows are deleted along with a deleted one, as common table expressions: one for each table, with the keys of
+//! its deleted rows.
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::quote;
@@ -8,12 +8,12 @@ use super::quote;
 /// itself is followed to the end.
 const LEVELS: usize = 8;
 
-/// The tables whose rows go along.
+/// The tables whose rows are deleted along.
 pub(super) struct Closure<'a> {
     root: Table,
     pub(super) row: Root,
     tables: Vec<CascadeCte>,
-    /// The foreign keys by which rows go.
+    /// The foreign keys by which rows are deleted.
     keys: Vec<&'a ForeignKey>,
     expressions: Vec<String>,
 }
@@ -68,7 +68,7 @@ impl<'a> Closure<'a> {
                 }
             }
         }
-        // What nothing refers to and what has no key cannot be told apart, nor lead on.
+        // A table that nothing refers to and that has no key: its rows cannot be distinguished, and lead to no others.
         closure.tables.retain(|going| !going.columns.is_empty());
         closure.express();
         closure
@@ -82,7 +82,7 @@ impl<'a> Closure<'a> {
         self.tables.iter().position(|going| going.table == *table)
     }
 
-    /// The keys by which rows of a table go with those of another.
+    /// The keys by which rows of a table are deleted with those of another.
     fn between(&self, child: usize, parent: usize) -> impl Iterator<Item = &'a ForeignKey> + '_ {
         (self.keys.iter().copied()).filter(move |key| {
             key.child == self.tables[child].table && key.parent == self.tables[parent].table
@@ -171,7 +171,7 @@ impl<'a> Closure<'a> {
         )
     }
 
-    /// The rows that go with the root's row itself.
+    /// The rows that are deleted with the root's row itself.
     fn begin(&self, child: usize) -> Vec<String> {
         let keys = self
             .keys
@@ -205,7 +205,7 @@ impl<'a> Closure<'a> {
         text
     }
 
-    /// The rows that refer to rows that go.
+    /// The rows that refer to deleted rows.
     pub(super) fn through(&self, key: &ForeignKey, alias: &str) -> Option<String> {
         let parent = self.position(&key.parent)?;
         Some(self.reached(key, parent, &cte(parent), alias))
@@ -258,7 +258,7 @@ impl<'a> Closure<'a> {
             .map(|pairs| pairs.join(" AND "))
     }
 
-    /// The rows `x` of a table that go. What goes is read first: the tables may be large.
+    /// The rows `x` of a table that are deleted. The deleted rows are read first: the tables may be large.
     pub(super) fn joined(&self, table: &Table, key: &[&str]) -> Option<String> {
         let at = self.position(table)?;
         let (cte, name) = (cte(at), &self.tables[at].name);
@@ -266,7 +266,7 @@ impl<'a> Closure<'a> {
         Some(format!("{cte} g STRAIGHT_JOIN {name} x ON {matched}"))
     }
 
-    /// A condition that leaves out the rows `x` of a table that go.
+    /// A condition that leaves out the rows `x` of a table that are deleted.
     pub(super) fn gone(&self, table: &Table, key: &[&str]) -> String {
         let matched = (self.position(table)).and_then(|at| Some((at, self.matched(at, key, "k")?)));
         matched.map_or_else(String::new, |(at, matched)| {
@@ -296,8 +296,8 @@ fn key_of(catalogue: &Catalogue, table: &Table) -> Vec<String> {
     key.map(|column| column.name.clone()).collect()
 }
 
-/// The values of the root's row that others refer to, and its key, as variables: MariaDB reads an expression
-/// that is used twice anew, and then knows no `OLD`.
+/// The values of the root's row that others refer to, and its key, as variables: MariaDB reads an expression that is
+/// used twice again, and then does not find `OLD`.
 pub(super) struct Root {
     /// Their names and declared types.
     columns: Vec<(String, String)>,

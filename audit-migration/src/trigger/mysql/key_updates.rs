@@ -1,8 +1,8 @@
 //! Which rows change with a key: those that refer to it, and where others refer to what changes in these, those, too.
 //!
-//! Rows that get a new value of a unique key are found by it after the change: with the foreign keys checked, no other row
-//! refers to it. Where a reference is emptied, or refers to a key that is not unique, may be NULL, or is a text (of which
-//! several forms are equal), all are found before it.
+//! Rows that get a new value of a unique key are found by it after the change: with the foreign keys checked, no other
+//! row refers to it. Where a reference is emptied, or refers to a key that is not unique, may be NULL, or is a text (of
+//! which several forms are equal), all are found before it.
 
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
 use super::quote;
@@ -10,14 +10,14 @@ use super::quote;
 /// InnoDB follows no more.
 const LEVELS: usize = 15;
 
-/// Rows of a table that a changed key takes along.
+/// Rows of a table that change with a key.
 pub(super) struct KeyUpdate<'a> {
     pub(super) table: &'a Table,
     /// `SELECT` of these rows as `x`, without what is selected.
     pub(super) from: String,
     /// The columns that change, and the columns of the changed row whose new values they get; `None` for NULL.
     pub(super) sets: Vec<(&'a str, Option<&'a str>)>,
-    /// Whether any row can be taken along: the key does change.
+    /// The condition under which any row changes: the key does change.
     pub(super) when: String,
     /// Whether they can be found after the change, too.
     is_lasting: bool,
@@ -30,7 +30,7 @@ pub(super) enum Found {
     After,
 }
 
-/// Everything that a change of a row of this table takes along, and when it is found.
+/// Everything that changes with a row of this table, and when it is found.
 pub(super) fn moved<'a>(
     root: &Table,
     catalogue: &'a Catalogue,
@@ -67,7 +67,7 @@ fn moved_found<'a>(
     all
 }
 
-/// What it takes along that a delete empties the columns of this key: `from` are the rows `x` that have it.
+/// What changes with it as a delete empties the columns of this key: `from` are the rows `x` that have it.
 pub(super) fn emptied<'a>(
     root: &Table,
     catalogue: &'a Catalogue,

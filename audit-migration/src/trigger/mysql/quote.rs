@@ -23,9 +23,9 @@ pub(super) fn qualified(schema: Option<&str>, table: &str) -> String {
 
 /// Text.
 ///
-/// What is not plain goes as hexadecimal digits: a backslash means one thing or another depending on the SQL
-/// mode, and the catalogue has no characters beyond the first 65,536. It also drops introducers such as
-/// `_utf8mb4`, hence the conversion.
+/// What is not plain is written as hexadecimal digits: a backslash means one thing or another depending on the SQL
+/// mode, and the catalogue has no characters beyond the first 65,536. It also drops introducers such as `_utf8mb4`,
+/// hence the conversion.
 pub(super) fn text(text: &str) -> String {
     if text.chars().all(|c| matches!(c, ' '..='~') && c != '\\') {
         return format!("'{}'", text.replace('\'', "''"));

@@ -55,7 +55,7 @@ pub(super) fn insert(log: &str) -> String {
     format!("INSERT INTO {log} ({})", columns.join(", "))
 }
 
-/// What a context can say, and the types of the variables that take it.
+/// The fields of a context, and the types of their variables.
 const SAID: [(&str, &str); 14] = [
     ("actor_type", SHORT),
     ("actor_id", SHORT),
@@ -76,7 +76,7 @@ const SAID: [(&str, &str); 14] = [
 const SHORT: &str = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 const LONG: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
-/// The variable that has what the context says.
+/// The variable of a field of the context.
 fn said(name: &str) -> String {
     format!("sea_orm_audit_context_{name}")
 }
@@ -92,7 +92,7 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
         }
     };
     let (kind, id, name) = (said("actor_type"), said("actor_id"), said("actor_name"));
-    // The definer is somebody else: the name in front of the host is who signed in.
+    // The definer is another user: the name in front of the host is who signed in.
     let user =
         "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
     let (note, metadata) = (variable::NOTE, said("metadata"));
@@ -173,7 +173,7 @@ pub(super) fn declare(names: &[&str]) -> String {
     format!("DECLARE {} {LONG};", names.join(", "))
 }
 
-/// Sets what tells secrets' keys, where there are documents.
+/// Sets the pattern of secrets' keys, where there are documents.
 pub(super) fn set_secrets(pattern: Option<&str>) -> String {
     pattern.map_or_else(String::new, |pattern| {
         format!("SET {} = {};\n", variable::SECRETS, quote::text(pattern))

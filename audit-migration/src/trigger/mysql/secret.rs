@@ -19,7 +19,7 @@ const BETWEEN: &str = r#"[sS]?\p{N}*(?:(?:\\u[0-9a-fA-F]{4}|\\.|[^\p{L}\p{N}"\\]
 const KEY: &str = r#"(?=[^"\\]*+(?:\\.[^"\\]*+)*+"\s*+:)"#;
 /// The longest document in which [`hint`] is looked for first. A key of more than 500 characters has none.
 pub(super) const SHORT: u32 = 300;
-/// The longest document that is searched; the expression gives up on what is many times as long.
+/// The longest document that is searched; the expression fails on much longer ones.
 const LONGEST: u32 = 4 << 20;
 
 /// Text to be found as it is.
@@ -87,10 +87,10 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
 }
 
 /// A short expression that is in every document in which [`pattern`] is: some word of each secret's key, and the
-/// backslash. Long documents are another matter.
+/// backslash. Only for short documents.
 pub(super) fn hint(keys: &SecretKeys) -> String {
     let parted = || keys.words.iter().filter(|words| words.len() > 1);
-    // `key` stands for a dozen.
+    // `key` covers a dozen.
     let shared = |word: &str| {
         (word.len() > 2).then(|| {
             parted()
@@ -112,7 +112,7 @@ pub(super) fn hint(keys: &SecretKeys) -> String {
         let quoted = quote::json(name);
         literally(&quoted[1..quoted.len() - 1])
     }));
-    // What is in another one finds that, too.
+    // A hint that is part of another one finds that one, too.
     hints.sort_by_key(String::len);
     let mut least = Vec::<String>::new();
     for hint in hints {

@@ -1,4 +1,4 @@
-//! An audited table: what a record says of one of its rows, as SQL.
+//! The SQL for the record of a row of an audited table.
 
 use sea_orm_audit_core::clean_text;
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan, TriggerTreatment};
@@ -10,7 +10,7 @@ use super::{quote, secret, variable};
 /// How a column of a row is written: `NEW`.`title`.
 pub(super) type Row<'r> = &'r dyn Fn(&str) -> String;
 
-/// A row that has a name.
+/// A named row.
 pub(super) fn row(of: &'static str) -> impl Fn(&str) -> String {
     move |column| format!("{of}.{}", quote::name(column))
 }
@@ -50,9 +50,9 @@ impl Difference {
     }
 }
 
-/// A change in other words, unless there is doubt about the column's documents. MariaDB compiles all regular
-/// expressions of a statement each time that it runs it, whether they are asked or not: so the long ones are kept out
-/// of the statements that most rows need.
+/// A change as a shorter expression, unless there is doubt about the column's documents. MariaDB compiles all regular
+/// expressions of a statement each time that it runs it, whether they are evaluated or not: so the long ones are kept
+/// out of the statements that most rows need.
 pub(super) struct Unless {
     pub(super) doubt: String,
     pub(super) parts: Vec<String>,
@@ -60,7 +60,7 @@ pub(super) struct Unless {
 
 const REDACTED: &str = "[redacted]";
 const LABEL: usize = 200;
-/// What a record says of a value that could not be told.
+/// The recorded change of a value that could not be computed.
 const UNKNOWN: &str = "{\"old_unknown\":true}";
 const WITHHELD: &str = "{\"redacted\":true}";
 
@@ -69,7 +69,7 @@ impl<'a> Subject<'a> {
         let table = catalogue.table(plan.schema.as_deref(), plan.table);
         let known = catalogue.columns(&table);
         let columns = plan.columns.iter().map(|column| {
-            // Names of columns differ by case nowhere.
+            // Names of columns are case-insensitive everywhere.
             let found = known.map(|known| {
                 let wanted = column.name.to_lowercase();
                 (known.iter()).find(|known| known.name.to_lowercase() == wanted)
@@ -77,7 +77,7 @@ impl<'a> Subject<'a> {
             let kind = match found {
                 Some(None) => return None,
                 Some(Some(found)) => Some(found.kind.as_str()),
-                // There is no such table yet: the database will say so.
+                // There is no such table yet: the database will report it.
                 None => None,
             };
             Some(Column {
@@ -156,7 +156,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Whether the label needs to know what tells secrets' keys.
+    /// Whether the label needs the pattern of secrets' keys.
     pub(super) fn label_looks(&self) -> bool {
         let row = |name: &str| name.to_owned();
         self.plan.label.iter().any(|part| match part {
@@ -167,7 +167,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// The change of a column of a row that came or went in other words, where that may be shorter.
+    /// The change of a column of a created or deleted row as a shorter expression, where there may be one.
     pub(super) fn whole_unless(&self, at: usize, word: &str, row: Row<'_>) -> Option<Unless> {
         let column = self.columns[at]?;
         Some(Unless {
@@ -180,7 +180,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// The change of a column of a row that came (`new`) or went (`old`), as parts to be joined.
+    /// The change of a column of a created (`new`) or deleted (`old`) row, as parts to be joined.
     pub(super) fn whole(&self, at: usize, word: &str, row: Row<'_>) -> Vec<String> {
         let Some(column) = self.columns[at] else {
             return Vec::new();
@@ -252,7 +252,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// What is said of a column whose values could not be told.
+    /// The recorded change of a column whose values could not be computed.
     pub(super) fn unknown(&self, at: usize) -> String {
         quote::text(&(self.field(at) + UNKNOWN))
     }

@@ -40,7 +40,7 @@ const EXACT: &str = "9007199254740991";
 const DEPTH: u8 = 29;
 
 impl Form {
-    /// The form for a shape and, where it is known, the type that the column has.
+    /// The form for a column kind and, where it is known, the type that the column has.
     pub(super) fn of(shape: &ColumnKind, column: Option<&str>) -> Self {
         let column = column.unwrap_or_default();
         let ColumnKind::One(kind) = shape else {

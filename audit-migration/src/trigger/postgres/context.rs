@@ -1,8 +1,8 @@
-//! Who did it, from where and why: what the transaction says in `sea_orm_audit.context`.
+//! Who did it, from where and why: the transaction's setting `sea_orm_audit.context`.
 //!
 //! The setting is a JSON object, local to the transaction; after a savepoint's rollback it is the
-//! empty text. What it holds is bounded to the columns' lengths, and what cannot be read is left
-//! out: other programs may write it, and no write fails for it.
+//! empty text. Its values are cut to the columns' lengths, and unreadable ones are left out: other programs may write
+//! it, and no write fails for it.
 
 use sea_orm_audit_core::limits;
 
@@ -43,9 +43,8 @@ pub(super) const VARIABLES: [&str; 14] = [
 
 /// The declarations, and the statements that read the context where there is one.
 ///
-/// A block with an exception handler costs a subtransaction, but no number of one, as nothing is
-/// written in it. Variables keep what they got before the error: a `transaction_id` that is no UUID
-/// leaves the rest.
+/// A block with an exception handler costs a subtransaction, but no transaction id, as nothing is written in it.
+/// Variables keep what they got before the error: a `transaction_id` that is no UUID leaves the rest.
 pub(super) fn read(log_schema: &str) -> String {
     let texts = TEXTS.map(|(name, limit)| {
         let text = format!("v_context ->> '{name}'");

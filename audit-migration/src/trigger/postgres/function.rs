@@ -1,7 +1,7 @@
 //! The functions of one table: what they write into the log.
 //!
-//! No function names a column in a way that fails when the column is gone. Names are looked up in
-//! the row first, and then in a row of NULLs around it that has all of them:
+//! No function names a column in a way that fails when the column is dropped. Names are looked up in the row first, and
+//! then in a row of NULLs around it that has all of them:
 //!
 //! ```sql
 //! FROM (SELECT NULL::text AS "title") AS gone CROSS JOIN new_rows AS t
@@ -31,7 +31,7 @@ pub(super) struct Functions<'a> {
     schema: String,
     /// The pattern of secret keys, as a literal.
     secrets: Option<String>,
-    /// The positions of the columns that are looked at.
+    /// The positions of the columns that are read.
     used: BTreeSet<usize>,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Functions<'a> {
             let (begin, end) = self.insert(event, &|at| VARIABLES[at].to_owned());
             return format!("{before}  {begin}{end};\n  RETURN NULL;\nEND");
         }
-        // A snapshot that is older than the lock does not have all rows that go.
+        // A snapshot that is older than the lock does not have all rows that are deleted.
         let before = format!(
             "{before}  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN\n    \
              RAISE EXCEPTION 'TRUNCATE of an audited table needs READ COMMITTED: rows that others have committed \
@@ -87,7 +87,7 @@ impl<'a> Functions<'a> {
         )
     }
 
-    /// The INSERT into the log, parted where the name of the emptied table stands.
+    /// The INSERT into the log, split where the name of the emptied table belongs.
     fn insert(&self, event: Event, told: &dyn Fn(usize) -> String) -> (String, String) {
         let told: Vec<String> = (0..VARIABLES.len()).map(told).collect();
         let [
@@ -324,7 +324,7 @@ impl<'a> Functions<'a> {
         (is_json && recorded).then_some(self.secrets.as_deref())?
     }
 
-    /// The changes of a row that came into being, or is gone, without the braces around.
+    /// The changes of a created or deleted row, without the braces around.
     ///
     /// One call of `format`, as each call that an expression has costs when a statement begins.
     fn whole_row(&self, word: &str) -> String {

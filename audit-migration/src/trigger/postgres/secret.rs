@@ -42,7 +42,7 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
             found.join("|")
         ));
     }
-    // In an order of their own: the set that they come from has none.
+    // Sorted: the set that they come from has no order.
     let mut names: Vec<&String> = keys.names.iter().collect();
     names.sort();
     ways.extend(names.into_iter().map(|name| {

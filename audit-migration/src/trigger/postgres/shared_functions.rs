@@ -75,7 +75,7 @@ impl Helper {
     }
 }
 
-/// What the catalogue says of the helpers called `p.proname`; see [`definition`].
+/// The catalogue's definition of the helpers called `p.proname`; see [`definition`].
 pub(super) const CATALOGUE: &str = "pg_catalog.string_agg(COALESCE(a.parameters, '') || ' ' || \
      pg_catalog.replace(pg_catalog.format_type(p.prorettype, NULL), '\"', '') || ' ' || l.lanname || ' ' || \
      p.provolatile::text || ' ' || p.prosecdef::text || ' ' || COALESCE(p.proconfig::text, '') || \
@@ -101,7 +101,7 @@ fn definition(helpers: &[Helper]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The helpers in a schema, one piece for each name.
+/// The helpers in a schema, one definition for each name.
 pub(super) fn pieces(schema: &str) -> Vec<TriggerDefinition> {
     let piece = |name: &&str| {
         let helpers = named(schema, name);
@@ -213,8 +213,7 @@ EXCEPTION WHEN OTHERS THEN
   RETURN to_json(document)::text;
 END";
 
-/// A document that is kept as text may write its keys in ways that are not looked through: it
-/// counts as one with secrets.
+/// A document that is kept as text may write its keys in ways that are not searched: it counts as one with secrets.
 const SECRET_BODY: &str = "BEGIN
   IF document ~ E'^\\\\[?\"' AND document ~ E'\\\\\\\\\"[[:space:]]*:' THEN
     RETURN true;
@@ -296,7 +295,7 @@ fn json_helpers(s: &str) -> Vec<Helper> {
     };
     vec![
         one("anyelement", "COALESCE(to_json(x)::text, 'null')".into()),
-        // Spelled out: an integer would go to the one for double precision.
+        // Spelled out: an integer would match the one for double precision.
         one("smallint", "COALESCE(x::text, 'null')".into()),
         one("integer", "COALESCE(x::text, 'null')".into()),
         one(

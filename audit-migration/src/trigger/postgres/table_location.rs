@@ -1,4 +1,4 @@
-//! Where a table and its log are, and what the catalogue says of the table.
+//! Where a table and its log are, and the catalogue's data of the table.
 
 use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, JsonValue, Statement};

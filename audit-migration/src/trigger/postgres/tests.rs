@@ -1,4 +1,4 @@
-//! What is installed is what should be, until one or the other changes.
+//! The installed triggers are current until the triggers or the configuration change.
 #![allow(clippy::print_stderr)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,7 +107,7 @@ async fn drop<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<(), DbEr
     Ok(())
 }
 
-/// The names of what is missing, not as it should be, disabled, or too much.
+/// The names of missing, outdated, disabled or superfluous objects.
 async fn amiss<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<Vec<String>, DbErr> {
     let pieces = pieces(db, plan).await?;
     let installed = installed(db, plan).await?;
@@ -137,7 +137,7 @@ async fn what_is_installed_is_what_should_be() -> TestResult {
     );
     create(db, &plan).await?;
     assert_eq!(amiss(db, &plan).await?, [""; 0]);
-    // Whatever the session's settings are.
+    // For all settings of the session.
     db.execute_unprepared(
         "SET search_path = '$user', public; SET quote_all_identifiers = on; SET TimeZone = 'UTC'",
     )

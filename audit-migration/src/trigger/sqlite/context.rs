@@ -1,4 +1,4 @@
-//! Who does it, as the transaction has told.
+//! The context that the transaction has set.
 
 use sea_orm_audit_core::limits;
 use sea_orm_audit_core::trigger_plan::TriggerPlan;
@@ -6,8 +6,7 @@ use sea_orm_audit_core::trigger_plan::TriggerPlan;
 use super::json::document;
 use super::sql::name;
 
-/// The context, a JSON object, and the transaction's id, both NULL where nothing is told or it is
-/// malformed.
+/// The context, a JSON object, and the transaction's id, both NULL where none is set or it is malformed.
 pub(super) fn context(plan: &TriggerPlan) -> (String, String) {
     let table = name(plan.tables.trigger_context());
     let document = document("context");
@@ -44,7 +43,7 @@ fn bound(field: &str) -> Option<u32> {
     }
 }
 
-/// The application's own values in the context `j`.
+/// The application-defined values in the context `j`.
 pub(super) fn metadata() -> String {
     "CASE json_type(j, '$.metadata') WHEN 'object' THEN json_extract(j, '$.metadata') END"
         .to_owned()

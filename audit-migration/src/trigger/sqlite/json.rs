@@ -42,8 +42,8 @@ pub(super) fn not_utf_8(v: &str) -> String {
     )
 }
 
-/// Whether two documents are the same whatever the order of their keys. A key that is there twice
-/// makes them different, as only its place tells which one counts; so does a number of so many digits.
+/// Whether two documents are equal regardless of the order of their keys. A duplicate key makes them different, as only
+/// its position decides which one counts; so does a number of so many digits.
 pub(super) fn same(a: &str, b: &str) -> String {
     let leaves = |doc: &str| format!("SELECT fullkey, type, atom FROM json_tree({doc})");
     let unique =

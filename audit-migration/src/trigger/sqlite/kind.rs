@@ -2,7 +2,7 @@
 
 use sea_orm_audit_core::ColumnKind;
 
-/// The kinds of values. The numbers stand in the SQL.
+/// The kinds of values. The SQL contains the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Text, and what SQLite keeps in the very text that the log shows, such as a date.

@@ -8,10 +8,10 @@ use super::secret::has_secret;
 use super::sql::{joined, name, text};
 use super::value::{canonical, unquoted};
 
-/// What stands for a secret in text.
+/// Replaces a secret in text.
 const REDACTED: &str = "[redacted]";
 
-/// The value has a name of its own, so that the row's column stands where RENAME COLUMN finds it.
+/// The value has a name of its own, so that the row's column is where RENAME COLUMN finds it.
 fn json_of(column: &TriggerColumn, row: &str) -> String {
     let kind = Kind::of(&column.shape);
     let value = canonical(&[kind], &kind.number().to_string(), "v");
@@ -63,7 +63,7 @@ pub(super) fn label(plan: &TriggerPlan, row: &str, key: &str) -> String {
     joined(&parts, "||")
 }
 
-/// As much of a text as a label can show: nobody wants to join long ones.
+/// As much of a text as a label can show: joining long ones is slow.
 fn begin_of(text: &str) -> String {
     format!("substr({text}, 1, {})", limits::REPR + 1)
 }

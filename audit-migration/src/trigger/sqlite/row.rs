@@ -111,10 +111,9 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
     let label = label(plan, event.shown(), "q");
     let key = key(plan, event.keyed());
     let (context, transaction_id) = context(plan);
-    // Each query is over the one inside of it alone: so they are coroutines, where a join would fill a
-    // table. A LIMIT inside and a
-    // WHERE outside keep SQLite from working an expression out for every mention. And none is a WITH,
-    // as RENAME COLUMN does not look for columns of the row in there.
+    // Each query reads only the one inside of it: so they are coroutines, where a join would fill a table. A LIMIT
+    // inside and a WHERE outside keep SQLite from computing an expression for every mention. None is a WITH, as RENAME
+    // COLUMN does not look for columns of the row in there.
     format!(
         "INSERT INTO {log} ({columns}) SELECT {values} FROM \
          (SELECT changes, q, {label} AS l, {context} AS j, {transaction_id} AS x FROM \
@@ -149,7 +148,7 @@ fn changes(plan: &TriggerPlan, event: Event) -> String {
         }
         let field = text(&format!("{}:", JsonValue::from(column.name)));
         let quoted = name(column.name);
-        // The sign does nothing; without it SQLite names the list's columns after the first row.
+        // The sign has no effect; without it SQLite names the list's columns after the first row.
         let row = match event {
             _ if treatment == REDACT && event != Event::Update => "NULL".to_owned(),
             Event::Insert => format!("+NEW.{quoted}"),

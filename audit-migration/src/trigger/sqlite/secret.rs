@@ -1,7 +1,7 @@
 //! Secrets inside JSON documents.
 //!
-//! A key is split into words as the hooks do it, character by character. Where SQLite cannot tell,
-//! as with letters beyond ASCII, both ways are tried: what the hooks take for a secret is one here.
+//! A key is split into words as the hooks do it, character by character. Where SQLite cannot decide, as with letters
+//! beyond ASCII, both ways are tried: every secret of the hooks is one here.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use sea_orm_audit_core::trigger_plan::SecretKeys;
 
 use super::sql::{joined, text};
 
-/// Eight bytes, which no document of any use is shorter than.
+/// Eight bytes: no useful document is shorter.
 const BYTES: &str = "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]\
      [0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]";
 
-/// A longer key that holds one of the words is a secret without being looked at.
+/// A longer key that holds one of the words counts as a secret without a check.
 const LONGEST: usize = 200;
 
 /// Whether a JSON text has a value behind a secret's key; NULL and booleans are none.
@@ -36,7 +36,7 @@ pub(super) fn has_secret(keys: &SecretKeys, json: &str) -> String {
     } else {
         "instr(l, '\\u')"
     };
-    // What is no document, and is kept as a string or as bytes, has no keys to look at.
+    // A text that is no document, and is kept as a string or as bytes, has no keys to check.
     let refused = format!(
         "(({json} GLOB '\"*{{*' AND EXISTS (SELECT 1 FROM (SELECT lower({json}) AS l LIMIT 1) \
          WHERE {hints} OR {escaped})) OR {json} GLOB '{{\"hex\":\"{BYTES}*')"
@@ -121,7 +121,7 @@ fn tests(keys: &SecretKeys) -> Vec<String> {
     tests
 }
 
-/// A whole name as a pattern: `lower` knows ASCII only.
+/// A whole name as a pattern: `lower` supports ASCII only.
 fn named(name: &str) -> String {
     let part = |c: char| match c {
         '*' | '?' | '[' => format!("[{c}]"),

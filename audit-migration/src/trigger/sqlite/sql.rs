@@ -5,7 +5,7 @@ pub(super) fn name(name: &str) -> String {
     format!("\"{}\"", printable(name).replace('"', "\"\""))
 }
 
-/// A text, quoted. SQLite knows no escape but the doubled quote.
+/// A text, quoted. SQLite has no escape but the doubled quote.
 pub(super) fn text(text: &str) -> String {
     format!("'{}'", printable(text).replace('\'', "''"))
 }
@@ -17,8 +17,8 @@ fn printable(text: &str) -> String {
 
 /// Several expressions with an operator between.
 ///
-/// SQLite bounds both the depth of an expression, to 1,000, and, until 3.44, the depth of what its
-/// parser has open, to 100: long rows are parted, and nothing is nested needlessly.
+/// SQLite limits both the depth of an expression, to 1,000, and, until 3.44, the depth of what its parser has open, to
+/// 100: long rows are split, and nothing is nested needlessly.
 pub(super) fn joined(parts: &[String], operator: &str) -> String {
     const FLAT: usize = 400;
     let operator = format!(" {operator} ");

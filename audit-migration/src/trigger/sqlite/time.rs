@@ -1,6 +1,6 @@
 //! Times, from the texts that sqlx writes to the canonical ones.
 //!
-//! Each expression is NULL for a text that it does not know.
+//! Each expression is NULL for a text of another form.
 
 const DAY: &str = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]";
 const CLOCK: &str = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]";
@@ -36,8 +36,7 @@ pub(super) fn naive(v: &str) -> String {
 
 /// A date-time with a zone, or in UTC without one, as sqlx reads it.
 ///
-/// SQLite's own functions know milliseconds only: they move the whole seconds, and the fraction
-/// stays as it is.
+/// SQLite's own functions support milliseconds only: they move the whole seconds, and the fraction stays as it is.
 pub(super) fn zoned(v: &str) -> String {
     let fraction = fraction("substr(b, 20)");
     format!(

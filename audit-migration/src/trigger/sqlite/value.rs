@@ -62,8 +62,8 @@ pub(super) fn canonical(kinds: &[Kind], kind: &str, v: &str) -> String {
     )
 }
 
-/// A double in as many digits as tell it from all others; older versions of SQLite need twenty for
-/// a few near the limits.
+/// A double in as many digits as distinguish it from all others; older versions of SQLite need twenty for a few near
+/// the limits.
 fn float(v: &str) -> String {
     let digits = |digits: u8| format!("printf('%!.{digits}g', {v})");
     format!(
@@ -108,8 +108,8 @@ fn uuid_text(v: &str) -> String {
     )
 }
 
-/// The text that a canonical JSON text stands for, without the quotes of JSON; `nul` in place of
-/// NUL, of which SQLite's JSON functions take it for the end.
+/// The text that a canonical JSON text represents, without the quotes of JSON; `nul` in place of NUL, which SQLite's
+/// JSON functions treat as the end.
 pub(super) fn unquoted(q: &str, nul: char) -> String {
     format!(
         "CASE WHEN {q} NOT GLOB '\"*' THEN {q} WHEN instr({q}, '\\u0000') THEN \

@@ -1,4 +1,4 @@
-//! What somebody ordered.
+//! The orders.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;
@@ -11,14 +11,14 @@ pub struct Model {
     /// The order's number.
     #[sea_orm(primary_key)]
     pub id: i32,
-    /// Who ordered.
+    /// The user's id.
     pub user_id: i32,
-    /// When.
+    /// The time of the order.
     pub placed_at: DateTimeUtc,
-    /// Who ordered.
+    /// The user.
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
-    /// What they ordered.
+    /// The lines.
     #[sea_orm(has_many)]
     pub lines: HasMany<super::order_line::Entity>,
 }

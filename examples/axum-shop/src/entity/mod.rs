@@ -1,4 +1,4 @@
-//! The shop's four tables: ordinary entities, each with one derive more.
+//! The shop's four tables: ordinary entities, each with one additional derive.
 
 pub mod customer_order;
 pub mod order_line;

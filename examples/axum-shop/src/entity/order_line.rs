@@ -15,9 +15,9 @@ pub struct Model {
     pub order_id: i32,
     /// The product.
     pub product_id: i32,
-    /// How many.
+    /// The quantity.
     pub quantity: i32,
-    /// What one cost when it was ordered.
+    /// The price of one when it was ordered.
     #[sea_orm(column_type = "Decimal(Some((10, 2)))")]
     pub price: Decimal,
     /// The order.

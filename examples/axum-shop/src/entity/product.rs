@@ -1,4 +1,4 @@
-//! What is sold.
+//! The products.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;
@@ -13,11 +13,11 @@ pub struct Model {
     /// The product's number.
     #[sea_orm(primary_key)]
     pub id: i32,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What one costs.
+    /// The price of one.
     #[sea_orm(column_type = "Decimal(Some((10, 2)))")]
     pub price: Decimal,
-    /// How many there are.
+    /// The stock.
     pub stock: i32,
 }

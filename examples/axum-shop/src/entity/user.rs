@@ -1,9 +1,9 @@
-//! Whoever signed up.
+//! The users.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_audit::Auditable;
 
-/// What somebody may do.
+/// The role of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
@@ -11,13 +11,13 @@ use sea_orm_audit::Auditable;
     rename_all = "snake_case"
 )]
 pub enum Role {
-    /// Buy.
+    /// May buy.
     Customer,
-    /// Sell, export, and read the log.
+    /// May sell, export, and read the log.
     Admin,
 }
 
-/// A user. `password_hash` looks like a secret: the log says that it changed, not to what.
+/// A user. `password_hash` looks like a secret: the log records that it changed, not its values.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Auditable)]
 #[sea_orm(table_name = "user")]
@@ -28,14 +28,14 @@ pub struct Model {
     pub id: i32,
     /// The name to sign in with.
     pub name: String,
-    /// The name as it is compared: `auth::name_key`.
+    /// The name in its comparison form: `auth::name_key`.
     #[sea_orm(unique)]
     pub name_key: String,
     /// The password's hash, in PHC string format.
     pub password_hash: String,
-    /// What they may do.
+    /// The role.
     pub role: Role,
-    /// What they ordered.
+    /// The orders.
     #[sea_orm(has_many)]
     pub orders: HasMany<super::customer_order::Entity>,
 }

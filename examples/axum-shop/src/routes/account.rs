@@ -46,7 +46,7 @@ pub(super) async fn sign_up(
         role: Set(Role::Customer),
         ..Default::default()
     };
-    // Nobody is signed in yet: the log says ANONYMOUS, and from where.
+    // No user is signed in yet: the log records ANONYMOUS, and the address.
     let user = user.insert(&shop.db).await?;
     Ok((
         StatusCode::CREATED,
@@ -54,20 +54,20 @@ pub(super) async fn sign_up(
     ))
 }
 
-/// The log has it from the backend; see [`Auth`](crate::auth::Auth).
+/// The backend records it; see [`Auth`](crate::auth::Auth).
 pub(super) async fn log_in(
     mut auth: AuthSession,
     Json(credentials): Json<Credentials>,
 ) -> Result<Json<Value>, Error> {
     let user = auth.authenticate(credentials).await?;
     let user = user.ok_or(Error::WrongPassword)?;
-    // A session that somebody planted, or that another user had, must not be the one that is signed in.
+    // A planted session, or one of another user, must not become the session that is signed in.
     (auth.session.cycle_id().await).map_err(axum_login::Error::Session)?;
     auth.login(&user).await?;
     Ok(Json(json!({ "id": user.0.id, "name": user.0.name })))
 }
 
-/// The log has it from `AuditAuthLayer`, which sees that the session has lost its user.
+/// `AuditAuthLayer` records it: it detects that the session has lost its user.
 pub(super) async fn log_out(_: SignedIn, mut auth: AuthSession) -> Result<StatusCode, Error> {
     auth.logout().await?;
     Ok(StatusCode::NO_CONTENT)

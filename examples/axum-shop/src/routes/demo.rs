@@ -1,4 +1,4 @@
-//! What should not happen: slowness, panics, errors; and a body that writes while it is sent.
+//! Undesirable events: slowness, panics, errors; and a body that writes while it is sent.
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -26,13 +26,12 @@ pub(super) async fn panic() -> &'static str {
     panic!("this handler always panics")
 }
 
-/// What the database said is for the server's log, not for clients.
+/// The database's error is for the server's log, not for clients.
 pub(super) async fn error() -> Error {
     Error::Database(DbErr::Custom("the table `secret` is on fire".to_owned()))
 }
 
-/// Takes one of the first product off the shelf, after the handler has returned: the record has the
-/// request's context all the same.
+/// Reduces the stock of the first product after the handler has returned: the record still has the request's context.
 pub(super) async fn stream(State(shop): State<Shop>) -> impl IntoResponse {
     let begin = stream::iter([Ok::<_, BodyError>(Bytes::from_static(
         b"taking one off ..\n",

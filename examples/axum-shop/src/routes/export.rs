@@ -40,12 +40,12 @@ struct Row {
     price: Decimal,
 }
 
-/// Sends all orders while they are read. `ExportRecorder` records that they are about to be sent, counts what really went out,
-/// and records it when the last byte did, or when the client went away.
+/// Sends all orders while they are read. `ExportRecorder` records the beginning, counts what is sent, and records the
+/// end when the last byte is sent, or when the client disconnects.
 pub(super) async fn orders(State(shop): State<Shop>, _: Admin) -> Result<impl IntoResponse, Error> {
     let export = ExportRecorder::new(shop.db.clone(), "orders").format("CSV");
-    // Before anything is read: a query that stays open would hold the connection that this waits for. Where it cannot be
-    // recorded, the answer is 500, and no file that is cut off.
+    // Before anything is read: an open query would hold the connection that this call needs. If it cannot be
+    // recorded, the response is 500, and no incomplete file.
     let export = export.begin().await?;
     let pages = Pages {
         db: shop.db,
@@ -63,7 +63,7 @@ pub(super) async fn orders(State(shop): State<Shop>, _: Admin) -> Result<impl In
     ))
 }
 
-/// Reads by key: the pages stay right while orders come in.
+/// Reads by key: the pages stay correct while orders are added.
 struct Pages {
     db: AuditedConnection,
     records: RecordCount,
@@ -87,7 +87,7 @@ impl Pages {
             .has_headers(false)
             .from_writer(Vec::new());
         if std::mem::take(&mut self.header) {
-            // Also where no line follows.
+            // Also if no line follows.
             csv.write_record(COLUMNS)?;
             self.records.add(0);
         }

@@ -1,4 +1,4 @@
-//! What happened to an object.
+//! The history of an object.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -11,7 +11,7 @@ use super::Shop;
 use crate::auth::Admin;
 use crate::error::Error;
 
-/// The most records that are shown.
+/// The maximum number of records in a response.
 const LIMIT: u64 = 100;
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ pub(super) async fn of_object(
     Path((model, id)): Path<(String, String)>,
 ) -> Result<Json<Vec<Record>>, Error> {
     if model.contains('\0') || id.contains('\0') {
-        // PostgreSQL has no such text.
+        // PostgreSQL cannot store such text.
         return Err(Error::Invalid("a path has no NUL"));
     }
     let records = audit_log::Entity::find()

@@ -1,4 +1,4 @@
-//! What the shop answers.
+//! The routes of the shop.
 
 mod account;
 mod demo;
@@ -17,13 +17,13 @@ use sea_orm_audit::AuditedConnection;
 use crate::auth::Hasher;
 use crate::error::Error;
 
-/// The longest body that is read, in bytes.
+/// The longest body that is accepted, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// What handlers share.
+/// The state of all handlers.
 #[derive(Debug, Clone)]
 pub struct Shop {
-    /// The database, on which every write is recorded.
+    /// The database, which records every write.
     pub db: AuditedConnection,
     /// Hashes passwords.
     pub hasher: Hasher,
@@ -31,7 +31,7 @@ pub struct Shop {
     pub slow: Duration,
 }
 
-/// All routes, those for demonstration on request only.
+/// All routes; those for demonstration only if `demo` is set.
 pub(crate) fn routes(demo: bool) -> Router<Shop> {
     let routes = Router::new()
         .route("/signup", post(account::sign_up))

@@ -54,13 +54,13 @@ struct Line {
     price: Decimal,
 }
 
-/// Order, lines and stock in one transaction: one `transaction_id` in the log, or nothing at all.
+/// Order, lines and stock in one transaction: either all records with one `transaction_id`, or none.
 pub(super) async fn place(
     State(shop): State<Shop>,
     SignedIn(user): SignedIn,
     Json(new): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<Order>), Error> {
-    // In the order of products, so that two orders never wait for each other.
+    // In the order of products, so that two orders never deadlock.
     let mut wanted = BTreeMap::new();
     for line in &new.lines {
         *wanted.entry(line.product_id).or_insert(0) += i32::from(line.quantity);
@@ -71,7 +71,7 @@ pub(super) async fn place(
         ));
     }
     let options = TransactionOptions {
-        // SQLite refuses a transaction that reads first and then finds that another has written.
+        // SQLite refuses a transaction that reads first and then finds that another one has written.
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
@@ -102,14 +102,14 @@ pub(super) async fn place(
     ))
 }
 
-/// Takes so many of a product, and tells the price of one. An error leaves the transaction to be dropped,
-/// which rolls it back.
+/// Takes this many of a product, and returns the price of one. An error leaves the transaction to be dropped, which
+/// rolls it back.
 async fn take_from_stock(
     tx: &AuditedTransaction,
     product_id: i32,
     quantity: i32,
 ) -> Result<Decimal, Error> {
-    // One statement, so that nobody else takes the same ones.
+    // One statement, so that no other order takes the same ones.
     let left = Expr::col(product::Column::Stock).sub(quantity);
     let taken = product::Entity::update_many()
         .col_expr(product::Column::Stock, left)
@@ -125,7 +125,7 @@ async fn take_from_stock(
     Ok(product.price)
 }
 
-/// For whoever placed it, and for administrators. Who looked is in the log, and who was refused.
+/// For the customer, and for administrators. Views and refusals are recorded.
 pub(super) async fn show(
     State(shop): State<Shop>,
     SignedIn(user): SignedIn,
@@ -150,7 +150,7 @@ pub(super) async fn show(
     let lines = lines.collect();
     let shown = Order::new(order.id, order.user_id, order.placed_at, lines);
     let mut response = Json(shown).into_response();
-    // What `Viewed` does for a response that is just the model.
+    // The same as `Viewed` for a response that is only the model.
     mark_viewed(response.extensions_mut(), &order);
     Ok(response)
 }

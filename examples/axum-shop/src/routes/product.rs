@@ -25,7 +25,7 @@ pub(super) async fn list(State(shop): State<Shop>) -> Result<Json<Vec<product::M
     Ok(Json(products.all(&shop.db).await?))
 }
 
-/// `Viewed` is JSON, and a `VIEW` in the log.
+/// `Viewed` is JSON, and records a `VIEW`.
 pub(super) async fn show(
     State(shop): State<Shop>,
     Path(id): Path<i32>,
@@ -62,7 +62,7 @@ pub(super) struct Edit {
     name: Option<String>,
     price: Option<Decimal>,
     stock: Option<i32>,
-    /// Goes into the log.
+    /// Recorded with the change.
     reason: Option<String>,
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn edit(
 ) -> Result<Json<product::Model>, Error> {
     check(edit.name.as_deref(), edit.price, edit.stock)?;
     if let Some(reason) = edit.reason {
-        // Clients write it, and it is stored as it comes.
+        // Client input, which the log stores as it is set here.
         audit.set_reason(clean_text(&reason, REASON_LIMIT));
     }
     let mut product: product::ActiveModel = find(&shop, id).await?.into();
@@ -113,7 +113,7 @@ fn check(name: Option<&str>, price: Option<Decimal>, stock: Option<i32>) -> Resu
         return Err(Error::Invalid("a name has 1 to 200 characters"));
     }
     if name.is_some_and(|name| name.contains('\0')) {
-        // PostgreSQL has no such text.
+        // PostgreSQL cannot store such text.
         return Err(Error::Invalid("a name has no NUL"));
     }
     if price.is_some_and(|price| {

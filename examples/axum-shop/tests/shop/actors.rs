@@ -1,4 +1,4 @@
-//! Who it was, where it was no user.
+//! Actors that are no user.
 
 use axum_shop::entity::product;
 use axum_shop::jobs::restock;
@@ -13,12 +13,12 @@ on_every_database! {
 }
 
 async fn whoever_is_no_user_has_the_right_kind(shop: &TestShop) -> TestResult {
-    // The application itself, when it was opened.
+    // The application itself, when it started.
     let log = shop.log().await?;
     assert_eq!(log.len(), 1, "{log:#?}");
     assert_eq!(log[0].actor_type, "SYSTEM");
 
-    // A request without a session, and one whose session there is none.
+    // A request without a session, and one with an unknown session.
     let client = shop.client()?;
     let answer = client.get("/products/1").await?;
     answer.expect(StatusCode::OK);
@@ -42,7 +42,7 @@ async fn whoever_is_no_user_has_the_right_kind(shop: &TestShop) -> TestResult {
     answer.expect(StatusCode::OK);
     assert_eq!(shop.record_of(&answer).await?.actor_type, "ANONYMOUS");
 
-    // A program that says nothing of itself.
+    // A program that sets no actor.
     let db = AuditedConnection::new(shop.db.clone());
     let few = product::ActiveModel {
         id: Set(3),
@@ -50,7 +50,7 @@ async fn whoever_is_no_user_has_the_right_kind(shop: &TestShop) -> TestResult {
         ..Default::default()
     };
     few.update(&db).await?;
-    // A job that does.
+    // A job that sets one.
     assert_eq!(restock(&db).await?, 1);
     let log = shop.log().await?;
     let [.., cli, job] = &log[..] else {

@@ -1,4 +1,4 @@
-//! Clients that go away in the middle of a request.
+//! Clients that disconnect in the middle of a request.
 
 use std::collections::HashMap;
 
@@ -17,8 +17,8 @@ use tokio::time::{Duration, timeout};
 
 use crate::support::{PASSWORD, TestResult, TestShop};
 
-// Not on MariaDB. All is whole there, too, but sqlx 0.9 loses a place of the pool when a query of MySQL's
-// protocol is dropped half way, with or without an audit log, and closing the pool then never ends.
+// Not on MariaDB. The data is complete there, too, but sqlx 0.9 loses a connection of the pool when a query of
+// MySQL's protocol is dropped half way, with or without an audit log, and closing the pool then never ends.
 mod sqlite {
     crate::support::tests_on!(Sqlite: clients_that_go_away_leave_no_half_orders_and_no_half_records);
 }
@@ -55,7 +55,7 @@ async fn clients_that_go_away_leave_no_half_orders_and_no_half_records(
         body.len()
     );
     for round in 0..ROUNDS {
-        // Somebody holds what every order needs, so that requests wait in the middle.
+        // This transaction locks what every order needs, so that requests wait in the middle.
         let held = shop.db.begin().await?;
         held.execute_unprepared("UPDATE product SET stock = stock WHERE id = 1")
             .await?;
@@ -71,14 +71,14 @@ async fn clients_that_go_away_leave_no_half_orders_and_no_half_records(
             socket.write_all(&request.as_bytes()[..sent]).await?;
             sockets.push(socket);
         }
-        // One more request goes all the way through the server meanwhile, without the database, whose
-        // connections may all wait for ours.
+        // Meanwhile one more request passes through the server without the database, whose connections may all wait
+        // for this lock.
         let nothing = shop.client()?.get("/nothing").await?;
         nothing.expect(StatusCode::NOT_FOUND);
         for _ in 0..round * 20 {
             tokio::task::yield_now().await;
         }
-        // Some go while they wait, some when the way is free.
+        // Some disconnect while they wait, some after the lock is released.
         let late = sockets.split_off(CLIENTS / 2);
         drop(sockets);
         held.rollback().await?;
@@ -88,7 +88,7 @@ async fn clients_that_go_away_leave_no_half_orders_and_no_half_records(
         drop(late);
         all_is_whole(shop).await?;
     }
-    // The server goes on, with everybody's own name.
+    // The server continues, with the right actor of each request.
     let order = json!({ "lines": [{ "product_id": 1, "quantity": 1 }] });
     let answer = ann.post("/orders", &order).await?;
     answer.expect(StatusCode::CREATED);
@@ -96,17 +96,17 @@ async fn clients_that_go_away_leave_no_half_orders_and_no_half_records(
     let stranger = shop.client()?.get("/products/1").await?;
     assert_eq!(shop.record_of(&stranger).await?.actor_type, "ANONYMOUS");
     all_is_whole(shop).await?;
-    // Some really were cut off.
+    // Some requests were cut off.
     let orders = customer_order::Entity::find().count(&shop.db).await?;
     let sent = u64::try_from(ROUNDS * (CLIENTS - 2))?;
     assert!(orders < sent, "{orders} of {sent}");
-    // No task of a request that is gone goes on for ever.
+    // No task of a cancelled request remains.
     timeout(Duration::from_secs(20), finish_recording()).await?;
     all_is_whole(shop).await?;
     Ok(())
 }
 
-/// At every moment, orders, stock and records tell the same.
+/// At every moment, orders, stock and records agree.
 async fn all_is_whole(shop: &TestShop) -> TestResult {
     // One snapshot of all tables.
     let isolation = match shop.db.get_database_backend() {
@@ -154,7 +154,7 @@ async fn all_is_whole(shop: &TestShop) -> TestResult {
         let id: i32 = (order.and_then(|order| order.object_id.as_deref()))
             .ok_or("no order")?
             .parse()?;
-        // Of each line one record, and one of its stock; and one of the order.
+        // One record for each line, one for its stock; and one for the order.
         assert_eq!(records.len(), 2 * of_order[&id] + 1);
         let request = &records[0].request_id;
         assert!(records.iter().all(|record| record.request_id == *request));

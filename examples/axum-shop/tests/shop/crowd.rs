@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many concurrent requests.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ on_every_database! {
 
 const USERS: usize = 50;
 const REQUESTS: usize = 500;
-/// So many sign in at once: passwords are slow to hash on purpose.
+/// The number of concurrent logins: passwords are slow to hash on purpose.
 const SIGNING_IN: usize = 64;
 
-/// What a request does, and how many records it leaves.
+/// The kind of a request, and the number of its records.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Work {
     /// One `VIEW`.

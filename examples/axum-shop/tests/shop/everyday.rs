@@ -1,4 +1,4 @@
-//! A day in the shop, and every row of the four audit tables that it leaves.
+//! A day in the shop, and all its rows in the four audit tables.
 
 use reqwest::StatusCode;
 use sea_orm_audit::entity::{audit_log, audit_system_event};
@@ -17,7 +17,7 @@ const ADMIN: Who = ("USER", Some("1"), Some("admin"));
 const ANN: Who = ("USER", Some("2"), Some("Ann"));
 const ANONYMOUS: Who = ("ANONYMOUS", None, None);
 
-/// The next record, with what all records of a request have checked.
+/// The next record, after the checks that apply to all records of a request.
 #[track_caller]
 fn next<'a>(
     log: &mut impl Iterator<Item = &'a audit_log::Model>,
@@ -74,7 +74,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
         .post("/login", &credentials("hunter3hunter3", "x"))
         .await?;
     unknown.expect(StatusCode::UNAUTHORIZED);
-    // Whether a name is known is not told.
+    // The response does not reveal whether a name is known.
     assert_eq!(wrong.body, unknown.body);
     let admin_in = admin
         .post("/login", &credentials("admin", PASSWORD))
@@ -86,7 +86,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     let edit = json!({ "price": "3.50", "reason": "the harvest was bad" });
     let edited = admin.patch("/products/1", &edit).await?;
     edited.expect(StatusCode::OK);
-    // To the same: nothing happened.
+    // The same value: nothing changes.
     let same = admin
         .patch("/products/1", &json!({ "price": "3.5" }))
         .await?;
@@ -97,12 +97,12 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     ] });
     let ordered = ann.post("/orders", &order).await?;
     ordered.expect(StatusCode::CREATED);
-    // Zeros at the end are kept by some databases only.
+    // Only some databases keep trailing zeros.
     let total = ordered.json()?["total"]
         .as_str()
         .map(|total| total.trim_end_matches('0').to_owned());
     assert_eq!(total.as_deref(), Some("15.5"), "{}", ordered.body);
-    // Too much: the stock that was taken before is put back, and nobody was ever told otherwise.
+    // Too much: the transaction restores the stock, and no client saw the change.
     let too_much = json!({ "lines": [
         { "product_id": 1, "quantity": 1 },
         { "product_id": 3, "quantity": 21 },
@@ -194,7 +194,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     ]) {
         let (action, by) = match status {
             "SUCCESS" => ("LOGIN", actor),
-            // Who knows a name need not be who has it.
+            // A client that knows a name need not be its user.
             _ => ("LOGIN_FAILED", ANONYMOUS),
         };
         let record = next(&mut rest, answer, by, action, None);
@@ -350,7 +350,7 @@ async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResul
     }
 
     let mut events = shop.events().await?;
-    // Nobody had installed a writer when the shop's migrations ran: they say it themselves.
+    // No writer was installed when the shop's migrations ran: they record their events themselves.
     let migrations: Vec<_> = (events.drain(..2))
         .filter_map(|event| event.metadata)
         .collect();

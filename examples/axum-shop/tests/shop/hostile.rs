@@ -30,7 +30,7 @@ async fn send(shop: &TestShop, request: &[u8]) -> TestResult<(u16, Option<String
     Ok((status, id.map(str::to_owned)))
 }
 
-/// Looks at a product with one header more, and returns the `VIEW`.
+/// Views a product with one more header, and returns the `VIEW`.
 async fn look_with(shop: &TestShop, header: &[u8]) -> TestResult<audit_log::Model> {
     let mut request = b"GET /products/1 HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n".to_vec();
     request.extend_from_slice(header);
@@ -48,7 +48,7 @@ async fn look_with(shop: &TestShop, header: &[u8]) -> TestResult<audit_log::Mode
     Ok(record)
 }
 
-/// Nothing in it does more to a terminal than to be printed.
+/// The text contains no terminal control characters.
 fn is_clean(text: &str) -> bool {
     !text.chars().any(|char| {
         char.is_control()
@@ -80,13 +80,13 @@ async fn hostile_headers_neither_disturb_a_request_nor_spoil_the_log(
 ) -> TestResult {
     let forged = "6.6.6.6, ".repeat(200);
     for (value, address) in [
-        // Where the proxy says nothing that can be read, it is the proxy that is recorded.
+        // If the proxy's header cannot be parsed, the proxy is recorded.
         ("unknown", "127.0.0.1"),
         ("_hidden", "127.0.0.1"),
         ("6.6.6.6, unknown", "127.0.0.1"),
         ("6.6.6.6,", "127.0.0.1"),
         ("'; DROP TABLE audit_log; --", "127.0.0.1"),
-        // Of what the client sent along, nothing is believed.
+        // None of the client's own headers is trusted.
         (&format!("{forged}192.0.2.60"), "192.0.2.60"),
         ("6.6.6.6, 192.0.2.60, 127.0.0.1", "192.0.2.60"),
     ] {
@@ -97,7 +97,7 @@ async fn hostile_headers_neither_disturb_a_request_nor_spoil_the_log(
     let header = format!("x-forwarded-for: 6.6.6.6, {trusted}127.0.0.1");
     let record = look_with(shop, header.as_bytes()).await?;
     assert_eq!(record.ip_address.as_deref(), Some("127.0.0.1"));
-    // Headers that nobody was told to believe.
+    // Headers that are not configured as trusted.
     for header in [
         "x-real-ip: 6.6.6.6",
         "forwarded: for=6.6.6.6",
@@ -143,7 +143,7 @@ async fn hostile_headers_neither_disturb_a_request_nor_spoil_the_log(
     let record = look_with(shop, b"x-request-id: from-the-proxy-7").await?;
     assert_eq!(record.request_id.as_deref(), Some("from-the-proxy-7"));
 
-    // What is no HTTP is refused, and leaves nothing.
+    // Invalid HTTP is refused, and leaves no record.
     let before = shop.log().await?.len();
     for request in [
         &b"GET /products/1 HTTP/1.1\r\nhost: shop\r\nuser-agent: \x1b[31mred\r\n\r\n"[..],
@@ -154,7 +154,7 @@ async fn hostile_headers_neither_disturb_a_request_nor_spoil_the_log(
         assert_eq!(status, 400);
     }
     assert_eq!(shop.log().await?.len(), before);
-    // A path is told as it came, coded.
+    // A path is recorded as it came, encoded.
     let probe = b"GET /wp-admin/%0d%0a%1b[31mADMIN%20WAS%20HERE HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
     assert_eq!(send(shop, probe).await?.0, 404);
     for event in shop.events().await? {
@@ -182,13 +182,13 @@ async fn hostile_names_are_stored_bounded_and_clean(shop: &TestShop) -> TestResu
         );
     }
 
-    // A name that the shop takes, and that would reorder what is printed after it.
+    // A name that the shop accepts, and that would reorder the text printed after it.
     let tricky = "Ann\u{202e}nimda\u{200e}\u{200f}\u{61c}";
     let ann = shop.signed_in(tricky).await?;
     let seen = ann.get("/products/1").await?;
     let failed = client.log_in_from("192.0.2.2", tricky, "a guess").await?;
     failed.expect(StatusCode::UNAUTHORIZED);
-    // And a product's, which may be any text: what changed is the truth, how it is shown is not.
+    // A product's name may be any text: the changes contain it unmodified, the label does not.
     let admin = shop.signed_in("admin").await?;
     let name = "Tea\r\n\u{1b}[2JCoffee";
     let edited = admin.patch("/products/1", &json!({ "name": name })).await?;
@@ -225,7 +225,7 @@ async fn hostile_names_are_stored_bounded_and_clean(shop: &TestShop) -> TestResu
     Ok(())
 }
 
-/// Asks for these targets over one connection, each as another client. The proxy's word on the address is believed.
+/// Requests these targets over one connection, each as another client. The proxy's header is trusted.
 async fn ask_as(shop: &TestShop, requests: &[(String, String)]) -> TestResult {
     let mut socket = TcpStream::connect(shop.address).await?;
     let last = requests.len() - 1;
@@ -285,7 +285,7 @@ async fn findings_of_many_networks_are_bounded(shop: &TestShop) -> TestResult {
         .collect();
     for some in many.chunks(500) {
         ask_as(shop, some).await?;
-        // So that the writer has room, and none is dropped.
+        // So that the writer's queue has space, and none is dropped.
         shop.events().await?;
     }
     let found = security().await?;

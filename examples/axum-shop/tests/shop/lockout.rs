@@ -76,7 +76,7 @@ async fn a_name_that_nobody_has_is_locked_out_all_the_same(shop: &TestShop) -> T
     }
     let blocked = client.log_in_from("192.0.2.1", "Bob", "a guess").await?;
     blocked.expect(StatusCode::TOO_MANY_REQUESTS);
-    // Another name is another matter.
+    // Another name has a separate count.
     let other = client.log_in_from("192.0.2.1", "Eve", "a guess").await?;
     other.expect(StatusCode::UNAUTHORIZED);
     Ok(())
@@ -95,7 +95,7 @@ async fn a_success_ends_the_count(shop: &TestShop) -> TestResult {
     Ok(())
 }
 
-/// Each password takes a while to be verified: all guesses have come before the first one has failed.
+/// Each password takes a while to be verified: all guesses arrive before the first one has failed.
 async fn parallel_guesses_do_not_pass_the_threshold(shop: &TestShop) -> TestResult {
     shop.signed_in("Ann").await?;
     let client = shop.client()?;
@@ -107,7 +107,7 @@ async fn parallel_guesses_do_not_pass_the_threshold(shop: &TestShop) -> TestResu
         if answer.status == StatusCode::UNAUTHORIZED {
             looked_at += 1;
         } else {
-            // While others are under way that may come right; after five failures for long.
+            // A short wait while other attempts, which may succeed, are in progress; a long one after five failures.
             let wait = seconds(answer.expect(StatusCode::TOO_MANY_REQUESTS))?;
             assert!(wait == 1 || wait > 600, "{wait}");
             busy += usize::from(wait == 1);

@@ -1,4 +1,4 @@
-//! Names in any script are taken, and text that a database cannot store is refused with the reason.
+//! Names in any script are accepted, and text that a database cannot store is refused with the reason.
 
 use reqwest::{Method, StatusCode};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -35,7 +35,7 @@ async fn names_in_any_script_are_stored_and_recorded(shop: &TestShop) -> TestRes
     Ok(())
 }
 
-/// Many collations of MariaDB and MySQL take these for equal.
+/// Many collations of MariaDB and MySQL treat these as equal.
 async fn names_that_differ_by_an_accent_or_an_emoji_are_two_accounts(
     shop: &TestShop,
 ) -> TestResult {
@@ -71,7 +71,7 @@ async fn text_with_nul_is_refused(shop: &TestShop) -> TestResult {
         let answer = admin.send(method, path, body.as_ref(), &[]).await?;
         answer.expect(StatusCode::BAD_REQUEST);
     }
-    // What is only recorded, and not stored by the shop, is no reason to refuse a request.
+    // Text that is only recorded, and not stored by the shop, is no reason to refuse a request.
     let reason = json!({ "stock": 7, "reason": "counted\u{0}again" });
     let edited = admin.patch("/products/1", &reason).await?;
     let record = shop.record_of(edited.expect(StatusCode::OK)).await?;

@@ -36,7 +36,7 @@ async fn planted_session_is_not_signed_in(shop: &TestShop) -> TestResult {
             .await?;
         answer.expect(StatusCode::OK);
         assert_ne!(answer.cookie()?, planted);
-        // The victim goes on under the new id; the planted one opens nothing.
+        // The victim continues with the new id; the planted one is not signed in.
         let placed = victim.post("/orders", &order).await?;
         placed.expect(StatusCode::CREATED);
         let attacker = shop.client()?;

@@ -1,4 +1,4 @@
-//! What happens after the handler has returned.
+//! Work after the handler has returned.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -90,7 +90,7 @@ async fn an_export_of_nothing_has_a_head_and_counts_nothing(shop: &TestShop) -> 
     Ok(())
 }
 
-/// As `main` stops: with a deadline, and then it flushes.
+/// As `main` stops: with a deadline, followed by a flush.
 async fn an_export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop) -> TestResult {
     use axum::Router;
     use axum::body::{Body, Bytes};

@@ -1,4 +1,4 @@
-//! A shop of its own for every test, and clients that know it.
+//! A separate shop for every test, and its clients.
 
 use std::net::SocketAddr;
 use std::sync::Once;
@@ -70,7 +70,7 @@ pub(crate) struct TestShop {
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     name: String,
-    /// Where the database can be dropped from; `None` for a file.
+    /// A connection to drop the database with; `None` for a file.
     server: Option<DatabaseConnection>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct TestShop {
 fn configure() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // What the server says, for whoever looks for a mistake with `RUST_LOG=debug`.
+        // The server's log, to debug with `RUST_LOG=debug`.
         if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_default_env() {
             tracing_subscriber::fmt().with_env_filter(filter).init();
         }
@@ -95,7 +95,7 @@ fn unique_name() -> String {
     format!("axum_shop_test_{}_{number}", std::process::id())
 }
 
-/// The URL of a server, or why the test does not run.
+/// The URL of a server, or the reason to skip the test.
 fn server_url(variable: &str) -> Option<String> {
     let url = std::env::var(variable).ok();
     if url.is_none() {
@@ -122,7 +122,7 @@ impl TestShop {
                     .map(Some);
             }
             Server::Postgres => (server_url("TEST_POSTGRES_URL"), ""),
-            // The default of many an old server, in which few names can be stored.
+            // The default of many old servers, in which few names can be stored.
             Server::MariaDb => (server_url("TEST_MYSQL_URL"), " CHARACTER SET latin1"),
         };
         let (Some(url), options) = (url, server) else {
@@ -144,7 +144,7 @@ impl TestShop {
         let proxies = TrustedProxies::new(["127.0.0.1"])?;
         let options = Options {
             client_address: ClientAddress::behind(proxies, ProxyHeader::XForwardedFor),
-            // Nothing but the handler that waits is so slow, however busy the machine is.
+            // Only the slow handler takes this long, also on a busy machine.
             slow_after: Duration::from_secs(3),
             admin: Some(Credentials {
                 name: "admin".to_owned(),
@@ -172,7 +172,7 @@ impl TestShop {
         })
     }
 
-    /// A client without a session, with cookies of its own.
+    /// A client without a session, with separate cookies.
     pub(crate) fn client(&self) -> TestResult<ShopClient> {
         let client = Client::builder()
             .cookie_store(true)
@@ -185,7 +185,7 @@ impl TestShop {
         })
     }
 
-    /// A client who is signed in; the user is made unless it is `admin`.
+    /// A client who is signed in; the user is created unless it is `admin`.
     pub(crate) async fn signed_in(&self, name: &str) -> TestResult<ShopClient> {
         let client = self.client()?;
         let credentials = json!({ "name": name, "password": PASSWORD });
@@ -238,7 +238,7 @@ impl TestShop {
         Ok(query.all(&self.db).await?)
     }
 
-    /// Everything that the audit tables hold, as text.
+    /// The whole content of the audit tables, as text.
     pub(crate) async fn dump(&self) -> TestResult<String> {
         Ok(format!(
             "{:?}{:?}{:?}{:?}",
@@ -250,7 +250,7 @@ impl TestShop {
     }
 
     pub(crate) async fn close(self) -> TestResult {
-        // Fails when the server has stopped by itself, which the next line tells.
+        // Fails when the server has stopped by itself, which the next line reports.
         let _ = self.stop.send(());
         self.serving.await?;
         self.events.shutdown().await;
@@ -268,14 +268,14 @@ impl TestShop {
     }
 }
 
-/// Somebody's browser.
+/// A user's browser.
 #[derive(Clone)]
 pub(crate) struct ShopClient {
     client: Client,
     base: String,
 }
 
-/// What the shop answered.
+/// The response of the shop.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -344,7 +344,7 @@ impl ShopClient {
         self.send(Method::PATCH, path, Some(body), &[]).await
     }
 
-    /// Tries to sign in, from an address that the trusted proxy tells.
+    /// Tries to sign in, from an address in the trusted proxy's header.
     pub(crate) async fn log_in_from(
         &self,
         address: &str,

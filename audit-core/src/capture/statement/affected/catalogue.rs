@@ -9,20 +9,20 @@ use super::ServerInfo;
 use super::links::Links;
 use crate::record::is_contention;
 
-/// How long an answer is kept: other clients may change the schema.
+/// How long a result is kept: other clients may change the schema.
 const KEPT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(in crate::capture::statement) struct Catalogue {
     state: Mutex<State>,
-    /// One question at a time.
+    /// One query at a time.
     asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     links: Option<Arc<Links>>,
-    /// When it was asked; `None` once the schema may have changed.
+    /// When it was queried; `None` once the schema may have changed.
     asked: Option<Instant>,
     /// How often the schema may have changed.
     changes: u64,
@@ -43,19 +43,19 @@ impl Catalogue {
 }
 
 impl ServerInfo {
-    /// Asks the catalogue, where that was not done lately. Not to be called while the task is in a transaction: it takes
-    /// a connection from the pool.
+    /// Queries the catalogue, unless that was done recently. It must not be called while the task is in a
+    /// transaction: it takes a connection from the pool.
     ///
     /// # Errors
-    /// Returns an error of the database that a statement would have met, too: a lock, a lost connection. Any other one is
-    /// logged, and what was known before is kept.
+    /// Returns a database error that the statement would have got, too: a lock, a lost connection. Any other error is
+    /// logged, and the previous result is kept.
     pub(crate) async fn ask_catalogue(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         if self.catalogue.is_recent() {
             return Ok(());
         }
         let _asking = match self.catalogue.asking.try_lock() {
             Ok(asking) => asking,
-            // What is known serves until the other task is done.
+            // The previous result is valid until the other task is done.
             Err(_) if self.catalogue.links().is_some() => return Ok(()),
             Err(_) => self.catalogue.asking.lock().await,
         };

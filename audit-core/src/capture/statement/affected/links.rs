@@ -1,4 +1,4 @@
-//! What leads from one table to another, whose rows change along, as the catalogue has it.
+//! The catalogue's links from one table to another whose rows change along.
 
 mod mysql;
 mod postgres;
@@ -11,11 +11,11 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use crate::sql::{TableName, is_name};
 
-/// From one table to another.
+/// A link from one table to another.
 #[derive(Debug)]
 pub(super) struct Link {
     from: TableName,
-    /// `None` where the catalogue does not say.
+    /// `None` if the catalogue does not know it.
     pub(super) to: Option<TableName>,
     pub(super) by: By,
     /// Whether the row triggers of that table fire.
@@ -43,7 +43,7 @@ pub(super) enum By {
 pub(super) struct Links(HashMap<String, Vec<Link>>);
 
 impl Links {
-    /// Asks the catalogue.
+    /// Queries the catalogue.
     pub(super) async fn ask(db: &DatabaseConnection) -> Result<Self, DbErr> {
         let links = match db.get_database_backend() {
             DbBackend::Postgres => postgres::ask(db).await?,
@@ -58,12 +58,12 @@ impl Links {
         Ok(Self(by_table))
     }
 
-    /// Whether anything leads from a table.
+    /// Whether a table has links.
     pub(super) fn has(&self, name: &TableName) -> bool {
         self.of(name).next().is_some()
     }
 
-    /// What leads from a table. A name without a schema may be one of any: the session decides that.
+    /// The links of a table. A name without a schema may match any schema: the session decides that.
     pub(super) fn of(&self, name: &TableName) -> impl Iterator<Item = &Link> {
         let known = self.0.get(&*key(name));
         known.into_iter().flatten().filter(|link| {
@@ -73,7 +73,7 @@ impl Links {
     }
 }
 
-/// Names that differ by case alone are taken for one: some databases tell them apart, and some do not.
+/// Names that differ only in case are treated as one: some databases are case-sensitive, others are not.
 fn key(name: &TableName) -> Cow<'_, str> {
     if name.table.chars().any(char::is_uppercase) {
         name.table.to_lowercase().into()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many bytes of rows are held in memory, of how many that may be.
+/// The bytes of rows in memory, and their limit.
 #[derive(Debug, Clone)]
 pub(in crate::capture::statement) struct Budget {
     held: Arc<AtomicUsize>,
@@ -30,7 +30,7 @@ impl Budget {
         self.held.load(Ordering::Relaxed) > self.limit
     }
 
-    /// How many bytes of the file are read at a time; the rows that they become take a few times as many.
+    /// The number of bytes read from the file at a time; the decoded rows take a few times as many.
     pub(super) fn chunk_bytes(&self) -> u64 {
         (self.limit / 4).max(64 << 10) as u64
     }

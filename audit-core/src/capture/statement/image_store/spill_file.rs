@@ -1,6 +1,6 @@
-//! The temporary file of a store: unlinked from the start, readable by its owner alone.
+//! The temporary file of a store: unlinked from the start, readable only by its owner.
 //!
-//! Each column of a row is two texts of JSON behind their lengths: the stored form, and the digest, which may be
+//! Each column of a row is two JSON texts, each after its length: the stored form, and the digest, which may be
 //! empty.
 
 use std::fs::File;
@@ -10,7 +10,7 @@ use sea_orm::prelude::Json;
 
 use crate::config::{StoredRow, StoredValue};
 
-/// How much is gathered before it is written.
+/// The buffer size for writes.
 const BUFFER: usize = 64 << 10;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl SpillFile {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // Created by the umask, where the file never has a name.
+            // A file that never has a name gets its mode from the umask.
             file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         }
         Ok(Self {
@@ -60,7 +60,7 @@ impl SpillFile {
         Ok(())
     }
 
-    /// Writes what is left. Until then an error of the file may not be known.
+    /// Writes the rest of the buffer. An error of the file may be unknown until then.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.file.seek(SeekFrom::End(0))?;
         self.file.write_all(&self.buffer)?;
@@ -68,7 +68,7 @@ impl SpillFile {
         Ok(())
     }
 
-    /// Reads rows from a position on: at most so many, and no more once they are about so many bytes.
+    /// Reads rows from a position: limited to this number, and to about this many bytes.
     pub(super) fn read(
         &mut self,
         mut offset: u64,

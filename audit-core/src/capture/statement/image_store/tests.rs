@@ -1,4 +1,4 @@
-//! What the file holds, what comes back, and how much stays in memory.
+//! The content of the file, the values read back, and the memory limit.
 #![allow(unreachable_pub)]
 
 use std::io::{Read, Seek};
@@ -133,7 +133,7 @@ fn ten_thousand_rows_stay_within_the_bound() -> Result<(), Box<dyn std::error::E
     }
     store.finish();
     assert_eq!(store.len(), 10_000);
-    // A row is taken in before the others are put away.
+    // A row is accepted before the others are spilled.
     assert!(most < (64 << 10) + 4_096, "{most}");
     assert_eq!(store.budget.held(), 0);
     Ok(())

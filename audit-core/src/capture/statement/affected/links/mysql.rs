@@ -1,4 +1,4 @@
-//! What the information schema of MySQL and MariaDB says of the current database.
+//! The links in the current database's information schema on MySQL and MariaDB.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use super::{By, Link};
 use crate::sql::{TableName, tables_of_view};
 
-/// The servers look into the tables of one database, and of no others, where it is named like this. They wait for no table
-/// that another client is changing: what cannot be read comes with a warning.
+/// The queries name one database in their WHERE, so the servers read the tables of that database only. They do not
+/// wait for a table that another client is changing: an unreadable table yields a warning.
 const PATIENCE: &str = "/*M! SET STATEMENT lock_wait_timeout = 1 FOR */ \
                         SELECT /*+ SET_VAR(lock_wait_timeout = 1) */";
 
@@ -77,7 +77,7 @@ pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
                 from: table(row.try_get("", "name")?),
                 to: Some(table(follower.clone())),
                 by,
-                // Cascades fire none there.
+                // Cascades fire no triggers on MySQL.
                 fires_triggers: false,
             });
             Ok(())

@@ -1,4 +1,4 @@
-//! What the catalogue of PostgreSQL says.
+//! The links in PostgreSQL's catalogue.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 
@@ -6,8 +6,8 @@ use super::{By, Link};
 use crate::record::prepared_anew;
 use crate::sql::TableName;
 
-/// What a view or a rule may write is among the tables that its text names. A partition has copies of its table's foreign
-/// keys. A key of generated columns changes with others.
+/// The tables that a view or a rule may write are among those that its text names. A partition has copies of its
+/// table's foreign keys. A key of generated columns changes with other columns.
 const ASK: &str = "\
 WITH tables AS (
   SELECT c.oid, c.relkind, n.nspname::text AS schema, c.relname::text AS name
@@ -76,7 +76,7 @@ fn link_of(row: &QueryResult) -> Result<Link, DbErr> {
     Ok(Link {
         from: table("schema", "name")?,
         to: Some(table("to_schema", "to_name")?),
-        // Triggers for each statement, as the log's are, are those of the table that is named.
+        // Statement triggers, such as the log's, fire on the named table only.
         fires_triggers: !matches!(by, By::Parent),
         by,
     })

@@ -1,11 +1,11 @@
-//! What SQLite's pragmas say. Its views are written by triggers of the application's own, which are not looked into.
+//! The links in SQLite's pragmas. The application's triggers write SQLite's views; they are not examined.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use super::{By, Link};
 use crate::sql::{TableName, quoted};
 
-/// A foreign key without columns of its own refers to the primary key.
+/// A foreign key without target columns refers to the primary key.
 fn keys_of(schema: &str) -> String {
     let place = quoted(DbBackend::Sqlite, schema);
     format!(
