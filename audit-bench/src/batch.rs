@@ -10,7 +10,7 @@ use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::BoxError;
-use crate::bulk_api::{Builders, Road, SeaOrm};
+use crate::bulk_api::{Builders, CapturePath, SeaOrm};
 use crate::database::Database;
 use crate::fixtures::{Audited, Bare, Manual, Skipped, Triggered};
 use crate::operation::Operation;
@@ -67,7 +67,7 @@ pub(crate) async fn run(
         Path::Trigger => {
             tokio::spawn(scope().scope(work::<SeaOrm<Triggered>, _>(rows(), plain(), block)))
         }
-        Path::ToldTrigger => {
+        Path::TriggerContext => {
             tokio::spawn(scope().scope(work::<SeaOrm<Triggered>, _>(rows(), audited(), block)))
         }
         Path::Skipped => {
@@ -98,7 +98,7 @@ fn scope() -> AuditContext {
 }
 
 /// Returns the previous number of audit rows, and the microseconds of each operation.
-async fn work<R: Road, C>(
+async fn work<R: CapturePath, C>(
     rows: DatabaseConnection,
     db: C,
     block: Block,
@@ -106,7 +106,7 @@ async fn work<R: Road, C>(
 where
     C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let writes = write::prepare::<R::Twin>(&rows, block.operation, block.times).await?;
+    let writes = write::prepare::<R::EntityPair>(&rows, block.operation, block.times).await?;
     settle(&rows).await?;
     // Triggers have recorded the preparation of the rows.
     let before = audit_log::Entity::find().count(&rows).await?;

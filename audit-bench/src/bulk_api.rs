@@ -6,15 +6,15 @@ use std::ops::RangeInclusive;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait};
 use sea_orm_audit::AuditedEntity;
 
-use crate::fixtures::{Audited, Twin};
+use crate::fixtures::{Audited, EntityPair};
 
 /// The API for bulk statements.
-pub(crate) trait Road: 'static {
-    type Twin: Twin;
+pub(crate) trait CapturePath: 'static {
+    type EntityPair: EntityPair;
 
     async fn insert_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
-        models: Vec<<Self::Twin as Twin>::Active>,
+        models: Vec<<Self::EntityPair as EntityPair>::Active>,
     ) -> Result<(), DbErr>;
 
     async fn update_many<C: ConnectionTrait + TransactionTrait + 'static>(
@@ -34,8 +34,8 @@ pub(crate) struct SeaOrm<T>(PhantomData<T>);
 /// `Entity::audited_insert_many` and the like.
 pub(crate) struct Builders;
 
-impl<T: Twin> Road for SeaOrm<T> {
-    type Twin = T;
+impl<T: EntityPair> CapturePath for SeaOrm<T> {
+    type EntityPair = T;
 
     async fn insert_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
@@ -62,14 +62,14 @@ impl<T: Twin> Road for SeaOrm<T> {
     }
 }
 
-type Entity = <Audited as Twin>::Entity;
+type Entity = <Audited as EntityPair>::Entity;
 
-impl Road for Builders {
-    type Twin = Audited;
+impl CapturePath for Builders {
+    type EntityPair = Audited;
 
     async fn insert_many<C: ConnectionTrait + TransactionTrait + 'static>(
         db: &C,
-        models: Vec<<Audited as Twin>::Active>,
+        models: Vec<<Audited as EntityPair>::Active>,
     ) -> Result<(), DbErr> {
         let insert = Entity::audited_insert_many(models);
         insert.exec(db).await.map(drop)

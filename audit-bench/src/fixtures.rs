@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveModelBehavior, FromQueryResult, IntoActiveModel, Set};
 
 /// An entity with the article's columns, and the articles to write with it.
-pub(crate) trait Twin: Send + Sync + 'static {
+pub(crate) trait EntityPair: Send + Sync + 'static {
     type Entity: EntityTrait<Model = Self::Model, ActiveModel = Self::Active>;
     type Model: ModelTrait<Entity = Self::Entity>
         + FromQueryResult
@@ -32,7 +32,7 @@ pub(crate) trait Twin: Send + Sync + 'static {
     fn id(model: &Self::Model) -> i32;
 }
 
-macro_rules! twin {
+macro_rules! entity_pair {
     ($module:ident, $name:ident, $(#[$attribute:meta])+) => {
         // SeaORM's derives write `pub`, and an entity must be as visible as they are.
         #[allow(unreachable_pub)]
@@ -87,7 +87,7 @@ macro_rules! twin {
 
         pub(crate) struct $name;
 
-        impl Twin for $name {
+        impl EntityPair for $name {
             type Entity = $module::Entity;
             type Model = $module::Model;
             type Active = $module::ActiveModel;
@@ -128,24 +128,24 @@ macro_rules! twin {
     };
 }
 
-twin!(bare, Bare, #[sea_orm(table_name = "article_bare")]);
+entity_pair!(bare, Bare, #[sea_orm(table_name = "article_bare")]);
 // Its hooks are in `manual_hooks.rs`.
-twin!(manual, Manual, #[sea_orm(table_name = "article_manual")]);
-twin!(
+entity_pair!(manual, Manual, #[sea_orm(table_name = "article_manual")]);
+entity_pair!(
     audited,
     Audited,
     #[derive(sea_orm_audit::Auditable)]
     #[sea_orm(table_name = "article")]
     #[audit(display = "{title} (#{id})")]
 );
-twin!(
+entity_pair!(
     triggered,
     Triggered,
     #[derive(sea_orm_audit::Auditable)]
     #[sea_orm(table_name = "article_triggered")]
     #[audit(display = "{title} (#{id})", capture = "trigger")]
 );
-twin!(
+entity_pair!(
     skipped,
     Skipped,
     #[derive(sea_orm_audit::Auditable)]

@@ -77,7 +77,7 @@ impl Operation {
             return false;
         }
         match path {
-            Path::Bare | Path::Connection | Path::Trigger | Path::ToldTrigger => true,
+            Path::Bare | Path::Connection | Path::Trigger | Path::TriggerContext => true,
             // SeaORM fires no hook for bulk statements.
             Path::Manual | Path::Hooks => !self.is_bulk(),
             Path::Bulk => self.is_bulk(),

@@ -16,7 +16,7 @@ pub(crate) enum Path {
     /// Triggers of the database, on SeaORM's own connection.
     Trigger,
     /// Triggers of the database, on an `AuditedConnection`, which sets their context.
-    ToldTrigger,
+    TriggerContext,
     /// `AuditedConnection`, on an entity that is skipped.
     Skipped,
 }
@@ -29,7 +29,7 @@ impl Path {
         Self::Connection,
         Self::Bulk,
         Self::Trigger,
-        Self::ToldTrigger,
+        Self::TriggerContext,
         Self::Skipped,
     ];
 
@@ -41,7 +41,7 @@ impl Path {
             Self::Connection => "connection",
             Self::Bulk => "bulk",
             Self::Trigger => "trigger",
-            Self::ToldTrigger => "told trigger",
+            Self::TriggerContext => "trigger, context",
             Self::Skipped => "skipped",
         }
     }

@@ -7,13 +7,13 @@ use sea_orm::{
     QueryFilter, QueryOrder, TransactionSession, TransactionTrait,
 };
 
-use crate::bulk_api::Road;
-use crate::fixtures::Twin;
+use crate::bulk_api::CapturePath;
+use crate::fixtures::EntityPair;
 use crate::operation::{MANY, Operation};
 use crate::path::Kind;
 
 /// An operation with its models.
-pub(crate) enum Write<T: Twin> {
+pub(crate) enum Write<T: EntityPair> {
     Insert(T::Active),
     Update(T::Active),
     /// `save` instead of `update`, as for a form without changes.
@@ -28,7 +28,7 @@ pub(crate) enum Write<T: Twin> {
 
 /// Prepares an operation this many times. The rows that it needs are written on SeaORM's own connection with
 /// statements that fire no hook.
-pub(crate) async fn prepare<T: Twin>(
+pub(crate) async fn prepare<T: EntityPair>(
     db: &DatabaseConnection,
     operation: Operation,
     times: usize,
@@ -52,7 +52,7 @@ pub(crate) async fn prepare<T: Twin>(
 }
 
 /// An operation on existing rows.
-fn on_rows<T: Twin>(operation: Operation, models: Vec<T::Model>) -> Option<Write<T>> {
+fn on_rows<T: EntityPair>(operation: Operation, models: Vec<T::Model>) -> Option<Write<T>> {
     let ids = T::id(models.first()?)..=T::id(models.last()?);
     let one = |models: Vec<T::Model>| models.into_iter().next();
     Some(match operation {
@@ -67,7 +67,10 @@ fn on_rows<T: Twin>(operation: Operation, models: Vec<T::Model>) -> Option<Write
 }
 
 /// New rows, as stored in the database.
-async fn existing<T: Twin>(db: &DatabaseConnection, rows: usize) -> Result<Vec<T::Model>, DbErr> {
+async fn existing<T: EntityPair>(
+    db: &DatabaseConnection,
+    rows: usize,
+) -> Result<Vec<T::Model>, DbErr> {
     let last = T::Entity::find().order_by_desc(T::ID).one(db).await?;
     let last = last.as_ref().map_or(0, T::id);
     let fresh: Vec<_> = (1..).map(T::fresh).take(rows).collect();
@@ -79,7 +82,11 @@ async fn existing<T: Twin>(db: &DatabaseConnection, rows: usize) -> Result<Vec<T
 }
 
 /// Runs an operation.
-pub(crate) async fn run<R: Road, C>(db: &C, kind: Kind, write: Write<R::Twin>) -> Result<(), DbErr>
+pub(crate) async fn run<R: CapturePath, C>(
+    db: &C,
+    kind: Kind,
+    write: Write<R::EntityPair>,
+) -> Result<(), DbErr>
 where
     C: ConnectionTrait + TransactionTrait + 'static,
 {
@@ -93,7 +100,7 @@ where
     }
 }
 
-async fn apply<R: Road, C>(db: &C, write: Write<R::Twin>) -> Result<(), DbErr>
+async fn apply<R: CapturePath, C>(db: &C, write: Write<R::EntityPair>) -> Result<(), DbErr>
 where
     C: ConnectionTrait + TransactionTrait + 'static,
 {

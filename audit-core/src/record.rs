@@ -57,7 +57,7 @@ pub(crate) use last_insert_id::with_last_insert_id;
 pub(crate) use last_insert_id::{in_transaction, keeping_last_insert_id};
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{
-    TriggerContextValue, read_trigger_context, restore, take_back, tell,
+    TriggerContextValue, clear_context, read_trigger_context, restore, set_context,
 };
 
 /// The content of a record.

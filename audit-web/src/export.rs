@@ -311,7 +311,7 @@ where
     }
 
     /// Whether this many bytes may follow.
-    fn has_room(&self, bytes: usize) -> bool {
+    fn fits(&self, bytes: usize) -> bool {
         self.missing().is_none_or(|missing| bytes as u64 <= missing)
     }
 

@@ -263,7 +263,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// Runs the application's statement as it was sent.
     async fn run(&self, call: ExecMethod, statement: &Statement) -> Result<Ran<'_>, DbErr> {
-        let doubt = self.frames.doubt(self.config.failure_policy());
+        let doubt = self.frames.guard(self.config.failure_policy());
         let answer = match call {
             ExecMethod::Execute => {
                 (self.db.execute_raw(statement.clone()).await).map(ExecOutput::Executed)
@@ -286,7 +286,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         statement: &Statement,
         appended: &str,
     ) -> Result<(Vec<QueryResult>, UnrecordedGuard<'_>), DbErr> {
-        let doubt = self.frames.doubt(self.config.failure_policy());
+        let doubt = self.frames.guard(self.config.failure_policy());
         let rows = self
             .db
             .query_all_raw(self.appended(statement, appended))

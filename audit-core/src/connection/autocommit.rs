@@ -119,7 +119,7 @@ where
 pub(super) async fn records<C: ConnectionTrait>(db: &C, frames: &Frames) -> Result<(), DbErr> {
     reports_before_commit(db, frames).await?;
     frames.flush(db).await?;
-    frames.take_back(db).await?;
+    frames.clear_context(db).await?;
     match frames.failure() {
         Some(error) => Err(error.into()),
         None => Ok(()),

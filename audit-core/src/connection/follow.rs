@@ -73,7 +73,7 @@ pub(super) async fn report_before<C: ConnectionTrait>(
     db: &C,
     frames: &Frames,
 ) -> Result<(), DbErr> {
-    if let Some((config, context)) = reported.teller()
+    if let Some((config, context)) = reported.trigger_context()
         && config.has_triggers()
         && let Err(error) = frames.set_trigger_context(db, config, context).await
         // If nothing can be written, no trigger fires.

@@ -289,7 +289,7 @@ impl UncapturedStatement {
     }
 
     /// The configuration and context for the trigger context, if it is set.
-    pub(super) fn teller(&self) -> Option<(&AuditConfig, &AuditContext)> {
+    pub(super) fn trigger_context(&self) -> Option<(&AuditConfig, &AuditContext)> {
         (!self.commits).then_some((&self.config, &self.context))
     }
 

@@ -146,7 +146,7 @@ impl AuditedTransaction {
         let result = self.write(tx, call, statement, &understood).await;
         // The application may have committed: the trigger context then commits at once, and must be cleared.
         if self.frames().is_unbuffered() {
-            let taken_back = self.frames().take_back(tx).await;
+            let taken_back = self.frames().clear_context(tx).await;
             return self.track_error(result.and_then(|answer| taken_back.map(|()| answer)));
         }
         self.track_error(result)
@@ -190,7 +190,7 @@ impl AuditedTransaction {
     async fn before_control(&self) -> Result<(), DbErr> {
         reports_before_commit(self.tx()?, self.frames()).await?;
         self.frames().flush_all(self.tx()?).await?;
-        self.frames().take_back(self.tx()?).await?;
+        self.frames().clear_context(self.tx()?).await?;
         self.frames().stop_buffering();
         Ok(())
     }

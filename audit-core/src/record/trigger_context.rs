@@ -41,7 +41,7 @@ fn is_context(column: Column) -> bool {
 }
 
 /// Sets the context for the triggers of a transaction, for the writes that follow.
-pub(crate) async fn tell<C: ConnectionTrait>(
+pub(crate) async fn set_context<C: ConnectionTrait>(
     db: &C,
     config: &AuditConfig,
     context: AuditContext,
@@ -86,7 +86,7 @@ fn failed(config: &AuditConfig, error: DbErr) -> DbErr {
 }
 
 /// Clears the context for the triggers of a transaction, before the commit.
-pub(crate) async fn take_back<C: ConnectionTrait>(db: &C, tables: Tables) -> Result<(), DbErr> {
+pub(crate) async fn clear_context<C: ConnectionTrait>(db: &C, tables: Tables) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(tables, backend);
     let sql = match backend {
@@ -154,7 +154,7 @@ pub(crate) async fn restore<C: ConnectionTrait>(
                 told.map(|told| told.context).unwrap_or_default().into(),
             ],
         ),
-        (_, None) => return take_back(db, tables).await,
+        (_, None) => return clear_context(db, tables).await,
         (DbBackend::Sqlite, Some(told)) => (
             format!("UPDATE {table} SET context = ?, transaction_id = ?"),
             vec![told.context.into(), told.transaction_id.into()],

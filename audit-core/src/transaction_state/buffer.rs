@@ -136,7 +136,7 @@ impl Frames {
         state.discard_innermost();
         // The savepoint exists, so the transaction is open; and PostgreSQL accepts statements again.
         state.suspect = false;
-        state.triggers.told = None;
+        state.triggers.current = None;
     }
 
     /// The innermost frame must not be committed.
@@ -159,7 +159,7 @@ impl Frames {
         self.live_tables.clear();
         let mut state = self.state();
         state.unbuffered = true;
-        state.triggers.told = None;
+        state.triggers.current = None;
     }
 
     /// Whether the trigger context must not outlive the statement: the application may have committed.
@@ -245,7 +245,7 @@ impl Frames {
         let Some(policy) = rows.first().map(|row| row.config.failure_policy()) else {
             return Ok(());
         };
-        let mut doubt = self.doubt(policy);
+        let mut doubt = self.guard(policy);
         doubt.lost = rows.first().map(|row| (row.config.clone(), rows.len()));
         // `LAST_INSERT_ID()` belongs to the application.
         let written = keeping_last_insert_id(db, self.write_groups(db, rows)).await;

@@ -5,15 +5,17 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::Frames;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
-use crate::record::{TriggerContextValue, read_trigger_context, restore, take_back, tell};
+use crate::record::{
+    TriggerContextValue, clear_context, read_trigger_context, restore, set_context,
+};
 
 /// The context that was set for triggers, and how it ends.
 #[derive(Debug, Default)]
 pub(super) struct TriggerContext {
     /// The current context; unknown after a savepoint is rolled back.
-    pub(super) told: Option<AuditContext>,
+    pub(super) current: Option<AuditContext>,
     /// The tables whose context must be cleared before COMMIT.
-    take_back: Option<Tables>,
+    clear_context: Option<Tables>,
     before: Before,
 }
 
@@ -26,7 +28,7 @@ enum Before {
     /// Unknown yet: it is a savepoint in the application's transaction.
     Unknown,
     /// This context, if any.
-    Told(Option<TriggerContextValue>),
+    Known(Option<TriggerContextValue>),
 }
 
 impl Frames {
@@ -37,12 +39,12 @@ impl Frames {
 
     /// Whether triggers have another context than this.
     pub(crate) fn has_other_context(&self, context: impl FnOnce() -> AuditContext) -> bool {
-        (self.state().triggers.told.as_ref()).is_some_and(|told| *told != context())
+        (self.state().triggers.current.as_ref()).is_some_and(|current| *current != context())
     }
 
     /// Whether triggers may have a context that must be cleared.
-    pub(crate) fn is_to_take_back(&self) -> bool {
-        self.state().triggers.take_back.is_some()
+    pub(crate) fn has_context_to_clear(&self) -> bool {
+        self.state().triggers.clear_context.is_some()
     }
 
     /// Sets the triggers' context to the current one.
@@ -52,57 +54,57 @@ impl Frames {
         config: &AuditConfig,
         context: &AuditContext,
     ) -> Result<(), DbErr> {
-        let was_told = {
+        let previous = {
             let mut state = self.state();
-            if state.triggers.told.as_ref() == Some(context) {
+            if state.triggers.current.as_ref() == Some(context) {
                 return Ok(());
             }
             // If this future is dropped, the triggers' context is unknown.
-            state.triggers.told = None;
-            state.triggers.take_back.replace(config.tables())
+            state.triggers.current = None;
+            state.triggers.clear_context.replace(config.tables())
         };
         let asks = matches!(self.state().triggers.before, Before::Unknown);
-        let telling = async {
+        let setting = async {
             if asks {
                 let before = read_trigger_context(db, config).await?;
-                self.state().triggers.before = Before::Told(before);
+                self.state().triggers.before = Before::Known(before);
             }
-            tell(db, config, context.clone(), self.id).await
+            set_context(db, config, context.clone(), self.id).await
         };
-        if let Err(error) = telling.await {
-            self.state().triggers.take_back = was_told;
+        if let Err(error) = setting.await {
+            self.state().triggers.clear_context = previous;
             return Err(error);
         }
-        self.state().triggers.told = Some(context.clone());
+        self.state().triggers.current = Some(context.clone());
         Ok(())
     }
 
     /// Restores the triggers' earlier context, as the last statement before a COMMIT, or before one that may commit.
     ///
     /// If it is dropped or fails, the context must still be restored.
-    pub(crate) async fn take_back<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
-        let (told, before, is_outermost) = {
+    pub(crate) async fn clear_context<C: ConnectionTrait>(&self, db: &C) -> Result<(), DbErr> {
+        let (tables, before, is_outermost) = {
             let mut state = self.state();
-            state.triggers.told = None;
+            state.triggers.current = None;
             if state.frames.len() > 1 {
                 // Rolling back a savepoint restores the context before it.
-                (state.triggers.take_back, Before::Nothing, false)
+                (state.triggers.clear_context, Before::Nothing, false)
             } else {
                 (
-                    state.triggers.take_back,
+                    state.triggers.clear_context,
                     state.triggers.before.clone(),
                     true,
                 )
             }
         };
-        match (told, before) {
+        match (tables, before) {
             (None, _) => return Ok(()),
-            (Some(tables), Before::Told(before)) => restore(db, tables, before).await?,
-            (Some(tables), _) => take_back(db, tables).await?,
+            (Some(tables), Before::Known(before)) => restore(db, tables, before).await?,
+            (Some(tables), _) => clear_context(db, tables).await?,
         }
         if is_outermost {
             let mut state = self.state();
-            state.triggers.take_back = None;
+            state.triggers.clear_context = None;
             state.triggers.before = Before::Nothing;
         }
         Ok(())

@@ -11,7 +11,7 @@ impl Frames {
     /// Begins a change that must be recorded. Unless the guard is disarmed, the innermost frame must not be
     /// committed, or only with a report under [`FailurePolicy::Isolate`]: if a future is dropped in between, or
     /// fails, the change has no record.
-    pub(crate) fn doubt(&self, policy: FailurePolicy) -> UnrecordedGuard<'_> {
+    pub(crate) fn guard(&self, policy: FailurePolicy) -> UnrecordedGuard<'_> {
         UnrecordedGuard {
             frames: self,
             policy,
@@ -59,7 +59,7 @@ impl Frames {
 }
 
 /// A change that is not recorded yet.
-#[must_use = "what is in doubt must be settled"]
+#[must_use = "a guard must be disarmed, or it fails the transaction"]
 pub(crate) struct UnrecordedGuard<'a> {
     frames: &'a Frames,
     policy: FailurePolicy,

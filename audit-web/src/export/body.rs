@@ -149,7 +149,7 @@ where
                 }
             };
             let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
-            if !this.sending.has_room(bytes) {
+            if !this.sending.fits(bytes) {
                 *this.stage = Stage::Ended;
                 this.inner.set(None);
                 this.sending.abort();

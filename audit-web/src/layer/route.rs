@@ -18,7 +18,7 @@ const OTHER: &str = "*";
 
 /// The routes of this process. Clients choose the paths, and every route makes another event: their number is
 /// bounded.
-static TOLD_APART: Mutex<Option<LabeledRoute>> = Mutex::new(None);
+static DISTINCT_LABELS: Mutex<Option<LabeledRoute>> = Mutex::new(None);
 
 struct LabeledRoute {
     since: Instant,
@@ -32,7 +32,9 @@ pub(super) fn guessed(path: &str) -> String {
         if is_word { segment } else { "*" }
     });
     let route = words.collect::<Vec<_>>().join("/");
-    let mut told_apart = TOLD_APART.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut told_apart = DISTINCT_LABELS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
     let begun = || LabeledRoute {
         since: now,

@@ -128,9 +128,9 @@ pub(super) struct CascadedRows {
 /// What is known of the following rows.
 struct Found {
     /// The rows that have been found. Only their keys are kept in memory.
-    told: HashSet<(TypeId, RowValues)>,
+    known: HashSet<(TypeId, RowValues)>,
     /// The deleted rows: a row that loses its reference by one key may be deleted by another.
-    gone: HashSet<(TypeId, RowValues)>,
+    deleted: HashSet<(TypeId, RowValues)>,
     budget: Budget,
     trails: Vec<CascadedRows>,
     /// The rows of the next level.
@@ -158,8 +158,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let (audited, call) = (request.audited, request.call);
         self.check_kept(call, rows)?;
         let mut found = Found {
-            told: HashSet::new(),
-            gone: HashSet::new(),
+            known: HashSet::new(),
+            deleted: HashSet::new(),
             budget: rows.budget().clone(),
             trails: Vec::new(),
             next: Vec::new(),
@@ -171,9 +171,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 break;
             }
             let key = |row: &BeforeRow| (audited.info.type_id, audited.info.key_of(row.values()));
-            found.told.extend(chunk.iter().map(key));
+            found.known.extend(chunk.iter().map(key));
         }
-        found.gone = found.told.clone();
+        found.deleted = found.known.clone();
         Box::pin(self.follow(request, audited.info, rows, &mut found)).await?;
         while !found.next.is_empty() {
             for (parent, mut rows) in std::mem::take(&mut found.next) {
@@ -232,9 +232,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let plan = self.config.plan(info);
             let new_store = || ImageStore::new(self.config, &plan, info, &found.budget);
             let (mut going, mut fresh) = (new_store(), new_store());
-            let is_told = is_recorded_here(self.config, self.server, request.audited.info, info);
+            let is_recorded =
+                is_recorded_here(self.config, self.server, request.audited.info, info);
             let leads_on = follower.key.deletes && !direct(info).is_empty();
-            let (told, gone) = (&mut found.told, &mut found.gone);
+            let (known, deleted) = (&mut found.known, &mut found.deleted);
             let mut cursor = Cursor::default();
             loop {
                 let chunk = self.chunk_before(call, rows, &mut cursor)?;
@@ -243,8 +244,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 }
                 let mut each = |row: RowValues| {
                     let identity = (info.type_id, info.key_of(&row));
-                    let is_going = follower.key.deletes && gone.insert(identity.clone());
-                    let is_fresh = told.insert(identity) && is_told;
+                    let is_going = follower.key.deletes && deleted.insert(identity.clone());
+                    let is_fresh = known.insert(identity) && is_recorded;
                     match (is_going && leads_on, is_fresh) {
                         (true, true) => {
                             going.push(row.clone());

@@ -113,9 +113,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let ran = self.run(request.call, request.statement).await?;
         // With rows to return, MySQL's answer has neither count nor id.
-        let is_told = matches!(ran.answer, ExecOutput::Executed(_))
+        let has_count = matches!(ran.answer, ExecOutput::Executed(_))
             && matches!(request.write.returning, Returning::Nothing);
-        let affected = if is_told {
+        let affected = if has_count {
             ran.count()
         } else {
             rows.len() as u64
@@ -130,7 +130,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             (None, Some(numbers)) => {
                 let first = match &ran.answer {
-                    ExecOutput::Executed(result) if is_told => result.last_insert_id(),
+                    ExecOutput::Executed(result) if has_count => result.last_insert_id(),
                     _ => self.mysql_last_insert_id().await?,
                 };
                 let ids = self.auto_increment_keys(first, &numbers);
@@ -171,8 +171,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 .iter()
                 .any(|key| is_name(column, key))
         });
-        let is_told = request.call == ExecMethod::Execute || request.call == ExecMethod::Unprepared;
-        if !(is_numbered && self.numbers_are_consecutive() && is_told)
+        let has_count =
+            request.call == ExecMethod::Execute || request.call == ExecMethod::Unprepared;
+        if !(is_numbered && self.numbers_are_consecutive() && has_count)
             || is_given
             || !matches!(request.write.returning, Returning::Nothing)
         {

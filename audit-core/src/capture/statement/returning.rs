@@ -124,7 +124,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             (self.read_returned(request, returns, &rows).into_iter()).for_each(each);
             return Ok((count, doubt));
         };
-        let doubt = self.frames.doubt(self.config.failure_policy());
+        let doubt = self.frames.guard(self.config.failure_policy());
         let ran = async {
             let mut count = 0;
             let statement = self.appended(request.statement, &clause);

@@ -295,11 +295,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if request.sets_key(&change.assigned) || request.live.is_secured {
             return Ok(());
         }
-        self.report_gone(info, before.into_keys().collect()).await
+        self.report_deleted(info, before.into_keys().collect())
+            .await
     }
 
     /// Reports those of these keys that no longer have a row.
-    pub(super) async fn report_gone(
+    pub(super) async fn report_deleted(
         &self,
         info: &'static EntityInfo,
         keys: Vec<RowValues>,

@@ -92,7 +92,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if left.is_empty() || !written.iter().any(is_unread) {
             return Ok(());
         }
-        self.report_gone(info, left).await
+        self.report_deleted(info, left).await
     }
 
     /// The written rows in their current state.

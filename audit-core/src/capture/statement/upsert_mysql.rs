@@ -111,7 +111,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     .filter(|row| !seen.contains(&info.key_of(row))),
             );
         }
-        let written = self.judge(request, conflict.action, &listed, &server, &before, now);
+        let written = self.decide(request, conflict.action, &listed, &server, &before, now);
         self.record_upserted(request, before, written, replaces)?;
         self.flush_when_full().await?;
         self.record_descendants(trail).await?;
@@ -178,7 +178,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 
     /// Determines for each current row whether it existed before.
-    fn judge(
+    fn decide(
         &self,
         request: Request<'_>,
         action: ConflictAction,

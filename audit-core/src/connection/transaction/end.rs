@@ -70,7 +70,7 @@ impl AuditedTransaction {
         if !self.frames().is_unbuffered() {
             return;
         }
-        if let Err(error) = self.frames().take_back(tx).await {
+        if let Err(error) = self.frames().clear_context(tx).await {
             tracing::debug!(%error, "what triggers were told goes with the transaction");
         }
     }
@@ -122,7 +122,7 @@ impl TransactionSession for AuditedTransaction {
         let ready = async {
             report::reports_before_commit(tx, frames).await?;
             frames.flush(tx).await?;
-            frames.take_back(tx).await
+            frames.clear_context(tx).await
         };
         let ready = ready.await;
         if let Err(error) = ready {
@@ -155,7 +155,7 @@ impl Drop for AuditedTransaction {
         // SeaORM's own handle rolls back when it is dropped, with two exceptions: a statement that committed may have
         // left the trigger context, and SQLite may have ended the transaction.
         let frames = self.frames();
-        let left = frames.is_unbuffered() && frames.is_to_take_back();
+        let left = frames.is_unbuffered() && frames.has_context_to_clear();
         let suspect = frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite;
         if !left && !suspect {
             return;
@@ -164,7 +164,7 @@ impl Drop for AuditedTransaction {
         // Outside of a runtime the handle rolls back by itself.
         drop(Task::spawn(async move {
             begin_what_is_rolled_back(&tx, &physical.frames).await;
-            if left && let Err(error) = physical.frames.take_back(&*tx).await {
+            if left && let Err(error) = physical.frames.clear_context(&*tx).await {
                 tracing::warn!(%error, "what triggers were told could not be taken back");
             }
             if let Some(tx) = Arc::into_inner(tx)
