@@ -140,7 +140,7 @@ fn each_module_uses_only_lower_layers() -> TestResult {
     let mut sources = Vec::new();
     files(root, &mut sources)?;
     assert!(sources.len() > 100, "{} files", sources.len());
-    let mut uses = 0;
+    let mut count = 0;
     for path in sources {
         let inner = path.strip_prefix(root)?;
         let first = inner.components().next().ok_or("no module")?;
@@ -151,7 +151,7 @@ fn each_module_uses_only_lower_layers() -> TestResult {
         }
         for name in names_after_crate(&code(&fs::read_to_string(&path)?)) {
             let used = exports.get(&name).map_or(name.as_str(), String::as_str);
-            uses += 1;
+            count += 1;
             let (Some(own), Some(other)) = (height.get(module), height.get(used)) else {
                 faults.push(format!(
                     "{}: `crate::{name}` is of no module",
@@ -164,7 +164,7 @@ fn each_module_uses_only_lower_layers() -> TestResult {
             }
         }
     }
-    assert!(uses > 400, "{uses} uses");
+    assert!(count > 400, "{count} uses");
     assert!(faults.is_empty(), "{faults:#?}");
     Ok(())
 }

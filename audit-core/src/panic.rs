@@ -92,7 +92,7 @@ impl Panicked {
         match scope {
             Some(scope) => scope.run(submit),
             None => submit(),
-        };
+        }
     }
 }
 

@@ -261,7 +261,9 @@ pub(crate) fn install_sink(sink: impl Fn(SystemEvent) + Send + Sync + 'static) {
         reports.sink = Some(Arc::clone(&sink));
         std::mem::take(&mut reports.early)
     };
-    early.into_iter().for_each(|event| sink(event));
+    for event in early {
+        sink(event);
+    }
 }
 
 /// Submits an event to the writer of the process, or keeps it for the first one.

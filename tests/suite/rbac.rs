@@ -1,5 +1,6 @@
 //! SeaORM's `RestrictedConnection`, which refuses raw SQL texts.
 
+use sea_orm::rbac::schema::RbacCreateTablesParams;
 use sea_orm::rbac::{RbacContext, RbacUserId};
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, TransactionTrait};
 use sea_orm_audit::{Action, AuditError, AuditEvent, ChangeState};
@@ -18,7 +19,7 @@ const RECORDS_NOT: RbacUserId = RbacUserId(2);
 /// Two roles that may write posts, of which one may add records.
 async fn roles(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
-    sea_orm::rbac::schema::create_tables(&db.conn, Default::default()).await?;
+    sea_orm::rbac::schema::create_tables(&db.conn, RbacCreateTablesParams::default()).await?;
     let mut rbac = RbacContext::load(&db.conn).await?;
     rbac.add_tables(&db.conn, &["post", "audit_log", "*"])
         .await?;

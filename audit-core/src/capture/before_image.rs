@@ -9,7 +9,7 @@
 //!
 //! - An operation failed and is tried again. Its image is stale; the newest one is valid.
 //! - Two operations on one row run concurrently, in a `join!`. The row that one gets back may contain what the other
-//! wrote, too, so that both images match it.
+//!   wrote, too, so that both images match it.
 //!
 //! So an operation takes the newest matching image, which may belong to another finished operation, and marks the
 //! other matching images as done. An operation whose own image has been taken takes a marked one. In this way each

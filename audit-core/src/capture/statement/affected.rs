@@ -245,7 +245,9 @@ fn each_written<'a>(
         ParsedStatement::Read | ParsedStatement::DdlOrTransaction => {}
         ParsedStatement::Write(write) => see(&write.table, Some(write)),
         ParsedStatement::Batch(parts) => {
-            (parts.iter()).for_each(|(_, part)| each_written(part, see))
+            for (_, part) in parts {
+                each_written(part, see);
+            }
         }
         ParsedStatement::Unsupported(opaque) => {
             (opaque.tables.iter().flatten()).for_each(|name| see(name, None));

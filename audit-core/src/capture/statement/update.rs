@@ -254,16 +254,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .map(|row| (info.key_of(&row), row))
             .collect();
         for new in &now {
-            match before.remove(&info.key_of(new)) {
-                Some(old) => {
-                    self.record_updated(audited, self.source, &change.assigned, old, new)?;
+            let old = before.remove(&info.key_of(new));
+            if let Some(old) = old {
+                self.record_updated(audited, self.source, &change.assigned, old, new)?;
+            } else {
+                if sets_key {
+                    self.gap(KEY_UNKNOWN, &[info.key_of(new)]);
                 }
-                None => {
-                    if sets_key {
-                        self.gap(KEY_UNKNOWN, &[info.key_of(new)]);
-                    }
-                    self.record_updated_from_unknown(audited, &change.assigned, new)?;
-                }
+                self.record_updated_from_unknown(audited, &change.assigned, new)?;
             }
             self.flush_when_full().await?;
         }
