@@ -32,7 +32,7 @@ use crate::suppression::Suppression;
 #[non_exhaustive]
 pub enum FailurePolicy {
     /// The write returns an error. Inside a transaction the caller must roll back; on a plain
-    /// autocommit connection the error is [`AuditError::ChangeCommittedWithoutRecord`].
+    /// autocommit connection the error is [`AuditError::ChangeCommittedWithoutRecord`](crate::AuditError::ChangeCommittedWithoutRecord).
     #[default]
     Fail,
     /// The write succeeds. `AuditStats::isolated` counts the failure, and `tracing` reports it. Errors that end the
@@ -50,7 +50,7 @@ pub enum StatementPolicy {
     /// `AuditStats::uncaptured`.
     #[default]
     Capture,
-    /// It is refused, with [`AuditError::Refused`]. Nothing is done.
+    /// It is refused, with [`AuditError::Refused`](crate::AuditError::Refused). Nothing is done.
     Deny,
     /// The statement runs, and is not reported.
     Allow,
