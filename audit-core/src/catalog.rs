@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::sql::{TableName, is_name};
 pub(crate) use cache::{LiveTables, Settings};
+pub(crate) use mysql::settings;
 
 /// A table in the database.
 #[derive(Debug, Default, Clone)]
@@ -181,5 +182,3 @@ pub(crate) async fn referring_keys<C: ConnectionTrait>(
         _ => mysql::referring_keys(db, name).await,
     }
 }
-
-pub(crate) use mysql::settings;

@@ -1,7 +1,6 @@
 //! Migration mode: periods whose writes are kept out of the log. The log records the periods.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::config::AuditConfig;
 use crate::context::{current_suppression, with_suppression};
@@ -82,20 +81,20 @@ pub async fn recorded_migration_mode<F: Future>(
     let suppression = Arc::new(Suppression::new(reason, log_left));
     let inside = Arc::clone(&suppression);
     // Where the future is dropped, no caller records it.
-    let unrecorded = ReportOnDrop(&suppression, AtomicBool::new(true));
+    let mut unrecorded = ReportOnDrop(Some(&suppression));
     let output = with_suppression(|| inside, future).await;
-    unrecorded.1.store(false, Relaxed);
-    drop(unrecorded);
+    unrecorded.0 = None;
     let event = so_far(&suppression, LEFT);
     (output, event)
 }
 
-struct ReportOnDrop<'a>(&'a Suppression, AtomicBool);
+/// Reports the end of a period unless it is disarmed.
+struct ReportOnDrop<'a>(Option<&'a Suppression>);
 
 impl Drop for ReportOnDrop<'_> {
     fn drop(&mut self) {
-        if self.1.load(Relaxed) {
-            report(so_far(self.0, LEFT));
+        if let Some(suppression) = self.0 {
+            report(so_far(suppression, LEFT));
         }
     }
 }

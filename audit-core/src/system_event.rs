@@ -253,17 +253,11 @@ static REPORTS: Mutex<Reports> = Mutex::new(Reports {
 /// This many events wait for the first writer. An application installs it when it starts, or never.
 const MOST_EARLY: usize = 64;
 
-/// Sends reported events to this sink from now on, and those that were reported before any sink.
-pub(crate) fn install_sink(sink: impl Fn(SystemEvent) + Send + Sync + 'static) {
-    let sink: Sink = Arc::new(sink);
-    let early = {
-        let mut reports = REPORTS.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.sink = Some(Arc::clone(&sink));
-        std::mem::take(&mut reports.early)
-    };
-    for event in early {
-        sink(event);
-    }
+/// Sends reported events to this sink from now on. Returns those that were reported before any sink.
+pub(crate) fn install_sink(sink: impl Fn(SystemEvent) + Send + Sync + 'static) -> Vec<SystemEvent> {
+    let mut reports = REPORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    reports.sink = Some(Arc::new(sink));
+    std::mem::take(&mut reports.early)
 }
 
 /// Submits an event to the writer of the process, or keeps it for the first one.

@@ -8,7 +8,7 @@ use crate::entities::items;
 use crate::log_check::Table;
 use crate::oracle::reports;
 use crate::played::{On, Step, play};
-use crate::support::{TestDb, TestResult};
+use crate::support::{TestDb, TestResult, poll_and_drop};
 
 on_every_database! {
     begin_and_rollback_by_text,
@@ -272,17 +272,7 @@ async fn text_that_is_dropped_leaves_later_writes_recorded(db: &TestDb) -> TestR
         let conn = own.another().await?;
         let audited = AuditedConnection::new(conn.clone());
         let text = "BEGIN; DELETE FROM item WHERE id = 3; COMMIT";
-        let mut sent = Box::pin(audited.execute_unprepared(text));
-        for _ in 0..polls {
-            let polled = std::future::poll_fn(|context| {
-                std::task::Poll::Ready(sent.as_mut().poll(context).is_ready())
-            });
-            if polled.await {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        drop(sent);
+        poll_and_drop(audited.execute_unprepared(text), polls).await;
         audited
             .execute_unprepared("UPDATE item SET p = 6 WHERE id = 2")
             .await?;

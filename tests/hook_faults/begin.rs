@@ -10,7 +10,7 @@ use sea_orm_audit::{
 use crate::post;
 use crate::proxied_pool::{behind_proxy, dropped_when_stalled};
 use crate::stalling_proxy::{Hold, StallingProxy};
-use crate::support::{TestDb, TestResult};
+use crate::support::{TestDb, TestResult, poll_and_drop};
 
 mod postgres {
     crate::support::tests_on!(postgres:
@@ -185,7 +185,7 @@ async fn dropped_update_in_a_transaction_is_refused_only_by_an_audited_one(
         let new = format!("dropped after {polls}");
         let (before, records) = (title().await?, db.records().await?.len());
         let tx = db.conn.begin().await?;
-        polled_and_dropped(post::retitle(1, &new).update(&tx), polls).await;
+        poll_and_drop(post::retitle(1, &new).update(&tx), polls).await;
         tx.commit().await?;
         let is_changed = title().await? != before;
         let is_recorded = db.records().await?.len() > records;
@@ -195,7 +195,7 @@ async fn dropped_update_in_a_transaction_is_refused_only_by_an_audited_one(
         let new = format!("audited, dropped after {polls}");
         let (before, records) = (title().await?, db.records().await?.len());
         let tx = db.audited().begin().await?;
-        polled_and_dropped(post::retitle(1, &new).update(&tx), polls).await;
+        poll_and_drop(post::retitle(1, &new).update(&tx), polls).await;
         let committed = tx.commit().await.is_ok();
         let is_changed = title().await? != before;
         let is_recorded = db.records().await?.len() > records;
@@ -204,17 +204,4 @@ async fn dropped_update_in_a_transaction_is_refused_only_by_an_audited_one(
     }
     assert!(unrecorded > 0, "no future was dropped after its statement");
     Ok(())
-}
-
-async fn polled_and_dropped<F: Future>(future: F, polls: usize) {
-    let mut future = Box::pin(future);
-    for _ in 0..polls {
-        let once = |context: &mut std::task::Context<'_>| {
-            std::task::Poll::Ready(future.as_mut().poll(context).is_ready())
-        };
-        if std::future::poll_fn(once).await {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
 }

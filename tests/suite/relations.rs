@@ -1,10 +1,8 @@
 //! Nested saves, junction rows and client-side cascades of `ActiveModelEx`.
 
-use std::task::Poll;
-
 use sea_orm::{ActiveHasMany, EntityTrait, IntoActiveModel, PaginatorTrait, TransactionTrait};
 
-use crate::support::{TestDb, TestResult};
+use crate::support::{TestDb, TestResult, poll_and_drop};
 
 on_every_database! {
     a_nested_save_records_every_row_once,
@@ -231,17 +229,7 @@ async fn nested_save_dropped_midway_leaves_the_transaction_to_its_end(db: &TestD
         let author = author::ActiveModel::builder()
             .set_name("Ann")
             .add_book(book);
-        let mut saving = Box::pin(author.save(&tx));
-        for _ in 0..polls {
-            let once = |context: &mut std::task::Context<'_>| {
-                Poll::Ready(saving.as_mut().poll(context).is_ready())
-            };
-            if std::future::poll_fn(once).await {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        drop(saving);
+        poll_and_drop(author.save(&tx), polls).await;
         let is_committed = if commits {
             tx.commit().await.is_ok()
         } else {

@@ -4,10 +4,10 @@ use sea_orm::{AccessMode, ConnectionTrait, DbBackend, Statement, TransactionTrai
 use sea_orm_audit::migration::AuditTriggers;
 use sea_orm_audit::{AuditConfig, AuditError, AuditedConnection, FailurePolicy};
 
-use crate::helpers::{accounts, assert_log_gives_table, numbers, poll_and_drop, replayed};
+use crate::helpers::{accounts, assert_log_gives_table, numbers, replayed};
 use crate::proxied_pool::{behind_proxy, dropped_when_stalled};
 use crate::stalling_proxy::Hold;
-use crate::support::{TestDb, TestResult};
+use crate::support::{TestDb, TestResult, poll_and_drop};
 
 mod only_sqlite {
     crate::support::tests_on!(sqlite:

@@ -133,19 +133,3 @@ pub(crate) fn outcome<T>(result: &Result<T, DbErr>) -> String {
         Err(error) => shape(error),
     }
 }
-
-/// Polls a future this many times and drops it. Returns whether it was ready.
-pub(crate) async fn poll_and_drop<F: Future>(future: F, times: usize) -> bool {
-    let mut future = Box::pin(future);
-    for _ in 0..times {
-        let done = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(future.as_mut().poll(context).is_ready())
-        })
-        .await;
-        if done {
-            return true;
-        }
-        tokio::task::yield_now().await;
-    }
-    false
-}

@@ -5,8 +5,8 @@ use sea_orm::{
 };
 use sea_orm_audit::AuditConfig;
 
-use crate::helpers::{accounts, assert_log_gives_table, numbers, outcome, poll_and_drop};
-use crate::support::{TestDb, TestResult};
+use crate::helpers::{accounts, assert_log_gives_table, numbers, outcome};
+use crate::support::{TestDb, TestResult, poll_and_drop};
 
 on_every_database! {
     begin_dropped_midway_leaves_the_transaction_to_its_rollback,

@@ -77,9 +77,7 @@ impl Request<'_> {
             || (self.live.row_id.is_some()
                 && (columns.iter()).any(|column| self.live.is_row_id_alias(column)))
     }
-}
 
-impl Request<'_> {
     /// Whether one of these columns is a key column, or one that rows of other tables refer to.
     fn sets_keys(&self, columns: &[String]) -> bool {
         self.sets_key(columns) || self.live.is_referred(columns)

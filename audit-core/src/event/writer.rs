@@ -131,11 +131,18 @@ impl EventWriter {
     /// and panics are reported to it. It now writes those of the first two that occurred before any writer was
     /// installed, up to 64 events.
     pub fn install(&self) {
-        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
-        let writer = self.clone();
-        install_sink(move |event| {
-            writer.take(event);
-        });
+        let early = {
+            // Both change together: of two writers that are installed at once, one is the process's.
+            let mut installed = INSTALLED.write().unwrap_or_else(PoisonError::into_inner);
+            *installed = Some(self.clone());
+            let writer = self.clone();
+            install_sink(move |event| {
+                writer.take(event);
+            })
+        };
+        for event in early {
+            self.take(event);
+        }
     }
 
     /// The writer of the process, where one is installed.

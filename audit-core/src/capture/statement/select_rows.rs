@@ -115,17 +115,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     ) -> Result<(), DbErr> {
         let info = request.audited.info;
         let mut keys = Vec::new();
-        let mut seen = HashSet::new();
         let statement = self.select_of(request, change, &Among::Unlocked);
-        let mut push = |row: RowValues| {
-            let key = info.key_of(&row);
-            if seen.insert(key.clone()) {
-                keys.push(key);
-            }
-        };
+        let mut push = |row: RowValues| keys.push(info.key_of(&row));
         self.each_row(info, statement, &mut push).await?;
         let index = (self.forced_index(info, &info.key, keys.len(), RowLock::Full)).await;
-        let statements = if change.reads_others || change.joined {
+        let statements = if change.reads_others {
             // Rows read from other tables stay unlocked; only the statement shows whether these rows still match.
             self.statements_where(info, &info.key, &keys, &index, "", RowLock::Full)
         } else {
