@@ -17,6 +17,9 @@ use crate::support::TestResult;
 /// How long cases are made smaller at most, in seconds.
 const SHRINKING: f32 = 240.0;
 
+/// After how many statements a line is printed.
+const PROGRESS: usize = 1_000;
+
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
@@ -58,7 +61,12 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         }
         let case = Case::random(case_seed, backend);
         counts.cases += 1;
+        let before = counts.statements;
         counts.statements += case.ops(backend, false).len();
+        if before / PROGRESS != counts.statements / PROGRESS {
+            let seconds = begun.elapsed().as_secs();
+            eprintln!("{backend:?}: {before} statements in {seconds} s");
+        }
         let at = Instant::now();
         let differences = compared(&lanes, &case, &mut counts)
             .await

@@ -1,7 +1,6 @@
 //! Many tasks, one pool: every record has its own task's actor, and nothing leaks.
 
 use std::collections::BTreeMap;
-use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -10,7 +9,7 @@ use sea_orm_audit::{Actor, AuditContext, WithAuditContext};
 use serde_json::json;
 
 use crate::entity::post;
-use crate::support::{TestDb, TestResult};
+use crate::support::{TestDb, TestResult, poll_and_drop};
 
 on_every_database! {
     two_hundred_tasks_each_record_their_own_actor,
@@ -173,21 +172,6 @@ async fn two_hundred_transactions_on_one_row_make_an_unbroken_chain(db: &TestDb)
     Ok(())
 }
 
-/// Polls a future until it has been pending so many times, and drops it then.
-async fn drop_after<F: Future>(pending: usize, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut left = pending;
-    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if left == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
-
 async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
     db: &TestDb,
 ) -> TestResult {
@@ -198,18 +182,18 @@ async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
     }
     db.create(post::Entity).await?;
     let mut finished = 0;
-    for pending in 0..30 {
+    for polls in 1..=30 {
         // A new connection each time: one that was dropped in BEGIN stays in a transaction.
         let conn = db.another().await?;
         let tx = conn.begin().await?;
         let work = async {
-            let title = format!("in a transaction {pending}");
+            let title = format!("in a transaction {polls}");
             let mut post = post::new(&title).insert(&tx).await?.into_active_model();
             post.qty = Set(8);
             post.update(&tx).await
         };
-        let as_user = AuditContext::new().actor(Actor::user(pending));
-        if drop_after(pending, as_user.scope(work)).await.is_some() {
+        let as_user = AuditContext::new().actor(Actor::user(polls));
+        if poll_and_drop(as_user.scope(work), polls).await.is_some() {
             finished += 1;
             tx.commit().await?;
         } else {
@@ -218,12 +202,12 @@ async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
         conn.close().await?;
 
         let conn = db.another().await?;
-        let work = post::new(&format!("on a pool {pending}")).insert(&conn);
-        let as_user = AuditContext::new().actor(Actor::user(pending));
-        drop_after(pending, as_user.scope(work)).await;
+        let work = post::new(&format!("on a pool {polls}")).insert(&conn);
+        let as_user = AuditContext::new().actor(Actor::user(polls));
+        poll_and_drop(as_user.scope(work), polls).await;
         conn.close().await?;
     }
-    assert!(finished > 0, "30 times pending must be enough");
+    assert!(finished > 0, "30 polls must be enough");
     // The next write has no actor of an earlier one.
     let next = post::new("next").insert(&db.conn).await?;
     let last = db.records().await?.pop().unwrap();

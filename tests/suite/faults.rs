@@ -1,9 +1,5 @@
 //! Failures at every step: never a change without its record or a record without its change, and the pool stays usable.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll};
-
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
@@ -12,7 +8,7 @@ use sea_orm::{
 use sea_orm_audit::{AuditError, AuditedConnection, AuditedEntity};
 
 use crate::entity::post;
-use crate::support::{TestDb, TestResult, refuse_records_of};
+use crate::support::{TestDb, TestResult, poll_and_drop, refuse_records_of};
 
 on_every_database! {
     a_refused_record_undoes_every_kind_of_write,
@@ -289,40 +285,28 @@ async fn a_connection_lost_in_commit_leaves_neither(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-/// Polls a future up to this many times, each time it is woken, then drops it. Returns whether it was ready.
-async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = times;
-    std::future::poll_fn(move |context: &mut Context<'_>| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
 async fn a_write_whose_caller_goes_away_is_done_or_never_begins(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     let mut abandoned = 0;
     for times in 0..30 {
         let insert = post::new(&format!("post {times}"));
-        if polled(insert.insert(&audited), times % 6).await.is_none() {
+        if poll_and_drop(insert.insert(&audited), times % 6)
+            .await
+            .is_none()
+        {
             abandoned += 1;
         }
         let mut update = post::retitle(1, &format!("title {times}"));
         update.qty = Set(i32::try_from(times)?);
-        if polled(update.update(&audited), times % 6).await.is_none() {
+        if poll_and_drop(update.update(&audited), times % 6)
+            .await
+            .is_none()
+        {
             abandoned += 1;
         }
         let delete = post::Entity::delete_many()
             .filter(post::Column::Title.eq(format!("post {}", times / 2)));
-        polled(delete.exec(&audited), times % 6).await;
+        poll_and_drop(delete.exec(&audited), times % 6).await;
     }
     assert!(abandoned > 10, "nothing was dropped");
     settle(db).await?;
@@ -358,13 +342,13 @@ async fn a_transaction_whose_write_is_dropped_commits_nothing_unrecorded(
         let tx = audited.begin().await?;
         post::new(&format!("first {times}")).insert(&tx).await?;
         let done = match times % 3 {
-            0 => polled(
+            0 => poll_and_drop(
                 post::new(&format!("post {times}")).insert(&tx),
                 times / 3 % 8,
             )
             .await
             .is_some(),
-            1 => polled(
+            1 => poll_and_drop(
                 post::retitle(1, &format!("title {times}")).update(&tx),
                 times / 3 % 8,
             )
@@ -372,7 +356,7 @@ async fn a_transaction_whose_write_is_dropped_commits_nothing_unrecorded(
             .is_some(),
             _ => {
                 let rest = post::Entity::delete_many().filter(post::Column::Id.gt(3));
-                polled(rest.exec(&tx), times / 3 % 8).await.is_some()
+                poll_and_drop(rest.exec(&tx), times / 3 % 8).await.is_some()
             }
         };
         match tx.commit().await {
@@ -396,13 +380,13 @@ async fn a_pool_of_one_survives_everything(db: &TestDb) -> TestResult {
     let pool = db.another().await?;
     let audited = AuditedConnection::new(pool.clone());
     for times in 0..20 {
-        polled(
+        poll_and_drop(
             post::new(&format!("post {times}")).insert(&audited),
             times % 5,
         )
         .await;
         let _ = post::new("a").insert(&audited).await;
-        polled(async { audited.begin().await?.commit().await }, times % 5).await;
+        poll_and_drop(async { audited.begin().await?.commit().await }, times % 5).await;
         let tx = audited.begin().await?;
         post::new(&format!("undone {times}")).insert(&tx).await?;
         drop(tx);

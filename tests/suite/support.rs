@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
@@ -218,10 +219,12 @@ impl TestDb {
         self.conn.get_database_backend()
     }
 
-    /// Another pool, of one connection, to the same database.
+    /// Another pool, of one connection, to the same database. The connection lives as long as the pool, so that session
+    /// variables stay set.
     pub(crate) async fn another(&self) -> Result<DatabaseConnection, DbErr> {
         let mut options = self.options.clone();
         options.max_connections(1);
+        options.idle_timeout(None).max_lifetime(None);
         Database::connect(options).await
     }
 
@@ -398,18 +401,20 @@ impl HandClock {
     }
 }
 
-/// Polls a future this many times and drops it. Returns whether it was ready.
-pub(crate) async fn poll_and_drop<F: Future>(future: F, times: usize) -> bool {
+/// Polls a future so many times, each time it is woken, and drops it then. Returns its output if it was ready.
+pub(crate) async fn poll_and_drop<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = Box::pin(future);
-    for _ in 0..times {
-        let done = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(future.as_mut().poll(context).is_ready())
-        })
-        .await;
-        if done {
-            return true;
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
         }
-        tokio::task::yield_now().await;
-    }
-    false
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }

@@ -45,7 +45,7 @@ async fn begin_dropped_midway_leaves_the_transaction_to_its_commit(db: &TestDb) 
         let tx = db.audited().begin().await?;
         tx.execute_unprepared(&format!("UPDATE account SET n = {n} WHERE id = 1"))
             .await?;
-        let done = poll_and_drop(tx.begin(), polls).await;
+        let done = poll_and_drop(tx.begin(), polls).await.is_some();
         tx.execute_unprepared(&format!("UPDATE account SET n = {n} WHERE id = 2"))
             .await?;
         tx.commit().await?;
