@@ -1,4 +1,39 @@
-#![doc = include_str!("../README.md")]
+//! Audit logging for SeaORM: who changed what, when, from where and why, with the old and the new value, in the
+//! transaction of the change.
+//!
+//! Derive [`Auditable`] on each `Model`, run the [`migration`], and wrap the connection in an [`AuditedConnection`].
+//! An [`AuditContext`] around the work says who acts; in a web application `web::AuditLayer` makes one for each request.
+//! The records are SeaORM entities in [`entity`].
+//!
+//! ```
+//! use sea_orm::{ActiveModelTrait, DbErr, Set};
+//! use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
+//!
+//! mod product {
+//!     use sea_orm::entity::prelude::*;
+//!     use sea_orm_audit::Auditable;
+//!
+//!     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Auditable)]
+//!     #[sea_orm(table_name = "product")]
+//!     pub struct Model {
+//!         #[sea_orm(primary_key)]
+//!         pub id: i32,
+//!         pub name: String,
+//!     }
+//!
+//!     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+//!     pub enum Relation {}
+//! }
+//!
+//! async fn add(db: &AuditedConnection, name: &str) -> Result<product::Model, DbErr> {
+//!     let product = product::ActiveModel { name: Set(name.to_owned()), ..Default::default() };
+//!     let ann = AuditContext::new().actor(Actor::user(7).named("Ann"));
+//!     ann.scope(product.insert(db)).await
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! The guides are in the folder `docs` of the repository, and start with `README.md`.
 
 #[doc(hidden)]
 pub use sea_orm_audit_core::__private;
@@ -28,3 +63,8 @@ pub mod test;
 #[cfg(feature = "web")]
 #[doc(inline)]
 pub use sea_orm_audit_web as web;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -11,8 +11,8 @@
 )]
 
 #[macro_use]
-#[path = "suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -57,7 +57,7 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Reporting {
 }
 
 #[tokio::test]
-async fn what_the_writer_logs_becomes_no_event() -> TestResult {
+async fn writers_own_log_becomes_no_event() -> TestResult {
     let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
     refuse_rows(&db, "audit_system_event", "title", "poison").await?;
     let writer = EventWriter::builder(db.conn.clone()).capacity(1).start();

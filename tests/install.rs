@@ -40,7 +40,7 @@ async fn insert_and_count(db: &TestDatabase) -> Result<usize, sea_orm::DbErr> {
 }
 
 #[tokio::test]
-async fn an_installed_configuration_is_checked_applies_everywhere_and_can_be_replaced()
+async fn installed_configuration_is_checked_applies_everywhere_and_can_be_replaced()
 -> Result<(), Box<dyn std::error::Error>> {
     let models: Vec<_> = audited_entities().map(EntityInfo::model).collect();
     assert_eq!(models, ["member"]);

@@ -208,12 +208,12 @@ async fn write(db: &AuditedConnection, task: usize, round: usize) -> Result<(), 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_postgres_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
+async fn killed_postgres_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
     killed(Kind::Postgres).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_mariadb_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
+async fn killed_mariadb_leaves_a_true_log_and_a_pool_that_goes_on() -> TestResult {
     killed(Kind::Mariadb).await
 }
 

@@ -13,8 +13,8 @@
 #[path = "suite/entity/mod.rs"]
 mod entity;
 #[macro_use]
-#[path = "suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 
 use sea_orm::{ActiveModelTrait, Set, TransactionTrait};
 use sea_orm_audit::{AuditContext, AuditStats};

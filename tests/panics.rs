@@ -28,14 +28,14 @@ async fn copes(_: Request<()>) -> Result<Response<()>, std::io::Error> {
 }
 
 async fn is_caught(_: Request<String>) -> Result<Response<String>, std::convert::Infallible> {
-    panic!("somebody else catches it")
+    panic!("other code catches it")
 }
 
 #[tokio::test]
-async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
+async fn every_panic_is_recorded_once_and_passed_to_the_hook_before()
 -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let told = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&told);
+    let logged = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&logged);
     panic::set_hook(Box::new(move |_| {
         count.fetch_add(1, Ordering::SeqCst);
     }));
@@ -68,16 +68,16 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
 
     writer.flush().await;
     let events = audit_system_event::Entity::find().all(&*db).await?;
-    let told_of: Vec<_> = (events.iter())
+    let events_of: Vec<_> = (events.iter())
         .map(|event| (event.title.as_str(), event.description.as_deref()))
         .collect();
     assert_eq!(
-        told_of,
+        events_of,
         [
             ("a panic", Some("the job failed")),
             ("a handler panicked", Some("the handler failed")),
             ("a panic", Some("the first part failed")),
-            ("a panic", Some("somebody else catches it")),
+            ("a panic", Some("other code catches it")),
         ]
     );
     assert_eq!(events[0].actor_id.as_deref(), Some("nightly"));
@@ -96,6 +96,6 @@ async fn every_panic_is_recorded_once_and_told_to_the_hook_before()
         let trace = event.stack_trace.as_deref().unwrap_or_default();
         assert!(trace.contains("panics::"), "{trace}");
     }
-    assert_eq!(told.load(Ordering::SeqCst), 5, "the hook before ours");
+    assert_eq!(logged.load(Ordering::SeqCst), 5, "the hook before ours");
     Ok(())
 }

@@ -117,7 +117,7 @@ fn ended_writer() -> EventWriter {
 }
 
 #[test]
-fn a_request_takes_as_many_allocations_as_are_known() {
+fn request_takes_as_many_allocations_as_are_known() {
     let idle = with_a_layer_that_does_nothing();
     let layered = layered(AuditLayer::new(), SecurityMonitor::default());
     for router in [&idle, &layered] {

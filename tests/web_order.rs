@@ -1,6 +1,5 @@
 //! Layers in a wrong order report that once per process, over real connections; duplicate layers record once. A
 //! separate program, since the message appears once per process.
-#![cfg(feature = "axum-login")]
 #![allow(
     clippy::unwrap_used,
     dead_code,
@@ -57,7 +56,7 @@ async fn ask(address: SocketAddr, path: &str, cookie: &str) -> TestResult<Option
 
 fn routes() -> Router {
     Router::new()
-        .route("/who", on_get(async || "nobody"))
+        .route("/who", on_get(async || "no user"))
         .route(
             "/panics",
             on_get(async || -> StatusCode { panic!("a handler") }),
@@ -218,7 +217,7 @@ async fn layers_that_are_there_twice_record_once() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_layer_inside_of_another_tells_the_actor_and_counts_nothing_twice() -> TestResult {
+async fn layer_inside_of_another_tells_the_actor_and_counts_nothing_twice() -> TestResult {
     let shop = Shop::open().await?;
     let hour = Duration::from_hours(1);
     let rules = SecurityRules::builder().burst(Burst::NotFound, 4, hour);

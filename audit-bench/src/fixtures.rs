@@ -156,7 +156,7 @@ entity_pair!(
 impl ActiveModelBehavior for bare::ActiveModel {}
 
 /// Values that no new article has, so that every update is a change.
-const CHANGED_TITLE: &str = "A title that somebody corrected";
+const CHANGED_TITLE: &str = "A title that was corrected";
 const CHANGED_STOCK: i32 = -1;
 
 /// The values of a new article.

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_says_median_ratio_spread_and_statements() {
+    fn cell_says_median_ratio_spread_and_statements() {
         let measured = Measured {
             micros: vec![1200.0, 1234.4, 9000.0],
             ratios: vec![1.0, 2.0, 3.0],
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_a_dash() {
+    fn missing_measurement_is_a_dash() {
         let key = (Operation::Insert, Kind::Autocommit, Path::Bare);
         let results = Results::from([(key, Measured::default())]);
         let last = table(&results).lines().last().map(str::to_owned);

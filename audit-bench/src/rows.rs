@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_row_fails_and_says_where() {
+    fn missing_row_fails_and_says_where() {
         let error = of_twenty(Path::Hooks, Operation::Insert, (5, 24)).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outlier_does_not_move_the_median() {
+    fn outlier_does_not_move_the_median() {
         assert_eq!(median(&[1.0, 2.0, 3.0, 4.0, 1e9]), 3.0);
     }
 

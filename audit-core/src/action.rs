@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_name_keeps_to_its_alphabet_and_length() {
+    fn custom_name_keeps_to_its_alphabet_and_length() {
         let long = "A".repeat(33);
         for name in [
             "", "a", "1A", "_A", "A B", "A-B", "Ä", "LOGIN", "CUSTOM", &long,

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_change_is_refused() {
+    fn malformed_change_is_refused() {
         for json in [json!([]), json!({"a": 1}), json!({"a": {}})] {
             assert_eq!(Changes::from_json(&json), None, "{json}");
         }

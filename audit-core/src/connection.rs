@@ -1,4 +1,6 @@
 //! `AuditedConnection`: records every write through it, in the transaction of the change.
+//!
+//! One file, because it implements SeaORM's traits for one type.
 
 mod autocommit;
 mod batch_answer;

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_tells_key_and_field_apart_but_not_the_value() -> Result<(), AuditError> {
+    fn hash_tells_key_and_field_apart_but_not_the_value() -> Result<(), AuditError> {
         let key = HashKey::from_bytes("k1", &[7; 32])?;
         let hash = |model, field, value: &str| key.hash(model, field, &json!(value));
         assert_eq!(hash("user", "email", "a@b"), hash("user", "email", "a@b"));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_short_or_has_a_strange_id_is_refused() {
+    fn key_that_is_short_or_has_a_strange_id_is_refused() {
         assert!(HashKey::from_bytes("k", &[0; 15]).is_err());
         assert!(HashKey::from_bytes("k:1", &[0; 32]).is_err());
         assert!(HashKey::from_bytes("", &[0; 32]).is_err());

@@ -1,4 +1,6 @@
 //! Writes records into `audit_log`, through the connection of the change.
+//!
+//! One file, because a record is built and sent in one place, by hooks and by the engine.
 
 mod anew;
 #[cfg(feature = "statements")]

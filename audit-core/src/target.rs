@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_single_key_is_its_text_and_a_composite_key_a_json_array() -> Result<(), EncodeError> {
+    fn single_key_is_its_text_and_a_composite_key_a_json_array() -> Result<(), EncodeError> {
         assert_eq!(object_id(&[Value::from(7)])?, "7");
         assert_eq!(object_id(&[Value::from("a\"b")])?, "a\"b");
         assert_eq!(
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_shorter_than_the_digest_keeps_the_begin_of_both() {
+    fn column_shorter_than_the_digest_keeps_the_begin_of_both() {
         let (a, b) = (
             truncate_hashed("a".repeat(65), 64),
             truncate_hashed("a".repeat(66), 64),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_cut_at_a_character() {
+    fn label_is_cut_at_a_character() {
         assert_eq!(shorten("äöü".into(), 3), "äöü");
         assert_eq!(shorten("äöüß".into(), 3), "äö…");
     }

@@ -191,7 +191,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     #[tokio::test]
-    async fn what_runs_is_waited_for_and_goes_on_alone() -> Result<(), TryCurrentError> {
+    async fn running_task_is_awaited_and_continues_alone() -> Result<(), TryCurrentError> {
         let (go, done) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         for _ in 0..2 {
             let (go, done) = (Arc::clone(&go), Arc::clone(&done));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_one_of_whoever_waits() -> Result<(), TryCurrentError> {
+    async fn panic_is_returned_to_the_waiting_caller() -> Result<(), TryCurrentError> {
         let task = Task::spawn(async { panic!("in the task") })?;
         let caught: std::thread::Result<Option<()>> = caught(task).await;
         let message = caught
@@ -231,9 +231,9 @@ mod tests {
             task.ok()?.await
         });
         let panicked: Option<Box<Panicked>> = watched.await.map(|_: Option<()>| ()).err();
-        let told = panicked.map(|it| (it.message.clone(), it.file.clone()));
+        let seen = panicked.map(|it| (it.message.clone(), it.file.clone()));
         assert_eq!(
-            told,
+            seen,
             Some(("under watch".to_owned(), Some(place.to_owned())))
         );
         Ok(())

@@ -1,4 +1,6 @@
 //! Attributes → [`Model`]. Every mistake is kept with its span, and parsing continues.
+//!
+//! One file, because the keys of both attributes share their errors.
 
 use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};

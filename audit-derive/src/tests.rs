@@ -52,7 +52,7 @@ fn article_with_all_keys() -> TokenStream {
     crate::expand::derive(&input)
 }
 
-fn woven() -> TokenStream {
+fn wrapped() -> TokenStream {
     let input: TokenStream = parse_quote! {
         impl ActiveModelBehavior for ActiveModel {}
     };
@@ -157,7 +157,7 @@ fn the_expansion_names_only_private_items_and_the_entity() -> Result<(), syn::Er
     for (code, private) in [
         (article(), parse_quote!(::sea_orm_audit::__private)),
         (article_with_all_keys(), parse_quote!(dep::audit::__private)),
-        (woven(), parse_quote!(dep::audit::__private)),
+        (wrapped(), parse_quote!(dep::audit::__private)),
     ] {
         let file: File = syn::parse2(code)?;
         let mut foreign = Foreign {

@@ -87,7 +87,7 @@ async fn quietly(
     let (done, event) = recorded_migration_mode(reason, run).await;
     let db = manager.get_connection();
     if let Err(error) = record(db, event.clone()).await {
-        tracing::warn!(%error, "that a migration was in migration mode is not on record");
+        tracing::warn!(%error, "the event about migration mode could not be recorded");
         report(event);
     }
     done

@@ -80,8 +80,8 @@ pub struct CoverageIncomplete(pub Coverage);
 impl fmt::Display for CoverageIncomplete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.findings.len();
-        let holes = if count == 1 { "hole" } else { "holes" };
-        write!(f, "the audit log has {count} {holes}:\n{}", self.0)
+        let gaps = if count == 1 { "gap" } else { "gaps" };
+        write!(f, "the audit log has {count} {gaps}:\n{}", self.0)
     }
 }
 

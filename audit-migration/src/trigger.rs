@@ -37,14 +37,14 @@ pub(crate) struct Installed {
 }
 
 /// All that makes up the triggers of a table, in the order of their making.
-pub(crate) async fn pieces<C: ConnectionTrait>(
+pub(crate) async fn objects<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
 ) -> Result<Vec<TriggerDefinition>, DbErr> {
     match db.get_database_backend() {
-        DbBackend::Postgres => postgres::pieces(db, plan).await,
-        DbBackend::Sqlite => sqlite::pieces(db, plan).await,
-        _ => mysql::pieces(db, plan).await,
+        DbBackend::Postgres => postgres::objects(db, plan).await,
+        DbBackend::Sqlite => sqlite::objects(db, plan).await,
+        _ => mysql::objects(db, plan).await,
     }
 }
 
@@ -144,8 +144,8 @@ impl AuditTriggers {
                 plan.table
             )));
         }
-        for piece in pieces(db, &plan).await? {
-            db.execute_unprepared(&piece.create).await?;
+        for object in objects(db, &plan).await? {
+            db.execute_unprepared(&object.create).await?;
         }
         Ok(())
     }
@@ -169,8 +169,8 @@ impl AuditTriggers {
                 db.execute_unprepared(&drop).await?;
             }
         } else {
-            for piece in pieces(db, &plan).await?.iter().rev() {
-                db.execute_unprepared(&piece.drop).await?;
+            for object in objects(db, &plan).await?.iter().rev() {
+                db.execute_unprepared(&object.drop).await?;
             }
         }
         for drop in older {

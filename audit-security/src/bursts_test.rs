@@ -23,7 +23,7 @@ fn v4(number: u32) -> IpAddr {
 }
 
 #[test]
-fn a_burst_fires_once_per_window() -> TestResult {
+fn burst_fires_once_per_window() -> TestResult {
     let (monitor, start) = (monitor(3, 100)?, Instant::now());
     let miss = |second| {
         let now = start + Duration::from_secs(second);
@@ -78,7 +78,7 @@ fn failed_logins_are_counted_per_user_and_per_address() -> TestResult {
 }
 
 #[test]
-fn a_network_of_ipv6_is_one_address() -> TestResult {
+fn network_of_ipv6_is_one_address() -> TestResult {
     let (monitor, now) = (monitor(2, 100)?, Instant::now());
     let miss = |address| {
         monitor
@@ -94,7 +94,7 @@ fn a_network_of_ipv6_is_one_address() -> TestResult {
 }
 
 #[test]
-fn a_flood_of_addresses_neither_grows_the_table_nor_hides_a_burst() -> TestResult {
+fn flood_of_addresses_neither_grows_the_table_nor_hides_a_burst() -> TestResult {
     let (monitor, now) = (monitor(20, 1_000)?, Instant::now());
     let miss = |number| {
         monitor
@@ -115,7 +115,7 @@ fn a_flood_of_addresses_neither_grows_the_table_nor_hides_a_burst() -> TestResul
 }
 
 #[test]
-fn a_place_whose_window_is_over_is_taken_first() -> TestResult {
+fn place_whose_window_is_over_is_taken_first() -> TestResult {
     let (monitor, start) = (monitor(3, 8)?, Instant::now());
     let miss = |number, now| {
         monitor
@@ -132,7 +132,7 @@ fn a_place_whose_window_is_over_is_taken_first() -> TestResult {
 }
 
 #[test]
-fn a_clock_that_goes_back_does_no_harm() -> TestResult {
+fn clock_that_goes_back_does_no_harm() -> TestResult {
     let (monitor, start) = (monitor(2, 8)?, Instant::now());
     let miss = |now| {
         monitor
@@ -145,7 +145,7 @@ fn a_clock_that_goes_back_does_no_harm() -> TestResult {
 }
 
 #[test]
-fn a_detail_states_the_limit_and_no_name() -> TestResult {
+fn detail_states_the_limit_and_no_name() -> TestResult {
     let (monitor, now) = (monitor(1, 8)?, Instant::now());
     let found: Vec<_> = monitor
         .observe_failed_login(Some("hunter2"), None, now)

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_text_is_borrowed() {
+    fn plain_text_is_borrowed() {
         assert!(matches!(path(b"/a/b-c"), Cow::Borrowed(_)));
         assert!(matches!(query(b"a=1"), Cow::Borrowed(_)));
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_stays() {
+    fn invalid_escape_stays() {
         for raw in ["100%", "%", "%2", "%zz", "%u12", "%-1"] {
             assert_eq!(path(raw.as_bytes()), raw.as_bytes(), "{raw}");
         }

@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_has_no_escape_sequences() {
+    fn detail_has_no_escape_sequences() {
         assert_eq!(detail(b"a\x1b[31mb\r\nc"), "path \"a␛[31mb␍␊c\"");
         assert_eq!(detail("a\u{202e}b".as_bytes()), "path \"a\u{fffd}b\"");
     }
 
     #[test]
-    fn a_long_detail_is_cut_and_says_so() {
+    fn long_detail_is_cut_and_says_so() {
         for text in ["a".repeat(10_000), "é".repeat(10_000), "😀".repeat(10_000)] {
             let detail = detail(text.as_bytes());
             assert_eq!(detail.chars().count(), MAX_CHARS);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_shows_words_of_its_pattern_alone() {
+    fn piece_shows_words_of_its_pattern_alone() {
         let pattern = r"\bunion\s+select\b|\bor\b|<script";
         for (piece, kept) in [
             ("' or 1=1 --", "' or 1=1 --"),

@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn an_agent_of_any_bytes_with_a_scanner_in_it_is_found(
+    fn agent_of_any_bytes_with_a_scanner_in_it_is_found(
         before in vec(any::<u8>(), 0..50),
         after in vec(any::<u8>(), 0..50),
     ) {

@@ -1,4 +1,6 @@
 //! Tests of the rules and their builder.
+//!
+//! One file, because its cases share the default rules.
 
 use std::time::Duration;
 
@@ -137,7 +139,7 @@ fn only_what_an_application_may_serve_is_probing() {
 }
 
 #[test]
-fn what_people_search_for_is_no_attempt_at_it() {
+fn search_text_is_no_attack() {
     let rules = SecurityRules::default();
     let found = |query: &str| rules.inspect("/search", Some(query), None).is_some();
     for asked in [
@@ -161,7 +163,7 @@ fn what_people_search_for_is_no_attempt_at_it() {
 }
 
 #[test]
-fn an_allowed_path_raises_nothing_and_shields_nothing_else() -> TestResult {
+fn allowed_path_raises_nothing_and_shields_nothing_else() -> TestResult {
     let builder = SecurityRules::builder()
         .allow_path("/wp-admin")
         .allow_path("*.php.bak");
@@ -229,7 +231,7 @@ fn rules_of_ones_own_join_the_defaults_or_replace_them() -> TestResult {
 }
 
 #[test]
-fn a_default_pattern_can_be_left_out() -> TestResult {
+fn default_pattern_can_be_left_out() -> TestResult {
     let rules = SecurityRules::builder()
         .without_pattern("xss-tag")
         .build()?;
@@ -243,7 +245,7 @@ fn a_default_pattern_can_be_left_out() -> TestResult {
 }
 
 #[test]
-fn a_mistake_names_the_rule_and_the_remedy() {
+fn mistake_names_the_rule_and_the_remedy() {
     let builder = SecurityRules::builder;
     let says = |builder: super::SecurityRulesBuilder, parts: &[&str]| {
         let message = builder
@@ -287,7 +289,7 @@ fn a_mistake_names_the_rule_and_the_remedy() {
 }
 
 #[test]
-fn a_bad_pattern_carries_its_source() {
+fn bad_pattern_carries_its_source() {
     let error = SecurityRules::builder().pattern("mine", "(").build().err();
     assert!(matches!(error, Some(SecurityRulesError::Pattern { name, .. }) if name == "mine"));
 }
@@ -435,7 +437,7 @@ fn path_of_a_finding_shows_words_of_its_rule_alone() {
 }
 
 #[test]
-fn what_is_beside_a_probing_path_is_left_where_that_is_served() -> TestResult {
+fn other_findings_stay_where_a_probing_path_is_served() -> TestResult {
     let rules = SecurityRules::default();
     let served = |path, agent: &'static str| {
         let found = rules.inspect(path, None, Some(agent.as_bytes()));
@@ -520,7 +522,7 @@ fn introspection_is_asked_for_where_it_is_wanted() -> TestResult {
 }
 
 #[test]
-fn what_was_tried_comes_before_what_with() {
+fn attack_precedes_scanner() {
     let rules = SecurityRules::default();
     let agent = Some(b"sqlmap/1.7".as_slice());
     let event = |path, query| {
@@ -543,7 +545,7 @@ fn what_was_tried_comes_before_what_with() {
 }
 
 #[test]
-fn what_is_too_long_to_inspect_is_a_finding() {
+fn target_too_long_to_inspect_is_a_finding() {
     let rules = SecurityRules::default();
     let long = format!("/{}", "a".repeat(MAX_INSPECTED));
     let event = |finding: Option<Finding>| finding.map(|finding| finding.event);

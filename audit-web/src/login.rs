@@ -1,5 +1,7 @@
 //! Records logins through axum-login without code in the handlers.
 //!
+//! One file, because it is the wrapped backend, whose parts are in `login/`.
+//!
 //! [`AuditedBackend`] wraps the application's backend and records every login and failed login. [`AuditAuthLayer`]
 //! goes inside of axum-login's layer: it sets the actor to the user who is signed in, and detects when a session
 //! loses its user, which is a logout.
@@ -203,7 +205,7 @@ pub enum LoginError<E> {
         retry_after: Duration,
     },
     /// The recorded attempts could not be read, so the login was refused.
-    #[error("the login attempts on record could not be read ({0})")]
+    #[error("the recorded login attempts could not be read ({0})")]
     Lockout(DbErr),
     /// The attempt could not be recorded, so the login was refused.
     #[error(transparent)]

@@ -107,14 +107,14 @@ mod tests {
     }
 
     /// The id is the only one in the headers, and in the extensions.
-    fn is_told(id: &HeaderValue, request: &Request<()>) -> bool {
+    fn is_reported(id: &HeaderValue, request: &Request<()>) -> bool {
         let known = request.extensions().get::<RequestId>();
         (request.headers().get_all(X_REQUEST_ID).iter()).eq([id])
             && known.is_some_and(|known| known.header_value() == id)
     }
 
     #[test]
-    fn a_harmless_id_is_taken_over_as_it_is() -> Result<(), InvalidHeaderValue> {
+    fn harmless_id_is_taken_over_as_it_is() -> Result<(), InvalidHeaderValue> {
         for sent in [
             "7b0c2f0e-9d9b-4d4e-8f1a-1c2d3e4f5a6b",
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -126,7 +126,7 @@ mod tests {
             let mut request = request(&[sent])?;
             let id = settle(&mut request);
             assert_eq!(text(&id), sent);
-            assert!(is_told(&id, &request));
+            assert!(is_reported(&id, &request));
         }
         Ok(())
     }
@@ -153,16 +153,16 @@ mod tests {
         ] {
             let mut request = request(lines)?;
             let id = settle(&mut request);
-            assert!(is_own(&id) && is_told(&id, &request), "{lines:?}");
+            assert!(is_own(&id) && is_reported(&id, &request), "{lines:?}");
         }
         Ok(())
     }
 
     #[test]
-    fn an_id_is_not_believed_where_none_is_to_be() -> Result<(), InvalidHeaderValue> {
+    fn id_is_not_believed_where_none_is_to_be() -> Result<(), InvalidHeaderValue> {
         let mut request = request(&["abc"])?;
         let id = super::settle(&mut request, &X_REQUEST_ID, IncomingRequestId::Ignored);
-        assert!(is_own(&id) && is_told(&id, &request));
+        assert!(is_own(&id) && is_reported(&id, &request));
         Ok(())
     }
 
@@ -174,7 +174,7 @@ mod tests {
         for incoming in [IncomingRequestId::Believed, IncomingRequestId::Ignored] {
             let id = super::settle(&mut request, &X_REQUEST_ID, incoming);
             assert_eq!(text(&id), "given");
-            assert!(is_told(&id, &request));
+            assert!(is_reported(&id, &request));
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
             let id = settle(&mut request);
             prop_assert!((1..=128).contains(&text(&id).len()));
             prop_assert!(id.as_bytes().iter().all(u8::is_ascii_graphic));
-            prop_assert!(is_told(&id, &request));
+            prop_assert!(is_reported(&id, &request));
         }
     }
 }

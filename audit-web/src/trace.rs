@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_valid_header_gives_its_trace() -> Result<(), InvalidHeaderValue> {
+    fn valid_header_gives_its_trace() -> Result<(), InvalidHeaderValue> {
         for line in [
             PARENT,
             " 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\t",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_header_gives_none() -> Result<(), InvalidHeaderValue> {
+    fn invalid_header_gives_none() -> Result<(), InvalidHeaderValue> {
         for line in [
             "",
             "00",
@@ -221,7 +221,7 @@ mod tests {
         }
 
         #[test]
-        fn a_span_that_is_not_valid_does_not_win() -> Result<(), InvalidHeaderValue> {
+        fn span_that_is_not_valid_does_not_win() -> Result<(), InvalidHeaderValue> {
             let _guard = span_of(0).attach();
             assert_eq!(TraceId::current(), None);
             assert!(TraceId::of_request(&headers(&[PARENT])?).is_some());
@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn a_span_of_tracing_counts_while_it_is_entered() {
+        fn span_of_tracing_counts_while_it_is_entered() {
             let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer());
             with_default(subscriber, || {
                 let span = tracing::info_span!("request");

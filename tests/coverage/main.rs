@@ -1,5 +1,7 @@
 //! The coverage report: a schema of twenty tables without gaps, and then one gap after the other. A separate program,
 //! since the report looks for every entity of the program in the schema.
+//!
+//! One file, because its gaps are made in one schema.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,8 +13,8 @@
 )]
 
 #[macro_use]
-#[path = "../suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 mod entities;
 
 use entities::{
@@ -27,9 +29,9 @@ use support::{TestDb, TestResult};
 
 on_every_database! {
     nothing_is_found_in_a_complete_schema,
-    each_hole_is_found,
-    holes_of_the_configuration_are_found,
-    what_is_accepted_is_no_hole,
+    each_gap_is_found,
+    gaps_of_the_configuration_are_found,
+    accepted_finding_is_no_gap,
     the_report_is_a_table,
 }
 
@@ -109,15 +111,15 @@ async fn nothing_is_found_in_a_complete_schema(db: &TestDb) -> TestResult {
 }
 
 /// A gap: the change to the schema, the expected findings, and the SQL that undoes the change.
-struct Hole {
+struct Gap {
     plant: Vec<String>,
     found: Vec<Finding>,
     mend: Vec<String>,
 }
 
-fn hole(plant: &[&str], found: Vec<Finding>, mend: &[&str]) -> Hole {
+fn gap(plant: &[&str], found: Vec<Finding>, mend: &[&str]) -> Gap {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    Hole {
+    Gap {
         plant: texts(plant),
         found,
         mend: texts(mend),
@@ -147,17 +149,17 @@ const KEYS_CHANGE: &str =
     "changes of keys are not followed: capture it by triggers, or accept that keys never change";
 
 /// The gaps that every database can have.
-fn holes() -> Vec<Hole> {
+fn gaps() -> Vec<Gap> {
     let column = |table: &str, column: &str| (table.to_owned(), column.to_owned());
     let (table, extra) = column("t11", "extra");
     let (lost_table, lost) = column("t12", "note");
     vec![
-        hole(
+        gap(
             &["CREATE TABLE loose (id INTEGER PRIMARY KEY)"],
             vec![not_captured("loose")],
             &["DROP TABLE loose"],
         ),
-        hole(
+        gap(
             &["ALTER TABLE t11 ADD COLUMN extra INTEGER"],
             vec![Finding::ColumnNotCaptured {
                 table,
@@ -165,7 +167,7 @@ fn holes() -> Vec<Hole> {
             }],
             &["ALTER TABLE t11 DROP COLUMN extra"],
         ),
-        hole(
+        gap(
             &["ALTER TABLE t12 DROP COLUMN note"],
             vec![Finding::ColumnMissing {
                 table: lost_table,
@@ -173,7 +175,7 @@ fn holes() -> Vec<Hole> {
             }],
             &["ALTER TABLE t12 ADD COLUMN note VARCHAR(255)"],
         ),
-        hole(
+        gap(
             &["ALTER TABLE t13 RENAME TO t13_old"],
             vec![
                 not_captured("t13_old"),
@@ -188,7 +190,7 @@ fn holes() -> Vec<Hole> {
 }
 
 /// Tables whose foreign keys differ from those of their entities. SQLite's keys are part of their tables.
-fn foreign_keys(backend: DbBackend) -> Vec<Hole> {
+fn foreign_keys(backend: DbBackend) -> Vec<Gap> {
     let name = |name: &'static str| match backend {
         DbBackend::Sqlite if name == "by_author" => "(author_id)",
         DbBackend::Sqlite => "(parent_id)",
@@ -202,7 +204,7 @@ fn foreign_keys(backend: DbBackend) -> Vec<Hole> {
     };
     let as_it_should_be = table("review (id)");
     let planted = |references: &str, found: Vec<Finding>| {
-        hole(
+        gap(
             &["DROP TABLE comment", &table(references)],
             found,
             &["DROP TABLE comment", &as_it_should_be],
@@ -267,22 +269,22 @@ fn foreign_keys(backend: DbBackend) -> Vec<Hole> {
     ]
 }
 
-async fn each_hole_is_found(db: &TestDb) -> TestResult {
+async fn each_gap_is_found(db: &TestDb) -> TestResult {
     build(db).await?;
-    for hole in holes().into_iter().chain(foreign_keys(db.backend())) {
-        for sql in &hole.plant {
+    for gap in gaps().into_iter().chain(foreign_keys(db.backend())) {
+        for sql in &gap.plant {
             db.execute_unprepared(sql).await?;
         }
-        assert_eq!(found(db).await?, hole.found, "{:?}", hole.plant);
-        for sql in &hole.mend {
+        assert_eq!(found(db).await?, gap.found, "{:?}", gap.plant);
+        for sql in &gap.mend {
             db.execute_unprepared(sql).await?;
         }
-        assert_eq!(found(db).await?, [], "{:?}", hole.mend);
+        assert_eq!(found(db).await?, [], "{:?}", gap.mend);
     }
-    holes_of_triggers(db).await
+    gaps_of_triggers(db).await
 }
 
-async fn holes_of_triggers(db: &TestDb) -> TestResult {
+async fn gaps_of_triggers(db: &TestDb) -> TestResult {
     // Missing triggers.
     let triggers = AuditTriggers::of::<entry::Entity>();
     triggers.drop(&db.conn).await?;
@@ -344,7 +346,7 @@ async fn holes_of_triggers(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn holes_of_the_configuration_are_found(db: &TestDb) -> TestResult {
+async fn gaps_of_the_configuration_are_found(db: &TestDb) -> TestResult {
     let key = HashKey::from_bytes("k", &[1; 32])?;
     build(db).await?;
     let open = AuditConfig::builder()
@@ -370,7 +372,7 @@ async fn holes_of_the_configuration_are_found(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_is_accepted_is_no_hole(db: &TestDb) -> TestResult {
+async fn accepted_finding_is_no_gap(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("CREATE TABLE session (id INTEGER PRIMARY KEY)")
         .await?;
@@ -381,9 +383,9 @@ async fn what_is_accepted_is_no_hole(db: &TestDb) -> TestResult {
     let error = report
         .clone()
         .assert_complete()
-        .expect_err("it has two holes");
+        .expect_err("it has two gaps");
     assert!(
-        error.to_string().starts_with("the audit log has 2 holes:"),
+        error.to_string().starts_with("the audit log has 2 gaps:"),
         "{error}"
     );
     let report = report.except(["session"]);

@@ -8,10 +8,10 @@ use crate::support::{TestDb, TestResult};
 use crate::{build, found};
 
 on_every_database! {
-    a_column_that_came_is_told,
-    a_column_that_went_is_told,
-    a_column_of_another_name_is_told,
-    a_log_that_is_not_there_is_told,
+    added_column_is_reported,
+    dropped_column_is_reported,
+    renamed_column_is_reported,
+    missing_log_is_reported,
 }
 
 fn column_missing(column: &str) -> Finding {
@@ -51,7 +51,7 @@ async fn check(db: &TestDb) -> TestResult<TriggerCheck> {
     Ok(check)
 }
 
-async fn a_column_that_came_is_told(db: &TestDb) -> TestResult {
+async fn added_column_is_reported(db: &TestDb) -> TestResult {
     build(db).await?;
     assert!(check(db).await?.is_current());
     db.execute_unprepared("ALTER TABLE ware ADD COLUMN price INT")
@@ -63,7 +63,7 @@ async fn a_column_that_came_is_told(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_column_that_went_is_told(db: &TestDb) -> TestResult {
+async fn dropped_column_is_reported(db: &TestDb) -> TestResult {
     build(db).await?;
     let triggers = AuditTriggers::of::<ware::Entity>();
     if db.backend() == DbBackend::Sqlite {
@@ -87,17 +87,17 @@ async fn a_column_that_went_is_told(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_column_of_another_name_is_told(db: &TestDb) -> TestResult {
+async fn renamed_column_is_reported(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("ALTER TABLE ware RENAME COLUMN qty TO amount")
         .await?;
-    let told = check(db).await?;
-    assert_eq!(told.columns_missing, ["qty"]);
-    assert_eq!(told.columns_not_captured, ["amount"]);
+    let checked = check(db).await?;
+    assert_eq!(checked.columns_missing, ["qty"]);
+    assert_eq!(checked.columns_not_captured, ["amount"]);
     Ok(())
 }
 
-async fn a_log_that_is_not_there_is_told(db: &TestDb) -> TestResult {
+async fn missing_log_is_reported(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("ALTER TABLE audit_log RENAME TO moved")
         .await?;

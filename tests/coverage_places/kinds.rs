@@ -7,11 +7,11 @@ use crate::support::{TestDb, TestResult};
 use crate::{build, found, not_captured};
 
 mod sqlite {
-    crate::support::tests_on! { sqlite: a_virtual_table_is_one_table }
+    crate::support::tests_on! { sqlite: virtual_table_is_one_table }
 }
 mod postgres {
     crate::support::tests_on! { postgres:
-        a_table_that_inherits_is_a_table_of_its_own,
+        table_that_inherits_is_a_table_of_its_own,
     }
 }
 mod mariadb {
@@ -21,7 +21,7 @@ mod mariadb {
     }
 }
 
-async fn a_virtual_table_is_one_table(db: &TestDb) -> TestResult {
+async fn virtual_table_is_one_table(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("CREATE VIRTUAL TABLE phrases USING fts5(phrase)")
         .await?;
@@ -29,7 +29,7 @@ async fn a_virtual_table_is_one_table(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_table_that_inherits_is_a_table_of_its_own(db: &TestDb) -> TestResult {
+async fn table_that_inherits_is_a_table_of_its_own(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("CREATE TABLE heir (more INT) INHERITS (person)")
         .await?;

@@ -11,8 +11,8 @@
 )]
 
 #[macro_use]
-#[path = "../suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 mod changes;
 mod entities;
 mod kinds;
@@ -32,8 +32,8 @@ use support::{TestDb, TestResult};
 
 on_every_database! {
     nothing_is_found_in_a_complete_schema,
-    several_holes_are_found_at_once,
-    names_that_would_break_a_statement_are_told_as_they_are,
+    several_gaps_are_found_at_once,
+    names_that_need_quotes_are_recorded_unchanged,
 }
 
 /// Creates all tables but those of other schemas.
@@ -142,7 +142,7 @@ async fn nothing_is_found_in_a_complete_schema(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn several_holes_are_found_at_once(db: &TestDb) -> TestResult {
+async fn several_gaps_are_found_at_once(db: &TestDb) -> TestResult {
     build(db).await?;
     for sql in [
         "CREATE TABLE loose (id INTEGER PRIMARY KEY)",
@@ -204,7 +204,7 @@ async fn several_holes_are_found_at_once(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn names_that_would_break_a_statement_are_told_as_they_are(db: &TestDb) -> TestResult {
+async fn names_that_need_quotes_are_recorded_unchanged(db: &TestDb) -> TestResult {
     build(db).await?;
     let quote = |name: &str| match db.backend() {
         DbBackend::MySql => format!("`{}`", name.replace('`', "``")),

@@ -25,7 +25,7 @@ fn cascade(table: &str, key: &str, on: &'static str, why: &'static str) -> Findi
     }
 }
 
-const PARENT_BY_HOOK: &str = "what follows a changed key is told by the triggers of the table where it begins, which has none: \
+const PARENT_BY_HOOK: &str = "rows that follow a changed key are recorded by the triggers of the table where it begins, which has none: \
      capture that by triggers, or accept that keys never change";
 const NOT_DECLARED: &str =
     "no `belongs_to` relation of its entity declares this foreign key with its `on_delete`";

@@ -10,13 +10,13 @@ use crate::{build, coverage, found, not_captured};
 
 on_every_database! {
     triggers_are_found_whatever_the_case,
-    what_is_excepted_may_be_written_in_the_case_that_the_database_takes,
+    exception_matches_names_as_the_database_does,
 }
 mod postgres_only {
-    crate::support::tests_on! { postgres: a_name_in_another_case_is_another_table }
+    crate::support::tests_on! { postgres: name_in_another_case_is_another_table }
 }
 mod mariadb_only {
-    crate::support::tests_on! { mariadb: a_name_in_another_case_is_another_table }
+    crate::support::tests_on! { mariadb: name_in_another_case_is_another_table }
 }
 
 async fn triggers_are_found_whatever_the_case(db: &TestDb) -> TestResult {
@@ -45,9 +45,7 @@ async fn triggers_are_found_whatever_the_case(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_is_excepted_may_be_written_in_the_case_that_the_database_takes(
-    db: &TestDb,
-) -> TestResult {
+async fn exception_matches_names_as_the_database_does(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("CREATE TABLE loose (id INTEGER PRIMARY KEY)")
         .await?;
@@ -59,7 +57,7 @@ async fn what_is_excepted_may_be_written_in_the_case_that_the_database_takes(
     Ok(())
 }
 
-async fn a_name_in_another_case_is_another_table(db: &TestDb) -> TestResult {
+async fn name_in_another_case_is_another_table(db: &TestDb) -> TestResult {
     build(db).await?;
     let quote = |name: &str| match db.backend() {
         DbBackend::Postgres => format!("\"{name}\""),

@@ -9,11 +9,11 @@ use crate::support::{TestDb, TestResult};
 use crate::{build, coverage, found};
 
 on_every_database! {
-    what_one_entity_leaves_out_another_may_record,
-    what_only_a_skipped_entity_knows_is_not_recorded,
+    column_left_out_by_one_entity_is_recorded_by_another,
+    column_of_a_skipped_entity_is_not_recorded,
     hooks_of_one_entity_beside_triggers_of_another_are_found,
     triggers_of_one_of_several_entities_will_do,
-    a_connection_records_by_the_entity_that_knows_most,
+    connection_records_by_the_entity_that_knows_most,
 }
 
 fn unknown(column: &str) -> Finding {
@@ -23,7 +23,7 @@ fn unknown(column: &str) -> Finding {
     }
 }
 
-async fn what_one_entity_leaves_out_another_may_record(db: &TestDb) -> TestResult {
+async fn column_left_out_by_one_entity_is_recorded_by_another(db: &TestDb) -> TestResult {
     build(db).await?;
     db.execute_unprepared("ALTER TABLE person ADD COLUMN born INT")
         .await?;
@@ -34,7 +34,7 @@ async fn what_one_entity_leaves_out_another_may_record(db: &TestDb) -> TestResul
     Ok(())
 }
 
-async fn what_only_a_skipped_entity_knows_is_not_recorded(db: &TestDb) -> TestResult {
+async fn column_of_a_skipped_entity_is_not_recorded(db: &TestDb) -> TestResult {
     build(db).await?;
     let config = AuditConfig::builder()
         .skip_entity::<person::Entity>()
@@ -114,7 +114,7 @@ async fn triggers_of_one_of_several_entities_will_do(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_connection_records_by_the_entity_that_knows_most(db: &TestDb) -> TestResult {
+async fn connection_records_by_the_entity_that_knows_most(db: &TestDb) -> TestResult {
     build(db).await?;
     let connection = db.audited();
     for sql in [

@@ -8,10 +8,10 @@ use crate::build;
 use crate::support::{TestDb, TestResult};
 
 mod sqlite {
-    crate::support::tests_on! { sqlite: what_replace_deletes_unseen_is_found }
+    crate::support::tests_on! { sqlite: rows_deleted_by_replace_are_found }
 }
 
-async fn what_replace_deletes_unseen_is_found(db: &TestDb) -> TestResult {
+async fn rows_deleted_by_replace_are_found(db: &TestDb) -> TestResult {
     build(db).await?;
     let replaced = |finding: &Finding| match finding {
         Finding::ReplaceNotCaptured { table } => Some(table.clone()),

@@ -16,7 +16,7 @@ mod sqlite_only {
     crate::support::tests_on! { sqlite: triggers_are_not_asked_for_on_virtual_tables }
 }
 mod postgres_only {
-    crate::support::tests_on! { postgres: other_kinds_are_told_apart }
+    crate::support::tests_on! { postgres: other_kinds_are_distinguished }
 }
 
 fn not_a_table(kind: &'static str, by_trigger: bool) -> Finding {
@@ -74,7 +74,7 @@ async fn triggers_are_not_asked_for_on_virtual_tables(db: &TestDb) -> TestResult
     Ok(())
 }
 
-async fn other_kinds_are_told_apart(db: &TestDb) -> TestResult {
+async fn other_kinds_are_distinguished(db: &TestDb) -> TestResult {
     build(db).await?;
     assert_eq!(db.backend(), DbBackend::Postgres);
     db.execute_unprepared("DROP VIEW person_name").await?;

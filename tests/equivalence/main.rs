@@ -70,11 +70,9 @@ mod text;
 mod trace;
 mod words;
 
-// All test programs share the module; each uses a part.
-#[allow(dead_code)]
 #[macro_use]
-#[path = "../suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 
 use support::{TestDb, TestResult};
 

@@ -185,14 +185,14 @@ impl Replay<'_> {
         rows.retain(|object, _| !self.unreadable.contains(object));
         for (id, row) in last {
             match rows.remove(id) {
-                Some(told) if told == *row => {}
-                Some(told) => {
+                Some(logged) if logged == *row => {}
+                Some(logged) => {
                     for (field, value) in row {
-                        if !same(!self.of_triggers, told.get(field), value) {
+                        if !same(!self.of_triggers, logged.get(field), value) {
                             let (model, id) = id;
-                            let told = told.get(field).cloned().unwrap_or_default();
+                            let logged = logged.get(field).cloned().unwrap_or_default();
                             judgement.missing.push(format!(
-                                "change of {model} {id}: {field} is {value}, the log has {told}"
+                                "change of {model} {id}: {field} is {value}, the log has {logged}"
                             ));
                         }
                     }

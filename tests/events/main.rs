@@ -14,8 +14,8 @@
 #[path = "../suite/entity/mod.rs"]
 mod entity;
 #[macro_use]
-#[path = "../suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 
 #[path = "../suite/logged.rs"]
 mod logged;
@@ -53,8 +53,7 @@ async fn forget_events(db: &TestDb) -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncounted() -> TestResult
-{
+async fn process_writer_receives_every_event_and_counts_lost_ones() -> TestResult {
     let databases = [
         TestDb::sqlite().await?,
         TestDb::postgres().await?,
@@ -69,9 +68,9 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
     tracing::subscriber::set_global_default(subscriber)?;
     for db in databases.iter().flatten() {
         db.create(post::Entity).await?;
-        migrator::the_audited_migrator_records_itself_where_nobody_else_does(db).await?;
+        migrator::audited_migrator_records_where_no_writer_is_installed(db).await?;
     }
-    what_is_reported_before_there_is_a_writer_waits_for_it(&databases).await?;
+    reports_wait_for_the_first_writer(&databases).await?;
     for db in databases.into_iter().flatten() {
         db.create(comment::Entity).await?;
         let writer = EventWriter::start(db.conn.clone());
@@ -80,26 +79,26 @@ async fn the_writer_of_the_process_is_told_everything_and_nothing_is_lost_uncoun
         migration_mode::migration_mode_that_is_dropped_is_left(&db).await?;
         migration_mode::migration_mode_of_a_configuration_is_reported(&db).await?;
         migrator::the_audited_migrator_is_reported(&db).await?;
-        an_installed_configuration_is_reported(&db).await?;
+        installed_configuration_is_reported(&db).await?;
         writer.shutdown().await;
         forget_events(&db).await?;
 
-        what_finds_no_room_is_counted(&db).await?;
+        events_without_space_are_counted(&db).await?;
         last_dropped_event_is_logged_although_none_follows(&db, &log).await?;
-        a_poisoned_event_is_given_up_after_three_tries(&db).await?;
-        what_is_lost_in_the_end_is_counted(&db).await?;
-        an_unprepared_write_by_nobody_is_counted_once(&db).await?;
+        poisoned_event_is_given_up_after_three_tries(&db).await?;
+        events_lost_at_shutdown_are_counted(&db).await?;
+        unprepared_write_without_actor_is_counted_once(&db).await?;
         lockout::reservation_that_has_its_outcome_is_neither_overwritten_nor_deleted(&db).await?;
         lockout::account_with_an_id_that_is_stored_otherwise_is_found_again(&db).await?;
         lockout::failures_that_are_skipped_are_not_counted(&db).await?;
         db.remove().await?;
     }
     the_end_of_a_runtime_is_the_end_of_its_writer().await?;
-    a_pool_that_is_closed_keeps_nobody_waiting().await
+    closed_pool_blocks_no_shutdown().await
 }
 
 /// The events as title, metadata and number of occurrences.
-async fn told(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
+async fn recorded_events(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
     if let Some(writer) = EventWriter::installed() {
         writer.flush().await;
     }
@@ -111,9 +110,7 @@ async fn told(db: &TestDb) -> TestResult<Vec<(String, Value, i64)>> {
         .collect())
 }
 
-async fn what_is_reported_before_there_is_a_writer_waits_for_it(
-    databases: &[Option<TestDb>],
-) -> TestResult {
+async fn reports_wait_for_the_first_writer(databases: &[Option<TestDb>]) -> TestResult {
     let Some(db) = databases.iter().flatten().next() else {
         return Ok(());
     };
@@ -126,25 +123,28 @@ async fn what_is_reported_before_there_is_a_writer_waits_for_it(
     assert!(dropped() - before > 0);
     let writer = EventWriter::start(db.conn.clone());
     writer.install();
-    let told = told(db).await?;
-    let times: i64 = told.iter().map(|(.., times)| times).sum();
+    let found_text = recorded_events(db).await?;
+    let times: i64 = found_text.iter().map(|(.., times)| times).sum();
     assert_eq!(times, 64, "so many wait");
-    let titles: Vec<_> = told.iter().map(|(title, ..)| title.as_str()).collect();
+    let titles: Vec<_> = found_text
+        .iter()
+        .map(|(title, ..)| title.as_str())
+        .collect();
     let first = titles
         .iter()
         .position(|title| title.contains("configuration"));
     // The reports of the migrations above come first.
-    let first = first.ok_or("the configuration is not on record")?;
+    let first = first.ok_or("the configuration is not recorded")?;
     assert_eq!(titles[first + 1], "audit migration mode entered");
     assert_eq!(
-        told[first + 2].1,
+        found_text[first + 2].1,
         json!({"reason": "early", "suppressed": 0})
     );
     writer.shutdown().await;
     forget_events(db).await
 }
 
-async fn an_installed_configuration_is_reported(db: &TestDb) -> TestResult {
+async fn installed_configuration_is_reported(db: &TestDb) -> TestResult {
     // Equal configurations have the same text in any order of their parts.
     let names = ["a", "b", "c", "d", "e", "f", "g"];
     for _ in 0..5 {
@@ -161,7 +161,7 @@ async fn an_installed_configuration_is_reported(db: &TestDb) -> TestResult {
         .install()?;
     AuditConfig::builder().build()?.install()?;
     let title = "audit configuration installed".to_owned();
-    let counts: Vec<_> = (told(db).await?.into_iter())
+    let counts: Vec<_> = (recorded_events(db).await?.into_iter())
         .map(|(title, _, count)| (title, count))
         .collect();
     assert_eq!(counts, [(title.clone(), 5), (title.clone(), 1), (title, 1)]);
@@ -180,7 +180,7 @@ async fn an_installed_configuration_is_reported(db: &TestDb) -> TestResult {
     forget_events(db).await
 }
 
-async fn what_finds_no_room_is_counted(db: &TestDb) -> TestResult {
+async fn events_without_space_are_counted(db: &TestDb) -> TestResult {
     let accept = refuse_rows(db, "audit_system_event", "title", "wait").await?;
     let writer = EventWriter::builder(db.conn.clone()).capacity(10).start();
     let before = dropped();
@@ -195,10 +195,10 @@ async fn what_finds_no_room_is_counted(db: &TestDb) -> TestResult {
     let counted = db.counted_events().await?;
     assert_eq!(counted.len(), 11, "{counted:#?}");
     let notice = "MAINTENANCE system events were dropped: too many waited to be written";
-    let told: i64 = (counted.iter())
+    let found_text: i64 = (counted.iter())
         .filter_map(|line| line.strip_prefix(notice)?.trim().parse::<i64>().ok())
         .sum();
-    assert_eq!(told, 15);
+    assert_eq!(found_text, 15);
     // The writer is shut down: the event is counted, too.
     assert!(!writer.submit(event("late")));
     assert_eq!(dropped() - before, 16);
@@ -243,7 +243,7 @@ async fn last_dropped_event_is_logged_although_none_follows(
     forget_events(db).await
 }
 
-async fn a_poisoned_event_is_given_up_after_three_tries(db: &TestDb) -> TestResult {
+async fn poisoned_event_is_given_up_after_three_tries(db: &TestDb) -> TestResult {
     let accept = refuse_rows(db, "audit_system_event", "title", "poison").await?;
     let failed = || AuditStats::now().failed;
     let before = (dropped(), failed());
@@ -270,7 +270,7 @@ async fn a_poisoned_event_is_given_up_after_three_tries(db: &TestDb) -> TestResu
     forget_events(db).await
 }
 
-async fn what_is_lost_in_the_end_is_counted(db: &TestDb) -> TestResult {
+async fn events_lost_at_shutdown_are_counted(db: &TestDb) -> TestResult {
     let accept = refuse_rows(db, "audit_system_event", "title", "poison").await?;
     let before = dropped();
     let writer = EventWriter::start(db.conn.clone());
@@ -285,7 +285,7 @@ async fn what_is_lost_in_the_end_is_counted(db: &TestDb) -> TestResult {
     forget_events(db).await
 }
 
-async fn an_unprepared_write_by_nobody_is_counted_once(db: &TestDb) -> TestResult {
+async fn unprepared_write_without_actor_is_counted_once(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder().require_actor(RequireActor::Warn);
     let config = config.build()?;
     let audited = db.audited().with_config(config);
@@ -334,7 +334,7 @@ async fn the_end_of_a_runtime_is_the_end_of_its_writer() -> TestResult {
     db.remove().await
 }
 
-async fn a_pool_that_is_closed_keeps_nobody_waiting() -> TestResult {
+async fn closed_pool_blocks_no_shutdown() -> TestResult {
     let db = TestDb::sqlite().await?.ok_or("SQLite is always there")?;
     let conn = db.another().await?;
     let before = dropped();

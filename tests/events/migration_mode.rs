@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};
-use crate::{forget_events, told};
+use crate::{forget_events, recorded_events};
 
 pub(crate) async fn migration_mode_is_reported_when_entered_and_when_left(
     db: &TestDb,
@@ -31,7 +31,7 @@ pub(crate) async fn migration_mode_is_reported_when_entered_and_when_left(
     let entered = "audit migration mode entered".to_owned();
     let left = "audit migration mode left".to_owned();
     assert_eq!(
-        told(db).await?,
+        recorded_events(db).await?,
         [
             (entered, json!({"reason": "release 7"}), 3),
             (
@@ -62,7 +62,7 @@ pub(crate) async fn migration_mode_that_is_dropped_is_left(db: &TestDb) -> TestR
         result = is_inserted => result??,
     };
     assert_eq!(
-        told(db).await?[1].1,
+        recorded_events(db).await?[1].1,
         json!({"reason": "endless", "suppressed": 1})
     );
     forget_events(db).await
@@ -71,16 +71,21 @@ pub(crate) async fn migration_mode_that_is_dropped_is_left(db: &TestDb) -> TestR
 pub(crate) async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder().migration_mode(true).build()?;
     config.scope(async {}).await;
-    assert_eq!(told(db).await?.len(), 0, "it kept nothing out of the log");
+    assert_eq!(
+        recorded_events(db).await?.len(),
+        0,
+        "it kept nothing out of the log"
+    );
     config
         .scope(post::new("of a configuration, a").insert(&db.conn))
         .await?;
     config
         .scope(post::new("of a configuration, b").insert(&db.conn))
         .await?;
-    let titles = |told: Vec<(String, Value, i64)>| -> Vec<_> {
-        told.into_iter()
-            .map(|(title, told, _)| (title, told))
+    let titles = |recorded: Vec<(String, Value, i64)>| -> Vec<_> {
+        recorded
+            .into_iter()
+            .map(|(title, recorded, _)| (title, recorded))
             .collect()
     };
     let reason = "the configuration says so";
@@ -88,13 +93,13 @@ pub(crate) async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -
         "audit migration mode entered".to_owned(),
         json!({"reason": reason}),
     );
-    assert_eq!(titles(told(db).await?), vec![entered.clone()]);
+    assert_eq!(titles(recorded_events(db).await?), vec![entered.clone()]);
     drop(config);
     let left = (
         "audit migration mode left".to_owned(),
         json!({"reason": reason, "suppressed": 2}),
     );
-    assert_eq!(titles(told(db).await?), [entered, left]);
+    assert_eq!(titles(recorded_events(db).await?), [entered, left]);
     forget_events(db).await?;
 
     // An installed mode is left when another configuration is installed, and reported when the writer is shut down.
@@ -103,14 +108,14 @@ pub(crate) async fn migration_mode_of_a_configuration_is_reported(db: &TestDb) -
     post::new("of a configuration, c").insert(&db.conn).await?;
     let writer = EventWriter::start(db.conn.clone());
     writer.shutdown().await;
-    let standing = titles(told(db).await?);
+    let standing = titles(recorded_events(db).await?);
     let title = "audit migration mode is on at shutdown".to_owned();
     assert!(
         standing.contains(&(title, json!({"reason": reason, "suppressed": 1}))),
         "{standing:?}"
     );
     AuditConfig::default().install()?;
-    let after = titles(told(db).await?);
+    let after = titles(recorded_events(db).await?);
     let title = "audit migration mode left".to_owned();
     assert!(
         after.contains(&(title, json!({"reason": reason, "suppressed": 1}))),

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult, refuse_rows};
-use crate::{forget_events, told};
+use crate::{forget_events, recorded_events};
 
 /// As in a program that only migrates.
-pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
+pub(crate) async fn audited_migrator_records_where_no_writer_is_installed(
     db: &TestDb,
 ) -> TestResult {
     AuditedMigrator::<Application>::up(&db.conn, None).await?;
@@ -20,7 +20,7 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
     let left = "audit migration mode left".to_owned();
     let writes = |reason, writes: u64| json!({"reason": reason, "suppressed": writes});
     assert_eq!(
-        told(db).await?,
+        recorded_events(db).await?,
         [(left.clone(), writes(up, 2), 1), (left, writes(down, 0), 1)]
     );
     assert_eq!(db.records().await?.len(), 0);
@@ -29,9 +29,9 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
     let broken = AuditedMigrator::<Broken>::up(&db.conn, None).await;
     assert!(broken.is_err());
     let reason = "m20200101_000002_half up";
-    let on_record = [("audit migration mode left".to_owned(), writes(reason, 1), 1)];
+    let expected = [("audit migration mode left".to_owned(), writes(reason, 1), 1)];
     let kept = db.backend() != DbBackend::Postgres;
-    assert_eq!(told(db).await?, on_record[..usize::from(kept)]);
+    assert_eq!(recorded_events(db).await?, expected[..usize::from(kept)]);
     forget_events(db).await?;
     // The result of a migration does not depend on its event.
     let accept = refuse_rows(
@@ -43,7 +43,7 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
     .await?;
     AuditedMigrator::<Application>::up(&db.conn, None).await?;
     AuditedMigrator::<Application>::down(&db.conn, None).await?;
-    assert!(told(db).await?.is_empty());
+    assert!(recorded_events(db).await?.is_empty());
     db.execute_unprepared(&accept).await?;
     // It migrates without the audit tables as well.
     let other = AuditConfig::builder().table_prefix("other_").build()?;
@@ -57,12 +57,12 @@ pub(crate) async fn the_audited_migrator_records_itself_where_nobody_else_does(
 pub(crate) async fn the_audited_migrator_is_reported(db: &TestDb) -> TestResult {
     AuditedMigrator::<Application>::up(&db.conn, None).await?;
     AuditedMigrator::<Application>::down(&db.conn, None).await?;
-    let told: Vec<_> = (told(db).await?.into_iter())
+    let recorded: Vec<_> = (recorded_events(db).await?.into_iter())
         .map(|(_, metadata, _)| metadata)
         .collect();
     let (up, down) = ("m20200101_000001_seed up", "m20200101_000001_seed down");
     assert_eq!(
-        told,
+        recorded,
         [
             json!({"reason": up}),
             json!({"reason": up, "suppressed": 2}),

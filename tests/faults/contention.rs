@@ -1,5 +1,7 @@
 //! Statements that wait for another transaction, and the changes of that transaction.
 //!
+//! One file, because its cases share how they wait for a lock.
+//!
 //! The other transaction holds a lock until the server says that a statement waits for one.
 
 use std::time::{Duration, Instant};

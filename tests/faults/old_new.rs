@@ -1,4 +1,6 @@
 //! Statements whose old and new rows PostgreSQL 18 returns: recorded there, recorded or reported on older servers.
+//!
+//! One file, because its cases share one comparison of servers.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde_json::json;

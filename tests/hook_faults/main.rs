@@ -15,8 +15,8 @@
 )]
 
 #[macro_use]
-#[path = "../suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 
 mod begin;
 mod cancelled_writes;

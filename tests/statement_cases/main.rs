@@ -19,8 +19,8 @@
 )]
 
 #[macro_use]
-#[path = "../suite/support.rs"]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 #[macro_use]
 #[path = "../faults/entities.rs"]
 mod entities;

@@ -7,9 +7,9 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_created_row_is_recorded_with_what_the_database_filled_in,
-    an_updated_row_is_recorded_with_old_and_new,
-    a_deleted_row_is_recorded_with_what_it_held,
+    created_row_is_recorded_with_what_the_database_filled_in,
+    updated_row_is_recorded_with_old_and_new,
+    deleted_row_is_recorded_with_what_it_held,
 }
 
 fn new_post(title: &str) -> post::ActiveModel {
@@ -19,7 +19,7 @@ fn new_post(title: &str) -> post::ActiveModel {
     }
 }
 
-async fn a_created_row_is_recorded_with_what_the_database_filled_in(db: &TestDb) -> TestResult {
+async fn created_row_is_recorded_with_what_the_database_filled_in(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = new_post("a").insert(&db.conn).await?;
     let record = db.record().await?;
@@ -43,7 +43,7 @@ async fn a_created_row_is_recorded_with_what_the_database_filled_in(db: &TestDb)
     Ok(())
 }
 
-async fn an_updated_row_is_recorded_with_old_and_new(db: &TestDb) -> TestResult {
+async fn updated_row_is_recorded_with_old_and_new(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = new_post("a").insert(&db.conn).await?;
     for in_transaction in [false, true] {
@@ -70,7 +70,7 @@ async fn an_updated_row_is_recorded_with_old_and_new(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_deleted_row_is_recorded_with_what_it_held(db: &TestDb) -> TestResult {
+async fn deleted_row_is_recorded_with_what_it_held(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = new_post("a").insert(&db.conn).await?;
     db.forget().await?;

@@ -13,7 +13,7 @@ on_every_database! {
     two_updates_in_one_join_do_not_mix,
     two_updates_of_one_row_in_one_join_each_have_their_own_new_values,
     two_updates_of_one_row_in_one_transaction_do_not_mix,
-    two_actors_on_one_row_in_one_join_are_told_apart,
+    two_actors_on_one_row_in_one_join_are_distinguished,
     rows_whose_keys_differ_by_case_do_not_mix,
     two_deletes_of_one_row_at_once_may_both_be_recorded_on_a_pool,
 }
@@ -121,7 +121,7 @@ async fn two_updates_of_one_row_in_one_transaction_do_not_mix(db: &TestDb) -> Te
     Ok(())
 }
 
-async fn two_actors_on_one_row_in_one_join_are_told_apart(db: &TestDb) -> TestResult {
+async fn two_actors_on_one_row_in_one_join_are_distinguished(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;
     for round in 0..20 {

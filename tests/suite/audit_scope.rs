@@ -12,16 +12,16 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_scope_is_entered_again_after_its_future_ended,
+    scope_is_entered_again_after_its_future_ended,
     the_current_scope_keeps_migration_mode,
 }
 
 /// As the body of a response, which continues after the handler has returned.
-async fn a_scope_is_entered_again_after_its_future_ended(db: &TestDb) -> TestResult {
+async fn scope_is_entered_again_after_its_future_ended(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let scope = AuditContext::new().request_id("request").into_scope();
     let handler = async {
-        post::new("nobody yet").insert(&db.conn).await?;
+        post::new("no actor yet").insert(&db.conn).await?;
         assert!(AuditContext::set_actor(Actor::user(7)));
         post::new("handler").insert(&db.conn).await
     };
@@ -52,7 +52,7 @@ fn actor() -> Option<String> {
 }
 
 #[test]
-fn an_actor_that_is_set_late_is_every_clones() {
+fn actor_that_is_set_late_is_every_clones() {
     let scope = AuditContext::new().reason("test").into_scope();
     let another = scope.clone();
     assert_eq!(another.run(actor), None);
@@ -64,7 +64,7 @@ fn an_actor_that_is_set_late_is_every_clones() {
 }
 
 #[tokio::test]
-async fn a_scope_keeps_what_was_outside_when_it_was_made() {
+async fn scope_keeps_what_was_outside_when_it_was_made() {
     let outer = AuditContext::new().reason("outer").actor(Actor::user(1));
     let scope = outer
         .scope(async { AuditContext::new().actor(Actor::user(2)).into_scope() })
@@ -83,7 +83,7 @@ async fn a_scope_keeps_what_was_outside_when_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_scope_inside_keeps_its_actor_to_itself() {
+async fn scope_inside_keeps_its_actor_to_itself() {
     let scope = AuditContext::new().into_scope();
     let inner = AuditContext::new().scope(async {
         assert!(AuditContext::set_actor(Actor::user(2)));
@@ -103,7 +103,7 @@ async fn the_current_scope_keeps_migration_mode(db: &TestDb) -> TestResult {
     let current = AuditContext::new().reason("seed").scope(seed).await?;
     assert_eq!(db.records().await?.len(), 0);
     drop(current);
-    post::new("on record").insert(&db.conn).await?;
+    post::new("recorded").insert(&db.conn).await?;
     assert_eq!(db.records().await?.len(), 1);
     Ok(())
 }
@@ -127,9 +127,9 @@ async fn the_current_scope_is_the_innermost_that_states_a_context() {
 }
 
 /// Records whether it is dropped in the context of its test.
-struct Told(Sender<bool>);
+struct SendOnDrop(Sender<bool>);
 
-impl Drop for Told {
+impl Drop for SendOnDrop {
     fn drop(&mut self) {
         let context = AuditContext::current();
         assert!(self.0.send(context.get_reason() == Some("test")).is_ok());
@@ -137,27 +137,27 @@ impl Drop for Told {
 }
 
 #[test]
-fn what_a_future_holds_is_dropped_inside_whenever_that_is() {
+fn future_is_dropped_inside_of_its_scope() {
     let scope = AuditContext::new().reason("test").into_scope();
     let (sender, drops) = channel();
-    let wait = |told| async move {
-        let _told = told;
+    let wait = |recorded| async move {
+        let _held = recorded;
         pending::<()>().await;
     };
     // Never polled, polled and dropped, polled to the end.
-    drop(scope.enter(wait(Told(sender.clone()))));
+    drop(scope.enter(wait(SendOnDrop(sender.clone()))));
     let mut context = Context::from_waker(Waker::noop());
-    let mut waits = Box::pin(scope.enter(wait(Told(sender.clone()))));
+    let mut waits = Box::pin(scope.enter(wait(SendOnDrop(sender.clone()))));
     assert!(waits.as_mut().poll(&mut context).is_pending());
     drop(waits);
-    let told = Told(sender);
-    let mut ends = Box::pin(scope.enter(async { drop(told) }));
+    let recorded = SendOnDrop(sender);
+    let mut ends = Box::pin(scope.enter(async { drop(recorded) }));
     assert!(ends.as_mut().poll(&mut context).is_ready());
     assert_eq!(drops.try_iter().collect::<Vec<_>>(), [true; 3]);
 }
 
 #[test]
-fn a_scope_comes_back_from_what_panics_in_it() {
+fn scope_comes_back_from_what_panics_in_it() {
     let outer = AuditContext::new().reason("outer").into_scope();
     let inner = AuditContext::new().reason("inner").into_scope();
     outer.run(|| {

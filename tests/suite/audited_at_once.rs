@@ -20,7 +20,7 @@ on_every_database! {
     one_row_in_one_join_inside_a_transaction_has_an_unbroken_chain,
     the_losing_branch_of_a_select_is_recorded_or_not_done,
     unordered_futures_keep_their_actors,
-    a_wrapper_around_ours_records_once,
+    wrapper_around_ours_records_once,
 }
 
 async fn posts(db: &TestDb, number: usize) -> TestResult<AuditedConnection> {
@@ -201,7 +201,7 @@ impl<C: ConnectionTrait> ConnectionTrait for Wrapper<'_, C> {
     }
 }
 
-async fn a_wrapper_around_ours_records_once(db: &TestDb) -> TestResult {
+async fn wrapper_around_ours_records_once(db: &TestDb) -> TestResult {
     let audited = posts(db, 0).await?;
     let wrapper = Wrapper(&audited);
     let a = post::new("a").insert(&wrapper).await?;

@@ -13,10 +13,10 @@ use crate::support::{TestDb, TestResult};
 
 on_every_database! {
     single_writes_cost_few_statements,
-    a_thousand_inserts_in_one_transaction_cost_a_handful_more,
-    a_thousand_rows_in_bulk_cost_a_handful,
-    a_skipped_model_costs_nothing,
-    an_update_of_nothing_costs_no_record,
+    thousand_inserts_in_one_transaction_cost_a_handful_more,
+    thousand_rows_in_bulk_cost_a_handful,
+    skipped_model_costs_nothing,
+    update_of_nothing_costs_no_record,
 }
 
 /// SeaORM's own statements: one, or two if it reads the row again for lack of RETURNING.
@@ -78,7 +78,7 @@ async fn single_writes_cost_few_statements(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_thousand_inserts_in_one_transaction_cost_a_handful_more(db: &TestDb) -> TestResult {
+async fn thousand_inserts_in_one_transaction_cost_a_handful_more(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let audited = db.audited();
     post::new("first").insert(&audited).await?;
@@ -105,7 +105,7 @@ async fn a_thousand_inserts_in_one_transaction_cost_a_handful_more(db: &TestDb) 
     Ok(())
 }
 
-async fn a_thousand_rows_in_bulk_cost_a_handful(db: &TestDb) -> TestResult {
+async fn thousand_rows_in_bulk_cost_a_handful(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let audited = db.audited();
     post::new("first").insert(&audited).await?;
@@ -150,7 +150,7 @@ async fn a_thousand_rows_in_bulk_cost_a_handful(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_skipped_model_costs_nothing(db: &TestDb) -> TestResult {
+async fn skipped_model_costs_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::builder()
         .skip_entity::<post::Entity>()
@@ -169,7 +169,7 @@ async fn a_skipped_model_costs_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_update_of_nothing_costs_no_record(db: &TestDb) -> TestResult {
+async fn update_of_nothing_costs_no_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let audited = db.audited();
     let a = post::new("a").insert(&audited).await?;

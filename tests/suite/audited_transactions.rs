@@ -12,23 +12,23 @@ use crate::support::{TestDb, TestResult, refuse_records_of};
 
 on_every_database! {
     records_of_one_transaction_have_one_id_and_commit_with_it,
-    a_rolled_back_transaction_leaves_no_record,
-    a_dropped_transaction_leaves_no_record,
-    a_savepoint_takes_its_records_along,
-    a_write_through_the_parent_is_undone_with_the_child_that_is_open,
+    rolled_back_transaction_leaves_no_record,
+    dropped_transaction_leaves_no_record,
+    savepoint_takes_its_records_along,
+    write_through_the_parent_is_undone_with_the_child_that_is_open,
     raw_savepoints_take_their_records_along,
     records_are_written_in_batches,
-    a_full_buffer_inside_a_savepoint_loses_nothing,
-    a_failed_record_refuses_the_commit,
-    a_failed_record_in_a_savepoint_goes_with_it,
-    an_isolated_failure_lets_the_change_commit,
+    full_buffer_inside_a_savepoint_loses_nothing,
+    failed_record_refuses_the_commit,
+    failed_record_in_a_savepoint_goes_with_it,
+    isolated_failure_lets_the_change_commit,
     the_closure_form_commits_and_rolls_back,
-    an_event_has_the_id_of_its_transaction,
-    a_failed_statement_leaves_no_record_and_the_rest_commits,
+    event_has_the_id_of_its_transaction,
+    failed_statement_leaves_no_record_and_the_rest_commits,
 }
 
 mod only_postgres {
-    crate::support::tests_on!(postgres: an_aborted_transaction_refuses_to_commit);
+    crate::support::tests_on!(postgres: aborted_transaction_refuses_to_commit);
 }
 
 async fn titles(db: &TestDb) -> TestResult<Vec<String>> {
@@ -87,7 +87,7 @@ async fn records_of_one_transaction_have_one_id_and_commit_with_it(db: &TestDb) 
     assert_posts(db, &["aa", "b"]).await
 }
 
-async fn a_rolled_back_transaction_leaves_no_record(db: &TestDb) -> TestResult {
+async fn rolled_back_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;
     insert(&tx, "a").await?;
@@ -95,7 +95,7 @@ async fn a_rolled_back_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     assert_posts(db, &[]).await
 }
 
-async fn a_dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
+async fn dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;
     insert(&tx, "a").await?;
@@ -103,7 +103,7 @@ async fn a_dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     assert_posts(db, &[]).await
 }
 
-async fn a_savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
+async fn savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;
     insert(&tx, "a").await?;
@@ -122,9 +122,7 @@ async fn a_savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
     assert_posts(db, &["a", "b", "d", "f"]).await
 }
 
-async fn a_write_through_the_parent_is_undone_with_the_child_that_is_open(
-    db: &TestDb,
-) -> TestResult {
+async fn write_through_the_parent_is_undone_with_the_child_that_is_open(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;
     insert(&tx, "a").await?;
@@ -175,7 +173,7 @@ async fn records_are_written_in_batches(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_full_buffer_inside_a_savepoint_loses_nothing(db: &TestDb) -> TestResult {
+async fn full_buffer_inside_a_savepoint_loses_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::builder().buffered_records(2).build()?;
     let tx = db.audited().with_config(config).begin().await?;
@@ -198,7 +196,7 @@ async fn a_full_buffer_inside_a_savepoint_loses_nothing(db: &TestDb) -> TestResu
     assert_posts(db, &expected).await
 }
 
-async fn a_failed_record_refuses_the_commit(db: &TestDb) -> TestResult {
+async fn failed_record_refuses_the_commit(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     refuse_records_of(db, "").await?;
     let tx = db.audited().begin().await?;
@@ -215,7 +213,7 @@ async fn a_failed_record_refuses_the_commit(db: &TestDb) -> TestResult {
     assert_posts(db, &[]).await
 }
 
-async fn a_failed_record_in_a_savepoint_goes_with_it(db: &TestDb) -> TestResult {
+async fn failed_record_in_a_savepoint_goes_with_it(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::builder().buffered_records(1).build()?;
     refuse_records_of(db, "b").await?;
@@ -237,7 +235,7 @@ async fn a_failed_record_in_a_savepoint_goes_with_it(db: &TestDb) -> TestResult 
     assert_posts(db, &["a", "c"]).await
 }
 
-async fn an_isolated_failure_lets_the_change_commit(db: &TestDb) -> TestResult {
+async fn isolated_failure_lets_the_change_commit(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     refuse_records_of(db, "").await?;
     let config = AuditConfig::builder()
@@ -276,7 +274,7 @@ async fn the_closure_form_commits_and_rolls_back(db: &TestDb) -> TestResult {
     assert_posts(db, &["a"]).await
 }
 
-async fn an_event_has_the_id_of_its_transaction(db: &TestDb) -> TestResult {
+async fn event_has_the_id_of_its_transaction(db: &TestDb) -> TestResult {
     let tx = db.audited().begin().await?;
     AuditEvent::new(Action::custom("APPROVE")?)
         .target_named("invoice", 17)
@@ -289,7 +287,7 @@ async fn an_event_has_the_id_of_its_transaction(db: &TestDb) -> TestResult {
 }
 
 /// PostgreSQL aborts the transaction, so there the statement gets a savepoint.
-async fn a_failed_statement_leaves_no_record_and_the_rest_commits(db: &TestDb) -> TestResult {
+async fn failed_statement_leaves_no_record_and_the_rest_commits(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;
     insert(&tx, "a").await?;
@@ -302,7 +300,7 @@ async fn a_failed_statement_leaves_no_record_and_the_rest_commits(db: &TestDb) -
     assert_posts(db, &["a", "b"]).await
 }
 
-async fn an_aborted_transaction_refuses_to_commit(db: &TestDb) -> TestResult {
+async fn aborted_transaction_refuses_to_commit(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.audited().begin().await?;
     insert(&tx, "a").await?;

@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    what_the_users_hook_sets_is_in_the_record,
-    an_error_of_a_users_hook_leaves_no_record,
-    what_a_users_hook_writes_itself_is_recorded_once,
-    an_impl_without_hooks_records_too,
+    value_set_by_a_users_hook_is_recorded,
+    error_of_a_users_hook_leaves_no_record,
+    write_of_a_users_hook_is_recorded_once,
+    impl_without_hooks_records_too,
 }
 
 mod note {
@@ -128,7 +128,7 @@ fn note(text: &str) -> note::ActiveModel {
     }
 }
 
-async fn what_the_users_hook_sets_is_in_the_record(db: &TestDb) -> TestResult {
+async fn value_set_by_a_users_hook_is_recorded(db: &TestDb) -> TestResult {
     db.create(note::Entity).await?;
     let created = note("four").insert(&db.conn).await?;
     assert_eq!(created.length, -1);
@@ -145,7 +145,7 @@ async fn what_the_users_hook_sets_is_in_the_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_error_of_a_users_hook_leaves_no_record(db: &TestDb) -> TestResult {
+async fn error_of_a_users_hook_leaves_no_record(db: &TestDb) -> TestResult {
     db.create(note::Entity).await?;
     let kept = note("kept").insert(&db.conn).await?;
     let doomed = note("after_delete").insert(&db.conn).await?;
@@ -187,7 +187,7 @@ async fn an_error_of_a_users_hook_leaves_no_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_a_users_hook_writes_itself_is_recorded_once(db: &TestDb) -> TestResult {
+async fn write_of_a_users_hook_is_recorded_once(db: &TestDb) -> TestResult {
     db.create(note::Entity).await?;
     note("write another").insert(&db.conn).await?;
     note("write again").insert(&db.conn).await?;
@@ -217,7 +217,7 @@ async fn what_a_users_hook_writes_itself_is_recorded_once(db: &TestDb) -> TestRe
     Ok(())
 }
 
-async fn an_impl_without_hooks_records_too(db: &TestDb) -> TestResult {
+async fn impl_without_hooks_records_too(db: &TestDb) -> TestResult {
     db.create(label::Entity).await?;
     let new = label::ActiveModel {
         text: Set("a".into()),

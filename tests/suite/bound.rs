@@ -11,13 +11,13 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_bound_actor_is_everybodys,
-    a_bound_context_wins_over_the_one_around_it_and_loses_to_the_event,
-    a_bound_configuration_skips,
-    a_bound_address_is_locked_out,
+    bound_actor_is_everybodys,
+    bound_context_wins_over_the_one_around_it_and_loses_to_the_event,
+    bound_configuration_skips,
+    bound_address_is_locked_out,
 }
 
-async fn a_bound_actor_is_everybodys(db: &TestDb) -> TestResult {
+async fn bound_actor_is_everybodys(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let ann = db.audited().as_actor(Actor::user(7));
     let post = post::Model {
@@ -52,7 +52,7 @@ async fn a_bound_actor_is_everybodys(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_bound_context_wins_over_the_one_around_it_and_loses_to_the_event(
+async fn bound_context_wins_over_the_one_around_it_and_loses_to_the_event(
     db: &TestDb,
 ) -> TestResult {
     let bound = AuditContext::new().actor(Actor::user(7)).reason("bound");
@@ -67,18 +67,18 @@ async fn a_bound_context_wins_over_the_one_around_it_and_loses_to_the_event(
         own.record(&conn).await
     };
     around.scope(events).await?;
-    let told: Vec<_> = (db.records().await?.into_iter())
+    let recorded: Vec<_> = (db.records().await?.into_iter())
         .map(|record| (record.actor_id, record.reason, record.request_id))
         .collect();
     let row = |actor: &str| {
         let own = |text: &str| Some(text.to_owned());
         (own(actor), own("bound"), own("r"))
     };
-    assert_eq!(told, [row("7"), row("9")]);
+    assert_eq!(recorded, [row("7"), row("9")]);
     Ok(())
 }
 
-async fn a_bound_configuration_skips(db: &TestDb) -> TestResult {
+async fn bound_configuration_skips(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder().skip_action(Action::Export).build()?;
     let conn = db.audited().with_config(config);
     assert_eq!(DataExport::new("posts").record(&conn).await?, 0);
@@ -87,7 +87,7 @@ async fn a_bound_configuration_skips(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_bound_address_is_locked_out(db: &TestDb) -> TestResult {
+async fn bound_address_is_locked_out(db: &TestDb) -> TestResult {
     let lockout = Lockout::per_address(1, Duration::from_mins(15));
     let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|address| {
         db.audited()

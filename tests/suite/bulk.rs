@@ -10,12 +10,12 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    an_update_records_what_each_row_was_and_is,
+    update_records_what_each_row_was_and_is,
     inserts_and_deletes_record_every_row,
-    an_upsert_records_what_it_did,
+    upsert_records_what_it_did,
     builders_work_inside_a_plain_transaction,
     builders_on_an_audited_connection_record_once,
-    a_failed_builder_leaves_nothing,
+    failed_builder_leaves_nothing,
 }
 
 async fn some_posts(db: &TestDb) -> TestResult {
@@ -41,7 +41,7 @@ const ONE_MORE: [&str; 2] = [
     r#"UPDATE post 3 {"qty":{"new":8,"old":7}}"#,
 ];
 
-async fn an_update_records_what_each_row_was_and_is(db: &TestDb) -> TestResult {
+async fn update_records_what_each_row_was_and_is(db: &TestDb) -> TestResult {
     some_posts(db).await?;
     assert_eq!(one_more(&db.conn).await?, 2);
     assert_eq!(db.log().await?, ONE_MORE);
@@ -82,7 +82,7 @@ async fn inserts_and_deletes_record_every_row(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_upsert_records_what_it_did(db: &TestDb) -> TestResult {
+async fn upsert_records_what_it_did(db: &TestDb) -> TestResult {
     some_posts(db).await?;
     let mut a = post::new("a");
     a.qty = Set(1);
@@ -133,7 +133,7 @@ async fn builders_on_an_audited_connection_record_once(db: &TestDb) -> TestResul
     Ok(())
 }
 
-async fn a_failed_builder_leaves_nothing(db: &TestDb) -> TestResult {
+async fn failed_builder_leaves_nothing(db: &TestDb) -> TestResult {
     some_posts(db).await?;
     db.execute_unprepared("DROP TABLE audit_log").await?;
     let error = one_more(&db.conn).await.unwrap_err();

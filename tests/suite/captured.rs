@@ -10,10 +10,10 @@ on_every_database! {
     inserts_of_the_entity_are_recorded,
     updates_of_the_entity_are_recorded,
     deletes_of_the_entity_are_recorded,
-    an_update_without_returning_is_recorded,
+    update_without_returning_is_recorded,
     raw_sql_is_recorded,
-    an_upsert_is_recorded_as_what_it_did,
-    a_model_is_recorded_once,
+    upsert_is_recorded_as_what_it_did,
+    model_is_recorded_once,
 }
 
 async fn inserts_of_the_entity_are_recorded(db: &TestDb) -> TestResult {
@@ -102,7 +102,7 @@ async fn deletes_of_the_entity_are_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_update_without_returning_is_recorded(db: &TestDb) -> TestResult {
+async fn update_without_returning_is_recorded(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;
     db.forget().await?;
@@ -143,7 +143,7 @@ async fn raw_sql_is_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_upsert_is_recorded_as_what_it_did(db: &TestDb) -> TestResult {
+async fn upsert_is_recorded_as_what_it_did(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let audited = db.audited();
     let upsert = |title: &str, body: &str| {
@@ -195,7 +195,7 @@ async fn an_upsert_is_recorded_as_what_it_did(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_model_is_recorded_once(db: &TestDb) -> TestResult {
+async fn model_is_recorded_once(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let audited = db.audited();
     let a = post::new("a").insert(&audited).await?;

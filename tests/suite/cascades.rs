@@ -8,11 +8,11 @@ use crate::support::{TestDb, TestResult};
 on_every_database! {
     rows_that_go_along_are_recorded_level_by_level,
     rows_that_lose_their_reference_are_recorded_as_updated,
-    a_tree_that_refers_to_itself_is_recorded_whole,
+    tree_that_refers_to_itself_is_recorded_whole,
     each_level_costs_one_query,
-    a_row_that_stays_is_not_recorded_as_deleted,
+    row_that_stays_is_not_recorded_as_deleted,
     children_of_a_skipped_parent_are_recorded,
-    a_bulk_delete_takes_its_cascades_along,
+    bulk_delete_takes_its_cascades_along,
     no_child_costs_nothing_more,
 }
 
@@ -150,7 +150,7 @@ async fn rows_that_lose_their_reference_are_recorded_as_updated(db: &TestDb) -> 
     Ok(())
 }
 
-async fn a_tree_that_refers_to_itself_is_recorded_whole(db: &TestDb) -> TestResult {
+async fn tree_that_refers_to_itself_is_recorded_whole(db: &TestDb) -> TestResult {
     create(db).await?;
     for (id, parent) in [
         (1, None),
@@ -224,7 +224,7 @@ fn quoted(db: &TestDb, name: &str) -> String {
     }
 }
 
-async fn a_row_that_stays_is_not_recorded_as_deleted(db: &TestDb) -> TestResult {
+async fn row_that_stays_is_not_recorded_as_deleted(db: &TestDb) -> TestResult {
     create(db).await?;
     db.execute_unprepared("INSERT INTO claim VALUES (1, 'stays', 1)")
         .await?;
@@ -254,7 +254,7 @@ async fn children_of_a_skipped_parent_are_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_bulk_delete_takes_its_cascades_along(db: &TestDb) -> TestResult {
+async fn bulk_delete_takes_its_cascades_along(db: &TestDb) -> TestResult {
     create(db).await?;
     boxes::Entity::delete_many()
         .filter(boxes::Column::Id.is_in([10, 20, 99]))

@@ -14,9 +14,9 @@ use crate::support::{TestDb, TestResult, poll_and_drop};
 on_every_database! {
     two_hundred_tasks_each_record_their_own_actor,
     nothing_leaks_after_a_panic_or_a_cancelled_future,
-    a_spawned_task_has_the_context_only_when_it_is_taken_along,
+    spawned_task_has_the_context_only_when_it_is_taken_along,
     two_hundred_transactions_on_one_row_make_an_unbroken_chain,
-    a_future_dropped_at_any_point_leaves_no_record_without_its_change,
+    future_dropped_at_any_point_leaves_no_record_without_its_change,
     inserts_of_composite_keys_do_not_lock_each_other_out,
 }
 
@@ -110,7 +110,7 @@ async fn nothing_leaks_after_a_panic_or_a_cancelled_future(db: &TestDb) -> TestR
     Ok(())
 }
 
-async fn a_spawned_task_has_the_context_only_when_it_is_taken_along(db: &TestDb) -> TestResult {
+async fn spawned_task_has_the_context_only_when_it_is_taken_along(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     AuditContext::new()
         .actor(Actor::user(7))
@@ -172,7 +172,7 @@ async fn two_hundred_transactions_on_one_row_make_an_unbroken_chain(db: &TestDb)
     Ok(())
 }
 
-async fn a_future_dropped_at_any_point_leaves_no_record_without_its_change(
+async fn future_dropped_at_any_point_leaves_no_record_without_its_change(
     db: &TestDb,
 ) -> TestResult {
     if db.backend() == DbBackend::MySql {

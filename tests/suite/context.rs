@@ -10,10 +10,10 @@ use crate::support::{TestDb, TestResult};
 on_every_database! {
     every_field_of_the_context_is_recorded,
     scopes_nest_and_merge,
-    an_actor_that_is_known_late_is_recorded_from_then_on,
+    actor_that_is_known_late_is_recorded_from_then_on,
     text_that_is_too_long_or_holds_nul_does_not_fail_the_write,
     labels_and_names_are_harmless_to_show_and_changes_are_as_they_were,
-    an_anonymous_request_and_a_job_are_told_apart,
+    anonymous_request_and_job_are_distinguished,
 }
 
 async fn every_field_of_the_context_is_recorded(db: &TestDb) -> TestResult {
@@ -102,7 +102,7 @@ async fn scopes_nest_and_merge(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_actor_that_is_known_late_is_recorded_from_then_on(db: &TestDb) -> TestResult {
+async fn actor_that_is_known_late_is_recorded_from_then_on(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     assert!(!AuditContext::set_actor(Actor::user(
         "outside of any scope"
@@ -168,7 +168,7 @@ async fn labels_and_names_are_harmless_to_show_and_changes_are_as_they_were(
     Ok(())
 }
 
-async fn an_anonymous_request_and_a_job_are_told_apart(db: &TestDb) -> TestResult {
+async fn anonymous_request_and_job_are_distinguished(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     for (title, actor) in [
         ("a", Actor::anonymous()),

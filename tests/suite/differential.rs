@@ -295,9 +295,10 @@ async fn try_out(lanes: &[Lane], workload: &Workload) -> TestResult {
         compare(&what, &left.answers, &unaudited.answers)?;
         let what = format!("{road:?} leaves other rows than SeaORM alone");
         compare(&what, &left.contents, &unaudited.contents)?;
-        let told = replay::replay(&left.log, &keys).map_err(|why| format!("{road:?}: {why}"))?;
-        let what = format!("the log of {road:?} tells of other rows than there are");
-        compare(&what, &told, &left.contents)?;
+        let recorded =
+            replay::replay(&left.log, &keys).map_err(|why| format!("{road:?}: {why}"))?;
+        let what = format!("the log of {road:?} has other rows than there are");
+        compare(&what, &recorded, &left.contents)?;
         let log = comparable(&left.log).map_err(|why| format!("{road:?}: {why}"))?;
         let (_, first) = first.get_or_insert_with(|| (road, log.clone()));
         compare(&format!("{road:?} leaves another log"), &log, &*first)?;

@@ -13,9 +13,9 @@ use sea_orm_audit::{AuditContext, EventType, HashKey, Lockout, Summary, SystemEv
 use crate::support::{HandClock, TestDb, TestResult};
 
 on_every_database! {
-    a_summary_scans_no_table,
-    a_lockout_scans_no_table,
-    an_event_scans_no_table,
+    summary_scans_no_table,
+    lockout_scans_no_table,
+    event_scans_no_table,
 }
 
 /// A connection that reads the plan of each query before it runs it.
@@ -151,7 +151,7 @@ async fn fill(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_summary_scans_no_table(db: &TestDb) -> TestResult {
+async fn summary_scans_no_table(db: &TestDb) -> TestResult {
     fill(db).await?;
     let until: DateTimeUtc = NOW.parse()?;
     let day = Summary::between(until - Duration::from_hours(24), until);
@@ -163,7 +163,7 @@ async fn a_summary_scans_no_table(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_lockout_scans_no_table(db: &TestDb) -> TestResult {
+async fn lockout_scans_no_table(db: &TestDb) -> TestResult {
     fill(db).await?;
     let key = HashKey::from_bytes("k1", &[1; 32])?;
     let config = HandClock::at(NOW)?.config().hash_key(key).build()?;
@@ -186,7 +186,7 @@ async fn a_lockout_scans_no_table(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_event_scans_no_table(db: &TestDb) -> TestResult {
+async fn event_scans_no_table(db: &TestDb) -> TestResult {
     fill(db).await?;
     let config = HandClock::at(NOW)?.config().build()?;
     let explaining = Explaining::new(&db.conn);

@@ -1,5 +1,7 @@
 //! Events of the system that are written in the background. Tests of the process's counters are in a separate program
 //! (`tests/events`).
+//!
+//! One file, because its cases share a slow connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -20,29 +22,29 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::support::{HandClock, TestDb, TestResult, refuse_rows};
 
 on_every_database! {
-    what_is_submitted_is_written_when_flushed,
-    a_flood_is_one_row_with_the_exact_count,
+    submitted_event_is_written_at_flush,
+    flood_is_one_row_with_the_exact_count,
     the_context_and_the_time_are_those_of_who_submits,
     secrets_are_those_of_who_submits,
     equal_events_in_two_rounds_are_one_row,
-    a_window_of_its_own_begins_a_new_row_sooner,
+    window_of_its_own_begins_a_new_row_sooner,
     events_wait_for_a_table_that_is_away,
     poisoned_events_do_not_block_the_others,
     shutdown_writes_everything_and_refuses_the_rest,
     the_task_ends_with_its_last_handle,
     submitting_does_not_wait_for_the_database,
-    what_attackers_do_leaves_room_for_the_rest,
+    security_events_leave_space_for_others,
     new_events_are_written_in_one_statement,
-    a_flood_that_does_not_pause_begins_a_new_row_after_the_window,
+    flood_that_does_not_pause_begins_a_new_row_after_the_window,
     events_together_read_no_rows_of_windows_before,
-    what_is_written_by_a_bound_connection_follows_its_configuration,
+    bound_connection_writes_under_its_configuration,
 }
 
 fn event(title: &str) -> SystemEvent {
     SystemEvent::new(EventType::Info, title)
 }
 
-async fn what_is_submitted_is_written_when_flushed(db: &TestDb) -> TestResult {
+async fn submitted_event_is_written_at_flush(db: &TestDb) -> TestResult {
     let writer = EventWriter::start(db.conn.clone());
     writer.flush().await;
     for title in ["a", "b", "c"] {
@@ -56,7 +58,7 @@ async fn what_is_submitted_is_written_when_flushed(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_flood_is_one_row_with_the_exact_count(db: &TestDb) -> TestResult {
+async fn flood_is_one_row_with_the_exact_count(db: &TestDb) -> TestResult {
     let writer = EventWriter::builder(db.conn.clone()).capacity(2).start();
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -113,8 +115,8 @@ async fn the_context_and_the_time_are_those_of_who_submits(db: &TestDb) -> TestR
 async fn secrets_are_those_of_who_submits(db: &TestDb) -> TestResult {
     let writer = EventWriter::start(db.conn.clone());
     let config = AuditConfig::builder().sensitive("ticket").build()?;
-    let told = event("a").metadata("ticket", "s3cret").metadata("plain", 1);
-    assert!(config.scope(async { writer.submit(told) }).await);
+    let recorded = event("a").metadata("ticket", "s3cret").metadata("plain", 1);
+    assert!(config.scope(async { writer.submit(recorded) }).await);
     writer.flush().await;
     assert_eq!(
         db.events().await?[0].metadata,
@@ -133,7 +135,7 @@ async fn equal_events_in_two_rounds_are_one_row(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_window_of_its_own_begins_a_new_row_sooner(db: &TestDb) -> TestResult {
+async fn window_of_its_own_begins_a_new_row_sooner(db: &TestDb) -> TestResult {
     let writer = EventWriter::builder(db.conn.clone())
         .window(Duration::from_mins(1))
         .start();
@@ -325,7 +327,7 @@ async fn submitting_does_not_wait_for_the_database(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_attackers_do_leaves_room_for_the_rest(db: &TestDb) -> TestResult {
+async fn security_events_leave_space_for_others(db: &TestDb) -> TestResult {
     let (slow, permits, _dropped) = Slow::new(db, 0);
     let writer = EventWriter::builder(slow).capacity(10).start();
     let probe = |number: i32| SystemEvent::new(EventType::Security, format!("probe {number}"));
@@ -337,11 +339,7 @@ async fn what_attackers_do_leaves_room_for_the_rest(db: &TestDb) -> TestResult {
     assert!(!writer.submit(event("5")));
     permits.add_permits(1_000);
     writer.flush().await;
-    assert_eq!(
-        db.events().await?.len(),
-        11,
-        "and one that tells of the rest"
-    );
+    assert_eq!(db.events().await?.len(), 11, "and one that counts the rest");
     Ok(())
 }
 
@@ -362,7 +360,7 @@ async fn new_events_are_written_in_one_statement(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &TestDb) -> TestResult {
+async fn flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &TestDb) -> TestResult {
     let clock = HandClock::at("2026-11-23T12:00:00Z")?;
     let (slow, permits, _dropped) = Slow::new(db, 0);
     let asked = Arc::clone(&slow.asked);
@@ -391,10 +389,10 @@ async fn a_flood_that_does_not_pause_begins_a_new_row_after_the_window(db: &Test
         TestResult::Ok(())
     };
     clock.config().build()?.scope(submitted).await?;
-    let told: Vec<_> = (db.events().await?.iter())
+    let recorded: Vec<_> = (db.events().await?.iter())
         .map(|row| (row.occurred_at.hour(), row.occurrences))
         .collect();
-    assert_eq!(told, [(12, 1), (14, 1), (16, 1), (18, 1)]);
+    assert_eq!(recorded, [(12, 1), (14, 1), (16, 1), (18, 1)]);
     Ok(())
 }
 
@@ -424,9 +422,7 @@ async fn events_together_read_no_rows_of_windows_before(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn what_is_written_by_a_bound_connection_follows_its_configuration(
-    db: &TestDb,
-) -> TestResult {
+async fn bound_connection_writes_under_its_configuration(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder().table_prefix("other_").build()?;
     config
         .scope(sea_orm_audit::migration::Migrator::up(&db.conn, None))

@@ -8,19 +8,19 @@ use serde_json::json;
 use crate::support::{TestDb, TestResult, refuse_rows};
 
 on_every_database! {
-    an_export_is_a_row_and_a_record,
+    export_is_a_row_and_a_record,
     secrets_among_the_filters_are_redacted,
     numbers_beyond_64_bits_are_as_large_as_can_be,
     text_that_is_too_long_or_holds_nul_is_recorded,
-    an_export_that_failed_says_so,
-    an_export_that_cannot_be_written_leaves_neither_row,
-    an_export_rolls_back_with_its_transaction,
-    a_download_counts_and_is_a_record,
-    a_download_of_nothing_leaves_no_record,
+    export_that_failed_says_so,
+    export_that_cannot_be_written_leaves_neither_row,
+    export_rolls_back_with_its_transaction,
+    download_counts_and_is_a_record,
+    download_of_nothing_leaves_no_record,
     downloads_at_once_count_exactly,
 }
 
-async fn an_export_is_a_row_and_a_record(db: &TestDb) -> TestResult {
+async fn export_is_a_row_and_a_record(db: &TestDb) -> TestResult {
     let export = DataExport::new("customers")
         .format("CSV")
         .filter("active", true)
@@ -116,7 +116,7 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn an_export_that_failed_says_so(db: &TestDb) -> TestResult {
+async fn export_that_failed_says_so(db: &TestDb) -> TestResult {
     DataExport::new("customers")
         .failed()
         .record(&db.conn)
@@ -128,7 +128,7 @@ async fn an_export_that_failed_says_so(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_export_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
+async fn export_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
     refuse_rows(db, "audit_data_export", "export_type", "secret").await?;
     let export = DataExport::new("secret plans").record(&db.conn);
     let error = export.await.unwrap_err();
@@ -142,7 +142,7 @@ async fn an_export_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> Tes
     Ok(())
 }
 
-async fn an_export_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
+async fn export_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     let tx = db.audited().begin().await?;
     let id = DataExport::new("customers").record(&tx).await?;
     DataExport::record_download(&tx, id).await?;
@@ -154,7 +154,7 @@ async fn an_export_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_download_counts_and_is_a_record(db: &TestDb) -> TestResult {
+async fn download_counts_and_is_a_record(db: &TestDb) -> TestResult {
     let id = DataExport::new("customers").record(&db.conn).await?;
     let another = DataExport::new("customers").record(&db.conn).await?;
     db.forget().await?;
@@ -173,7 +173,7 @@ async fn a_download_counts_and_is_a_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_download_of_nothing_leaves_no_record(db: &TestDb) -> TestResult {
+async fn download_of_nothing_leaves_no_record(db: &TestDb) -> TestResult {
     let error = DataExport::record_download(&db.conn, 42).await.unwrap_err();
     assert!(matches!(error, AuditError::NotRecorded { .. }), "{error:?}");
     assert!(format!("{error:?}").contains("42"), "{error:?}");

@@ -9,8 +9,8 @@ use crate::support::{TestDb, TestResult};
 on_every_database! {
     updating_a_missing_row_records_nothing,
     deleting_a_missing_row_records_nothing,
-    a_failed_unique_constraint_records_nothing,
-    a_failed_foreign_key_records_nothing,
+    failed_unique_constraint_records_nothing,
+    failed_foreign_key_records_nothing,
     the_operation_after_a_failed_one_has_its_own_old_values,
 }
 
@@ -34,7 +34,7 @@ async fn deleting_a_missing_row_records_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_failed_unique_constraint_records_nothing(db: &TestDb) -> TestResult {
+async fn failed_unique_constraint_records_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     post::new("a").insert(&db.conn).await?;
     let b = post::new("b").insert(&db.conn).await?;
@@ -53,7 +53,7 @@ async fn a_failed_unique_constraint_records_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_failed_foreign_key_records_nothing(db: &TestDb) -> TestResult {
+async fn failed_foreign_key_records_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     db.create(comment::Entity).await?;
     let post = post::new("a").insert(&db.conn).await?;

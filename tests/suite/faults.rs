@@ -1,4 +1,6 @@
 //! Failures at every step: never a change without its record or a record without its change, and the pool stays usable.
+//!
+//! One file, because its cases share the posts and the replay.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -11,31 +13,31 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult, poll_and_drop, refuse_records_of};
 
 on_every_database! {
-    a_refused_record_undoes_every_kind_of_write,
-    a_refused_change_leaves_no_record,
-    a_missing_log_fails_writes_and_leaves_reads_alone,
-    a_connection_lost_in_the_change_leaves_neither,
-    a_connection_lost_in_the_record_leaves_neither,
-    a_write_whose_caller_goes_away_is_done_or_never_begins,
-    a_pool_of_one_survives_everything,
+    refused_record_undoes_every_kind_of_write,
+    refused_change_leaves_no_record,
+    missing_log_fails_writes_and_leaves_reads_alone,
+    connection_lost_in_the_change_leaves_neither,
+    connection_lost_in_the_record_leaves_neither,
+    write_whose_caller_goes_away_is_done_or_never_begins,
+    pool_of_one_survives_everything,
 }
 
 mod only_postgres {
     crate::support::tests_on!(postgres:
-        a_failed_commit_leaves_neither,
-        a_connection_lost_in_commit_leaves_neither,
-        a_transaction_whose_write_is_dropped_commits_nothing_unrecorded,
+        failed_commit_leaves_neither,
+        connection_lost_in_commit_leaves_neither,
+        transaction_whose_write_is_dropped_commits_nothing_unrecorded,
     );
 }
 
 mod only_mariadb {
-    crate::support::tests_on!(mariadb: a_deadlock_in_the_record_leaves_neither);
+    crate::support::tests_on!(mariadb: deadlock_in_the_record_leaves_neither);
 }
 
 mod only_sqlite {
     crate::support::tests_on!(sqlite:
-        a_failed_commit_leaves_neither,
-        a_transaction_whose_write_is_dropped_commits_nothing_unrecorded,
+        failed_commit_leaves_neither,
+        transaction_whose_write_is_dropped_commits_nothing_unrecorded,
     );
 }
 
@@ -126,7 +128,7 @@ async fn writes(db: &AuditedConnection) -> Vec<Result<(), sea_orm::DbErr>> {
     all
 }
 
-async fn a_refused_record_undoes_every_kind_of_write(db: &TestDb) -> TestResult {
+async fn refused_record_undoes_every_kind_of_write(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     refuse_records_of(db, "").await?;
     for result in writes(&audited).await {
@@ -141,7 +143,7 @@ async fn a_refused_record_undoes_every_kind_of_write(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_refused_change_leaves_no_record(db: &TestDb) -> TestResult {
+async fn refused_change_leaves_no_record(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     assert!(post::new("a").insert(&audited).await.is_err());
     assert!(post::retitle(2, "a").update(&audited).await.is_err());
@@ -161,7 +163,7 @@ async fn a_refused_change_leaves_no_record(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-async fn a_missing_log_fails_writes_and_leaves_reads_alone(db: &TestDb) -> TestResult {
+async fn missing_log_fails_writes_and_leaves_reads_alone(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     let before = post::Entity::find().all(&audited).await?;
     db.execute_unprepared("DROP TABLE audit_log").await?;
@@ -213,7 +215,7 @@ async fn stop_losing(db: &TestDb, table: &str) -> TestResult {
     Ok(())
 }
 
-async fn a_connection_lost_in_the_change_leaves_neither(db: &TestDb) -> TestResult {
+async fn connection_lost_in_the_change_leaves_neither(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     if !lose_connection_in(db, "post").await? {
         return Ok(());
@@ -227,7 +229,7 @@ async fn a_connection_lost_in_the_change_leaves_neither(db: &TestDb) -> TestResu
     assert_replays(db).await
 }
 
-async fn a_connection_lost_in_the_record_leaves_neither(db: &TestDb) -> TestResult {
+async fn connection_lost_in_the_record_leaves_neither(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     if !lose_connection_in(db, "audit_log").await? {
         return Ok(());
@@ -243,7 +245,7 @@ async fn a_connection_lost_in_the_record_leaves_neither(db: &TestDb) -> TestResu
 }
 
 /// A foreign key that is checked only at the commit.
-async fn a_failed_commit_leaves_neither(db: &TestDb) -> TestResult {
+async fn failed_commit_leaves_neither(db: &TestDb) -> TestResult {
     db.execute_unprepared("CREATE TABLE kind (qty INTEGER PRIMARY KEY); ")
         .await?;
     db.execute_unprepared("INSERT INTO kind VALUES (1)").await?;
@@ -268,7 +270,7 @@ async fn a_failed_commit_leaves_neither(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-async fn a_connection_lost_in_commit_leaves_neither(db: &TestDb) -> TestResult {
+async fn connection_lost_in_commit_leaves_neither(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     db.execute_unprepared(
         "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ \
@@ -285,7 +287,7 @@ async fn a_connection_lost_in_commit_leaves_neither(db: &TestDb) -> TestResult {
     assert_replays(db).await
 }
 
-async fn a_write_whose_caller_goes_away_is_done_or_never_begins(db: &TestDb) -> TestResult {
+async fn write_whose_caller_goes_away_is_done_or_never_begins(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     let mut abandoned = 0;
     for times in 0..30 {
@@ -329,9 +331,7 @@ pub(crate) async fn settle(db: &TestDb) -> TestResult {
 
 /// Not on MariaDB: if a PREPARE is dropped, sqlx takes its answer for that of the next statement.
 /// `dropped_write_keeps_the_transaction_from_committing` of `transaction_faults` tests MariaDB.
-async fn a_transaction_whose_write_is_dropped_commits_nothing_unrecorded(
-    db: &TestDb,
-) -> TestResult {
+async fn transaction_whose_write_is_dropped_commits_nothing_unrecorded(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     let (mut refused, mut committed) = (0, 0);
     // The progress of a write after so many polls depends on the database's own thread.
@@ -375,7 +375,7 @@ async fn a_transaction_whose_write_is_dropped_commits_nothing_unrecorded(
     Ok(())
 }
 
-async fn a_pool_of_one_survives_everything(db: &TestDb) -> TestResult {
+async fn pool_of_one_survives_everything(db: &TestDb) -> TestResult {
     three_posts(db).await?;
     let pool = db.another().await?;
     let audited = AuditedConnection::new(pool.clone());
@@ -398,7 +398,7 @@ async fn a_pool_of_one_survives_everything(db: &TestDb) -> TestResult {
 
 /// Another transaction locks the whole log and waits for the row that this one has changed. It has more changes, so the
 /// database ends this one.
-async fn a_deadlock_in_the_record_leaves_neither(db: &TestDb) -> TestResult {
+async fn deadlock_in_the_record_leaves_neither(db: &TestDb) -> TestResult {
     let audited = three_posts(db).await?;
     db.execute_unprepared(
         "CREATE TABLE ballast (id INTEGER AUTO_INCREMENT PRIMARY KEY, n INTEGER)",

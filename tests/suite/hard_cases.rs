@@ -9,33 +9,33 @@ use crate::faults::assert_replays;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_write_beside_something_not_understood_is_not_let_pass_unseen,
+    write_beside_something_not_understood_is_not_let_pass_unseen,
     the_case_of_a_column_is_not_minded,
-    a_write_that_nobody_polls_does_not_keep_its_row,
-    what_another_transaction_changed_is_no_change_of_this_one,
+    unpolled_write_does_not_keep_its_row_locked,
+    change_of_another_transaction_is_not_recorded,
     upserts_at_once_leave_an_unbroken_chain,
     upsert_that_changes_keys_is_reported_or_recorded,
-    a_replaced_parent_takes_its_children_along,
+    replaced_parent_takes_its_children_along,
 }
 
 mod only_mariadb {
     crate::support::tests_on!(
-        mariadb: a_modifier_is_not_taken_for_the_table,
-        an_upsert_by_an_index_that_nobody_declared_creates_nothing,
-        a_new_row_that_an_upsert_names_twice_is_created,
+        mariadb: modifier_is_not_taken_for_the_table,
+        upsert_by_an_undeclared_index_creates_nothing,
+        new_row_that_an_upsert_names_twice_is_created,
     );
 }
 
 mod only_postgres {
     crate::support::tests_on!(
         postgres: writes_inside_other_statements_are_reported,
-        a_joined_update_that_returns_everything_is_recorded_as_it_was,
+        joined_update_that_returns_everything_is_recorded_as_it_was,
     );
 }
 
 mod only_sqlite {
     crate::support::tests_on!(
-        sqlite: a_transaction_that_a_conflict_ended_records_nothing,
+        sqlite: transaction_that_a_conflict_ended_records_nothing,
         update_of_more_rows_than_can_be_named_is_captured,
     );
 }
@@ -55,7 +55,7 @@ async fn events(db: &TestDb) -> TestResult<usize> {
         .len())
 }
 
-async fn a_new_row_that_an_upsert_names_twice_is_created(db: &TestDb) -> TestResult {
+async fn new_row_that_an_upsert_names_twice_is_created(db: &TestDb) -> TestResult {
     posts(db, &[]).await?;
     let conflict = OnConflict::column(post::Column::Title)
         .update_column(post::Column::Title)
@@ -71,7 +71,7 @@ async fn a_new_row_that_an_upsert_names_twice_is_created(db: &TestDb) -> TestRes
     Ok(())
 }
 
-async fn a_write_beside_something_not_understood_is_not_let_pass_unseen(db: &TestDb) -> TestResult {
+async fn write_beside_something_not_understood_is_not_let_pass_unseen(db: &TestDb) -> TestResult {
     posts(db, &["a"]).await?;
     db.execute_unprepared("CREATE TABLE staging (id INTEGER PRIMARY KEY, qty INTEGER)")
         .await?;
@@ -115,7 +115,7 @@ async fn the_case_of_a_column_is_not_minded(db: &TestDb) -> TestResult {
 }
 
 /// As the other branch of a `select!` on `&mut future` does.
-async fn a_write_that_nobody_polls_does_not_keep_its_row(db: &TestDb) -> TestResult {
+async fn unpolled_write_does_not_keep_its_row_locked(db: &TestDb) -> TestResult {
     posts(db, &["a"]).await?;
     let audited = db.audited();
     for polls in 1..8 {
@@ -136,7 +136,7 @@ async fn a_write_that_nobody_polls_does_not_keep_its_row(db: &TestDb) -> TestRes
     assert_replays(db).await
 }
 
-async fn what_another_transaction_changed_is_no_change_of_this_one(db: &TestDb) -> TestResult {
+async fn change_of_another_transaction_is_not_recorded(db: &TestDb) -> TestResult {
     if db.backend() == DbBackend::Sqlite {
         // One writer at a time.
         return Ok(());
@@ -225,7 +225,7 @@ async fn upsert_that_changes_keys_is_reported_or_recorded(db: &TestDb) -> TestRe
     Ok(())
 }
 
-async fn a_replaced_parent_takes_its_children_along(db: &TestDb) -> TestResult {
+async fn replaced_parent_takes_its_children_along(db: &TestDb) -> TestResult {
     if db.backend() == DbBackend::Postgres {
         return Ok(());
     }
@@ -258,7 +258,7 @@ async fn a_replaced_parent_takes_its_children_along(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_modifier_is_not_taken_for_the_table(db: &TestDb) -> TestResult {
+async fn modifier_is_not_taken_for_the_table(db: &TestDb) -> TestResult {
     posts(db, &["a"]).await?;
     let audited = db.audited();
     audited
@@ -271,7 +271,7 @@ async fn a_modifier_is_not_taken_for_the_table(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_upsert_by_an_index_that_nobody_declared_creates_nothing(db: &TestDb) -> TestResult {
+async fn upsert_by_an_undeclared_index_creates_nothing(db: &TestDb) -> TestResult {
     posts(db, &["a", "b", "c"]).await?;
     db.execute_unprepared("UPDATE post SET body = title")
         .await?;
@@ -301,7 +301,7 @@ async fn writes_inside_other_statements_are_reported(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_joined_update_that_returns_everything_is_recorded_as_it_was(db: &TestDb) -> TestResult {
+async fn joined_update_that_returns_everything_is_recorded_as_it_was(db: &TestDb) -> TestResult {
     posts(db, &["a", "b"]).await?;
     db.forget().await?;
     let sql = "UPDATE post SET qty = 50 FROM post AS other \
@@ -316,7 +316,7 @@ async fn a_joined_update_that_returns_everything_is_recorded_as_it_was(db: &Test
     Ok(())
 }
 
-async fn a_transaction_that_a_conflict_ended_records_nothing(db: &TestDb) -> TestResult {
+async fn transaction_that_a_conflict_ended_records_nothing(db: &TestDb) -> TestResult {
     posts(db, &["a"]).await?;
     let tx = db.audited().begin().await?;
     post::new("first").insert(&tx).await?;

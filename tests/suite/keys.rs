@@ -6,13 +6,13 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_composite_key_is_a_json_array,
-    a_string_key_is_itself,
-    a_uuid_key_is_its_text,
-    an_enum_key_is_its_stored_word,
-    a_newtype_key_is_what_it_wraps,
-    a_binary_key_is_hexadecimal,
-    a_very_long_key_is_shortened_but_stays_unique,
+    composite_key_is_a_json_array,
+    string_key_is_itself,
+    uuid_key_is_its_text,
+    enum_key_is_its_stored_word,
+    newtype_key_is_what_it_wraps,
+    binary_key_is_hexadecimal,
+    very_long_key_is_shortened_but_stays_unique,
     names_that_are_not_the_fields_are_those_of_the_database,
     another_spelling_of_a_key_is_the_stored_one_in_the_record,
 }
@@ -107,7 +107,7 @@ entity!(renamed {
     }
 });
 
-async fn a_composite_key_is_a_json_array(db: &TestDb) -> TestResult {
+async fn composite_key_is_a_json_array(db: &TestDb) -> TestResult {
     db.create(seat::Entity).await?;
     let seat = seat::ActiveModel {
         hall: Set("a \"b\"".into()),
@@ -148,7 +148,7 @@ where
     Ok(records.into_iter().filter_map(|r| r.object_id).collect())
 }
 
-async fn a_string_key_is_itself(db: &TestDb) -> TestResult {
+async fn string_key_is_itself(db: &TestDb) -> TestResult {
     let new = word::ActiveModel {
         word: Set("naïve 🦀".into()),
         meaning: Set("a".into()),
@@ -158,7 +158,7 @@ async fn a_string_key_is_itself(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_uuid_key_is_its_text(db: &TestDb) -> TestResult {
+async fn uuid_key_is_its_text(db: &TestDb) -> TestResult {
     let new = device::ActiveModel {
         id: Set("018F0000-ABCD-7000-8000-00000000000A".parse()?),
         label: Set("a".into()),
@@ -168,7 +168,7 @@ async fn a_uuid_key_is_its_text(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_enum_key_is_its_stored_word(db: &TestDb) -> TestResult {
+async fn enum_key_is_its_stored_word(db: &TestDb) -> TestResult {
     let new = shade::ActiveModel {
         colour: Set(Colour::Blue),
         depth: Set(1),
@@ -178,7 +178,7 @@ async fn an_enum_key_is_its_stored_word(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_newtype_key_is_what_it_wraps(db: &TestDb) -> TestResult {
+async fn newtype_key_is_what_it_wraps(db: &TestDb) -> TestResult {
     let new = ticket::ActiveModel {
         id: Set(Number(i64::MAX)),
         next: Set(None),
@@ -190,7 +190,7 @@ async fn a_newtype_key_is_what_it_wraps(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_binary_key_is_hexadecimal(db: &TestDb) -> TestResult {
+async fn binary_key_is_hexadecimal(db: &TestDb) -> TestResult {
     let new = blob::ActiveModel {
         digest: Set(vec![0, 0xCA, 0xFE]),
         size: Set(1),
@@ -200,7 +200,7 @@ async fn a_binary_key_is_hexadecimal(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_very_long_key_is_shortened_but_stays_unique(db: &TestDb) -> TestResult {
+async fn very_long_key_is_shortened_but_stays_unique(db: &TestDb) -> TestResult {
     db.create(word::Entity).await?;
     for end in ["a", "b"] {
         let word = format!("{}{end}", "x".repeat(699));

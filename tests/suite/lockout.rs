@@ -1,4 +1,6 @@
 //! When a sign-in attempt should be refused. The tests move the time manually.
+//!
+//! One file, because its cases share one door and its clock.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,22 +15,22 @@ use sea_orm_audit::{
 use crate::support::{HandClock, TestDb, TestResult};
 
 on_every_database! {
-    a_name_is_blocked_at_the_threshold_and_not_below,
-    a_success_ends_the_count,
-    a_logout_neither_counts_nor_ends_the_count,
+    name_is_blocked_at_the_threshold_and_not_below,
+    success_ends_the_count,
+    logout_neither_counts_nor_ends_the_count,
     the_window_rolls,
-    a_cool_down_of_its_own_counts_from_the_last_failure,
+    cool_down_of_its_own_counts_from_the_last_failure,
     blocked_attempts_do_not_prolong_it,
-    who_comes_from_elsewhere_is_not_locked_out,
-    an_address_is_blocked_whatever_the_names,
-    an_address_is_blocked_although_somebody_signs_in_from_it,
-    nobody_is_blocked_for_an_address_that_is_not_known,
-    a_name_is_one_however_it_is_written,
-    a_network_of_ipv6_is_one_address,
-    an_account_is_one_whatever_its_names,
+    client_of_another_address_is_not_locked_out,
+    address_is_blocked_whatever_the_names,
+    address_is_blocked_although_a_user_signs_in_from_it,
+    unknown_address_blocks_no_attempt,
+    name_is_one_however_it_is_written,
+    network_of_ipv6_is_one_address,
+    account_is_one_whatever_its_names,
     unknown_names_are_blocked_as_well,
-    an_address_that_is_too_long_is_found_again,
-    a_check_is_one_statement,
+    address_that_is_too_long_is_found_again,
+    check_is_one_statement,
     success_of_another_account_does_not_end_the_count,
     parallel_attempts_do_not_pass_the_threshold,
     reservation_counts_until_its_outcome_or_its_lease,
@@ -109,7 +111,7 @@ const fn by_user() -> Lockout {
     Lockout::per_user_and_address(3, WINDOW)
 }
 
-async fn a_name_is_blocked_at_the_threshold_and_not_below(db: &TestDb) -> TestResult {
+async fn name_is_blocked_at_the_threshold_and_not_below(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for _ in 0..3 {
         assert_eq!(door.left(by_user(), "ann", HERE).await?, 0);
@@ -128,7 +130,7 @@ async fn a_name_is_blocked_at_the_threshold_and_not_below(db: &TestDb) -> TestRe
     Ok(())
 }
 
-async fn a_success_ends_the_count(db: &TestDb) -> TestResult {
+async fn success_ends_the_count(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     door.fail("ann", HERE).await?;
     door.fail("ann", HERE).await?;
@@ -143,7 +145,7 @@ async fn a_success_ends_the_count(db: &TestDb) -> TestResult {
 }
 
 /// A user of the same address signs out while another client guesses.
-async fn a_logout_neither_counts_nor_ends_the_count(db: &TestDb) -> TestResult {
+async fn logout_neither_counts_nor_ends_the_count(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     door.fail("ann", HERE).await?;
     door.fail("ann", HERE).await?;
@@ -175,7 +177,7 @@ async fn the_window_rolls(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_cool_down_of_its_own_counts_from_the_last_failure(db: &TestDb) -> TestResult {
+async fn cool_down_of_its_own_counts_from_the_last_failure(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for _ in 0..3 {
         door.fail("ann", HERE).await?;
@@ -210,7 +212,7 @@ async fn blocked_attempts_do_not_prolong_it(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn who_comes_from_elsewhere_is_not_locked_out(db: &TestDb) -> TestResult {
+async fn client_of_another_address_is_not_locked_out(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for _ in 0..5 {
         door.fail("ann", THERE).await?;
@@ -224,7 +226,7 @@ async fn who_comes_from_elsewhere_is_not_locked_out(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_address_is_blocked_whatever_the_names(db: &TestDb) -> TestResult {
+async fn address_is_blocked_whatever_the_names(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     let lockout = Lockout::per_address(3, WINDOW);
     for name in ["ann", "bob", "cleo"] {
@@ -237,7 +239,7 @@ async fn an_address_is_blocked_whatever_the_names(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_address_is_blocked_although_somebody_signs_in_from_it(db: &TestDb) -> TestResult {
+async fn address_is_blocked_although_a_user_signs_in_from_it(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     let lockout = Lockout::per_address(3, WINDOW);
     // The guessing client has an account of its own.
@@ -251,7 +253,7 @@ async fn an_address_is_blocked_although_somebody_signs_in_from_it(db: &TestDb) -
     Ok(())
 }
 
-async fn nobody_is_blocked_for_an_address_that_is_not_known(db: &TestDb) -> TestResult {
+async fn unknown_address_blocks_no_attempt(db: &TestDb) -> TestResult {
     for _ in 0..3 {
         LoginAttempt::failed("ann", "wrong password")
             .account(Actor::user(7))
@@ -275,7 +277,7 @@ async fn nobody_is_blocked_for_an_address_that_is_not_known(db: &TestDb) -> Test
     Ok(())
 }
 
-async fn a_name_is_one_however_it_is_written(db: &TestDb) -> TestResult {
+async fn name_is_one_however_it_is_written(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for (names, asked) in [
         (["ann", "Ann", "ANN"], "aNN"),
@@ -298,7 +300,7 @@ async fn a_name_is_one_however_it_is_written(db: &TestDb) -> TestResult {
 }
 
 /// A client with one IPv6 address has a whole network.
-async fn a_network_of_ipv6_is_one_address(db: &TestDb) -> TestResult {
+async fn network_of_ipv6_is_one_address(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for lockout in [by_user(), Lockout::per_address(3, WINDOW)] {
         door.clock.forward(100 * MINUTE);
@@ -314,7 +316,7 @@ async fn a_network_of_ipv6_is_one_address(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_account_is_one_whatever_its_names(db: &TestDb) -> TestResult {
+async fn account_is_one_whatever_its_names(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for name in ["ann", "ann@example.org", "Änn"] {
         door.fail(name, HERE).await?;
@@ -335,22 +337,22 @@ async fn unknown_names_are_blocked_as_well(db: &TestDb) -> TestResult {
     for key in [true, false] {
         door.key = key;
         for _ in 0..3 {
-            assert_eq!(door.left(by_user(), "nobody", HERE).await?, 0);
-            door.attempt(LoginStatus::Failed, "nobody", HERE, false)
+            assert_eq!(door.left(by_user(), "unknown", HERE).await?, 0);
+            door.attempt(LoginStatus::Failed, "unknown", HERE, false)
                 .await?;
         }
-        assert_ne!(door.left(by_user(), "nobody", HERE).await?, 0);
+        assert_ne!(door.left(by_user(), "unknown", HERE).await?, 0);
         // Names are distinguished, so no other name is blocked.
-        for other in ["somebody", "ann"] {
+        for other in ["other", "ann"] {
             assert_eq!(door.left(by_user(), other, HERE).await?, 0);
         }
-        assert_eq!(door.left(by_user(), "nobody", THERE).await?, 0);
+        assert_eq!(door.left(by_user(), "unknown", THERE).await?, 0);
     }
     Ok(())
 }
 
 /// The query uses the stored form of the address.
-async fn an_address_that_is_too_long_is_found_again(db: &TestDb) -> TestResult {
+async fn address_that_is_too_long_is_found_again(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     let (a, b) = ("a".repeat(100), "a".repeat(101));
     for _ in 0..3 {
@@ -361,7 +363,7 @@ async fn an_address_that_is_too_long_is_found_again(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_check_is_one_statement(db: &TestDb) -> TestResult {
+async fn check_is_one_statement(db: &TestDb) -> TestResult {
     let door = Door::new(db)?;
     for lockout in [by_user(), Lockout::per_address(3, WINDOW)] {
         let check = door.left(lockout, "ann", HERE);

@@ -10,20 +10,20 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult, refuse_rows};
 
 on_every_database! {
-    a_success_is_a_row_and_a_record_by_the_account,
-    a_failure_is_recorded_as_nobodys,
-    a_failure_is_recorded_as_the_contexts_actors,
-    a_blocked_attempt_is_told_from_a_failed_one,
-    an_attempt_goes_through_every_kind_of_connection,
-    an_attempt_rolls_back_with_its_transaction,
-    an_attempt_that_cannot_be_written_leaves_neither_row,
-    a_failed_attempt_leaves_its_transaction_usable,
-    an_unknown_name_is_stored_as_a_keyed_hash,
-    a_password_typed_as_a_name_is_nowhere,
+    success_is_a_row_and_a_record_by_the_account,
+    failure_is_recorded_as_nobodys,
+    failure_is_recorded_as_the_contexts_actors,
+    blocked_attempt_differs_from_a_failed_one,
+    attempt_goes_through_every_kind_of_connection,
+    attempt_rolls_back_with_its_transaction,
+    attempt_that_cannot_be_written_leaves_neither_row,
+    failed_attempt_leaves_its_transaction_usable,
+    unknown_name_is_stored_as_a_keyed_hash,
+    password_typed_as_a_name_is_nowhere,
     text_that_is_too_long_or_holds_nul_is_recorded,
-    a_logout_is_a_row_and_a_record,
-    a_logout_of_nobody_known_is_recorded,
-    a_logout_that_cannot_be_written_leaves_neither_row,
+    logout_is_a_row_and_a_record,
+    logout_of_an_unknown_user_is_recorded,
+    logout_that_cannot_be_written_leaves_neither_row,
 }
 
 fn ann() -> Actor {
@@ -41,7 +41,7 @@ fn request() -> TestResult<AuditContext> {
         .request_id("request"))
 }
 
-async fn a_success_is_a_row_and_a_record_by_the_account(db: &TestDb) -> TestResult {
+async fn success_is_a_row_and_a_record_by_the_account(db: &TestDb) -> TestResult {
     let attempt = LoginAttempt::succeeded("ann", ann())
         .place(Some("CH".into()), Some("Bern".into()))
         .record(&db.conn);
@@ -73,7 +73,7 @@ async fn a_success_is_a_row_and_a_record_by_the_account(db: &TestDb) -> TestResu
 }
 
 /// An attempt with a known name need not be the account owner's.
-async fn a_failure_is_recorded_as_nobodys(db: &TestDb) -> TestResult {
+async fn failure_is_recorded_as_nobodys(db: &TestDb) -> TestResult {
     wrong_password("ann").record(&db.conn).await?;
     let record = db.record().await?;
     assert_eq!(
@@ -96,7 +96,7 @@ async fn a_failure_is_recorded_as_nobodys(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_failure_is_recorded_as_the_contexts_actors(db: &TestDb) -> TestResult {
+async fn failure_is_recorded_as_the_contexts_actors(db: &TestDb) -> TestResult {
     AuditContext::new()
         .actor(Actor::service("gateway"))
         .scope(wrong_password("ann").record(&db.conn))
@@ -107,7 +107,7 @@ async fn a_failure_is_recorded_as_the_contexts_actors(db: &TestDb) -> TestResult
     Ok(())
 }
 
-async fn a_blocked_attempt_is_told_from_a_failed_one(db: &TestDb) -> TestResult {
+async fn blocked_attempt_differs_from_a_failed_one(db: &TestDb) -> TestResult {
     LoginAttempt::blocked("ann", "too many failures")
         .account(ann())
         .record(&db.conn)
@@ -117,7 +117,7 @@ async fn a_blocked_attempt_is_told_from_a_failed_one(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn an_attempt_goes_through_every_kind_of_connection(db: &TestDb) -> TestResult {
+async fn attempt_goes_through_every_kind_of_connection(db: &TestDb) -> TestResult {
     let attempt = || LoginAttempt::succeeded("ann", ann());
     let audited = db.audited();
     attempt().record(&db.conn).await?;
@@ -137,7 +137,7 @@ async fn an_attempt_goes_through_every_kind_of_connection(db: &TestDb) -> TestRe
     Ok(())
 }
 
-async fn an_attempt_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
+async fn attempt_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     let tx = db.begin().await?;
     wrong_password("ann").record(&tx).await?;
     tx.rollback().await?;
@@ -151,7 +151,7 @@ async fn an_attempt_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_attempt_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
+async fn attempt_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
     let audited = db.audited();
     let attempt = || wrong_password("ann");
     for (table, column, text) in [
@@ -181,7 +181,7 @@ async fn an_attempt_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> Te
 }
 
 /// The attempt has its own savepoint: otherwise PostgreSQL would refuse all later statements.
-async fn a_failed_attempt_leaves_its_transaction_usable(db: &TestDb) -> TestResult {
+async fn failed_attempt_leaves_its_transaction_usable(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     refuse_rows(db, "audit_login_attempt", "username", "ann").await?;
     let tx = db.begin().await?;
@@ -200,7 +200,7 @@ async fn a_failed_attempt_leaves_its_transaction_usable(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn an_unknown_name_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
+async fn unknown_name_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
     let keyed = AuditConfig::builder()
         .hash_key(HashKey::from_bytes("k1", &[1; 32])?)
         .build()?;
@@ -217,14 +217,14 @@ async fn an_unknown_name_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
     assert_ne!(names[0], names[2]);
     // Without a configured key the process uses a random one.
     assert!(names[3].starts_with("hmac-sha256:process:"), "{names:?}");
-    let told: Vec<_> = (db.records().await?.into_iter())
+    let recorded: Vec<_> = (db.records().await?.into_iter())
         .filter_map(|record| Some(record.metadata?["username"].as_str()?.to_owned()))
         .collect();
-    assert_eq!(told, names);
+    assert_eq!(recorded, names);
     Ok(())
 }
 
-async fn a_password_typed_as_a_name_is_nowhere(db: &TestDb) -> TestResult {
+async fn password_typed_as_a_name_is_nowhere(db: &TestDb) -> TestResult {
     let keyed = AuditConfig::builder()
         .hash_key(HashKey::from_bytes("k1", &[1; 32])?)
         .build()?;
@@ -276,7 +276,7 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn a_logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
+async fn logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
     // Once with the context's actor, once with all known fields.
     request()?
         .actor(ann())
@@ -313,7 +313,7 @@ async fn a_logout_is_a_row_and_a_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_logout_of_nobody_known_is_recorded(db: &TestDb) -> TestResult {
+async fn logout_of_an_unknown_user_is_recorded(db: &TestDb) -> TestResult {
     record_logout(&db.conn).await?;
     let (record, row) = (db.record().await?, db.logins().await?.remove(0));
     assert_eq!(record.actor_type, "UNKNOWN");
@@ -324,7 +324,7 @@ async fn a_logout_of_nobody_known_is_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_logout_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
+async fn logout_that_cannot_be_written_leaves_neither_row(db: &TestDb) -> TestResult {
     refuse_rows(db, "audit_login_attempt", "status", "LOGOUT").await?;
     let refused = record_logout(&db.conn).await;
     assert!(

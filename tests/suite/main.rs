@@ -16,7 +16,8 @@
 )]
 
 #[macro_use]
-mod support;
+extern crate sea_orm_audit_tests;
+use sea_orm_audit_tests::support;
 mod entity;
 
 mod actions;

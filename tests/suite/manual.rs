@@ -10,17 +10,17 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    an_event_says_what_it_was_told,
-    an_event_takes_the_rest_from_the_context,
-    a_view_is_recorded,
+    event_contains_its_values,
+    event_takes_the_rest_from_the_context,
+    view_is_recorded,
     secrets_in_an_event_are_redacted,
-    an_entity_that_is_only_named_is_known_all_the_same,
-    an_event_rolls_back_with_its_transaction,
-    a_skipped_action_and_migration_mode_write_no_event,
-    an_event_that_cannot_be_written_says_so,
+    entity_that_is_only_named_is_known_all_the_same,
+    event_rolls_back_with_its_transaction,
+    skipped_action_and_migration_mode_write_no_event,
+    event_that_cannot_be_written_says_so,
 }
 
-async fn an_event_says_what_it_was_told(db: &TestDb) -> TestResult {
+async fn event_contains_its_values(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = post::new("a").insert(&db.conn).await?;
     db.forget().await?;
@@ -51,7 +51,7 @@ async fn an_event_says_what_it_was_told(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_event_takes_the_rest_from_the_context(db: &TestDb) -> TestResult {
+async fn event_takes_the_rest_from_the_context(db: &TestDb) -> TestResult {
     AuditContext::new()
         .actor(Actor::user(7))
         .request_id("request")
@@ -73,7 +73,7 @@ async fn an_event_takes_the_rest_from_the_context(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_view_is_recorded(db: &TestDb) -> TestResult {
+async fn view_is_recorded(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = post::new("a").insert(&db.conn).await?;
     db.forget().await?;
@@ -105,7 +105,7 @@ async fn secrets_in_an_event_are_redacted(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_entity_that_is_only_named_is_known_all_the_same(db: &TestDb) -> TestResult {
+async fn entity_that_is_only_named_is_known_all_the_same(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder().redact_field("body").build()?;
     let event = AuditEvent::new(Action::Import)
         .target_named("post", 7)
@@ -119,7 +119,7 @@ async fn an_entity_that_is_only_named_is_known_all_the_same(db: &TestDb) -> Test
     Ok(())
 }
 
-async fn an_event_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
+async fn event_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     let tx = db.begin().await?;
     AuditEvent::new(Action::Import).record(&tx).await?;
     tx.rollback().await?;
@@ -127,7 +127,7 @@ async fn an_event_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_skipped_action_and_migration_mode_write_no_event(db: &TestDb) -> TestResult {
+async fn skipped_action_and_migration_mode_write_no_event(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = post::new("a").insert(&db.conn).await?;
     let skips = AuditConfig::builder().skip_action(Action::View).build()?;
@@ -144,7 +144,7 @@ async fn a_skipped_action_and_migration_mode_write_no_event(db: &TestDb) -> Test
     Ok(())
 }
 
-async fn an_event_that_cannot_be_written_says_so(db: &TestDb) -> TestResult {
+async fn event_that_cannot_be_written_says_so(db: &TestDb) -> TestResult {
     let elsewhere = AuditConfig::builder().table_prefix("nowhere_").build()?;
     let event = AuditEvent::new(Action::Import).record(&db.conn);
     let error = elsewhere.scope(event).await.unwrap_err();

@@ -18,7 +18,7 @@ on_every_database! {
 }
 
 mod only_mariadb {
-    crate::support::tests_on!(mariadb: a_database_in_which_names_do_not_fit_is_told);
+    crate::support::tests_on!(mariadb: database_in_which_names_do_not_fit_is_reported);
 }
 
 /// A migration of an application's own that creates the posts.
@@ -221,7 +221,7 @@ async fn all_four_tables_can_be_written_and_read(db: &TestDb) -> TestResult {
 }
 
 /// What a migration logs of the character set.
-async fn told_of_character_set(db: &TestDb) -> TestResult<usize> {
+async fn warned_of_character_set(db: &TestDb) -> TestResult<usize> {
     let logged = Logged::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(logged.clone())
@@ -233,13 +233,13 @@ async fn told_of_character_set(db: &TestDb) -> TestResult<usize> {
     Ok(warnings.count())
 }
 
-async fn a_database_in_which_names_do_not_fit_is_told(db: &TestDb) -> TestResult {
+async fn database_in_which_names_do_not_fit_is_reported(db: &TestDb) -> TestResult {
     db.execute_unprepared("ALTER DATABASE CHARACTER SET utf8mb4")
         .await?;
-    assert_eq!(told_of_character_set(db).await?, 0);
+    assert_eq!(warned_of_character_set(db).await?, 0);
     db.execute_unprepared("ALTER DATABASE CHARACTER SET latin1")
         .await?;
-    assert_eq!(told_of_character_set(db).await?, 1);
+    assert_eq!(warned_of_character_set(db).await?, 1);
     // The audit tables have their own.
     db.create(post::Entity).await?;
     let context = AuditContext::new().actor(Actor::user(1).named("Łucja Żółć"));

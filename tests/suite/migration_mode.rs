@@ -9,11 +9,11 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_migration_that_seeds_is_recorded_without_migration_mode,
+    migration_that_seeds_is_recorded_without_migration_mode,
     the_configurations_flag_keeps_seeds_out_of_the_log,
     the_scope_keeps_seeds_out_of_the_log,
     the_audited_migrator_keeps_seeds_out_of_the_log,
-    an_applications_write_through_an_executor_is_recorded,
+    applications_write_through_an_executor_is_recorded,
 }
 
 /// Creates the posts, seeds one through the audited entity, edits it, and deletes it on the way down.
@@ -60,7 +60,7 @@ async fn seeded(db: &TestDb) -> Result<u64, DbErr> {
     post::Entity::find().count(&db.conn).await
 }
 
-async fn a_migration_that_seeds_is_recorded_without_migration_mode(db: &TestDb) -> TestResult {
+async fn migration_that_seeds_is_recorded_without_migration_mode(db: &TestDb) -> TestResult {
     Application::up(&db.conn, None).await?;
     Application::down(&db.conn, None).await?;
     let actions: Vec<_> = (db.records().await?.into_iter())
@@ -104,7 +104,7 @@ async fn the_audited_migrator_keeps_seeds_out_of_the_log(db: &TestDb) -> TestRes
 }
 
 /// Migrations also get an executor; the executor does not turn recording off.
-async fn an_applications_write_through_an_executor_is_recorded(db: &TestDb) -> TestResult {
+async fn applications_write_through_an_executor_is_recorded(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let executor = DatabaseExecutor::from(&db.conn);
     let post = post::new("a").insert(&executor).await?;

@@ -6,7 +6,7 @@ use crate::entity::post;
 use crate::support::TestResult;
 
 #[tokio::test]
-async fn a_mock_connection_sees_only_seaorms_own_statements() -> TestResult {
+async fn mock_connection_sees_only_seaorms_own_statements() -> TestResult {
     let model = post::Model {
         id: 1,
         title: "a".into(),

@@ -7,10 +7,10 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_save_of_the_same_values_records_nothing,
-    a_save_of_nothing_records_nothing,
+    save_of_the_same_values_records_nothing,
+    save_of_nothing_records_nothing,
     the_same_value_in_another_form_is_no_change,
-    a_real_change_beside_them_is_recorded_alone,
+    real_change_beside_them_is_recorded_alone,
 }
 
 mod reading {
@@ -33,7 +33,7 @@ mod reading {
     pub enum Relation {}
 }
 
-async fn a_save_of_the_same_values_records_nothing(db: &TestDb) -> TestResult {
+async fn save_of_the_same_values_records_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = post::new("a").insert(&db.conn).await?;
     db.forget().await?;
@@ -49,7 +49,7 @@ async fn a_save_of_the_same_values_records_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_save_of_nothing_records_nothing(db: &TestDb) -> TestResult {
+async fn save_of_nothing_records_nothing(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let post = post::new("a").insert(&db.conn).await?;
     db.forget().await?;
@@ -89,7 +89,7 @@ async fn the_same_value_in_another_form_is_no_change(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_real_change_beside_them_is_recorded_alone(db: &TestDb) -> TestResult {
+async fn real_change_beside_them_is_recorded_alone(db: &TestDb) -> TestResult {
     db.create(reading::Entity).await?;
     let id = first().insert(&db.conn).await?.id;
     db.forget().await?;

@@ -13,13 +13,13 @@ on_every_database! {
     failing_on_autocommit_says_that_the_change_is_committed,
     failing_in_a_transaction_obliges_to_roll_back,
     failing_behind_an_executor_tells_pool_and_transaction_apart,
-    a_missing_audit_table_names_the_command_to_run,
+    missing_audit_table_names_the_command_to_run,
     isolate_writes_in_a_transaction_without_an_audit_table,
     isolating_keeps_the_transaction_usable,
     isolating_keeps_what_runs_at_the_same_time,
     isolating_on_autocommit_keeps_the_change,
     isolating_records_when_nothing_fails,
-    what_is_known_to_fail_fails_before_the_change,
+    foreseeable_failure_precedes_the_change,
 }
 
 /// Makes the audit table refuse every record.
@@ -118,7 +118,7 @@ async fn failing_behind_an_executor_tells_pool_and_transaction_apart(db: &TestDb
     Ok(())
 }
 
-async fn a_missing_audit_table_names_the_command_to_run(db: &TestDb) -> TestResult {
+async fn missing_audit_table_names_the_command_to_run(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let elsewhere = AuditConfig::builder().table_prefix("nowhere_").build()?;
     let error = elsewhere
@@ -254,7 +254,7 @@ async fn isolating_records_when_nothing_fails(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_is_known_to_fail_fails_before_the_change(db: &TestDb) -> TestResult {
+async fn foreseeable_failure_precedes_the_change(db: &TestDb) -> TestResult {
     db.create(sealed::Entity).await?;
     let new = sealed::ActiveModel {
         code: Set("x".into()),

@@ -5,11 +5,11 @@ use sea_orm::{ActiveHasMany, EntityTrait, IntoActiveModel, PaginatorTrait, Trans
 use crate::support::{TestDb, TestResult, poll_and_drop};
 
 on_every_database! {
-    a_nested_save_records_every_row_once,
-    a_linked_junction_row_is_recorded_and_linking_it_again_is_not,
-    a_replaced_junction_row_is_recorded_as_deleted,
-    a_client_side_cascade_records_every_row_once,
-    a_client_side_cascade_leaves_junction_rows_unrecorded,
+    nested_save_records_every_row_once,
+    linked_junction_row_is_recorded_and_linking_it_again_is_not,
+    replaced_junction_row_is_recorded_as_deleted,
+    client_side_cascade_records_every_row_once,
+    client_side_cascade_leaves_junction_rows_unrecorded,
 }
 
 // On MariaDB sqlx's connection may wait for ever after a dropped future, also with SeaORM alone.
@@ -125,7 +125,7 @@ async fn book_of_ann_tagged_red(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_nested_save_records_every_row_once(db: &TestDb) -> TestResult {
+async fn nested_save_records_every_row_once(db: &TestDb) -> TestResult {
     create(db).await?;
     author::ActiveModel::builder()
         .set_name("Ann")
@@ -150,7 +150,7 @@ async fn a_nested_save_records_every_row_once(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_linked_junction_row_is_recorded_and_linking_it_again_is_not(db: &TestDb) -> TestResult {
+async fn linked_junction_row_is_recorded_and_linking_it_again_is_not(db: &TestDb) -> TestResult {
     create(db).await?;
     book_of_ann_tagged_red(db).await?;
     let red = tag::Entity::find_by_id(1).one(&db.conn).await?.unwrap();
@@ -165,7 +165,7 @@ async fn a_linked_junction_row_is_recorded_and_linking_it_again_is_not(db: &Test
     Ok(())
 }
 
-async fn a_replaced_junction_row_is_recorded_as_deleted(db: &TestDb) -> TestResult {
+async fn replaced_junction_row_is_recorded_as_deleted(db: &TestDb) -> TestResult {
     create(db).await?;
     book_of_ann_tagged_red(db).await?;
     let one = book::Entity::find_by_id(1).one(&db.conn).await?.unwrap();
@@ -185,7 +185,7 @@ async fn a_replaced_junction_row_is_recorded_as_deleted(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn a_client_side_cascade_records_every_row_once(db: &TestDb) -> TestResult {
+async fn client_side_cascade_records_every_row_once(db: &TestDb) -> TestResult {
     create(db).await?;
     author::ActiveModel::builder()
         .set_name("Ann")
@@ -203,7 +203,7 @@ async fn a_client_side_cascade_records_every_row_once(db: &TestDb) -> TestResult
 }
 
 /// SeaORM removes them with a statement that fires no hook.
-async fn a_client_side_cascade_leaves_junction_rows_unrecorded(db: &TestDb) -> TestResult {
+async fn client_side_cascade_leaves_junction_rows_unrecorded(db: &TestDb) -> TestResult {
     create(db).await?;
     book_of_ann_tagged_red(db).await?;
     let one = book::Entity::find_by_id(1).one(&db.conn).await?.unwrap();

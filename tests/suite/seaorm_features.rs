@@ -14,12 +14,12 @@ use crate::support::{TestDb, TestResult};
 
 on_every_database! {
     pages_cursors_and_streams_read,
-    a_stream_of_a_write_is_refused,
+    stream_of_a_write_is_refused,
     loaders_load,
     isolation_levels_and_access_modes_pass,
-    a_nested_save_records_every_row_once,
+    nested_save_records_every_row_once,
     linked_and_unlinked_junction_rows_are_recorded,
-    a_client_side_cascade_records_junction_rows_too,
+    client_side_cascade_records_junction_rows_too,
     hooks_may_write_through_the_same_connection,
 }
 
@@ -54,7 +54,7 @@ async fn pages_cursors_and_streams_read(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_stream_of_a_write_is_refused(db: &TestDb) -> TestResult {
+async fn stream_of_a_write_is_refused(db: &TestDb) -> TestResult {
     if db.backend() == DatabaseBackend::MySql {
         return Ok(());
     }
@@ -110,7 +110,7 @@ async fn isolation_levels_and_access_modes_pass(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_nested_save_records_every_row_once(db: &TestDb) -> TestResult {
+async fn nested_save_records_every_row_once(db: &TestDb) -> TestResult {
     create(db).await?;
     author::ActiveModel::builder()
         .set_name("Ann")
@@ -183,7 +183,7 @@ async fn linked_and_unlinked_junction_rows_are_recorded(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn a_client_side_cascade_records_junction_rows_too(db: &TestDb) -> TestResult {
+async fn client_side_cascade_records_junction_rows_too(db: &TestDb) -> TestResult {
     create(db).await?;
     let audited = db.audited();
     author::ActiveModel::builder()
@@ -276,7 +276,7 @@ async fn hooks_may_write_through_the_same_connection(db: &TestDb) -> TestResult 
 }
 
 #[tokio::test]
-async fn a_mock_connection_sees_what_seaorm_sends() -> TestResult {
+async fn mock_connection_sees_what_seaorm_sends() -> TestResult {
     let db = MockDatabase::new(DatabaseBackend::Postgres)
         .append_query_results([[post::Model {
             id: 1,

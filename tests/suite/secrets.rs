@@ -9,10 +9,10 @@ use crate::support::{TestDb, TestResult};
 
 on_every_database! {
     secrets_are_redacted_by_default,
-    a_hashed_field_is_stored_as_a_keyed_hash,
-    a_secret_key_does_not_become_the_object_id,
+    hashed_field_is_stored_as_a_keyed_hash,
+    secret_key_does_not_become_the_object_id,
     fields_can_be_redacted_everywhere,
-    a_change_of_nothing_but_a_nested_secret_is_still_a_change,
+    change_of_nothing_but_a_nested_secret_is_still_a_change,
     redacting_by_default_leaves_only_plain_fields,
     secrets_appear_nowhere,
 }
@@ -143,7 +143,7 @@ async fn secrets_are_redacted_by_default(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_hashed_field_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
+async fn hashed_field_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
     db.create(account::Entity).await?;
     let created = keyed()?.scope(account().insert(&db.conn)).await?;
     let mut edit = created.into_active_model();
@@ -172,7 +172,7 @@ async fn a_hashed_field_is_stored_as_a_keyed_hash(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_secret_key_does_not_become_the_object_id(db: &TestDb) -> TestResult {
+async fn secret_key_does_not_become_the_object_id(db: &TestDb) -> TestResult {
     db.create(access::Entity).await?;
     let new = |token: &str| access::ActiveModel {
         token: Set(token.into()),
@@ -208,7 +208,7 @@ async fn fields_can_be_redacted_everywhere(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_change_of_nothing_but_a_nested_secret_is_still_a_change(db: &TestDb) -> TestResult {
+async fn change_of_nothing_but_a_nested_secret_is_still_a_change(db: &TestDb) -> TestResult {
     db.create(account::Entity).await?;
     let created = keyed()?.scope(account().insert(&db.conn)).await?;
     db.forget().await?;

@@ -7,13 +7,13 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_skipped_model_costs_no_statement,
-    a_skipped_action_costs_no_statement,
+    skipped_model_costs_no_statement,
+    skipped_action_costs_no_statement,
     migration_mode_costs_no_statement,
-    an_entity_that_is_skipped_by_its_derive_costs_no_statement,
-    a_skipped_field_is_never_looked_at,
+    entity_that_is_skipped_by_its_derive_costs_no_statement,
+    skipped_field_is_never_looked_at,
     only_the_listed_fields_are_looked_at,
-    an_action_skipped_by_the_derive_is_not_recorded,
+    action_skipped_by_the_derive_is_not_recorded,
     the_nearest_configuration_wins,
 }
 
@@ -90,7 +90,7 @@ fn statements_of_a_life(db: &TestDb) -> usize {
     if db.support_returning() { 3 } else { 5 }
 }
 
-async fn a_skipped_model_costs_no_statement(db: &TestDb) -> TestResult {
+async fn skipped_model_costs_no_statement(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     for config in [
         AuditConfig::builder().skip_model("post").build()?,
@@ -112,7 +112,7 @@ async fn a_skipped_model_costs_no_statement(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_skipped_action_costs_no_statement(db: &TestDb) -> TestResult {
+async fn skipped_action_costs_no_statement(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::builder()
         .skip_action(Action::Create)
@@ -155,7 +155,7 @@ async fn migration_mode_costs_no_statement(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_entity_that_is_skipped_by_its_derive_costs_no_statement(db: &TestDb) -> TestResult {
+async fn entity_that_is_skipped_by_its_derive_costs_no_statement(db: &TestDb) -> TestResult {
     db.create(quiet::Entity).await?;
     let new = quiet::ActiveModel {
         text: Set("a".into()),
@@ -182,7 +182,7 @@ async fn an_entity_that_is_skipped_by_its_derive_costs_no_statement(db: &TestDb)
     Ok(())
 }
 
-async fn a_skipped_field_is_never_looked_at(db: &TestDb) -> TestResult {
+async fn skipped_field_is_never_looked_at(db: &TestDb) -> TestResult {
     db.create(partly::Entity).await?;
     let new = partly::ActiveModel {
         text: Set("a".into()),
@@ -232,7 +232,7 @@ async fn only_the_listed_fields_are_looked_at(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_action_skipped_by_the_derive_is_not_recorded(db: &TestDb) -> TestResult {
+async fn action_skipped_by_the_derive_is_not_recorded(db: &TestDb) -> TestResult {
     db.create(partly::Entity).await?;
     let new = partly::ActiveModel {
         text: Set("a".into()),

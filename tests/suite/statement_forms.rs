@@ -1,4 +1,6 @@
 //! Hand-written statements of many forms: their changes are captured or reported.
+//!
+//! One file, because its cases share the posts.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement,
@@ -13,22 +15,22 @@ on_every_database! {
     values_are_bound_where_they_belong,
     limited_update_records_the_rows_that_it_writes,
     volatile_filter_is_reported,
-    an_update_by_a_subquery_of_its_own_table_is_captured,
-    a_with_that_reads_is_captured,
+    update_by_a_subquery_of_its_own_table_is_captured,
+    with_that_reads_is_captured,
     rows_inserted_by_a_query_are_captured,
-    a_table_may_be_qualified_and_have_an_alias,
-    a_changed_key_is_recorded_under_the_old_one,
+    table_may_be_qualified_and_have_an_alias,
+    changed_key_is_recorded_under_the_old_one,
     changed_keys_of_several_rows_are_reported,
     reads_and_other_tables_pass,
     returned_rows_are_the_statements_own,
-    an_or_of_thousands_is_understood,
+    or_of_thousands_is_understood,
 }
 
 mod only_postgres {
     crate::support::tests_on!(
         postgres: truncate_records_every_row,
-        a_writing_with_and_merge_are_reported,
-        an_update_from_another_table_is_captured,
+        writing_with_and_merge_are_reported,
+        update_from_another_table_is_captured,
     );
 }
 
@@ -182,7 +184,7 @@ pub(crate) async fn replays(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_update_by_a_subquery_of_its_own_table_is_captured(db: &TestDb) -> TestResult {
+async fn update_by_a_subquery_of_its_own_table_is_captured(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b"]).await?;
     audited
         .execute_unprepared("UPDATE post SET qty = id * 10")
@@ -198,7 +200,7 @@ async fn an_update_by_a_subquery_of_its_own_table_is_captured(db: &TestDb) -> Te
     Ok(())
 }
 
-async fn a_with_that_reads_is_captured(db: &TestDb) -> TestResult {
+async fn with_that_reads_is_captured(db: &TestDb) -> TestResult {
     if db.backend() == DbBackend::MySql {
         // MariaDB has no WITH before UPDATE.
         return Ok(());
@@ -239,7 +241,7 @@ async fn rows_inserted_by_a_query_are_captured(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_table_may_be_qualified_and_have_an_alias(db: &TestDb) -> TestResult {
+async fn table_may_be_qualified_and_have_an_alias(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a"]).await?;
     let schema = match db.backend() {
         DbBackend::Sqlite => "main".to_owned(),
@@ -271,7 +273,7 @@ async fn a_table_may_be_qualified_and_have_an_alias(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_changed_key_is_recorded_under_the_old_one(db: &TestDb) -> TestResult {
+async fn changed_key_is_recorded_under_the_old_one(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b"]).await?;
     audited
         .execute_unprepared("UPDATE post SET id = 17 WHERE title = 'a'")
@@ -357,7 +359,7 @@ async fn returned_rows_are_the_statements_own(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_or_of_thousands_is_understood(db: &TestDb) -> TestResult {
+async fn or_of_thousands_is_understood(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b"]).await?;
     let ors: Vec<String> = (0..3000).map(|n| format!("qty = {n}")).collect();
     let sql = format!("UPDATE post SET qty = 5 WHERE {}", ors.join(" OR "));
@@ -390,7 +392,7 @@ async fn truncate_records_every_row(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_writing_with_and_merge_are_reported(db: &TestDb) -> TestResult {
+async fn writing_with_and_merge_are_reported(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a"]).await?;
     db.execute_unprepared("CREATE TABLE archive (id INT, title TEXT)")
         .await?;
@@ -421,7 +423,7 @@ async fn a_writing_with_and_merge_are_reported(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_update_from_another_table_is_captured(db: &TestDb) -> TestResult {
+async fn update_from_another_table_is_captured(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a", "b"]).await?;
     db.execute_unprepared("CREATE TABLE other (title TEXT, qty INT)")
         .await?;

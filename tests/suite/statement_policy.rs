@@ -8,7 +8,7 @@ use crate::statement_forms::posts;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    what_is_not_understood_is_reported_and_counted,
+    unsupported_statement_is_reported_and_counted,
     deny_refuses_what_is_not_understood,
     allow_is_silent,
 }
@@ -24,7 +24,7 @@ fn strange(db: &TestDb) -> &'static str {
     }
 }
 
-async fn what_is_not_understood_is_reported_and_counted(db: &TestDb) -> TestResult {
+async fn unsupported_statement_is_reported_and_counted(db: &TestDb) -> TestResult {
     let audited = posts(db, &["a"]).await?;
     let before = AuditStats::now().uncaptured;
     for _ in 0..3 {

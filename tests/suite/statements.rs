@@ -6,9 +6,9 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    an_insert_costs_one_statement_more,
-    an_update_costs_two_statements_more,
-    a_delete_costs_three_statements_more,
+    insert_costs_one_statement_more,
+    update_costs_two_statements_more,
+    delete_costs_three_statements_more,
 }
 
 /// SeaORM's own statements: one, or two if it reads the row again for lack of RETURNING.
@@ -36,7 +36,7 @@ fn confirm(db: &TestDb) -> usize {
     usize::from(db.backend() != DbBackend::MySql)
 }
 
-async fn an_insert_costs_one_statement_more(db: &TestDb) -> TestResult {
+async fn insert_costs_one_statement_more(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let (result, statements) = db.statements_of(post::new("a").insert(&db.conn)).await;
     result?;
@@ -53,7 +53,7 @@ async fn an_insert_costs_one_statement_more(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_update_costs_two_statements_more(db: &TestDb) -> TestResult {
+async fn update_costs_two_statements_more(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let mut post = post::new("a").insert(&db.conn).await?.into_active_model();
     post.qty = Set(8);
@@ -70,7 +70,7 @@ async fn an_update_costs_two_statements_more(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_delete_costs_three_statements_more(db: &TestDb) -> TestResult {
+async fn delete_costs_three_statements_more(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?.into_active_model();
     let b = post::new("b").insert(&db.conn).await?.into_active_model();

@@ -10,9 +10,9 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_write_by_nobody_is_refused_where_an_actor_is_required,
-    a_write_by_nobody_is_let_pass_with_a_warning,
-    a_strict_configuration_refuses_what_it_cannot_record,
+    write_without_actor_is_refused_where_one_is_required,
+    write_without_actor_is_allowed_with_a_warning,
+    strict_configuration_refuses_what_it_cannot_record,
 }
 
 fn is_refused_for_lack_of_an_actor(error: &sea_orm::DbErr) -> bool {
@@ -25,7 +25,7 @@ fn is_refused_for_lack_of_an_actor(error: &sea_orm::DbErr) -> bool {
     )
 }
 
-async fn a_write_by_nobody_is_refused_where_an_actor_is_required(db: &TestDb) -> TestResult {
+async fn write_without_actor_is_refused_where_one_is_required(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::builder()
         .require_actor(RequireActor::Deny)
@@ -57,7 +57,7 @@ async fn a_write_by_nobody_is_refused_where_an_actor_is_required(db: &TestDb) ->
     Ok(())
 }
 
-async fn a_write_by_nobody_is_let_pass_with_a_warning(db: &TestDb) -> TestResult {
+async fn write_without_actor_is_allowed_with_a_warning(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::builder()
         .require_actor(RequireActor::Warn)
@@ -71,7 +71,7 @@ async fn a_write_by_nobody_is_let_pass_with_a_warning(db: &TestDb) -> TestResult
     Ok(())
 }
 
-async fn a_strict_configuration_refuses_what_it_cannot_record(db: &TestDb) -> TestResult {
+async fn strict_configuration_refuses_what_it_cannot_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let config = AuditConfig::strict().build()?;
     assert_eq!(config.failure_policy(), FailurePolicy::Fail);

@@ -15,12 +15,12 @@ on_every_database! {
     every_number_is_exact,
     the_numbers_of_one_actor_are_the_actors_only,
     only_as_many_are_named_as_asked_for,
-    an_empty_database_has_an_empty_summary,
+    empty_database_has_an_empty_summary,
     the_last_days_end_now,
-    a_day_is_utc_whatever_the_session_says,
+    day_is_utc_whatever_the_session_says,
     all_of_time_can_be_asked_for,
     sums_beyond_64_bits_are_as_large_as_can_be,
-    a_summary_is_eight_statements,
+    summary_is_eight_statements,
 }
 
 fn time(text: &str) -> TestResult<DateTimeUtc> {
@@ -209,7 +209,7 @@ async fn only_as_many_are_named_as_asked_for(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_empty_database_has_an_empty_summary(db: &TestDb) -> TestResult {
+async fn empty_database_has_an_empty_summary(db: &TestDb) -> TestResult {
     let summary = Summary::last_days(30).fetch(&db.conn).await?;
     assert_eq!(summary.by_action, []);
     assert_eq!(summary.by_actor, []);
@@ -229,7 +229,7 @@ async fn the_last_days_end_now(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_day_is_utc_whatever_the_session_says(db: &TestDb) -> TestResult {
+async fn day_is_utc_whatever_the_session_says(db: &TestDb) -> TestResult {
     fill(db).await?;
     // One connection, so that session settings stay.
     let elsewhere = db.another().await?;
@@ -289,7 +289,7 @@ async fn sums_beyond_64_bits_are_as_large_as_can_be(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_summary_is_eight_statements(db: &TestDb) -> TestResult {
+async fn summary_is_eight_statements(db: &TestDb) -> TestResult {
     let fetch = Summary::last_days(30).actor(7).fetch(&db.conn);
     let (summary, statements) = db.statements_of(fetch).await;
     summary?;

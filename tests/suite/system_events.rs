@@ -10,25 +10,25 @@ use serde_json::json;
 use crate::support::{HandClock, TestDb, TestResult};
 
 on_every_database! {
-    an_event_is_stored_as_it_was_told,
-    an_event_takes_the_rest_from_the_context,
+    event_is_stored_as_it_was_built,
+    event_takes_the_rest_from_the_context,
     text_that_is_too_long_or_holds_nul_is_recorded,
     secrets_in_the_metadata_are_redacted,
     equal_events_within_an_hour_are_one_row,
-    what_differs_in_kind_or_place_is_another_event,
-    a_fingerprint_says_what_is_equal,
-    a_resolved_event_is_counted_no_more,
-    an_event_is_resolved_once,
+    difference_in_kind_or_place_makes_another_event,
+    fingerprint_says_what_is_equal,
+    resolved_event_is_counted_no_more,
+    event_is_resolved_once,
     tasks_at_once_lose_no_count,
-    an_event_rolls_back_with_its_transaction,
-    an_event_that_cannot_be_written_says_so,
+    event_rolls_back_with_its_transaction,
+    event_that_cannot_be_written_says_so,
 }
 
 fn event(title: &str) -> SystemEvent {
     SystemEvent::new(EventType::Error, title)
 }
 
-async fn an_event_is_stored_as_it_was_told(db: &TestDb) -> TestResult {
+async fn event_is_stored_as_it_was_built(db: &TestDb) -> TestResult {
     let id = event("it broke")
         .description("in two")
         .module("billing")
@@ -65,7 +65,7 @@ async fn an_event_is_stored_as_it_was_told(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_event_takes_the_rest_from_the_context(db: &TestDb) -> TestResult {
+async fn event_takes_the_rest_from_the_context(db: &TestDb) -> TestResult {
     AuditContext::new()
         .actor(Actor::user(7))
         .ip_address("192.0.2.7".parse()?)
@@ -125,11 +125,11 @@ async fn text_that_is_too_long_or_holds_nul_is_recorded(db: &TestDb) -> TestResu
 
 async fn secrets_in_the_metadata_are_redacted(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder().sensitive("ticket").build()?;
-    let told = event("it broke")
+    let recorded = event("it broke")
         .metadata("password", "s3cret-1")
         .metadata("request", json!({"ticket": "s3cret-2", "path": "/"}));
-    assert!(!format!("{told:?}").contains("s3cret"));
-    config.scope(told.record(&db.conn)).await?;
+    assert!(!format!("{recorded:?}").contains("s3cret"));
+    config.scope(recorded.record(&db.conn)).await?;
     assert_eq!(
         db.events().await?[0].metadata,
         Some(json!({
@@ -163,7 +163,7 @@ async fn equal_events_within_an_hour_are_one_row(db: &TestDb) -> TestResult {
     clock.config().build()?.scope(test).await
 }
 
-async fn what_differs_in_kind_or_place_is_another_event(db: &TestDb) -> TestResult {
+async fn difference_in_kind_or_place_makes_another_event(db: &TestDb) -> TestResult {
     let different = || {
         [
             event("it broke"),
@@ -175,8 +175,8 @@ async fn what_differs_in_kind_or_place_is_another_event(db: &TestDb) -> TestResu
             SystemEvent::new(EventType::Warning, "it broke"),
         ]
     };
-    for told in different().into_iter().chain(different()) {
-        told.description("whatever").record(&db.conn).await?;
+    for recorded in different().into_iter().chain(different()) {
+        recorded.description("whatever").record(&db.conn).await?;
     }
     let rows = db.events().await?;
     assert_eq!(rows.len(), 7);
@@ -184,16 +184,16 @@ async fn what_differs_in_kind_or_place_is_another_event(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn a_fingerprint_says_what_is_equal(db: &TestDb) -> TestResult {
+async fn fingerprint_says_what_is_equal(db: &TestDb) -> TestResult {
     for (title, fingerprint) in [("a", "1"), ("b", "1"), ("a", "2")] {
-        let told = event(title).fingerprint(fingerprint);
-        told.record(&db.conn).await?;
+        let recorded = event(title).fingerprint(fingerprint);
+        recorded.record(&db.conn).await?;
     }
     assert_eq!(db.counted_events().await?, ["ERROR a 2", "ERROR a 1"]);
     Ok(())
 }
 
-async fn a_resolved_event_is_counted_no_more(db: &TestDb) -> TestResult {
+async fn resolved_event_is_counted_no_more(db: &TestDb) -> TestResult {
     let first = event("it broke").record(&db.conn).await?;
     assert!(SystemEvent::resolve(&db.conn, first, "Ann", "glued").await?);
     let next = event("it broke").record(&db.conn).await?;
@@ -205,7 +205,7 @@ async fn a_resolved_event_is_counted_no_more(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_event_is_resolved_once(db: &TestDb) -> TestResult {
+async fn event_is_resolved_once(db: &TestDb) -> TestResult {
     let id = event("it broke").record(&db.conn).await?;
     assert!(SystemEvent::resolve(&db.conn, id, "Ann", "glued").await?);
     let resolved = db.events().await?;
@@ -239,7 +239,7 @@ async fn tasks_at_once_lose_no_count(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_event_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
+async fn event_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     let tx = db.begin().await?;
     event("it broke").record(&tx).await?;
     tx.rollback().await?;
@@ -250,7 +250,7 @@ async fn an_event_rolls_back_with_its_transaction(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_event_that_cannot_be_written_says_so(db: &TestDb) -> TestResult {
+async fn event_that_cannot_be_written_says_so(db: &TestDb) -> TestResult {
     let nowhere = AuditConfig::builder().table_prefix("nowhere_").build()?;
     let error = nowhere.scope(event("it broke").record(&db.conn)).await;
     let error = error.unwrap_err();

@@ -6,12 +6,12 @@ use crate::entity::{comment, post};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    a_change_commits_with_its_record,
-    a_rolled_back_change_leaves_no_record,
-    a_dropped_transaction_leaves_no_record,
-    a_savepoint_takes_its_records_along,
-    a_transaction_sees_what_the_database_changed_besides,
-    an_audited_update_does_not_hold_up_rows_that_refer_to_it,
+    change_commits_with_its_record,
+    rolled_back_change_leaves_no_record,
+    dropped_transaction_leaves_no_record,
+    savepoint_takes_its_records_along,
+    transaction_sees_what_the_database_changed_besides,
+    audited_update_does_not_hold_up_rows_that_refer_to_it,
 }
 
 async fn titles(db: &TestDb) -> TestResult<Vec<String>> {
@@ -30,7 +30,7 @@ async fn labels(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(labels)
 }
 
-async fn a_change_commits_with_its_record(db: &TestDb) -> TestResult {
+async fn change_commits_with_its_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.begin().await?;
     let a = post::new("a").insert(&tx).await?;
@@ -40,7 +40,7 @@ async fn a_change_commits_with_its_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_rolled_back_change_leaves_no_record(db: &TestDb) -> TestResult {
+async fn rolled_back_change_leaves_no_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.begin().await?;
     let a = post::new("a").insert(&tx).await?;
@@ -52,7 +52,7 @@ async fn a_rolled_back_change_leaves_no_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
+async fn dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.begin().await?;
     post::new("a").insert(&tx).await?;
@@ -66,7 +66,7 @@ async fn a_dropped_transaction_leaves_no_record(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
+async fn savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     let tx = db.begin().await?;
     let outer = post::new("outer").insert(&tx).await?;
@@ -84,7 +84,7 @@ async fn a_savepoint_takes_its_records_along(db: &TestDb) -> TestResult {
 }
 
 /// A trigger changes a column that the statement does not write.
-async fn a_transaction_sees_what_the_database_changed_besides(db: &TestDb) -> TestResult {
+async fn transaction_sees_what_the_database_changed_besides(db: &TestDb) -> TestResult {
     use sea_orm::{ConnectionTrait, DbBackend};
     db.create(post::Entity).await?;
     let a = post::new("a").insert(&db.conn).await?;
@@ -123,7 +123,7 @@ async fn a_transaction_sees_what_the_database_changed_besides(db: &TestDb) -> Te
 }
 
 /// A plain UPDATE on PostgreSQL does not block; FOR UPDATE would.
-async fn an_audited_update_does_not_hold_up_rows_that_refer_to_it(db: &TestDb) -> TestResult {
+async fn audited_update_does_not_hold_up_rows_that_refer_to_it(db: &TestDb) -> TestResult {
     use sea_orm::{ConnectionTrait, DbBackend};
     if db.backend() != DbBackend::Postgres {
         return Ok(()); // There an UPDATE itself blocks them.

@@ -11,9 +11,9 @@ use sea_orm_audit::{
 use crate::support::{HandClock, TestDb, TestResult};
 
 on_every_database! {
-    a_skipped_action_is_neither_row_nor_record,
+    skipped_action_is_neither_row_nor_record,
     migration_mode_keeps_logins_and_exports_out,
-    a_time_after_2038_is_a_time,
+    time_after_2038_is_a_time,
 }
 
 /// Signs in, fails to, signs out, exports and downloads; the ids.
@@ -40,7 +40,7 @@ async fn counts(db: &TestDb) -> TestResult<[usize; 3]> {
     ])
 }
 
-async fn a_skipped_action_is_neither_row_nor_record(db: &TestDb) -> TestResult {
+async fn skipped_action_is_neither_row_nor_record(db: &TestDb) -> TestResult {
     let config = AuditConfig::builder()
         .skip_action(Action::Login)
         .skip_action(Action::Logout)
@@ -60,7 +60,7 @@ async fn migration_mode_keeps_logins_and_exports_out(db: &TestDb) -> TestResult 
 }
 
 #[tokio::test]
-async fn a_mock_connection_sees_no_event() -> TestResult {
+async fn mock_connection_sees_no_event() -> TestResult {
     let db = MockDatabase::new(DbBackend::Postgres).into_connection();
     assert_eq!(everything(&db).await?, [0; 3]);
     let event = SystemEvent::new(EventType::Info, "an event");
@@ -70,7 +70,7 @@ async fn a_mock_connection_sees_no_event() -> TestResult {
 }
 
 /// MySQL's TIMESTAMP ends there; a column or a parameter of that type would.
-async fn a_time_after_2038_is_a_time(db: &TestDb) -> TestResult {
+async fn time_after_2038_is_a_time(db: &TestDb) -> TestResult {
     let clock = HandClock::at("2040-02-29T23:59:59.123456Z")?;
     let test = async {
         let now = AuditConfig::current().now();

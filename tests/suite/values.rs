@@ -1,4 +1,6 @@
 //! Values are recorded as the database stores them, or refused with a clear error.
+//!
+//! One file, because its cases share one table of all types.
 
 use sea_orm::prelude::*;
 use sea_orm::{ActiveModelTrait, DbBackend, IntoActiveModel, Iterable, ModelTrait, Set};
@@ -10,10 +12,10 @@ use crate::support::{TestDb, TestResult};
 on_every_database! {
     every_type_is_recorded_as_the_database_holds_it,
     text_of_every_kind_is_recorded_as_it_is,
-    a_mebibyte_of_text_is_recorded_whole,
+    mebibyte_of_text_is_recorded_whole,
     numbers_at_their_limits_are_recorded_exactly,
     times_are_recorded_to_what_the_database_keeps,
-    a_nul_in_json_is_recorded,
+    nul_in_json_is_recorded,
     deep_json_is_written_and_recorded,
     records_can_be_written_after_2038,
 }
@@ -258,7 +260,7 @@ async fn text_of_every_kind_is_recorded_as_it_is(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_mebibyte_of_text_is_recorded_whole(db: &TestDb) -> TestResult {
+async fn mebibyte_of_text_is_recorded_whole(db: &TestDb) -> TestResult {
     create(db).await?;
     let long = "0123456789abcde🦀".repeat((1 << 20) / 19 + 1);
     assert!(long.len() >= 1 << 20);
@@ -404,7 +406,7 @@ async fn deep_json_is_written_and_recorded(db: &TestDb) -> TestResult {
 }
 
 /// PostgreSQL's `json` holds values that its `jsonb`, and so the log, cannot.
-async fn a_nul_in_json_is_recorded(db: &TestDb) -> TestResult {
+async fn nul_in_json_is_recorded(db: &TestDb) -> TestResult {
     create(db).await?;
     let new = sample::ActiveModel {
         json: Set(Some(json!({"a": "x\0y"}))),

@@ -7,8 +7,8 @@ use crate::entities::{book, create, entry, hooked_entry, ledger, note, page};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    what_follows_a_row_with_triggers_is_recorded_once,
-    what_follows_a_row_with_hooks_is_recorded_once,
+    rows_that_follow_a_row_with_triggers_are_recorded_once,
+    rows_that_follow_a_row_with_hooks_are_recorded_once,
 }
 
 fn ann(db: &TestDb) -> AuditedConnection {
@@ -35,7 +35,7 @@ fn by_ann(model: &str, object: &str) -> (String, String, Option<String>) {
     (model.to_owned(), object.to_owned(), Some("7".to_owned()))
 }
 
-async fn what_follows_a_row_with_triggers_is_recorded_once(db: &TestDb) -> TestResult {
+async fn rows_that_follow_a_row_with_triggers_are_recorded_once(db: &TestDb) -> TestResult {
     create(db).await?;
     let ann = ann(db);
     ledger::new(1, "a").insert(&ann).await?;
@@ -60,7 +60,7 @@ async fn what_follows_a_row_with_triggers_is_recorded_once(db: &TestDb) -> TestR
     Ok(())
 }
 
-async fn what_follows_a_row_with_hooks_is_recorded_once(db: &TestDb) -> TestResult {
+async fn rows_that_follow_a_row_with_hooks_are_recorded_once(db: &TestDb) -> TestResult {
     create(db).await?;
     let ann = ann(db);
     book::new(1, "a").insert(&ann).await?;

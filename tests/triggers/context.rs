@@ -1,4 +1,6 @@
 //! What triggers know of the writer of an `AuditedConnection`.
+//!
+//! One file, because its cases share the writers.
 
 use futures::future::join_all;
 use sea_orm::{
@@ -16,28 +18,28 @@ use crate::support::{TestDb, TestResult};
 
 mod postgres_only {
     crate::support::tests_on! { postgres:
-        rows_that_follow_a_changed_key_are_by_whoever_changed_it,
-        a_report_that_fails_ends_no_transaction,
+        rows_that_follow_a_changed_key_have_its_actor,
+        report_that_fails_ends_no_transaction,
     }
 }
 mod mariadb_only {
-    crate::support::tests_on! { mariadb: where_nothing_can_be_written_nobody_is_told }
+    crate::support::tests_on! { mariadb: unwritable_event_is_only_logged }
 }
 
 on_every_database! {
-    a_write_is_recorded_once_with_its_context,
-    a_transaction_is_one_and_its_actors_are_several,
-    a_savepoint_that_is_rolled_back_takes_nobody_along,
-    savepoints_by_hand_take_nobody_along,
+    write_is_recorded_once_with_its_context,
+    transaction_is_one_and_its_actors_are_several,
+    rolled_back_savepoint_keeps_the_context,
+    manual_savepoints_keep_the_context,
     builders_and_statements_tell_the_triggers,
-    a_statement_that_is_not_understood_is_told_in_a_transaction,
-    what_writes_without_being_a_write_is_by_whoever_acts,
-    what_is_let_pass_is_by_whoever_acts,
-    a_plain_connection_tells_nothing,
+    unsupported_statement_is_reported_in_a_transaction,
+    function_that_writes_has_the_current_actor,
+    allowed_statement_has_the_current_actor,
+    plain_connection_tells_nothing,
     migration_mode_does_not_keep_triggers_from_recording,
-    a_write_by_nobody_is_refused_where_an_actor_is_required,
-    fifty_actors_on_five_connections_are_told_apart,
-    a_write_takes_so_many_statements,
+    write_without_actor_is_refused_where_one_is_required,
+    fifty_actors_on_five_connections_are_distinguished,
+    write_takes_so_many_statements,
 }
 
 fn ann(db: &TestDb) -> AuditedConnection {
@@ -56,7 +58,7 @@ fn ann(db: &TestDb) -> AuditedConnection {
     db.audited().with_context(context)
 }
 
-async fn a_write_is_recorded_once_with_its_context(db: &TestDb) -> TestResult {
+async fn write_is_recorded_once_with_its_context(db: &TestDb) -> TestResult {
     create(db).await?;
     ledger::new(1, "a").insert(&ann(db)).await?;
     let record = db.record().await?;
@@ -85,7 +87,7 @@ async fn a_write_is_recorded_once_with_its_context(db: &TestDb) -> TestResult {
 }
 
 /// Action, actor and object of each record.
-async fn told(db: &TestDb) -> TestResult<Vec<String>> {
+async fn recorded(db: &TestDb) -> TestResult<Vec<String>> {
     Ok((db.records().await?.into_iter())
         .map(|record| {
             let actor = record.actor_id.unwrap_or(record.actor_type);
@@ -95,7 +97,7 @@ async fn told(db: &TestDb) -> TestResult<Vec<String>> {
         .collect())
 }
 
-async fn a_transaction_is_one_and_its_actors_are_several(db: &TestDb) -> TestResult {
+async fn transaction_is_one_and_its_actors_are_several(db: &TestDb) -> TestResult {
     create(db).await?;
     let tx = db.audited().as_actor(Actor::user(1)).begin().await?;
     ledger::new(1, "a").insert(&tx).await?;
@@ -117,7 +119,7 @@ async fn a_transaction_is_one_and_its_actors_are_several(db: &TestDb) -> TestRes
     let id = tx.id();
     tx.commit().await?;
     assert_eq!(
-        told(db).await?,
+        recorded(db).await?,
         [
             "CREATE 1 by 1",
             "CREATE 2 by 1",
@@ -134,7 +136,7 @@ async fn a_transaction_is_one_and_its_actors_are_several(db: &TestDb) -> TestRes
     Ok(())
 }
 
-async fn a_savepoint_that_is_rolled_back_takes_nobody_along(db: &TestDb) -> TestResult {
+async fn rolled_back_savepoint_keeps_the_context(db: &TestDb) -> TestResult {
     create(db).await?;
     let tx = ann(db).begin().await?;
     let inner = tx.begin().await?;
@@ -150,13 +152,13 @@ async fn a_savepoint_that_is_rolled_back_takes_nobody_along(db: &TestDb) -> Test
     ledger::new(5, "kept").insert(&tx).await?;
     tx.commit().await?;
     assert_eq!(
-        told(db).await?,
+        recorded(db).await?,
         ["CREATE 2 by 7", "CREATE 3 by 7", "CREATE 5 by 7"]
     );
     Ok(())
 }
 
-async fn savepoints_by_hand_take_nobody_along(db: &TestDb) -> TestResult {
+async fn manual_savepoints_keep_the_context(db: &TestDb) -> TestResult {
     create(db).await?;
     let tx = ann(db).begin().await?;
     tx.execute_unprepared("SAVEPOINT one").await?;
@@ -164,7 +166,7 @@ async fn savepoints_by_hand_take_nobody_along(db: &TestDb) -> TestResult {
     tx.execute_unprepared("ROLLBACK TO SAVEPOINT one").await?;
     ledger::new(2, "kept").insert(&tx).await?;
     tx.commit().await?;
-    assert_eq!(told(db).await?, ["CREATE 2 by 7"]);
+    assert_eq!(recorded(db).await?, ["CREATE 2 by 7"]);
     Ok(())
 }
 
@@ -187,7 +189,7 @@ async fn builders_and_statements_tell_the_triggers(db: &TestDb) -> TestResult {
         .exec(&ann(db))
         .await?;
     assert_eq!(
-        told(db).await?,
+        recorded(db).await?,
         [
             "CREATE 1 by 7",
             "CREATE 2 by 7",
@@ -200,7 +202,7 @@ async fn builders_and_statements_tell_the_triggers(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_statement_that_is_not_understood_is_told_in_a_transaction(db: &TestDb) -> TestResult {
+async fn unsupported_statement_is_reported_in_a_transaction(db: &TestDb) -> TestResult {
     create(db).await?;
     let sql = match db.backend() {
         DbBackend::Sqlite => "UPDATE OR IGNORE ledger SET title = 'b'",
@@ -213,7 +215,7 @@ async fn a_statement_that_is_not_understood_is_told_in_a_transaction(db: &TestDb
     let tx = ann(db).begin().await?;
     tx.execute_unprepared(sql).await?;
     tx.commit().await?;
-    assert_eq!(told(db).await?, ["CREATE 1 by 7", "UPDATE 1 by 7"]);
+    assert_eq!(recorded(db).await?, ["CREATE 1 by 7", "UPDATE 1 by 7"]);
     Ok(())
 }
 
@@ -246,7 +248,7 @@ async fn writers(db: &TestDb) -> TestResult<Vec<String>> {
         .collect())
 }
 
-async fn what_writes_without_being_a_write_is_by_whoever_acts(db: &TestDb) -> TestResult {
+async fn function_that_writes_has_the_current_actor(db: &TestDb) -> TestResult {
     create(db).await?;
     orders(db).await?;
     let tx = db.audited().begin().await?;
@@ -268,7 +270,7 @@ async fn what_writes_without_being_a_write_is_by_whoever_acts(db: &TestDb) -> Te
     Ok(())
 }
 
-async fn what_is_let_pass_is_by_whoever_acts(db: &TestDb) -> TestResult {
+async fn allowed_statement_has_the_current_actor(db: &TestDb) -> TestResult {
     create(db).await?;
     let sql = match db.backend() {
         DbBackend::Postgres if !db.has_merge().await? => {
@@ -308,7 +310,7 @@ async fn what_is_let_pass_is_by_whoever_acts(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_plain_connection_tells_nothing(db: &TestDb) -> TestResult {
+async fn plain_connection_tells_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     let context = AuditContext::new().actor(Actor::user(7));
     let insert = ledger::new(1, "a");
@@ -332,11 +334,11 @@ async fn migration_mode_does_not_keep_triggers_from_recording(db: &TestDb) -> Te
     create(db).await?;
     let insert = ledger::new(1, "a");
     migration_mode("test", insert.insert(&ann(db))).await?;
-    assert_eq!(told(db).await?, ["CREATE 1 by 7"]);
+    assert_eq!(recorded(db).await?, ["CREATE 1 by 7"]);
     Ok(())
 }
 
-async fn a_write_by_nobody_is_refused_where_an_actor_is_required(db: &TestDb) -> TestResult {
+async fn write_without_actor_is_refused_where_one_is_required(db: &TestDb) -> TestResult {
     create(db).await?;
     let config = AuditConfig::builder()
         .require_actor(RequireActor::Deny)
@@ -346,11 +348,11 @@ async fn a_write_by_nobody_is_refused_where_an_actor_is_required(db: &TestDb) ->
     assert_eq!(ledger::Entity::find().all(&db.conn).await?.len(), 0);
     let known = strict.as_actor(Actor::user(7));
     ledger::new(1, "a").insert(&known).await?;
-    assert_eq!(told(db).await?, ["CREATE 1 by 7"]);
+    assert_eq!(recorded(db).await?, ["CREATE 1 by 7"]);
     Ok(())
 }
 
-async fn fifty_actors_on_five_connections_are_told_apart(db: &TestDb) -> TestResult {
+async fn fifty_actors_on_five_connections_are_distinguished(db: &TestDb) -> TestResult {
     create(db).await?;
     let connection = db.audited();
     let work = (0..50).map(|actor: i32| {
@@ -383,7 +385,7 @@ async fn fifty_actors_on_five_connections_are_told_apart(db: &TestDb) -> TestRes
     Ok(())
 }
 
-async fn a_write_takes_so_many_statements(db: &TestDb) -> TestResult {
+async fn write_takes_so_many_statements(db: &TestDb) -> TestResult {
     create(db).await?;
     let connection = ann(db);
     // The first query asks the server for its version.
@@ -412,7 +414,7 @@ async fn a_write_takes_so_many_statements(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn rows_that_follow_a_changed_key_are_by_whoever_changed_it(db: &TestDb) -> TestResult {
+async fn rows_that_follow_a_changed_key_have_its_actor(db: &TestDb) -> TestResult {
     create(db).await?;
     for sql in [
         r#"ALTER TABLE page DROP CONSTRAINT "fk-page-parent_id""#,
@@ -433,7 +435,7 @@ async fn rows_that_follow_a_changed_key_are_by_whoever_changed_it(db: &TestDb) -
     Ok(())
 }
 
-async fn where_nothing_can_be_written_nobody_is_told(db: &TestDb) -> TestResult {
+async fn unwritable_event_is_only_logged(db: &TestDb) -> TestResult {
     create(db).await?;
     let tx = ann(db)
         .begin_with_config(None, Some(AccessMode::ReadOnly))
@@ -443,7 +445,7 @@ async fn where_nothing_can_be_written_nobody_is_told(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_report_that_fails_ends_no_transaction(db: &TestDb) -> TestResult {
+async fn report_that_fails_ends_no_transaction(db: &TestDb) -> TestResult {
     create(db).await?;
     let tx = ann(db)
         .begin_with_config(None, Some(AccessMode::ReadOnly))

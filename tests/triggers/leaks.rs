@@ -11,19 +11,19 @@ use crate::support::{TestDb, TestResult};
 
 mod mariadb_only {
     crate::support::tests_on! { mariadb:
-        a_transaction_that_ddl_ends_leaves_nothing,
-        a_transaction_that_a_statement_ends_leaves_nothing,
-        a_procedure_that_is_left_half_way_leaves_nothing,
+        transaction_that_ddl_ends_leaves_nothing,
+        transaction_that_a_statement_ends_leaves_nothing,
+        procedure_that_is_left_half_way_leaves_nothing,
     }
 }
 
 on_every_database! {
-    a_pool_of_one_forgets_who_wrote,
-    a_future_that_is_dropped_leaves_nothing,
-    a_transaction_that_is_committed_by_hand_leaves_nothing,
-    what_comes_after_a_commit_by_hand_leaves_nothing,
-    a_builder_leaves_what_it_found,
-    a_nested_transaction_with_control_by_hand_leaves_nothing,
+    pool_of_one_forgets_who_wrote,
+    future_that_is_dropped_leaves_nothing,
+    manually_committed_transaction_leaves_nothing,
+    write_after_a_manual_commit_leaves_no_context,
+    builder_leaves_what_it_found,
+    manually_controlled_nested_transaction_leaves_nothing,
 }
 
 /// The number of stored contexts.
@@ -50,7 +50,7 @@ async fn next(db: &TestDb, conn: &DatabaseConnection, id: i32) -> TestResult<Str
     Ok(record.ok_or("no record")?.actor_type)
 }
 
-async fn a_pool_of_one_forgets_who_wrote(db: &TestDb) -> TestResult {
+async fn pool_of_one_forgets_who_wrote(db: &TestDb) -> TestResult {
     create(db).await?;
     let conn = db.another().await?;
     let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
@@ -90,7 +90,7 @@ async fn a_pool_of_one_forgets_who_wrote(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_transaction_that_is_committed_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
+async fn manually_committed_transaction_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     // A new connection: sqlx's is out of step with SQLite afterwards.
     let conn = db.another().await?;
@@ -107,7 +107,7 @@ async fn a_transaction_that_is_committed_by_hand_leaves_nothing(db: &TestDb) -> 
     Ok(())
 }
 
-async fn a_future_that_is_dropped_leaves_nothing(db: &TestDb) -> TestResult {
+async fn future_that_is_dropped_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     let conn = db.another().await?;
     let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
@@ -132,7 +132,7 @@ async fn a_future_that_is_dropped_leaves_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
+async fn transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     let conn = db.another().await?;
     let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
@@ -154,7 +154,7 @@ async fn a_transaction_that_ddl_ends_leaves_nothing(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_transaction_that_a_statement_ends_leaves_nothing(db: &TestDb) -> TestResult {
+async fn transaction_that_a_statement_ends_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     db.execute_unprepared(
         "CREATE PROCEDURE commits() BEGIN UPDATE ledger SET title = 'p'; COMMIT; END",
@@ -187,7 +187,7 @@ async fn a_transaction_that_a_statement_ends_leaves_nothing(db: &TestDb) -> Test
     Ok(())
 }
 
-async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
+async fn write_after_a_manual_commit_leaves_no_context(db: &TestDb) -> TestResult {
     create(db).await?;
     // A COMMIT of its own, then one text with both statements.
     for (number, sql) in [
@@ -227,7 +227,7 @@ async fn what_comes_after_a_commit_by_hand_leaves_nothing(db: &TestDb) -> TestRe
 }
 
 /// On a plain transaction a builder sets the actor of triggers; later writes have another actor.
-async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
+async fn builder_leaves_what_it_found(db: &TestDb) -> TestResult {
     create(db).await?;
     let ann = AuditContext::new().actor(Actor::user(7));
     let tx = db.conn.begin().await?;
@@ -238,18 +238,18 @@ async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
 
     // Set manually.
     let tx = db.conn.begin().await?;
-    let told = r#"{"actor_type": "SYSTEM", "actor_id": "night"}"#;
+    let logged = r#"{"actor_type": "SYSTEM", "actor_id": "night"}"#;
     let sql = match db.backend() {
         DbBackend::Postgres => {
-            format!("SELECT set_config('sea_orm_audit.context', '{told}', true)")
+            format!("SELECT set_config('sea_orm_audit.context', '{logged}', true)")
         }
         DbBackend::Sqlite => {
             format!(
-                "INSERT OR REPLACE INTO audit_trigger_context (id, context) VALUES (1, '{told}')"
+                "INSERT OR REPLACE INTO audit_trigger_context (id, context) VALUES (1, '{logged}')"
             )
         }
         _ => format!(
-            "REPLACE INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{told}')"
+            "REPLACE INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{logged}')"
         ),
     };
     tx.execute_unprepared(&sql).await?;
@@ -289,7 +289,7 @@ async fn a_builder_leaves_what_it_found(db: &TestDb) -> TestResult {
 }
 
 /// Rolling back a savepoint restores a context that was removed inside of it.
-async fn a_nested_transaction_with_control_by_hand_leaves_nothing(db: &TestDb) -> TestResult {
+async fn manually_controlled_nested_transaction_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     let conn = db.another().await?;
     let ann = AuditedConnection::new(conn.clone()).as_actor(Actor::user(7));
@@ -309,7 +309,7 @@ async fn a_nested_transaction_with_control_by_hand_leaves_nothing(db: &TestDb) -
     Ok(())
 }
 
-async fn a_procedure_that_is_left_half_way_leaves_nothing(db: &TestDb) -> TestResult {
+async fn procedure_that_is_left_half_way_leaves_nothing(db: &TestDb) -> TestResult {
     create(db).await?;
     // The write is committed and waits until it gets the lock.
     db.execute_unprepared(

@@ -1,4 +1,6 @@
 //! The triggers of the written table record the rows that its foreign keys change.
+//!
+//! One file, because its cases share the tables.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +18,10 @@ mod mariadb {
         rows_that_refer_to_rows_of_their_own_table_are_followed,
         changed_keys_are_recorded_where_they_are_referred_to,
         changed_keys_are_followed_to_the_end,
-        a_delete_that_fails_leaves_no_record,
+        delete_that_fails_leaves_no_record,
         without_foreign_key_checks_nothing_follows,
         foreign_keys_that_come_later_need_the_triggers_anew,
-        a_table_or_a_column_that_is_gone_stops_no_delete,
+        table_or_a_column_that_is_gone_stops_no_delete,
         tables_in_a_circle_are_followed,
     }
 }
@@ -272,7 +274,7 @@ async fn changed_keys_are_followed_to_the_end(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_delete_that_fails_leaves_no_record(db: &TestDb) -> TestResult {
+async fn delete_that_fails_leaves_no_record(db: &TestDb) -> TestResult {
     tables(db).await?;
     client(db, FILL).await?;
     client(
@@ -326,7 +328,7 @@ async fn foreign_keys_that_come_later_need_the_triggers_anew(db: &TestDb) -> Tes
     Ok(())
 }
 
-async fn a_table_or_a_column_that_is_gone_stops_no_delete(db: &TestDb) -> TestResult {
+async fn table_or_a_column_that_is_gone_stops_no_delete(db: &TestDb) -> TestResult {
     tables(db).await?;
     client(db, FILL).await?;
     taken(db).await?;

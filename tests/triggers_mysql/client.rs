@@ -8,17 +8,17 @@ use sea_orm_audit::migration::AuditTriggers;
 use serde_json::{Map, Value as Json};
 
 use crate::differences;
-use crate::support::{TestDb, TestResult};
+use crate::support::{TestDb, TestResult, temporary_folder};
 use crate::{client, client_with, taken, watched};
 
 mod mariadb {
     crate::support::tests_on! { mariadb:
         every_way_to_change_rows_is_recorded_row_by_row,
-        what_changes_nothing_is_not_recorded,
-        a_file_that_is_loaded_is_recorded,
+        unchanged_rows_have_no_record,
+        file_that_is_loaded_is_recorded,
         truncate_is_not_recorded,
         sql_modes_make_no_difference,
-        a_writer_needs_no_right_to_the_log,
+        writer_needs_no_right_to_the_log,
         generated_columns_are_recorded,
     }
 }
@@ -127,7 +127,7 @@ async fn every_way_to_change_rows_is_recorded_row_by_row(db: &TestDb) -> TestRes
     Ok(())
 }
 
-async fn what_changes_nothing_is_not_recorded(db: &TestDb) -> TestResult {
+async fn unchanged_rows_have_no_record(db: &TestDb) -> TestResult {
     watched(db, item::Entity).await?;
     client(db, "INSERT INTO item (code, qty) VALUES ('a', 1)").await?;
     taken(db).await?;
@@ -156,10 +156,9 @@ async fn what_changes_nothing_is_not_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_file_that_is_loaded_is_recorded(db: &TestDb) -> TestResult {
+async fn file_that_is_loaded_is_recorded(db: &TestDb) -> TestResult {
     watched(db, item::Entity).await?;
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("{}.csv", std::process::id()));
+    let path = temporary_folder()?.join(format!("{}.csv", std::process::id()));
     std::fs::File::create(&path)?.write_all(b"a,1\nb,2\n")?;
     let sql = format!(
         "LOAD DATA LOCAL INFILE '{}' INTO TABLE item FIELDS TERMINATED BY ',' (code, qty)",
@@ -215,7 +214,7 @@ async fn sql_modes_make_no_difference(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_writer_needs_no_right_to_the_log(db: &TestDb) -> TestResult {
+async fn writer_needs_no_right_to_the_log(db: &TestDb) -> TestResult {
     watched(db, item::Entity).await?;
     let user = format!("writer_{}", std::process::id());
     let schema = client(db, "SELECT DATABASE()").await?;

@@ -10,10 +10,10 @@ use crate::{client, watched};
 mod mariadb {
     crate::support::tests_on! { mariadb:
         the_context_of_the_transaction_is_recorded,
-        a_context_ends_with_its_transaction,
-        a_context_with_wrong_values_fails_no_write,
+        context_ends_with_its_transaction,
+        context_with_wrong_values_fails_no_write,
         without_the_table_of_contexts_writes_go_on,
-        reading_the_context_waits_for_nobody,
+        reading_the_context_takes_no_lock,
     }
 }
 
@@ -100,7 +100,7 @@ async fn the_context_of_the_transaction_is_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_context_ends_with_its_transaction(db: &TestDb) -> TestResult {
+async fn context_ends_with_its_transaction(db: &TestDb) -> TestResult {
     watched(db, post::Entity).await?;
     let one = db.another().await?;
     let tx = one.begin().await?;
@@ -124,7 +124,7 @@ async fn a_context_ends_with_its_transaction(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_context_with_wrong_values_fails_no_write(db: &TestDb) -> TestResult {
+async fn context_with_wrong_values_fails_no_write(db: &TestDb) -> TestResult {
     watched(db, post::Entity).await?;
     let long = "é".repeat(500);
     for context in [
@@ -159,7 +159,7 @@ async fn without_the_table_of_contexts_writes_go_on(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn reading_the_context_waits_for_nobody(db: &TestDb) -> TestResult {
+async fn reading_the_context_takes_no_lock(db: &TestDb) -> TestResult {
     watched(db, post::Entity).await?;
     let (one, other) = (db.another().await?, db.another().await?);
     let first = one.begin().await?;

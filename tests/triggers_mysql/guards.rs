@@ -10,9 +10,9 @@ use crate::{change, client, taken, watched};
 mod mariadb {
     crate::support::tests_on! { mariadb:
         every_record_can_be_read,
-        a_table_of_another_name_loses_the_triggers_of_the_old_one,
-        what_is_true_stays_so,
-        a_maker_who_is_gone_is_told,
+        table_of_another_name_loses_the_triggers_of_the_old_one,
+        true_stays_true,
+        missing_definer_is_reported,
         values_of_a_megabyte_are_recorded,
     }
 }
@@ -74,11 +74,11 @@ async fn every_record_can_be_read(db: &TestDb) -> TestResult {
         let value: serde_json::Value = serde_json::from_str(ordinary)?;
         assert_eq!(change(last, "body", "new"), Some(value), "{ordinary}");
     }
-    let told = r#"{"actor_id": "7", "metadata": {"a": 1e400}}"#;
+    let logged = r#"{"actor_id": "7", "metadata": {"a": 1e400}}"#;
     client(
         db,
         &format!(
-            "BEGIN; REPLACE INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{told}'); \
+            "BEGIN; REPLACE INTO audit_trigger_context (connection_id, context) VALUES (CONNECTION_ID(), '{logged}'); \
              DELETE FROM paper; DELETE FROM audit_trigger_context; COMMIT"
         ),
     )
@@ -92,7 +92,7 @@ async fn every_record_can_be_read(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) -> TestResult {
+async fn table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) -> TestResult {
     watched(db, paper::Entity).await?;
     db.execute_unprepared("RENAME TABLE paper TO sheet").await?;
     let triggers = AuditTriggers::of::<sheet::Entity>();
@@ -108,7 +108,7 @@ async fn a_table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) 
     Ok(())
 }
 
-async fn what_is_true_stays_so(db: &TestDb) -> TestResult {
+async fn true_stays_true(db: &TestDb) -> TestResult {
     watched(db, paper::Entity).await?;
     client(
         db,
@@ -123,7 +123,7 @@ async fn what_is_true_stays_so(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_maker_who_is_gone_is_told(db: &TestDb) -> TestResult {
+async fn missing_definer_is_reported(db: &TestDb) -> TestResult {
     watched(db, paper::Entity).await?;
     let triggers = AuditTriggers::of::<paper::Entity>();
     client(

@@ -8,8 +8,7 @@
     unused_macros
 )]
 
-#[path = "../suite/support.rs"]
-mod support;
+use sea_orm_audit_tests::support;
 
 mod cascades;
 mod client;

@@ -8,7 +8,7 @@ use crate::{client, taken};
 
 mod mariadb {
     crate::support::tests_on! { mariadb:
-        what_refers_to_an_emptied_column_is_followed,
+        references_to_an_emptied_column_are_followed,
         keys_are_followed_through_other_databases,
         update_is_refused_as_without_triggers,
     }
@@ -69,7 +69,7 @@ async fn sorted(db: &TestDb) -> TestResult<Vec<String>> {
     Ok(log)
 }
 
-async fn what_refers_to_an_emptied_column_is_followed(db: &TestDb) -> TestResult {
+async fn references_to_an_emptied_column_are_followed(db: &TestDb) -> TestResult {
     client(
         db,
         "CREATE TABLE lake (id INT PRIMARY KEY, sea_id INT); \

@@ -87,7 +87,7 @@ odd!(
     "{title}"
 );
 
-macro_rules! told {
+macro_rules! recorded {
     ($db:expr, $name:ident, $label:expr) => {{
         watched($db, $name::Entity).await?;
         let triggers = AuditTriggers::of::<$name::Entity>();
@@ -122,18 +122,18 @@ macro_rules! told {
 }
 
 async fn names_of_all_kinds_are_quoted(db: &TestDb) -> TestResult {
-    told!(db, reserved, "by T'\\");
-    told!(db, quotes, "it's \"T'\\\" `");
-    told!(db, comments, "*/ -- ; T'\\ /*!");
-    told!(db, slashes, "\\T'\\\\'");
-    told!(db, dollars, "? T'\\ $$");
-    told!(db, lines, "h␊T'\\␉");
-    told!(db, letters, "😀 T'\\ …");
+    recorded!(db, reserved, "by T'\\");
+    recorded!(db, quotes, "it's \"T'\\\" `");
+    recorded!(db, comments, "*/ -- ; T'\\ /*!");
+    recorded!(db, slashes, "\\T'\\\\'");
+    recorded!(db, dollars, "? T'\\ $$");
+    recorded!(db, lines, "h␊T'\\␉");
+    recorded!(db, letters, "😀 T'\\ …");
     Ok(())
 }
 
 async fn the_longest_names_have_triggers_of_their_own(db: &TestDb) -> TestResult {
-    told!(db, long, "T'\\");
+    recorded!(db, long, "T'\\");
     watched(db, long_too::Entity).await?;
     AuditTriggers::of::<long::Entity>().create(&db.conn).await?;
     assert_eq!(

@@ -1,4 +1,6 @@
 //! The content of a record on its object, and the omitted fields.
+//!
+//! One file, because its cases share the members.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
@@ -16,12 +18,12 @@ mod mariadb {
         documents_with_secrets_are_redacted_as_a_whole,
         every_secret_word_is_found_in_short_documents_and_in_long_ones,
         labels_are_cut_and_made_harmless,
-        a_document_in_a_label_is_shown_unless_it_holds_a_secret,
+        document_in_a_label_is_shown_unless_it_holds_a_secret,
         keys_of_all_kinds_name_the_object,
         long_keys_stay_within_the_log_and_apart,
         secret_keys_are_not_shown,
         only_some_actions_are_recorded,
-        a_configuration_that_skips_the_model_makes_no_trigger,
+        configuration_that_skips_the_model_makes_no_trigger,
     }
 }
 
@@ -79,9 +81,9 @@ mod shown {
     pub enum Relation {}
 }
 
-async fn a_document_in_a_label_is_shown_unless_it_holds_a_secret(db: &TestDb) -> TestResult {
+async fn document_in_a_label_is_shown_unless_it_holds_a_secret(db: &TestDb) -> TestResult {
     watched(db, shown::Entity).await?;
-    let told = async |sql: &str| -> TestResult<(String, serde_json::Value)> {
+    let recorded = async |sql: &str| -> TestResult<(String, serde_json::Value)> {
         client(db, sql).await?;
         let record = db.record().await?;
         db.forget().await?;
@@ -98,17 +100,17 @@ async fn a_document_in_a_label_is_shown_unless_it_holds_a_secret(db: &TestDb) ->
         let insert = format!(
             "INSERT INTO shown (id, number, document, plain) VALUES (1, 1, '{document}', '{plain}')"
         );
-        let (label, changes) = told(&insert).await?;
+        let (label, changes) = recorded(&insert).await?;
         assert_eq!(label, shown);
         let plain: serde_json::Value = serde_json::from_str(plain)?;
         assert_eq!(changes["plain"], json!({ "new": plain }));
-        let (label, changes) = told("UPDATE shown SET number = 2").await?;
+        let (label, changes) = recorded("UPDATE shown SET number = 2").await?;
         assert_eq!(label, shown);
         assert_eq!(changes, json!({"number": {"old": 1, "new": 2}}));
-        assert_eq!(told("DELETE FROM shown").await?.0, shown);
+        assert_eq!(recorded("DELETE FROM shown").await?.0, shown);
     }
     let odd = "INSERT INTO shown (id, number, document, plain) VALUES (1, 1, '[1.]', '[1.]')";
-    let (_, changes) = told(odd).await?;
+    let (_, changes) = recorded(odd).await?;
     assert_eq!(changes["plain"], json!({"new": "[1.]"}));
     Ok(())
 }
@@ -159,7 +161,7 @@ async fn treatments_are_kept(db: &TestDb) -> TestResult {
 #[allow(clippy::too_many_lines)] // Two lists of words.
 async fn documents_with_secrets_are_redacted_as_a_whole(db: &TestDb) -> TestResult {
     watched(db, member::Entity).await?;
-    let told = async |json: serde_json::Value| -> TestResult<serde_json::Value> {
+    let recorded = async |json: serde_json::Value| -> TestResult<serde_json::Value> {
         let row = member::ActiveModel {
             name: Set("x".into()),
             settings: Set(Some(json)),
@@ -198,9 +200,9 @@ async fn documents_with_secrets_are_redacted_as_a_whole(db: &TestDb) -> TestResu
         "\"pin\"",
     ] {
         let secret = json!({"redacted": true});
-        assert_eq!(told(json!({ key: "x" })).await?, secret, "{key}");
+        assert_eq!(recorded(json!({ key: "x" })).await?, secret, "{key}");
         assert_eq!(
-            told(json!([{"a": {key: 7, "b": 1}}])).await?,
+            recorded(json!([{"a": {key: 7, "b": 1}}])).await?,
             secret,
             "{key}"
         );
@@ -226,7 +228,7 @@ async fn documents_with_secrets_are_redacted_as_a_whole(db: &TestDb) -> TestResu
     ] {
         let document = json!([{key: ["password", "\"token\": 1", {"a": "x\\"}]}]);
         assert_eq!(
-            told(document.clone()).await?,
+            recorded(document.clone()).await?,
             json!({ "new": document }),
             "{key}"
         );
@@ -296,8 +298,8 @@ async fn every_secret_word_is_found_in_short_documents_and_in_long_ones(db: &Tes
         row.insert(&db.conn).await?;
         let record = db.record().await?;
         db.forget().await?;
-        let told = &record.changes.unwrap_or_default()["settings"];
-        assert_eq!(*told, json!({"redacted": true}), "{document}");
+        let recorded = &record.changes.unwrap_or_default()["settings"];
+        assert_eq!(*recorded, json!({"redacted": true}), "{document}");
     }
     let row = member::ActiveModel {
         name: Set("x".into()),
@@ -305,8 +307,8 @@ async fn every_secret_word_is_found_in_short_documents_and_in_long_ones(db: &Tes
         ..Default::default()
     };
     row.insert(&db.conn).await?;
-    let told = db.record().await?.changes.unwrap_or_default()["settings"].clone();
-    assert_eq!(told, json!({"new": [padding, {"plan": "b"}]}));
+    let recorded = db.record().await?.changes.unwrap_or_default()["settings"].clone();
+    assert_eq!(recorded, json!({"new": [padding, {"plan": "b"}]}));
     Ok(())
 }
 
@@ -469,7 +471,7 @@ async fn only_some_actions_are_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_configuration_that_skips_the_model_makes_no_trigger(db: &TestDb) -> TestResult {
+async fn configuration_that_skips_the_model_makes_no_trigger(db: &TestDb) -> TestResult {
     db.create(member::Entity).await?;
     let triggers = AuditTriggers::of::<member::Entity>();
     let config = AuditConfig::builder().skip_model("Member").build()?;

@@ -10,11 +10,11 @@ use crate::{client, taken, watched};
 
 mod mariadb {
     crate::support::tests_on! { mariadb:
-        a_column_that_is_gone_stops_no_write,
-        a_column_that_came_is_recorded_once_the_entity_has_it,
-        a_column_of_another_type_stops_no_write,
-        a_key_that_is_gone_stops_no_write,
-        a_log_that_cannot_be_written_fails_the_write,
+        column_that_is_gone_stops_no_write,
+        column_that_came_is_recorded_once_the_entity_has_it,
+        column_of_another_type_stops_no_write,
+        key_that_is_gone_stops_no_write,
+        log_that_cannot_be_written_fails_the_write,
     }
 }
 
@@ -37,7 +37,7 @@ mod ware {
     pub enum Relation {}
 }
 
-async fn a_column_that_is_gone_stops_no_write(db: &TestDb) -> TestResult {
+async fn column_that_is_gone_stops_no_write(db: &TestDb) -> TestResult {
     watched(db, ware::Entity).await?;
     let triggers = AuditTriggers::of::<ware::Entity>();
     let row = ware::ActiveModel {
@@ -83,7 +83,7 @@ async fn a_column_that_is_gone_stops_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_column_that_came_is_recorded_once_the_entity_has_it(db: &TestDb) -> TestResult {
+async fn column_that_came_is_recorded_once_the_entity_has_it(db: &TestDb) -> TestResult {
     db.create(ware::Entity).await?;
     db.execute_unprepared("ALTER TABLE ware DROP COLUMN qty")
         .await?;
@@ -107,7 +107,7 @@ async fn a_column_that_came_is_recorded_once_the_entity_has_it(db: &TestDb) -> T
     Ok(())
 }
 
-async fn a_column_of_another_type_stops_no_write(db: &TestDb) -> TestResult {
+async fn column_of_another_type_stops_no_write(db: &TestDb) -> TestResult {
     watched(db, ware::Entity).await?;
     db.execute_unprepared(
         "ALTER TABLE ware MODIFY qty VARCHAR(20), MODIFY day TEXT, MODIFY name JSON",
@@ -135,7 +135,7 @@ async fn a_column_of_another_type_stops_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_key_that_is_gone_stops_no_write(db: &TestDb) -> TestResult {
+async fn key_that_is_gone_stops_no_write(db: &TestDb) -> TestResult {
     watched(db, ware::Entity).await?;
     db.execute_unprepared("ALTER TABLE ware RENAME COLUMN id TO number")
         .await?;
@@ -150,7 +150,7 @@ async fn a_key_that_is_gone_stops_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_log_that_cannot_be_written_fails_the_write(db: &TestDb) -> TestResult {
+async fn log_that_cannot_be_written_fails_the_write(db: &TestDb) -> TestResult {
     watched(db, ware::Entity).await?;
     db.execute_unprepared("RENAME TABLE audit_log TO elsewhere")
         .await?;

@@ -13,7 +13,7 @@ mod mariadb {
     crate::support::tests_on! { mariadb:
     values_are_recorded_as_the_hooks_record_them,
     floats_of_all_magnitudes_are_recorded_exactly,
-    a_session_in_another_zone_records_the_same_instant,
+    session_in_another_zone_records_the_same_instant,
     documents_are_compared_by_structure,
     documents_too_deep_for_the_log_are_recorded_as_text,
     large_values_are_recorded,
@@ -89,7 +89,7 @@ fn rows() -> Vec<kinds::ActiveModel> {
     rows
 }
 
-fn told(model: &kinds::Model, column: kinds::Column) -> TestResult<Json> {
+fn logged(model: &kinds::Model, column: kinds::Column) -> TestResult<Json> {
     Ok(encode(&model.get(column))?)
 }
 
@@ -110,7 +110,7 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
             let name = column.as_str();
             assert_eq!(
                 change(&record, name, "new"),
-                Some(told(&model, column)?),
+                Some(logged(&model, column)?),
                 "{name}"
             );
             assert_eq!(change(&record, name, "old"), None);
@@ -131,7 +131,7 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
         assert!(log.len() <= 1, "{log:#?}");
         for column in kinds::Column::iter() {
             let name = column.as_str();
-            let (old, new) = (told(&current, column)?, told(&model, column)?);
+            let (old, new) = (logged(&current, column)?, logged(&model, column)?);
             let differs = !sea_orm_audit::canonical_eq(&current.get(column), &model.get(column));
             let change = |word| log.first().and_then(|record| change(record, name, word));
             let expected = differs.then_some((old, new)).unzip();
@@ -153,7 +153,7 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
             let name = column.as_str();
             assert_eq!(
                 change(&record, name, "old"),
-                Some(told(&model, column)?),
+                Some(logged(&model, column)?),
                 "{name}"
             );
         }
@@ -180,14 +180,14 @@ async fn floats_of_all_magnitudes_are_recorded_exactly(db: &TestDb) -> TestResul
         for column in [kinds::Column::Twofold, kinds::Column::Single] {
             assert_eq!(
                 change(record, column.as_str(), "new"),
-                Some(told(&model, column)?)
+                Some(logged(&model, column)?)
             );
         }
     }
     Ok(())
 }
 
-async fn a_session_in_another_zone_records_the_same_instant(db: &TestDb) -> TestResult {
+async fn session_in_another_zone_records_the_same_instant(db: &TestDb) -> TestResult {
     watched(db, kinds::Entity).await?;
     client(
         db,
@@ -275,15 +275,15 @@ async fn large_values_are_recorded(db: &TestDb) -> TestResult {
     );
     assert_eq!(
         change(&log[0], "blob", "new"),
-        Some(told(&model, kinds::Column::Blob)?)
+        Some(logged(&model, kinds::Column::Blob)?)
     );
     assert_eq!(
         change(&log[0], "json", "new"),
-        Some(told(&model, kinds::Column::Json)?)
+        Some(logged(&model, kinds::Column::Json)?)
     );
     assert_eq!(
         change(&log[1], "long", "new"),
-        Some(told(&model, kinds::Column::Long)?)
+        Some(logged(&model, kinds::Column::Long)?)
     );
     // A record that the server cannot build does not stop the write.
     client_with(

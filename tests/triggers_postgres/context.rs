@@ -8,20 +8,20 @@ use crate::entity::{marked, post};
 use crate::support::{TestDb, TestResult};
 
 crate::on_postgres! {
-    a_context_is_recorded,
+    context_is_recorded,
     without_a_context_the_actor_is_the_database_user,
-    a_context_ends_with_its_transaction_and_with_its_savepoint,
-    a_malformed_context_fails_no_write,
-    what_is_too_long_is_cut,
+    context_ends_with_its_transaction_and_with_its_savepoint,
+    malformed_context_fails_no_write,
+    too_long_text_is_cut,
     writers_need_no_right_on_the_log,
-    nobody_else_can_make_triggers_of_the_functions,
+    functions_are_not_executable_by_other_roles,
 }
 
-fn told(context: &str) -> String {
+fn recorded(context: &str) -> String {
     format!("SELECT set_config('sea_orm_audit.context', '{context}', true);")
 }
 
-async fn a_context_is_recorded(db: &TestDb) -> TestResult {
+async fn context_is_recorded(db: &TestDb) -> TestResult {
     create(db, marked::Entity).await?;
     let context = json!({
         "actor_type": "USER", "actor_id": "7", "actor_name": "Ann\u{7}", "impersonator_id": "1",
@@ -34,7 +34,7 @@ async fn a_context_is_recorded(db: &TestDb) -> TestResult {
         db,
         &format!(
             "BEGIN; {} INSERT INTO marked (title, password) VALUES ('a', 'b'); COMMIT;",
-            told(&context.to_string())
+            recorded(&context.to_string())
         ),
     )
     .await?;
@@ -88,7 +88,7 @@ async fn without_a_context_the_actor_is_the_database_user(db: &TestDb) -> TestRe
         db.forget().await?;
         let sql = format!(
             "BEGIN; {} UPDATE post SET title = title || 'x'; COMMIT;",
-            told(context)
+            recorded(context)
         );
         psql(db, &sql).await?;
         let record = db.record().await?;
@@ -102,11 +102,12 @@ async fn without_a_context_the_actor_is_the_database_user(db: &TestDb) -> TestRe
     Ok(())
 }
 
-async fn a_context_ends_with_its_transaction_and_with_its_savepoint(db: &TestDb) -> TestResult {
+async fn context_ends_with_its_transaction_and_with_its_savepoint(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let one = db.another().await?;
     let tx = one.begin().await?;
-    tx.execute_unprepared(&told(r#"{"actor_id": "7"}"#)).await?;
+    tx.execute_unprepared(&recorded(r#"{"actor_id": "7"}"#))
+        .await?;
     tx.execute_unprepared("INSERT INTO post (title) VALUES ('7')")
         .await?;
     tx.rollback().await?;
@@ -115,7 +116,7 @@ async fn a_context_ends_with_its_transaction_and_with_its_savepoint(db: &TestDb)
     let tx = one.begin().await?;
     let inner = tx.begin().await?;
     inner
-        .execute_unprepared(&told(r#"{"actor_id": "8"}"#))
+        .execute_unprepared(&recorded(r#"{"actor_id": "8"}"#))
         .await?;
     inner
         .execute_unprepared("INSERT INTO post (title) VALUES ('8')")
@@ -123,7 +124,8 @@ async fn a_context_ends_with_its_transaction_and_with_its_savepoint(db: &TestDb)
     inner.rollback().await?;
     tx.execute_unprepared("INSERT INTO post (title) VALUES ('-')")
         .await?;
-    tx.execute_unprepared(&told(r#"{"actor_id": "9"}"#)).await?;
+    tx.execute_unprepared(&recorded(r#"{"actor_id": "9"}"#))
+        .await?;
     tx.execute_unprepared("INSERT INTO post (title) VALUES ('9')")
         .await?;
     tx.commit().await?;
@@ -141,7 +143,7 @@ async fn a_context_ends_with_its_transaction_and_with_its_savepoint(db: &TestDb)
     Ok(())
 }
 
-async fn a_malformed_context_fails_no_write(db: &TestDb) -> TestResult {
+async fn malformed_context_fails_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     for (context, actor) in [
         ("no JSON", None),
@@ -165,7 +167,7 @@ async fn a_malformed_context_fails_no_write(db: &TestDb) -> TestResult {
         let sql = format!(
             "BEGIN; {} INSERT INTO post (title) VALUES ('a'); UPDATE post SET title = title || 1;
              DELETE FROM post; INSERT INTO post (title) VALUES ('a'); TRUNCATE post; COMMIT;",
-            told(context)
+            recorded(context)
         );
         psql(db, &sql).await?;
         let records = db.records().await?;
@@ -178,7 +180,7 @@ async fn a_malformed_context_fails_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_is_too_long_is_cut(db: &TestDb) -> TestResult {
+async fn too_long_text_is_cut(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let long = "ä".repeat(1000);
     let names = [
@@ -201,7 +203,7 @@ async fn what_is_too_long_is_cut(db: &TestDb) -> TestResult {
     let context = serde_json::Value::Object(context).to_string();
     let sql = format!(
         "BEGIN; {} INSERT INTO post (title) VALUES ('a'); COMMIT;",
-        told(&context)
+        recorded(&context)
     );
     psql(db, &sql).await?;
     let record = db.record().await?;
@@ -239,7 +241,7 @@ async fn writers_need_no_right_on_the_log(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn nobody_else_can_make_triggers_of_the_functions(db: &TestDb) -> TestResult {
+async fn functions_are_not_executable_by_other_roles(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let role: String = value(db, "SELECT current_database() || '_forger'").await?;
     let result = psql(

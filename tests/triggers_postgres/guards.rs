@@ -10,15 +10,15 @@ use crate::support::{TestDb, TestResult};
 crate::on_postgres! {
     truncate_is_refused_where_a_policy_hides_rows,
     truncate_is_refused_under_an_old_snapshot,
-    a_foreign_function_of_a_helpers_name_is_told,
-    a_key_that_became_long_stops_no_write,
+    foreign_function_of_a_helpers_name_is_reported,
+    key_that_became_long_stops_no_write,
     digits_of_points_are_compared_all,
-    nobody_else_may_make_triggers_of_the_functions,
-    a_table_that_takes_the_name_of_another_gets_its_triggers,
-    a_table_of_another_name_loses_the_triggers_of_the_old_one,
+    functions_refuse_triggers_of_other_roles,
+    table_that_takes_the_name_of_another_gets_its_triggers,
+    table_of_another_name_loses_the_triggers_of_the_old_one,
     every_record_can_be_read,
-    who_could_change_what_is_recorded_is_told,
-    a_table_with_a_foreign_partition_is_refused,
+    roles_that_can_change_records_are_reported,
+    table_with_a_foreign_partition_is_refused,
     without_a_log_there_are_no_triggers,
 }
 
@@ -75,7 +75,7 @@ async fn truncate_is_refused_under_an_old_snapshot(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_foreign_function_of_a_helpers_name_is_told(db: &TestDb) -> TestResult {
+async fn foreign_function_of_a_helpers_name_is_reported(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let triggers = AuditTriggers::of::<post::Entity>();
     assert!(triggers.check(&db.conn).await?.is_current());
@@ -99,7 +99,7 @@ async fn a_foreign_function_of_a_helpers_name_is_told(db: &TestDb) -> TestResult
     Ok(())
 }
 
-async fn a_key_that_became_long_stops_no_write(db: &TestDb) -> TestResult {
+async fn key_that_became_long_stops_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     db.execute_unprepared(
         "ALTER TABLE post ALTER id DROP IDENTITY; ALTER TABLE post ALTER id TYPE text",
@@ -138,7 +138,7 @@ async fn digits_of_points_are_compared_all(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn nobody_else_may_make_triggers_of_the_functions(db: &TestDb) -> TestResult {
+async fn functions_refuse_triggers_of_other_roles(db: &TestDb) -> TestResult {
     let role = "sea_orm_audit_by_default";
     psql(
         db,
@@ -167,7 +167,7 @@ async fn nobody_else_may_make_triggers_of_the_functions(db: &TestDb) -> TestResu
     Ok(())
 }
 
-async fn a_table_that_takes_the_name_of_another_gets_its_triggers(db: &TestDb) -> TestResult {
+async fn table_that_takes_the_name_of_another_gets_its_triggers(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let triggers = AuditTriggers::of::<post::Entity>();
     // The functions exist, and the old table's triggers call them.
@@ -190,7 +190,7 @@ async fn a_table_that_takes_the_name_of_another_gets_its_triggers(db: &TestDb) -
     Ok(())
 }
 
-async fn a_table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) -> TestResult {
+async fn table_of_another_name_loses_the_triggers_of_the_old_one(db: &TestDb) -> TestResult {
     db.create(post::Entity).await?;
     db.execute_unprepared(
         "ALTER TABLE post RENAME TO wide_old; ALTER TABLE wide_old RENAME TO wide",
@@ -243,7 +243,7 @@ async fn every_record_can_be_read(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn who_could_change_what_is_recorded_is_told(db: &TestDb) -> TestResult {
+async fn roles_that_can_change_records_are_reported(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     let triggers = AuditTriggers::of::<post::Entity>();
     assert!(triggers.check(&db.conn).await?.is_current());
@@ -281,7 +281,7 @@ async fn who_could_change_what_is_recorded_is_told(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_table_with_a_foreign_partition_is_refused(db: &TestDb) -> TestResult {
+async fn table_with_a_foreign_partition_is_refused(db: &TestDb) -> TestResult {
     psql(
         db,
         "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER far FOREIGN DATA WRAPPER nowhere;

@@ -13,9 +13,9 @@ crate::on_postgres! {
     marks_are_heeded,
     secrets_inside_json_redact_the_column,
     ordinary_keys_of_json_are_recorded,
-    what_jsonb_cannot_hold_does_not_fail_a_write,
-    what_differs_in_form_only_is_no_change,
-    what_an_own_equality_would_miss_is_a_change,
+    value_outside_of_jsonb_does_not_fail_the_write,
+    difference_in_form_is_no_change,
+    difference_that_a_custom_equality_misses_is_a_change,
     only_some_columns_and_actions_are_recorded,
     skips_of_the_configuration_are_heeded,
     labels_are_harmless_and_cut,
@@ -179,7 +179,7 @@ async fn ordinary_keys_of_json_are_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_jsonb_cannot_hold_does_not_fail_a_write(db: &TestDb) -> TestResult {
+async fn value_outside_of_jsonb_does_not_fail_the_write(db: &TestDb) -> TestResult {
     create(db, marked::Entity).await?;
     psql(db, ROW).await?;
     for document in [
@@ -206,7 +206,7 @@ async fn what_jsonb_cannot_hold_does_not_fail_a_write(db: &TestDb) -> TestResult
     Ok(())
 }
 
-async fn what_differs_in_form_only_is_no_change(db: &TestDb) -> TestResult {
+async fn difference_in_form_is_no_change(db: &TestDb) -> TestResult {
     create(db, crate::entity::wide::Entity).await?;
     psql(
         db,
@@ -228,7 +228,7 @@ async fn what_differs_in_form_only_is_no_change(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn what_an_own_equality_would_miss_is_a_change(db: &TestDb) -> TestResult {
+async fn difference_that_a_custom_equality_misses_is_a_change(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,

@@ -7,10 +7,10 @@ use crate::entity::post;
 use crate::support::{TestDb, TestResult};
 
 crate::on_postgres! {
-    a_context_goes_to_no_other_client_of_the_pooler,
+    context_goes_to_no_other_client_of_the_pooler,
 }
 
-async fn a_context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestResult {
+async fn context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestResult {
     if std::env::var_os("TEST_PGBOUNCER_URL").is_none() {
         assert!(
             std::env::var_os("CI").is_none(),
@@ -29,12 +29,12 @@ async fn a_context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestRes
     };
     let (one, two) = (client().await?, client().await?);
     let server = "INSERT INTO post (title, score) VALUES ('who', pg_backend_pid())";
-    let told = |actor: u8| {
+    let recorded = |actor: u8| {
         format!("SELECT set_config('sea_orm_audit.context', '{{\"actor_id\": \"{actor}\"}}', true)")
     };
     for (actor, commit) in [(1, true), (2, false)] {
         let tx = one.begin().await?;
-        tx.execute_unprepared(&told(actor)).await?;
+        tx.execute_unprepared(&recorded(actor)).await?;
         tx.execute_unprepared(server).await?;
         if commit {
             tx.commit().await?;
@@ -45,7 +45,7 @@ async fn a_context_goes_to_no_other_client_of_the_pooler(db: &TestDb) -> TestRes
     }
     let tx = one.begin().await?;
     let inner = tx.begin().await?;
-    inner.execute_unprepared(&told(3)).await?;
+    inner.execute_unprepared(&recorded(3)).await?;
     inner.rollback().await?;
     tx.commit().await?;
     two.execute_unprepared(server).await?;

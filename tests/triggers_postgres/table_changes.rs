@@ -8,11 +8,11 @@ use crate::entity::{marked, post, wide};
 use crate::support::{TestDb, TestResult};
 
 crate::on_postgres! {
-    a_column_that_is_added_fails_no_write,
-    a_column_that_is_dropped_fails_no_write,
-    a_column_that_is_renamed_fails_no_write,
-    a_key_that_is_dropped_fails_no_write,
-    a_column_that_becomes_any_other_type_fails_no_write,
+    column_that_is_added_fails_no_write,
+    column_that_is_dropped_fails_no_write,
+    column_that_is_renamed_fails_no_write,
+    key_that_is_dropped_fails_no_write,
+    column_that_becomes_any_other_type_fails_no_write,
     every_column_can_go_in_a_session_that_has_planned_its_triggers,
     triggers_that_are_dropped_leave_nothing,
     virtual_columns_are_left_out_and_fail_no_write,
@@ -22,7 +22,7 @@ const WRITES: &str = "UPDATE post SET score = COALESCE(score, 0) + 1;
     INSERT INTO post (id) SELECT max(id) + 1 FROM post; DELETE FROM post WHERE id = 1;
     TRUNCATE post;";
 
-async fn a_column_that_is_added_fails_no_write(db: &TestDb) -> TestResult {
+async fn column_that_is_added_fails_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,
@@ -45,7 +45,7 @@ async fn a_column_that_is_added_fails_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_column_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
+async fn column_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,
@@ -64,7 +64,7 @@ async fn a_column_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_column_that_is_renamed_fails_no_write(db: &TestDb) -> TestResult {
+async fn column_that_is_renamed_fails_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,
@@ -89,7 +89,7 @@ async fn a_column_that_is_renamed_fails_no_write(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_key_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
+async fn key_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,
@@ -103,7 +103,7 @@ async fn a_key_that_is_dropped_fails_no_write(db: &TestDb) -> TestResult {
 }
 
 /// All types of the catalogue, and tables of one column of each: the shared functions handle all of them.
-async fn a_column_that_becomes_any_other_type_fails_no_write(db: &TestDb) -> TestResult {
+async fn column_that_becomes_any_other_type_fails_no_write(db: &TestDb) -> TestResult {
     create(db, marked::Entity).await?;
     create(db, wide::Entity).await?;
     create(db, post::Entity).await?;

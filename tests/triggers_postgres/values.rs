@@ -15,7 +15,7 @@ use crate::support::{TestDb, TestResult};
 
 crate::on_postgres! {
     values_are_recorded_in_their_canonical_form,
-    a_value_of_a_megabyte_is_recorded,
+    value_of_a_megabyte_is_recorded,
 }
 
 fn or_null<T: Into<Value> + Nullable>(values: impl IntoIterator<Item = T>) -> Vec<Value> {
@@ -257,7 +257,7 @@ async fn values_are_recorded_in_their_canonical_form(db: &TestDb) -> TestResult 
     Ok(())
 }
 
-async fn a_value_of_a_megabyte_is_recorded(db: &TestDb) -> TestResult {
+async fn value_of_a_megabyte_is_recorded(db: &TestDb) -> TestResult {
     create(db, wide::Entity).await?;
     let text = "ä\"🦀".repeat(150_000);
     let mut row = row(0);

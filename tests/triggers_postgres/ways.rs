@@ -19,8 +19,8 @@ crate::on_postgres! {
     truncate_cascade_is_recorded_on_every_table,
     partitioned_tables_are_recorded_and_so_are_rows_that_move,
     rows_of_inheriting_tables_are_recorded_by_way_of_their_parent,
-    a_plan_made_for_one_row_does_for_thousands,
-    a_statement_that_is_rolled_back_leaves_no_record,
+    plan_made_for_one_row_does_for_thousands,
+    statement_that_is_rolled_back_leaves_no_record,
 }
 
 async fn statements_of_many_rows_are_recorded_row_by_row(db: &TestDb) -> TestResult {
@@ -298,7 +298,7 @@ async fn rows_of_inheriting_tables_are_recorded_by_way_of_their_parent(db: &Test
     Ok(())
 }
 
-async fn a_plan_made_for_one_row_does_for_thousands(db: &TestDb) -> TestResult {
+async fn plan_made_for_one_row_does_for_thousands(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,
@@ -312,7 +312,7 @@ async fn a_plan_made_for_one_row_does_for_thousands(db: &TestDb) -> TestResult {
     replay(db, &["post"]).await
 }
 
-async fn a_statement_that_is_rolled_back_leaves_no_record(db: &TestDb) -> TestResult {
+async fn statement_that_is_rolled_back_leaves_no_record(db: &TestDb) -> TestResult {
     create(db, post::Entity).await?;
     psql(
         db,

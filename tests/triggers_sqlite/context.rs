@@ -9,7 +9,7 @@ mod sqlite {
     crate::support::tests_on!(sqlite:
         the_context_of_the_transaction_is_recorded,
         without_a_context_it_is_the_database,
-        a_malformed_context_does_not_fail_the_write,
+        malformed_context_does_not_fail_the_write,
         times_are_written_as_sqlx_writes_them,
     );
 }
@@ -95,7 +95,7 @@ async fn without_a_context_it_is_the_database(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_malformed_context_does_not_fail_the_write(db: &TestDb) -> TestResult {
+async fn malformed_context_does_not_fail_the_write(db: &TestDb) -> TestResult {
     captured(db, thing::Entity).await?;
     let long = format!(r#"{{"actor_id": "{}"}}"#, "ä".repeat(300));
     let deep = format!(r#"{{"metadata": {}1{}}}"#, "[".repeat(500), "]".repeat(500));

@@ -10,8 +10,8 @@ mod sqlite {
     crate::support::tests_on!(sqlite:
         every_way_to_change_rows_is_recorded_and_can_be_replayed,
         cascades_are_recorded_two_levels_deep,
-        replace_tells_of_the_replaced_row_with_recursive_triggers_only,
-        what_fails_or_is_rolled_back_leaves_no_record,
+        replace_records_the_replaced_row_with_recursive_triggers_only,
+        failed_and_rolled_back_writes_have_no_record,
         the_callers_row_counts_and_ids_stay_as_they_are,
     );
 }
@@ -262,7 +262,7 @@ async fn cascades_are_recorded_two_levels_deep(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn replace_tells_of_the_replaced_row_with_recursive_triggers_only(db: &TestDb) -> TestResult {
+async fn replace_records_the_replaced_row_with_recursive_triggers_only(db: &TestDb) -> TestResult {
     captured(db, item::Entity).await?;
     sqlite3(db, "INSERT INTO item VALUES (1, 'a', 1), (2, 'b', 2)").await?;
     db.forget().await?;
@@ -294,7 +294,7 @@ async fn replace_tells_of_the_replaced_row_with_recursive_triggers_only(db: &Tes
     Ok(())
 }
 
-async fn what_fails_or_is_rolled_back_leaves_no_record(db: &TestDb) -> TestResult {
+async fn failed_and_rolled_back_writes_have_no_record(db: &TestDb) -> TestResult {
     captured(db, item::Entity).await?;
     sqlite3(db, "INSERT INTO item VALUES (1, 'a', 1)").await?;
     db.forget().await?;

@@ -10,9 +10,7 @@
     unused_macros
 )]
 
-#[path = "../suite/support.rs"]
-#[macro_use]
-mod support;
+use sea_orm_audit_tests::support;
 
 mod client;
 mod context;

@@ -10,11 +10,11 @@ use crate::support::{TestDb, TestResult};
 mod sqlite {
     crate::support::tests_on!(sqlite:
         fields_are_recorded_redacted_or_left_out,
-        an_update_that_changes_nothing_records_nothing,
+        update_that_changes_nothing_records_nothing,
         actions_that_are_left_out_have_no_trigger,
         labels_are_cut_and_harmless,
         keys_of_every_kind_are_recorded,
-        a_row_names_its_tenant_and_module,
+        row_names_its_tenant_and_module,
     );
 }
 
@@ -131,7 +131,7 @@ async fn fields_are_recorded_redacted_or_left_out(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn an_update_that_changes_nothing_records_nothing(db: &TestDb) -> TestResult {
+async fn update_that_changes_nothing_records_nothing(db: &TestDb) -> TestResult {
     captured(db, person::Entity).await?;
     sqlite3(
         db,
@@ -253,7 +253,7 @@ async fn keys_of_every_kind_are_recorded(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_row_names_its_tenant_and_module(db: &TestDb) -> TestResult {
+async fn row_names_its_tenant_and_module(db: &TestDb) -> TestResult {
     captured(db, person::Entity).await?;
     sqlite3(
         db,

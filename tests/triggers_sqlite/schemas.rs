@@ -9,9 +9,9 @@ use crate::support::{TestDb, TestResult};
 
 mod sqlite {
     crate::support::tests_on!(sqlite:
-        a_column_is_added_dropped_or_renamed,
-        a_table_that_is_built_anew_has_no_triggers,
-        a_table_that_is_renamed_keeps_its_triggers,
+        column_is_added_dropped_or_renamed,
+        table_that_is_built_anew_has_no_triggers,
+        table_that_is_renamed_keeps_its_triggers,
         two_hundred_columns_and_a_mebibyte_are_recorded,
         tables_of_every_make_are_captured,
         triggers_are_kept_word_by_word,
@@ -36,7 +36,7 @@ mod note {
     pub enum Relation {}
 }
 
-async fn a_column_is_added_dropped_or_renamed(db: &TestDb) -> TestResult {
+async fn column_is_added_dropped_or_renamed(db: &TestDb) -> TestResult {
     captured(db, note::Entity).await?;
     let ours = AuditTriggers::of::<note::Entity>();
     // A column that was added after the triggers is not recorded.
@@ -97,7 +97,7 @@ async fn definition(db: &TestDb) -> TestResult<Option<String>> {
     text(db, sql).await
 }
 
-async fn a_table_that_is_built_anew_has_no_triggers(db: &TestDb) -> TestResult {
+async fn table_that_is_built_anew_has_no_triggers(db: &TestDb) -> TestResult {
     captured(db, note::Entity).await?;
     let before = definition(db).await?;
     sqlite3(
@@ -123,7 +123,7 @@ async fn a_table_that_is_built_anew_has_no_triggers(db: &TestDb) -> TestResult {
     Ok(())
 }
 
-async fn a_table_that_is_renamed_keeps_its_triggers(db: &TestDb) -> TestResult {
+async fn table_that_is_renamed_keeps_its_triggers(db: &TestDb) -> TestResult {
     captured(db, note::Entity).await?;
     let before = definition(db).await?;
     sqlite3(

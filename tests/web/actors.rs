@@ -15,7 +15,7 @@ use crate::context::{insert, router};
 use crate::support::{Shop, TestResult, With, call, get, send, text};
 
 #[tokio::test]
-async fn a_layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> TestResult {
+async fn layer_inside_of_another_keeps_the_actor_unless_it_names_one() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let outer = |parts: &Parts| parts.headers.get("x-user").map(|_| Actor::user(7));
@@ -73,7 +73,7 @@ async fn the_actor_outside_of_the_layer_is_the_one_of_the_beginning() -> TestRes
 }
 
 #[tokio::test]
-async fn the_actor_is_told_by_the_head_or_set_later_and_never_stays() -> TestResult {
+async fn actor_comes_from_the_head_or_later_and_ends_with_the_request() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let key = |parts: &Parts| {
@@ -115,7 +115,7 @@ async fn the_actor_is_told_by_the_head_or_set_later_and_never_stays() -> TestRes
 }
 
 #[tokio::test]
-async fn who_is_asked_for_the_actor_may_look_at_the_context_and_set_it() -> TestResult {
+async fn actor_function_reads_and_sets_the_context() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let seen = Arc::new(Mutex::new(Vec::new()));

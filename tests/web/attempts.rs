@@ -30,7 +30,7 @@ impl AuthnBackend for Slow {
         permit.forget();
         match password {
             "right" => Ok(Some(User(7))),
-            "fails" => Err(std::io::Error::other("nobody verifies it")),
+            "fails" => Err(std::io::Error::other("it cannot be verified")),
             _ => Ok(None),
         }
     }

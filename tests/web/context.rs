@@ -49,7 +49,7 @@ pub(crate) async fn insert(db: &AuditedConnection) -> TestResult {
 }
 
 #[tokio::test]
-async fn a_change_has_the_address_agent_id_and_trace_of_its_request() -> TestResult {
+async fn change_has_the_address_agent_id_and_trace_of_its_request() -> TestResult {
     let shop = Shop::open().await?;
     let proxies = TrustedProxies::new(["10.0.0.0/8"])?;
     let layer = AuditLayer::new()
@@ -80,7 +80,7 @@ async fn a_change_has_the_address_agent_id_and_trace_of_its_request() -> TestRes
 }
 
 #[tokio::test]
-async fn a_request_without_an_id_gets_one_that_its_answer_and_its_handler_know() -> TestResult {
+async fn request_without_an_id_gets_one_that_its_answer_and_its_handler_know() -> TestResult {
     let shop = Shop::open().await?;
     let seen = |request: Request<Body>| async move {
         let id = request.headers()["x-request-id"].to_str().unwrap();
@@ -105,7 +105,7 @@ async fn a_request_without_an_id_gets_one_that_its_answer_and_its_handler_know()
 }
 
 #[tokio::test]
-async fn an_answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
+async fn answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let fails = on_get(async || -> &'static str { panic!("on purpose") });
@@ -128,7 +128,7 @@ async fn an_answer_keeps_the_id_to_itself_where_it_is_to() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() -> TestResult {
+async fn body_that_is_streamed_after_the_handler_returned_has_the_context() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let handler = async move || {
@@ -152,7 +152,7 @@ async fn a_body_that_is_streamed_after_the_handler_returned_has_the_context() ->
 }
 
 #[tokio::test]
-async fn a_context_that_is_first_asked_for_in_the_body_is_the_requests_as_it_came() -> TestResult {
+async fn context_that_is_first_asked_for_in_the_body_is_the_requests_as_it_came() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let key = HashKey::from_bytes("k1", &[7; 32])?;
@@ -200,8 +200,8 @@ async fn the_address_and_the_id_are_known_to_all_that_belongs_to_the_request() -
         let id = headers["x-request-id"].to_str().unwrap_or_default();
         format!("{:?} {id}", client_ip())
     };
-    let told = Arc::new(Mutex::new(String::new()));
-    let tell = Arc::clone(&told);
+    let recorded = Arc::new(Mutex::new(String::new()));
+    let tell = Arc::clone(&recorded);
     let identify = move |parts: &Parts| {
         *tell.lock().unwrap() = known(&parts.headers);
         None
@@ -219,7 +219,7 @@ async fn the_address_and_the_id_are_known_to_all_that_belongs_to_the_request() -
     request.extensions_mut().insert(peer("10.0.0.8:1")?);
     let expected = "Some(192.0.2.60) r-18";
     assert_eq!(text(send(&router, request).await?).await?, expected);
-    assert_eq!(*told.lock().unwrap(), expected);
+    assert_eq!(*recorded.lock().unwrap(), expected);
     assert_eq!(client_ip(), None);
     Ok(())
 }
@@ -312,7 +312,7 @@ impl Drop for Guard {
 }
 
 #[tokio::test]
-async fn what_ends_with_a_request_ends_in_its_context() -> TestResult {
+async fn end_of_a_request_has_its_context() -> TestResult {
     let ended = Arc::<Mutex<Vec<_>>>::default();
     let guard = {
         let ended = Arc::clone(&ended);

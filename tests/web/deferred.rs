@@ -38,7 +38,7 @@ async fn right_credentials_alone_are_no_login() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_session_that_is_signed_in_is_a_login_with_the_name_that_was_typed() -> TestResult {
+async fn session_that_is_signed_in_is_a_login_with_the_name_that_was_typed() -> TestResult {
     let shop = Shop::open().await?;
     let router = deferring(&shop);
     let ann = cookie(&router).await?;
@@ -59,7 +59,7 @@ async fn a_session_that_is_signed_in_is_a_login_with_the_name_that_was_typed() -
 }
 
 #[tokio::test]
-async fn a_login_after_a_second_factor_is_recorded_with_that_request() -> TestResult {
+async fn login_after_a_second_factor_is_recorded_with_that_request() -> TestResult {
     let shop = Shop::open().await?;
     let router = deferring(&shop);
     send(&router, get("/confirm/Ann/right")).await?;
@@ -74,7 +74,7 @@ async fn a_login_after_a_second_factor_is_recorded_with_that_request() -> TestRe
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_be_recorded_lets_nobody_in() -> TestResult {
+async fn unrecordable_login_is_refused() -> TestResult {
     let shop = Shop::open().await?;
     let router = deferring(&shop);
     let drop_table = "DROP TABLE audit_login_attempt";
@@ -118,8 +118,7 @@ impl Clock for Trap {
 }
 
 #[tokio::test]
-async fn a_panic_while_a_login_is_recorded_lets_nobody_in_and_is_told_with_its_place() -> TestResult
-{
+async fn panic_while_a_login_is_recorded_refuses_it_and_is_reported_with_its_place() -> TestResult {
     let shop = Shop::open().await?;
     let router = deferring(&shop);
     let ann = cookie(&router).await?;

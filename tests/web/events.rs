@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use crate::support::{Shop, TestResult, With, get, send};
 
 #[tokio::test]
-async fn a_slow_request_is_an_event_and_a_fast_one_is_none() -> TestResult {
+async fn slow_request_is_an_event_and_a_fast_one_is_none() -> TestResult {
     let shop = Shop::open().await?;
     let slow = AuditLayer::new().events(shop.events.clone());
     let router = |layer| {
@@ -79,10 +79,10 @@ async fn each_route_and_status_is_an_event_of_its_own() -> TestResult {
         let answer = bare.clone().oneshot(get(path)).await?;
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
-    let mut told: Vec<_> = (shop.events().await?.into_iter())
+    let mut recorded: Vec<_> = (shop.events().await?.into_iter())
         .map(|event| (event.function_name.unwrap_or_default(), event.occurrences))
         .collect();
-    told.sort();
+    recorded.sort();
     let expected = [
         ("/items/*", 2),
         ("/orders/{id}", 2),
@@ -90,14 +90,14 @@ async fn each_route_and_status_is_an_event_of_its_own() -> TestResult {
         ("/shop.Orders/Get", 1),
     ];
     assert_eq!(
-        told,
+        recorded,
         expected.map(|(route, times)| (route.to_owned(), times))
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_panic_before_there_is_a_future_is_caught_as_well() -> TestResult {
+async fn panic_before_there_is_a_future_is_caught_as_well() -> TestResult {
     let shop = Shop::open().await?;
     let service = tower::ServiceBuilder::new()
         .layer(AuditLayer::new().events(shop.events.clone()))
@@ -118,7 +118,7 @@ async fn a_panic_before_there_is_a_future_is_caught_as_well() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_client_that_went_away_ends_a_slow_request() -> TestResult {
+async fn client_that_went_away_ends_a_slow_request() -> TestResult {
     let shop = Shop::open().await?;
     let layer = AuditLayer::new()
         .events(shop.events.clone())
@@ -136,7 +136,7 @@ async fn a_client_that_went_away_ends_a_slow_request() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_answer_of_500_is_an_error_by_whoever_asked() -> TestResult {
+async fn response_of_500_is_an_error_of_its_actor() -> TestResult {
     let shop = Shop::open().await?;
     let handler = async || {
         AuditContext::set_actor(Actor::user(7));
@@ -164,7 +164,7 @@ async fn an_answer_of_500_is_an_error_by_whoever_asked() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_panic_is_answered_with_500_and_told_with_place_and_backtrace() -> TestResult {
+async fn panic_is_answered_with_500_and_reported_with_place_and_backtrace() -> TestResult {
     let shop = Shop::open().await?;
     let handler = async || -> &'static str {
         tokio::task::yield_now().await;
@@ -195,12 +195,12 @@ async fn a_panic_is_answered_with_500_and_told_with_place_and_backtrace() -> Tes
 }
 
 #[tokio::test]
-async fn a_panic_of_who_is_asked_for_the_actor_is_one_of_the_request() -> TestResult {
+async fn panic_of_who_is_asked_for_the_actor_is_one_of_the_request() -> TestResult {
     let shop = Shop::open().await?;
     let layer = AuditLayer::new()
         .events(shop.events.clone())
         .actor(|_: &http::request::Parts| panic!("no such key"));
-    let handler = on_get(async || -> &'static str { unreachable!("nobody knows whose it is") });
+    let handler = on_get(async || -> &'static str { unreachable!("no actor is known") });
     let router = Router::new().route("/", handler).layer(layer);
     let request = get("/").with("x-request-id", b"r-20");
     assert_eq!(send(&router, request).await?.status(), 500);
@@ -213,7 +213,7 @@ async fn a_panic_of_who_is_asked_for_the_actor_is_one_of_the_request() -> TestRe
 }
 
 #[tokio::test]
-async fn a_panic_is_let_through_on_request() -> TestResult {
+async fn panic_is_let_through_on_request() -> TestResult {
     let layer = AuditLayer::new().catch_panics(false);
     let router = Router::new()
         .route(
@@ -226,9 +226,8 @@ async fn a_panic_is_let_through_on_request() -> TestResult {
     Ok(())
 }
 
-#[cfg(feature = "opentelemetry")]
 #[tokio::test]
-async fn a_record_has_the_trace_of_the_current_opentelemetry_span() -> TestResult {
+async fn record_has_the_trace_of_the_current_opentelemetry_span() -> TestResult {
     use opentelemetry::Context;
     use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceState};
     use sea_orm_audit::{Action, AuditEvent};

@@ -56,7 +56,7 @@ fn streamed() -> Body {
 }
 
 #[tokio::test]
-async fn an_export_is_recorded_though_its_client_goes_away_while_that_is_done() -> TestResult {
+async fn export_is_recorded_though_its_client_goes_away_while_that_is_done() -> TestResult {
     let shop = Shop::open().await?;
     let mut body = ExportRecorder::new(shop.conn(), "products").body(streamed());
     body.frame().await.ok_or("no frame")??;
@@ -99,7 +99,7 @@ async fn at_whichever_moment_a_client_goes_an_export_is_recorded_whole_and_once(
 
 /// The bytes wait for the record of the beginning. That record stays if nothing follows: the process may end here.
 #[tokio::test]
-async fn an_export_that_stalls_is_on_record_as_begun() -> TestResult {
+async fn stalled_export_is_recorded_as_begun() -> TestResult {
     let shop = Shop::open().await?;
     let db = shop.conn();
     let handler = async move || {
@@ -153,7 +153,7 @@ async fn nothing_is_sent_of_an_export_whose_beginning_cannot_be_recorded() -> Te
 }
 
 #[tokio::test]
-async fn a_file_that_is_finished_is_recorded_though_nobody_waits_for_it() -> TestResult {
+async fn finished_file_is_recorded_though_no_caller_waits() -> TestResult {
     let shop = Shop::open().await?;
     let mut writer = ExportRecorder::new(shop.conn(), "products").writer(Vec::new());
     std::io::Write::write_all(&mut writer, b"a,b,c")?;
@@ -168,7 +168,7 @@ async fn a_file_that_is_finished_is_recorded_though_nobody_waits_for_it() -> Tes
 }
 
 #[tokio::test]
-async fn how_many_records_there_are_is_unknown_until_somebody_counts() -> TestResult {
+async fn number_of_records_is_unknown_until_counted() -> TestResult {
     let shop = Shop::open().await?;
     let uncounted = ExportRecorder::new(shop.conn(), "products");
     assert_eq!(uncounted.records().get(), 0);
@@ -205,7 +205,7 @@ where
 }
 
 #[tokio::test]
-async fn a_download_whose_length_is_said_is_complete_when_all_of_it_was_sent() -> TestResult {
+async fn download_whose_length_is_said_is_complete_when_all_of_it_was_sent() -> TestResult {
     let shop = Shop::open().await?;
     let db = shop.conn();
     // One sets the length; the other's body knows it.
@@ -226,7 +226,7 @@ async fn a_download_whose_length_is_said_is_complete_when_all_of_it_was_sent() -
     }
     let exports = exports(&shop).await?;
     let kinds: Vec<_> = exports.iter().map(|export| &*export.export_type).collect();
-    assert_eq!(kinds, ["said", "known"], "on record before the last bytes");
+    assert_eq!(kinds, ["said", "known"], "recorded before the last bytes");
     assert!(exports.iter().all(|export| export.file_size == Some(6)));
     assert_eq!(outcomes(&shop).await?, ["SUCCESS", "SUCCESS"]);
     Ok(())
@@ -252,7 +252,7 @@ async fn the_answer_to_head_is_no_export() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_download_whose_length_is_said_and_that_cannot_be_recorded_is_not_whole() -> TestResult {
+async fn download_whose_length_is_said_and_that_cannot_be_recorded_is_not_whole() -> TestResult {
     let shop = Shop::open().await?;
     let drop_table = "DROP TABLE audit_data_export";
     shop.db.execute_unprepared(drop_table).await?;
@@ -265,7 +265,7 @@ async fn a_download_whose_length_is_said_and_that_cannot_be_recorded_is_not_whol
 }
 
 #[tokio::test]
-async fn a_body_of_another_length_than_was_said_is_none_that_is_complete() -> TestResult {
+async fn body_of_another_length_than_was_said_is_none_that_is_complete() -> TestResult {
     let shop = Shop::open().await?;
     let short = ExportRecorder::new(shop.conn(), "short").expected_bytes(7);
     assert!(short.body(streamed()).collect().await.is_err());
@@ -283,7 +283,7 @@ async fn a_body_of_another_length_than_was_said_is_none_that_is_complete() -> Te
 }
 
 #[tokio::test]
-async fn an_export_whose_length_nobody_says_is_sent_in_chunks() -> TestResult {
+async fn export_of_unknown_length_is_sent_in_chunks() -> TestResult {
     let shop = Shop::open().await?;
     let db = shop.conn();
     let handler = async move || Body::new(ExportRecorder::new(db, "products").body(streamed()));
@@ -370,12 +370,12 @@ async fn export_of_an_open_query_is_recorded_on_a_pool_of_one_connection() -> Te
         TestResult::Ok(())
     };
     tokio::time::timeout(Duration::from_secs(20), all).await??;
-    let told: Vec<_> = (exports(&shop).await?.into_iter())
+    let logged: Vec<_> = (exports(&shop).await?.into_iter())
         .map(|export| (export.outcome, export.record_count, export.file_size))
         .collect();
     let failed = |records, bytes| ("FAILURE".to_owned(), records, bytes);
     assert_eq!(
-        told,
+        logged,
         [
             ("SUCCESS".to_owned(), Some(3), Some(6)),
             failed(Some(2), Some(4)),

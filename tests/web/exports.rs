@@ -49,7 +49,7 @@ async fn some_exports(shop: &Shop) -> TestResult<Vec<audit_data_export::Model>> 
 }
 
 #[tokio::test]
-async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
+async fn export_is_recorded_when_its_end_is_sent() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(shop.conn(), || vec![Ok("1,tea\n"), Ok("2,coffee\n")]);
     let response = call(&router, get("/csv")).await?;
@@ -63,10 +63,10 @@ async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
     assert_eq!(export.filters_applied, Some(json!({"q": "tea"})));
     assert_eq!(export.outcome, "SUCCESS");
     let log = shop.log().await?;
-    let told: Vec<_> = (log.iter())
+    let logged: Vec<_> = (log.iter())
         .map(|record| (record.action.as_str(), record.outcome.as_str()))
         .collect();
-    assert_eq!(told, [("EXPORT", "OPEN"), ("EXPORT", "SUCCESS")]);
+    assert_eq!(logged, [("EXPORT", "OPEN"), ("EXPORT", "SUCCESS")]);
     assert_eq!(Some(log[1].id), export.log_id);
     assert!(log.iter().all(|it| it.request_id == export.request_id));
     assert!(export.request_id.is_some());
@@ -77,7 +77,7 @@ async fn an_export_is_on_record_when_its_end_is_sent() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_export_whose_client_went_away_says_how_far_it_came() -> TestResult {
+async fn export_whose_client_went_away_says_how_far_it_came() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(shop.conn(), || vec![Ok("1,tea\n"), Ok("2,coffee\n")]);
     // A server might send both chunks before the client disconnects.
@@ -93,7 +93,7 @@ async fn an_export_whose_client_went_away_says_how_far_it_came() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_export_that_fails_is_recorded_once_as_a_failure() -> TestResult {
+async fn export_that_fails_is_recorded_once_as_a_failure() -> TestResult {
     let shop = Shop::open().await?;
     let fails = || {
         vec![
@@ -110,7 +110,7 @@ async fn an_export_that_fails_is_recorded_once_as_a_failure() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_export_that_cannot_be_recorded_is_cut_off() -> TestResult {
+async fn export_that_cannot_be_recorded_is_cut_off() -> TestResult {
     use sea_orm::ConnectionTrait;
     let shop = Shop::open().await?;
     shop.db
@@ -124,7 +124,7 @@ async fn an_export_that_cannot_be_recorded_is_cut_off() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_whole_needs_not_be_asked_for_more() -> TestResult {
+async fn body_that_says_it_is_whole_needs_not_be_asked_for_more() -> TestResult {
     let shop = Shop::open().await?;
     let export = ExportRecorder::new(shop.conn(), "products");
     let mut body = export.body(Body::from("all of it"));
@@ -137,7 +137,7 @@ async fn a_body_that_says_it_is_whole_needs_not_be_asked_for_more() -> TestResul
 }
 
 #[tokio::test]
-async fn a_writer_is_recorded_when_it_is_finished_or_dropped() -> TestResult {
+async fn writer_is_recorded_when_it_is_finished_or_dropped() -> TestResult {
     let shop = Shop::open().await?;
     let export = ExportRecorder::new(shop.conn(), "products").path("exports/1.csv");
     export.records().add(3);

@@ -146,7 +146,7 @@ async fn call(
 }
 
 #[tokio::test]
-async fn a_call_of_tonic_has_its_id_its_address_and_its_actor() -> TestResult {
+async fn call_of_tonic_has_its_id_its_address_and_its_actor() -> TestResult {
     let shop = Shop::open().await?;
     let mut client = client(&shop).await?;
     let answer = call(&mut client, "tea", Some("importer")).await??;

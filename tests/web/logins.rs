@@ -50,7 +50,7 @@ async fn at_whichever_moment_a_client_goes_no_attempt_is_half_recorded() -> Test
 }
 
 #[tokio::test]
-async fn a_password_that_was_found_wrong_is_on_record_though_its_client_went_away() -> TestResult {
+async fn wrong_password_is_recorded_though_its_client_disconnected() -> TestResult {
     use futures::FutureExt;
     use sea_orm::TransactionTrait;
     use tower::ServiceExt;
@@ -103,9 +103,8 @@ async fn success_of_another_account_does_not_let_guesses_go_on() -> TestResult {
     Ok(())
 }
 
-#[cfg(feature = "geoip")]
 #[tokio::test]
-async fn a_login_and_a_logout_have_the_place_of_their_address() -> TestResult {
+async fn login_and_a_logout_have_the_place_of_their_address() -> TestResult {
     use std::net::SocketAddr;
 
     use axum::extract::ConnectInfo;
@@ -156,7 +155,7 @@ async fn a_login_and_a_logout_have_the_place_of_their_address() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_burst_of_failed_logins_says_whose_and_never_an_unknown_name() -> TestResult {
+async fn burst_of_failed_logins_says_whose_and_never_an_unknown_name() -> TestResult {
     use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
     let shop = Shop::open().await?;
     let window = std::time::Duration::from_hours(1);
@@ -171,25 +170,25 @@ async fn a_burst_of_failed_logins_says_whose_and_never_an_unknown_name() -> Test
     }
     let events = shop.events().await?;
     assert_eq!(events.len(), 3, "one for each name: {events:?}");
-    let told: Vec<_> = (events.iter())
+    let logged: Vec<_> = (events.iter())
         .map(|event| event.metadata.clone().unwrap_or_default())
         .collect();
-    assert_eq!(told[0]["account"], "7");
+    assert_eq!(logged[0]["account"], "7");
     let attempts = attempts(&shop).await?;
     for (event, attempt) in [(1, 2), (2, 4)] {
         let stored = attempts[attempt].username.as_deref().unwrap_or_default();
         assert!(stored.starts_with("hmac-sha256:"), "{stored}");
-        assert_eq!(told[event]["username"], stored);
+        assert_eq!(logged[event]["username"], stored);
     }
     assert!(!format!("{events:?}").contains("hunter2"));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestResult {
+async fn panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, backend(&shop), [KEY; 2]);
-    let answer = send(&router, get("/in/Nobody/wrong")).await?;
+    let answer = send(&router, get("/in/Anonymous/wrong")).await?;
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let events = shop.events().await?;
     assert_eq!(events.len(), 1, "{events:?}");
@@ -201,17 +200,17 @@ async fn a_panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestRes
     assert!(trace.contains("people"), "{trace}");
     // The panic is reported also when the client has disconnected.
     shop.events.install();
-    go_away_after(1, &router, get("/in/Nobody/wrong")).await;
-    let told = async || {
+    go_away_after(1, &router, get("/in/Anonymous/wrong")).await;
+    let logged = async || {
         let events = shop.events().await?;
         Ok((events.iter().map(|it| it.occurrences).sum::<i64>() == 2).then_some(()))
     };
-    eventually(told).await
+    eventually(logged).await
 }
 
 /// The tighter a lockout is, the fewer attempts fail: blocked attempts count.
 #[tokio::test]
-async fn who_guesses_on_while_blocked_is_a_burst() -> TestResult {
+async fn guesses_while_blocked_are_a_burst() -> TestResult {
     use std::time::Duration;
 
     use sea_orm_audit::Lockout;

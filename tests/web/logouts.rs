@@ -20,7 +20,7 @@ async fn logouts(shop: &Shop) -> TestResult<usize> {
 }
 
 #[tokio::test]
-async fn a_logout_is_recorded_by_who_signed_out() -> TestResult {
+async fn logout_is_recorded_by_who_signed_out() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, backend(&shop), [KEY; 2]);
     let ann = cookie(&router).await?;
@@ -53,7 +53,7 @@ async fn the_data_key_is_the_one_that_axum_login_was_given() -> TestResult {
 }
 
 #[tokio::test]
-async fn with_a_data_key_that_is_not_axum_logins_nobody_signs_out() -> TestResult {
+async fn foreign_data_key_detects_no_logout() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, backend(&shop), ["ours", KEY]);
     let ann = cookie(&router).await?;
@@ -65,7 +65,7 @@ async fn with_a_data_key_that_is_not_axum_logins_nobody_signs_out() -> TestResul
 }
 
 #[tokio::test]
-async fn a_logout_is_recorded_though_the_handler_fails_or_panics_after_it() -> TestResult {
+async fn logout_is_recorded_though_the_handler_fails_or_panics_after_it() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, backend(&shop), [KEY; 2]);
     for (count, then) in ["/out/fails", "/out/panics"].into_iter().enumerate() {
@@ -88,7 +88,7 @@ async fn a_logout_is_recorded_though_the_handler_fails_or_panics_after_it() -> T
 }
 
 #[tokio::test]
-async fn a_session_whose_change_is_not_saved_is_not_signed_out() -> TestResult {
+async fn session_whose_change_is_not_saved_is_not_signed_out() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, backend(&shop), [KEY; 2]);
     let ann = cookie(&router).await?;

@@ -70,7 +70,7 @@ impl AuditLogin for Backend {
     async fn account(&self, name: &str) -> Option<Actor> {
         // Simulates an asynchronous lookup.
         tokio::task::yield_now().await;
-        assert_ne!(name, "Nobody", "nobody may ask for that name");
+        assert_ne!(name, "Anonymous", "no client may ask for that name");
         match name {
             "Ann" => Some(Self::actor(&User(7))),
             "ANN" => Some(Self::actor(&User(8))),

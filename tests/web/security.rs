@@ -40,7 +40,7 @@ async fn probe(router: &Router, path: &str, from: &str) -> TestResult {
 }
 
 #[tokio::test]
-async fn a_probe_is_an_event_of_its_client_that_counts() -> TestResult {
+async fn probe_is_an_event_of_its_client_that_counts() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, SecurityRules::default());
     for _ in 0..3 {
@@ -84,7 +84,7 @@ async fn many_refusals_of_one_client_are_a_burst() -> TestResult {
 }
 
 #[tokio::test]
-async fn nobody_finds_out_the_client_by_trying_addresses_on_the_fingerprint() -> TestResult {
+async fn fingerprint_does_not_reveal_the_client() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, SecurityRules::default());
     // Twice under one key, and once under another: an unkeyed digest would be the same three times.
@@ -103,7 +103,7 @@ async fn nobody_finds_out_the_client_by_trying_addresses_on_the_fingerprint() ->
 }
 
 #[tokio::test]
-async fn a_network_of_ipv6_is_one_client() -> TestResult {
+async fn network_of_ipv6_is_one_client() -> TestResult {
     let shop = Shop::open().await?;
     let router = router(&shop, SecurityRules::default());
     for host in 1..=5 {
@@ -118,7 +118,7 @@ async fn a_network_of_ipv6_is_one_client() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_scanner_that_tries_everything_does_not_fill_the_log() -> TestResult {
+async fn scanner_that_tries_everything_does_not_fill_the_log() -> TestResult {
     let shop = Shop::open().await?;
     let path = |number| format!("/probe-{number}");
     let rules = (0..60).fold(SecurityRules::builder(), |rules, number| {
@@ -148,7 +148,7 @@ async fn a_scanner_that_tries_everything_does_not_fill_the_log() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_finding_is_of_whoever_signed_in_and_told_however_the_request_ends() -> TestResult {
+async fn finding_names_the_user_however_the_request_ends() -> TestResult {
     let shop = Shop::open().await?;
     let monitor = SecurityMonitor::default().events(shop.events.clone());
     let signed_in = async |request: Request<Body>, next: Next| {
@@ -172,11 +172,11 @@ async fn a_finding_is_of_whoever_signed_in_and_told_however_the_request_ends() -
     let given_up = call(&router, probing("/.env", "192.0.2.1:5")?).now_or_never();
     assert!(given_up.is_none());
     let events = shop.events().await?;
-    let told: Vec<_> = (events.iter())
+    let recorded: Vec<_> = (events.iter())
         .filter(|event| event.event_type == "SECURITY")
         .map(|event| (event.actor_id.as_deref(), event.request_id.is_some()))
         .collect();
-    assert_eq!(told, [(Some("7"), true); 3]);
+    assert_eq!(recorded, [(Some("7"), true); 3]);
     Ok(())
 }
 
@@ -207,7 +207,7 @@ async fn refused_requests_of_one_client_are_a_burst() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_probing_path_that_is_served_is_no_finding() -> TestResult {
+async fn probing_path_that_is_served_is_no_finding() -> TestResult {
     let shop = Shop::open().await?;
     let monitor = SecurityMonitor::default().events(shop.events.clone());
     let router = Router::new()

@@ -13,7 +13,7 @@ use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 use crate::support::{Shop, TestResult, get, product, send};
 
 #[tokio::test]
-async fn a_change_has_a_digest_of_the_key_of_its_session() -> TestResult {
+async fn change_has_a_digest_of_the_key_of_its_session() -> TestResult {
     let shop = Shop::open().await?;
     let db = AuditedConnection::new(shop.conn());
     let handler = async move |session: Session| {

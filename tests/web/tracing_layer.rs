@@ -69,7 +69,7 @@ fn reporting(shop: &Shop) -> tracing::subscriber::DefaultGuard {
 }
 
 #[tokio::test]
-async fn a_change_that_goes_without_its_record_is_an_event() -> TestResult {
+async fn change_that_goes_without_its_record_is_an_event() -> TestResult {
     let shop = Shop::open().await?;
     shop.db.execute_unprepared("DROP TABLE audit_log").await?;
     let _guard = reporting(&shop);
@@ -86,14 +86,14 @@ async fn a_change_that_goes_without_its_record_is_an_event() -> TestResult {
         (&*events[0].event_type, events[0].occurrences),
         ("ERROR", 1)
     );
-    let told = events[0].description.as_deref().unwrap_or_default();
-    assert!(told.contains("without"), "{told}");
+    let recorded = events[0].description.as_deref().unwrap_or_default();
+    assert!(recorded.contains("without"), "{recorded}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_log_that_takes_neither_records_nor_events_makes_one_event_and_not_ever_more()
--> TestResult {
+async fn log_that_takes_neither_records_nor_events_makes_one_event_and_not_ever_more() -> TestResult
+{
     let shop = Shop::open().await?;
     shop.db.execute_unprepared("DROP TABLE audit_log").await?;
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON audit_system_event \
@@ -120,7 +120,7 @@ async fn a_log_that_takes_neither_records_nor_events_makes_one_event_and_not_eve
 }
 
 #[tokio::test]
-async fn a_statement_that_is_not_captured_is_one_event_and_not_two() -> TestResult {
+async fn statement_that_is_not_captured_is_one_event_and_not_two() -> TestResult {
     let shop = Shop::open().await?;
     let _guard = reporting(&shop);
     let db = AuditedConnection::new(shop.conn());
@@ -157,7 +157,7 @@ async fn slow_statements_become_events_but_for_those_on_audit_tables() -> TestRe
 
 /// Like tracing-subscriber's `init` with other crates that use `log`.
 #[tokio::test]
-async fn errors_of_the_crate_log_are_told_apart_by_their_place() -> TestResult {
+async fn errors_of_the_crate_log_are_distinguished_by_their_place() -> TestResult {
     let shop = Shop::open().await?;
     let _guard = reporting(&shop);
     for (target, line) in [("a::client", 7), ("a::client", 9), ("b", 7), ("b", 7)] {
@@ -171,7 +171,7 @@ async fn errors_of_the_crate_log_are_told_apart_by_their_place() -> TestResult {
         tracing_log::format_trace(&record)?;
     }
     let events = shop.events().await?;
-    let told: Vec<_> = (events.iter())
+    let recorded: Vec<_> = (events.iter())
         .map(|event| {
             (
                 event.module.as_deref(),
@@ -182,7 +182,7 @@ async fn errors_of_the_crate_log_are_told_apart_by_their_place() -> TestResult {
         .collect();
     let module = ["a::client", "b"].map(Some);
     assert_eq!(
-        told,
+        recorded,
         [
             (module[0], Some(7), 1),
             (module[0], Some(9), 1),

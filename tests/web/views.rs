@@ -26,7 +26,7 @@ fn router(layer: AuditLayer) -> Router {
 }
 
 #[tokio::test]
-async fn a_view_is_on_record_with_its_request() -> TestResult {
+async fn view_is_recorded_with_its_request() -> TestResult {
     let shop = Shop::open().await?;
     let response = send(
         &router(AuditLayer::new().views(Views::new(shop.conn()))),
@@ -46,7 +46,7 @@ async fn a_view_is_on_record_with_its_request() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_response_of_any_kind_can_be_marked() -> TestResult {
+async fn response_of_any_kind_can_be_marked() -> TestResult {
     let shop = Shop::open().await?;
     let handler = async || {
         let mut response = axum::response::Html("<p>tea</p>").into_response();
@@ -86,7 +86,7 @@ async fn views_are_sampled_and_left_out_by_model() -> TestResult {
 }
 
 #[tokio::test]
-async fn what_cannot_be_recorded_is_not_shown() -> TestResult {
+async fn unrecorded_view_is_withheld() -> TestResult {
     let shop = Shop::open().await?;
     shop.db.execute_unprepared("DROP TABLE audit_log").await?;
     let layer = AuditLayer::new()
@@ -118,11 +118,11 @@ async fn without_a_layer_or_its_connection_the_response_goes_out_with_a_warning(
     assert_eq!(response.status(), 200);
     let bare = Router::new().route("/", on_get(async || Viewed(tea())));
     assert_eq!(send(&bare, get("/")).await?.status(), 200);
-    let told: Vec<_> = (shop.events().await?.into_iter())
+    let logged: Vec<_> = (shop.events().await?.into_iter())
         .map(|event| event.description.unwrap_or_default())
         .collect();
     assert_eq!(
-        told,
+        logged,
         [
             "a view is not recorded: call `AuditLayer::views(..)`",
             "a view is not recorded: put `AuditLayer` around what answers with it"
@@ -167,7 +167,8 @@ async fn views_are_recorded_all_of_them_though_the_client_goes_away_meanwhile() 
 }
 
 #[tokio::test]
-async fn a_panic_while_a_view_is_recorded_withholds_it_and_is_told_with_its_place() -> TestResult {
+async fn panic_while_a_view_is_recorded_withholds_it_and_is_reported_with_its_place() -> TestResult
+{
     let shop = Shop::open().await?;
     // Panics at the first call, which is for the view.
     let asked = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! What the log does for each operation apart from the database, by name.
+//! What the log does for each operation without the database, by name.
 
 use std::hint::black_box;
 use std::sync::OnceLock;

@@ -1,5 +1,7 @@
 //! The four hooks of an `ActiveModel` on SeaORM's own connections and transactions.
 //!
+//! One file, because the four hooks share what they know of one operation.
+//!
 //! They read before and write after, through the connection of the operation: in a transaction, the record commits
 //! with the change. Between the two, the store keeps the image of the row.
 

@@ -164,7 +164,7 @@ impl Finished {
             Some(image) => image.scope.as_ref().and_then(Weak::upgrade),
             None => current_scope(),
         };
-        let told = RowChange {
+        let change = RowChange {
             action: self.operating.operation.action(),
             changes,
             key,
@@ -172,6 +172,6 @@ impl Finished {
             source: Source::Hook,
         };
         let context = scope.map(|scope| scope.merged()).unwrap_or_default();
-        told.record(plan, config, context).map(Some)
+        change.record(plan, config, context).map(Some)
     }
 }

@@ -1,5 +1,7 @@
 //! Statement capture: runs a write to an audited table inside a transaction and records what it changed.
 //!
+//! One file, because it is the list of the engine's parts and the steps that all statements share.
+//!
 //! The application's statement runs unchanged, whole and once. The rows that it writes are read before and after;
 //! rows that the database returns are used instead. The policy decides about what cannot be captured this way. One
 //! engine serves the connection and the bulk builders.

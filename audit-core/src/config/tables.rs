@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_identifier_is_refused() {
+    fn invalid_identifier_is_refused() {
         let long = "a".repeat(31);
         for prefix in ["seaql_", "a b", "1a", "a\"", "a;", "ä", &long] {
             assert!(Tables::new(prefix, None).is_err(), "{prefix}");

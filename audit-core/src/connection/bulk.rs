@@ -1,5 +1,7 @@
 //! Bulk builders, for callers with a plain connection and for code that names the recording explicitly.
 //!
+//! One file, because the four builders have the same shape.
+//!
 //! They wrap SeaORM's own and run on the engine of `AuditedConnection`: on a plain connection in a separate
 //! transaction, which is a savepoint inside of another.
 

@@ -91,7 +91,7 @@ mod tests {
     use tokio::sync::Notify;
 
     #[tokio::test]
-    async fn a_dropped_future_goes_on() {
+    async fn dropped_future_goes_on() {
         let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (inner_go, inner_done) = (Arc::clone(&go), Arc::clone(&done));
         let future = run_to_end(async move {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_future_that_was_never_polled_does_not_begin() {
+    async fn future_that_was_never_polled_does_not_begin() {
         let shared = Arc::new(());
         let held = Arc::clone(&shared);
         drop(run_to_end(async move {

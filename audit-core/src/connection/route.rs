@@ -1,4 +1,6 @@
 //! The route of a statement: straight to the database, captured, reported, or refused.
+//!
+//! One file, because the route of a statement is one decision.
 
 use std::sync::Arc;
 

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_thread_drops_at_its_end_is_dropped_outside() {
+    fn future_dropped_at_thread_end_is_outside_of_the_scope() {
         thread_local! {
             static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
         }

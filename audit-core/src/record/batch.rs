@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_same_in_all_rows_is_bound_once() {
+    fn equal_values_of_all_rows_are_bound_once() {
         let row = |id: &str, reason: Option<&str>| -> Vec<Value> {
             let columns = Column::iter().skip(1);
             columns

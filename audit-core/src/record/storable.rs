@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_database_cannot_hold_becomes_its_text() {
+    fn json_that_the_database_refuses_becomes_text() {
         let nul = json!({"a": ["b\0"], "c\0": 1});
         let text = |json: &Json| Some(Json::String(json.to_string()));
         let (deep, low) = (nested(DEEPEST + 1), nested(DEEPEST));

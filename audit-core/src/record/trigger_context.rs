@@ -116,18 +116,20 @@ pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
     let sql = match backend {
         DbBackend::Postgres => {
             format!(
-                "SELECT NULLIF(current_setting('{SETTING}', true), '') AS told, NULL::bytea AS id"
+                "SELECT NULLIF(current_setting('{SETTING}', true), '') AS context, NULL::bytea AS id"
             )
         }
-        DbBackend::Sqlite => format!("SELECT context AS told, transaction_id AS id FROM {table}"),
+        DbBackend::Sqlite => {
+            format!("SELECT context AS context, transaction_id AS id FROM {table}")
+        }
         _ => format!(
-            "SELECT CAST(context AS CHAR) AS told, NULL AS id FROM {table} WHERE connection_id = CONNECTION_ID()"
+            "SELECT CAST(context AS CHAR) AS context, NULL AS id FROM {table} WHERE connection_id = CONNECTION_ID()"
         ),
     };
     let asked = db.query_one_raw(prepared_anew(Statement::from_string(backend, sql)));
     let row = asked.await.map_err(|error| failed(config, error))?;
     let Some(row) = row else { return Ok(None) };
-    let context: Option<String> = row.try_get("", "told")?;
+    let context: Option<String> = row.try_get("", "context")?;
     let transaction_id = match backend {
         DbBackend::Sqlite => row.try_get("", "id")?,
         _ => None,
@@ -142,26 +144,29 @@ pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
 pub(crate) async fn restore<C: ConnectionTrait>(
     db: &C,
     tables: Tables,
-    told: Option<TriggerContextValue>,
+    context: Option<TriggerContextValue>,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let table = quoted(tables, backend);
-    let (sql, values): (_, Vec<Value>) = match (backend, told) {
-        (DbBackend::Postgres, told) => (
+    let (sql, values): (_, Vec<Value>) = match (backend, context) {
+        (DbBackend::Postgres, context) => (
             "SELECT set_config($1, $2, true)".to_owned(),
             vec![
                 SETTING.into(),
-                told.map(|told| told.context).unwrap_or_default().into(),
+                context
+                    .map(|context| context.context)
+                    .unwrap_or_default()
+                    .into(),
             ],
         ),
         (_, None) => return clear_context(db, tables).await,
-        (DbBackend::Sqlite, Some(told)) => (
+        (DbBackend::Sqlite, Some(context)) => (
             format!("UPDATE {table} SET context = ?, transaction_id = ?"),
-            vec![told.context.into(), told.transaction_id.into()],
+            vec![context.context.into(), context.transaction_id.into()],
         ),
-        (_, Some(told)) => (
+        (_, Some(context)) => (
             format!("UPDATE {table} SET context = ? WHERE connection_id = CONNECTION_ID()"),
-            vec![told.context.into()],
+            vec![context.context.into()],
         ),
     };
     let statement = Statement::from_sql_and_values(backend, sql, values);
@@ -202,7 +207,7 @@ fn json_of(
         transaction_id: Some(transaction),
     };
     let values = record.values(config, backend)?;
-    let mut told = serde_json::Map::new();
+    let mut context = serde_json::Map::new();
     for (column, value) in Column::iter().skip(1).zip(values) {
         if !is_context(column) {
             continue;
@@ -215,10 +220,10 @@ fn json_of(
             (_, value) => encode(&value).unwrap_or_default(),
         };
         if !json.is_null() {
-            told.insert(sea_orm::IdenStatic::as_str(&column).to_owned(), json);
+            context.insert(sea_orm::IdenStatic::as_str(&column).to_owned(), json);
         }
     }
-    Ok(Json::Object(told).to_string())
+    Ok(Json::Object(context).to_string())
 }
 
 #[cfg(test)]
@@ -228,7 +233,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn triggers_are_told_what_a_record_would_say() -> Result<(), Box<dyn std::error::Error>> {
+    fn triggers_receive_the_context_of_a_record() -> Result<(), Box<dyn std::error::Error>> {
         let context = AuditContext::new()
             .actor(Actor::user(7).named("Ann\n"))
             .reason("a \"reason\"")
@@ -238,11 +243,11 @@ mod tests {
         let id = Uuid::nil();
         let text = json_of(&AuditConfig::default(), context, id, DbBackend::MySql)?;
         assert!(!text.contains("secret"), "{text}");
-        let mut told: Json = serde_json::from_str(&text)?;
-        let members = told.as_object_mut().ok_or("an object")?;
+        let mut context: Json = serde_json::from_str(&text)?;
+        let members = context.as_object_mut().ok_or("an object")?;
         assert!(members.remove("session_key").is_some());
         assert_eq!(
-            told,
+            context,
             json!({
                 "actor_type": "USER",
                 "actor_id": "7",

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_more_than_rows_of_values_is_left_alone() {
+    fn insert_with_more_than_values_is_unchanged() {
         let long = |sql: String| assert_eq!(shorten(DbBackend::Postgres, &sql), sql);
         long(insert(500, " ON CONFLICT (\"a\") DO UPDATE SET \"b\" = 1"));
         long(insert(500, "; DELETE FROM post"));

@@ -1,4 +1,6 @@
 //! Parses a text into what it does, with the `sqlparser` crate.
+//!
+//! One file, because it is the entry to the parser, whose parts are in `parse/`.
 
 mod change;
 mod insert;
@@ -126,7 +128,7 @@ impl Text {
             return Err(refuse("it is no SQL of this database that is known"));
         };
         if parts.len() > 1 && !Tokens::are_parts_of(backend, &tokens, &parts) {
-            return Err(refuse("its statements cannot be told apart"));
+            return Err(refuse("its statements cannot be distinguished"));
         }
         let (mut binds, mut depth) = (0, 0);
         for token in &mut tokens {
@@ -232,7 +234,7 @@ impl Text {
 
     fn several(&self, statements: &[Statement]) -> ParsedStatement {
         if self.parts.len() != statements.len() {
-            return self.opaque("its statements cannot be told apart");
+            return self.opaque("its statements cannot be distinguished");
         }
         let parts: Vec<_> = (self.parts.iter().zip(statements))
             .map(|(text, statement)| (text.clone(), self.one(statement)))

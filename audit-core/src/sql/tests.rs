@@ -1,3 +1,5 @@
+//! One file, because its cases share how a text is taken apart.
+
 use sea_orm::DatabaseBackend::{MySql, Postgres, Sqlite};
 use sea_orm::DbBackend;
 
@@ -33,7 +35,7 @@ fn write(backend: DbBackend, sql: &str) -> Box<Write> {
 }
 
 #[test]
-fn what_seaorm_sends_is_understood_on_every_database() {
+fn statements_of_seaorm_are_parsed_on_every_database() {
     let quoted = [
         (Postgres, '"', "$1", "$2"),
         (Sqlite, '"', "?", "?"),
@@ -256,7 +258,7 @@ fn names_are_read_as_the_database_reads_them() {
 }
 
 #[test]
-fn a_comparison_of_the_key_alone_is_known() {
+fn comparison_of_the_key_alone_is_known() {
     let equalities = |filter: &str| {
         let write = write(Sqlite, &format!("DELETE FROM post WHERE {filter}"));
         match write.kind {
@@ -279,7 +281,7 @@ fn a_comparison_of_the_key_alone_is_known() {
 }
 
 #[test]
-fn a_conflict_clause_is_known_for_what_it_does() {
+fn conflict_clause_is_known_for_what_it_does() {
     for (backend, sql, action) in [
         (
             Postgres,
@@ -365,7 +367,7 @@ fn returned_columns_are_known_by_name() {
 }
 
 #[test]
-fn an_outline_has_no_literal() {
+fn outline_has_no_literal() {
     for backend in ALL {
         let outline = super::outline_of(
             backend,
@@ -379,7 +381,7 @@ fn an_outline_has_no_literal() {
 }
 
 #[test]
-fn a_long_chain_of_conditions_is_understood() {
+fn long_chain_of_conditions_is_understood() {
     let chain: Vec<String> = (0..9_000).map(|n| format!("qty = {n}")).collect();
     let sql = format!("DELETE FROM post WHERE {}", chain.join(" OR "));
     assert_eq!(taken_for(Postgres, &sql), "deletes from post");
@@ -398,7 +400,7 @@ fn a_long_chain_of_conditions_is_understood() {
 }
 
 #[test]
-fn an_insert_of_many_rows_is_no_deep_statement() {
+fn insert_of_many_rows_is_no_deep_statement() {
     let rows: Vec<&str> = std::iter::repeat_n("(?, ?, CAST(? AS CHAR), ?)", 5_000).collect();
     let sql = format!("INSERT INTO post (a, b, c, d) VALUES {}", rows.join(", "));
     assert_eq!(taken_for(MySql, &sql), "inserts into post");

@@ -1,4 +1,6 @@
 //! Whether an expression has the same value, and the same effect, when it is evaluated again.
+//!
+//! One file, because the lists of functions are read together with the rules.
 
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;

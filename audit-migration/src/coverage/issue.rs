@@ -175,7 +175,7 @@ impl fmt::Display for Finding {
             Self::ReplaceNotCaptured { table } => write!(
                 f,
                 "`{table}` loses rows to REPLACE without a record: say `PRAGMA recursive_triggers = ON` on each \
-                 connection, or accept that nobody replaces rows"
+                 connection, or accept that no client replaces rows"
             ),
             Self::NotTransactional { table, engine } => write!(
                 f,

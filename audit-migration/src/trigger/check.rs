@@ -7,7 +7,7 @@ use sea_orm_audit_core::entity_report::survey;
 use sea_orm_audit_core::{AuditConfig, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
-use super::{AuditTriggers, faults, installed, pieces};
+use super::{AuditTriggers, faults, installed, objects};
 use crate::coverage::LiveSchema;
 
 /// What [`AuditTriggers::check`] found. `Display` describes it.
@@ -62,14 +62,14 @@ impl fmt::Display for TriggerCheck {
         let names = (found.iter())
             .filter(|(_, names)| !names.is_empty())
             .map(|(what, names)| format!("{what}: {}", names.join(", ")));
-        let told: Vec<String> = (log.into_iter())
+        let lines: Vec<String> = (log.into_iter())
             .chain(self.faults.iter().cloned())
             .chain(names)
             .collect();
-        if told.is_empty() {
+        if lines.is_empty() {
             return f.write_str("as they should be");
         }
-        f.write_str(&told.join("; "))
+        f.write_str(&lines.join("; "))
     }
 }
 
@@ -109,23 +109,23 @@ impl AuditTriggers {
     /// Compares only the triggers.
     pub(crate) async fn state<C: ConnectionTrait>(self, db: &C) -> Result<TriggerCheck, DbErr> {
         let plan = self.plan();
-        let (wanted, there) = (pieces(db, &plan).await?, installed(db, &plan).await?);
+        let (wanted, there) = (objects(db, &plan).await?, installed(db, &plan).await?);
         let mut check = TriggerCheck::default();
-        for piece in &wanted {
-            match there.iter().find(|there| there.name == piece.name) {
-                None => check.missing.push(piece.name.clone()),
+        for object in &wanted {
+            match there.iter().find(|there| there.name == object.name) {
+                None => check.missing.push(object.name.clone()),
                 Some(there) => {
-                    if there.definition != piece.definition {
-                        check.out_of_date.push(piece.name.clone());
+                    if there.definition != object.definition {
+                        check.out_of_date.push(object.name.clone());
                     }
                     if !there.enabled {
-                        check.disabled.push(piece.name.clone());
+                        check.disabled.push(object.name.clone());
                     }
                 }
             }
         }
         let unwanted = (there.into_iter())
-            .filter(|there| !wanted.iter().any(|piece| piece.name == there.name));
+            .filter(|there| !wanted.iter().any(|object| object.name == there.name));
         check.out_of_date.extend(unwanted.map(|there| there.name));
         check.faults = faults(db, &plan).await?;
         Ok(check)

@@ -52,7 +52,7 @@ const TRIGGERS: [(&str, &str, &str); 6] = [
     ("cascade_delete", "BEFORE", "DELETE"),
 ];
 
-pub(super) async fn pieces<C: ConnectionTrait>(
+pub(super) async fn objects<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
 ) -> Result<Vec<TriggerDefinition>, DbErr> {
@@ -79,7 +79,7 @@ pub(super) async fn pieces<C: ConnectionTrait>(
         Server::MariaDb { .. } => "SET STATEMENT sql_mode = '' FOR ",
         Server::MySql => "",
     };
-    let pieces = TRIGGERS.iter().zip(bodies).filter_map(|(trigger, body)| {
+    let objects = TRIGGERS.iter().zip(bodies).filter_map(|(trigger, body)| {
         let (body, (what, timing, event)) = (body?, *trigger);
         Some(TriggerDefinition {
             create: format!(
@@ -92,7 +92,7 @@ pub(super) async fn pieces<C: ConnectionTrait>(
             name: quote::trigger(what, plan.table),
         })
     });
-    Ok(pieces.collect())
+    Ok(objects.collect())
 }
 
 fn full_name(plan: &TriggerPlan, what: &str) -> String {

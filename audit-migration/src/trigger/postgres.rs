@@ -38,23 +38,23 @@ const EVENTS: [Event; 4] = [Event::Insert, Event::Update, Event::Delete, Event::
 /// The longest name.
 const NAME_LIMIT: usize = 63;
 
-pub(super) async fn pieces<C: ConnectionTrait>(
+pub(super) async fn objects<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
 ) -> Result<Vec<TriggerDefinition>, DbErr> {
     let site = Site::of(db, plan).await?;
     let functions = Functions::new(plan, &site);
-    let mut pieces = shared_functions::pieces(&site.log_schema);
+    let mut objects = shared_functions::objects(&site.log_schema);
     let recorded = EVENTS.into_iter().filter(|event| match event {
         Event::Insert => plan.create,
         Event::Update => plan.update,
         Event::Delete | Event::Truncate => plan.delete,
     });
     for event in recorded {
-        pieces.push(function(plan, &site, &functions, event));
-        pieces.push(trigger(plan, &site, event));
+        objects.push(function(plan, &site, &functions, event));
+        objects.push(trigger(plan, &site, event));
     }
-    Ok(pieces)
+    Ok(objects)
 }
 
 /// The name of a function: the log's schema holds those of many tables.
@@ -227,7 +227,7 @@ pub(super) async fn drops_of_older<C: ConnectionTrait>(
     if !drops.is_empty() {
         // They may have kept the helpers.
         drops.extend(
-            shared_functions::pieces(&site.log_schema)
+            shared_functions::objects(&site.log_schema)
                 .into_iter()
                 .rev()
                 .map(|it| it.drop),

@@ -23,7 +23,7 @@ use sql::name;
 
 const PREFIX: &str = "sea_orm_audit_";
 
-pub(super) async fn pieces<C: ConnectionTrait>(
+pub(super) async fn objects<C: ConnectionTrait>(
     db: &C,
     plan: &TriggerPlan,
 ) -> Result<Vec<TriggerDefinition>, DbErr> {
@@ -34,7 +34,7 @@ pub(super) async fn pieces<C: ConnectionTrait>(
         (Event::Delete, plan.delete),
     ];
     let recorded = events.into_iter().filter(|(_, recorded)| *recorded);
-    Ok(recorded.map(|(event, _)| piece(plan, event)).collect())
+    Ok(recorded.map(|(event, _)| object(plan, event)).collect())
 }
 
 /// The columns of the table; none where it does not exist.
@@ -74,7 +74,7 @@ fn of_table(plan: &TriggerPlan, there: &[String]) -> TriggerPlan {
     }
 }
 
-fn piece(plan: &TriggerPlan, event: Event) -> TriggerDefinition {
+fn object(plan: &TriggerPlan, event: Event) -> TriggerDefinition {
     let trigger = format!("{PREFIX}{}_{}", plan.table, event.sql().to_lowercase());
     let quoted = name(&trigger);
     let qualified = format!("{}{quoted}", schema(plan));

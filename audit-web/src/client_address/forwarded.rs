@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_that_is_not_well_formed_has_no_address() {
+    fn hop_that_is_not_well_formed_has_no_address() {
         for hop in [
             "",
             ";",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_utf_8_does_not_hide_the_client() {
+    fn host_that_is_not_utf_8_does_not_hide_the_client() {
         let hop = b"for=192.0.2.1;host=\"\xff\xfe\"";
         assert_eq!(address(hop), "192.0.2.1".parse().ok());
     }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_on_the_left_swallows_no_hop_on_the_right() {
+    fn open_quote_on_the_left_swallows_no_hop_on_the_right() {
         for forged in [
             r#"for=1.1.1.1;by=""#,
             r#"for=1.1.1.1;by="\"#,

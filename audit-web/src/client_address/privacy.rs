@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_hash_is_cut_to_the_column() -> Result<(), AddrParseError> {
+    fn long_hash_is_cut_to_the_column() -> Result<(), AddrParseError> {
         let text = AddressPrivacy::Hashed.shown("::1".parse()?, |_| "é".repeat(100));
         assert_eq!(text, Some("é".repeat(64)));
         Ok(())

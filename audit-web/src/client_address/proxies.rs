@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv4_network_in_ipv6_form_is_the_ipv4_network() -> Outcome {
+    fn ipv4_network_in_ipv6_form_is_the_ipv4_network() -> Outcome {
         let mapped = TrustedProxies::new(["::ffff:10.0.0.0/104"])?;
         assert_eq!(mapped, TrustedProxies::new(["10.0.0.0/8"])?);
         assert!(mapped.contains("10.255.0.1".parse()?));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_from_one_text() -> Outcome {
+    fn list_is_read_from_one_text() -> Outcome {
         let proxies: TrustedProxies = " 10.0.0.0/8,::1\n192.0.2.7, ".parse()?;
         assert_eq!(
             proxies,
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_named_in_the_error() {
+    fn invalid_network_is_named_in_the_error() {
         for text in [
             "proxy.example",
             "10.0.0.0/33",
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_every_address_is_refused() {
+    fn network_of_every_address_is_refused() {
         for text in ["0.0.0.0/0", "::/0", "::ffff:0:0/96"] {
             let error = TrustedProxies::new([text]).err();
             assert!(

@@ -54,7 +54,7 @@ fn by_default_no_header_is_believed() -> Outcome {
 }
 
 #[test]
-fn a_peer_that_is_not_trusted_is_the_client_itself() -> Outcome {
+fn peer_that_is_not_trusted_is_the_client_itself() -> Outcome {
     let headers = headers("x-forwarded-for", &[b"1.1.1.1, 10.0.0.2"])?;
     let walk = behind(XForwardedFor)?.walk(Some("::ffff:192.0.2.1".parse()?), &headers);
     assert_eq!(walk.address, Some("192.0.2.1".parse()?));
@@ -84,7 +84,7 @@ fn the_first_address_from_the_right_that_is_no_proxy_is_the_client() -> Outcome 
 }
 
 #[test]
-fn a_hop_that_cannot_be_read_ends_at_the_last_address_reached() -> Outcome {
+fn hop_that_cannot_be_read_ends_at_the_last_address_reached() -> Outcome {
     for garbage in [
         &b"unknown"[..],
         b"_hidden",
@@ -142,7 +142,7 @@ fn the_lists_of_the_standard_are_read() -> Outcome {
 }
 
 #[test]
-fn an_open_quote_does_not_hide_the_hop_that_the_proxy_wrote() -> Outcome {
+fn open_quote_does_not_hide_the_hop_that_the_proxy_wrote() -> Outcome {
     for forged in [
         &br#"for=1.1.1.1;by=""#[..],
         br#"for=1.1.1.1;by="\"#,
@@ -177,7 +177,7 @@ fn only_the_header_that_was_named_is_believed() -> Outcome {
 }
 
 #[test]
-fn a_header_of_one_address_must_have_one() -> Outcome {
+fn header_of_one_address_must_have_one() -> Outcome {
     assert_eq!(client(XRealIp, &[b"192.0.2.1:80"])?, "192.0.2.1");
     assert_eq!(client(XRealIp, &[b"1.1.1.1, 192.0.2.1"])?, PEER);
     assert_eq!(client(XRealIp, &[b"1.1.1.1", b"192.0.2.1"])?, PEER);
@@ -185,7 +185,7 @@ fn a_header_of_one_address_must_have_one() -> Outcome {
 }
 
 #[test]
-fn a_peer_without_an_address_is_believed_only_if_that_was_said() -> Outcome {
+fn peer_without_an_address_is_believed_only_if_that_was_said() -> Outcome {
     let headers = headers("x-forwarded-for", &[b"1.1.1.1, 192.0.2.1, 10.0.0.2"])?;
     let client = behind(XForwardedFor)?;
     assert_eq!(client.of(None, &headers), None);
@@ -226,7 +226,7 @@ fn no_more_than_64_hops_are_looked_at() -> Outcome {
 }
 
 #[test]
-fn a_huge_header_is_searched_from_the_right_and_not_to_its_end() -> Outcome {
+fn huge_header_is_searched_from_the_right_and_not_to_its_end() -> Outcome {
     let huge = vec![b'x'; 10_240];
     assert_eq!(client(XForwardedFor, &[&huge])?, PEER);
     assert_eq!(client(Forwarded, &[&huge])?, PEER);

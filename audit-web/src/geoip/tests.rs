@@ -73,7 +73,7 @@ fn place(country: Option<&str>, city: Option<&str>) -> Place {
 }
 
 #[test]
-fn an_address_has_a_country_and_a_city() -> Outcome {
+fn address_has_a_country_and_a_city() -> Outcome {
     let geo = open(&cities()?)?;
     let london = Some(place(Some("GB"), Some("London")));
     assert_eq!(lookup(&geo, "192.0.2.60")?, london);
@@ -85,7 +85,7 @@ fn an_address_has_a_country_and_a_city() -> Outcome {
 }
 
 #[test]
-fn an_address_that_is_not_in_the_database_is_nowhere() -> Outcome {
+fn address_that_is_not_in_the_database_is_nowhere() -> Outcome {
     let geo = open(&cities()?)?;
     for address in ["198.51.100.128", "192.0.3.1", "2001:db9::1", "203.0.113.1"] {
         assert_eq!(lookup(&geo, address)?, None, "{address}");
@@ -94,7 +94,7 @@ fn an_address_that_is_not_in_the_database_is_nowhere() -> Outcome {
 }
 
 #[test]
-fn a_database_of_countries_gives_countries() -> Outcome {
+fn database_of_countries_gives_countries() -> Outcome {
     let records = [("192.0.2.0/24".parse()?, Data::Map(vec![country("GB")]))];
     let geo = open(&database("GeoLite2-Country", 4, &records))?;
     assert_eq!(lookup(&geo, "192.0.2.60")?, Some(place(Some("GB"), None)));
@@ -104,7 +104,7 @@ fn a_database_of_countries_gives_countries() -> Outcome {
 }
 
 #[test]
-fn what_the_database_says_is_bounded_and_clean() -> Outcome {
+fn place_names_are_bounded_and_sanitized() -> Outcome {
     let geo = open(&cities()?)?;
     assert_eq!(
         lookup(&geo, "203.0.113.2")?,
@@ -116,7 +116,7 @@ fn what_the_database_says_is_bounded_and_clean() -> Outcome {
 }
 
 #[test]
-fn a_record_of_another_form_gives_what_can_be_read() -> Outcome {
+fn record_of_another_form_gives_what_can_be_read() -> Outcome {
     let geo = open(&cities()?)?;
     assert_eq!(
         lookup(&geo, "203.0.113.4")?,
@@ -126,7 +126,7 @@ fn a_record_of_another_form_gives_what_can_be_read() -> Outcome {
 }
 
 #[test]
-fn a_damaged_database_never_fails_a_lookup() -> Outcome {
+fn damaged_database_never_fails_a_lookup() -> Outcome {
     let good = cities()?;
     for damaged in 0..good.len() {
         let mut bytes = good.clone();
@@ -141,7 +141,7 @@ fn a_damaged_database_never_fails_a_lookup() -> Outcome {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named() -> Outcome {
+fn file_that_cannot_be_used_is_named() -> Outcome {
     let missing = std::env::temp_dir().join("no-such-directory/city.mmdb");
     let error = GeoIp::open(&missing).err();
     assert!(matches!(&error, Some(GeoIpError::Unreadable { path, .. }) if *path == missing));

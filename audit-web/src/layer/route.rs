@@ -32,7 +32,7 @@ pub(super) fn guessed(path: &str) -> String {
         if is_word { segment } else { "*" }
     });
     let route = words.collect::<Vec<_>>().join("/");
-    let mut told_apart = DISTINCT_LABELS
+    let mut distinguished = DISTINCT_LABELS
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
@@ -40,7 +40,7 @@ pub(super) fn guessed(path: &str) -> String {
         since: now,
         routes: HashSet::new(),
     };
-    told_apart.get_or_insert_with(begun).bounded(route, now)
+    distinguished.get_or_insert_with(begun).bounded(route, now)
 }
 
 impl LabeledRoute {
@@ -116,13 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_routes_are_told_apart_and_the_others_are_one() {
+    fn limited_number_of_routes_is_distinguished() {
         let since = Instant::now();
         let routes = HashSet::new();
-        let mut told_apart = LabeledRoute { since, routes };
+        let mut distinguished = LabeledRoute { since, routes };
         let mut route = |number: usize, minute: u64| {
             let now = since + Duration::from_mins(minute);
-            told_apart.bounded(format!("/{number}"), now)
+            distinguished.bounded(format!("/{number}"), now)
         };
         let first: HashSet<_> = (0..2 * MOST).map(|number| route(number, 0)).collect();
         assert_eq!(first.len(), MOST + 1);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_the_words_of_a_path() {
+    fn route_is_the_words_of_a_path() {
         for (path, route) in [
             ("/orders/7/lines", "/orders/*/lines"),
             ("/a/b/c/d/e/f", "/a/b/c/d"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_is_one_that_is_known() -> Result<(), http::method::InvalidMethod> {
+    fn method_is_one_that_is_known() -> Result<(), http::method::InvalidMethod> {
         assert_eq!(method(&Method::PATCH), "PATCH");
         assert_eq!(method(&Method::from_bytes(b"PROPFIND")?), "PROPFIND");
         let own = Method::from_bytes("X".repeat(10_000).as_bytes())?;

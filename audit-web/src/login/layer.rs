@@ -169,7 +169,7 @@ fn without_context() {
     static SAID: Once = Once::new();
     wrong(
         &SAID,
-        "`AuditAuthLayer` is not inside of an `AuditLayer`, so that nobody is told who is signed in. From the innermost to the \
+        "`AuditAuthLayer` is not inside of an `AuditLayer`, so that no record names the user. From the innermost to the \
          outermost layer: `.layer(AuditAuthLayer::<Backend, _>::new(db))`, `.layer(auth_manager_layer)`, \
          `.layer(AuditLayer::new())`",
     );

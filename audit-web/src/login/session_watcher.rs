@@ -145,7 +145,7 @@ where
             Err(panicked) => ("it panicked".to_owned(), Some(panicked)),
         };
         if signed_in.is_some() {
-            tracing::error!(%error, "a login could not be recorded, and nobody was let in");
+            tracing::error!(%error, "a login could not be recorded, and was refused");
             if let Err(error) = watch.session.flush().await {
                 tracing::error!(%error, "the session of a login without a record could not be ended");
             }
@@ -210,7 +210,7 @@ where
     async fn change_in_store(&self) -> Option<Change> {
         let is_stored = self.session.id().is_some();
         if is_stored && let Err(error) = self.session.load().await {
-            tracing::error!(%error, "whether somebody signed in or out cannot be told");
+            tracing::error!(%error, "a login or logout cannot be detected");
             return None;
         }
         let after = self.user().await?;
@@ -222,7 +222,7 @@ where
         match user_of(&self.session, self.data_key).await {
             Ok(user) => Some(user),
             Err(error) => {
-                tracing::error!(%error, "whether somebody signed in or out cannot be told");
+                tracing::error!(%error, "a login or logout cannot be detected");
                 None
             }
         }

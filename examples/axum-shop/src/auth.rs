@@ -74,7 +74,7 @@ pub struct Backend {
     db: AuditedConnection,
     hasher: Hasher,
     /// The hash to verify for an unknown name, so that the response takes as long.
-    nobody: Arc<str>,
+    unknown_hash: Arc<str>,
 }
 
 impl Backend {
@@ -83,11 +83,13 @@ impl Backend {
     /// # Errors
     /// Returns [`BackendError::Hashing`] when no password can be hashed.
     pub async fn new(db: AuditedConnection, hasher: Hasher) -> Result<Self, BackendError> {
-        let nobody = hasher.hash("nobody has this password".to_owned()).await?;
+        let unknown_hash = hasher
+            .hash("no account has this password".to_owned())
+            .await?;
         Ok(Self {
             db,
             hasher,
-            nobody: nobody.into(),
+            unknown_hash: unknown_hash.into(),
         })
     }
 
@@ -125,7 +127,7 @@ impl AuthnBackend for Backend {
         let user = self.by_name(&name).await?;
         let hash = match &user {
             Some(user) => user.password_hash.clone(),
-            None => self.nobody.to_string(),
+            None => self.unknown_hash.to_string(),
         };
         let right = self.hasher.verify(password, hash).await?;
         Ok(user.filter(|_| right).map(SignedIn))

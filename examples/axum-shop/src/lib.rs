@@ -80,7 +80,7 @@ pub enum StartError {
     #[error("the database failed")]
     Database(#[from] DbErr),
     /// The authentication backend failed.
-    #[error("nobody could sign in")]
+    #[error("the login backend failed")]
     Backend(#[from] BackendError),
 }
 

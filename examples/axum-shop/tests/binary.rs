@@ -153,7 +153,7 @@ async fn started_and_stopped() -> TestResult {
         .order_by_asc(audit_system_event::Column::Id)
         .all(&db)
         .await?;
-    let told: Vec<_> = (events.iter())
+    let recorded: Vec<_> = (events.iter())
         .map(|event| {
             (
                 event.event_type.as_str(),
@@ -163,7 +163,7 @@ async fn started_and_stopped() -> TestResult {
         })
         .collect();
     assert_eq!(
-        told,
+        recorded,
         [
             ("MAINTENANCE", "audit configuration installed", 1),
             // For each of the shop's two migrations.
@@ -190,7 +190,7 @@ async fn started_and_stopped() -> TestResult {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_written() -> TestResult {
+async fn wrong_setting_is_explained_and_earlier_reports_are_written() -> TestResult {
     let database = Database::new("setting");
     let output = (database.shop())
         .env("TRUSTED_PROXIES", "nginx")
@@ -220,7 +220,7 @@ async fn a_wrong_setting_is_told_in_words_and_what_was_reported_before_is_writte
 
 /// A client that stops reading, before the program is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_of_a_killed_program_is_on_record_as_begun() -> TestResult {
+async fn export_of_a_killed_program_is_recorded_as_begun() -> TestResult {
     tokio::time::timeout(Duration::from_mins(2), killed_while_exporting()).await?
 }
 
@@ -264,10 +264,10 @@ async fn killed_while_exporting() -> TestResult {
     assert_eq!((&*exports[0].outcome, exports[0].file_size), ("OPEN", None));
     assert_eq!(exports[0].actor_name.as_deref(), Some("admin"));
     let log = audit_log::Entity::find().all(&db).await?;
-    let told: Vec<_> = (log.iter())
+    let recorded: Vec<_> = (log.iter())
         .filter(|record| record.action == "EXPORT")
         .map(|record| (record.outcome.as_str(), Some(record.id)))
         .collect();
-    assert_eq!(told, [("OPEN", exports[0].log_id)]);
+    assert_eq!(recorded, [("OPEN", exports[0].log_id)]);
     database.remove(db).await
 }

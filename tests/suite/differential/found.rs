@@ -9,11 +9,11 @@ use super::replay::{self, Contents, Keys};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
-    what_is_written_early_in_a_savepoint_comes_after_what_was_before,
-    what_goes_with_a_row_that_also_forgets_is_recorded,
-    a_row_that_goes_with_another_of_the_same_delete_is_recorded,
-    a_row_that_forgets_another_of_the_same_delete_is_recorded_as_it_was,
-    a_row_that_an_upsert_writes_twice_is_created_once,
+    records_of_a_savepoint_follow_those_before_it,
+    cascade_beside_set_null_is_recorded,
+    row_that_goes_with_another_of_the_same_delete_is_recorded,
+    row_that_forgets_another_of_the_same_delete_is_recorded_as_it_was,
+    row_that_an_upsert_writes_twice_is_created_once,
 }
 
 /// The log agrees with the tables.
@@ -29,8 +29,8 @@ async fn assert_replays(db: &TestDb) -> TestResult {
     }
     with!(root, branch, leaf, node, label);
     let log = db.records().await?;
-    let told = replay::replay(&log, &keys)?;
-    assert_eq!(told, contents, "{:#?}", db.log().await?);
+    let recorded = replay::replay(&log, &keys)?;
+    assert_eq!(recorded, contents, "{:#?}", db.log().await?);
     Ok(())
 }
 
@@ -50,9 +50,7 @@ fn root(note: i32) -> root::ActiveModel {
     }
 }
 
-async fn what_is_written_early_in_a_savepoint_comes_after_what_was_before(
-    db: &TestDb,
-) -> TestResult {
+async fn records_of_a_savepoint_follow_those_before_it(db: &TestDb) -> TestResult {
     create(db).await?;
     let config = AuditConfig::builder().buffered_records(2).build()?;
     config
@@ -72,7 +70,7 @@ async fn what_is_written_early_in_a_savepoint_comes_after_what_was_before(
 }
 
 /// First the branch's other reference becomes NULL, then the branch is deleted, and the node with it.
-async fn what_goes_with_a_row_that_also_forgets_is_recorded(db: &TestDb) -> TestResult {
+async fn cascade_beside_set_null_is_recorded(db: &TestDb) -> TestResult {
     create(db).await?;
     let audited = db.audited();
     let root = root(1).insert(&audited).await?;
@@ -109,17 +107,17 @@ async fn two_nodes(db: &TestDb, above: bool) -> TestResult {
     assert_replays(db).await
 }
 
-async fn a_row_that_goes_with_another_of_the_same_delete_is_recorded(db: &TestDb) -> TestResult {
+async fn row_that_goes_with_another_of_the_same_delete_is_recorded(db: &TestDb) -> TestResult {
     two_nodes(db, true).await
 }
 
-async fn a_row_that_forgets_another_of_the_same_delete_is_recorded_as_it_was(
+async fn row_that_forgets_another_of_the_same_delete_is_recorded_as_it_was(
     db: &TestDb,
 ) -> TestResult {
     two_nodes(db, false).await
 }
 
-async fn a_row_that_an_upsert_writes_twice_is_created_once(db: &TestDb) -> TestResult {
+async fn row_that_an_upsert_writes_twice_is_created_once(db: &TestDb) -> TestResult {
     if db.backend() == sea_orm::DbBackend::Postgres {
         // PostgreSQL refuses to write a row twice.
         return Ok(());

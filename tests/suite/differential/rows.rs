@@ -1,4 +1,6 @@
 //! Steps on a table without foreign keys.
+//!
+//! One file, because it has one function for each step.
 
 use std::collections::HashSet;
 

@@ -108,7 +108,7 @@ mod derived {
 }
 
 #[allow(dead_code)]
-mod woven {
+mod wrapped {
     use crate::own::{ActiveModel, Column, Entity};
 
     shadows!();

@@ -40,7 +40,7 @@ impl Store {
 }
 
 #[test]
-fn a_million_failed_operations_leave_the_store_at_its_capacity() {
+fn million_failed_operations_leave_the_store_at_its_capacity() {
     let store = Store::of(100);
     for key in 0..1_000_000 {
         store.put(waiting(key), writes(1));
@@ -53,7 +53,7 @@ fn a_million_failed_operations_leave_the_store_at_its_capacity() {
 }
 
 #[test]
-fn a_million_failures_on_one_row_leave_a_few() {
+fn million_failures_on_one_row_leave_a_few() {
     let store = Store::of(BEFORE_IMAGES);
     for _ in 0..1_000_000 {
         store.put(waiting("same"), writes(1));
@@ -62,7 +62,7 @@ fn a_million_failures_on_one_row_leave_a_few() {
 }
 
 #[test]
-fn a_scope_that_ends_leaves_nothing() {
+fn scope_that_ends_leaves_nothing() {
     let store = Store::of(5000);
     for _ in 0..1000 {
         let scope = Scope::for_test();
@@ -79,7 +79,7 @@ fn a_scope_that_ends_leaves_nothing() {
 }
 
 #[test]
-fn a_retry_takes_its_own_image_and_leaves_the_stale_one() {
+fn retry_takes_its_own_image_and_leaves_the_stale_one() {
     let store = Store::of(BEFORE_IMAGES);
     for value in [1, 1, 2] {
         store.put(waiting("k"), writes(value));
@@ -89,7 +89,7 @@ fn a_retry_takes_its_own_image_and_leaves_the_stale_one() {
 }
 
 #[test]
-fn an_image_whose_values_the_database_changed_is_found_by_the_change() {
+fn image_whose_values_the_database_changed_is_found_by_the_change() {
     let store = Store::of(BEFORE_IMAGES);
     for value in [1, 2, 3] {
         store.put(waiting("k"), writes(value));

@@ -62,13 +62,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if plan.skips(self.config, &action) {
             return Ok(());
         }
-        let told = changes(plan).map(|changes| WrittenRow {
+        let written = changes(plan).map(|changes| WrittenRow {
             action,
             changes,
             key_row: row,
             row,
         });
-        self.record(audited, source, told)
+        self.record(audited, source, written)
     }
 
     pub(super) fn record_created(
@@ -146,11 +146,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             });
         match changes {
             Ok(changes) if changes.is_empty() => Ok(false),
-            told => self
+            written => self
                 .record(
                     audited,
                     source,
-                    told.map(|changes| WrittenRow {
+                    written.map(|changes| WrittenRow {
                         action: Action::Update,
                         changes,
                         // Under the key that the object had before.

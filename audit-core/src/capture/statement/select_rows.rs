@@ -1,4 +1,6 @@
 //! Reading rows of an entity inside the transaction.
+//!
+//! One file, because all reads of rows build their columns, conditions and locks in one way.
 
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;

@@ -227,7 +227,7 @@ proptest! {
     }
 
     #[test]
-    fn a_created_row_comes_from_nothing_and_a_deleted_one_leaves_nothing(row in any_row()) {
+    fn created_row_comes_from_nothing_and_a_deleted_one_leaves_nothing(row in any_row()) {
         let config = configured(AuditConfig::builder().no_secret_detection())?;
         let plan = config.plan(row::Entity::info());
         let mut image = Map::new();
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn a_row_that_did_not_change_has_no_changes(row in any_row()) {
+    fn row_that_did_not_change_has_no_changes(row in any_row()) {
         let config = configured(AuditConfig::builder())?;
         let plan = config.plan(row::Entity::info());
         let changes = plan.updated(&config, &known(&row), &row).map_err(fail)?;
@@ -330,7 +330,7 @@ fn each_treatment_stores_what_it_says() -> Result<(), Box<dyn std::error::Error>
 }
 
 #[test]
-fn a_secret_inside_json_that_alone_changed_is_known_to_have_changed()
+fn secret_inside_json_that_alone_changed_is_known_to_have_changed()
 -> Result<(), Box<dyn std::error::Error>> {
     let login = |key: &str| json!([{"api_key": key}]);
     let changes = guarded_changes(&login("x"), &login("y"))?;

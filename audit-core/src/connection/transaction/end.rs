@@ -71,7 +71,7 @@ impl AuditedTransaction {
             return;
         }
         if let Err(error) = self.frames().clear_context(tx).await {
-            tracing::debug!(%error, "what triggers were told goes with the transaction");
+            tracing::debug!(%error, "the context of triggers ends with the transaction");
         }
     }
 }
@@ -165,7 +165,7 @@ impl Drop for AuditedTransaction {
         drop(Task::spawn(async move {
             begin_what_is_rolled_back(&tx, &physical.frames).await;
             if left && let Err(error) = physical.frames.clear_context(&*tx).await {
-                tracing::warn!(%error, "what triggers were told could not be taken back");
+                tracing::warn!(%error, "the context of triggers could not be removed");
             }
             if let Some(tx) = Arc::into_inner(tx)
                 && let Err(error) = tx.rollback().await

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_ipv6_is_counted_with_its_network() {
+    fn address_of_ipv6_is_counted_with_its_network() {
         for (stored, counted) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_in_any_case_and_with_blanks_around_it() {
+    fn name_is_one_in_any_case_and_with_blanks_around_it() {
         for name in ["émile", "Émile", "ÉMILE", " Émile\t"] {
             assert_eq!(known_key(name), "émile");
             assert_eq!(unknown_name(name), unknown_name("émile"));

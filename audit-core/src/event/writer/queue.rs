@@ -32,7 +32,7 @@ pub(super) struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct DropWarning {
     dropped: u64,
-    told: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 /// So often at most it is logged that events were dropped.
@@ -52,18 +52,20 @@ impl DropWarning {
 
     /// When those that wait are to be logged, where there are any.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.told
+        self.logged_at
             .filter(|_| self.dropped > 0)
-            .map(|told| told + PAUSE)
+            .map(|logged| logged + PAUSE)
     }
 
     /// How many there were, once a second, and at the end.
     pub(super) fn due(&mut self, now: Instant, at_end: bool) -> Option<u64> {
-        let age = self.told.map(|told| now.saturating_duration_since(told));
+        let age = self
+            .logged_at
+            .map(|logged| now.saturating_duration_since(logged));
         if self.dropped == 0 || !at_end && age.is_some_and(|age| age < PAUSE) {
             return None;
         }
-        self.told = Some(now);
+        self.logged_at = Some(now);
         Some(std::mem::take(&mut self.dropped))
     }
 }
@@ -257,18 +259,18 @@ mod tests {
     /// What one round would write: of each event the request, and how often.
     fn take(queue: &Queue) -> Vec<(String, i64)> {
         let taken = queue.take(true).batch.into_iter();
-        let told = |event: SystemEvent| event.request().unwrap_or_default().to_owned();
+        let request = |event: SystemEvent| event.request().unwrap_or_default().to_owned();
         taken
-            .map(|(_, counted)| (told(counted.event), counted.times))
+            .map(|(_, counted)| (request(counted.event), counted.times))
             .collect()
     }
 
     #[test]
-    fn what_was_dropped_is_told_once_a_second_with_its_number() {
+    fn dropped_events_are_logged_once_a_second_with_their_number() {
         let (mut warning, now) = (DropWarning::default(), Instant::now());
         let mut after = |millis| warning.count(now + Duration::from_millis(millis));
-        let told: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
-        assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
+        let logged: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
+        assert_eq!(logged, [Some(1), None, None, None, Some(4), None, Some(2)]);
         // Later drops are logged on the writer's next round, and at the end.
         let millis = |millis| now + Duration::from_millis(millis);
         assert_eq!((warning.next(), warning.begins_to_wait()), (None, false));
@@ -284,7 +286,7 @@ mod tests {
 
     /// Else a flood that continues while it is written would be one row, of its first moment, for ever.
     #[test]
-    fn what_comes_while_an_equal_event_is_written_is_an_event_of_its_own_time() {
+    fn event_during_the_write_of_an_equal_one_has_its_own_time() {
         let queue = Queue::new(8);
         let print = equal_event("").stored_fingerprint();
         let add = |requests: &[&str]| {

@@ -291,7 +291,7 @@ fn json_is_itself_and_compared_by_structure() -> Result<(), EncodeError> {
 }
 
 #[test]
-fn what_is_no_canonical_form_is_refused() {
+fn noncanonical_form_is_refused() {
     use ArrayType as T;
     for (json, kind) in [
         (json!("yes"), T::Bool),
@@ -333,6 +333,6 @@ fn what_is_no_canonical_form_is_refused() {
 /// The features of the whole build decide which types exist.
 #[cfg(not(feature = "postgres-vector"))]
 #[test]
-fn a_shape_whose_feature_is_missing_is_refused() {
+fn shape_whose_feature_is_missing_is_refused() {
     assert!(decode(&json!([1.0]), &ColumnKind::Vector).is_err());
 }

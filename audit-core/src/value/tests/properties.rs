@@ -88,7 +88,7 @@ fn null_is_null_and_nothing_else_is() {
 }
 
 #[test]
-fn what_is_written_differently_is_the_same() {
+fn different_forms_are_equal() {
     of_all_values(|_, value| {
         let other = written_differently(&value);
         prop_assert!(canonical_eq(&value, &other), "{value:?} and {other:?}");

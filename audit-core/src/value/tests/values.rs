@@ -1,4 +1,6 @@
 //! Values of every kind that SeaORM has, for property tests.
+//!
+//! One file, because it has one generator for each kind of value.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use proptest::prelude::*;

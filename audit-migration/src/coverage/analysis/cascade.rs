@@ -16,19 +16,19 @@ const OF_PARTITION: &str = "it is the key of one partition, and triggers of the 
      give the key to the table";
 const KEYS_CHANGE: &str =
     "changes of keys are not followed: capture it by triggers, or accept that keys never change";
-const PARENT_BY_HOOK: &str = "what follows a changed key is told by the triggers of the table where it begins, which has none: \
+const PARENT_BY_HOOK: &str = "rows that follow a changed key are recorded by the triggers of the table where it begins, which has none: \
      capture that by triggers, or accept that keys never change";
 
 impl Analyzer<'_> {
     pub(super) fn cascades(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for key in &self.schema.keys {
-            for (on, hole) in [
-                ("ON DELETE", self.delete_hole(key)),
-                ("ON DELETE", self.emptied_hole(key)),
-                ("ON UPDATE", self.update_hole(key)),
+            for (on, gap) in [
+                ("ON DELETE", self.delete_gap(key)),
+                ("ON DELETE", self.emptied_gap(key)),
+                ("ON UPDATE", self.update_gap(key)),
             ] {
-                if let Some((table, why)) = hole {
+                if let Some((table, why)) = gap {
                     findings.push(Finding::CascadeNotCaptured {
                         table: self.schema.shown(table),
                         key: key.name.clone(),
@@ -78,7 +78,7 @@ impl Analyzer<'_> {
     }
 
     /// The table whose rows the cascade of a delete changes without a record, and why, if there is one.
-    fn delete_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
+    fn delete_gap<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
         let here = self.wanted_of_connection(key);
         let table = if here.is_some() {
             &key.table
@@ -116,7 +116,7 @@ impl Analyzer<'_> {
     }
 
     /// The table whose rows change without a record when a key changes, and why, if there is one.
-    fn update_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
+    fn update_gap<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
         if key.on_update == Reaction::Refuses {
             return None;
         }
@@ -142,7 +142,7 @@ impl Analyzer<'_> {
     }
 
     /// The table whose rows change without a record as a delete empties the columns of this key, which they refer to.
-    fn emptied_hole<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
+    fn emptied_gap<'k>(&'k self, key: &'k LiveKey) -> Option<(&'k TableId, &'static str)> {
         let goes_on = self.backend == DbBackend::MySql && key.on_delete == Reaction::Sets;
         if !goes_on || self.parent_tells(key) {
             return None;

@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_told_apart() {
+    fn servers_are_distinguished() {
         let maria = |json_equals| Server::MariaDb { json_equals };
         assert_eq!(Server::of("10.6.12-MariaDB-log"), maria(false));
         assert_eq!(Server::of("5.5.5-10.11.6-MariaDB-1:10.11"), maria(true));

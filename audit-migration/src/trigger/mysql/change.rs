@@ -35,24 +35,24 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
     // The object is named by the key that it had, and shown as it is now.
     let key: Row<'_> = if kind == Kind::Insert { &new } else { &old };
     let shown: Row<'_> = if kind == Kind::Delete { &old } else { &new };
-    let pieces: Vec<(usize, Vec<String>)> = subject
+    let of_columns: Vec<(usize, Vec<String>)> = subject
         .recorded()
         .map(|at| {
-            let piece = match kind {
+            let part = match kind {
                 Kind::Insert => subject.whole(at, "new", &new),
                 Kind::Delete => subject.whole(at, "old", &old),
                 Kind::Update => subject.between(at, &old, &new).into_iter().collect(),
             };
-            (at, piece)
+            (at, part)
         })
         .collect();
     let about = about(subject, key, shown);
     let (changes, note) = (variable::CHANGES, variable::NOTE);
     let mut at_once = Adding::new(subject);
-    for (at, piece) in &pieces {
+    for (at, part) in &of_columns {
         match kind {
-            Kind::Insert => at_once.add(piece, subject.whole_unless(*at, "new", &new)),
-            Kind::Delete => at_once.add(piece, subject.whole_unless(*at, "old", &old)),
+            Kind::Insert => at_once.add(part, subject.whole_unless(*at, "new", &new)),
+            Kind::Delete => at_once.add(part, subject.whole_unless(*at, "old", &old)),
             Kind::Update => {
                 if let Some(difference) = subject.difference(*at, &old, &new) {
                     at_once.add_difference(&difference);
@@ -108,7 +108,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         ]),
         context = record::declare_context(),
         out_of_date = quote::text(OUT_OF_DATE),
-        gently = gently(subject, &pieces, &about),
+        gently = gently(subject, &of_columns, &about),
     )
 }
 
@@ -201,7 +201,7 @@ fn about(subject: &Subject<'_>, key: Row<'_>, shown: Row<'_>) -> String {
 }
 
 /// The same column by column.
-fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -> String {
+fn gently(subject: &Subject<'_>, parts: &[(usize, Vec<String>)], about: &str) -> String {
     let (changes, piece, note) = (variable::CHANGES, variable::PIECE, variable::NOTE);
     let begin = format!(
         "BEGIN\n\
@@ -212,7 +212,7 @@ fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -
         record::set_secrets(subject.secrets.as_deref()),
         quote::text(TOO_LONG),
     );
-    let pieces = pieces.iter().map(|(at, parts)| {
+    let statements = parts.iter().map(|(at, parts)| {
         format!(
             "SET {piece} = CONCAT({});\n\
              SET {piece} = IFNULL({piece}, {}), {changes} = IFNULL(CONCAT({changes}, {piece}), {changes});\n",
@@ -220,6 +220,6 @@ fn gently(subject: &Subject<'_>, pieces: &[(usize, Vec<String>)], about: &str) -
             subject.unknown(*at),
         )
     });
-    let pieces: String = pieces.collect();
-    format!("{begin}{pieces}{about}END;\n")
+    let statements: String = statements.collect();
+    format!("{begin}{statements}{about}END;\n")
 }

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_followed_down_and_what_does_not_is_not() {
+    fn changed_keys_are_followed_and_others_are_not() {
         let catalogue = Catalogue {
             server: Server::MySql,
             schema: "s".into(),
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gets_a_value_of_a_unique_key_is_found_after_the_change() {
+    fn row_that_receives_a_unique_value_is_found_after_the_change() {
         let mut catalogue = Catalogue {
             server: Server::MySql,
             schema: "s".into(),

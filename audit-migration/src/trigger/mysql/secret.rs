@@ -99,8 +99,8 @@ pub(super) fn hint(keys: &SecretKeys) -> String {
         })
     };
     let one_of = |words: &[String]| {
-        let told = words.iter().max_by_key(|word| (shared(word), word.len()));
-        told.map(|word| literally(word))
+        let longest = words.iter().max_by_key(|word| (shared(word), word.len()));
+        longest.map(|word| literally(word))
     };
     let runs = keys
         .anywhere

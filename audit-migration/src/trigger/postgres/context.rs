@@ -53,7 +53,7 @@ pub(super) fn read(log_schema: &str) -> String {
     });
     format!(
         "DECLARE
-  v_told text := NULLIF(current_setting('sea_orm_audit.context', true), '');
+  v_reported text := NULLIF(current_setting('sea_orm_audit.context', true), '');
   v_context jsonb;
   v_actor_type text := 'SERVICE';
   v_actor_id text;
@@ -70,9 +70,9 @@ pub(super) fn read(log_schema: &str) -> String {
   v_module text;
   v_metadata jsonb;
 BEGIN
-  IF v_told IS NOT NULL THEN
+  IF v_reported IS NOT NULL THEN
     BEGIN
-      v_context := v_told::jsonb;
+      v_context := v_reported::jsonb;
       v_transaction_id := (v_context ->> 'transaction_id')::uuid;
     EXCEPTION WHEN OTHERS THEN
       NULL;

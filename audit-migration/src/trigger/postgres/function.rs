@@ -1,5 +1,7 @@
 //! The functions of one table: what they write into the log.
 //!
+//! One file, because it is the text of one SQL function.
+//!
 //! No function names a column in a way that fails when the column is dropped. Names are looked up in the row first, and
 //! then in a row of NULLs around it that has all of them:
 //!
@@ -88,8 +90,8 @@ impl<'a> Functions<'a> {
     }
 
     /// The INSERT into the log, split where the name of the emptied table belongs.
-    fn insert(&self, event: Event, told: &dyn Fn(usize) -> String) -> (String, String) {
-        let told: Vec<String> = (0..VARIABLES.len()).map(told).collect();
+    fn insert(&self, event: Event, value: &dyn Fn(usize) -> String) -> (String, String) {
+        let values: Vec<String> = (0..VARIABLES.len()).map(value).collect();
         let [
             actor_type,
             actor_id,
@@ -105,7 +107,7 @@ impl<'a> Functions<'a> {
             reason,
             module,
             metadata,
-        ] = &told[..]
+        ] = &values[..]
         else {
             return Default::default();
         };

@@ -102,8 +102,8 @@ fn definition(helpers: &[Helper]) -> String {
 }
 
 /// The helpers in a schema, one definition for each name.
-pub(super) fn pieces(schema: &str) -> Vec<TriggerDefinition> {
-    let piece = |name: &&str| {
+pub(super) fn objects(schema: &str) -> Vec<TriggerDefinition> {
+    let object = |name: &&str| {
         let helpers = named(schema, name);
         let drops: Vec<String> = (helpers.iter())
             .map(|helper| {
@@ -123,7 +123,7 @@ pub(super) fn pieces(schema: &str) -> Vec<TriggerDefinition> {
             definition: definition(&helpers),
         }
     };
-    NAMES.iter().map(piece).collect()
+    NAMES.iter().map(object).collect()
 }
 
 /// Drops helpers, unless the triggers of another table still call them.

@@ -13,7 +13,7 @@ use sea_orm_migration::sea_orm::{
 };
 
 use super::quote::{ident, literal, qualified};
-use super::{installed, pieces};
+use super::{installed, objects};
 use crate::{Migrator, MigratorTrait};
 
 type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -94,37 +94,40 @@ fn plan(table: &'static str) -> TriggerPlan {
 const TABLE: &str = "(id int PRIMARY KEY, title text, ratio double precision)";
 
 async fn create<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<(), DbErr> {
-    for piece in pieces(db, plan).await? {
-        db.execute_unprepared(&piece.create).await?;
+    for object in objects(db, plan).await? {
+        db.execute_unprepared(&object.create).await?;
     }
     Ok(())
 }
 
 async fn drop<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<(), DbErr> {
-    for piece in pieces(db, plan).await?.iter().rev() {
-        db.execute_unprepared(&piece.drop).await?;
+    for object in objects(db, plan).await?.iter().rev() {
+        db.execute_unprepared(&object.drop).await?;
     }
     Ok(())
 }
 
 /// The names of missing, outdated, disabled or superfluous objects.
 async fn amiss<C: ConnectionTrait>(db: &C, plan: &TriggerPlan) -> Result<Vec<String>, DbErr> {
-    let pieces = pieces(db, plan).await?;
+    let objects = objects(db, plan).await?;
     let installed = installed(db, plan).await?;
-    let right = |piece: &&super::TriggerDefinition| {
-        !installed
-            .iter()
-            .any(|one| one.name == piece.name && one.definition == piece.definition && one.enabled)
+    let right = |object: &&super::TriggerDefinition| {
+        !installed.iter().any(|one| {
+            one.name == object.name && one.definition == object.definition && one.enabled
+        })
     };
-    let wrong = pieces.iter().filter(right).map(|piece| piece.name.clone());
+    let wrong = objects
+        .iter()
+        .filter(right)
+        .map(|object| object.name.clone());
     let surplus = (installed.iter())
-        .filter(|one| !pieces.iter().any(|piece| piece.name == one.name))
+        .filter(|one| !objects.iter().any(|object| object.name == one.name))
         .map(|one| one.name.clone());
     Ok(wrong.chain(surplus).collect())
 }
 
 #[tokio::test]
-async fn what_is_installed_is_what_should_be() -> TestResult {
+async fn installed_objects_equal_the_expected_ones() -> TestResult {
     let Some(all) = database().await? else {
         return Ok(());
     };
@@ -133,7 +136,7 @@ async fn what_is_installed_is_what_should_be() -> TestResult {
         .await?;
     assert_eq!(
         amiss(db, &plan).await?.len(),
-        pieces(db, &plan).await?.len()
+        objects(db, &plan).await?.len()
     );
     create(db, &plan).await?;
     assert_eq!(amiss(db, &plan).await?, [""; 0]);

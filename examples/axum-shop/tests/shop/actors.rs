@@ -9,10 +9,10 @@ use sea_orm_audit::AuditedConnection;
 use crate::support::{TestResult, TestShop};
 
 on_every_database! {
-    whoever_is_no_user_has_the_right_kind,
+    clients_without_account_have_the_right_kind,
 }
 
-async fn whoever_is_no_user_has_the_right_kind(shop: &TestShop) -> TestResult {
+async fn clients_without_account_have_the_right_kind(shop: &TestShop) -> TestResult {
     // The application itself, when it started.
     let log = shop.log().await?;
     assert_eq!(log.len(), 1, "{log:#?}");

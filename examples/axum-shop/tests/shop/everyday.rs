@@ -1,4 +1,6 @@
 //! A day in the shop, and all its rows in the four audit tables.
+//!
+//! One file, because a day is one sequence of requests.
 
 use reqwest::StatusCode;
 use sea_orm_audit::entity::{audit_log, audit_system_event};
@@ -7,7 +9,7 @@ use serde_json::json;
 use crate::support::{AGENT, Answer, PASSWORD, TestResult, TestShop};
 
 on_every_database! {
-    a_day_in_the_shop_is_on_record_row_by_row,
+    day_in_the_shop_is_recorded_row_by_row,
 }
 
 /// An actor: type, id and name.
@@ -60,7 +62,7 @@ fn next<'a>(
 }
 
 #[allow(clippy::too_many_lines)] // it is a long day
-async fn a_day_in_the_shop_is_on_record_row_by_row(shop: &TestShop) -> TestResult {
+async fn day_in_the_shop_is_recorded_row_by_row(shop: &TestShop) -> TestResult {
     let (ann, admin) = (shop.client()?, shop.client()?);
     let credentials = |name: &str, password: &str| json!({ "name": name, "password": password });
 

@@ -8,8 +8,8 @@ use crate::support::{Answer, PASSWORD, TestResult, TestShop};
 
 on_every_database! {
     five_failures_lock_a_name_out_from_one_address_only,
-    a_name_that_nobody_has_is_locked_out_all_the_same,
-    a_success_ends_the_count,
+    unknown_name_is_locked_out_as_well,
+    success_ends_the_count,
     parallel_guesses_do_not_pass_the_threshold,
     names_that_look_alike_are_one,
 }
@@ -35,12 +35,13 @@ async fn five_failures_lock_a_name_out_from_one_address_only(shop: &TestShop) ->
     let_in.expect(StatusCode::OK);
 
     let attempts = shop.attempts().await?;
-    let told: Vec<_> = (attempts.iter().skip(1)) // Ann's first login
-        .map(|attempt| (&*attempt.status, attempt.ip_address.as_deref()))
-        .collect();
+    let recorded: Vec<_> =
+        (attempts.iter().skip(1)) // Ann's first login
+            .map(|attempt| (&*attempt.status, attempt.ip_address.as_deref()))
+            .collect();
     let failed = ("FAILED", Some("192.0.2.1"));
     assert_eq!(
-        told,
+        recorded,
         [
             failed,
             failed,
@@ -68,7 +69,7 @@ async fn five_failures_lock_a_name_out_from_one_address_only(shop: &TestShop) ->
     Ok(())
 }
 
-async fn a_name_that_nobody_has_is_locked_out_all_the_same(shop: &TestShop) -> TestResult {
+async fn unknown_name_is_locked_out_as_well(shop: &TestShop) -> TestResult {
     let client = shop.client()?;
     for _ in 0..5 {
         let answer = client.log_in_from("192.0.2.1", "Bob", "a guess").await?;
@@ -82,7 +83,7 @@ async fn a_name_that_nobody_has_is_locked_out_all_the_same(shop: &TestShop) -> T
     Ok(())
 }
 
-async fn a_success_ends_the_count(shop: &TestShop) -> TestResult {
+async fn success_ends_the_count(shop: &TestShop) -> TestResult {
     let ann = shop.signed_in("Ann").await?;
     for _ in 0..2 {
         for _ in 0..4 {

@@ -6,13 +6,13 @@ use serde_json::json;
 use crate::support::{TestResult, TestShop};
 
 on_every_database! {
-    a_write_from_inside_a_body_has_the_context_of_its_request,
-    an_export_of_many_pages_is_counted_to_its_end,
-    an_export_of_nothing_has_a_head_and_counts_nothing,
-    an_export_that_stalls_when_the_shop_stops_is_a_failure,
+    write_from_inside_a_body_has_the_context_of_its_request,
+    export_of_many_pages_is_counted_to_its_end,
+    export_of_nothing_has_a_head_and_counts_nothing,
+    export_that_stalls_when_the_shop_stops_is_a_failure,
 }
 
-async fn a_write_from_inside_a_body_has_the_context_of_its_request(shop: &TestShop) -> TestResult {
+async fn write_from_inside_a_body_has_the_context_of_its_request(shop: &TestShop) -> TestResult {
     let ann = shop.signed_in("Ann").await?;
     let answer = ann.get("/demo/stream").await?;
     answer.expect(StatusCode::OK);
@@ -32,7 +32,7 @@ async fn a_write_from_inside_a_body_has_the_context_of_its_request(shop: &TestSh
     Ok(())
 }
 
-async fn an_export_of_many_pages_is_counted_to_its_end(shop: &TestShop) -> TestResult {
+async fn export_of_many_pages_is_counted_to_its_end(shop: &TestShop) -> TestResult {
     use axum_shop::entity::{customer_order, order_line};
     use sea_orm::{ActiveModelTrait, EntityTrait, Set};
     let order = customer_order::ActiveModel {
@@ -69,7 +69,7 @@ async fn an_export_of_many_pages_is_counted_to_its_end(shop: &TestShop) -> TestR
     Ok(())
 }
 
-async fn an_export_of_nothing_has_a_head_and_counts_nothing(shop: &TestShop) -> TestResult {
+async fn export_of_nothing_has_a_head_and_counts_nothing(shop: &TestShop) -> TestResult {
     let admin = shop.signed_in("admin").await?;
     let answer = admin.get("/export/orders.csv").await?;
     answer.expect(StatusCode::OK);
@@ -91,7 +91,7 @@ async fn an_export_of_nothing_has_a_head_and_counts_nothing(shop: &TestShop) -> 
 }
 
 /// As `main` stops: with a deadline, followed by a flush.
-async fn an_export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop) -> TestResult {
+async fn export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop) -> TestResult {
     use axum::Router;
     use axum::body::{Body, Bytes};
     use axum::routing::get;

@@ -1,4 +1,6 @@
 //! A database of its own for every test, and the macro that lists tests.
+//!
+//! One file, because it is one type, the database of a test.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,18 +19,20 @@ use sea_orm_audit::migration::Migrator;
 use sea_orm_audit::{AuditConfig, AuditConfigBuilder, AuditedConnection};
 use sea_orm_migration::MigratorTrait;
 
-pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Makes a test of each function on every database.
+#[macro_export]
 macro_rules! on_every_database {
     ($($name:ident),* $(,)?) => {
-        mod sqlite { $crate::support::tests_on!(sqlite: $($name),*); }
-        mod postgres { $crate::support::tests_on!(postgres: $($name),*); }
-        mod mariadb { $crate::support::tests_on!(mariadb: $($name),*); }
+        mod sqlite { $crate::tests_on!(sqlite: $($name),*); }
+        mod postgres { $crate::tests_on!(postgres: $($name),*); }
+        mod mariadb { $crate::tests_on!(mariadb: $($name),*); }
     };
 }
 
 /// Makes a test of each function on one database.
+#[macro_export]
 macro_rules! tests_on {
     ($database:ident: $($name:ident),* $(,)?) => {
         $(
@@ -43,11 +47,20 @@ macro_rules! tests_on {
         )*
     };
 }
-pub(crate) use tests_on;
+pub use crate::tests_on;
+
+/// `target/tmp`, beside the folder of the test programs.
+pub fn temporary_folder() -> std::io::Result<std::path::PathBuf> {
+    let program = std::env::current_exe()?;
+    let target = program.ancestors().nth(3).unwrap_or(&program);
+    let folder = target.join("tmp");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
 
 /// A fresh database with the audit tables.
-pub(crate) struct TestDb {
-    pub(crate) conn: DatabaseConnection,
+pub struct TestDb {
+    pub conn: DatabaseConnection,
     /// Its connection has read the catalogue, so that tests may count statements.
     audited: AuditedConnection,
     options: ConnectOptions,
@@ -85,14 +98,13 @@ fn server(variable: &str) -> Option<String> {
 }
 
 impl TestDb {
-    pub(crate) async fn sqlite() -> TestResult<Option<Self>> {
+    pub async fn sqlite() -> TestResult<Option<Self>> {
         Self::sqlite_with(5).await.map(Some)
     }
 
     /// A SQLite file in WAL mode with a pool of this size.
-    pub(crate) async fn sqlite_with(pool: u32) -> TestResult<Self> {
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-        std::fs::create_dir_all(folder)?;
+    pub async fn sqlite_with(pool: u32) -> TestResult<Self> {
+        let folder = temporary_folder()?;
         let path = folder.join(format!("{}.sqlite", unique_name()));
         let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
         options
@@ -108,14 +120,14 @@ impl TestDb {
         Self::open(options, path.display().to_string(), None).await
     }
 
-    pub(crate) async fn postgres() -> TestResult<Option<Self>> {
+    pub async fn postgres() -> TestResult<Option<Self>> {
         match server("TEST_POSTGRES_URL") {
             Some(url) => Self::on_server(&url, "").await.map(Some),
             None => Ok(None),
         }
     }
 
-    pub(crate) async fn mariadb() -> TestResult<Option<Self>> {
+    pub async fn mariadb() -> TestResult<Option<Self>> {
         match server("TEST_MYSQL_URL") {
             Some(url) => Self::on_server(&url, " CHARACTER SET utf8mb4")
                 .await
@@ -125,7 +137,7 @@ impl TestDb {
     }
 
     /// A database whose default character set is not Unicode.
-    pub(crate) async fn mariadb_latin1() -> TestResult<Option<Self>> {
+    pub async fn mariadb_latin1() -> TestResult<Option<Self>> {
         match server("TEST_MYSQL_URL") {
             Some(url) => Self::on_server(&url, " CHARACTER SET latin1")
                 .await
@@ -176,12 +188,12 @@ impl TestDb {
     }
 
     /// Whether the server supports MERGE: PostgreSQL from 15 on.
-    pub(crate) async fn has_merge(&self) -> TestResult<bool> {
+    pub async fn has_merge(&self) -> TestResult<bool> {
         Ok(self.postgres_version().await? >= 15)
     }
 
     /// The major version of PostgreSQL; 0 on other databases.
-    pub(crate) async fn postgres_version(&self) -> TestResult<i32> {
+    pub async fn postgres_version(&self) -> TestResult<i32> {
         if self.conn.get_database_backend() != DbBackend::Postgres {
             return Ok(0);
         }
@@ -198,7 +210,7 @@ impl TestDb {
     }
 
     /// Creates the table of an entity.
-    pub(crate) async fn create<E: EntityTrait>(&self, entity: E) -> Result<(), DbErr> {
+    pub async fn create<E: EntityTrait>(&self, entity: E) -> Result<(), DbErr> {
         let backend = self.conn.get_database_backend();
         let schema = Schema::new(backend);
         for create in schema.create_enum_from_entity(entity) {
@@ -211,17 +223,17 @@ impl TestDb {
     }
 
     /// The database with recording of all writes.
-    pub(crate) fn audited(&self) -> AuditedConnection {
+    pub fn audited(&self) -> AuditedConnection {
         self.audited.clone()
     }
 
-    pub(crate) fn backend(&self) -> DbBackend {
+    pub fn backend(&self) -> DbBackend {
         self.conn.get_database_backend()
     }
 
     /// Another pool, of one connection, to the same database. The connection lives as long as the pool, so that session
     /// variables stay set.
-    pub(crate) async fn another(&self) -> Result<DatabaseConnection, DbErr> {
+    pub async fn another(&self) -> Result<DatabaseConnection, DbErr> {
         let mut options = self.options.clone();
         options.max_connections(1);
         options.idle_timeout(None).max_lifetime(None);
@@ -229,12 +241,12 @@ impl TestDb {
     }
 
     /// A name for a schema of this test's own, if the database has schemas.
-    pub(crate) fn schema_beside(&self) -> Option<String> {
+    pub fn schema_beside(&self) -> Option<String> {
         (self.backend() != DbBackend::Sqlite).then(|| format!("{}_beside", self.name))
     }
 
     /// All records, the oldest first.
-    pub(crate) async fn records(&self) -> Result<Vec<audit_log::Model>, DbErr> {
+    pub async fn records(&self) -> Result<Vec<audit_log::Model>, DbErr> {
         audit_log::Entity::find()
             .order_by_asc(audit_log::Column::Id)
             .all(&self.conn)
@@ -242,7 +254,7 @@ impl TestDb {
     }
 
     /// The records as `ACTION model id changes`.
-    pub(crate) async fn log(&self) -> Result<Vec<String>, DbErr> {
+    pub async fn log(&self) -> Result<Vec<String>, DbErr> {
         let lines = self.records().await?.into_iter().map(|record| {
             format!(
                 "{} {} {} {}",
@@ -256,19 +268,19 @@ impl TestDb {
     }
 
     /// The only record.
-    pub(crate) async fn record(&self) -> TestResult<audit_log::Model> {
+    pub async fn record(&self) -> TestResult<audit_log::Model> {
         let mut records = self.records().await?;
         assert_eq!(records.len(), 1, "{records:#?}");
         Ok(records.remove(0))
     }
 
-    pub(crate) async fn forget(&self) -> Result<(), DbErr> {
+    pub async fn forget(&self) -> Result<(), DbErr> {
         audit_log::Entity::delete_many().exec(&self.conn).await?;
         Ok(())
     }
 
     /// The statements that a future runs, without transaction control.
-    pub(crate) async fn statements_of<F: Future>(&self, future: F) -> (F::Output, Vec<String>) {
+    pub async fn statements_of<F: Future>(&self, future: F) -> (F::Output, Vec<String>) {
         self.statements.lock().unwrap().clear();
         let output = future.await;
         let statements = self.statements.lock().unwrap().clone();
@@ -276,7 +288,7 @@ impl TestDb {
     }
 
     /// All attempts to sign in, the oldest first.
-    pub(crate) async fn logins(&self) -> Result<Vec<audit_login_attempt::Model>, DbErr> {
+    pub async fn logins(&self) -> Result<Vec<audit_login_attempt::Model>, DbErr> {
         audit_login_attempt::Entity::find()
             .order_by_asc(audit_login_attempt::Column::Id)
             .all(&self.conn)
@@ -284,7 +296,7 @@ impl TestDb {
     }
 
     /// All exports of data, the oldest first.
-    pub(crate) async fn exports(&self) -> Result<Vec<audit_data_export::Model>, DbErr> {
+    pub async fn exports(&self) -> Result<Vec<audit_data_export::Model>, DbErr> {
         audit_data_export::Entity::find()
             .order_by_asc(audit_data_export::Column::Id)
             .all(&self.conn)
@@ -292,7 +304,7 @@ impl TestDb {
     }
 
     /// All events of the system, the oldest first.
-    pub(crate) async fn events(&self) -> Result<Vec<audit_system_event::Model>, DbErr> {
+    pub async fn events(&self) -> Result<Vec<audit_system_event::Model>, DbErr> {
         audit_system_event::Entity::find()
             .order_by_asc(audit_system_event::Column::Id)
             .all(&self.conn)
@@ -300,7 +312,7 @@ impl TestDb {
     }
 
     /// The events of the system as `TYPE title occurrences`.
-    pub(crate) async fn counted_events(&self) -> Result<Vec<String>, DbErr> {
+    pub async fn counted_events(&self) -> Result<Vec<String>, DbErr> {
         let lines = self.events().await?.into_iter();
         Ok(lines
             .map(|e| format!("{} {} {}", e.event_type, e.title, e.occurrences))
@@ -308,7 +320,7 @@ impl TestDb {
     }
 
     /// Everything that the audit tables hold, as text.
-    pub(crate) async fn dump(&self) -> TestResult<String> {
+    pub async fn dump(&self) -> TestResult<String> {
         Ok(format!(
             "{:?}\n{:?}\n{:?}\n{:?}",
             self.records().await?,
@@ -319,7 +331,7 @@ impl TestDb {
     }
 
     /// Another fresh database of the same kind.
-    pub(crate) async fn sibling(&self) -> TestResult<Self> {
+    pub async fn sibling(&self) -> TestResult<Self> {
         let other = match self.backend() {
             DbBackend::Postgres => Self::postgres().await?,
             DbBackend::MySql => Self::mariadb().await?,
@@ -328,7 +340,7 @@ impl TestDb {
         other.ok_or_else(|| "the server is gone".into())
     }
 
-    pub(crate) async fn remove(self) -> TestResult {
+    pub async fn remove(self) -> TestResult {
         self.conn.close().await?;
         if let Some(server) = self.server {
             server
@@ -345,18 +357,13 @@ impl TestDb {
 }
 
 /// Makes the log refuse records of objects whose label has this prefix.
-pub(crate) async fn refuse_records_of(db: &TestDb, label: &str) -> TestResult {
+pub async fn refuse_records_of(db: &TestDb, label: &str) -> TestResult {
     refuse_rows(db, "audit_log", "object_repr", label).await?;
     Ok(())
 }
 
 /// Makes a table refuse rows whose text in a column has this prefix. Returns the SQL that ends that.
-pub(crate) async fn refuse_rows(
-    db: &TestDb,
-    table: &str,
-    column: &str,
-    text: &str,
-) -> TestResult<String> {
+pub async fn refuse_rows(db: &TestDb, table: &str, column: &str, text: &str) -> TestResult<String> {
     // A new name each time: a connection to SQLite remembers triggers that another one dropped.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("refuse_{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -383,26 +390,26 @@ pub(crate) async fn refuse_rows(
 
 /// A clock that the test moves.
 #[derive(Clone)]
-pub(crate) struct HandClock(Arc<Mutex<DateTimeUtc>>);
+pub struct HandClock(Arc<Mutex<DateTimeUtc>>);
 
 impl HandClock {
-    pub(crate) fn at(time: &str) -> TestResult<Self> {
+    pub fn at(time: &str) -> TestResult<Self> {
         Ok(Self(Arc::new(Mutex::new(time.parse()?))))
     }
 
-    pub(crate) fn forward(&self, by: Duration) {
+    pub fn forward(&self, by: Duration) {
         *self.0.lock().unwrap() += by;
     }
 
     /// A configuration that uses this clock.
-    pub(crate) fn config(&self) -> AuditConfigBuilder {
+    pub fn config(&self) -> AuditConfigBuilder {
         let clock = Arc::clone(&self.0);
         AuditConfig::builder().clock(move || *clock.lock().unwrap())
     }
 }
 
 /// Polls a future so many times, each time it is woken, and drops it then. Returns its output if it was ready.
-pub(crate) async fn poll_and_drop<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+pub async fn poll_and_drop<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut left = polls;
     std::future::poll_fn(|context| {

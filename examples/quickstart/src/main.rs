@@ -1,5 +1,4 @@
-//! Syncs three audited tables with three editions of ISO's code lists, then queries the log: `cargo run --example
-//! quickstart`.
+//! Syncs three audited tables with three editions of ISO's code lists, then queries the log: `cargo run -p quickstart`.
 //!
 //! It needs no server and no set-up: the database is embedded, one file, new with every run. The data is in
 //! `examples/data/iso`. Start with `entity.rs`, which has the derive, `sync.rs`, which has the context, and
@@ -54,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// The path of the database: in `target`, in place of the one of an earlier run.
 fn fresh_file() -> std::io::Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     std::fs::create_dir_all(&folder)?;
     // A run that was killed leaves a journal, which must not be applied to the new file.
     for leftover in ["quickstart.sqlite-journal", "quickstart.sqlite"] {

@@ -21,7 +21,7 @@ pub struct Edition {
 impl Edition {
     pub fn read(name: &'static str) -> Result<Self, csv::Error> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("examples/data/iso")
+            .join("../data/iso")
             .join(name);
         let mut subdivisions: Vec<subdivision::Model> = rows(&folder.join("subdivisions.csv"))?;
         for subdivision in &mut subdivisions {

@@ -1,12 +1,12 @@
-//! The log of `examples/quickstart` is correct: it equals the difference between the files, which is computed here
+//! The log of the quickstart is correct: it equals the difference between the files, which is computed here
 //! again, without an ORM and without the example's code.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
-#[path = "../examples/quickstart/edition.rs"]
+#[path = "../src/edition.rs"]
 mod edition;
-#[path = "../examples/quickstart/entity.rs"]
+#[path = "../src/entity.rs"]
 mod entity;
-#[path = "../examples/quickstart/sync.rs"]
+#[path = "../src/sync.rs"]
 mod sync;
 
 use std::collections::BTreeMap;
@@ -18,8 +18,7 @@ use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryOrder};
 use sea_orm_audit::AuditedConnection;
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::migration::Migrator;
-use sea_orm_migration::MigratorTrait;
+use sea_orm_audit::migration::{Migrator, MigratorTrait};
 use serde_json::{Map, json};
 
 use edition::{EDITIONS, Edition};
@@ -48,7 +47,7 @@ const COUNTS: [(&str, &str, [usize; 3]); 9] = [
 
 /// The content of a file, all columns as text; the first is the key.
 fn read(edition: &str, model: &str) -> File {
-    let file = format!("examples/data/iso/{edition}/{model}.csv");
+    let file = format!("../data/iso/{edition}/{model}.csv");
     let mut reader =
         csv::Reader::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let columns = reader.headers().unwrap().clone();

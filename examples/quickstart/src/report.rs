@@ -43,7 +43,7 @@ pub async fn summary(db: &AuditedConnection, seconds: f64) -> Result<(), DbErr> 
         actions.insert(action, records);
     }
 
-    title(&format!("{all} changes on record, {seconds:.1} s for all"));
+    title(&format!("{all} changes recorded, {seconds:.1} s for all"));
     println!(
         "{:14}{:14}{:>8}{:>8}{:>8}",
         "reason", "model", "CREATE", "UPDATE", "DELETE"
@@ -76,7 +76,7 @@ pub async fn renamed_countries(db: &AuditedConnection) -> Result<(), DbErr> {
     for record in &updates {
         for (field, change) in record.changed().iter().flat_map(|changes| changes.iter()) {
             if field == "name" || field == "official_name" {
-                println!("{:5}{field:15}{}", object_id(record), told(change));
+                println!("{:5}{field:15}{}", object_id(record), as_text(change));
             }
         }
     }
@@ -103,25 +103,25 @@ pub async fn histories(db: &AuditedConnection) -> Result<(), DbErr> {
                 record.reason.as_deref().unwrap_or_default(),
                 record.actor_id.as_deref().unwrap_or_default(),
             );
-            tell_changes(record);
+            print_changes(record);
         }
     }
     Ok(())
 }
 
 /// An update field by field; the values of a created or deleted row on one line.
-fn tell_changes(record: &Record) {
+fn print_changes(record: &Record) {
     let changes = record.changed().unwrap_or_default();
     if record.action == "UPDATE" {
         for (field, change) in &changes {
-            println!("      {field}: {}", told(change));
+            println!("      {field}: {}", as_text(change));
         }
     } else {
         let values: Vec<String> = (changes.iter())
             .filter(|(_, change)| {
                 !(change.old_value().or(change.new_value())).is_some_and(Json::is_null)
             })
-            .map(|(field, change)| format!("{field} {}", told(change)))
+            .map(|(field, change)| format!("{field} {}", as_text(change)))
             .collect();
         println!("      {}", values.join(", "));
     }
@@ -132,7 +132,7 @@ fn object_id(record: &Record) -> &str {
 }
 
 /// `old → new`; a created or deleted row has only one of them.
-fn told(change: &Change) -> String {
+fn as_text(change: &Change) -> String {
     match (change.old_value(), change.new_value()) {
         (Some(old), Some(new)) => format!("{old} → {new}"),
         (Some(value), None) | (None, Some(value)) => value.to_string(),
@@ -150,5 +150,9 @@ pub fn where_to_look(file: &Path) {
     println!(
         "sqlite3 -box '{file}' \"SELECT reason, object_id, changes FROM audit_log \
          WHERE model = 'countries' AND action = 'UPDATE'\""
+    );
+    println!(
+        "\nNext: `examples/quickstart/src/entity.rs` has the derives, `sync.rs` the context, `report.rs` these queries.\n\
+         `docs/getting-started.md` adds auditing to an application; `examples/axum-shop` is a whole one."
     );
 }
