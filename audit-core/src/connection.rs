@@ -9,6 +9,7 @@ mod detached;
 mod error_variant;
 mod follow;
 mod indirect;
+mod inherent;
 mod partial;
 mod physical;
 mod report;
@@ -136,8 +137,14 @@ impl AuditedConnection {
 
     /// SeaORM's own connection, on which statements are not captured; models still run their hooks.
     ///
-    /// The name can be searched for in reviews.
+    /// It is also the connection for what only SeaORM's types can do: `Migrator::up(db.unaudited(), None)`,
+    /// `restricted_for(..)`, the driver's pool. The name can be searched for in reviews.
     #[must_use]
+    #[doc(alias = "restricted_for")]
+    #[doc(alias = "get_sqlite_connection_pool")]
+    #[doc(alias = "get_postgres_connection_pool")]
+    #[doc(alias = "get_mysql_connection_pool")]
+    #[doc(alias = "into_transaction_log")]
     pub const fn unaudited(&self) -> &DatabaseConnection {
         &self.db
     }

@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do then.
 
+use std::fmt;
 use std::sync::Arc;
 
 use sea_orm::DbErr;
@@ -10,7 +11,7 @@ use crate::value::EncodeError;
 ///
 /// Hooks can only return SeaORM's `DbErr`; [`AuditError::of`] finds this error inside one. Its text states first what
 /// happened and what to do; SeaORM's text adds a prefix ("Error converting ..").
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
     /// The name of a custom action is not allowed.
@@ -65,6 +66,23 @@ pub enum AuditError {
         /// What happened in the transaction.
         reason: String,
     },
+}
+
+/// The variant and its text: `unwrap` shows what happened and what to do.
+impl fmt::Debug for AuditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::ActionName { .. } => "ActionName",
+            Self::Config(_) => "Config",
+            Self::NotRecorded { .. } => "NotRecorded",
+            Self::ChangeCommittedWithoutRecord { .. } => "ChangeCommittedWithoutRecord",
+            Self::Refused { .. } => "Refused",
+            Self::CommitRefused { .. } => "CommitRefused",
+        };
+        f.debug_tuple(variant)
+            .field(&format_args!("{self}"))
+            .finish()
+    }
 }
 
 /// Why there is no record.
@@ -315,5 +333,24 @@ impl From<AuditError> for DbErr {
             into,
             source: Arc::new(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_seaorms_error_shows_the_remedy() {
+        let cause = Cause::MissingTable {
+            model: None,
+            table: "audit_log".to_owned(),
+            error: DbErr::Custom("no such table".to_owned()),
+        };
+        let state = ChangeState::RolledBack;
+        let error = DbErr::from(AuditError::NotRecorded { state, cause });
+        let text = format!("{error:?}");
+        assert!(text.contains("NotRecorded("), "{text}");
+        assert!(text.contains("Migrator::up"), "{text}");
     }
 }

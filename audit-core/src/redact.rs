@@ -24,6 +24,7 @@ pub const SENSITIVE_WORDS: &[&str] = &[
     "passphrase",
     "passcode",
     "pwd",
+    "salt",
     "secret",
     "token",
     "jwt",

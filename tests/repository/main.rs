@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod code_blocks;
+mod dependencies;
 mod layers;
 mod links;
 mod sizes;

@@ -21,6 +21,7 @@ on_every_database! {
     linked_and_unlinked_junction_rows_are_recorded,
     client_side_cascade_records_junction_rows_too,
     hooks_may_write_through_the_same_connection,
+    methods_beside_the_traits_are_those_of_seaorm,
 }
 
 async fn some_posts(db: &TestDb) -> TestResult<AuditedConnection> {
@@ -297,5 +298,36 @@ async fn mock_connection_sees_what_seaorm_sends() -> TestResult {
     drop(audited);
     let log = db.into_transaction_log();
     assert_eq!(log.len(), 2, "{log:#?}");
+    Ok(())
+}
+
+async fn methods_beside_the_traits_are_those_of_seaorm(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let audited = db.audited();
+    audited.ping().await?;
+    assert_eq!(audited.get_database_backend(), db.backend());
+    let _ = audited.get_schema_builder().register(post::Entity);
+    let committed: Result<i32, sea_orm::TransactionError<DbErr>> = audited
+        .transaction_async(async |tx| {
+            assert_eq!(tx.get_database_backend(), db.backend());
+            post::new("committed").insert(tx).await?;
+            let inner: Result<(), sea_orm::TransactionError<DbErr>> = tx
+                .transaction_async(async |inner| {
+                    post::new("rolled back").insert(inner).await?;
+                    Err(DbErr::Custom("no".into()))
+                })
+                .await;
+            assert!(matches!(
+                inner,
+                Err(sea_orm::TransactionError::Transaction(_))
+            ));
+            Ok(7)
+        })
+        .await;
+    assert_eq!(committed?, 7);
+    let posts = post::Entity::find().all(&db.conn).await?;
+    let titles: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
+    assert_eq!(titles, ["committed"]);
+    assert_eq!(db.log().await?.len(), 1);
     Ok(())
 }

@@ -45,10 +45,11 @@ pub(crate) fn find(
         Some(known) => known,
         None => tables.get(table.to_lowercase().as_str())?,
     };
-    // Of several entities of one table, prefers the one with the most columns, and any to a skipped one.
+    // Of several entities of one table, prefers the one with the most columns, and any to a skipped one. The name makes
+    // the choice the same in every build.
     (known.iter().copied())
         .filter(|info| accept(info))
-        .min_by_key(|info| (info.skip, Reverse(info.columns.len())))
+        .min_by_key(|info| (info.skip, Reverse(info.columns.len()), info.type_name))
 }
 
 /// All entities that are known.

@@ -202,20 +202,21 @@ impl AuditedTransaction {
         T: Send,
         E: std::fmt::Display + std::fmt::Debug + Send,
     {
-        match callback(&self).await {
-            Ok(value) => {
-                TransactionSession::commit(self)
-                    .await
-                    .map_err(TransactionError::Connection)?;
-                Ok(value)
-            }
-            Err(error) => {
-                TransactionSession::rollback(self)
-                    .await
-                    .map_err(TransactionError::Connection)?;
-                Err(TransactionError::Transaction(error))
-            }
-        }
+        let result = callback(&self).await;
+        self.end_with(result).await
+    }
+
+    /// Commits, or rolls back after an error.
+    pub(super) async fn end_with<T, E>(self, result: Result<T, E>) -> Result<T, TransactionError<E>>
+    where
+        E: std::fmt::Display + std::fmt::Debug,
+    {
+        let ended = match &result {
+            Ok(_) => TransactionSession::commit(self).await,
+            Err(_) => TransactionSession::rollback(self).await,
+        };
+        ended.map_err(TransactionError::Connection)?;
+        result.map_err(TransactionError::Transaction)
     }
 
     async fn look_whether_open(&self) -> Result<(), DbErr> {
