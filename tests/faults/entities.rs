@@ -234,6 +234,27 @@ entity!(doc, [table_name = "doc"], {
     pub tags: Vec<i32>,
 },);
 
+entity!(amount, [table_name = "amount"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Decimal,
+    pub n: i32,
+},);
+entity!(day, [table_name = "day"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Date,
+    pub n: i32,
+},);
+entity!(word, [table_name = "word"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub n: i32,
+},);
+entity!(switch, [table_name = "switch"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub flag: bool,
+},);
+
 use sea_orm::DbBackend;
 
 /// The definition of a numbered key.

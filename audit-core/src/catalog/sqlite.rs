@@ -50,9 +50,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     }
     let (mut found, mut attached) = look_up_in(db, &name.table, "main").await?;
     let Some(own) = (name.schema.as_ref()).filter(|own| !is_name(own, "main")) else {
-        if name.schema.is_some() && found.is_hidden {
-            found.table.is_found_by_name = false;
-        } else if found.is_hidden {
+        if name.schema.is_none() && found.is_hidden {
             found.table.kind = TableKind::Temporary;
         }
         attached.reverse();

@@ -6,6 +6,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::select_rows::{RowLock, is_in};
+use super::update::repeated_keys;
 use super::{CaptureError, Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
 use crate::catalog::{IndexColumn, LiveTable};
@@ -192,6 +193,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             sql.text(")");
         }
+        self.are_findable(info, &info.key, keys);
         if !keys.is_empty() {
             sql.text(if sets.is_empty() { "" } else { " OR " });
             is_in(&mut sql, backend, info, &info.key, keys);
@@ -200,7 +202,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let rows = (self
             .read_after(info, self.db.query_all_raw(self.own(info, sql.finish())))
             .await)?;
-        Ok(self.read(info, &rows.unwrap_or_default()))
+        let mut rows = self.read(info, &rows.unwrap_or_default());
+        let repeated = repeated_keys(info, &rows);
+        self.report_same(&repeated);
+        rows.retain(|row| !repeated.contains(&info.key_of(row)));
+        Ok(rows)
     }
 }
 

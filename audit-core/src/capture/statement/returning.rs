@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use futures_core::Stream;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, StreamTrait};
 
-use super::row_reader::{read_aliased, read_row};
+use super::row_reader::{read_aliased, read_labelled, read_row};
 use super::{Engine, Request, RowValues};
 use crate::exec_method::ExecMethod;
 use crate::sql::{Kind, Returning, Volatility, quoted};
@@ -142,6 +142,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let (backend, info) = (self.db.get_database_backend(), request.audited.info);
         match returns {
             Returns::Extended => read_aliased(backend, info, row, alias),
+            // MySQL names a column as the statement writes it.
+            Returns::Rows | Returns::Keys if self.server.is_mysql() => {
+                read_labelled(backend, info, row)
+            }
             _ => read_row(backend, info, row),
         }
     }

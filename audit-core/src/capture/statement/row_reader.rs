@@ -8,6 +8,7 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{DbBackend, QueryResult, TryGetable};
 
 use crate::auditable::EntityInfo;
+use crate::sql::is_name;
 use crate::value::{ColumnKind, unreadable};
 
 /// Reads a row that has the entity's columns under their own names.
@@ -23,6 +24,26 @@ pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult)
                 Some(value) => value.clone(),
             },
         )
+        .collect()
+}
+
+/// Reads a row whose names may differ from the entity's by case.
+pub(super) fn read_labelled(
+    backend: DbBackend,
+    info: &EntityInfo,
+    row: &QueryResult,
+) -> Vec<Value> {
+    let names = row.column_names();
+    let is_exact = |name: &&str| names.iter().any(|label| label == name);
+    if (info.columns.iter()).all(|column| is_exact(&column.name)) {
+        return read_row(backend, info, row);
+    }
+    (info.columns.iter())
+        .map(|column| {
+            let label = names.iter().find(|label| is_name(label, column.name));
+            let label = label.map_or(column.name, String::as_str);
+            read_column(backend, row, label, &column.shape)
+        })
         .collect()
 }
 
@@ -97,7 +118,11 @@ fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &Column
     let typed = match shape {
         // The driver treats every number but 0 as true.
         ColumnKind::One(ArrayType::Bool) if backend != DbBackend::Postgres => {
-            match get::<i64>(row, name) {
+            let number = get::<i64>(row, name);
+            // BIT is unsigned.
+            let unsigned =
+                || get::<u64>(row, name).map(|bits| bits.and_then(|it| it.try_into().ok()));
+            match number.or_else(unsigned) {
                 Some(Some(number)) if number != 0 && number != 1 => {
                     Some(Value::BigInt(Some(number)))
                 }

@@ -16,6 +16,10 @@ use super::{Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
 use crate::catalog::UniqueIndex;
 use crate::sql::{SqlBuilder, UpdateOrDelete, is_name, quoted};
+use crate::value::is_unreadable;
+
+const UNFINDABLE: &str =
+    "rows have a key that is NULL or cannot be read, and could not be searched for";
 
 /// The maximum number of values in one internal statement; every database accepts more.
 const MOST_VALUES: usize = 30_000;
@@ -260,7 +264,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         lock: RowLock,
         each: &mut (dyn FnMut(RowValues) + Send),
     ) -> Result<bool, DbErr> {
-        let mut is_complete = true;
+        let mut is_complete = self.are_findable(info, columns, values);
         let is_any_padded = self.server.is_postgres() && values.iter().flatten().any(is_padded);
         let index = self.forced_index(info, columns, values.len(), lock).await;
         let statements = self.statements_where(info, columns, values, &index, "", lock);
@@ -296,6 +300,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         more: &str,
     ) -> Result<Vec<(RowValues, QueryResult)>, DbErr> {
         let mut found = Vec::new();
+        self.are_findable(info, columns, values);
         let statements = self.statements_where(info, columns, values, "", more, RowLock::None);
         for statement in statements {
             let rows = self
@@ -402,12 +407,39 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         keys: &[RowValues],
     ) -> Result<Option<HashMap<RowValues, RowValues>>, DbErr> {
         let mut rows = HashMap::new();
+        let mut repeated = HashSet::new();
         let mut each = |row: RowValues| {
-            rows.insert(info.key_of(&row), row);
+            let key = info.key_of(&row);
+            if rows.insert(key.clone(), row).is_some() {
+                repeated.insert(key);
+            }
         };
         let lock = self.lock_after();
         let is_complete = (self.each_row_where(info, &info.key, keys, lock, &mut each)).await?;
+        for key in &repeated {
+            rows.remove(key);
+        }
+        self.report_same(&repeated);
         Ok(is_complete.then_some(rows))
+    }
+
+    /// Whether rows can be searched for by these values. Those that cannot be read, or NULL in a key, are reported.
+    pub(super) fn are_findable(
+        &self,
+        info: &EntityInfo,
+        columns: &[usize],
+        values: &[RowValues],
+    ) -> bool {
+        let is_key = columns == info.key;
+        let is_unfindable = |value: &Value| is_unreadable(value) || (is_key && is_null(value));
+        let unfindable: Vec<RowValues> = (values.iter())
+            .filter(|row| row.iter().any(is_unfindable))
+            .cloned()
+            .collect();
+        if !unfindable.is_empty() {
+            self.gap(UNFINDABLE, &unfindable);
+        }
+        unfindable.is_empty()
     }
 }
 
@@ -460,6 +492,15 @@ pub(super) fn is_in(
     columns: &[usize],
     values: &[RowValues],
 ) {
+    // The driver would bind these as another type than the column's.
+    let is_known = |row: &RowValues| !row.iter().any(is_unreadable);
+    if !values.iter().all(is_known) {
+        let known: Vec<RowValues> = (values.iter())
+            .filter(|row| is_known(row))
+            .cloned()
+            .collect();
+        return is_in(sql, backend, info, columns, &known);
+    }
     if values.is_empty() {
         sql.text("1 = 0");
         return;
@@ -519,6 +560,10 @@ fn is_one_of(
         }
         sql.text(")");
     }
+}
+
+fn is_null(value: &Value) -> bool {
+    *value == value.as_null()
 }
 
 /// Whether a text may be a PostgreSQL `char(n)`, padded with spaces.

@@ -22,6 +22,7 @@ pub(super) const NO_KEY: &str = "its entity has no primary key";
 pub(super) const NOT_FOUND: &str = "rows are not found any more under the keys that they had";
 pub(super) const HIDDEN: &str = "row-level security hides rows that were written";
 pub(super) const SEVERAL_KEYS: &str = "it changes the keys of several rows, which cannot be paired";
+const SAME_KEY: &str = "several rows have one key, so that they cannot be paired";
 const KEY_UNKNOWN: &str = "it gave a row another key, and the key that the row had is not known";
 pub(super) const APPEARED: &str = "rows were written that had not been read before it";
 const MAY_DIFFER: &str = "which rows it writes depends on more than these, and it may have written other rows than were \
@@ -249,12 +250,19 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             self.record_updated(audited, self.source, &change.assigned, old.clone(), new)?;
             return self.flush_when_full().await;
         }
-        let mut before: HashMap<RowValues, RowValues> = before
-            .into_iter()
+        let mut repeated = repeated_keys(info, &now);
+        repeated.extend(repeated_keys(info, &before));
+        self.report_same(&repeated);
+        let mut before: HashMap<RowValues, RowValues> = (before.into_iter())
             .map(|row| (info.key_of(&row), row))
+            .filter(|(key, _)| !repeated.contains(key))
             .collect();
         for new in &now {
-            let old = before.remove(&info.key_of(new));
+            let key = info.key_of(new);
+            if repeated.contains(&key) {
+                continue;
+            }
+            let old = before.remove(&key);
             if let Some(old) = old {
                 self.record_updated(audited, self.source, &change.assigned, old, new)?;
             } else {
@@ -297,6 +305,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .await
     }
 
+    /// Reports keys that several rows have.
+    pub(super) fn report_same(&self, repeated: &HashSet<RowValues>) {
+        if !repeated.is_empty() {
+            let keys: Vec<RowValues> = repeated.iter().cloned().collect();
+            self.gap(SAME_KEY, &keys);
+        }
+    }
+
     /// Reports those of these keys that no longer have a row.
     pub(super) async fn report_deleted(
         &self,
@@ -315,6 +331,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         }
         Ok(())
     }
+}
+
+/// The keys that several of these rows have: a constraint that is checked at the end of the transaction, an inheriting
+/// table, or a key without a unique index.
+pub(super) fn repeated_keys(info: &EntityInfo, rows: &[RowValues]) -> HashSet<RowValues> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    let keys = rows.iter().map(|row| info.key_of(row));
+    keys.filter(|key| !seen.insert(key.clone())).collect()
 }
 
 /// The number of existing rows that have changed.

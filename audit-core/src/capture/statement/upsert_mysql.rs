@@ -73,6 +73,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         } else {
             Vec::new()
         };
+        let is_returned = !matches!(request.write.returning, Returning::Nothing);
+        let id_before = match is_returned {
+            true => self.mysql_last_insert_id().await?,
+            false => 0,
+        };
         let ran = self.run(call, request.statement).await?;
         let server = match (&ran.answer, &request.write.returning) {
             (ExecOutput::Executed(result), Returning::Nothing) => ServerAnswer {
@@ -94,7 +99,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     }
                     _ => None,
                 },
-                id: self.mysql_last_insert_id().await?,
+                // A statement that inserts no row keeps the number of an earlier one.
+                id: match self.mysql_last_insert_id().await? {
+                    id if id == id_before => 0,
+                    id => id,
+                },
             },
         };
         let mut now = self.now_there(request, &candidates, &before).await?;
