@@ -34,6 +34,7 @@
 //! ```
 //!
 //! The guides are in the folder `docs` of the repository, and start with `README.md`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 pub use sea_orm_audit_core::__private;

@@ -1,6 +1,7 @@
 //! The logic of `sea-orm-audit`: values, context, configuration, capture and storage.
 //!
 //! Applications depend on the facade crate `sea-orm-audit`, which re-exports what they need.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
 mod actor;

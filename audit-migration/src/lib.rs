@@ -8,6 +8,7 @@
 //!   that they collide with none.
 //!
 //! Names of tables and schema come from the `AuditConfig` that applies when a run begins.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod audited;
 mod coverage;

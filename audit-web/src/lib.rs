@@ -25,6 +25,7 @@
 //! | [`record_panics`] | to convert panics anywhere into events |
 //! | [`TraceId`] | to read a request's trace as the layer does |
 //! | [`AuditService`], [`AuditFuture`], [`AuditBody`], `AuditSessionService` | never by name: the layers create them |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod actor;
 mod body;
