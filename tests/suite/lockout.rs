@@ -498,14 +498,18 @@ async fn attempts_behind_one_that_waits_for_the_database_are_busy(db: &TestDb) -
     let (door, lockout) = (Door::new(db)?, by_user());
     let other_client = db.another().await?;
     let held = other_client.begin().await?;
-    held.execute_unprepared(match db.backend() {
-        DbBackend::Sqlite => "UPDATE audit_login_attempt SET id = id",
-        DbBackend::MySql => "SELECT id FROM audit_login_attempt FOR UPDATE",
-        _ => "LOCK TABLE audit_login_attempt",
-    })
-    .await?;
+    // Turns are those of the process: no other test has this address.
+    let (address, lock) = match db.backend() {
+        DbBackend::Sqlite => ("203.0.113.1", "UPDATE audit_login_attempt SET id = id"),
+        DbBackend::MySql => (
+            "203.0.113.2",
+            "SELECT id FROM audit_login_attempt FOR UPDATE",
+        ),
+        _ => ("203.0.113.3", "LOCK TABLE audit_login_attempt"),
+    };
+    held.execute_unprepared(lock).await?;
     let mut attempts: FuturesUnordered<_> = (0..4)
-        .map(|_| door.from(HERE, lockout.reserve(&db.conn, "ann", None)))
+        .map(|_| door.from(address, lockout.reserve(&db.conn, "ann", None)))
         .collect();
     let others_are_busy = async {
         for _ in 0..3 {
