@@ -203,17 +203,35 @@ impl BurstMonitor {
     ///
     /// Names are compared without case and surrounding white space, and only their keyed hash is
     /// kept. The finding does not repeat the name, which sometimes is a password typed into the
-    /// wrong field.
+    /// wrong field. Where the account is known, and clients may type its name in several ways, give its id.
     pub fn observe_failed_login(
         &self,
         user: Option<&str>,
         address: Option<IpAddr>,
         now: Instant,
     ) -> impl Iterator<Item = Finding> + use<> {
-        let user = user.and_then(|user| {
-            let key = self.user_key(user);
-            self.count(Burst::LoginsOfUser, key, now)
-        });
+        let user = user.map(|user| self.user_key(user));
+        self.observe_login_of(user, address, now)
+    }
+
+    /// As `observe_failed_login`, for a name that belongs to an account: all names of an account are counted together.
+    pub(super) fn observe_failed_login_of(
+        &self,
+        (kind, id): (&str, &str),
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> impl Iterator<Item = Finding> + use<> {
+        let account = self.key((Burst::LoginsOfUser, kind, id));
+        self.observe_login_of(Some(account), address, now)
+    }
+
+    fn observe_login_of(
+        &self,
+        user: Option<u128>,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> impl Iterator<Item = Finding> + use<> {
+        let user = user.and_then(|key| self.count(Burst::LoginsOfUser, key, now));
         let address = address.and_then(|address| {
             let key = self.address_key(Burst::LoginsFromAddress, address);
             self.count(Burst::LoginsFromAddress, key, now)

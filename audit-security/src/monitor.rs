@@ -91,8 +91,8 @@ impl SecurityMonitor {
         self.login_failed_from(username, None, AuditContext::client());
     }
 
-    /// Counts a failed login of this name, which belongs to this account, from the client of the current request. A
-    /// burst is recorded with the account's id.
+    /// Counts a failed login of this name, which belongs to this account, from the client of the current request. All
+    /// names of the account are counted together. A burst is recorded with the account's id.
     pub fn login_failed_of(&self, username: &str, account: &Actor) {
         self.login_failed_from(username, Some(account), AuditContext::client());
     }
@@ -105,7 +105,17 @@ impl SecurityMonitor {
         account: Option<&Actor>,
         client: Option<IpAddr>,
     ) {
-        let found = (self.bursts).observe_failed_login(Some(username), client, Instant::now());
+        let now = Instant::now();
+        // A client may type one account's name in many ways: by name, each would be counted separately.
+        let by_id = account.and_then(|account| Some((account.kind().as_str(), account.id()?)));
+        let found: Vec<_> = match by_id {
+            Some(account) => (self.bursts)
+                .observe_failed_login_of(account, client, now)
+                .collect(),
+            None => (self.bursts)
+                .observe_failed_login(Some(username), client, now)
+                .collect(),
+        };
         for finding in found {
             let of_user = finding.rule == Burst::LoginsOfUser.as_str();
             let user = of_user.then(|| User::of(username, account));

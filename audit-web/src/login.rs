@@ -92,7 +92,8 @@ pub trait AuditLogin: AuthnBackend {
 
 /// A backend of axum-login whose logins and failed logins are recorded.
 ///
-/// A login that cannot be recorded fails. An error of the backend itself is no failed login, and not recorded as one.
+/// A login that cannot be recorded fails, and does not count as a failed one. An error of the backend itself is no
+/// failed login, and not recorded as one.
 ///
 /// **A LOGIN means that the credentials were valid, not that a session was begun**: it is recorded in `authenticate`,
 /// since every login passes there and a failure to record refuses the login. An application that authenticates
@@ -140,8 +141,8 @@ impl<B, C> AuditedBackend<B, C> {
     /// Refuses attempts by this policy, with [`LoginError::Blocked`], and records them as BLOCKED, with the reason
     /// "too many failed attempts". By default none is refused. An attempt counts from its beginning
     /// ([`Lockout::reserve`]), so parallel attempts cannot exceed the threshold. If other attempts are in progress,
-    /// the reason is "too many attempts at once", the client may retry after a second, and the security monitor does
-    /// not count it as a failure.
+    /// the reason is "too many attempts at once", the client may usually retry after a second
+    /// ([`LoginAdmission::Busy`]), and the security monitor does not count it as a failure.
     #[must_use]
     pub const fn lockout(mut self, lockout: Lockout) -> Self {
         self.lockout = Some(lockout);

@@ -23,6 +23,7 @@ mod logged;
 mod lockout;
 mod migration_mode;
 mod migrator;
+mod refused;
 
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ async fn process_writer_receives_every_event_and_counts_lost_ones() -> TestResul
 
         events_without_space_are_counted(&db).await?;
         last_dropped_event_is_logged_although_none_follows(&db, &log).await?;
+        refused::refused_events_are_logged_once_a_second_with_their_number(&db, &log).await?;
         poisoned_event_is_given_up_after_three_tries(&db).await?;
         events_lost_at_shutdown_are_counted(&db).await?;
         unprepared_write_without_actor_is_counted_once(&db).await?;

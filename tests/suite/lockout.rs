@@ -5,14 +5,18 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, TransactionTrait,
+};
 use sea_orm_audit::entity::audit_login_attempt::Entity as Attempts;
 use sea_orm_audit::{
     Actor, AuditContext, HashKey, Lockout, LockoutDecision, LoginAdmission, LoginAttempt,
     LoginStatus,
 };
 
-use crate::support::{HandClock, TestDb, TestResult};
+use crate::support::{HandClock, TestDb, TestResult, refuse_rows};
 
 on_every_database! {
     name_is_blocked_at_the_threshold_and_not_below,
@@ -35,6 +39,9 @@ on_every_database! {
     parallel_attempts_do_not_pass_the_threshold,
     reservation_counts_until_its_outcome_or_its_lease,
     reservation_becomes_the_row_of_its_outcome,
+    attempts_behind_one_that_waits_for_the_database_are_busy,
+    busy_lasts_until_a_lease_ends_where_no_attempt_has_just_begun,
+    success_that_cannot_be_recorded_does_not_count_and_a_failure_does,
 }
 
 const WINDOW: Duration = Duration::from_mins(15);
@@ -483,5 +490,106 @@ async fn reservation_becomes_the_row_of_its_outcome(db: &TestDb) -> TestResult {
     let failed = LoginAttempt::failed("ann", "wrong password").settles(reservation);
     door.from(HERE, failed.record(&db.conn)).await??;
     assert_eq!(Attempts::find().all(&db.conn).await?.len(), 3);
+    Ok(())
+}
+
+/// Otherwise each of them would wait as long as the database's timeout, one after the other.
+async fn attempts_behind_one_that_waits_for_the_database_are_busy(db: &TestDb) -> TestResult {
+    let (door, lockout) = (Door::new(db)?, by_user());
+    let other_client = db.another().await?;
+    let held = other_client.begin().await?;
+    // Turns are those of the process: no other test has this address.
+    let (address, lock) = match db.backend() {
+        DbBackend::Sqlite => ("203.0.113.1", "UPDATE audit_login_attempt SET id = id"),
+        DbBackend::MySql => (
+            "203.0.113.2",
+            "SELECT id FROM audit_login_attempt FOR UPDATE",
+        ),
+        _ => ("203.0.113.3", "LOCK TABLE audit_login_attempt"),
+    };
+    held.execute_unprepared(lock).await?;
+    let mut attempts: FuturesUnordered<_> = (0..4)
+        .map(|_| door.from(address, lockout.reserve(&db.conn, "ann", None)))
+        .collect();
+    let others_are_busy = async {
+        for _ in 0..3 {
+            match attempts.next().await.ok_or("no answer")??? {
+                LoginAdmission::Busy { retry_after } => {
+                    assert_eq!(retry_after, Duration::from_secs(1));
+                }
+                other => return Err(format!("{other:?}").into()),
+            }
+        }
+        TestResult::Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(10), others_are_busy).await??;
+    held.rollback().await?;
+    let first = attempts.next().await.ok_or("no answer")???;
+    assert!(matches!(first, LoginAdmission::Admitted(_)), "{first:?}");
+    other_client.close().await?;
+    Ok(())
+}
+
+/// Their process has ended: no outcome is known in a second.
+async fn busy_lasts_until_a_lease_ends_where_no_attempt_has_just_begun(db: &TestDb) -> TestResult {
+    let (door, lockout) = (Door::new(db)?, by_user().lease(2 * MINUTE));
+    let wait = async || match door
+        .from(HERE, lockout.reserve(&db.conn, "ann", None))
+        .await??
+    {
+        LoginAdmission::Busy { retry_after } => TestResult::Ok(retry_after.as_secs()),
+        other => Err(format!("{other:?}").into()),
+    };
+    for _ in 0..3 {
+        let admission = door.from(HERE, lockout.reserve(&db.conn, "ann", None));
+        let LoginAdmission::Admitted(_) = admission.await?? else {
+            return Err("blocked".into());
+        };
+        door.clock.forward(Duration::from_secs(20));
+    }
+    // The oldest began a minute ago, the newest 20 s ago.
+    assert_eq!(wait().await?, 60);
+    door.clock.forward(Duration::from_secs(59));
+    assert_eq!(wait().await?, 1);
+    door.clock.forward(Duration::from_secs(1));
+    let LoginAdmission::Admitted(_) =
+        (door.from(HERE, lockout.reserve(&db.conn, "ann", None))).await??
+    else {
+        return Err("the first lease has ended".into());
+    };
+    // One has just begun: its outcome may be known at any moment.
+    assert_eq!(wait().await?, 1);
+    Ok(())
+}
+
+async fn success_that_cannot_be_recorded_does_not_count_and_a_failure_does(
+    db: &TestDb,
+) -> TestResult {
+    let (door, lockout) = (Door::new(db)?, by_user());
+    let accept = refuse_rows(db, "audit_log", "action", "LOGIN").await?;
+    let account = Actor::user(7);
+    let settle = async |outcome: LoginAttempt| {
+        let reserved = lockout.reserve(&db.conn, "ann", Some(&account));
+        let LoginAdmission::Admitted(reservation) = door.from(HERE, reserved).await?? else {
+            return Err("blocked".into());
+        };
+        let settled = outcome.settles(reservation).record(&db.conn);
+        assert!(door.from(HERE, settled).await?.is_err());
+        TestResult::Ok(())
+    };
+    for _ in 0..4 {
+        settle(LoginAttempt::succeeded("ann", account.clone())).await?;
+        assert_eq!(Attempts::find().all(&db.conn).await?.len(), 0);
+    }
+    for _ in 0..3 {
+        settle(LoginAttempt::failed("ann", "wrong password").account(account.clone())).await?;
+    }
+    db.execute_unprepared(&accept).await?;
+    let reserved = lockout.reserve(&db.conn, "ann", Some(&account));
+    let refused = door.from(HERE, reserved).await??;
+    assert!(
+        matches!(refused, LoginAdmission::Busy { .. }),
+        "{refused:?}"
+    );
     Ok(())
 }

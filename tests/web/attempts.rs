@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum_login::AuthnBackend;
 use futures::FutureExt;
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use sea_orm_audit::web::login::{AuditLogin, AuditedBackend, LoginError};
 use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
 use sea_orm_audit::{Actor, AuditConfig, AuditContext, Lockout, LoginStatus};
@@ -191,5 +191,31 @@ async fn attempt_whose_client_goes_away_while_it_is_verified_counts_until_its_le
     let statuses = statuses(&shop).await?;
     let blocked = ["BLOCKED"; 3].as_slice();
     assert_eq!(statuses, [&["PENDING"], blocked, &["SUCCESS"]].concat());
+    Ok(())
+}
+
+/// Its password was right: its owner must not be locked out.
+#[tokio::test]
+async fn success_that_cannot_be_recorded_is_refused_and_does_not_count() -> TestResult {
+    let shop = Shop::open().await?;
+    let (backend, verify) = slow(&shop, 2);
+    verify.add_permits(20);
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON audit_log \
+                  WHEN NEW.action LIKE 'LOGIN%' BEGIN SELECT RAISE(FAIL, 'refused'); END";
+    shop.db.execute_unprepared(refuse).await?;
+    for _ in 0..3 {
+        let answer = attempt(&backend, "right").await;
+        assert!(matches!(answer, Err(LoginError::NotRecorded(_))));
+        eventually(async || Ok(statuses(&shop).await?.is_empty().then_some(()))).await?;
+    }
+    // A guess that cannot be recorded counts: otherwise a full disk would permit any number of them.
+    for _ in 0..2 {
+        let answer = attempt(&backend, "wrong").await;
+        assert!(matches!(answer, Err(LoginError::NotRecorded(_))));
+    }
+    assert_eq!(statuses(&shop).await?, ["PENDING"; 2]);
+    shop.db.execute_unprepared("DROP TRIGGER refuse").await?;
+    let answer = attempt(&backend, "right").await;
+    assert!(matches!(answer, Err(LoginError::Blocked { .. })));
     Ok(())
 }

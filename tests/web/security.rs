@@ -230,6 +230,29 @@ async fn probing_path_that_is_served_is_no_finding() -> TestResult {
     Ok(())
 }
 
+/// Each spelling comes from another address: only the account shows that all are guesses at it.
+#[tokio::test]
+async fn failed_logins_of_one_account_by_several_names_are_one_burst() -> TestResult {
+    let shop = Shop::open().await?;
+    let window = std::time::Duration::from_hours(1);
+    let rules = SecurityRules::builder().burst(Burst::LoginsOfUser, 3, window);
+    let monitor = SecurityMonitor::new(rules.build()?).events(shop.events.clone());
+    for name in ["ann", "\u{ff41}nn", "ann@example.org", "ann"] {
+        monitor.login_failed_of(name, &Actor::user(7));
+    }
+    // Another account, another kind of account, and a name that belongs to none.
+    for _ in 0..2 {
+        monitor.login_failed_of("ann", &Actor::user(8));
+        monitor.login_failed_of("ann", &Actor::service("7"));
+        monitor.login_failed("7");
+    }
+    let accounts: Vec<_> = (shop.events().await?.into_iter())
+        .map(|event| event.metadata.unwrap_or_default()["account"].to_string())
+        .collect();
+    assert_eq!(accounts, ["\"7\""]);
+    Ok(())
+}
+
 /// The texts of the events of bounded findings, by rule `many-rules`.
 #[tokio::test]
 async fn bounded_findings_name_no_address() -> TestResult {

@@ -6,10 +6,12 @@
 
 pub(super) mod key;
 mod reservation;
+mod turn;
 
 use std::sync::Once;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{
@@ -17,6 +19,7 @@ use sea_orm::{
 };
 
 use self::key::{known_key, known_name, network, unknown_name};
+use self::reservation::WHILE_BUSY;
 pub(super) use self::reservation::is_pending;
 pub use self::reservation::{LoginAdmission, LoginReservation};
 use super::login::{LoginStatus, stored_name};
@@ -31,8 +34,8 @@ use crate::record::timestamp;
 ///
 /// [`reserve`](Self::reserve) admits an attempt or refuses it, and counts it from then on: until its outcome is
 /// recorded it counts as a failure. Where it is refused because others are under way, the client may try again in a
-/// second. [`check`](Self::check) reads the state without an attempt: for a form that shows beforehand how long to
-/// wait. It must not decide about an attempt, since it would admit all parallel ones.
+/// second, or when a lease ends. [`check`](Self::check) reads the state without an attempt: for a form that shows
+/// beforehand how long to wait. It must not decide about an attempt, since it would admit all parallel ones.
 ///
 /// It counts what is recorded: where `LOGIN_FAILED` is left out
 /// ([`skip_action`](crate::AuditConfigBuilder::skip_action)), nothing is counted and no attempt is blocked.
@@ -229,17 +232,18 @@ impl Lockout {
             return Ok(None);
         }
         // A place is free when the first lease ends, or the outcome is known.
-        let pending =
-            (failures.iter()).rfind(|(.., status)| status == LoginStatus::Pending.as_str());
-        let end = match pending {
+        let mut pending =
+            (failures.iter()).filter(|(.., status)| status == LoginStatus::Pending.as_str());
+        let newest = pending.next();
+        let end = match pending.last().or(newest) {
             Some((begun, ..)) => begun.checked_add_signed(span(self.lease)),
             None => last.0.checked_add_signed(span(self.cool_down)),
         };
-        let left = end.map_or(chrono::TimeDelta::MAX, |end| end - now);
+        let left = end.map_or(TimeDelta::MAX, |end| end - now);
         let left = left.to_std().ok().filter(|left| !left.is_zero());
         Ok(left.map(|retry_after| Refusal {
             retry_after,
-            is_busy: pending.is_some(),
+            newest_age: newest.map(|(begun, ..)| now - *begun),
         }))
     }
 }
@@ -248,12 +252,29 @@ impl Lockout {
 struct Refusal {
     /// How long until the next one is let through at the latest.
     retry_after: Duration,
-    /// Some of the counted attempts are under way, and may succeed.
-    is_busy: bool,
+    /// How long ago the newest of the counted attempts that are under way, and may succeed, began.
+    newest_age: Option<TimeDelta>,
 }
 
-fn span(time: Duration) -> chrono::TimeDelta {
-    chrono::TimeDelta::from_std(time).unwrap_or(chrono::TimeDelta::MAX)
+/// So long after its beginning an attempt's outcome is expected at any moment. Later its password may be one of many
+/// that wait to be verified, or its process may have ended.
+const RECENT: TimeDelta = TimeDelta::seconds(10);
+
+impl From<Refusal> for LoginAdmission {
+    fn from(refusal: Refusal) -> Self {
+        let retry_after = refusal.retry_after;
+        match refusal.newest_age {
+            None => Self::Blocked { retry_after },
+            Some(age) if age < RECENT => Self::Busy {
+                retry_after: WHILE_BUSY,
+            },
+            Some(_) => Self::Busy { retry_after },
+        }
+    }
+}
+
+fn span(time: Duration) -> TimeDelta {
+    TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX)
 }
 
 /// The address that attempts are counted by. Without one a warning is logged.

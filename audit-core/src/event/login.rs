@@ -166,7 +166,8 @@ impl LoginAttempt {
     ///
     /// A successful login becomes a `LOGIN` by the account, a logout a `LOGOUT`, any other a `LOGIN_FAILED` by the
     /// context's actor, with the outcome FAILURE. Writes nothing, and returns 0, where the action is skipped, in
-    /// migration mode, and on a mock connection.
+    /// migration mode, and on a mock connection. A success that cannot be written releases its
+    /// [reservation](crate::Lockout::reserve); a failure that cannot be written counts until its lease ends.
     ///
     /// # Errors
     /// Returns [`AuditError::NotRecorded`] when it cannot be written, whatever the failure policy.
@@ -192,10 +193,7 @@ impl LoginAttempt {
         };
         let reservation = self.reservation;
         if config.skips_action(&action) || db.is_mock_connection() || config.suppresses_write() {
-            let released = LoginReservation(reservation).release(db).await;
-            if let Err(error) = released {
-                tracing::warn!(%error, "an attempt to sign in stays counted until its lease ends");
-            }
+            release(reservation, db).await;
             return Ok(0);
         }
         let is_known = self.account.is_some();
@@ -258,7 +256,20 @@ impl LoginAttempt {
                 None => insert_row(tx, row).await,
             }
         });
-        written.await
+        let written = written.await;
+        if written.is_err() && self.status == LoginStatus::Success {
+            // The credentials were right: their owner must not be locked out. A failure counts until its lease ends,
+            // because no number of guesses may go without a record.
+            release(reservation, db).await;
+        }
+        written
+    }
+}
+
+/// Releases a reservation; where that fails, its lease ends it.
+async fn release<C: ConnectionTrait>(reservation: Option<i64>, db: &C) {
+    if let Err(error) = LoginReservation(reservation).release(db).await {
+        tracing::warn!(%error, "an attempt to sign in stays counted until its lease ends");
     }
 }
 

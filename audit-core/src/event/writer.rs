@@ -2,9 +2,11 @@
 //!
 //! A caller that submits an event never waits and never fails. The queue counts equal events, so that a flood takes no
 //! memory; it limits the number of different ones. Events beyond the limit are counted, reported through `tracing` once
-//! a second, and in the end recorded. Events that the database refuses wait for the next try.
+//! a second, and in the end recorded. Events that the database refuses wait for the next try,
+//! which is logged once a second.
 
 mod queue;
+mod refusals;
 mod worker;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,6 +22,7 @@ use crate::context::scoped_config;
 use crate::stats::{COUNTERS, count};
 use crate::system_event::{SystemEvent, WRITING, install_sink, is_writing_events};
 use queue::{Queue, warn_of_dropped};
+use refusals::Refusals;
 use worker::Worker;
 
 /// The writer of the process.
@@ -67,6 +70,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> EventWriterBuilder<C> {
             window: self.window,
             retry_interval: self.retry_interval,
             queue: Arc::clone(&queue),
+            refusals: Refusals::default(),
             written,
         };
         // The tables' names: from the binding of the connection, else from the scope.

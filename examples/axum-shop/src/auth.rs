@@ -64,9 +64,14 @@ impl AuthUser for SignedIn {
 #[must_use]
 pub fn name_key(name: &str) -> String {
     let plain: String = name.nfkc().collect();
-    // Upper case first: letters with several lower-case forms, such as `ß` and `ss`, share it.
-    plain.trim().to_uppercase().to_lowercase().nfkc().collect()
+    // Letters with several lower-case forms, such as `ß` and `ss`, share their upper case. But some capitals have none
+    // of their own: `ẞ` gets that of its lower case.
+    let upper = plain.trim().to_lowercase().to_uppercase();
+    upper.to_lowercase().nfkc().collect()
 }
+
+/// The shortest password, in characters, as NIST SP 800-63B has it.
+pub const PASSWORD_LEAST: usize = 8;
 
 /// Finds users and verifies their passwords.
 #[derive(Debug, Clone)]
@@ -228,5 +233,22 @@ impl FromRequestParts<Shop> for Admin {
             .metadata("path", shown(parts.uri.path()));
         denied.record(&shop.db).await?;
         Err(Error::Denied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_in_any_case_and_its_own_key_have_one_key() {
+        for letter in (0..=0x0010_ffff).filter_map(char::from_u32) {
+            let name = letter.to_string();
+            let key = name_key(&name);
+            for same in [name.to_lowercase(), name.to_uppercase(), key.clone()] {
+                assert_eq!(name_key(&same), key, "{letter:?} U+{:04X}", letter as u32);
+            }
+        }
+        assert_eq!(name_key("stra\u{1e9e}e"), name_key("straße"));
     }
 }

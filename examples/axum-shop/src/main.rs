@@ -1,16 +1,18 @@
 //! `cargo run -p axum-shop`: see `README.md`.
 
+mod settings;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use axum_shop::auth::Credentials;
 use axum_shop::{Options, PATIENCE, app, connect, jobs, serve};
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DatabaseConnection;
 use sea_orm_audit::web::{
     AuditTracingLayer, ClientAddress, ProxyHeader, TrustedProxies, record_panics,
 };
 use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey, finish_recording};
+use settings::{admin, is_on, variable_or};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -18,29 +20,27 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let errors = Targets::new()
         .with_default(LevelFilter::ERROR)
         .with_target("axum_login::session", LevelFilter::OFF);
+    let filter = variable_or("RUST_LOG", "info");
     tracing_subscriber::registry()
-        .with(EnvFilter::new(variable("RUST_LOG", "info")))
+        .with(EnvFilter::new(filter.as_deref().unwrap_or("info")))
         .with(tracing_subscriber::fmt::layer())
         // The application's logged errors become system events, too. But axum-login logs every login that fails with
         // an error, a blocked one included, which is recorded already.
         .with(AuditTracingLayer::new().with_filter(errors))
         .init();
-    match run().await {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("the database failed: {}", with_causes(&error));
-            ExitCode::FAILURE
-        }
-    }
+    let ended = match filter {
+        Ok(_) => run().await,
+        Err(error) => Err(error.into()),
+    };
+    ended.unwrap_or_else(|error| {
+        tracing::error!("the shop failed: {}", with_causes(&*error));
+        ExitCode::FAILURE
+    })
 }
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -51,8 +51,9 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-async fn run() -> Result<ExitCode, DbErr> {
-    let db = connect(&variable("DATABASE_URL", "sqlite:shop.sqlite?mode=rwc")).await?;
+async fn run() -> Result<ExitCode, BoxError> {
+    let url = variable_or("DATABASE_URL", "sqlite:shop.sqlite?mode=rwc")?;
+    let db = connect(&url).await?;
     let events = EventWriter::start(db.clone());
     events.install();
     record_panics();
@@ -93,22 +94,18 @@ async fn open(db: &DatabaseConnection, events: &EventWriter) -> Result<(), BoxEr
     };
     config.build()?.install()?;
 
-    let proxies: TrustedProxies = variable("TRUSTED_PROXIES", "")
+    let proxies: TrustedProxies = variable_or("TRUSTED_PROXIES", "")?
         .parse()
         .map_err(|error| format!("TRUSTED_PROXIES: {error}"))?;
-    let password = std::env::var("ADMIN_PASSWORD").ok();
     let options = Options {
         client_address: ClientAddress::behind(proxies, ProxyHeader::XForwardedFor),
-        admin: password.map(|password| Credentials {
-            name: "admin".to_owned(),
-            password,
-        }),
-        demo: std::env::var_os("DEMO").is_some(),
+        admin: admin()?,
+        demo: is_on("DEMO")?,
         ..Options::default()
     };
     let router = app(db.clone(), events.clone(), options).await?;
 
-    let address: SocketAddr = variable("ADDRESS", "127.0.0.1:3000")
+    let address: SocketAddr = variable_or("ADDRESS", "127.0.0.1:3000")?
         .parse()
         .map_err(|error| format!("ADDRESS: {error}"))?;
     let listener = TcpListener::bind(address).await?;

@@ -54,7 +54,8 @@ impl Database {
             .env("ADDRESS", "127.0.0.1:0")
             .env("ADMIN_PASSWORD", PASSWORD)
             .env_remove("RUST_LOG")
-            .env_remove("TRUSTED_PROXIES");
+            .env_remove("TRUSTED_PROXIES")
+            .env_remove("DEMO");
         command
     }
 
@@ -215,6 +216,76 @@ async fn wrong_setting_is_explained_and_earlier_reports_are_written() -> TestRes
         titles.contains(&"the application logged an error"),
         "{titles:?}"
     );
+    database.remove(db).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_setting_of_any_kind_is_refused_with_its_name() -> TestResult {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let database = Database::new("settings");
+    let not_text = OsStr::from_bytes(b"10.0.0.0\xff");
+    for (name, value, reason) in [
+        (
+            "ADMIN_PASSWORD",
+            OsStr::new("horse"),
+            "at least 8 characters",
+        ),
+        ("ADMIN_PASSWORD", OsStr::new(""), "at least 8 characters"),
+        ("ADMIN_PASSWORD", not_text, "is not UTF-8"),
+        ("TRUSTED_PROXIES", not_text, "is not UTF-8"),
+        ("ADDRESS", not_text, "is not UTF-8"),
+        ("DATABASE_URL", not_text, "is not UTF-8"),
+        ("RUST_LOG", not_text, "is not UTF-8"),
+        ("DEMO", not_text, "is not UTF-8"),
+        (
+            "DEMO",
+            OsStr::new("yes"),
+            "is neither `1` (on) nor `0` (off)",
+        ),
+    ] {
+        let mut shop = database.shop();
+        shop.env("NO_COLOR", "1").env(name, value);
+        let mut shop = Running(shop.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+        // A program that accepts the setting would serve on.
+        let mut patience = 300;
+        let status = loop {
+            match shop.0.try_wait()? {
+                Some(status) => break status,
+                None if patience == 0 => return Err(format!("{name}={value:?} starts").into()),
+                None => patience -= 1,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert_eq!(status.code(), Some(1), "{name}={value:?}");
+        let mut said = String::new();
+        let (output, errors) = (shop.0.stdout.take(), shop.0.stderr.take());
+        output.ok_or("no output")?.read_to_string(&mut said)?;
+        errors.ok_or("no errors")?.read_to_string(&mut said)?;
+        let line = said.lines().find(|line| line.contains(reason));
+        assert!(line.is_some_and(|line| line.contains(name)), "{said}");
+        assert!(!said.contains("horse"), "the password is logged: {said}");
+    }
+    let db = database.connect().await?;
+    database.remove(db).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn demo_is_on_with_1_only() -> TestResult {
+    let client = Client::builder().no_proxy().build()?;
+    let database = Database::new("demo");
+    for (demo, answer) in [
+        ("1", StatusCode::INTERNAL_SERVER_ERROR),
+        ("0", StatusCode::NOT_FOUND),
+        ("", StatusCode::NOT_FOUND),
+    ] {
+        let (_shop, address, _output) = start(database.shop().env("DEMO", demo)).await?;
+        let url = format!("http://{address}/demo/error");
+        let status = client.get(url).send().await?.status();
+        assert_eq!(status, answer, "DEMO={demo}");
+    }
+    let db = database.connect().await?;
     database.remove(db).await
 }
 

@@ -1,16 +1,14 @@
 //! Attempts that are under way: counted when they begin, before anything shows how they end.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::key::{network, stored_names};
-use super::{Lockout, Refusal, counted_address};
+use super::turn::turn_of;
+use super::{Lockout, counted_address};
 use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::config::AuditConfig;
@@ -30,16 +28,18 @@ pub enum LoginAdmission {
         /// How long until the next attempt is let through.
         retry_after: Duration,
     },
-    /// It should be refused: attempts hold all places, and some of them are under way and may yet succeed. No attempt
-    /// has failed too often, so it should not be treated as an attack.
+    /// It should be refused: attempts hold all places, and some of them are under way and may yet succeed; or the
+    /// attempts of the same network that came before wait for the database. No attempt has failed too often, so it
+    /// should not be treated as an attack.
     Busy {
-        /// A second: an outcome is known soon, or the lease of an attempt ends.
+        /// A second, as an outcome may be known then. Where no counted attempt began in the last ten seconds, the
+        /// time until the first lease ends: their outcomes may never be known.
         retry_after: Duration,
     },
 }
 
-/// How long a client waits while others are under way.
-const WHILE_BUSY: Duration = Duration::from_secs(1);
+/// How long a client waits while others have just begun.
+pub(super) const WHILE_BUSY: Duration = Duration::from_secs(1);
 
 /// An attempt that has begun: a row of `audit_login_attempt` with the status `PENDING`, later that of the outcome.
 ///
@@ -84,8 +84,9 @@ impl Lockout {
     /// account of the name, where it is known.
     ///
     /// However many attempts begin at once, the threshold is passed by at most one for each further process of the
-    /// application: a process begins those of one network one after the other. Nothing is locked once it has returned,
-    /// while the password is verified. Give it a connection that commits at once, not a transaction, whose reservation
+    /// application: a process begins those of one network one after the other. One that has waited three seconds for
+    /// those before it is [`Busy`](LoginAdmission::Busy). Nothing is locked once it has returned, while the password
+    /// is verified. Give it a connection that commits at once, not a transaction, whose reservation
     /// other clients do not see. Without an address in the context, and in migration mode, nothing is reserved and no
     /// attempt is blocked.
     ///
@@ -140,29 +141,19 @@ impl Lockout {
             return Ok(nothing);
         };
         let network = network(&stored);
-        let _turn = turn_of(&network).await;
-        match self.refusal(db, &network, username, account).await? {
-            Some(Refusal { is_busy: true, .. }) => Ok(LoginAdmission::Busy {
+        let Some(_turn) = turn_of(&network).await else {
+            return Ok(LoginAdmission::Busy {
                 retry_after: WHILE_BUSY,
-            }),
-            Some(Refusal { retry_after, .. }) => Ok(LoginAdmission::Blocked { retry_after }),
+            });
+        };
+        match self.refusal(db, &network, username, account).await? {
+            Some(refusal) => Ok(refusal.into()),
             None => {
                 let id = insert_row(db, pending(username, account, network)).await?;
                 Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
             }
         }
     }
-}
-
-/// Serialises the attempts of one network. Networks may share a lock, as the number of locks is fixed.
-async fn turn_of(network: &str) -> MutexGuard<'static, ()> {
-    const TURNS: usize = 64;
-    static OF_NETWORKS: LazyLock<(RandomState, [Mutex<()>; TURNS])> =
-        LazyLock::new(|| (RandomState::new(), [const { Mutex::const_new(()) }; TURNS]));
-    let (state, turns) = &*OF_NETWORKS;
-    #[allow(clippy::cast_possible_truncation)] // any bits of it will do
-    let at = state.hash_one(network) as usize % TURNS;
-    turns[at].lock().await
 }
 
 fn pending(username: &str, account: Option<&Actor>, network: String) -> row::ActiveModel {

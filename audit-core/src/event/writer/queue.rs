@@ -24,36 +24,41 @@ pub(super) struct Waiting {
     pub(super) submitted: u64,
     /// How many events the full queue dropped since their number was last recorded.
     pub(super) dropped: u64,
-    pub(super) warning: DropWarning,
+    pub(super) warning: LineLimit,
     pub(super) closed: bool,
 }
 
-/// How many events were dropped since that was last logged.
+/// How many events were dropped, or refused, since that was last logged.
 #[derive(Debug, Default)]
-pub(super) struct DropWarning {
-    dropped: u64,
+pub(super) struct LineLimit {
+    count: u64,
     logged_at: Option<Instant>,
 }
 
-/// So often at most it is logged that events were dropped.
+/// So often at most it is logged.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl DropWarning {
+impl LineLimit {
     /// Counts one. Once a second it returns the number.
     pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
-        self.dropped += 1;
+        self.add();
         self.due(now, false)
+    }
+
+    /// Counts one.
+    pub(super) const fn add(&mut self) {
+        self.count += 1;
     }
 
     /// Whether one waits to be logged, and none before it: the writer is to be woken for it.
     pub(super) const fn begins_to_wait(&self) -> bool {
-        self.dropped == 1
+        self.count == 1
     }
 
     /// When those that wait are to be logged, where there are any.
     pub(super) fn next(&self) -> Option<Instant> {
         self.logged_at
-            .filter(|_| self.dropped > 0)
+            .filter(|_| self.count > 0)
             .map(|logged| logged + PAUSE)
     }
 
@@ -62,11 +67,11 @@ impl DropWarning {
         let age = self
             .logged_at
             .map(|logged| now.saturating_duration_since(logged));
-        if self.dropped == 0 || !at_end && age.is_some_and(|age| age < PAUSE) {
+        if self.count == 0 || !at_end && age.is_some_and(|age| age < PAUSE) {
             return None;
         }
         self.logged_at = Some(now);
-        Some(std::mem::take(&mut self.dropped))
+        Some(std::mem::take(&mut self.count))
     }
 }
 
@@ -267,7 +272,7 @@ mod tests {
 
     #[test]
     fn dropped_events_are_logged_once_a_second_with_their_number() {
-        let (mut warning, now) = (DropWarning::default(), Instant::now());
+        let (mut warning, now) = (LineLimit::default(), Instant::now());
         let mut after = |millis| warning.count(now + Duration::from_millis(millis));
         let logged: Vec<_> = [0, 0, 1, 999, 1_000, 1_001, 2_500].map(&mut after).into();
         assert_eq!(logged, [Some(1), None, None, None, Some(4), None, Some(2)]);

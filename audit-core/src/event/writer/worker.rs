@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::queue::{Drained, Queue, QueuedEvent, discard, warn_of_dropped};
+use super::refusals::Refusals;
 use crate::record::is_unavailable;
 use crate::system_event::{EventType, SystemEvent};
 
@@ -24,6 +25,7 @@ pub(super) struct Worker<C> {
     pub(super) window: Duration,
     pub(super) retry_interval: Duration,
     pub(super) queue: Arc<Queue>,
+    pub(super) refusals: Refusals,
     /// Notified with the number of the newest processed event.
     pub(super) written: watch::Sender<u64>,
 }
@@ -55,7 +57,7 @@ impl<C> Drop for Worker<C> {
 }
 
 impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         // When what was refused is tried again.
         let mut again: Option<Instant> = None;
         let mut taken = false;
@@ -75,6 +77,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                 self.queue.waiting().dropped += dropped;
             }
             self.log_dropped(closed);
+            self.refusals.log(closed);
             taken |= round.taken;
             if due && taken {
                 // The database is reachable: what it refuses nevertheless, it may refuse for ever.
@@ -101,13 +104,16 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
         }
     }
 
-    /// Waits for events, and no longer than until then; returns whether there were any. Logs dropped events meanwhile.
-    async fn news(&self, until: Option<Instant>) -> bool {
+    /// Waits for events, and no longer than until then; returns whether there were any. Logs dropped and refused events
+    /// meanwhile.
+    async fn news(&mut self, until: Option<Instant>) -> bool {
         loop {
-            let warning = self.queue.waiting().warning.next().map(Instant::from_std);
+            let dropped = self.queue.waiting().warning.next();
+            let dropped = dropped.map(Instant::from_std);
+            let refused = self.refusals.next().map(Instant::from_std);
             // A permit is kept for what came before.
             let news = self.queue.news.notified();
-            let Some(end) = [until, warning].into_iter().flatten().min() else {
+            let Some(end) = [until, dropped, refused].into_iter().flatten().min() else {
                 news.await;
                 return true;
             };
@@ -115,6 +121,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                 return true;
             }
             self.log_dropped(false);
+            self.refusals.log(false);
             if until.is_some_and(|until| until <= Instant::now()) {
                 return false;
             }
@@ -133,7 +140,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
     }
 
     /// Waits before the next try, or until the writer is shut down.
-    async fn sleep(&self, until: Instant) {
+    async fn sleep(&mut self, until: Instant) {
         while !self.queue.waiting().closed {
             if !self.news(Some(until)).await {
                 return;
@@ -146,7 +153,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
 
     /// Writes events: new ones together, and one by one those that count up a row, or that the database
     /// does not take together.
-    async fn write(&self, batch: Vec<(String, QueuedEvent)>) -> Round {
+    async fn write(&mut self, batch: Vec<(String, QueuedEvent)>) -> Round {
         let (mut round, mut one_by_one) = (Round::default(), Vec::new());
         let mut batch = batch.into_iter().peekable();
         while batch.peek().is_some() {
@@ -177,7 +184,11 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
             .ok()
     }
 
-    async fn write_one_by_one(&self, batch: Vec<(String, QueuedEvent)>, mut round: Round) -> Round {
+    async fn write_one_by_one(
+        &mut self,
+        batch: Vec<(String, QueuedEvent)>,
+        mut round: Round,
+    ) -> Round {
         let mut unreachable = 0;
         for (print, counted) in batch {
             let times = counted.times;
@@ -191,7 +202,6 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                     (round.taken, unreachable) = (true, 0);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a system event cannot be written");
                     round.failed = true;
                     if let Some(counted) = self.queue.waiting().events.get_mut(&print) {
                         counted.tried = true;
@@ -203,6 +213,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Worker<C> {
                         unreachable = 0;
                         round.refused.push(print);
                     }
+                    self.refusals.add(error);
                     if unreachable >= ENOUGH {
                         break;
                     }

@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelTrait, Set};
 use serde_json::{Value, json};
 
 use super::Shop;
-use crate::auth::{AuthSession, Credentials, SignedIn, name_key};
+use crate::auth::{AuthSession, Credentials, PASSWORD_LEAST, SignedIn, name_key};
 use crate::entity::user;
 use crate::entity::user::Role;
 use crate::error::Error;
@@ -16,8 +16,6 @@ use crate::error::Error;
 const NAME_LIMIT: usize = 64;
 /// The longest form in which names are compared, in characters.
 const NAME_KEY_LIMIT: usize = 250;
-/// The shortest password, in characters, as NIST SP 800-63B has it.
-const PASSWORD_LEAST: usize = 8;
 
 pub(super) async fn sign_up(
     State(shop): State<Shop>,

@@ -1,7 +1,10 @@
 //! Too many failed logins.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
+use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use serde_json::json;
 
 use crate::support::{Answer, PASSWORD, TestResult, TestShop};
@@ -12,6 +15,8 @@ on_every_database! {
     success_ends_the_count,
     parallel_guesses_do_not_pass_the_threshold,
     names_that_look_alike_are_one,
+    guesses_at_one_account_by_several_spellings_are_one_burst,
+    logins_while_the_database_is_locked_do_not_wait_one_after_the_other,
 }
 
 fn seconds(answer: &Answer) -> TestResult<u64> {
@@ -146,5 +151,74 @@ async fn names_that_look_alike_are_one(shop: &TestShop) -> TestResult {
         let answer = client.post("/signup", &taken).await?;
         answer.expect(StatusCode::CONFLICT);
     }
+    // The capital sharp s has no upper case of its own.
+    shop.signed_in("Straße").await?;
+    for name in ["straße", "STRASSE", "STRA\u{1e9e}E"] {
+        let taken = json!({ "name": name, "password": PASSWORD });
+        let answer = client.post("/signup", &taken).await?;
+        answer.expect(StatusCode::CONFLICT);
+    }
+    Ok(())
+}
+
+/// Each guess comes from another address, and no address is locked out.
+async fn guesses_at_one_account_by_several_spellings_are_one_burst(shop: &TestShop) -> TestResult {
+    shop.signed_in("vic").await?;
+    let client = shop.client()?;
+    let spellings = [
+        "vic",
+        "v\u{ff49}c",
+        "vi\u{ff43}",
+        "\u{ff56}ic",
+        "\u{ff56}\u{ff49}c",
+    ];
+    for (number, name) in spellings.into_iter().enumerate() {
+        let address = format!("192.0.2.{number}");
+        let answer = client.log_in_from(&address, name, "a guess").await?;
+        answer.expect(StatusCode::UNAUTHORIZED);
+    }
+    let rules: Vec<_> = (shop.events().await?.into_iter())
+        .filter(|event| event.event_type == "SECURITY")
+        .map(|event| event.metadata.unwrap_or_default()["rule"].to_string())
+        .collect();
+    assert_eq!(rules, ["\"burst-logins-of-user\""]);
+    Ok(())
+}
+
+async fn logins_while_the_database_is_locked_do_not_wait_one_after_the_other(
+    shop: &TestShop,
+) -> TestResult {
+    shop.signed_in("Ann").await?;
+    let client = shop.client()?;
+    let held = shop.db.begin().await?;
+    // Turns are those of the process: no other test has this address.
+    let (address, lock) = match shop.db.get_database_backend() {
+        DbBackend::Sqlite => ("203.0.113.1", "UPDATE audit_login_attempt SET id = id"),
+        DbBackend::MySql => (
+            "203.0.113.2",
+            "SELECT id FROM audit_login_attempt FOR UPDATE",
+        ),
+        _ => ("203.0.113.3", "LOCK TABLE audit_login_attempt"),
+    };
+    held.execute_unprepared(lock).await?;
+    let logins = (0..4).map(|_| client.log_in_from(address, "Ann", PASSWORD));
+    let unlocked = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        held.rollback().await
+    };
+    let logins = futures_util::future::join_all(logins);
+    let (answers, unlocked) = futures_util::future::join(logins, unlocked).await;
+    unlocked?;
+    let mut statuses = Vec::new();
+    for answer in answers {
+        let answer = answer?;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(seconds(&answer)?, 1);
+        }
+        statuses.push(answer.status);
+    }
+    statuses.sort();
+    let busy = StatusCode::TOO_MANY_REQUESTS;
+    assert_eq!(statuses, [StatusCode::OK, busy, busy, busy]);
     Ok(())
 }
