@@ -74,9 +74,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Vec::new()
         };
         let is_returned = !matches!(request.write.returning, Returning::Nothing);
-        let id_before = match is_returned {
-            true => self.mysql_last_insert_id().await?,
-            false => 0,
+        let id_before = if is_returned {
+            self.mysql_last_insert_id().await?
+        } else {
+            0
         };
         let ran = self.run(call, request.statement).await?;
         let server = match (&ran.answer, &request.write.returning) {
