@@ -6,7 +6,6 @@ mod autocommit;
 mod batch_answer;
 mod bulk;
 mod detached;
-mod error_variant;
 mod follow;
 mod indirect;
 mod inherent;

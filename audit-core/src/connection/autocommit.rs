@@ -12,7 +12,7 @@ use super::follow::{Outside, statements};
 use super::report::{report_on_pool, reports_before_commit};
 use super::route::Captured;
 use super::{AuditedConnection, run};
-use crate::begin::options;
+use crate::begin::{Begun, options};
 use crate::capture::ExecOutput;
 use crate::error::AuditError;
 use crate::exec_method::ExecMethod;
@@ -43,7 +43,7 @@ async fn write_and_record(
         return run(db, call, statement).await;
     }
     let begun = db.begin_with_options(options()).await;
-    let tx = begun.map_err(|error| call.own_error(error))?;
+    let tx = Begun::on_pool(begun.map_err(|error| call.own_error(error))?);
     let frames = Frames::new();
     frames.has_write_lock();
     frames.is_called(call);
