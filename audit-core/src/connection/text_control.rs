@@ -62,7 +62,6 @@ impl State {
                 self.end();
                 self.is_locked = false;
             }
-            Step::Unlock => {}
             // Inside a transaction it is refused.
             Step::NextIsReadOnly(is_set) => {
                 self.next_is_read_only = *is_set && self.frames.is_none();
@@ -87,7 +86,7 @@ impl State {
                 self.is_manual = false;
                 self.end();
             }
-            Step::Autocommit(true) => {}
+            Step::Autocommit(true) | Step::Unlock => {}
         }
         self.has_frames();
     }

@@ -53,8 +53,9 @@ pub(crate) fn steps(backend: DbBackend, sql: &str) -> Vec<Step> {
     if is_mysql && (sql.contains("/*!") || sql.contains("/*M!")) {
         return vec![Step::Unknown];
     }
-    if !may_begin_with(sql, FIRST_WORDS) && !(is_mysql && may_begin_with(sql, FIRST_WORDS_OF_MYSQL))
-    {
+    let may_control =
+        may_begin_with(sql, FIRST_WORDS) || (is_mysql && may_begin_with(sql, FIRST_WORDS_OF_MYSQL));
+    if !may_control {
         return Vec::new();
     }
     let statements = statements_of(backend, sql);
