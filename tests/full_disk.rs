@@ -1,8 +1,8 @@
 //! A disk that is full while rows of a statement are stored: the statement is refused before it runs, or runs without
-//! records if the policy refuses nothing.
+//! records if the policy refuses nothing. A disk that is full at SQLite's COMMIT: later writes are committed.
 //!
 //! A limit on the file size simulates the disk. It applies to a process, so the tests start themselves again in a
-//! process of their own; the database is another process without the limit.
+//! process of their own; a database server is another process without the limit, and SQLite is inside of it.
 #![cfg(unix)]
 #![allow(
     clippy::print_stderr,
@@ -21,8 +21,14 @@ use sea_orm_audit_tests::support;
 
 use std::process::Command;
 
-use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, Cause, ChangeState, FailurePolicy};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IntoActiveModel,
+    TransactionTrait,
+};
+use sea_orm_audit::{
+    AuditConfig, AuditError, AuditedConnection, AuditedEntity, Cause, ChangeState, DataExport,
+    FailurePolicy,
+};
 use support::{TestDb, TestResult};
 
 mod shelf {
@@ -80,20 +86,33 @@ mod mariadb {
     }
 }
 
+mod sqlite {
+    crate::support::tests_on! { sqlite:
+        commit_that_fails_leaves_the_connection_outside_of_a_transaction,
+    }
+}
+
 /// Set in the process with the limit.
 const LIMITED: &str = "SEA_ORM_AUDIT_TEST_LIMITED";
 
-/// Runs the test again in a process whose files have at most 64 KiB. Returns whether this is that process.
-fn is_limited() -> TestResult<bool> {
+/// Files of at most 64 KiB.
+const SMALL: u32 = 64;
+/// The audit tables and some more fit into SQLite's log; a checkpoint, which begins at 4 MiB, does not occur.
+const SQLITE_LOG: u32 = 2_048;
+
+/// Runs the test again in a process whose files have at most so many KiB. Returns whether this is that process.
+fn is_limited(kibibytes: u32) -> TestResult<bool> {
     if std::env::var_os(LIMITED).is_some() {
         return Ok(true);
     }
     let name = std::thread::current().name().ok_or("no name")?.to_owned();
     // `ulimit -f` counts blocks of 512 bytes. A write beyond the limit returns an error, since the signal is ignored.
-    let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" --exact \"$1\" --nocapture";
+    let blocks = kibibytes * 2;
+    let script =
+        format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --exact \"$1\" --nocapture");
     let program = std::env::current_exe()?;
     let ran = Command::new("sh")
-        .args(["-c", script])
+        .args(["-c", &script])
         .arg(program)
         .arg(name)
         .env(LIMITED, "1")
@@ -143,7 +162,7 @@ const STATEMENTS: [&str; 2] = [
 ];
 
 async fn statements_are_refused_before_they_run(db: &TestDb) -> TestResult {
-    if !is_limited()? {
+    if !is_limited(SMALL)? {
         return Ok(());
     }
     fill(db).await?;
@@ -174,7 +193,7 @@ async fn statements_are_refused_before_they_run(db: &TestDb) -> TestResult {
 }
 
 async fn statements_go_on_without_records_under_isolate(db: &TestDb) -> TestResult {
-    if !is_limited()? {
+    if !is_limited(SMALL)? {
         return Ok(());
     }
     fill(db).await?;
@@ -203,4 +222,97 @@ async fn count(db: &TestDb, from: &str) -> TestResult<i64> {
     let ask = sea_orm::Statement::from_string(db.backend(), sql);
     let row = db.query_one_raw(ask).await?.ok_or("no row")?;
     Ok(row.try_get("", "n")?)
+}
+
+/// Writes to SQLite's log until it cannot grow.
+async fn fill_log(db: &DatabaseConnection) {
+    let overwrite = "UPDATE filler SET n = randomblob(20000)";
+    while db.execute_unprepared(overwrite).await.is_ok() {}
+}
+
+/// SQLite ends the transaction, and the driver does not see it. Without a remedy, the pooled connection only sets
+/// savepoints from then on: writes succeed, and are never committed.
+async fn commit_that_fails_leaves_the_connection_outside_of_a_transaction(
+    db: &TestDb,
+) -> TestResult {
+    if !is_limited(SQLITE_LOG)? {
+        return Ok(());
+    }
+    for sql in [
+        "CREATE TABLE shelf (id INTEGER PRIMARY KEY, name VARCHAR(2000) NOT NULL)",
+        "CREATE TABLE filler (n BLOB)",
+        "INSERT INTO filler VALUES (1)",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    let one = db.another().await?;
+    let audited = AuditedConnection::new(one.clone());
+    audited.begin().await?.rollback().await?;
+    for (number, way) in (0..).zip([Way::Statement, Way::Transaction, Way::Bulk, Way::Export]) {
+        fill_log(db).await;
+        for id in 1..=3 {
+            let error = way.write(&one, &audited, id).await.err();
+            assert!(error.is_some(), "{way:?} {id}");
+        }
+        db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")
+            .await?;
+        way.write(&one, &audited, 10 + number).await?;
+        // Another connection sees the write, and can write.
+        let own = format!("shelf WHERE id = {}", 10 + number);
+        let seen = (count(db, &own).await?, db.exports().await?.len());
+        let expected = if matches!(way, Way::Export) {
+            (0, 1)
+        } else {
+            (1, 0)
+        };
+        assert_eq!(seen, expected, "{way:?}");
+        assert_eq!(db.records().await?.len(), 1 + number, "{way:?}");
+        db.execute_unprepared("DELETE FROM filler WHERE n IS NULL")
+            .await?;
+    }
+    one.close().await?;
+    Ok(())
+}
+
+/// A write with its record.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Statement,
+    Transaction,
+    Bulk,
+    Export,
+}
+
+impl Way {
+    async fn write(
+        self,
+        plain: &DatabaseConnection,
+        audited: &AuditedConnection,
+        id: usize,
+    ) -> TestResult {
+        let insert = format!("INSERT INTO shelf (id, name) VALUES ({id}, 'a')");
+        match self {
+            Self::Statement => {
+                audited.execute_unprepared(&insert).await?;
+            }
+            Self::Transaction => {
+                let tx = audited.begin().await?;
+                tx.execute_unprepared(&insert).await?;
+                tx.commit().await?;
+            }
+            Self::Bulk => {
+                let model = shelf::Model {
+                    id: id.try_into()?,
+                    name: "a".to_owned(),
+                };
+                shelf::Entity::audited_insert_many([model.into_active_model()])
+                    .exec(plain)
+                    .await?;
+            }
+            Self::Export => {
+                DataExport::new("shelf").record(plain).await?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -15,6 +15,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use crate::exec_method::as_query;
 use crate::record::{is_no_savepoint, is_no_transaction};
 use crate::system_event::{EventType, SystemEvent, report};
 use crate::task::Task;
@@ -33,6 +34,8 @@ pub(crate) struct Begun<'a, T> {
     /// `None` once it is finished.
     on: Option<On<'a, T>>,
     backend: DbBackend,
+    /// Whether it was begun on a pool, so that no other transaction is around it.
+    is_outermost: bool,
 }
 
 enum On<'a, T> {
@@ -95,7 +98,53 @@ where
     Ok(Begun {
         on: Some(on),
         backend: db.get_database_backend(),
+        is_outermost: as_type::<_, DatabaseConnection>(db).is_some(),
     })
+}
+
+/// Commits a transaction that was begun on a pool.
+///
+/// SQLite ends it where COMMIT fails, as with a full disk. The driver does not see that, and its ROLLBACK then fails:
+/// the pooled connection would only set savepoints for its next users, and commit nothing. SeaORM's `commit` takes the
+/// handle, and leaves none for a remedy; so COMMIT is a statement on SQLite, and the driver ends an empty transaction.
+pub(crate) async fn commit<T>(tx: T) -> Result<(), DbErr>
+where
+    T: ConnectionTrait + TransactionSession + Send + 'static,
+{
+    if tx.get_database_backend() != DbBackend::Sqlite || tx.is_mock_connection() {
+        return tx.commit().await;
+    }
+    let committing = async move {
+        let Err(error) = tx.execute_unprepared("COMMIT; BEGIN").await else {
+            if let Err(error) = tx.commit().await {
+                tracing::warn!(%error, "an empty transaction could not be ended");
+            }
+            return Ok(());
+        };
+        if let Err(error) = roll_back(tx).await {
+            tracing::warn!(%error, "a transaction that failed to commit could not be rolled back");
+        }
+        Err(as_query(error))
+    };
+    if tokio::runtime::Handle::try_current().is_err() {
+        return committing.await;
+    }
+    // In a task: a future dropped between COMMIT and BEGIN would leave the connection in the same state.
+    let done = match Task::spawn(committing) {
+        Ok(task) => task.await,
+        Err(_) => None,
+    };
+    let stopped = "the transaction was not committed, as the runtime ends";
+    done.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
+}
+
+/// Rolls back a transaction that was begun on a pool, and that SQLite may have ended, which the driver does not see.
+/// Inside a transaction, BEGIN is refused.
+pub(crate) async fn roll_back<T: ConnectionTrait + TransactionSession>(tx: T) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Sqlite && !tx.is_mock_connection() {
+        let _ = tx.execute_unprepared("BEGIN").await;
+    }
+    tx.rollback().await
 }
 
 /// The same reference, where the types are the same.
@@ -124,6 +173,18 @@ async fn begin_on(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbEr
     };
     let stopped = "no transaction was begun, as the runtime ends";
     begun.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
+}
+
+#[cfg(feature = "statements")]
+impl Begun<'_, DatabaseTransaction> {
+    /// A transaction that was begun on a pool.
+    pub(crate) fn on_pool(tx: DatabaseTransaction) -> Self {
+        Self {
+            backend: tx.get_database_backend(),
+            on: Some(On::Own(tx)),
+            is_outermost: true,
+        }
+    }
 }
 
 impl<T> Begun<'_, T> {
@@ -179,9 +240,12 @@ impl<T: ConnectionTrait + Sync> ConnectionTrait for Begun<'_, T> {
 }
 
 #[async_trait]
-impl<T: ConnectionTrait + TransactionSession + Send + Sync> TransactionSession for Begun<'_, T> {
+impl<T: ConnectionTrait + TransactionSession + Send + Sync + 'static> TransactionSession
+    for Begun<'_, T>
+{
     async fn commit(mut self) -> Result<(), DbErr> {
         match self.on.take() {
+            Some(On::Own(tx)) if self.is_outermost => commit(tx).await,
             Some(On::Own(tx)) => tx.commit().await,
             Some(On::Savepoint(tx, name)) => {
                 let release = format!("RELEASE SAVEPOINT {name}");
@@ -211,6 +275,7 @@ impl<T: ConnectionTrait + TransactionSession + Send + Sync> TransactionSession f
             return undone.map(|_| ());
         }
         match self.on.take() {
+            Some(On::Own(tx)) if self.is_outermost => roll_back(tx).await,
             Some(On::Own(tx)) => tx.rollback().await,
             _ => Ok(()),
         }

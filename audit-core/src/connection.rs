@@ -6,7 +6,6 @@ mod autocommit;
 mod batch_answer;
 mod bulk;
 mod detached;
-mod error_variant;
 mod follow;
 mod indirect;
 mod inherent;
@@ -37,7 +36,7 @@ use crate::capture::{ExecOutput, ServerInfo, result_of};
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::exec_method::ExecMethod;
-use crate::record::{Dropping, is_autocommit};
+use crate::record::Dropping;
 use crate::sql::{ParsedStatement, changes_schema, drops_prepared, outline_of, steps, understand};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UncapturedStatement;
@@ -165,10 +164,9 @@ impl AuditedConnection {
         let understood = understand(backend, &statement.sql);
         let is_read = matches!(*understood, ParsedStatement::Read);
         let steps = steps(backend, &statement.sql);
-        if self.text_control.is_uncertain() {
-            let db = self.db.clone();
-            let commits = detached::run_to_end(async move { is_autocommit(&db).await }).await;
-            self.text_control.is_known(!commits);
+        self.text_control.ask(&self.db).await;
+        if steps.is_empty() && !is_read && self.text_control.is_read_only() {
+            return self.routed_as_read_only(call, statement).await;
         }
         // Its own report is written before it.
         let open = self.text_control.open();
@@ -180,12 +178,21 @@ impl AuditedConnection {
             .then(|| indirect::SchemaChange::begin(self.server.clone()));
         if steps.is_empty() {
             // Another clone may have begun a transaction meanwhile.
+            self.text_control.ask(&self.db).await;
             let open = self.text_control.open();
             return self.routed(call, statement, &understood, open).await;
         }
         let sent = self.text_control.sent(steps);
-        let answer = self.routed(call, statement, &understood, open).await;
+        let answer = self
+            .routed(call, statement, &understood, open.clone())
+            .await;
         sent.answered(backend, answer.is_ok());
+        if let Some(frames) = open
+            && !self.text_control.is_locked()
+        {
+            let inside = self.text_control.open();
+            report::report_after_lock(frames, self.db.clone(), inside).await;
+        }
         answer
     }
 
@@ -246,7 +253,7 @@ impl AuditedConnection {
         indirect: Option<UncapturedStatement>,
     ) -> Result<ExecOutput, DbErr> {
         if let Some(reported) = indirect {
-            report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
+            self.report_by_text(reported, frames).await;
         }
         let reported = match self.route(call, &statement.sql)? {
             Route::Straight => None,
@@ -259,9 +266,41 @@ impl AuditedConnection {
             }
         };
         if let Some(reported) = reported {
-            report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
+            self.report_by_text(reported, frames).await;
         }
         run(&self.db, call, statement).await
+    }
+
+    async fn report_by_text(&self, reported: UncapturedStatement, frames: &Arc<Frames>) {
+        if self.text_control.is_locked() {
+            frames.report_before_commit(reported);
+        } else {
+            report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
+        }
+    }
+
+    /// Runs a statement that MySQL must refuse, if it writes, because the application has made its transaction
+    /// read-only. Anything that the log did before would be that transaction.
+    async fn routed_as_read_only(
+        &self,
+        call: ExecMethod,
+        statement: Statement,
+    ) -> Result<ExecOutput, DbErr> {
+        let reported = match self.route(call, &statement.sql)? {
+            Route::Straight => None,
+            Route::Uncaptured(reported) => Some(reported),
+            Route::Captured(captured) => {
+                let outline = || outline_of(self.db.get_database_backend(), &statement.sql);
+                captured.reported(text_control::BY_TEXT, outline)
+            }
+        };
+        let answer = run(&self.db, call, statement).await?;
+        self.text_control.has_been_read_only();
+        // The setting was another connection's, or a read has used it.
+        if let Some(reported) = reported {
+            report::report_detached(reported, self.db.clone()).await;
+        }
+        Ok(answer)
     }
 }
 
@@ -371,6 +410,9 @@ impl TransactionTrait for AuditedConnection {
         // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
         let (db, level) = (self.db.clone(), options.isolation_level);
         let tx = detached::run_to_end(async move { db.begin_with_options(options).await }).await?;
+        if let Some(frames) = self.text_control.begun() {
+            report::submit_waiting(&frames);
+        }
         Ok(AuditedTransaction::outermost(
             tx,
             self.server.clone(),

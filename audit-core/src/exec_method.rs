@@ -28,3 +28,11 @@ impl ExecMethod {
         }
     }
 }
+
+/// The variant that SeaORM returns for transaction control.
+pub(crate) fn as_query(error: DbErr) -> DbErr {
+    match error {
+        DbErr::Exec(error) => DbErr::Query(error),
+        other => other,
+    }
+}

@@ -47,8 +47,9 @@ pub(crate) use batch::{Row, insert_rows};
 pub(crate) use failure::{cause, cause_in, is_unavailable};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
-    ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun, is_read_only,
-    is_sqlite_constraint, is_sqlite_mismatch, may_have_ended_transaction,
+    commits, ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun,
+    is_read_only, is_sqlite_constraint, is_sqlite_foreign_key, is_sqlite_mismatch, is_syntax_error,
+    may_have_ended_transaction,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_refused, is_unreadable,

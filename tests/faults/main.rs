@@ -38,6 +38,7 @@ mod key_order;
 mod large;
 mod lock_errors;
 mod more_failures;
+mod mysql_sessions;
 mod names;
 mod old_new;
 mod other_tables;

@@ -12,6 +12,7 @@ mod only_sqlite {
         raise_rollback_before_a_nested_begin_ends_the_transaction,
         raise_rollback_leaves_the_pooled_connection_outside_of_a_transaction,
         raise_fail_in_a_transaction_is_reported,
+        raise_ignore_of_a_cascade_in_a_transaction_is_reported,
         raise_fail_outside_of_a_transaction_keeps_what_it_changed,
         missing_audit_table_under_isolate_lets_the_write_commit
     );
@@ -129,6 +130,36 @@ async fn raise_fail_in_a_transaction_is_reported(db: &TestDb) -> TestResult {
         db.events().await?
     );
     Ok(())
+}
+
+/// The foreign key refuses the statement once it is done, and SQLite undoes nothing.
+async fn raise_ignore_of_a_cascade_in_a_transaction_is_reported(db: &TestDb) -> TestResult {
+    let bare = db.sibling().await?;
+    for db in [db, &bare] {
+        accounts(db, 3).await?;
+        for sql in [
+            "CREATE TABLE child (id INTEGER PRIMARY KEY, \
+             account INTEGER REFERENCES account (id) ON DELETE CASCADE)",
+            "INSERT INTO child VALUES (1, 1)",
+            "CREATE TRIGGER keep BEFORE DELETE ON child BEGIN SELECT RAISE(IGNORE); END",
+        ] {
+            db.execute_unprepared(sql).await?;
+        }
+    }
+    let delete = "DELETE FROM account WHERE id = 1";
+    let (in_bare, in_audited) = (bare.conn.begin().await?, db.audited().begin().await?);
+    let expected = outcome(&in_bare.execute_unprepared(delete).await);
+    let seen = outcome(&in_audited.execute_unprepared(delete).await);
+    assert_eq!(seen, expected);
+    assert_eq!(
+        outcome(&in_audited.commit().await),
+        outcome(&in_bare.commit().await)
+    );
+    assert_eq!(numbers(db).await?, numbers(&bare).await?);
+    assert_eq!(numbers(db).await?.len(), 2, "it stays deleted");
+    let reports = db.events().await?;
+    assert!(!reports.is_empty(), "{reports:?}");
+    bare.remove().await
 }
 
 async fn raise_fail_outside_of_a_transaction_keeps_what_it_changed(db: &TestDb) -> TestResult {

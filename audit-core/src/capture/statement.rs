@@ -144,7 +144,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             is_secured: live.is_secured,
         });
         let reads_committed =
-            (self.reads_committed(write, audited).await).map_err(|error| call.own_error(error))?;
+            (self.reads_committed(write, audited).await).map_err(|error| error.own(call))?;
         let request = Request {
             reads_committed,
             backend: self.db.get_database_backend(),

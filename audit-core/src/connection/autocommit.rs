@@ -12,10 +12,12 @@ use super::follow::{Outside, statements};
 use super::report::{report_on_pool, reports_before_commit};
 use super::route::Captured;
 use super::{AuditedConnection, run};
-use crate::begin::options;
+use crate::begin::{Begun, options};
 use crate::capture::ExecOutput;
 use crate::error::AuditError;
 use crate::exec_method::ExecMethod;
+use crate::record::is_syntax_error;
+use crate::sql::outline_of;
 use crate::transaction_state::Frames;
 
 /// Runs a write, or several writes of one text, with their records.
@@ -43,7 +45,13 @@ async fn write_and_record(
         return run(db, call, statement).await;
     }
     let begun = db.begin_with_options(options()).await;
-    let tx = begun.map_err(|error| call.own_error(error))?;
+    let tx = match begun {
+        Ok(tx) => Begun::on_pool(tx),
+        Err(error) if is_syntax_error(&error) => {
+            return without_transaction(connection, call, statement, captured).await;
+        }
+        Err(error) => return Err(call.own_error(error)),
+    };
     let frames = Frames::new();
     frames.has_write_lock();
     frames.is_called(call);
@@ -76,6 +84,23 @@ async fn write_and_record(
         return run(db, call, statement).await;
     }
     end(tx, &frames, done).await
+}
+
+/// Runs a write that cannot be captured, because the driver can begin no transaction: MariaDB reads its BEGIN as that
+/// of a block where `sql_mode` has ORACLE.
+async fn without_transaction(
+    connection: &AuditedConnection,
+    call: ExecMethod,
+    statement: Statement,
+    captured: &Captured,
+) -> Result<ExecOutput, DbErr> {
+    const WHY: &str = "the driver cannot begin a transaction in this sql_mode";
+    let db = &connection.db;
+    let outline = || outline_of(db.get_database_backend(), &statement.sql);
+    if let Some(reported) = captured.reported(WHY, outline) {
+        report_on_pool(&reported.by_policy()?, db).await;
+    }
+    run(db, call, statement).await
 }
 
 /// Ends an internal transaction: a success is committed with its records, else everything is rolled back. The part of

@@ -3,7 +3,9 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::record::{is_contention, is_never_begun, is_sqlite_constraint, is_sqlite_mismatch};
+use crate::record::{
+    is_contention, is_never_begun, is_sqlite_constraint, is_sqlite_foreign_key, is_sqlite_mismatch,
+};
 use crate::sql::{Kind, TableName, Write};
 
 const BY_SQLITE: &str = "it failed half way, and SQLite keeps what it had changed";
@@ -45,11 +47,24 @@ async fn sqlite_keeps_part<C: ConnectionTrait>(
     if !is_sqlite_constraint(error) {
         return false;
     }
+    if !is_alone && is_sqlite_foreign_key(error) && may_ignore(db).await {
+        return true;
+    }
     let sql = Statement::from_string(DbBackend::Sqlite, "SELECT changes()");
     match db.query_one_raw(sql).await {
         Ok(Some(row)) => row.try_get_by_index::<i64>(0).is_ok_and(|rows| rows > 0),
         _ => false,
     }
+}
+
+/// Whether a trigger may skip a change, as by `RAISE(IGNORE)`. SQLite does not expect that of a change that follows a
+/// foreign key: the statement fails once all is done, and stays in the transaction, and `changes()` is 0.
+async fn may_ignore<C: ConnectionTrait>(db: &C) -> bool {
+    const SQL: &str = "SELECT 1 FROM (SELECT type, sql FROM sqlite_master UNION ALL \
+                       SELECT type, sql FROM sqlite_temp_master) \
+                       WHERE type = 'trigger' AND sql LIKE '%IGNORE%' LIMIT 1";
+    let statement = Statement::from_string(DbBackend::Sqlite, SQL);
+    matches!(db.query_one_raw(statement).await, Ok(Some(_)))
 }
 
 /// `MyISAM`, Aria, MEMORY and others do not undo a statement. How far it came is unknown.

@@ -14,9 +14,9 @@ use sea_orm::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::detached::run_to_end;
-use super::error_variant::as_query;
 use super::indirect::SchemaChange;
 use crate::capture::ServerInfo;
+use crate::exec_method::as_query;
 use crate::record::{is_autocommit, prepared_anew};
 use crate::transaction_state::Frames;
 

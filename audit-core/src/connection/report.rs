@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Transaction
 
 use super::detached::detached;
 use crate::error::AuditError;
-use crate::record::with_last_insert_id;
+use crate::record::{is_syntax_error, with_last_insert_id};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UncapturedStatement;
 
@@ -31,6 +31,11 @@ pub(super) async fn report_on_pool(reported: &UncapturedStatement, db: &Database
     // On one connection: the application's `LAST_INSERT_ID()` is preserved.
     let tx = match db.begin().await {
         Ok(tx) => tx,
+        // MariaDB in Oracle's mode, where BEGIN is a block.
+        Err(error) if is_syntax_error(&error) => {
+            let _ = with_last_insert_id(db, Box::pin(reported.report(db, None))).await;
+            return;
+        }
         Err(error) => {
             reported.warn();
             tracing::error!(%error, "the system event of an uncaptured statement failed");
@@ -66,6 +71,41 @@ pub(super) async fn report_by_text(
     });
     if let Err(error) = reporting.await {
         tracing::error!(%error, "the report of an uncaptured statement could not be ended");
+    }
+}
+
+/// Writes the reports that waited because tables were locked; `inside` is the transaction that is open now.
+pub(super) async fn report_after_lock(
+    waiting: Arc<Frames>,
+    db: DatabaseConnection,
+    inside: Option<Arc<Frames>>,
+) {
+    while let Some(reported) = waiting.next_report() {
+        let reporting = (Arc::clone(&reported), db.clone(), inside.clone());
+        let written = detached(async move {
+            let (reported, db, inside) = reporting;
+            match inside {
+                Some(frames) => {
+                    let report = Box::pin(reported.report(&db, Some(&frames)));
+                    let _ = with_last_insert_id(&db, report).await;
+                }
+                None => report_on_pool(&reported, &db).await,
+            }
+            Ok(())
+        });
+        if let Err(error) = written.await {
+            tracing::error!(%error, "the system event of an uncaptured statement failed");
+        }
+        waiting.remove_report();
+    }
+}
+
+/// Submits the reports that waited to the writer of events: the only connection is inside of a transaction.
+pub(super) fn submit_waiting(waiting: &Frames) {
+    while let Some(reported) = waiting.next_report() {
+        reported.warn();
+        crate::system_event::report(reported.event());
+        waiting.remove_report();
     }
 }
 

@@ -132,10 +132,22 @@ pub(crate) fn is_never_begun(error: &DbErr) -> bool {
     has_code(error, &[], NUMBERS, &[])
 }
 
+/// Whether MySQL could not parse a statement.
+#[cfg(feature = "statements")]
+pub(crate) fn is_syntax_error(error: &DbErr) -> bool {
+    has_code(error, &[], &[1064], &[])
+}
+
 /// Whether SQLite refused what violates a constraint, or what a trigger of the application's refuses.
 #[cfg(feature = "statements")]
 pub(crate) fn is_sqlite_constraint(error: &DbErr) -> bool {
     has_code(error, &[], &[], &[19])
+}
+
+/// Whether SQLite refused what violates a foreign key.
+#[cfg(feature = "statements")]
+pub(crate) fn is_sqlite_foreign_key(error: &DbErr) -> bool {
+    matches!(DriverError::of(error), Some(DriverError::Sqlite(787, _)))
 }
 
 /// Whether SQLite refused a key of integers that is none.
@@ -210,7 +222,7 @@ pub(crate) async fn is_autocommit<C: ConnectionTrait>(db: &C) -> bool {
 }
 
 /// The same, or the error of the query.
-async fn commits<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+pub(crate) async fn commits<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     let backend = db.get_database_backend();
     let question = match backend {
         DbBackend::Sqlite => "BEGIN; COMMIT".to_owned(),

@@ -28,6 +28,16 @@ impl From<DbErr> for CaptureError {
     }
 }
 
+impl CaptureError {
+    /// With the error that the application would have got.
+    pub(super) fn own(self, call: ExecMethod) -> Self {
+        match self {
+            Self::Failed(error) => Self::Failed(call.own_error(error)),
+            uncapturable @ Self::Uncapturable(_) => uncapturable,
+        }
+    }
+}
+
 /// Changes of an executed statement that are not recorded in full.
 #[derive(Debug)]
 pub(crate) struct Gap {

@@ -3,9 +3,12 @@
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel};
 
 use super::update::has_all;
-use super::{CaptureTarget, Engine};
+use super::{CaptureError, CaptureTarget, Engine};
 use crate::catalog::LiveTable;
 use crate::sql::{Kind, Rows, Write, is_name};
+
+/// Why such an UPDATE is not captured.
+const DIRTY: &str = "at READ UNCOMMITTED its rows cannot be read as it sees them";
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Reads the settings of a MySQL session that affect what a statement writes: the database of a name, unless both
@@ -36,11 +39,15 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// Whether each statement of a MySQL transaction reads what is committed when it begins: by the level that the
     /// transaction was begun with, else by the session's. It matters for an UPDATE that is not by key, and for LIMIT.
+    ///
+    /// # Errors
+    /// At READ UNCOMMITTED such an UPDATE is uncapturable: it skips rows that another client has locked by what is
+    /// committed of them, while every read without a lock sees what is not.
     pub(super) async fn reads_committed(
         &self,
         write: &Write,
         audited: &CaptureTarget,
-    ) -> Result<bool, DbErr> {
+    ) -> Result<bool, CaptureError> {
         let matters = match &write.kind {
             Kind::UpdateOrDelete(change) => {
                 let is_point = has_all(&change.equalities, &audited.key_columns());
@@ -55,10 +62,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Some(level) => level,
             None => self.settings().await?.isolation_level,
         };
-        Ok(matches!(
-            level,
-            IsolationLevel::ReadCommitted | IsolationLevel::ReadUncommitted
-        ))
+        match (level, &write.kind) {
+            (IsolationLevel::ReadUncommitted, Kind::UpdateOrDelete(change)) if !change.delete => {
+                Err(CaptureError::Uncapturable(DIRTY))
+            }
+            (IsolationLevel::ReadCommitted | IsolationLevel::ReadUncommitted, _) => Ok(true),
+            _ => Ok(false),
+        }
     }
 
     /// The step of auto-increment keys on MySQL.

@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use super::AuditedTransaction;
+use crate::begin;
 use crate::connection::report;
 use crate::error::AuditError;
 use crate::record::prepared_anew;
@@ -129,7 +130,7 @@ impl TransactionSession for AuditedTransaction {
             return self.refuse(AuditError::reason_of(&error)).await;
         }
         match self.last_tx() {
-            Some(tx) => tx.commit().await,
+            Some(tx) => begin::commit(tx).await,
             None => Err(DbErr::Custom("the transaction is in use".into())),
         }
     }
