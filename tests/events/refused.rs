@@ -22,6 +22,7 @@ fn refusals(lines: &[String]) -> TestResult<u64> {
 }
 
 /// A full disk refuses all waiting events, at every try.
+#[allow(clippy::disallowed_methods)] // the limit of the log is a time
 pub(crate) async fn refused_events_are_logged_once_a_second_with_their_number(
     db: &TestDb,
     log: &Logged,

@@ -235,7 +235,7 @@ impl Lockout {
         let mut pending =
             (failures.iter()).filter(|(.., status)| status == LoginStatus::Pending.as_str());
         let newest = pending.next();
-        let end = match pending.last().or(newest) {
+        let end = match pending.next_back().or(newest) {
             Some((begun, ..)) => begun.checked_add_signed(span(self.lease)),
             None => last.0.checked_add_signed(span(self.cool_down)),
         };

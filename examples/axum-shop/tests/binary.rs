@@ -220,6 +220,7 @@ async fn wrong_setting_is_explained_and_earlier_reports_are_written() -> TestRes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[allow(clippy::disallowed_methods)] // a process is waited for, without blocking where it serves on
 async fn wrong_setting_of_any_kind_is_refused_with_its_name() -> TestResult {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

@@ -146,13 +146,11 @@ impl Lockout {
                 retry_after: WHILE_BUSY,
             });
         };
-        match self.refusal(db, &network, username, account).await? {
-            Some(refusal) => Ok(refusal.into()),
-            None => {
-                let id = insert_row(db, pending(username, account, network)).await?;
-                Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
-            }
+        if let Some(refusal) = self.refusal(db, &network, username, account).await? {
+            return Ok(refusal.into());
         }
+        let id = insert_row(db, pending(username, account, network)).await?;
+        Ok(LoginAdmission::Admitted(LoginReservation(Some(id))))
     }
 }
 

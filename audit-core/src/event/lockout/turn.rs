@@ -12,7 +12,8 @@ use tokio::time::timeout;
 /// for one timeout of the database after the other.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
-/// The networks whose attempts begin now.
+/// The networks whose attempts begin now, whatever their database: most processes have one, and a connection does not
+/// name it.
 static NETWORKS: LazyLock<Mutex<HashMap<String, Network>>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]

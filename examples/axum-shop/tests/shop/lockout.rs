@@ -185,6 +185,7 @@ async fn guesses_at_one_account_by_several_spellings_are_one_burst(shop: &TestSh
     Ok(())
 }
 
+#[allow(clippy::disallowed_methods)] // the limit of the waiting is a time
 async fn logins_while_the_database_is_locked_do_not_wait_one_after_the_other(
     shop: &TestShop,
 ) -> TestResult {
