@@ -41,6 +41,7 @@ pub struct EntityInfo {
     schema: Option<String>,
     module: Option<&'static str>,
     pub(crate) type_id: TypeId,
+    #[cfg(feature = "statements")]
     pub(crate) type_name: &'static str,
     pub(crate) columns: Vec<ColumnInfo>,
     pub(crate) key: Vec<usize>,
@@ -208,6 +209,7 @@ impl EntityInfo {
             schema,
             module: options.module,
             type_id: TypeId::of::<E>(),
+            #[cfg(feature = "statements")]
             type_name: std::any::type_name::<E>(),
             columns,
             key,

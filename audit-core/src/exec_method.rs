@@ -3,6 +3,7 @@
 use sea_orm::DbErr;
 
 /// How a statement was sent.
+#[cfg(feature = "statements")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExecMethod {
     Execute,
@@ -12,6 +13,7 @@ pub(crate) enum ExecMethod {
     QueryAll,
 }
 
+#[cfg(feature = "statements")]
 impl ExecMethod {
     /// Whether the application reads rows from the result.
     pub(crate) const fn reads_rows(self) -> bool {

@@ -22,7 +22,6 @@ pub mod entity;
 pub mod entity_report;
 mod error;
 mod event;
-#[cfg(feature = "statements")]
 mod exec_method;
 mod hash;
 mod install;
