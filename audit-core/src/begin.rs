@@ -138,13 +138,18 @@ where
     done.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
 }
 
-/// Rolls back a transaction that was begun on a pool, and that SQLite may have ended, which the driver does not see.
-/// Inside a transaction, BEGIN is refused.
-pub(crate) async fn roll_back<T: ConnectionTrait + TransactionSession>(tx: T) -> Result<(), DbErr> {
+/// Rolls back a transaction that was begun on a pool, and that SQLite may have ended.
+async fn roll_back<T: ConnectionTrait + TransactionSession>(tx: T) -> Result<(), DbErr> {
+    begin_if_ended(&tx).await;
+    tx.rollback().await
+}
+
+/// Begins an empty transaction where SQLite has ended this one, which the driver does not see: its ROLLBACK would fail,
+/// and leave the pooled connection in a transaction for the next user. Inside a transaction, BEGIN is refused.
+pub(crate) async fn begin_if_ended<C: ConnectionTrait>(tx: &C) {
     if tx.get_database_backend() == DbBackend::Sqlite && !tx.is_mock_connection() {
         let _ = tx.execute_unprepared("BEGIN").await;
     }
-    tx.rollback().await
 }
 
 /// The same reference, where the types are the same.

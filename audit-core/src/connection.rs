@@ -255,17 +255,12 @@ impl AuditedConnection {
         if let Some(reported) = indirect {
             self.report_by_text(reported, frames).await;
         }
-        let reported = match self.route(call, &statement.sql)? {
-            Route::Straight => None,
-            Route::Uncaptured(reported) => Some(reported),
-            Route::Captured(captured) => {
-                let outline = || outline_of(self.db.get_database_backend(), &statement.sql);
-                (captured.reported(text_control::BY_TEXT, outline))
-                    .map(UncapturedStatement::by_policy)
-                    .transpose()?
-            }
-        };
-        if let Some(reported) = reported {
+        if let Some((reported, is_capturable)) = self.unrecorded(call, &statement.sql)? {
+            let reported = if is_capturable {
+                reported.by_policy()?
+            } else {
+                reported
+            };
             self.report_by_text(reported, frames).await;
         }
         run(&self.db, call, statement).await
@@ -286,21 +281,31 @@ impl AuditedConnection {
         call: ExecMethod,
         statement: Statement,
     ) -> Result<ExecOutput, DbErr> {
-        let reported = match self.route(call, &statement.sql)? {
-            Route::Straight => None,
-            Route::Uncaptured(reported) => Some(reported),
-            Route::Captured(captured) => {
-                let outline = || outline_of(self.db.get_database_backend(), &statement.sql);
-                captured.reported(text_control::BY_TEXT, outline)
-            }
-        };
+        let reported = self.unrecorded(call, &statement.sql)?;
         let answer = run(&self.db, call, statement).await?;
         self.text_control.has_been_read_only();
         // The setting was another connection's, or a read has used it.
-        if let Some(reported) = reported {
+        if let Some((reported, _)) = reported {
             report::report_detached(reported, self.db.clone()).await;
         }
         Ok(answer)
+    }
+
+    /// The report of a statement that runs without capture, and whether it could be captured elsewhere.
+    fn unrecorded(
+        &self,
+        call: ExecMethod,
+        sql: &str,
+    ) -> Result<Option<(UncapturedStatement, bool)>, DbErr> {
+        Ok(match self.route(call, sql)? {
+            Route::Straight => None,
+            Route::Uncaptured(reported) => Some((reported, false)),
+            Route::Captured(captured) => {
+                let outline = || outline_of(self.db.get_database_backend(), sql);
+                let reported = captured.reported(text_control::BY_TEXT, outline);
+                reported.map(|reported| (reported, true))
+            }
+        })
     }
 }
 

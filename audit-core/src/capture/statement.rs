@@ -14,6 +14,7 @@ mod delete;
 mod guarded;
 mod image_store;
 mod insert;
+mod key_conditions;
 mod live_table;
 mod old_new;
 mod record_rows;

@@ -12,7 +12,7 @@ use super::follow::{Outside, statements};
 use super::report::{report_on_pool, reports_before_commit};
 use super::route::Captured;
 use super::{AuditedConnection, run};
-use crate::begin::{Begun, options};
+use crate::begin::{Begun, begin_if_ended, options};
 use crate::capture::ExecOutput;
 use crate::error::AuditError;
 use crate::exec_method::ExecMethod;
@@ -126,11 +126,7 @@ where
             }),
         },
         Err(error) => {
-            if tx.get_database_backend() == DbBackend::Sqlite {
-                // SQLite has perhaps ended the transaction, which the driver does not see: the pooled connection
-                // would stay in one for its next user. Inside a transaction it is refused.
-                let _ = tx.execute_unprepared("BEGIN").await;
-            }
+            begin_if_ended(&tx).await;
             // That error matters more than whether this succeeds: the pool then discards the connection.
             if let Err(error) = tx.rollback().await {
                 tracing::warn!(%error, "a failed audited write could not be rolled back");

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::select_rows::{RowLock, is_in};
+use super::key_conditions::is_in;
+use super::select_rows::RowLock;
 use super::update::repeated_keys;
 use super::{CaptureError, Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
@@ -193,7 +194,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             }
             sql.text(")");
         }
-        self.are_findable(info, &info.key, keys);
+        self.report_unfindable(info, &info.key, keys);
         if !keys.is_empty() {
             sql.text(if sets.is_empty() { "" } else { " OR " });
             is_in(&mut sql, backend, info, &info.key, keys);

@@ -53,7 +53,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Err(own(error));
         }
         let list = (info.access.list)(backend, None);
-        let key = super::select_rows::columns_text(backend, &request.audited.key_columns());
+        let key = super::key_conditions::columns_text(backend, &request.audited.key_columns());
         let select = format!("SELECT {list} FROM {}", self.table(info));
         let most = self.config.chunk_rows();
         let mut offset = 0;

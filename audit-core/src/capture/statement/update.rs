@@ -336,6 +336,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 /// The keys that several of these rows have: a constraint that is checked at the end of the transaction, an inheriting
 /// table, or a key without a unique index.
 pub(super) fn repeated_keys(info: &EntityInfo, rows: &[RowValues]) -> HashSet<RowValues> {
+    if rows.len() < 2 {
+        return HashSet::new();
+    }
     let mut seen = HashSet::with_capacity(rows.len());
     let keys = rows.iter().map(|row| info.key_of(row));
     keys.filter(|key| !seen.insert(key.clone())).collect()

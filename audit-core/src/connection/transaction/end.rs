@@ -13,7 +13,6 @@ use crate::connection::report;
 use crate::error::AuditError;
 use crate::record::prepared_anew;
 use crate::task::Task;
-use crate::transaction_state::Frames;
 
 impl AuditedTransaction {
     /// Rolls back instead of committing.
@@ -31,7 +30,9 @@ impl AuditedTransaction {
         };
         if self.mock || self.physical.is_last() {
             if !self.mock {
-                begin_what_is_rolled_back(tx, self.frames()).await;
+                if self.frames().is_suspect() {
+                    begin::begin_if_ended(&**tx).await;
+                }
                 self.take_back_before_rollback(tx).await;
             }
             return match self.last_tx() {
@@ -74,14 +75,6 @@ impl AuditedTransaction {
         if let Err(error) = self.frames().clear_context(tx).await {
             tracing::debug!(%error, "the context of triggers ends with the transaction");
         }
-    }
-}
-
-/// Begins an empty transaction if SQLite may have ended this one; an open transaction refuses that. Otherwise the
-/// driver would treat the connection as in a transaction; see [`Frames::look_whether_open`].
-async fn begin_what_is_rolled_back(tx: &DatabaseTransaction, frames: &Frames) {
-    if frames.is_suspect() && tx.get_database_backend() == DbBackend::Sqlite {
-        let _ = tx.execute_unprepared("BEGIN").await;
     }
 }
 
@@ -164,7 +157,9 @@ impl Drop for AuditedTransaction {
         let physical = Arc::clone(&self.physical);
         // Outside of a runtime the handle rolls back by itself.
         drop(Task::spawn(async move {
-            begin_what_is_rolled_back(&tx, &physical.frames).await;
+            if physical.frames.is_suspect() {
+                begin::begin_if_ended(&*tx).await;
+            }
             if left && let Err(error) = physical.frames.clear_context(&*tx).await {
                 tracing::warn!(%error, "the context of triggers could not be removed");
             }
