@@ -21,6 +21,7 @@ mod mariadb {
     crate::support::tests_on! { mariadb:
         returned_columns_in_other_case_are_recorded,
         ignored_row_is_not_recorded_as_an_older_one,
+        equal_number_of_another_table_hides_no_row,
         bits_of_a_boolean_field_are_recorded,
     }
 }
@@ -155,6 +156,38 @@ async fn ignored_row_is_not_recorded_as_an_older_one(db: &TestDb) -> TestResult 
         ])
         .await?;
     oracle.recorded_or_reported().await
+}
+
+/// The number of another table's row is that of the inserted row.
+async fn equal_number_of_another_table_hides_no_row(db: &TestDb) -> TestResult {
+    for (call, returning, is_recorded) in [
+        (Call::QueryAll, " RETURNING *", true),
+        (Call::QueryOne, " RETURNING id", true),
+        (Call::QueryAll, " RETURNING p", false),
+        (Call::QueryAll, "", false),
+        (Call::Execute, "", true),
+    ] {
+        db.forget().await?;
+        let mut setup = vec!["DROP TABLE IF EXISTS item, other".to_owned()];
+        setup.extend(items(db.backend(), 2));
+        setup.push(
+            "CREATE TABLE other (id INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 3".to_owned(),
+        );
+        let oracle = Oracle::new(db, &[Table::of("item")], setup).await?;
+        let sql = format!("INSERT IGNORE INTO item (p) VALUES (77), (78){returning}");
+        oracle
+            .in_transaction(&[
+                (Call::Execute, "INSERT INTO other () VALUES ()"),
+                (call, &sql),
+            ])
+            .await?;
+        if is_recorded {
+            oracle.recorded().await?;
+        } else {
+            oracle.recorded_or_reported().await?;
+        }
+    }
+    Ok(())
 }
 
 async fn bits_of_a_boolean_field_are_recorded(db: &TestDb) -> TestResult {

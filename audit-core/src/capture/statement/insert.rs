@@ -42,17 +42,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             None if request.live.may_skip_inserts => Err(CaptureError::Uncapturable(NO_KEYS)),
             None => self.insert_unreturned(request, insert).await,
             // Only inserted rows are returned.
-            Some(conflict)
-                if conflict.action == ConflictAction::Nothing && !self.server.is_mysql() =>
-            {
-                if returns.has_keys() {
-                    self.insert_returning(request, returns).await
-                } else {
-                    Err(CaptureError::Uncapturable(NO_KEYS))
-                }
+            Some(conflict) if conflict.action == ConflictAction::Nothing && returns.has_keys() => {
+                self.insert_returning(request, returns).await
             }
             Some(conflict) if self.server.is_mysql() => {
                 self.upsert_mysql(request, insert, conflict).await
+            }
+            Some(conflict) if conflict.action == ConflictAction::Nothing => {
+                Err(CaptureError::Uncapturable(NO_KEYS))
             }
             Some(conflict) => self.upsert(request, insert, conflict, returns).await,
         }

@@ -73,11 +73,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         } else {
             Vec::new()
         };
-        let is_returned = !matches!(request.write.returning, Returning::Nothing);
-        let id_before = if is_returned {
-            self.mysql_last_insert_id().await?
-        } else {
+        let has_answer =
+            !call.reads_rows() && matches!(request.write.returning, Returning::Nothing);
+        let id_before = if has_answer {
             0
+        } else {
+            self.mysql_last_insert_id().await?
         };
         let ran = self.run(call, request.statement).await?;
         let server = match (&ran.answer, &request.write.returning) {
@@ -87,7 +88,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             },
             (ExecOutput::Rows(_), Returning::Nothing) => ServerAnswer {
                 affected: Some(self.row_count().await?),
-                id: self.mysql_last_insert_id().await?,
+                id: self.new_id(id_before).await?,
             },
             (answer, _) => ServerAnswer {
                 affected: match answer {
@@ -100,15 +101,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                     }
                     _ => None,
                 },
-                // A statement that inserts no row keeps the number of an earlier one.
-                id: match self.mysql_last_insert_id().await? {
-                    id if id == id_before => 0,
-                    id => id,
-                },
+                id: self.new_id(id_before).await?,
             },
         };
         let mut now = self.now_there(request, &candidates, &before).await?;
-        if listed.generated() > 0 && server.affected != Some(0) && candidates.rows() < listed.rows {
+        if listed.generated() > 0 && server.id != 0 && candidates.rows() < listed.rows {
             // Rows without a value for any unique column are found by their generated numbers.
             let numbers = listed.numbers.as_deref().unwrap_or_default();
             let seen: HashSet<RowValues> = now.iter().map(|row| info.key_of(row)).collect();
@@ -127,6 +124,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         self.record_descendants(trail).await?;
         ran.doubt.disarm();
         Ok(ran.answer)
+    }
+
+    /// The first number that the statement generated, or 0 if that is unknown: a statement that generates none keeps
+    /// the number of an earlier one, which may also be that of another table.
+    async fn new_id(&self, id_before: u64) -> Result<u64, DbErr> {
+        let id = self.mysql_last_insert_id().await?;
+        Ok(if id == id_before { 0 } else { id })
     }
 
     /// Reads the existing rows, current and locked: by the same indexes, in the same order, as the statement reaches
