@@ -5,6 +5,9 @@
 //! An [`AuditContext`] around the work says who acts; in a web application `web::AuditLayer` makes one for each request.
 //! The records are SeaORM entities in [`entity`].
 //!
+//! The everyday items are here, all others in modules: [`context`], [`config`], [`connection`], [`event`], [`query`],
+//! [`error`], [`migration`], [`mod@test`], `web`, and [`value`] for tools.
+//!
 //! ```
 //! use sea_orm::{ActiveModelTrait, DbErr, Set};
 //! use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
@@ -36,31 +39,29 @@
 //! The guides are in the folder `docs` of the repository, and start with `README.md`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod config;
+#[cfg(feature = "statements")]
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod event;
+#[cfg(feature = "migration")]
+pub mod migration;
+pub mod query;
+#[cfg(feature = "test")]
+pub mod test;
+pub mod value;
+
 #[doc(hidden)]
 pub use sea_orm_audit_core::__private;
 pub use sea_orm_audit_core::entity;
 pub use sea_orm_audit_core::{
-    Action, Actor, ActorCount, ActorType, AuditConfig, AuditConfigBuilder, AuditContext,
-    AuditError, AuditEvent, AuditScope, AuditStats, Auditable, Cause, Change, ChangeState, Changes,
-    Clock, ColumnKind, Count, CustomAction, DataExport, DecodeError, EncodeError, EntityInfo,
-    EventType, EventWriter, EventWriterBuilder, ExportCount, FailurePolicy, HashKey, Lockout,
-    LockoutDecision, LoginAdmission, LoginAttempt, LoginReservation, LoginStatus, ObjectCount,
-    Outcome, RequireActor, SENSITIVE_WORDS, Source, StatementPolicy, Summary, SummaryQuery,
-    SystemEvent, Tables, Target, WithAuditContext, audited_entities, canonical_eq, clean_text,
-    decode, encode, finish_recording, migration_mode, normalize, record_logout, record_view,
+    Action, Actor, AuditConfig, AuditContext, AuditError, AuditEvent, AuditStats, Auditable,
 };
 #[cfg(feature = "statements")]
-pub use sea_orm_audit_core::{
-    AuditedConnection, AuditedDeleteMany, AuditedEntity, AuditedInsertMany, AuditedTransaction,
-    AuditedTryInsert, AuditedUpdateMany,
-};
+pub use sea_orm_audit_core::{AuditedConnection, AuditedEntity, AuditedTransaction};
 #[cfg(feature = "derive")]
 pub use sea_orm_audit_derive::{Auditable, behavior};
-
-#[cfg(feature = "migration")]
-pub mod migration;
-#[cfg(feature = "test")]
-pub mod test;
 #[cfg(feature = "web")]
 #[doc(inline)]
 pub use sea_orm_audit_web as web;

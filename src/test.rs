@@ -52,9 +52,10 @@ use sea_orm::{
     Schema,
 };
 
+use crate::Action;
 use crate::entity::audit_log;
 use crate::migration::{Migrator, MigratorTrait};
-use crate::{Action, Changes};
+use crate::query::{Change, Changes};
 
 /// An in-memory SQLite database with the audit tables; dropping it deletes the database.
 ///
@@ -265,7 +266,7 @@ impl Recorded<'_> {
         let changes = self.changes();
         let change = changes.get(field);
         assert_eq!(
-            change.and_then(crate::Change::new_value),
+            change.and_then(Change::new_value),
             Some(&new.into()),
             "the field `{field}` of {:#?}",
             self.0
@@ -294,9 +295,7 @@ impl Recorded<'_> {
     #[track_caller]
     pub fn redacted(self, field: &str) -> Self {
         assert!(
-            self.changes()
-                .get(field)
-                .is_some_and(crate::Change::is_redacted),
+            self.changes().get(field).is_some_and(Change::is_redacted),
             "the field `{field}` is not redacted in {:#?}",
             self.0
         );

@@ -16,7 +16,8 @@ use sea_orm_audit_tests::support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sea_orm_audit::{AuditStats, EventType, EventWriter, SystemEvent};
+use sea_orm_audit::AuditStats;
+use sea_orm_audit::event::{EventType, EventWriter, SystemEvent};
 use tracing_subscriber::layer::SubscriberExt;
 
 use support::{TestDb, TestResult, refuse_rows};

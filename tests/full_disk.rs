@@ -25,10 +25,10 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IntoActiveModel,
     TransactionTrait,
 };
-use sea_orm_audit::{
-    AuditConfig, AuditError, AuditedConnection, AuditedEntity, Cause, ChangeState, DataExport,
-    FailurePolicy,
-};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::error::{Cause, ChangeState};
+use sea_orm_audit::event::DataExport;
+use sea_orm_audit::{AuditConfig, AuditError, AuditedConnection, AuditedEntity};
 use support::{TestDb, TestResult};
 
 mod shelf {

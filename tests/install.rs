@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use sea_orm::{ActiveModelTrait, Set};
+use sea_orm_audit::config::{FailurePolicy, HashKey};
+use sea_orm_audit::context::migration_mode;
 use sea_orm_audit::test::{Log, TestDatabase};
-use sea_orm_audit::{
-    AuditConfig, AuditError, AuditStats, EntityInfo, FailurePolicy, HashKey, audited_entities,
-    migration_mode,
-};
+use sea_orm_audit::value::{EntityInfo, audited_entities};
+use sea_orm_audit::{AuditConfig, AuditError, AuditStats};
 
 mod member {
     use sea_orm::entity::prelude::*;

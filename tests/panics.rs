@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Request, Response};
 use sea_orm::EntityTrait;
+use sea_orm_audit::context::WithAuditContext;
 use sea_orm_audit::entity::audit_system_event;
+use sea_orm_audit::event::EventWriter;
 use sea_orm_audit::test::TestDatabase;
 use sea_orm_audit::web::{AuditLayer, record_panics};
-use sea_orm_audit::{Actor, AuditContext, EventWriter, WithAuditContext};
+use sea_orm_audit::{Actor, AuditContext};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 

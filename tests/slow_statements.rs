@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, EntityTrait};
 use sea_orm_audit::entity::audit_system_event;
+use sea_orm_audit::event::{EventType, EventWriter, SystemEvent};
 use sea_orm_audit::migration::{Migrator, MigratorTrait};
 use sea_orm_audit::web::AuditTracingLayer;
-use sea_orm_audit::{EventType, EventWriter, SystemEvent};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 

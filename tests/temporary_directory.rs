@@ -18,7 +18,9 @@ use sea_orm_audit_tests::support;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, TransactionTrait,
 };
-use sea_orm_audit::{AuditConfig, AuditError, Cause, ChangeState, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::error::{Cause, ChangeState};
+use sea_orm_audit::{AuditConfig, AuditError};
 use support::{TestDb, TestResult};
 
 mod item {

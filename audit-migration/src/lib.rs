@@ -31,7 +31,8 @@ pub use trigger::{AuditTriggers, TriggerCheck};
 
 /// The migrations of the audit tables, to be put into the application's own Migrator.
 ///
-/// Their place in the list does not matter, but later releases add to the end of theirs.
+/// They come first: a later migration may write to an audited entity, which needs the audit tables. Later releases add
+/// to the end of theirs; SeaORM runs those that a database lacks.
 ///
 /// # Examples
 /// ```
@@ -43,11 +44,21 @@ pub use trigger::{AuditTriggers, TriggerCheck};
 /// impl MigratorTrait for Migrator {
 ///     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
 ///         let mut migrations = sea_orm_audit_migration::migrations();
-///         migrations.extend([/* the application's own */]);
+///         migrations.push(Box::new(CreateProduct));
 ///         migrations
 ///     }
 /// }
-/// # assert_eq!(Migrator::migrations().len(), sea_orm_audit_migration::migrations().len());
+///
+/// #[derive(DeriveMigrationName)]
+/// pub struct CreateProduct;
+///
+/// #[async_trait::async_trait]
+/// impl MigrationTrait for CreateProduct {
+///     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+///         let id = ColumnDef::new("id").integer().primary_key().to_owned();
+///         manager.create_table(Table::create().table("product").col(id).to_owned()).await
+///     }
+/// }
 /// ```
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {

@@ -22,8 +22,9 @@ use entities::{
     review, t11, t12, t13, t14, t15, t16, t17,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::config::HashKey;
 use sea_orm_audit::migration::{AuditTriggers, Captured, Coverage, Finding, SkippedBy};
-use sea_orm_audit::{AuditConfig, HashKey};
 
 use support::{TestDb, TestResult};
 

@@ -7,9 +7,10 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryOrder,
     Statement,
 };
+use sea_orm_audit::config::{AuditConfigBuilder, FailurePolicy};
 use sea_orm_audit::entity::{audit_log, audit_system_event};
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{AuditConfig, AuditConfigBuilder, AuditedConnection, FailurePolicy};
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::case::Case;
 use crate::connection::Connection;

@@ -9,7 +9,8 @@ use sea_orm::{
     PrimaryKeyToColumn, QueryResult, QueryTrait,
 };
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::{Change, ColumnKind, encode, normalize};
+use sea_orm_audit::query::Change;
+use sea_orm_audit::value::{ColumnKind, encode, normalize};
 use serde_json::Map;
 
 use crate::entities::each_audited;

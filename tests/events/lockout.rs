@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sea_orm::EntityTrait;
 use sea_orm_audit::entity::audit_login_attempt::Entity as Attempts;
-use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditContext, Lockout, LockoutDecision, LoginAdmission,
-    LoginAttempt, LoginReservation,
+use sea_orm_audit::event::{
+    Lockout, LockoutDecision, LoginAdmission, LoginAttempt, LoginReservation,
 };
+use sea_orm_audit::{Action, Actor, AuditConfig, AuditContext};
 
 use crate::support::{TestDb, TestResult};
 

@@ -28,10 +28,10 @@ mod refused;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
-use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditStats, EventType, EventWriter, RequireActor, SystemEvent,
-    entity::audit_system_event, migration_mode,
-};
+use sea_orm_audit::config::RequireActor;
+use sea_orm_audit::context::migration_mode;
+use sea_orm_audit::event::{EventType, EventWriter, SystemEvent};
+use sea_orm_audit::{Action, Actor, AuditConfig, AuditStats, entity::audit_system_event};
 use serde_json::{Value, json};
 
 use entity::{comment, post};

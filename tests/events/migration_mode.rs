@@ -1,7 +1,9 @@
 //! Migration mode, entered and left.
 
 use sea_orm::{ActiveModelTrait, DbErr, TransactionTrait};
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, EventWriter, migration_mode};
+use sea_orm_audit::context::migration_mode;
+use sea_orm_audit::event::EventWriter;
+use sea_orm_audit::{Actor, AuditConfig, AuditContext};
 use serde_json::{Value, json};
 
 use crate::entity::post;

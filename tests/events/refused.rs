@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
-use sea_orm_audit::EventWriter;
+use sea_orm_audit::event::EventWriter;
 
 use crate::logged::Logged;
 use crate::support::{TestDb, TestResult, refuse_rows};

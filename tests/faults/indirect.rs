@@ -1,7 +1,8 @@
 //! Statements that name no audited table but change rows of one: each is reported.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditedConnection, StatementPolicy};
+use sea_orm_audit::config::StatementPolicy;
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::log_check::Table;
 use crate::oracle::{Oracle, reports};

@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditedEntity, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::{AuditConfig, AuditedEntity};
 
 use crate::entities::{child, item, items, parent};
 use crate::log_check::Table;

@@ -5,7 +5,8 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
     Statement, TransactionTrait,
 };
-use sea_orm_audit::{AuditConfig, AuditedConnection, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::entities::{auto_id, item, item_table, long};
 use crate::log_check::Table;

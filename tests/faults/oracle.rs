@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait, Value};
+use sea_orm_audit::AuditedConnection;
+use sea_orm_audit::config::AuditConfigBuilder;
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::{AuditConfigBuilder, AuditedConnection};
 
 use crate::log_check::{Checked, Rows, Table, check};
 use crate::outcome::{Call, Outcome, run, same, same_on};

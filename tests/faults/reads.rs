@@ -2,7 +2,8 @@
 
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait, TransactionTrait};
-use sea_orm_audit::{AuditConfig, StatementPolicy};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::config::StatementPolicy;
 
 use crate::entities::items;
 use crate::oracle::reports;

@@ -2,8 +2,9 @@
 //! nor fails in them.
 
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait};
+use sea_orm_audit::config::StatementPolicy;
 use sea_orm_audit::entity::audit_system_event;
-use sea_orm_audit::{Actor, AuditConfig, AuditError, AuditedConnection, StatementPolicy};
+use sea_orm_audit::{Actor, AuditConfig, AuditError, AuditedConnection};
 
 use crate::entities::items;
 use crate::log_check::Table;

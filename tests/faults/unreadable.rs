@@ -4,7 +4,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
 };
-use sea_orm_audit::{AuditConfig, AuditConfigBuilder, FailurePolicy};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::config::{AuditConfigBuilder, FailurePolicy};
 
 use crate::entities::{odd, odd_parent, odd_skipped};
 use crate::log_check::Table;

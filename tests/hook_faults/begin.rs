@@ -3,9 +3,8 @@
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait, TransactionTrait,
 };
-use sea_orm_audit::{
-    Actor, AuditError, AuditedConnection, AuditedEntity, DataExport, EventWriter, LoginAttempt,
-};
+use sea_orm_audit::event::{DataExport, EventWriter, LoginAttempt};
+use sea_orm_audit::{Actor, AuditError, AuditedConnection, AuditedEntity};
 
 use crate::post;
 use crate::proxied_pool::{behind_proxy, dropped_when_stalled};

@@ -1,7 +1,9 @@
 //! Errors are distinguished by their codes: the text of a value or a message has no effect.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, Cause, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::error::Cause;
+use sea_orm_audit::{AuditConfig, AuditError};
 
 use crate::post;
 use crate::support::{TestDb, TestResult};

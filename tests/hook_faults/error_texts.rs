@@ -1,7 +1,8 @@
 //! Errors of the log say first what happened and how to fix it, and name the tables.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, StatementPolicy};
+use sea_orm_audit::config::StatementPolicy;
+use sea_orm_audit::{AuditConfig, AuditError};
 
 use crate::post;
 use crate::support::{TestDb, TestResult, refuse_records_of};

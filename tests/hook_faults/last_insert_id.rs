@@ -3,10 +3,8 @@
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseExecutor, EntityTrait, Statement, TransactionTrait,
 };
-use sea_orm_audit::{
-    Action, Actor, AuditEvent, AuditedEntity, DataExport, EventType, LoginAttempt, SystemEvent,
-    record_view,
-};
+use sea_orm_audit::event::{DataExport, EventType, LoginAttempt, SystemEvent, record_view};
+use sea_orm_audit::{Action, Actor, AuditEvent, AuditedEntity};
 
 use crate::post;
 use crate::support::{TestDb, TestResult};

@@ -12,11 +12,12 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
     QueryOrder, Schema, Statement, TransactionTrait,
 };
+use sea_orm_audit::config::AuditConfigBuilder;
 use sea_orm_audit::entity::{
     audit_data_export, audit_log, audit_login_attempt, audit_system_event,
 };
 use sea_orm_audit::migration::Migrator;
-use sea_orm_audit::{AuditConfig, AuditConfigBuilder, AuditedConnection};
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 use sea_orm_migration::MigratorTrait;
 
 pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -6,7 +6,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Waker};
 
 use sea_orm::ActiveModelTrait;
-use sea_orm_audit::{Actor, AuditContext, AuditScope, migration_mode};
+use sea_orm_audit::context::{AuditScope, migration_mode};
+use sea_orm_audit::{Actor, AuditContext};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

@@ -3,9 +3,8 @@
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, QueryOrder, TransactionTrait,
 };
-use sea_orm_audit::{
-    Action, AuditConfig, AuditError, AuditEvent, AuditedTransaction, FailurePolicy,
-};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::{Action, AuditConfig, AuditError, AuditEvent, AuditedTransaction};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult, refuse_records_of};

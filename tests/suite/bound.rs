@@ -1,10 +1,11 @@
 //! Configuration and context bound to a connection apply to all records through it, not only to captured writes.
 
 use sea_orm::TransactionTrait;
-use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditContext, AuditEvent, DataExport, EventType, Lockout,
-    LockoutDecision, LoginAttempt, SystemEvent, record_logout, record_view,
+use sea_orm_audit::event::{
+    DataExport, EventType, Lockout, LockoutDecision, LoginAttempt, SystemEvent, record_logout,
+    record_view,
 };
+use sea_orm_audit::{Action, Actor, AuditConfig, AuditContext, AuditEvent};
 use std::time::Duration;
 
 use crate::entity::post;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use futures::future::join_all;
 use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, IntoActiveModel, Set, TransactionTrait};
-use sea_orm_audit::{Actor, AuditContext, WithAuditContext};
+use sea_orm_audit::context::WithAuditContext;
+use sea_orm_audit::{Actor, AuditContext};
 use serde_json::json;
 
 use crate::entity::post;

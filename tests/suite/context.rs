@@ -1,7 +1,8 @@
 //! The fields that a record takes from its context.
 
 use sea_orm::ActiveModelTrait;
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
+use sea_orm_audit::config::HashKey;
+use sea_orm_audit::{Actor, AuditConfig, AuditContext};
 use serde_json::json;
 
 use crate::entity::post;

@@ -21,7 +21,7 @@ use sea_orm::prelude::Json;
 use sea_orm::{ConnectionTrait, DbBackend, Iterable, Statement};
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{ColumnKind, normalize};
+use sea_orm_audit::value::{ColumnKind, normalize};
 use serde_json::{Map, json};
 
 use crate::support::{TestDb, TestResult};

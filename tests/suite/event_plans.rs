@@ -8,7 +8,10 @@ use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
-use sea_orm_audit::{AuditContext, EventType, HashKey, Lockout, Summary, SystemEvent};
+use sea_orm_audit::AuditContext;
+use sea_orm_audit::config::HashKey;
+use sea_orm_audit::event::{EventType, Lockout, SystemEvent};
+use sea_orm_audit::query::Summary;
 
 use crate::support::{HandClock, TestDb, TestResult};
 

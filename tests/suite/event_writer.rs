@@ -12,9 +12,9 @@ use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
-use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, EventType, EventWriter, SystemEvent, WithAuditContext,
-};
+use sea_orm_audit::context::WithAuditContext;
+use sea_orm_audit::event::{EventType, EventWriter, SystemEvent};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext};
 use sea_orm_migration::MigratorTrait;
 use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};

@@ -2,7 +2,8 @@
 
 use futures::future::try_join_all;
 use sea_orm::TransactionTrait;
-use sea_orm_audit::{Actor, AuditContext, AuditError, DataExport};
+use sea_orm_audit::event::DataExport;
+use sea_orm_audit::{Actor, AuditContext, AuditError};
 use serde_json::json;
 
 use crate::support::{TestDb, TestResult, refuse_rows};

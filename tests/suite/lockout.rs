@@ -10,11 +10,10 @@ use futures::stream::FuturesUnordered;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, TransactionTrait,
 };
+use sea_orm_audit::config::HashKey;
 use sea_orm_audit::entity::audit_login_attempt::Entity as Attempts;
-use sea_orm_audit::{
-    Actor, AuditContext, HashKey, Lockout, LockoutDecision, LoginAdmission, LoginAttempt,
-    LoginStatus,
-};
+use sea_orm_audit::event::{Lockout, LockoutDecision, LoginAdmission, LoginAttempt, LoginStatus};
+use sea_orm_audit::{Actor, AuditContext};
 
 use crate::support::{HandClock, TestDb, TestResult, refuse_rows};
 

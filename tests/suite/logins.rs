@@ -1,9 +1,10 @@
 //! Sign-in attempts: a row of their own and a record, both or neither.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, TransactionTrait};
-use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, AuditError, HashKey, LoginAttempt, Summary, record_logout,
-};
+use sea_orm_audit::config::HashKey;
+use sea_orm_audit::event::{LoginAttempt, record_logout};
+use sea_orm_audit::query::Summary;
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditError};
 use serde_json::json;
 
 use crate::entity::post;

@@ -1,9 +1,9 @@
 //! Records that the application writes itself.
 
 use sea_orm::{ActiveModelTrait, TransactionTrait};
-use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditContext, AuditError, AuditEvent, migration_mode, record_view,
-};
+use sea_orm_audit::context::migration_mode;
+use sea_orm_audit::event::record_view;
+use sea_orm_audit::{Action, Actor, AuditConfig, AuditContext, AuditError, AuditEvent};
 use serde_json::json;
 
 use crate::entity::post;

@@ -1,8 +1,9 @@
 //! Migration mode in its four forms: configuration, environment, scope, and `AuditedMigrator`.
 
 use sea_orm::{ActiveModelTrait, DatabaseExecutor, DbErr, EntityTrait, PaginatorTrait};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::context::migration_mode;
 use sea_orm_audit::migration::AuditedMigrator;
-use sea_orm_audit::{AuditConfig, migration_mode};
 use sea_orm_migration::prelude::*;
 
 use crate::entity::post;

@@ -3,7 +3,7 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{DbBackend, IntoActiveModel, Iterable, ModelTrait, Set};
-use sea_orm_audit::encode;
+use sea_orm_audit::value::encode;
 use serde_json::json;
 
 use crate::support::{TestDb, TestResult};

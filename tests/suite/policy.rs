@@ -4,7 +4,9 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, DbErr, EntityTrait,
     PaginatorTrait, Set, TransactionTrait,
 };
-use sea_orm_audit::{AuditConfig, AuditError, Cause, ChangeState, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::error::{Cause, ChangeState};
+use sea_orm_audit::{AuditConfig, AuditError};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

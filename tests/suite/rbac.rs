@@ -3,7 +3,8 @@
 use sea_orm::rbac::schema::RbacCreateTablesParams;
 use sea_orm::rbac::{RbacContext, RbacUserId};
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, TransactionTrait};
-use sea_orm_audit::{Action, AuditError, AuditEvent, ChangeState};
+use sea_orm_audit::error::ChangeState;
+use sea_orm_audit::{Action, AuditError, AuditEvent};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

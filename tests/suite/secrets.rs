@@ -1,7 +1,8 @@
 //! Secrets appear nowhere: not in the audit tables, not in tracing, errors or `Debug`.
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
-use sea_orm_audit::{Action, AuditConfig, AuditContext, AuditEvent, FailurePolicy, HashKey};
+use sea_orm_audit::config::{FailurePolicy, HashKey};
+use sea_orm_audit::{Action, AuditConfig, AuditContext, AuditEvent};
 use serde_json::{Value, json};
 
 use crate::logged::Logged;

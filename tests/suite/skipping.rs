@@ -1,7 +1,8 @@
 //! Skipped entities, fields and actions are not recorded, and cost no statement.
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
-use sea_orm_audit::{Action, AuditConfig, migration_mode};
+use sea_orm_audit::context::migration_mode;
+use sea_orm_audit::{Action, AuditConfig};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

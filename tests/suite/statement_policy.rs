@@ -1,7 +1,8 @@
 //! Unparsed statements, and the effect of the policy on them.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, AuditStats, StatementPolicy};
+use sea_orm_audit::config::StatementPolicy;
+use sea_orm_audit::{AuditConfig, AuditError, AuditStats};
 
 use crate::entity::post;
 use crate::statement_forms::posts;

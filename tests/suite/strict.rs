@@ -1,10 +1,9 @@
 //! Strict configuration: a write without a recorded actor is refused.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, TransactionTrait};
-use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, AuditError, AuditStats, Cause, ChangeState, FailurePolicy,
-    RequireActor, StatementPolicy,
-};
+use sea_orm_audit::config::{FailurePolicy, RequireActor, StatementPolicy};
+use sea_orm_audit::error::{Cause, ChangeState};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditError, AuditStats};
 
 use crate::entity::post;
 use crate::support::{TestDb, TestResult};

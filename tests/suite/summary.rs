@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DbBackend};
-use sea_orm_audit::{
-    Action, Actor, ActorCount, AuditEvent, Count, DataExport, EventType, LoginAttempt, ObjectCount,
-    Summary, SystemEvent,
-};
+use sea_orm_audit::event::{DataExport, EventType, LoginAttempt, SystemEvent};
+use sea_orm_audit::query::{ActorCount, Count, ObjectCount, Summary};
+use sea_orm_audit::{Action, Actor, AuditEvent};
 
 use crate::support::{HandClock, TestDb, TestResult};
 

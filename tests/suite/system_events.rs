@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use sea_orm::TransactionTrait;
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditError, EventType, SystemEvent};
+use sea_orm_audit::event::{EventType, SystemEvent};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditError};
 use serde_json::json;
 
 use crate::support::{HandClock, TestDb, TestResult};

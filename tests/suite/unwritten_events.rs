@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbBackend, MockDatabase};
-use sea_orm_audit::{
-    Action, Actor, AuditConfig, AuditContext, AuditError, DataExport, EventType, Lockout,
-    LockoutDecision, LoginAttempt, Summary, SystemEvent, migration_mode, record_logout,
+use sea_orm_audit::context::migration_mode;
+use sea_orm_audit::event::{
+    DataExport, EventType, Lockout, LockoutDecision, LoginAttempt, SystemEvent, record_logout,
 };
+use sea_orm_audit::query::Summary;
+use sea_orm_audit::{Action, Actor, AuditConfig, AuditContext, AuditError};
 
 use crate::support::{HandClock, TestDb, TestResult};
 

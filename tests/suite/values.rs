@@ -4,7 +4,8 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{ActiveModelTrait, DbBackend, IntoActiveModel, Iterable, ModelTrait, Set};
-use sea_orm_audit::{AuditConfig, AuditError, encode};
+use sea_orm_audit::value::encode;
+use sea_orm_audit::{AuditConfig, AuditError};
 use serde_json::json;
 
 use crate::support::{TestDb, TestResult};

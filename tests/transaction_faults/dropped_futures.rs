@@ -1,8 +1,9 @@
 //! Futures that are dropped while the database executes their statements.
 
 use sea_orm::{AccessMode, ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm_audit::config::FailurePolicy;
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{AuditConfig, AuditError, AuditedConnection, FailurePolicy};
+use sea_orm_audit::{AuditConfig, AuditError, AuditedConnection};
 
 use crate::helpers::{accounts, assert_log_gives_table, numbers, replayed};
 use crate::proxied_pool::{behind_proxy, dropped_when_stalled};

@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Statement, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, AuditedEntity, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::{AuditConfig, AuditError, AuditedEntity};
 
 use crate::helpers::{account, accounts, assert_log_gives_table, numbers, outcome, table};
 use crate::support::{TestDb, TestResult};

@@ -1,7 +1,8 @@
 //! SQLite: statements that fail half way or end the transaction, and a missing log.
 
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
-use sea_orm_audit::{AuditConfig, AuditError, AuditStats, AuditedConnection, FailurePolicy};
+use sea_orm_audit::config::FailurePolicy;
+use sea_orm_audit::{AuditConfig, AuditError, AuditStats, AuditedConnection};
 
 use crate::helpers::{accounts, assert_log_gives_table, numbers, outcome};
 use crate::support::{TestDb, TestResult};

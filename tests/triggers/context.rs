@@ -7,10 +7,9 @@ use sea_orm::{
     AccessMode, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
     QueryFilter, Set, Statement, TransactionTrait,
 };
-use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, AuditedConnection, AuditedEntity, RequireActor,
-    StatementPolicy, migration_mode,
-};
+use sea_orm_audit::config::{RequireActor, StatementPolicy};
+use sea_orm_audit::context::migration_mode;
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, AuditedEntity};
 use serde_json::json;
 
 use crate::entities::{create, ledger};

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use sea_orm::{ConnectionTrait, EntityTrait};
-use sea_orm_audit::encode;
 use sea_orm_audit::migration::AuditTriggers;
+use sea_orm_audit::value::encode;
 use serde_json::{Map, Value as Json};
 
 use crate::differences;

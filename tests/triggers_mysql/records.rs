@@ -4,8 +4,9 @@
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::config::SENSITIVE_WORDS;
 use sea_orm_audit::migration::AuditTriggers;
-use sea_orm_audit::{AuditConfig, SENSITIVE_WORDS};
 use serde_json::json;
 
 use crate::differences;

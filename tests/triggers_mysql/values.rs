@@ -2,7 +2,7 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{IdenStatic, IntoActiveModel, Iterable, ModelTrait, Set};
-use sea_orm_audit::encode;
+use sea_orm_audit::value::encode;
 use serde_json::json;
 
 use crate::kinds::{self, Level, Mood};
@@ -132,7 +132,8 @@ async fn values_are_recorded_as_the_hooks_record_them(db: &TestDb) -> TestResult
         for column in kinds::Column::iter() {
             let name = column.as_str();
             let (old, new) = (logged(&current, column)?, logged(&model, column)?);
-            let differs = !sea_orm_audit::canonical_eq(&current.get(column), &model.get(column));
+            let differs =
+                !sea_orm_audit::value::canonical_eq(&current.get(column), &model.get(column));
             let change = |word| log.first().and_then(|record| change(record, name, word));
             let expected = differs.then_some((old, new)).unzip();
             assert_eq!((change("old"), change("new")), expected, "{name}");

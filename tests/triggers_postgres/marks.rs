@@ -316,7 +316,7 @@ async fn labels_are_harmless_and_cut(db: &TestDb) -> TestResult {
         let record = db.records().await?.pop().unwrap();
         assert_eq!(
             record.object_repr.unwrap(),
-            sea_orm_audit::clean_text(&label, 200)
+            sea_orm_audit::value::clean_text(&label, 200)
         );
     }
     Ok(())

@@ -6,7 +6,8 @@ use mac_address::MacAddress;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Nullable, Value};
 use sea_orm::{ActiveModelTrait, ActiveValue, IdenStatic, IntoActiveModel, Iterable};
-use sea_orm_audit::{Change, encode};
+use sea_orm_audit::query::Change;
+use sea_orm_audit::value::encode;
 use serde_json::json;
 
 use crate::client::create;

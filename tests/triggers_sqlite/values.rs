@@ -2,7 +2,7 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{IntoActiveModel, Iterable, ModelTrait, Set};
-use sea_orm_audit::{ColumnKind, encode, normalize};
+use sea_orm_audit::value::{ColumnKind, encode, normalize};
 use serde_json::json;
 
 use crate::client::{captured, changes, sqlite3};

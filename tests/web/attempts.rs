@@ -8,9 +8,10 @@ use axum_login::AuthnBackend;
 use futures::FutureExt;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use sea_orm_audit::event::{Lockout, LoginStatus};
 use sea_orm_audit::web::login::{AuditLogin, AuditedBackend, LoginError};
 use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, Lockout, LoginStatus};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext};
 use tokio::sync::Semaphore;
 
 use crate::people::{User, attempts};

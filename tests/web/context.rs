@@ -12,13 +12,13 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use sea_orm::{ActiveModelTrait, Set};
+use sea_orm_audit::config::HashKey;
+use sea_orm_audit::context::WithAuditContext;
 use sea_orm_audit::web::{
     AddressPrivacy, Audit, AuditLayer, ClientAddress, IncomingRequestId, ProxyHeader,
     TrustedProxies, client_ip,
 };
-use sea_orm_audit::{
-    Actor, AuditConfig, AuditContext, AuditedConnection, HashKey, WithAuditContext,
-};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{Shop, TestResult, With, call, get, product, send, text};

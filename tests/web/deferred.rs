@@ -8,8 +8,9 @@ use chrono::Utc;
 use http::StatusCode;
 use sea_orm::ConnectionTrait;
 use sea_orm::prelude::DateTimeUtc;
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::config::Clock;
 use sea_orm_audit::web::login::LoginRecording;
-use sea_orm_audit::{AuditConfig, Clock};
 
 use crate::people::{
     KEY, actions, attempts, backend, cookie, go_away_after, is_signed_in, router, status,

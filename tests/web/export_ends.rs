@@ -13,7 +13,7 @@ use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QueryOrder, Statement, StreamTrait, TransactionTrait,
 };
 use sea_orm_audit::entity::audit_data_export;
-use sea_orm_audit::finish_recording;
+use sea_orm_audit::event::finish_recording;
 use sea_orm_audit::web::{AuditLayer, ExportBody, ExportRecorder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -74,7 +74,7 @@ async fn success_of_another_account_does_not_let_guesses_go_on() -> TestResult {
     use std::time::Duration;
 
     use axum::extract::ConnectInfo;
-    use sea_orm_audit::Lockout;
+    use sea_orm_audit::event::Lockout;
 
     let shop = Shop::open().await?;
     let lockout = Lockout::per_user_and_address(5, Duration::from_mins(15));
@@ -213,7 +213,7 @@ async fn panic_while_an_attempt_is_recorded_is_one_of_the_request() -> TestResul
 async fn guesses_while_blocked_are_a_burst() -> TestResult {
     use std::time::Duration;
 
-    use sea_orm_audit::Lockout;
+    use sea_orm_audit::event::Lockout;
     use sea_orm_audit::web::security::SecurityMonitor;
 
     let shop = Shop::open().await?;

@@ -9,10 +9,11 @@ use axum::middleware::{Next, from_fn};
 use axum::routing::get as on_get;
 use futures::FutureExt;
 use http::{Request, StatusCode};
+use sea_orm_audit::config::HashKey;
 use sea_orm_audit::entity::audit_system_event;
 use sea_orm_audit::web::security::{Burst, SecurityMonitor, SecurityRules};
 use sea_orm_audit::web::{AddressPrivacy, AuditLayer};
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, HashKey};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext};
 
 use crate::support::{Shop, TestResult, With, call, get, send};
 

@@ -14,9 +14,10 @@ use hyper::{client, server};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder};
+use sea_orm_audit::AuditConfig;
 use sea_orm_audit::entity::{audit_log, audit_system_event};
+use sea_orm_audit::event::EventWriter;
 use sea_orm_audit::test::TestDatabase;
-use sea_orm_audit::{AuditConfig, EventWriter};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 

@@ -1,8 +1,9 @@
 //! Errors that the application logs.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Set};
+use sea_orm_audit::config::FailurePolicy;
 use sea_orm_audit::web::AuditTracingLayer;
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, FailurePolicy};
+use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::{Shop, TestResult, product};

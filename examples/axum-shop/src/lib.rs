@@ -26,11 +26,12 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbErr,
     EntityTrait, PaginatorTrait, QueryFilter, Set,
 };
+use sea_orm_audit::event::{EventWriter, Lockout};
 use sea_orm_audit::migration::{AuditedMigrator, Migrator, MigratorTrait};
 use sea_orm_audit::web::login::{AuditAuthLayer, AuditedBackend};
 use sea_orm_audit::web::security::SecurityMonitor;
 use sea_orm_audit::web::{AuditLayer, ClientAddress, Views};
-use sea_orm_audit::{Actor, AuditContext, AuditedConnection, EventWriter, Lockout};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;

@@ -8,10 +8,12 @@ use std::process::ExitCode;
 
 use axum_shop::{Options, PATIENCE, app, connect, jobs, serve};
 use sea_orm::DatabaseConnection;
+use sea_orm_audit::config::HashKey;
+use sea_orm_audit::event::{EventWriter, finish_recording};
 use sea_orm_audit::web::{
     AuditTracingLayer, ClientAddress, ProxyHeader, TrustedProxies, record_panics,
 };
-use sea_orm_audit::{AuditConfig, AuditedConnection, EventWriter, HashKey, finish_recording};
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 use settings::{admin, is_on, variable_or};
 use tokio::net::TcpListener;
 use tokio::time::timeout;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use sea_orm::prelude::Json;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm_audit::AuditedConnection;
 use sea_orm_audit::entity::audit_log::{Column, Entity as AuditLog, Model as Record};
-use sea_orm_audit::{AuditedConnection, Change};
+use sea_orm_audit::query::Change;
 
 /// Objects with an interesting history: renamed, unchanged since the first edition, abolished, corrected twice, and
 /// deleted after a correction.

@@ -1,4 +1,5 @@
-use sea_orm_audit::{Action, AuditConfig, AuditError, FailurePolicy, HashKey};
+use sea_orm_audit::config::{FailurePolicy, HashKey};
+use sea_orm_audit::{Action, AuditConfig, AuditError};
 
 pub fn configure() -> Result<(), AuditError> {
     AuditConfig::builder()

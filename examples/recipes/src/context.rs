@@ -1,5 +1,6 @@
 use sea_orm::{ActiveModelTrait, DbErr, Set};
-use sea_orm_audit::{Actor, AuditContext, AuditedConnection, WithAuditContext};
+use sea_orm_audit::context::WithAuditContext;
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::product;
 

@@ -1,5 +1,6 @@
 use sea_orm::ConnectionTrait;
-use sea_orm_audit::{Action, AuditError, AuditEvent, record_view};
+use sea_orm_audit::event::record_view;
+use sea_orm_audit::{Action, AuditError, AuditEvent};
 
 use crate::product;
 

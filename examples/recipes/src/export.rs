@@ -1,6 +1,7 @@
 use axum::body::Body;
+use sea_orm_audit::event::DataExport;
 use sea_orm_audit::web::ExportRecorder;
-use sea_orm_audit::{AuditError, AuditedConnection, DataExport};
+use sea_orm_audit::{AuditError, AuditedConnection};
 
 /// A body that is sent while it is read: its beginning is recorded before its first byte, and its end after its last.
 pub async fn download(db: &AuditedConnection, csv: Body) -> Result<Body, AuditError> {

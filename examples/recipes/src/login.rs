@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use sea_orm_audit::{Actor, AuditedConnection, Lockout, LoginAdmission, LoginAttempt};
+use sea_orm_audit::event::{Lockout, LoginAdmission, LoginAttempt};
+use sea_orm_audit::{Actor, AuditedConnection};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -1,6 +1,6 @@
 use sea_orm::{ActiveModelTrait, DatabaseConnection, DbErr};
+use sea_orm_audit::context::migration_mode;
 use sea_orm_audit::migration::{AuditedMigrator, MigratorTrait};
-use sea_orm_audit::migration_mode;
 
 use crate::{migrator, product};
 

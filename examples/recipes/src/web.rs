@@ -1,8 +1,9 @@
 use axum::Router;
 use axum::routing::get;
+use sea_orm_audit::event::EventWriter;
 use sea_orm_audit::web::security::SecurityMonitor;
 use sea_orm_audit::web::{Audit, AuditLayer, ClientAddress, ProxyHeader, TrustedProxies};
-use sea_orm_audit::{Actor, AuditedConnection, EventWriter};
+use sea_orm_audit::{Actor, AuditedConnection};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

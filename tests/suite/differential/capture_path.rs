@@ -4,7 +4,8 @@ use std::sync::Mutex;
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, TransactionSession, TransactionTrait};
-use sea_orm_audit::{Actor, AuditConfig, AuditConfigBuilder, AuditContext};
+use sea_orm_audit::config::AuditConfigBuilder;
+use sea_orm_audit::{Actor, AuditConfig, AuditContext};
 
 use super::entity::{huge, label, listed, narrow, pair, wide};
 use super::workload::{Group, Op, Step, Table, Workload};

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::prelude::*;
 use sea_orm::{IdenStatic, Iterable, PrimaryKeyToColumn};
+use sea_orm_audit::Auditable;
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::{Auditable, encode};
+use sea_orm_audit::value::encode;
 use serde_json::Map;
 
 use crate::support::TestResult;

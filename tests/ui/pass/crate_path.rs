@@ -48,7 +48,8 @@ mod by_re_export {
 }
 
 fn main() {
-    use deps::audit::{Auditable, audited_entities};
+    use deps::audit::Auditable;
+    use deps::audit::value::audited_entities;
     assert_eq!(by_extern_crate::Entity::info().model(), "a");
     assert_eq!(by_re_export::Entity::info().model(), "b");
     assert_eq!(audited_entities().count(), 2);

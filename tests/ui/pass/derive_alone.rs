@@ -64,8 +64,8 @@ fn main() {
     let columns: Vec<_> = info.columns().collect();
     assert_eq!(columns, ["id", "state", "slug", "extra", "tags", "at"]);
     assert_eq!(made::Entity::info().module(), Some("made"));
-    let mut all: Vec<_> = sea_orm_audit::audited_entities()
-        .map(sea_orm_audit::EntityInfo::model)
+    let mut all: Vec<_> = sea_orm_audit::value::audited_entities()
+        .map(sea_orm_audit::value::EntityInfo::model)
         .collect();
     all.sort_unstable();
     assert_eq!(all, ["made_by_macro", "post"]);

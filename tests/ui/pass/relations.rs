@@ -84,5 +84,5 @@ fn main() {
     let columns: Vec<_> = post::Entity::info().columns().collect();
     assert_eq!(columns, ["id", "title", "author_id"]);
     // Once each, not once more for `ModelEx`.
-    assert_eq!(sea_orm_audit::audited_entities().count(), 4);
+    assert_eq!(sea_orm_audit::value::audited_entities().count(), 4);
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use sea_orm::prelude::Decimal;
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryOrder, Set};
-use sea_orm_audit::clean_text;
+use sea_orm_audit::value::clean_text;
 use sea_orm_audit::web::{Audit, Viewed};
 use serde::Deserialize;
 

@@ -9,7 +9,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use sea_orm_audit::entity::audit_log;
-use sea_orm_audit::finish_recording;
+use sea_orm_audit::event::finish_recording;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

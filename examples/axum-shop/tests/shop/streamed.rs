@@ -96,7 +96,7 @@ async fn export_that_stalls_when_the_shop_stops_is_a_failure(shop: &TestShop) ->
     use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures_util::{StreamExt, stream};
-    use sea_orm_audit::finish_recording;
+    use sea_orm_audit::event::finish_recording;
     use sea_orm_audit::web::{AuditLayer, ExportRecorder};
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;

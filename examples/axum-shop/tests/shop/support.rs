@@ -10,11 +10,13 @@ use axum_shop::{Options, PATIENCE, app, connect, serve};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Client, Method, StatusCode};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryOrder};
+use sea_orm_audit::AuditConfig;
+use sea_orm_audit::config::HashKey;
 use sea_orm_audit::entity::{
     audit_data_export, audit_log, audit_login_attempt, audit_system_event,
 };
+use sea_orm_audit::event::EventWriter;
 use sea_orm_audit::web::{ClientAddress, ProxyHeader, TrustedProxies};
-use sea_orm_audit::{AuditConfig, EventWriter, HashKey};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
