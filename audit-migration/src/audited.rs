@@ -7,9 +7,11 @@ use sea_orm_audit_core::{
     AuditConfig, EventWriter, SystemEvent, Tables, migration_mode, recorded_migration_mode, report,
 };
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, DynIden, Statement, TransactionSession, TransactionTrait,
+    ConnectionTrait, DbBackend, DbErr, DynIden, Statement, TransactionTrait,
 };
-use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+use sea_orm_migration::{
+    MigrationName, MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
+};
 
 /// The application's Migrator, in migration mode: what its migrations seed or rewrite through audited entities is kept
 /// out of the log. A MAINTENANCE event for each migration records this and the number of writes. The installed
@@ -93,19 +95,24 @@ async fn quietly(
     done
 }
 
-/// Records the event once the tables exist, in its own transaction or a savepoint: a statement that fails would else
-/// end the migration's.
-async fn record<C>(db: &C, event: SystemEvent) -> Result<(), DbErr>
-where
-    C: ConnectionTrait + TransactionTrait,
-{
-    let tx = db.begin().await?;
-    if has_events(&tx, AuditConfig::current().tables()).await? {
-        event.record(&tx).await?;
+/// Records the event once the tables exist; in a migration's transaction, in a savepoint: a statement that fails would
+/// else end the transaction.
+async fn record(db: &SchemaManagerConnection<'_>, event: SystemEvent) -> Result<(), DbErr> {
+    if let SchemaManagerConnection::Connection(db) = db {
+        return record_on(*db, event).await;
+    }
+    let savepoint = db.begin().await?;
+    record_on(&savepoint, event).await?;
+    savepoint.commit().await
+}
+
+async fn record_on<C: ConnectionTrait>(db: &C, event: SystemEvent) -> Result<(), DbErr> {
+    if has_events(db, AuditConfig::current().tables()).await? {
+        event.record(db).await?;
     } else {
         report(event);
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// Whether there is a table for events, by the catalogue.
