@@ -29,6 +29,7 @@ mod clocks;
 mod column_order;
 mod conflict_indexes;
 mod contention;
+mod dropped_statements;
 mod engines;
 mod errors;
 mod indirect;
