@@ -17,6 +17,7 @@ pub mod migration_mode;
 pub mod migrator;
 pub mod own_hooks;
 pub mod product;
+pub mod sea_orm_model;
 pub mod service;
 pub mod testing;
 pub mod token;
