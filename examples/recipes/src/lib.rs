@@ -2,6 +2,8 @@
 //! `tests/repository` checks.
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::must_use_candidate)]
 
+#[cfg(feature = "actix")]
+pub mod actix;
 pub mod bulk;
 pub mod configuration;
 pub mod connection;
