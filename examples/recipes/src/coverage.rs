@@ -17,7 +17,7 @@ mod tests {
     use sea_orm::ConnectionTrait;
     use sea_orm_audit::test::TestDatabase;
 
-    use crate::{own_hooks, product, triggers};
+    use crate::{own_hooks, product, sea_orm_model, triggers};
 
     use super::*;
 
@@ -32,6 +32,7 @@ mod tests {
             .await?
             .with_table(triggers::ledger::Entity)
             .await?;
+        let db = sea_orm_model::with_tables(db).await?;
         sea_orm_audit::migration::AuditTriggers::of::<triggers::ledger::Entity>()
             .create(&*db)
             .await?;

@@ -2,6 +2,8 @@
 //! `tests/repository` checks.
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::must_use_candidate)]
 
+#[cfg(feature = "actix")]
+pub mod actix;
 pub mod bulk;
 pub mod configuration;
 pub mod connection;
@@ -17,6 +19,7 @@ pub mod migration_mode;
 pub mod migrator;
 pub mod own_hooks;
 pub mod product;
+pub mod sea_orm_model;
 pub mod service;
 pub mod testing;
 pub mod token;
