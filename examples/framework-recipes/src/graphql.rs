@@ -147,8 +147,9 @@ fn filter_argument<E: EntityTrait>(context: &'static BuilderContext) -> InputVal
 #[cfg(test)]
 mod tests {
     use sea_orm::DatabaseConnection;
+    use sea_orm_audit::Action;
+    use sea_orm_audit::query::Source;
     use sea_orm_audit::test::{Log, TestDatabase};
-    use sea_orm_audit::{Action, Source};
     use seaography::{LifecycleHooks, LifecycleHooksInterface};
 
     use super::*;

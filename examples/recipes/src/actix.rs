@@ -4,7 +4,8 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, error, web};
 use sea_orm::{ActiveModelTrait, Set};
-use sea_orm_audit::{Actor, AuditContext, AuditedConnection, clean_text};
+use sea_orm_audit::value::clean_text;
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 use uuid::Uuid;
 
 use crate::product;
