@@ -16,6 +16,7 @@
 extern crate sea_orm_audit_tests;
 use sea_orm_audit_tests::support;
 mod entities;
+mod notes;
 
 use entities::{
     author, book, cache, chapter, comment, entry, ledger, login, membership, odd, order, page,
