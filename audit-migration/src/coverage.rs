@@ -3,6 +3,7 @@
 mod analysis;
 mod issue;
 mod note;
+mod other_triggers;
 mod schema;
 mod triggers;
 
@@ -147,6 +148,8 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         let table = tables.qualified(tables.log());
         coverage.findings.push(Finding::LogMissing { table });
     }
+    let of_others = other_triggers::findings(db, &schema, &owners, tables).await?;
+    coverage.findings.extend(of_others);
     if tables.schema().is_none() && !schema.has_path() {
         // The log does not exist, nor do the functions that triggers would call.
         return Ok(coverage);
