@@ -2,5 +2,6 @@
 
 pub use sea_orm_audit_migration::{
     AuditTriggers, AuditedMigrator, Captured, Coverage, CoverageIncomplete, Finding, Migrator,
-    MigratorTrait, SkippedBy, TableCoverage, TriggerCheck, coverage, migrations, migrations_for,
+    MigratorTrait, Note, SkippedBy, TableCoverage, TriggerCheck, coverage, migrations,
+    migrations_for,
 };

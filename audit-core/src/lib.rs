@@ -33,6 +33,8 @@ pub mod panic;
 mod query;
 mod record;
 mod redact;
+#[doc(hidden)]
+pub mod routine;
 #[cfg(feature = "statements")]
 mod sql;
 mod stats;

@@ -17,7 +17,9 @@ use std::sync::OnceLock;
 
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
-pub(crate) use parse::{must_be_first, outline_of, tables_of_view, understand as parse_anew};
+pub(crate) use parse::{
+    PlainToken, must_be_first, outline_of, plain_tokens, tables_of_view, understand as parse_anew,
+};
 pub(crate) use template::{SqlBuilder, Template, quoted};
 pub(crate) use volatility::Volatility;
 

@@ -2,6 +2,8 @@
 
 mod analysis;
 mod issue;
+mod note;
+mod other_triggers;
 mod schema;
 mod triggers;
 
@@ -13,6 +15,7 @@ use sea_orm_audit_core::entity_report::{SkippedBy, survey};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 pub use issue::Finding;
+pub use note::Note;
 pub(crate) use schema::LiveSchema;
 
 /// How the changes of a table are recorded.
@@ -56,7 +59,7 @@ pub struct TableCoverage {
     pub captured: Captured,
 }
 
-/// What is recorded of a schema, and the open findings.
+/// What is recorded of a schema, the open findings, and notes.
 ///
 /// `Display` shows it as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub struct Coverage {
     pub findings: Vec<Finding>,
     /// The findings that are [accepted](Self::accept).
     pub accepted: Vec<Finding>,
+    /// What depends on how the application writes, such as on its connection. Notes are no gaps.
+    pub notes: Vec<Note>,
     /// How the database compares names.
     names: schema::Names,
 }
@@ -98,6 +103,9 @@ impl std::error::Error for CoverageIncomplete {}
 /// columns, as hooks do; triggers are made from one of them, and what that one leaves out is a finding. The report
 /// covers the entities of the crates that the binary names, so call it where these are linked: in the application, or
 /// in a test of it.
+///
+/// It does not know on which connections the application writes. [`Coverage::notes`] names the tables that have no
+/// triggers, and the forms of writes that leave no record where SeaORM's own connection runs them.
 ///
 /// Not found: writes to a partition by its own name; what other connections to SQLite do that are
 /// opened with other settings; schemas that neither the connection nor an entity names; what an
@@ -140,6 +148,8 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
         let table = tables.qualified(tables.log());
         coverage.findings.push(Finding::LogMissing { table });
     }
+    let of_others = other_triggers::findings(db, &schema, &owners, tables).await?;
+    coverage.findings.extend(of_others);
     if tables.schema().is_none() && !schema.has_path() {
         // The log does not exist, nor do the functions that triggers would call.
         return Ok(coverage);
@@ -172,13 +182,13 @@ impl Coverage {
         self
     }
 
-    /// Whether no finding is open.
+    /// Whether no finding is open. [Notes](Self::notes) do not count.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// Fails where any finding is open, for a test of the application.
+    /// Fails where any finding is open, for a test of the application. [Notes](Self::notes) do not count.
     ///
     /// # Errors
     /// Returns [`CoverageIncomplete`], whose message is the report.
@@ -208,6 +218,12 @@ impl fmt::Display for Coverage {
             for finding in findings {
                 writeln!(f, "- {finding}")?;
             }
+        }
+        if !self.notes.is_empty() {
+            writeln!(f, "\nnotes:")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "- {note}")?;
         }
         Ok(())
     }

@@ -24,7 +24,9 @@ use sea_orm_migration::sea_orm::{DbErr, DynIden};
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 
 pub use audited::AuditedMigrator;
-pub use coverage::{Captured, Coverage, CoverageIncomplete, Finding, TableCoverage, coverage};
+pub use coverage::{
+    Captured, Coverage, CoverageIncomplete, Finding, Note, TableCoverage, coverage,
+};
 pub use sea_orm_audit_core::entity_report::SkippedBy;
 pub use sea_orm_migration::MigratorTrait;
 pub use trigger::{AuditTriggers, TriggerCheck};

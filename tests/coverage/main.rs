@@ -16,6 +16,8 @@
 extern crate sea_orm_audit_tests;
 use sea_orm_audit_tests::support;
 mod entities;
+mod notes;
+mod other_triggers;
 
 use entities::{
     author, book, cache, chapter, comment, entry, ledger, login, membership, odd, order, page,

@@ -25,6 +25,9 @@ mod ended_transaction;
 mod error_texts;
 mod generated_columns;
 mod last_insert_id;
+#[path = "../suite/logged.rs"]
+mod logged;
+mod missing_before_hook;
 #[path = "../suite/entity/post.rs"]
 mod post;
 mod proxied_pool;

@@ -341,6 +341,9 @@ where
     let key = operating.plan.info.key_of(&row);
     let waiting = operating.waiting(HookContext::key_text(&key));
     let image = store().take(&waiting, |image| fit(image, &key, &row));
+    if image.is_none() && !insert {
+        operating.warn_without_image();
+    }
     if let Some(image) = image.as_ref().filter(|image| image.seen_done) {
         // Another operation saw what this one wrote; the row returned here need not contain it.
         for (now, written) in row.iter_mut().zip(&image.written) {
@@ -392,7 +395,12 @@ where
         row: Vec::new(),
     };
     match left {
-        Ok(Left::Deleted) => Captured::Finished(Box::new(finished)),
+        Ok(Left::Deleted) => {
+            if finished.image.is_none() {
+                finished.operating.warn_without_image();
+            }
+            Captured::Finished(Box::new(finished))
+        }
         Ok(Left::NotDeleted) => Captured::Nothing,
         Ok(Left::Row(row)) => finished.not_deleted(row),
         Err(error) => Captured::Failed {

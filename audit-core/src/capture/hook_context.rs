@@ -1,6 +1,8 @@
 //! What applies to one operation, and whether it is recorded at all.
 
-use std::sync::Arc;
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -85,6 +87,27 @@ impl HookContext {
                 is_ended,
                 key: key.to_vec(),
             },
+        );
+    }
+
+    /// Logs, once for each entity, that the record of an update or delete has no old values because no image was kept
+    /// before it. SeaORM passes only the row to the hook after a write, so nothing else is known then.
+    pub(super) fn warn_without_image(&self) {
+        static LOGGED: LazyLock<Mutex<HashSet<TypeId>>> = LazyLock::new(Mutex::default);
+        let info = self.plan.info;
+        let is_first = (LOGGED.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(info.type_id);
+        if !is_first {
+            return;
+        }
+        tracing::warn!(
+            model = info.model(),
+            evicted = store().evicted(),
+            "recorded with its old values unknown, since `before_save` or `before_delete` did not run on this \
+             connection, or found no row: write by `ActiveModel::update`, `save` or `delete`, or through an \
+             `AuditedConnection`, or capture the entity by triggers. If `evicted` is not 0, the row may have been read \
+             and dropped: see `before_image_capacity`. This is logged once for each entity"
         );
     }
 

@@ -6,6 +6,7 @@ mod change;
 mod insert;
 mod merge;
 mod names;
+mod plain_tokens;
 mod positions;
 mod tokens;
 mod unparsed;
@@ -22,6 +23,7 @@ use super::literals;
 use super::template::MARK;
 use super::{ColumnList, Kind, ParsedStatement, Returning, TableName, Unsupported, Write};
 use names::table_name_of;
+pub(crate) use plain_tokens::{PlainToken, plain_tokens};
 use positions::{Tokens, tokenize};
 use tokens::{
     is_among, is_meaningful, longest_row, outline, set_operations, starts_with, without_subscripts,

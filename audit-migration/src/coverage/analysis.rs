@@ -9,7 +9,7 @@ use sea_orm_audit_core::entity_report::EntityReport;
 use sea_orm_migration::sea_orm::DbBackend;
 
 use super::schema::{LiveSchema, LiveTable, TableId};
-use super::{Captured, Coverage, Finding, TableCoverage};
+use super::{Captured, Coverage, Finding, Note, TableCoverage};
 
 /// The history of SeaORM's own Migrator.
 const SEAORM_HISTORY: &str = "seaql_migrations";
@@ -55,11 +55,23 @@ pub(super) fn judge(
     findings.extend(judge.tables_missing());
     findings.extend(judge.cascades());
     Coverage {
+        notes: notes(&tables),
         tables,
         findings,
         accepted: Vec::new(),
         names: schema.names,
     }
+}
+
+/// What depends on the application's connection.
+fn notes(tables: &[TableCoverage]) -> Vec<Note> {
+    let by_hook = tables.iter().filter(|row| row.captured == Captured::Hook);
+    let names: Vec<String> = by_hook.map(|row| row.table.clone()).collect();
+    let noted = !names.is_empty();
+    noted
+        .then(|| Note::without_triggers(names))
+        .into_iter()
+        .collect()
 }
 
 struct Analyzer<'a> {

@@ -52,6 +52,18 @@ pub enum Finding {
         /// Why it is not followed.
         why: &'static str,
     },
+    /// A trigger that is not made by this crate may change rows of an audited table whose own triggers do not record
+    /// that: its body, or a function or procedure that it calls, names the table where a write names its tables.
+    TriggerNotCaptured {
+        /// The table whose rows may change.
+        table: String,
+        /// The name of the trigger.
+        trigger: String,
+        /// The table or view whose changes fire it.
+        fired_by: String,
+        /// Why its writes leave no record.
+        why: &'static str,
+    },
     /// The triggers of a table do not exist, or not all of them.
     TriggersMissing {
         /// The table.
@@ -190,6 +202,15 @@ impl fmt::Display for Finding {
             } => write!(
                 f,
                 "`{table}` changes with `{parent}` by {on} of `{key}`, without a record: {why}"
+            ),
+            Self::TriggerNotCaptured {
+                table,
+                trigger,
+                fired_by,
+                why,
+            } => write!(
+                f,
+                "`{table}` may be written by the trigger `{trigger}` of `{fired_by}`, without a record: {why}"
             ),
             Self::TriggersMissing { table, names } => write!(
                 f,

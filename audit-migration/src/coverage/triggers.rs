@@ -14,7 +14,7 @@ pub(super) async fn findings<C: ConnectionTrait>(
     schema: &LiveSchema,
     owners: &Owners<'_>,
 ) -> Result<Vec<Finding>, DbErr> {
-    let replaces_unseen = replaces_unseen(db).await?;
+    let replaces_unseen = !fires_recursively(db).await?;
     let mut findings = Vec::new();
     for live in (schema.tables.iter()).filter(|live| live.kind.takes_triggers()) {
         let of_table = owners.get(&live.id).into_iter().flatten().copied();
@@ -96,15 +96,16 @@ async fn standing<C: ConnectionTrait>(
     Ok(findings)
 }
 
-/// Whether REPLACE deletes rows and fires no triggers for it. It is a setting of the connection.
-async fn replaces_unseen<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+/// Whether a trigger fires inside of itself, and REPLACE fires triggers for the rows that it deletes. On SQLite it is a
+/// setting of the connection, `recursive_triggers`; elsewhere it is always so.
+pub(super) async fn fires_recursively<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     if db.get_database_backend() != DbBackend::Sqlite {
-        return Ok(false);
+        return Ok(true);
     }
     let sql = "SELECT recursive_triggers FROM pragma_recursive_triggers";
     let statement = Statement::from_string(DbBackend::Sqlite, sql);
     match db.query_one_raw(statement).await? {
-        Some(row) => Ok(row.try_get::<i32>("", "recursive_triggers")? == 0),
-        None => Ok(false),
+        Some(row) => Ok(row.try_get::<i32>("", "recursive_triggers")? != 0),
+        None => Ok(true),
     }
 }
