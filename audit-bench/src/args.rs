@@ -22,6 +22,14 @@ pub(crate) struct Args {
     #[arg(long, default_value = "")]
     pub(crate) only: String,
 
+    /// How long queries take on a log of `--rows` rows, compared with a hundredth of them.
+    #[arg(long)]
+    pub(crate) read: bool,
+
+    /// The size of the log for `--read`.
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(crate) rows: u64,
+
     /// The web layers instead of the databases; build with `--profile production`.
     #[arg(long)]
     pub(crate) web: bool,

@@ -16,7 +16,7 @@ use crate::servers;
 /// A fresh database with the audit tables and the articles', all empty.
 pub(crate) struct Database {
     pub(crate) conn: DatabaseConnection,
-    server: Server,
+    pub(crate) server: Server,
     options: ConnectOptions,
     /// The database's name, or the file's.
     name: String,

@@ -1,6 +1,6 @@
 //! The cost of the audit log: bare SeaORM, manual hooks, and each path of sea-orm-audit, on every database.
 //!
-//! `cargo run -p audit-bench --release -- [--db sqlite,postgres,mariadb] [--quick]`
+//! `cargo run -p audit-bench --release -- [--db sqlite,postgres,mariadb] [--quick]`, or `--read` for the queries
 // The tables are its output; its progress goes to the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -13,6 +13,7 @@ mod manual_hooks;
 mod measure;
 mod operation;
 mod path;
+mod read;
 mod report;
 mod rows;
 mod servers;
@@ -66,6 +67,18 @@ async fn run(args: &Args) -> Result<ExitCode, BoxError> {
 }
 
 async fn report_of(server: Server, database: &Database, args: &Args) -> Result<String, BoxError> {
+    if args.read {
+        let report = read::measure(database, args.rows).await?;
+        if report.scans.is_empty() {
+            return Ok(report.text);
+        }
+        println!("{}", report.text);
+        return Err(format!(
+            "plans that read the whole log:\n{}",
+            report.scans.join("\n")
+        )
+        .into());
+    }
     let results = measure::measure(database, args.rounds(), &args.only).await?;
     let bytes = measure::bytes_per_row(database).await?;
     Ok(format!(

@@ -51,7 +51,7 @@ fn cell(path: Path, measured: &Measured) -> String {
 }
 
 /// A number without its fraction, and with commas between the thousands.
-fn grouped(number: f64) -> String {
+pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
@@ -64,7 +64,7 @@ fn grouped(number: f64) -> String {
 }
 
 /// Rows of equal width, the first one being the header.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

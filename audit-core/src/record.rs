@@ -248,7 +248,8 @@ fn is_json(column: Column) -> bool {
     matches!(column, Column::Changes | Column::Metadata)
 }
 
-const JSONB: &str = "jsonb";
+/// Kept as it was written, and cheaper than `jsonb`, which is parsed and built anew.
+const JSON: &str = "json";
 
 /// One INSERT of several rows.
 fn insert_of(
@@ -270,7 +271,7 @@ fn insert_of(
                 value => SimpleExpr::from(value),
             };
             if is_json(column) && backend == DbBackend::Postgres {
-                cell.cast_as(JSONB)
+                cell.cast_as(JSON)
             } else {
                 cell
             }

@@ -8,6 +8,9 @@ use crate::value::ColumnKind;
 
 pub use crate::redact::SecretKeys;
 
+/// Stands before each value of the context that the library sets for PostgreSQL's triggers.
+pub const CONTEXT_SEPARATOR: &str = "\u{1f}";
+
 /// What the triggers of one table record.
 #[derive(Debug, Clone)]
 pub struct TriggerPlan {

@@ -82,8 +82,8 @@ fn tables(names: Tables) -> [AuditTable; 4] {
 const WORD: Kind = Kind::Text(limits::WORD);
 const NAME: Kind = Kind::Text(limits::NAME);
 
-/// Each index serves one way of reading: the newest, one object, one actor, one action, one
-/// transaction, one request.
+/// Each index serves one way of reading: a period, one object, one actor, one transaction, one request, and what is no
+/// change. The newest are the last by number.
 fn log(names: Tables) -> AuditTable {
     use entity::audit_log::Column as C;
     AuditTable::new(names.log())
@@ -109,12 +109,12 @@ fn log(names: Tables) -> AuditTable {
         .optional(C::Module, NAME)
         .required(C::Source, WORD)
         .optional(C::Metadata, Kind::Json)
-        .index("newest", &[&C::OccurredAt])
-        .index("object", &[&C::Model, &C::ObjectId, &C::OccurredAt])
-        .index("actor", &[&C::ActorId, &C::OccurredAt])
-        .index("action", &[&C::Action, &C::OccurredAt])
-        .index("transaction", &[&C::TransactionId])
-        .index("request", &[&C::RequestId])
+        .index_of_time("time", C::OccurredAt)
+        .index_of_history("object", &[&C::Model, &C::ObjectId])
+        .index_of_present("actor", C::ActorId)
+        .index_of_present("transaction", C::TransactionId)
+        .index_of_present("request", C::RequestId)
+        .index_of_events("event", C::Action)
 }
 
 fn login_attempt(names: Tables) -> AuditTable {

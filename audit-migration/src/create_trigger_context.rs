@@ -51,9 +51,11 @@ impl MigrationTrait for Migration {
 /// transaction, not once for each row that is changed. No content of the context makes this fail.
 fn mysql(schema: Option<&str>, name: &str) -> String {
     let text = |name: &str, limit: u32| {
+        let value = format!("JSON_VALUE(`context`, '$.{name}')");
+        // Not `= ''`, which text of blanks is, too.
         format!(
             "`{name}` VARCHAR({limit}) GENERATED ALWAYS AS \
-             (NULLIF(LEFT(JSON_VALUE(`context`, '$.{name}'), {limit}), '')) STORED"
+             (IF(LENGTH({value}) = 0, NULL, LEFT({value}, {limit}))) STORED"
         )
     };
     // `JSON_VALUE` of MySQL has 512 characters.

@@ -105,7 +105,7 @@ async fn dropped_statement_is_recorded_or_never_begins(db: &TestDb) -> TestResul
         for polls in 1.. {
             db.forget().await?;
             let before = ITEM.read(&conn).await?;
-            let sql = sql.replace('#', &format!("{:02}{polls:03}", kind));
+            let sql = sql.replace('#', &format!("{kind:02}{polls:03}"));
             let done = poll_and_drop(run(&audited, call, &sql, &[]), polls).await;
             settle(&conn).await?;
             let records = db.records().await?;
@@ -142,7 +142,7 @@ async fn transaction_of_a_dropped_statement_commits_only_recorded_changes(
         for polls in 1.. {
             db.forget().await?;
             let before = ITEM.read(&conn).await?;
-            let sql = sql.replace('#', &format!("{:02}{polls:03}", kind));
+            let sql = sql.replace('#', &format!("{kind:02}{polls:03}"));
             let tx = audited.begin().await?;
             let first = "UPDATE item SET p = p + 100 WHERE id = 2";
             run(&tx, Call::Execute, first, &[]).await;

@@ -7,9 +7,12 @@ use sea_orm::{
     AccessMode, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
     QueryFilter, Set, Statement, TransactionTrait,
 };
+use sea_orm_audit::Action;
 use sea_orm_audit::config::{RequireActor, StatementPolicy};
 use sea_orm_audit::context::migration_mode;
-use sea_orm_audit::{Actor, AuditConfig, AuditContext, AuditedConnection, AuditedEntity};
+use sea_orm_audit::{
+    Actor, AuditConfig, AuditContext, AuditEvent, AuditedConnection, AuditedEntity,
+};
 use serde_json::json;
 
 use crate::entities::{create, ledger};
@@ -27,6 +30,7 @@ mod mariadb_only {
 
 on_every_database! {
     write_is_recorded_once_with_its_context,
+    any_text_of_a_context_is_recorded_as_without_triggers,
     transaction_is_one_and_its_actors_are_several,
     rolled_back_savepoint_keeps_the_context,
     manual_savepoints_keep_the_context,
@@ -82,6 +86,58 @@ async fn write_is_recorded_once_with_its_context(db: &TestDb) -> TestResult {
     let session = record.session_key.unwrap_or_default();
     assert!(session.len() > 30 && session != "session", "{session}");
     assert!(record.transaction_id.is_some());
+    Ok(())
+}
+
+/// An event of the application, which no trigger writes, has the same context.
+async fn any_text_of_a_context_is_recorded_as_without_triggers(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let long = "ä".repeat(700);
+    for (id, text) in (1..).zip([
+        "plain",
+        " ",
+        "\u{1f}",
+        "a\u{1f}b",
+        "\u{1f}USER\u{1f}8",
+        "{\"actor_id\": \"8\"}",
+        "{1,NULL}",
+        "NULL",
+        "'\\\"",
+        "\n\t\u{0}",
+        "é🦀",
+        &long,
+    ]) {
+        db.forget().await?;
+        let context = AuditContext::new()
+            .actor(Actor::user(text).named(text).impersonated_by(text))
+            .ip_address_as(text)
+            .user_agent(text)
+            .session_key(text)
+            .request_id(text)
+            .trace_id(text)
+            .tenant(text)
+            .reason(text)
+            .module(text)
+            .metadata(text, text);
+        let audited = db.audited().with_context(context);
+        ledger::new(id, "a").insert(&audited).await?;
+        AuditEvent::new(Action::View).record(&audited).await?;
+        let records = db.records().await?;
+        let [by_trigger, event] = &records[..] else {
+            return Err(format!("{text:?}: {records:?}").into());
+        };
+        let mut expected = event.clone();
+        expected.id = by_trigger.id;
+        expected.occurred_at = by_trigger.occurred_at;
+        expected.transaction_id = by_trigger.transaction_id;
+        expected.action.clone_from(&by_trigger.action);
+        expected.source.clone_from(&by_trigger.source);
+        expected.model.clone_from(&by_trigger.model);
+        expected.object_id.clone_from(&by_trigger.object_id);
+        expected.object_repr.clone_from(&by_trigger.object_repr);
+        expected.changes.clone_from(&by_trigger.changes);
+        assert_eq!(*by_trigger, expected, "{text:?}");
+    }
     Ok(())
 }
 

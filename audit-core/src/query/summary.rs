@@ -159,7 +159,7 @@ impl SummaryQuery {
         self
     }
 
-    /// Reads the summary: eight statements, each on an index of time, or of actor and time.
+    /// Reads the summary: eight statements, each on an index of time or of actors.
     ///
     /// They are not of one moment, unless `db` is a transaction that reads repeatably.
     ///

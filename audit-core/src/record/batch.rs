@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, Statement};
 
-use super::{JSONB, Record, built, insert_in_savepoint, insert_of, is_json, prepared_anew};
+use super::{JSON, Record, built, insert_in_savepoint, insert_of, is_json, prepared_anew};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::entity::audit_log::Column;
 use crate::error::Cause;
@@ -117,7 +117,7 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
     for (at, column) in columns.enumerate() {
         let kind = match column {
             Column::OccurredAt => "timestamptz",
-            json if is_json(json) => JSONB,
+            json if is_json(json) => JSON,
             Column::TransactionId => "uuid",
             _ => "text",
         };
@@ -134,7 +134,7 @@ fn unnested(tables: Tables, mut rows: Vec<Vec<Value>>) -> Result<Statement, Vec<
         values.push(array);
         let comma_of_arrays = if arrays.is_empty() { "" } else { ", " };
         let (kind, cast) = if is_json(column) {
-            ("text", "::jsonb")
+            ("text", "::json")
         } else {
             (kind, "")
         };
@@ -210,7 +210,7 @@ mod tests {
             "{sql}"
         );
         assert!(sql.contains("NULLIF(c18, E'\\x01null')"), "{sql}");
-        assert!(sql.contains(", c6::jsonb, "), "{sql}");
+        assert!(sql.contains(", c6::json, "), "{sql}");
         let values = statement.and_then(|statement| statement.values);
         assert_eq!(values.map(|values| values.0.len()), Some(22));
         // No value can be mistaken for the one that represents NULL.

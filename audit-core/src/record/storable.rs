@@ -13,7 +13,7 @@ const DEEPEST: usize = 29;
 pub(super) fn storable(backend: DbBackend, changes: Changes) -> Changes {
     let is_refused = |json: &Json| match backend {
         DbBackend::MySql => is_deeper(json, DEEPEST),
-        // `jsonb` has no such character; a column of the type `json` may have it.
+        // `->>` and `jsonb` refuse such a character, with all of the record; a column of the type `json` may have it.
         DbBackend::Postgres => has_nul(json),
         _ => false,
     };

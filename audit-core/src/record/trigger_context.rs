@@ -13,6 +13,7 @@ use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::entity::audit_log::Column;
 use crate::error::{AuditError, Cause, ChangeState};
+use crate::trigger_plan::CONTEXT_SEPARATOR;
 use crate::value::encode;
 
 /// The setting on PostgreSQL.
@@ -48,7 +49,7 @@ pub(crate) async fn set_context<C: ConnectionTrait>(
     transaction: Uuid,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let json = json_of(config, context, transaction, backend).map_err(not_tried)?;
+    let json = text_of(config, context, transaction, backend).map_err(not_tried)?;
     let table = quoted(config.tables(), backend);
     let (sql, values): (_, Vec<Value>) = match backend {
         DbBackend::Postgres => (
@@ -187,8 +188,9 @@ fn quoted(tables: Tables, backend: DbBackend) -> String {
     }
 }
 
-/// The context as a record would have it.
-fn json_of(
+/// The context as a record would have it: as JSON, or for PostgreSQL as the values in the order of the columns, each
+/// after a separator, unless one of them has a form that would not come back.
+fn text_of(
     config: &AuditConfig,
     context: AuditContext,
     transaction: Uuid,
@@ -207,6 +209,11 @@ fn json_of(
         transaction_id: Some(transaction),
     };
     let values = record.values(config, backend)?;
+    if backend == DbBackend::Postgres
+        && let Some(text) = separated(&values)
+    {
+        return Ok(text);
+    }
     let mut context = serde_json::Map::new();
     for (column, value) in Column::iter().skip(1).zip(values) {
         if !is_context(column) {
@@ -226,11 +233,56 @@ fn json_of(
     Ok(Json::Object(context).to_string())
 }
 
+/// The values of the context, each after a separator; an absent one is empty.
+fn separated(values: &[Value]) -> Option<String> {
+    let mut text = String::new();
+    let columns = Column::iter().skip(1).zip(values);
+    for (_, value) in columns.filter(|(column, _)| is_context(*column)) {
+        text.push_str(CONTEXT_SEPARATOR);
+        match value {
+            Value::String(None) | Value::Uuid(None) => {}
+            Value::String(Some(value)) => {
+                if value.is_empty() || value.contains(CONTEXT_SEPARATOR) {
+                    return None;
+                }
+                text.push_str(value);
+            }
+            Value::Uuid(Some(id)) => text.push_str(&id.to_string()),
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::actor::Actor;
     use serde_json::json;
+
+    #[test]
+    fn postgresql_gets_values_that_can_be_split() -> Result<(), Cause> {
+        let text = |reason: &str| {
+            let context = AuditContext::new().actor(Actor::user(7)).reason(reason);
+            text_of(
+                &AuditConfig::default(),
+                context,
+                Uuid::nil(),
+                DbBackend::Postgres,
+            )
+        };
+        let fields = text("why")?;
+        let fields: Vec<&str> = fields.split(CONTEXT_SEPARATOR).collect();
+        assert_eq!(
+            fields.len(),
+            1 + 14,
+            "nothing, and then each value: {fields:?}"
+        );
+        assert_eq!((fields[0], fields[1], fields[2]), ("", "USER", "7"));
+        assert_eq!((fields[10], fields[12]), (&*Uuid::nil().to_string(), "why"));
+        assert!(text("")?.starts_with('{'));
+        Ok(())
+    }
 
     #[test]
     fn triggers_receive_the_context_of_a_record() -> Result<(), Box<dyn std::error::Error>> {
@@ -241,7 +293,7 @@ mod tests {
             .metadata("password", "x")
             .metadata("n", 1);
         let id = Uuid::nil();
-        let text = json_of(&AuditConfig::default(), context, id, DbBackend::MySql)?;
+        let text = text_of(&AuditConfig::default(), context, id, DbBackend::MySql)?;
         assert!(!text.contains("secret"), "{text}");
         let mut context: Json = serde_json::from_str(&text)?;
         let members = context.as_object_mut().ok_or("an object")?;

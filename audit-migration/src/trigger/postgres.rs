@@ -93,10 +93,6 @@ fn settings(site: &Site, event: Event) -> Vec<(&'static str, &'static str)> {
         // Rows that a policy hides from the triggers' owner are deleted, too: TRUNCATE must fail rather than miss them.
         settings.push(("row_security", "off"));
     }
-    if event == Event::Update {
-        // A plan made for one row is kept, and is used for a thousand.
-        settings.push(("enable_nestloop", "off"));
-    }
     if site.has_floats || site.has_others {
         settings.push(("extra_float_digits", "1"));
     }

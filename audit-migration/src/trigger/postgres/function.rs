@@ -19,9 +19,13 @@ use sea_orm_migration::sea_orm::sea_query::ArrayType;
 use super::context::{VARIABLES, read};
 use super::event::{Event, NEW, OLD};
 use super::quote::{ident, json, literal, qualified};
-use super::secret::pattern;
+use super::secret::{hint, pattern};
 use super::shared_functions::{CHANGE, DIFFER, FIT, JSON, LIST, SECRET, SHOWN, VECTOR};
 use super::table_location::Site;
+
+/// Counts the rows of an UPDATE up to two, and ends where it wrote none.
+const COUNT: &str = "  SELECT count(*) INTO v_rows FROM (SELECT FROM new_rows LIMIT 2) AS few;\n  \
+     IF v_rows = 0 THEN\n    RETURN NULL;\n  END IF;\n";
 
 const REDACTED: &str = "[redacted]";
 
@@ -31,7 +35,7 @@ pub(super) struct Functions<'a> {
     site: &'a Site,
     /// The helpers' schema, quoted.
     schema: String,
-    /// The pattern of secret keys, as a literal.
+    /// The patterns of secret keys as the helpers' arguments: of the cheap look, and of the exact one.
     secrets: Option<String>,
     /// The positions of the columns that are read.
     used: BTreeSet<usize>,
@@ -51,7 +55,8 @@ impl<'a> Functions<'a> {
             plan,
             site,
             schema: ident(&site.log_schema),
-            secrets: pattern(&plan.secrets).map(|pattern| literal(&pattern)),
+            secrets: pattern(&plan.secrets)
+                .map(|pattern| format!("{}, {}", literal(&hint(&plan.secrets)), literal(&pattern))),
             used: recorded
                 .chain(shown)
                 .chain(key)
@@ -65,11 +70,25 @@ impl<'a> Functions<'a> {
         let before = format!(
             "#variable_conflict use_column\n-- The table as it was: {}\n{}",
             self.site.fingerprint,
-            read(&self.site.log_schema)
+            read(
+                &self.site.log_schema,
+                if event == Event::Update { COUNT } else { "" }
+            )
         );
-        if event != Event::Truncate {
-            let (begin, end) = self.insert(event, &|at| VARIABLES[at].to_owned());
-            return format!("{before}  {begin}{end};\n  RETURN NULL;\nEND");
+        let variable = |at: usize| VARIABLES[at].to_owned();
+        match event {
+            Event::Insert | Event::Delete => {
+                let (insert, _) = self.insert(event, &variable, &self.pairs());
+                return format!("{before}  {insert};\n  RETURN NULL;\nEND");
+            }
+            Event::Update => {
+                let (one, _) = self.insert(event, &variable, &self.pair());
+                let (many, _) = self.insert(event, &variable, &self.pairs());
+                return format!(
+                    "{before}  IF v_rows = 1 THEN\n  {one};\n  ELSE\n  {many};\n  END IF;\n  RETURN NULL;\nEND"
+                );
+            }
+            Event::Truncate => {}
         }
         // A snapshot that is older than the lock does not have all rows that are deleted.
         let before = format!(
@@ -78,7 +97,7 @@ impl<'a> Functions<'a> {
              meanwhile could not be recorded' USING HINT = 'Use DELETE, or another isolation level.';\n  END IF;\n"
         );
         // The table's name is the one that it has when it is emptied.
-        let (begin, end) = self.insert(event, &|at| format!("${}", at + 1));
+        let (begin, end) = self.insert(event, &|at| format!("${}", at + 1), "");
         format!(
             "{before}  EXECUTE {} || (SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END \
              FROM pg_class WHERE oid = TG_RELID) || TG_RELID::regclass::text || {}\n  \
@@ -89,8 +108,13 @@ impl<'a> Functions<'a> {
         )
     }
 
-    /// The INSERT into the log, split where the name of the emptied table belongs.
-    fn insert(&self, event: Event, value: &dyn Fn(usize) -> String) -> (String, String) {
+    /// The INSERT into the log, split where the name of the emptied table belongs. An UPDATE's rows are these `pairs`.
+    fn insert(
+        &self,
+        event: Event,
+        value: &dyn Fn(usize) -> String,
+        pairs: &str,
+    ) -> (String, String) {
         let values: Vec<String> = (0..VARIABLES.len()).map(value).collect();
         let [
             actor_type,
@@ -130,7 +154,7 @@ impl<'a> Functions<'a> {
              session_key, request_id, trace_id, transaction_id, tenant, reason, module, source, \
              metadata)\n  \
              SELECT clock_timestamp(), '{action}', 'SUCCESS', {model}, d.object_id, {label}, \
-             ('{{' || d.changes || '}}')::jsonb, {actor_type}, {actor_id}, {actor_name}, \
+             ('{{' || d.changes || '}}')::json, {actor_type}, {actor_id}, {actor_name}, \
              {impersonator_id}, {ip_address}, {user_agent}, {session_key}, {request_id}, \
              {trace_id}, {transaction_id}, {tenant}, {reason}, {module}, 'TRIGGER', {metadata}\n  \
              FROM (",
@@ -174,20 +198,34 @@ impl<'a> Functions<'a> {
                     format!("{after}) AS d"),
                 )
             }
-            // Both tables have the rows in the same order, so that rows whose key changed are
-            // paired, too. Not flattened, as changes would then be worked out twice.
+            // Not flattened, as changes would then be computed twice.
             Event::Update => (
                 format!(
-                    "{begin}SELECT {columns}\n  \
-                     FROM (SELECT row_number() OVER () AS place, r.* FROM {}) AS o\n  \
-                     JOIN (SELECT row_number() OVER () AS place, r.* FROM {}) AS n \
-                     ON n.place = o.place OFFSET 0) AS d\n  WHERE d.changes <> ''",
-                    self.rows(OLD),
-                    self.rows(NEW)
+                    "{begin}SELECT {columns}\n  FROM {pairs} OFFSET 0) AS d\n  WHERE d.changes <> ''"
                 ),
                 String::new(),
             ),
         }
+    }
+
+    /// The old row and the new one, of a statement that wrote one row.
+    fn pair(&self) -> String {
+        format!(
+            "(SELECT r.* FROM {}) AS o\n  CROSS JOIN (SELECT r.* FROM {}) AS n",
+            self.rows(OLD),
+            self.rows(NEW)
+        )
+    }
+
+    /// The old rows, each with its new one. Both tables have them in the same order, so that rows whose key changed are
+    /// paired, too. No full join is a nested loop, which a plan made for two rows would run for a thousand.
+    fn pairs(&self) -> String {
+        format!(
+            "(SELECT row_number() OVER () AS place, r.* FROM {}) AS o\n  \
+             FULL JOIN (SELECT row_number() OVER () AS place, r.* FROM {}) AS n ON n.place = o.place",
+            self.rows(OLD),
+            self.rows(NEW)
+        )
     }
 
     /// The rows of a table as `r`, their columns by number.

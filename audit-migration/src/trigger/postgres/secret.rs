@@ -52,6 +52,20 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
     (!ways.is_empty()).then(|| ways.join("|"))
 }
 
+/// An expression that finds at least the documents with such a key, at a tenth of the cost. It is matched against the
+/// text in lower case without `_`, so that it does not depend on where words begin.
+pub(super) fn hint(keys: &SecretKeys) -> String {
+    let longest = |words: &Vec<String>| words.iter().max_by_key(|word| word.len()).cloned();
+    let words = [&keys.words, &keys.anywhere, &keys.at_the_end];
+    let mut parts: Vec<String> = (words.into_iter().flatten().filter_map(longest))
+        .chain(keys.names.iter().map(|name| name.replace('_', "")))
+        .map(|part| escaped(&part))
+        .collect();
+    parts.sort();
+    parts.dedup();
+    parts.join("|")
+}
+
 /// Text that means itself, as JSON writes it.
 fn escaped(text: &str) -> String {
     let mut pattern = String::new();

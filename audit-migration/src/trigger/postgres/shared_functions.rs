@@ -1,9 +1,9 @@
 //! The functions that all triggers of one log share.
 //!
-//! Which of the functions of one name is meant is decided by the type that a column has when a
-//! statement is planned, so no change of a column's type makes a trigger fail. Those in SQL are one
-//! expression each, which the planner puts in place of the call: they cost no call.
+//! The type that a column has when a statement is planned decides which of the functions of one name is called, so no
+//! change of a column's type makes a trigger fail. Those in SQL are one expression each, which the planner inlines.
 
+use super::context::fields;
 use super::quote::{ident, literal, qualified};
 use crate::trigger::TriggerDefinition;
 
@@ -25,14 +25,16 @@ pub(super) const VECTOR: &str = "sea_orm_audit_vector";
 pub(super) const CHANGE: &str = "sea_orm_audit_change";
 /// Whether a document has a key that is a secret's.
 pub(super) const SECRET: &str = "sea_orm_audit_secret";
+/// The values of the context that another program has set.
+pub(super) const CONTEXT: &str = "sea_orm_audit_context";
 /// Text that is only shown: harmless, and cut.
 pub(super) const SHOWN: &str = "sea_orm_audit_shown";
 /// An object's id that fits into its column.
 pub(super) const FIT: &str = "sea_orm_audit_fit";
 
 /// All names, in the order of their making.
-pub(super) const NAMES: [&str; 10] = [
-    FAR, DOCUMENT, JSON, LIST, DIFFER, VECTOR, SECRET, CHANGE, SHOWN, FIT,
+pub(super) const NAMES: [&str; 11] = [
+    FAR, DOCUMENT, JSON, LIST, DIFFER, VECTOR, SECRET, CHANGE, CONTEXT, SHOWN, FIT,
 ];
 
 /// A function of several that may have one name.
@@ -156,19 +158,20 @@ fn named(schema: &str, name: &str) -> Vec<Helper> {
             ),
         )],
         SECRET => vec![Helper::plpgsql(
-            "document text, secrets text",
+            "document text, hint text, secrets text",
             "boolean",
             SECRET_BODY,
         )],
         CHANGE => vec![Helper::plpgsql(
-            "old text, new text, secrets text",
+            "old text, new text, hint text, secrets text",
             "text",
             format!(
-                "BEGIN\n  IF {s}.{SECRET}(old, secrets) OR {s}.{SECRET}(new, secrets) THEN\n    \
-                 RETURN '{{\"redacted\": true}}';\n  END IF;\n  \
+                "BEGIN\n  IF {s}.{SECRET}(old, hint, secrets) OR {s}.{SECRET}(new, hint, secrets) THEN\n    \
+                 RETURN '{{\"redacted\":true}}';\n  END IF;\n  \
                  RETURN '{{' || concat_ws(',', '\"old\":' || old, '\"new\":' || new) || '}}';\nEND"
             ),
         )],
+        CONTEXT => vec![Helper::plpgsql("reported text", "text[]", fields())],
         SHOWN => vec![Helper::plpgsql("shown text, most integer", "text", shown())],
         _ => vec![Helper::plpgsql("id text", "text", FIT_BODY)],
     }
@@ -215,9 +218,9 @@ END";
 
 /// A document that is kept as text may write its keys in ways that are not searched: it counts as one with secrets.
 const SECRET_BODY: &str = "BEGIN
-  IF document ~ E'^\\\\[?\"' AND document ~ E'\\\\\\\\\"[[:space:]]*:' THEN
+  IF (left(document, 1) = '\"' OR left(document, 2) = '[\"') AND document ~ E'\\\\\\\\\"[[:space:]]*:' THEN
     RETURN true;
-  ELSIF document IS NULL OR strpos(document, '\":') = 0 THEN
+  ELSIF document IS NULL OR strpos(document, '\":') = 0 OR translate(lower(document), '_', '') !~ hint THEN
     RETURN false;
   END IF;
   RETURN lower(regexp_replace(

@@ -204,8 +204,8 @@ async fn changes_of_the_plan_the_table_and_the_triggers_are_found() -> TestResul
             &["sea_orm_audit_insert"],
         ),
         (
-            "ALTER FUNCTION sea_orm_audit_post_update() SET enable_nestloop = on",
-            "ALTER FUNCTION sea_orm_audit_post_update() SET enable_nestloop = off",
+            "ALTER FUNCTION sea_orm_audit_post_update() SET jit = on",
+            "ALTER FUNCTION sea_orm_audit_post_update() SET jit = off",
             &functions[1..2],
         ),
         (
@@ -310,7 +310,7 @@ async fn any_name_is_quoted() -> TestResult {
         .await?;
         let count = format!(
             "SELECT count(*) FROM audit_log WHERE model = {value} AND module = {value} \
-             AND object_id = '1' AND changes ? 'id' AND changes ? {value} \
+             AND object_id = '1' AND changes::jsonb ? 'id' AND changes::jsonb ? {value} \
              OR model = {value} AND action = 'UPDATE' AND changes -> {value} ->> 'new' = {value} || 'x'",
         );
         let statement = Statement::from_string(db.get_database_backend(), count);
