@@ -90,15 +90,18 @@ struct Server {
 
 impl Server {
     fn start(kind: Kind) -> TestResult<Self> {
-        let mut script = Command::new("scripts/with-databases")
-            .args(["sh", "-c"])
-            .arg(format!("echo ${}; cat >/dev/null", kind.variable()))
-            .env_remove(kind.variable())
-            // The script needs the variable, but starts no second server.
-            .env(kind.other().variable(), "none")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut script = Command::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../scripts/with-databases"
+        ))
+        .args(["sh", "-c"])
+        .arg(format!("echo ${}; cat >/dev/null", kind.variable()))
+        .env_remove(kind.variable())
+        // The script needs the variable, but starts no second server.
+        .env(kind.other().variable(), "none")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
         let output = script.stdout.take().ok_or("no output")?;
         let mut url = String::new();
         BufReader::new(output).read_line(&mut url)?;
