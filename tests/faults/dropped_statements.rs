@@ -124,7 +124,8 @@ async fn dropped_statement_is_recorded_or_never_begins(db: &TestDb) -> TestResul
             }
         }
     }
-    assert!(dropped > 11, "only {dropped} statements were dropped");
+    let all = statements(db.backend()).len();
+    assert!(dropped >= all, "{dropped} of {all} statements were dropped");
     conn.close().await?;
     Ok(())
 }
@@ -170,7 +171,7 @@ async fn transaction_of_a_dropped_statement_commits_only_recorded_changes(
         }
     }
     assert!(
-        refused > 0 && committed > 11,
+        refused > 0 && committed > 0,
         "{refused} refused, {committed} committed"
     );
     conn.close().await?;
