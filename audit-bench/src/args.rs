@@ -26,7 +26,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) read: bool,
 
-    /// The size of the log for `--read`.
+    /// The size of the log for `--read`. A past day is 33,333 rows: of less than a million rows that is so large a share
+    /// that a database may read them all.
     #[arg(long, default_value_t = 10_000_000)]
     pub(crate) rows: u64,
 

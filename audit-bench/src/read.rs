@@ -86,12 +86,10 @@ async fn measure_at(database: &Database, from: u64, to: u64) -> Result<Vec<Read>
             millis.push(begin.elapsed().as_secs_f64() * 1e3);
         }
         millis.remove(0);
-        let explaining = plan::Explaining::new(&database.conn);
-        query.run(&explaining, to).await?;
         all.push(Read {
             millis: median(&millis),
             rows,
-            plans: explaining.into_plans(),
+            plans: plan::plans(database, query, to).await?,
         });
     }
     Ok(all)

@@ -11,8 +11,8 @@ use crate::database::Database;
 /// So many rows are written by one statement.
 const CHUNK: u64 = 500_000;
 
-/// The time of the record with number 0.
-pub(super) const FIRST: &str = "2026-01-01T00:00:00Z";
+/// The time of the record with number 0, UTC.
+pub(super) const FIRST: &str = "2026-01-01 00:00:00";
 /// Between two records.
 pub(super) const MILLIS: u64 = 2_592;
 
@@ -48,21 +48,20 @@ fn insert(server: Server, begin: u64, end: u64) -> String {
                 "WITH RECURSIVE r(n) AS (SELECT {begin} UNION ALL SELECT n + 1 FROM r WHERE n < {last})"
             ),
             format!(
-                "strftime('%Y-%m-%dT%H:%M:%f', {} + n * {}, 'unixepoch') || '000+00:00'",
-                SECONDS, "2.592"
+                "strftime('%Y-%m-%dT%H:%M:%f', '{FIRST}', (n * {MILLIS} / 1000.0) || ' seconds') || '000+00:00'"
             ),
             ("", " || ", ""),
             "CAST(printf('%016d', n / 3) AS BLOB)".to_owned(),
         ),
         Server::Postgres => (
             format!("WITH r(n) AS (SELECT generate_series({begin}::bigint, {last}))"),
-            format!("timestamptz '{FIRST}' + n * interval '{MILLIS} milliseconds'"),
+            format!("timestamptz '{FIRST}Z' + n * interval '{MILLIS} milliseconds'"),
             ("", " || ", ""),
             "lpad(to_hex(n / 3), 32, '0')::uuid".to_owned(),
         ),
         Server::Mariadb => (
             format!("WITH r(n) AS (SELECT seq FROM seq_{begin}_to_{last})"),
-            format!("timestamp '2026-01-01 00:00:00' + INTERVAL n * {MILLIS}000 MICROSECOND"),
+            format!("timestamp '{FIRST}' + INTERVAL n * {MILLIS}000 MICROSECOND"),
             ("CONCAT(", ", ", ")"),
             "LPAD(n DIV 3, 16, '0')".to_owned(),
         ),
@@ -111,6 +110,3 @@ fn insert(server: Server, begin: u64, end: u64) -> String {
         values.join(", ")
     )
 }
-
-/// [`FIRST`] since 1970.
-const SECONDS: u64 = 1_767_225_600;

@@ -1,54 +1,52 @@
 //! The plans of queries.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::prelude::async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
+use super::query::Query;
+use crate::BoxError;
 use crate::args::Server;
+use crate::database::Database;
 
-/// A connection that reads the plan of each query before it runs it.
-pub(super) struct Explaining<'c> {
-    db: &'c DatabaseConnection,
-    plans: Mutex<Vec<String>>,
+/// The plans of the statements that a query sends to a log of so many rows.
+pub(super) async fn plans(
+    database: &Database,
+    query: Query,
+    rows: u64,
+) -> Result<Vec<String>, BoxError> {
+    let sent = Arc::<Mutex<Vec<Statement>>>::default();
+    let mut watched = database.another().await?;
+    let keep = Arc::clone(&sent);
+    watched.set_metric_callback(move |info| {
+        (keep.lock().unwrap_or_else(PoisonError::into_inner)).push(info.statement.clone());
+    });
+    query.run(&watched, rows).await?;
+    watched.close().await?;
+    let sent = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut plans = Vec::new();
+    for statement in sent {
+        plans.push(explain(&database.conn, statement).await?);
+    }
+    Ok(plans)
 }
 
-impl<'c> Explaining<'c> {
-    pub(super) fn new(db: &'c DatabaseConnection) -> Self {
-        let plans = Mutex::default();
-        Self { db, plans }
+async fn explain(db: &DatabaseConnection, mut statement: Statement) -> Result<String, BoxError> {
+    let (word, columns) = match db.get_database_backend() {
+        DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", &["detail"][..]),
+        DbBackend::MySql => ("EXPLAIN", &["table", "type", "key", "Extra"][..]),
+        _ => ("EXPLAIN (COSTS OFF)", &["QUERY PLAN"][..]),
+    };
+    statement.sql = format!("{word} {}", statement.sql);
+    let mut lines = Vec::new();
+    for row in db.query_all_raw(statement).await? {
+        let words = columns.iter().map(|column| {
+            let word: Result<Option<String>, _> = row.try_get("", column);
+            word.map(Option::unwrap_or_default)
+        });
+        lines.push(words.collect::<Result<Vec<_>, _>>()?.join(" "));
     }
-
-    pub(super) fn into_plans(self) -> Vec<String> {
-        self.plans.into_inner().unwrap_or_default()
-    }
-
-    async fn explain(&self, statement: &Statement) -> Result<(), DbErr> {
-        let (word, columns) = match self.db.get_database_backend() {
-            DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", &["detail"][..]),
-            DbBackend::MySql => ("EXPLAIN", &["table", "type", "key", "Extra"][..]),
-            _ => ("EXPLAIN (COSTS OFF)", &["QUERY PLAN"][..]),
-        };
-        let mut explain = statement.clone();
-        explain.sql = format!("{word} {}", statement.sql);
-        let mut lines = Vec::new();
-        for row in self.db.query_all_raw(explain).await? {
-            let mut words = Vec::new();
-            for column in columns {
-                words.push(
-                    row.try_get::<Option<String>>("", column)?
-                        .unwrap_or_default(),
-                );
-            }
-            lines.push(words.join(" "));
-        }
-        if let Ok(mut plans) = self.plans.lock() {
-            plans.push(lines.join("\n"));
-        }
-        Ok(())
-    }
+    Ok(lines.join("\n"))
 }
 
 /// Whether a plan reads the log from its begin to its end.
@@ -69,29 +67,4 @@ pub(super) fn line(plan: &str) -> String {
     };
     let line = plan.lines().rev().find(is_access).unwrap_or_default();
     line.trim_start_matches([' ', '-', '>']).to_owned()
-}
-
-#[async_trait]
-impl ConnectionTrait for Explaining<'_> {
-    fn get_database_backend(&self) -> DbBackend {
-        self.db.get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.db.execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.db.execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.explain(&statement).await?;
-        self.db.query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.explain(&statement).await?;
-        self.db.query_all_raw(statement).await
-    }
 }

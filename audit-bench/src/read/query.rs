@@ -89,7 +89,7 @@ impl Query {
             }
         };
         // The day that ends in the middle, or begins with the log.
-        let first: DateTimeUtc = FIRST.parse()?;
+        let first: DateTimeUtc = format!("{FIRST}Z").parse()?;
         let millis = i64::try_from(middle * MILLIS)?;
         let until = first + chrono::TimeDelta::milliseconds(millis);
         let since = until - chrono::TimeDelta::days(1);
