@@ -1,6 +1,6 @@
 //! How an audit table is made on each database.
 
-use sea_orm_audit_core::Tables;
+use sea_orm_audit_core::{Action, Tables};
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::sea_orm::sea_query::{
     Alias, ColumnDef, ColumnType, ConditionalStatement, Expr, ExprTrait, Index,
@@ -60,7 +60,6 @@ struct AuditIndex {
 }
 
 /// What an index is of. MySQL has whole indexes only.
-#[derive(Clone)]
 enum IndexForm {
     /// All rows.
     Whole,
@@ -75,7 +74,7 @@ enum IndexForm {
 }
 
 /// Actions of changes, which are nearly all rows.
-const CHANGES: [&str; 3] = ["CREATE", "UPDATE", "DELETE"];
+const CHANGES: [Action; 3] = [Action::Create, Action::Update, Action::Delete];
 
 const ID: &str = "id";
 
@@ -135,11 +134,15 @@ impl AuditTable {
         self
     }
 
+    fn index_name(&self, index: &AuditIndex) -> String {
+        format!("idx_{}_{}", self.name, index.name)
+    }
+
     fn indexes(&self, tables: Tables, backend: DbBackend) -> Vec<IndexCreateStatement> {
         let statements = self.indexes.iter().map(|one| {
             let mut index = Index::create();
             index
-                .name(format!("idx_{}_{}", self.name, one.name))
+                .name(self.index_name(one))
                 .table(tables.reference(self.name))
                 .if_not_exists();
             for column in &one.columns {
@@ -151,7 +154,7 @@ impl AuditTable {
                     index.and_where(first().is_not_null());
                 }
                 (IndexForm::Events, DbBackend::Postgres | DbBackend::Sqlite) => {
-                    index.and_where(first().is_not_in(CHANGES));
+                    index.and_where(first().is_not_in(CHANGES.map(|action| action.to_string())));
                 }
                 (IndexForm::Time, DbBackend::Postgres) => {
                     index.index_type(IndexType::Custom("brin".into_iden()));
@@ -235,7 +238,7 @@ impl AuditTable {
     ) -> Result<(), DbErr> {
         let is_of_time = |index: &&AuditIndex| matches!(index.form, IndexForm::Time);
         for index in self.indexes.iter().filter(is_of_time) {
-            let name = format!("\"idx_{}_{}\"", self.name, index.name);
+            let name = format!("\"{}\"", self.index_name(index));
             let name = match tables.schema() {
                 Some(schema) => format!("\"{schema}\".{name}"),
                 None => name,

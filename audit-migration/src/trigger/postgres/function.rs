@@ -78,7 +78,7 @@ impl<'a> Functions<'a> {
         let variable = |at: usize| VARIABLES[at].to_owned();
         match event {
             Event::Insert | Event::Delete => {
-                let (insert, _) = self.insert(event, &variable, &self.pairs());
+                let (insert, _) = self.insert(event, &variable, "");
                 return format!("{before}  {insert};\n  RETURN NULL;\nEND");
             }
             Event::Update => {
