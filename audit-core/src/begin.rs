@@ -18,7 +18,7 @@ use sea_orm::{
 use crate::exec_method::as_query;
 use crate::record::{is_no_savepoint, is_no_transaction};
 use crate::system_event::{EventType, SystemEvent, report};
-use crate::task::Task;
+use crate::task::completed;
 
 /// The options of the log's own transactions: on SQLite, a transaction that reads first fails when another client
 /// writes. Other databases ignore them.
@@ -126,16 +126,12 @@ where
         }
         Err(as_query(error))
     };
-    if tokio::runtime::Handle::try_current().is_err() {
-        return committing.await;
-    }
     // In a task: a future dropped between COMMIT and BEGIN would leave the connection in the same state.
-    let done = match Task::spawn(committing) {
-        Ok(task) => task.await,
-        Err(_) => None,
-    };
-    let stopped = "the transaction was not committed, as the runtime ends";
-    done.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
+    completed(
+        committing,
+        "the transaction was not committed, as the runtime ends",
+    )
+    .await
 }
 
 /// Rolls back a transaction that was begun on a pool, and that SQLite may have ended.
@@ -167,17 +163,12 @@ fn into_type<S: 'static, T: 'static>(tx: S) -> Option<T> {
 
 /// Runs BEGIN in a task: a transaction that no caller waits for any more is rolled back.
 async fn begin_on(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return pool.begin_with_options(options()).await;
-    }
     let pool = pool.clone();
-    let task = Task::spawn(async move { pool.begin_with_options(options()).await });
-    let begun = match task {
-        Ok(task) => task.await,
-        Err(_) => None,
-    };
-    let stopped = "no transaction was begun, as the runtime ends";
-    begun.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
+    completed(
+        async move { pool.begin_with_options(options()).await },
+        "no transaction was begun, as the runtime ends",
+    )
+    .await
 }
 
 #[cfg(feature = "statements")]

@@ -15,6 +15,8 @@ mod volatility;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use sea_orm::DbBackend;
+
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
 pub(crate) use parse::{
@@ -200,6 +202,11 @@ pub(crate) struct Merge {
 /// differ only in case except on purpose.
 pub(crate) fn is_name(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
+}
+
+/// Whether a text may have a comment whose content MySQL executes.
+fn has_executable_comment(backend: DbBackend, sql: &str) -> bool {
+    backend == DbBackend::MySql && (sql.contains("/*!") || sql.contains("/*M!"))
 }
 
 /// What the statement itself returns.

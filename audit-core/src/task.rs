@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
+use sea_orm::DbErr;
 use tokio::runtime::{Handle, TryCurrentError};
 use tokio::sync::{Notify, oneshot};
 use tracing::Instrument;
@@ -111,6 +112,25 @@ impl<T: Send + 'static> Task<T> {
         runtime.spawn(task.with_audit_context().in_current_span());
         Ok(Self(ended))
     }
+}
+
+/// Runs work on the database as a task, so that it ends even if this future is dropped, and waits for it. Outside of a
+/// Tokio runtime the caller runs it.
+///
+/// # Errors
+/// Returns what the work does, or this text if the runtime stopped the task.
+pub(crate) async fn completed<T: Send + 'static>(
+    future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+    stopped: &'static str,
+) -> Result<T, DbErr> {
+    if Handle::try_current().is_err() {
+        return future.await;
+    }
+    let done = match Task::spawn(future) {
+        Ok(task) => task.await,
+        Err(_) => None,
+    };
+    done.unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned())))
 }
 
 /// Runs a record as a task, and waits for it. A record whose runtime ends is not written.

@@ -136,6 +136,12 @@ pub(crate) fn is_unreadable(value: &Value) -> bool {
         if json.as_object().is_some_and(|o| o.len() == 1 && o.get("unreadable") == Some(&Json::Bool(true))))
 }
 
+/// Whether a value is NULL, of whichever type.
+#[cfg(feature = "statements")]
+pub(crate) fn is_null(value: &Value) -> bool {
+    *value == value.as_null()
+}
+
 fn feature_missing(value: &Value) -> EncodeError {
     let text = format!("{value:?}");
     let kind = text.split('(').next().unwrap_or_default().to_owned();

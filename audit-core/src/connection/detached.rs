@@ -6,20 +6,17 @@ use std::task::{Context, Poll};
 use sea_orm::DbErr;
 use tracing::instrument::{Instrument, Instrumented};
 
-use crate::task::Task;
+use crate::task::{Task, completed};
 
 /// Runs a future in a separate task, and waits for it. Outside of a Tokio runtime the caller runs it.
 pub(super) async fn detached<T: Send + 'static>(
     future: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return future.await;
-    }
-    let stopped = "an audited write was stopped with its runtime, and rolled back";
-    match Task::spawn(future) {
-        Ok(task) => (task.await).unwrap_or_else(|| Err(DbErr::Custom(stopped.to_owned()))),
-        Err(_) => Err(DbErr::Custom(stopped.to_owned())),
-    }
+    completed(
+        future,
+        "an audited write was stopped with its runtime, and rolled back",
+    )
+    .await
 }
 
 /// Completes a future that its caller drops half way.

@@ -33,8 +33,7 @@ pub(super) async fn report_on_pool(reported: &UncapturedStatement, db: &Database
         Ok(tx) => tx,
         // MariaDB in Oracle's mode, where BEGIN is a block.
         Err(error) if is_syntax_error(&error) => {
-            let _ = with_last_insert_id(db, Box::pin(reported.report(db, None))).await;
-            return;
+            return report_keeping_id(reported, db, None).await;
         }
         Err(error) => {
             reported.warn();
@@ -49,6 +48,15 @@ pub(super) async fn report_on_pool(reported: &UncapturedStatement, db: &Database
     }
 }
 
+/// Reports without a transaction of the log's own, and keeps `LAST_INSERT_ID()`. Errors are logged.
+async fn report_keeping_id(
+    reported: &UncapturedStatement,
+    db: &DatabaseConnection,
+    frames: Option<&Frames>,
+) {
+    let _ = with_last_insert_id(db, Box::pin(reported.report(db, frames))).await;
+}
+
 /// Reports a statement in a transaction that the application controls by text, before it runs. No transaction is
 /// begun; the savepoint lets PostgreSQL continue if the report fails.
 pub(super) async fn report_by_text(
@@ -61,9 +69,7 @@ pub(super) async fn report_by_text(
     }
     let reporting = detached(async move {
         if db.get_database_backend() != DbBackend::Postgres {
-            // Errors are logged.
-            let report = Box::pin(reported.report(&db, Some(&frames)));
-            let _ = with_last_insert_id(&db, report).await;
+            report_keeping_id(&reported, &db, Some(&frames)).await;
             return Ok(());
         }
         guarded_report(&reported, &db, &frames).await?;
@@ -85,10 +91,7 @@ pub(super) async fn report_after_lock(
         let written = detached(async move {
             let (reported, db, inside) = reporting;
             match inside {
-                Some(frames) => {
-                    let report = Box::pin(reported.report(&db, Some(&frames)));
-                    let _ = with_last_insert_id(&db, report).await;
-                }
+                Some(frames) => report_keeping_id(&reported, &db, Some(&frames)).await,
                 None => report_on_pool(&reported, &db).await,
             }
             Ok(())

@@ -49,22 +49,22 @@ pub(crate) async fn set_context<C: ConnectionTrait>(
     transaction: Uuid,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let json = text_of(config, context, transaction, backend).map_err(not_tried)?;
+    let text = text_of(config, context, transaction, backend).map_err(not_tried)?;
     let table = quoted(config.tables(), backend);
     let (sql, values): (_, Vec<Value>) = match backend {
         DbBackend::Postgres => (
             "SELECT set_config($1, $2, true)".to_owned(),
-            vec![SETTING.into(), json.into()],
+            vec![SETTING.into(), text.into()],
         ),
         DbBackend::Sqlite => (
             format!(
                 "INSERT OR REPLACE INTO {table} (id, context, transaction_id) VALUES (1, ?, ?)"
             ),
-            vec![json.into(), transaction.into()],
+            vec![text.into(), transaction.into()],
         ),
         _ => (
             format!("REPLACE INTO {table} (connection_id, context) VALUES (CONNECTION_ID(), ?)"),
-            vec![json.into()],
+            vec![text.into()],
         ),
     };
     let statement = Statement::from_sql_and_values(backend, sql, values);

@@ -3,8 +3,8 @@
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;
 
-use super::ParsedStatement;
 use super::parse::statements_of;
+use super::{ParsedStatement, has_executable_comment};
 
 /// One step of transaction control.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,7 @@ const FIRST_WORDS_OF_MYSQL: &[&str] = &[
 /// How a text controls the transaction, step by step.
 pub(crate) fn steps(backend: DbBackend, sql: &str) -> Vec<Step> {
     let is_mysql = backend == DbBackend::MySql;
-    // MySQL executes the content of these comments.
-    if is_mysql && (sql.contains("/*!") || sql.contains("/*M!")) {
+    if has_executable_comment(backend, sql) {
         return vec![Step::Unknown];
     }
     let may_control =

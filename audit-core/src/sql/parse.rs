@@ -21,7 +21,10 @@ use sqlparser::tokenizer::Token;
 
 use super::literals;
 use super::template::MARK;
-use super::{ColumnList, Kind, ParsedStatement, Returning, TableName, Unsupported, Write};
+use super::{
+    ColumnList, Kind, ParsedStatement, Returning, TableName, Unsupported, Write,
+    has_executable_comment,
+};
 use names::table_name_of;
 pub(crate) use plain_tokens::{PlainToken, plain_tokens};
 use positions::{Tokens, tokenize};
@@ -122,8 +125,7 @@ impl Text {
         if sql.contains(MARK) {
             return Err(refuse("it has a control character"));
         }
-        // MySQL executes the content of these comments.
-        if backend == DbBackend::MySql && (sql.contains("/*!") || sql.contains("/*M!")) {
+        if has_executable_comment(backend, sql) {
             return Err(refuse("it has an executable comment"));
         }
         let Some(Tokens { mut tokens, parts }) = tokenize(backend, sql) else {

@@ -15,6 +15,7 @@ use crate::sql::{
     Cell, Conflict, ConflictTarget, Insert, Kind, ParsedStatement, Rows, SqlBuilder, is_name,
     parse_anew,
 };
+use crate::value::is_null;
 
 /// For each unique index that can cause a conflict, its columns and the values of the rows that have all of them.
 pub(super) struct Candidates<'a>(Vec<(Vec<IndexColumn>, Vec<Vec<&'a Cell>>)>);
@@ -107,10 +108,6 @@ pub(super) fn listed(request: Request<'_>, insert: &Insert) -> Option<Vec<Vec<Ce
         }
         rows
     })
-}
-
-fn is_null(value: &Value) -> bool {
-    *value == value.as_null()
 }
 
 /// The columns of an INSERT's values, in order.

@@ -127,10 +127,6 @@ fn is_one_of(
     }
 }
 
-pub(super) fn is_null(value: &Value) -> bool {
-    *value == value.as_null()
-}
-
 /// Whether a text may be a PostgreSQL `char(n)`, padded with spaces.
 pub(super) fn is_padded(value: &Value) -> bool {
     matches!(value, Value::String(Some(text)) if text.ends_with(' '))

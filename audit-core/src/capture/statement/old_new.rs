@@ -13,6 +13,7 @@ use super::row_reader::{is_read_by_type, read_aliased};
 use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
 use crate::exec_method::ExecMethod;
 use crate::sql::{ConflictAction, Kind, Returning};
+use crate::value::is_null;
 
 /// Why a MERGE is not captured if the rows are not returned this way.
 pub(super) const MERGE: &str = "MERGE does not say what it does with which row";
@@ -108,9 +109,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             Kind::Truncate => &[],
         };
         // A missing state is all NULL, and a key is not.
-        let has_key = |row: &[Value]| {
-            (audited.info.key_of(row).iter()).any(|value| *value != value.as_null())
-        };
+        let has_key = |row: &[Value]| !audited.info.key_of(row).iter().all(is_null);
         match (has_key(&old), has_key(new)) {
             (true, true) => self.record_updated(audited, self.source, assigned, old, new),
             (false, true) => self.record_created(audited, new),

@@ -11,13 +11,13 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use super::image_store::{Budget, ImageStore};
-use super::key_conditions::{is_in, is_null, is_padded};
+use super::key_conditions::{is_in, is_padded};
 use super::row_reader::read_row;
 use super::{Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
 use crate::catalog::UniqueIndex;
 use crate::sql::{SqlBuilder, UpdateOrDelete, is_name, quoted};
-use crate::value::is_unreadable;
+use crate::value::{is_null, is_unreadable};
 
 const UNFINDABLE: &str =
     "rows have a key that is NULL or cannot be read, and could not be searched for";

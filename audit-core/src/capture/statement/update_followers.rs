@@ -20,6 +20,7 @@ use crate::auditable::{EntityInfo, find, known};
 use crate::catalog::{LiveTable, ReferringKey, TableKind};
 use crate::sql::{Kind, Write, is_name};
 use crate::value::canonical_eq;
+use crate::value::is_null;
 
 const FOLLOWED: &str = "rows that refer to what it changed were changed by ON UPDATE, too";
 
@@ -239,8 +240,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let mut seen = HashSet::new();
         for row in before {
             let value: Vec<Value> = to.iter().map(|at| row[*at].clone()).collect();
-            let is_null = value.iter().any(|value| *value == value.as_null());
-            if !is_null && seen.insert(value.clone()) {
+            if !value.iter().any(is_null) && seen.insert(value.clone()) {
                 values.push(value);
             }
         }

@@ -75,10 +75,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let has_answer =
             !call.reads_rows() && matches!(request.write.returning, Returning::Nothing);
-        let id_before = if has_answer {
-            0
+        // Only a generated number is read afterwards.
+        let id_before = if has_answer || listed.generated() == 0 {
+            None
         } else {
-            self.mysql_last_insert_id().await?
+            Some(self.mysql_last_insert_id().await?)
         };
         let ran = self.run(call, request.statement).await?;
         let server = match (&ran.answer, &request.write.returning) {
@@ -128,7 +129,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
 
     /// The first number that the statement generated, or 0 if that is unknown: a statement that generates none keeps
     /// the number of an earlier one, which may also be that of another table.
-    async fn new_id(&self, id_before: u64) -> Result<u64, DbErr> {
+    async fn new_id(&self, id_before: Option<u64>) -> Result<u64, DbErr> {
+        let Some(id_before) = id_before else {
+            return Ok(0);
+        };
         let id = self.mysql_last_insert_id().await?;
         Ok(if id == id_before { 0 } else { id })
     }
