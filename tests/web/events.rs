@@ -190,7 +190,7 @@ async fn panic_is_answered_with_500_and_reported_with_place_and_backtrace() -> T
     );
     assert!(event.line_number.is_some());
     let trace = event.stack_trace.as_deref().unwrap_or_default();
-    assert!(trace.contains("events::a_panic_is_answered"), "{trace}");
+    assert!(trace.contains("events::panic_is_answered"), "{trace}");
     Ok(())
 }
 
