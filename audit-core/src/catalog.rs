@@ -52,6 +52,9 @@ pub(crate) struct LiveTable {
     pub(crate) may_skip_inserts: bool,
     /// Whether RETURNING can return the old row, too.
     pub(crate) returns_old: bool,
+    /// Whether every statement of the transaction reads what its first one saw (PostgreSQL). A locking read fails there
+    /// if another client has changed a row since.
+    pub(crate) keeps_snapshot: bool,
     /// The foreign keys by which rows change along with those of the table. On SQLite and MySQL they are looked up
     /// only if a statement sets a column that one may refer to.
     pub(crate) referring: Vec<ReferringKey>,

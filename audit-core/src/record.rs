@@ -8,6 +8,7 @@ mod batch;
 mod driver_error;
 mod failure;
 mod last_insert_id;
+mod packet;
 mod storable;
 #[cfg(feature = "statements")]
 mod trigger_context;
@@ -226,14 +227,16 @@ impl Record {
         ])
     }
 
-    fn insert(
+    async fn insert<C: ConnectionTrait>(
         self,
+        db: &C,
         config: &AuditConfig,
-        backend: DbBackend,
         is_inline: bool,
     ) -> Result<InsertStatement, Cause> {
-        let values = self.values(config, backend)?;
-        insert_of(config.tables(), backend, is_inline, [values])
+        let backend = db.get_database_backend();
+        let mut rows = [self.values(config, backend)?];
+        (packet::fit(db, &mut rows).await).map_err(|error| cause(config, error))?;
+        insert_of(config.tables(), backend, is_inline, rows)
             .map_err(|error| cause(config, DbErr::Type(error.to_string())))
     }
 }
@@ -369,7 +372,7 @@ pub(crate) async fn insert_record<C: ConnectionTrait>(
     config: &AuditConfig,
     record: Record,
 ) -> Result<i64, Cause> {
-    let mut insert = record.insert(config, db.get_database_backend(), false)?;
+    let mut insert = record.insert(db, config, false).await?;
     let id = async {
         if !db.support_returning() {
             return Ok(db.execute(&insert).await?.last_insert_id().cast_signed());
@@ -396,7 +399,7 @@ async fn write<C: ConnectionTrait>(
     let isolate = config.failure_policy() == FailurePolicy::Isolate
         && db.get_database_backend() == DbBackend::Postgres
         && ConnectionKind::of::<C>() != ConnectionKind::Pool;
-    let insert = record.insert(config, db.get_database_backend(), isolate)?;
+    let insert = record.insert(db, config, isolate).await?;
     let result = async {
         if isolate {
             insert_in_savepoint(db, &insert).await

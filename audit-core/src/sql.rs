@@ -20,7 +20,8 @@ use sea_orm::DbBackend;
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
 pub(crate) use parse::{
-    PlainToken, must_be_first, outline_of, plain_tokens, tables_of_view, understand as parse_anew,
+    PlainToken, must_be_first, outline_of, placeholders, plain_tokens, tables_of_view,
+    understand as parse_anew,
 };
 pub(crate) use template::{SqlBuilder, Template, quoted};
 pub(crate) use volatility::Volatility;
@@ -69,6 +70,8 @@ pub(crate) struct Write {
     pub(crate) returning: Returning,
     /// Whether RETURNING can be appended to the text.
     pub(crate) appendable: bool,
+    /// How many values the text binds; `None` if the text that was parsed stands for longer ones.
+    pub(crate) placeholders: Option<usize>,
     /// The entity's columns for a SELECT before the statement.
     pub(crate) selected: ColumnList,
 }

@@ -21,6 +21,10 @@ on_every_database! {
     failed_builder_calls_in_a_transaction_give_the_same_errors,
 }
 
+mod only_mariadb {
+    crate::support::tests_on! { mariadb: wrong_number_of_values_gives_the_same_error }
+}
+
 /// `item` with a check, and parents with children that do not cascade.
 async fn tables(db: &TestDb) -> TestResult<Oracle<'_>> {
     let id = auto_id(db.backend());
@@ -303,5 +307,33 @@ async fn failed_builder_calls_in_a_transaction_give_the_same_errors(db: &TestDb)
         }
         number += 1;
     }
+    oracle.recorded().await
+}
+
+/// The driver loses the connection: so each statement has its own.
+async fn wrong_number_of_values_gives_the_same_error(db: &TestDb) -> TestResult {
+    let oracle = tables(db).await?;
+    for (sql, values) in [
+        ("UPDATE item SET p = ? WHERE id = ?", 1),
+        ("UPDATE item SET p = ? WHERE code = 'a?'", 2),
+        ("INSERT INTO item (code, p) VALUES (?, ?)", 3),
+        (
+            "INSERT INTO item (code, p) VALUES (?, ?), ('?', 5), (?, ?), (?, ?), (?, ?)",
+            9,
+        ),
+        ("DELETE FROM item WHERE id = ?", 0),
+    ] {
+        let values: Vec<_> = (0..values).map(|n| (70 + n).into()).collect();
+        let (bare, conn) = (oracle.bare.another().await?, db.another().await?);
+        let audited = sea_orm_audit::AuditedConnection::new(conn.clone());
+        let expected = run(&bare, Call::Execute, sql, &values).await;
+        let got = run(&audited, Call::Execute, sql, &values).await;
+        assert!(expected.is_failure(), "{sql}: {expected:?}");
+        same(sql, &expected, &got);
+    }
+    // As many question marks as values.
+    let sql = "UPDATE item SET p = ? WHERE code <> '?' AND id = 1 -- ?";
+    let outcome = oracle.same(Call::Execute, sql, &[70.into()]).await;
+    assert!(!outcome.is_failure(), "{outcome:?}");
     oracle.recorded().await
 }

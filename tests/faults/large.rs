@@ -25,7 +25,10 @@ on_every_database! {
 }
 
 mod only_mariadb {
-    crate::support::tests_on!(mariadb: unprepared_texts_are_not_prepared);
+    crate::support::tests_on! { mariadb:
+        unprepared_texts_are_not_prepared,
+        record_beyond_the_servers_packet_is_written_without_values,
+    }
 }
 
 const ITEM: Table = Table::of("item");
@@ -224,5 +227,51 @@ async fn unprepared_texts_are_not_prepared(db: &TestDb) -> TestResult {
     let log = db.log().await?;
     assert!(log.len() >= 290, "{} records", log.len());
     pool.close().await?;
+    Ok(())
+}
+
+/// At a longer message than `max_allowed_packet` the server closes the connection.
+async fn record_beyond_the_servers_packet_is_written_without_values(db: &TestDb) -> TestResult {
+    let table =
+        "CREATE TABLE item (id INT PRIMARY KEY AUTO_INCREMENT, code LONGTEXT NULL, p INT NULL)";
+    let rows = "INSERT INTO item (code, p) VALUES ('a', 1), ('b', 2), ('c', 3)";
+    let oracle = Oracle::new(db, &[ITEM], [table, rows]).await?;
+    // Old and new value together are longer; then each record is short enough, but not two in one message.
+    oracle
+        .executes("UPDATE item SET code = REPEAT('x', @@max_allowed_packet / 2 + 9) WHERE id = 1")
+        .await;
+    oracle
+        .in_transaction(&[
+            (
+                Call::Execute,
+                "UPDATE item SET code = REPEAT('y', @@max_allowed_packet / 2 + 9), p = 7 WHERE id = 1",
+            ),
+            (
+                Call::Execute,
+                "UPDATE item SET code = REPEAT('z', @@max_allowed_packet / 2 + 9) WHERE id = 2",
+            ),
+            (
+                Call::Execute,
+                "UPDATE item SET code = REPEAT('z', @@max_allowed_packet / 2 + 9) WHERE id = 3",
+            ),
+        ])
+        .await?;
+    let log = db.records().await?;
+    assert_eq!(log.len(), 4);
+    let unknown = serde_json::json!({"old_unknown": true});
+    for (at, record) in log.iter().enumerate() {
+        let changes = record.changes.as_ref().ok_or("changes")?;
+        let too_long = serde_json::json!({"changes_too_long": true});
+        let is_short = at == 1;
+        assert_eq!(record.metadata, is_short.then_some(too_long), "{at}");
+        assert_eq!(changes["code"] == unknown, is_short, "{at}");
+    }
+    let changes = log[1].changes.as_ref().ok_or("changes")?;
+    assert_eq!(changes["p"], unknown);
+    let tables = [
+        oracle.read(&oracle.bare.conn).await?,
+        oracle.read(&db.conn).await?,
+    ];
+    assert!(tables[0] == tables[1]);
     Ok(())
 }

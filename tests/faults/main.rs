@@ -34,6 +34,7 @@ mod engines;
 mod errors;
 mod indirect;
 mod kept_parts;
+mod kept_snapshot;
 mod key_followers;
 mod key_order;
 mod large;

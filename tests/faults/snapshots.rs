@@ -14,6 +14,7 @@ mod mariadb {
         insert_by_a_model_leaves_the_snapshot_to_the_application,
         upsert_locks_no_absent_key,
         conflicts_of_some_rows_leave_the_others_free,
+        insert_ignore_shares_a_row_with_its_readers,
     }
 }
 
@@ -150,4 +151,37 @@ async fn conflicts_of_some_rows_leave_the_others_free(db: &TestDb) -> TestResult
         own.remove().await?;
     }
     Ok(())
+}
+
+/// `INSERT IGNORE` locks an existing row as a reader does that keeps it from being changed.
+async fn insert_ignore_shares_a_row_with_its_readers(db: &TestDb) -> TestResult {
+    let setup = [
+        account_table(db.backend()),
+        "INSERT INTO account (id, email, n) VALUES (1, 'x', 1), (2, 'y', 2)".to_owned(),
+    ];
+    let oracle = Oracle::new(db, &[Table::of("account")], setup).await?;
+    let readers = [oracle.bare.begin().await?, db.begin().await?];
+    for reader in &readers {
+        reader
+            .execute_unprepared("SELECT * FROM account WHERE id = 1 LOCK IN SHARE MODE")
+            .await?;
+    }
+    let (bare, conn) = (oracle.bare.another().await?, db.another().await?);
+    let other = sea_orm_audit::AuditedConnection::new(conn);
+    let patience = "SET SESSION innodb_lock_wait_timeout = 1";
+    same_on(&bare, &other, Call::Unprepared, patience).await;
+    for sql in [
+        "INSERT IGNORE INTO account (id, email, n) VALUES (1, 'z', 9)",
+        "INSERT IGNORE INTO account (email, n) VALUES ('x', 9)",
+        "INSERT IGNORE INTO account (id, email, n) VALUES (1, 'z', 9), (2, 'y', 9)",
+    ] {
+        let outcome = same_on(&bare, &other, Call::Execute, sql).await;
+        assert!(!outcome.is_failure(), "{sql}: {outcome:?}");
+    }
+    for reader in readers {
+        reader.rollback().await?;
+    }
+    bare.close().await?;
+    other.close().await?;
+    oracle.recorded().await
 }

@@ -37,6 +37,7 @@ SELECT json_build_object(
     WHERE s.name = 'search_path' AND n.nspname = CASE trim(path.name)
       WHEN '\"$user\"' THEN current_user ELSE btrim(path.name, ' \"') END),
   'version', current_setting('server_version_num')::int,
+  'level', current_setting('transaction_isolation'),
   'referring', (SELECT COALESCE(json_agg(json_build_object(
       'schema', s.nspname,
       'table', r.relname,
@@ -96,6 +97,7 @@ struct Facts {
     lockable: bool,
     triggers: Triggers,
     version: u32,
+    level: String,
     found_by_name: bool,
     referring: Vec<ReferringKey>,
     columns: Vec<String>,
@@ -163,6 +165,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
         has_triggers: facts.triggers.after,
         may_skip_inserts: facts.triggers.before_insert,
         returns_old: facts.version >= RETURNS_OLD,
+        keeps_snapshot: matches!(facts.level.as_str(), "repeatable read" | "serializable"),
         referring: facts.referring,
         is_found_by_name: facts.found_by_name,
     })

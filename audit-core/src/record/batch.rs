@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, Statement};
 
-use super::{JSON, Record, built, insert_in_savepoint, insert_of, is_json, prepared_anew};
+use super::{JSON, Record, built, insert_in_savepoint, insert_of, is_json, packet, prepared_anew};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::entity::audit_log::Column;
 use crate::error::Cause;
@@ -34,19 +34,11 @@ impl Row {
 impl Record {
     pub(crate) fn into_row(self, config: &AuditConfig, backend: DbBackend) -> Result<Row, Cause> {
         let values = self.values(config, backend)?;
-        let weight = values.iter().map(weight).sum();
         Ok(Row {
             config: config.clone(),
+            weight: packet::weight(&values),
             values,
-            weight,
         })
-    }
-}
-
-fn weight(value: &Value) -> usize {
-    match value {
-        Value::String(Some(text)) => 24 + text.len(),
-        _ => 24,
     }
 }
 
@@ -81,14 +73,30 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
             Err(unfit) => rows = unfit,
         }
     }
-    // Powers of two: as few texts as there are powers.
+    let most_bytes = packet::fit(db, &mut rows).await?;
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
-        let size = 1 << rows.len().min(MOST).ilog2();
+        let size = size_of_next(rows.as_slice(), most_bytes);
         let insert = insert_of(tables, backend, false, rows.by_ref().take(size)).map_err(unfit)?;
         db.execute_raw(built(db, &insert)).await?;
     }
     Ok(())
+}
+
+/// How many of these rows, of which there are some, the next statement writes. A power of two, so that there are only as
+/// many texts as powers.
+fn size_of_next(rows: &[Vec<Value>], most_bytes: Option<usize>) -> usize {
+    let mut left = most_bytes.unwrap_or(usize::MAX);
+    let fits = |row: &&Vec<Value>| {
+        let rest = left.checked_sub(packet::weight(row));
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let count = match most_bytes {
+        Some(_) => rows.iter().take(MOST).take_while(fits).count().max(1),
+        None => rows.len().min(MOST),
+    };
+    1 << count.ilog2()
 }
 
 /// Represents NULL inside of an array of texts, of which `sea_query` builds none with NULL.

@@ -72,6 +72,7 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> Arc<ParsedStatement> 
         && let Kind::Insert(insert) = &mut write.kind
     {
         insert.rows = Rows::Omitted;
+        write.placeholders = None;
     }
     let understood = Arc::new(understood);
     CACHE.insert(Key(dialect, sql.into()), Arc::clone(&understood));

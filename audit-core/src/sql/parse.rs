@@ -58,6 +58,13 @@ pub(crate) fn must_be_first(backend: DbBackend, sql: &str) -> bool {
         && tokenize(backend, sql).is_some_and(|text| starts_with(&text.tokens, Keyword::SET))
 }
 
+/// How many values a text of MySQL binds, if it can be read.
+pub(crate) fn placeholders(sql: &str) -> Option<usize> {
+    Text::read(DbBackend::MySql, sql)
+        .ok()
+        .map(|text| text.binds)
+}
+
 /// The statements of a text, as tokens. A text that is not SQL has none.
 pub(super) fn statements_of(backend: DbBackend, sql: &str) -> Vec<Vec<Token>> {
     let Some(Tokens { tokens, .. }) = tokenize(backend, sql) else {
@@ -458,6 +465,7 @@ impl Text {
                 reference: String::new(),
                 returning: Returning::Nothing,
                 appendable: false,
+                placeholders: Some(self.binds),
                 selected: ColumnList::default(),
             })),
             Err(names) => self.opaque_on("it empties several tables", Some(names)),

@@ -256,7 +256,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                         (false, false) => {}
                     }
                 };
-                let read = self.following(parent, &chunk, &follower, &mut each);
+                // Rows that lose their reference keep their keys.
+                let lock = RowLock::of_keys(follower.key.deletes).unless_snapshot(&live);
+                let read = self.following(parent, &chunk, &follower, lock, &mut each);
                 match self.guarded_read(call, live.is_secured, read).await {
                     Ok(()) => {}
                     // A policy that cannot be evaluated hides the rows, which `check_hidden` reports.
@@ -312,6 +314,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         parent: &EntityInfo,
         rows: &[BeforeRow],
         follower: &CascadeRule,
+        lock: RowLock,
         each: &mut (dyn FnMut(RowValues) + Send),
     ) -> Result<(), DbErr> {
         let position = |info: &EntityInfo, name: &String| {
@@ -340,8 +343,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 values.push(value);
             }
         }
-        // Rows that lose their reference keep their keys.
-        let lock = RowLock::of_keys(follower.key.deletes);
         self.each_row_where(follower.info, &from, &values, lock, each)
             .await
             .map(|_| ())

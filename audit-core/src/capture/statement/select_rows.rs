@@ -15,7 +15,7 @@ use super::key_conditions::{is_in, is_padded};
 use super::row_reader::read_row;
 use super::{Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
-use crate::catalog::UniqueIndex;
+use crate::catalog::{LiveTable, UniqueIndex};
 use crate::sql::{SqlBuilder, UpdateOrDelete, is_name, quoted};
 use crate::value::{is_null, is_unreadable};
 
@@ -38,6 +38,8 @@ pub(super) fn was_there(row: &QueryResult) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowLock {
     None,
+    /// The lock of `INSERT IGNORE` on MySQL.
+    Shared,
     /// The lock of an UPDATE that leaves keys unchanged: on PostgreSQL, rows that refer to them can be inserted
     /// meanwhile.
     KeepingKeys,
@@ -54,10 +56,25 @@ impl RowLock {
         }
     }
 
+    /// The lock of a read that finds more rows than the statement may meet.
+    ///
+    /// In a transaction that keeps its snapshot on PostgreSQL there is none: a row that another client has changed since
+    /// fails a locking read, and any statement that changes it, but not one that leaves it alone. So a row that the
+    /// statement changed is as the snapshot shows it; whether it did is shown by the read after it.
+    pub(super) const fn unless_snapshot(self, live: &LiveTable) -> Self {
+        if live.keeps_snapshot {
+            Self::None
+        } else {
+            self
+        }
+    }
+
     /// The end of a SELECT.
     pub(super) const fn clause(self, backend: DbBackend) -> &'static str {
         match (self, backend) {
             (Self::None, _) | (_, DbBackend::Sqlite) => "",
+            (Self::Shared, DbBackend::MySql) => " LOCK IN SHARE MODE",
+            (Self::Shared, _) => " FOR SHARE",
             (Self::KeepingKeys, DbBackend::Postgres) => " FOR NO KEY UPDATE",
             (Self::KeepingKeys | Self::Full, _) => " FOR UPDATE",
         }

@@ -248,8 +248,9 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let budget = Budget::new(self.config.before_row_bytes());
         let mut rows = ImageStore::new(self.config, &plan, info, &budget);
         let mut push = |row| rows.push(row);
+        let lock = RowLock::KeepingKeys.unless_snapshot(&live);
         (self
-            .each_row_where(info, &from, &values, RowLock::KeepingKeys, &mut push)
+            .each_row_where(info, &from, &values, lock, &mut push)
             .await)
             .map_err(failed)?;
         rows.finish();

@@ -7,7 +7,9 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use super::candidates::{Candidates, candidates, listed};
 use super::returning::Returns;
 use super::select_rows::{RowLock, WAS_THERE, was_there};
+use super::update::repeated_keys;
 use super::{CaptureError, Engine, ExecOutput, Request, RowValues, answer};
+use crate::auditable::EntityInfo;
 use crate::sql::{Conflict, ConflictAction, Insert, Rows};
 
 /// A row in its state after an INSERT with a conflict clause.
@@ -48,9 +50,10 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         };
         let candidates = candidates(request, insert, conflict, &rows)?;
         let replaces = conflict.action == ConflictAction::Replace;
-        let lock = RowLock::of_keys(replaces || request.sets_keys(&conflict.assigned));
+        let lock = RowLock::of_keys(replaces || request.sets_keys(&conflict.assigned))
+            .unless_snapshot(request.live);
         let read = self.conflicting(request, &candidates, &[], lock);
-        let before = self.guarded_read(call, true, read).await?;
+        let mut before = self.guarded_read(call, true, read).await?;
         let trail = if replaces && !request.audited.followers.is_empty() {
             let mut before = self.store_of(request, &before);
             self.descendants(request, &mut before).await?
@@ -64,6 +67,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .written(request, &candidates, &before, returns, &returned)
             .await?;
         if self.server.is_postgres() {
+            // Another client has deleted a row that the snapshot still shows, and the statement inserted it again.
+            let is_new = |key: &RowValues| {
+                (written.iter()).any(|w| {
+                    w.was_there == Some(false) && request.audited.info.key_of(&w.row) == *key
+                })
+            };
+            before.retain(|row| !is_new(&request.audited.info.key_of(row)));
             self.check_keys(request, &before, &written).await?;
         }
         self.record_upserted(request, before, written, replaces)?;
@@ -112,12 +122,14 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .collect();
         if self.server.is_postgres() {
             let rows = self.rows_with(info, &info.key, &keys, WAS_THERE).await?;
-            return Ok((rows.into_iter())
+            let mut written: Vec<Written> = (rows.into_iter())
                 .map(|(image, row)| Written {
                     row: image,
                     was_there: Some(was_there(&row)),
                 })
-                .collect());
+                .collect();
+            self.drop_older(info, &mut written);
+            return Ok(written);
         }
         keys.extend((before.iter().map(|row| info.key_of(row))).filter(|key| !seen.contains(key)));
         // No other client writes meanwhile, and a row of the statement may have replaced another of its rows.
@@ -129,6 +141,21 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             was_there: Some(false),
         });
         Ok(written.collect())
+    }
+
+    /// Leaves out rows that another client has deleted, and that the transaction's snapshot shows beside the new row
+    /// with their key. Two rows of which neither is new are reported.
+    fn drop_older(&self, info: &EntityInfo, written: &mut Vec<Written>) {
+        let rows: Vec<RowValues> = written.iter().map(|w| w.row.clone()).collect();
+        let mut repeated = repeated_keys(info, &rows);
+        if repeated.is_empty() {
+            return;
+        }
+        written.retain(|w| w.was_there == Some(false) || !repeated.contains(&info.key_of(&w.row)));
+        for w in written.iter() {
+            repeated.remove(&info.key_of(&w.row));
+        }
+        self.report_same(&repeated);
     }
 
     /// Records the change of each existing row, and the new rows.

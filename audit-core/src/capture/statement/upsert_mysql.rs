@@ -64,7 +64,12 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             numbers: self.numbers(request, insert, &rows).ok(),
         };
         check_findable(request, &candidates, &rows, &listed)?;
-        let before = (self.lock_conflicting(request, &candidates).await)
+        let lock = match conflict.action {
+            // As the statement locks the rows that it leaves as they are.
+            ConflictAction::Nothing => RowLock::Shared,
+            ConflictAction::Update | ConflictAction::Replace => RowLock::Full,
+        };
+        let before = (self.lock_conflicting(request, &candidates, lock).await)
             .map_err(|error| self.extra_read(call, error))?;
         let replaces = conflict.action == ConflictAction::Replace;
         let trail = if replaces && !request.audited.followers.is_empty() {
@@ -105,15 +110,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
                 id: self.new_id(id_before).await?,
             },
         };
-        let mut now = self.now_there(request, &candidates, &before).await?;
+        let mut now = (self.now_there(request, &candidates, &before, lock)).await?;
         if listed.generated() > 0 && server.id != 0 && candidates.rows() < listed.rows {
             // Rows without a value for any unique column are found by their generated numbers.
             let numbers = listed.numbers.as_deref().unwrap_or_default();
             let seen: HashSet<RowValues> = now.iter().map(|row| info.key_of(row)).collect();
             let numbered = self.auto_increment_keys(server.id, numbers);
-            let more = self
-                .rows_where(info, &info.key, &numbered, RowLock::Full)
-                .await?;
+            let more = self.rows_where(info, &info.key, &numbered, lock).await?;
             now.extend(
                 more.into_iter()
                     .filter(|row| !seen.contains(&info.key_of(row))),
@@ -143,6 +146,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         &self,
         request: Request<'_>,
         candidates: &Candidates<'_>,
+        lock: RowLock,
     ) -> Result<Vec<RowValues>, DbErr> {
         let info = request.audited.info;
         let found = (self.conflicting(request, candidates, &[], RowLock::None)).await?;
@@ -154,10 +158,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let values: Vec<RowValues> = (found.iter())
                 .map(|row| columns.iter().map(|at| row[*at].clone()).collect())
                 .collect();
-            for row in self
-                .rows_where(info, &columns, &values, RowLock::Full)
-                .await?
-            {
+            for row in self.rows_where(info, &columns, &values, lock).await? {
                 if seen.insert(info.key_of(&row)) {
                     before.push(row);
                 }
@@ -174,6 +175,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         request: Request<'_>,
         candidates: &Candidates<'_>,
         before: &[RowValues],
+        lock: RowLock,
     ) -> Result<Vec<RowValues>, DbErr> {
         let info = request.audited.info;
         let keys_before: Vec<RowValues> = before.iter().map(|row| info.key_of(row)).collect();
@@ -183,15 +185,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             .collect();
         let mut keys = keys_before.clone();
         keys.extend(others.iter().map(|row| info.key_of(row)));
-        let now = self
-            .rows_where(info, &info.key, &keys, RowLock::Full)
-            .await?;
+        let now = self.rows_where(info, &info.key, &keys, lock).await?;
         if others.iter().all(|row| now.contains(row)) {
             return Ok(now);
         }
         // The snapshot shows a row that another client has since changed or deleted, and may hide the row that
         // replaced it.
-        self.conflicting(request, candidates, &keys_before, RowLock::Full)
+        self.conflicting(request, candidates, &keys_before, lock)
             .await
     }
 

@@ -237,6 +237,7 @@ impl Text {
             }),
             returning: self.returning(parts.returning),
             appendable: appendable && !parts.closed && self.appendable(),
+            placeholders: Some(self.binds),
             selected: ColumnList::default(),
         }))
     }

@@ -129,6 +129,7 @@ impl Text {
             }),
             returning: self.returning(insert.returning.as_deref()),
             appendable: self.appendable(),
+            placeholders: Some(self.binds),
             selected: ColumnList::default(),
         }))
     }

@@ -51,6 +51,7 @@ impl Text {
             }),
             returning: self.returning(returning),
             appendable: self.appendable(),
+            placeholders: Some(self.binds),
             selected: ColumnList::default(),
         }))
     }
