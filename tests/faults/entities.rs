@@ -133,6 +133,16 @@ entity!(odd, [table_name = "odd"], {
     pub day: Option<Date>,
     pub note: Option<String>,
 },);
+entity!(precise, [table_name = "precise"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub price: Option<Decimal>,
+    pub doc: Option<Json>,
+    pub day: Option<Date>,
+    pub time: Option<Time>,
+    pub moment: Option<DateTime>,
+    pub note: Option<String>,
+},);
 entity!(odd_skipped, [table_name = "odd_skipped"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,

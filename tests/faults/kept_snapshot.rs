@@ -91,9 +91,11 @@ async fn each(db: &TestDb, cases: &[(&str, &str)], fails: bool) -> TestResult {
             let outcome = same_on(&bare, &audited, Call::Execute, sql).await;
             assert_eq!(outcome.is_failure(), fails, "{level:?} {sql}: {outcome:?}");
             if fails {
-                (bare.rollback().await?, audited.rollback().await?);
+                bare.rollback().await?;
+                audited.rollback().await?;
             } else {
-                (bare.commit().await?, audited.commit().await?);
+                bare.commit().await?;
+                audited.commit().await?;
             }
             oracle.recorded().await?;
             own.remove().await?;

@@ -32,6 +32,7 @@ mod contention;
 mod dropped_statements;
 mod engines;
 mod errors;
+mod exact_values;
 mod indirect;
 mod kept_parts;
 mod kept_snapshot;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use sea_orm::prelude::{Decimal, Json};
-use sea_orm::sqlx::Row as _;
+use sea_orm::sqlx::{Column as _, Row as _, TypeInfo as _};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value,
 };
@@ -155,6 +155,13 @@ fn value(row: &QueryResult, at: usize) -> Json {
     }
     fn shown<T: std::fmt::Debug>(value: Option<T>) -> Json {
         value.map_or(Json::Null, |value| json!(format!("{value:?}")))
+    }
+    if let Some(row) = row.try_as_mysql_row()
+        && row.column(at).type_info().name() == "DATE"
+        && matches!(row.try_get_unchecked::<&[u8], _>(at), Ok([0]))
+    {
+        // Which the driver reads as NULL.
+        return json!("0000-00-00");
     }
     if let Ok(value) = read::<i64>(row, at) {
         return json!(value);

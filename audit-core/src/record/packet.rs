@@ -59,10 +59,7 @@ fn shorten(row: &mut [Value]) -> Result<(), DbErr> {
     let invalid = |error: serde_json::Error| DbErr::Json(error.to_string());
     let cells = Column::iter().skip(1).zip(row);
     for (column, cell) in cells {
-        let text = match cell {
-            Value::String(text) => text,
-            _ => continue,
-        };
+        let Value::String(text) = cell else { continue };
         match column {
             Column::Changes => {
                 let Some(changes) = text.as_deref() else {
@@ -92,6 +89,7 @@ fn shorten(row: &mut [Value]) -> Result<(), DbErr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sea_orm::IdenStatic as _;
 
     #[test]
     fn shortened_record_keeps_the_names_of_its_fields_and_its_metadata() {
@@ -108,7 +106,6 @@ mod tests {
             let at = columns().position(|column| column.as_str() == wanted.as_str());
             at.and_then(|at| row.get(at)).cloned()
         };
-        use sea_orm::IdenStatic as _;
         assert_eq!(
             of(Column::Changes),
             Some(r#"{"a":{"old_unknown":true},"b":{"old_unknown":true}}"#.into())

@@ -6,7 +6,7 @@ use sea_orm::sea_query::{ArrayType, Value};
 use super::RowValues;
 use crate::auditable::EntityInfo;
 use crate::sql::{SqlBuilder, quoted};
-use crate::value::is_unreadable;
+use crate::value::{ColumnKind, is_unreadable};
 
 /// Names of columns, with commas between.
 pub(super) fn columns_text(backend: DbBackend, columns: &[&str]) -> String {
@@ -57,8 +57,10 @@ pub(super) fn is_in(
     columns: &[usize],
     values: &[RowValues],
 ) {
-    // The driver would bind these as another type than the column's.
-    let is_known = |row: &RowValues| !row.iter().any(is_unreadable);
+    let is_known = |row: &RowValues| {
+        let mut cells = columns.iter().zip(row);
+        cells.all(|(at, value)| is_bindable(&info.columns[*at].shape, value))
+    };
     if !values.iter().all(is_known) {
         let known: Vec<RowValues> = (values.iter())
             .filter(|row| is_known(row))
@@ -98,6 +100,13 @@ pub(super) fn is_in(
         tuple(sql, backend, info, columns, value);
     }
     sql.text(")");
+}
+
+/// Whether a value can be bound. The driver would bind one that no type reads, or that is recorded as a text, as another
+/// type than the column's.
+pub(super) fn is_bindable(shape: &ColumnKind, value: &Value) -> bool {
+    let is_json = matches!(shape, ColumnKind::One(ArrayType::Json));
+    !is_unreadable(value) && (is_json || !matches!(value, Value::Json(_)))
 }
 
 /// Writes the same row by row. PostgreSQL compares `char(n)` with a text without the column's padding, so a value

@@ -3,17 +3,28 @@
 //! The database may contain values that the model cannot decode. They must not fail a statement that works without
 //! audit log.
 
+mod driver_value;
+mod exact;
+mod json_number;
+
 use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{DbBackend, QueryResult, TryGetable};
 
-use crate::auditable::EntityInfo;
+use crate::auditable::{ColumnInfo, EntityInfo};
 use crate::sql::is_name;
 use crate::value::{ColumnKind, unreadable};
+use exact::exact;
 
 /// Reads a row that has the entity's columns under their own names.
 pub(super) fn read_row(backend: DbBackend, info: &EntityInfo, row: &QueryResult) -> Vec<Value> {
-    let model = unpanicked(|| (info.access.read)(row).ok());
+    let is_exact = |column: &ColumnInfo| exact(backend, row, column.name, &column.shape).is_some();
+    // The model reads these values as others, or panics.
+    let model = if info.columns.iter().any(is_exact) {
+        None
+    } else {
+        unpanicked(|| (info.access.read)(row).ok())
+    };
     (info.columns.iter().enumerate())
         .map(
             |(at, column)| match model.as_ref().and_then(|row| row.get(at)) {
@@ -115,6 +126,9 @@ pub(super) fn is_read_by_type(shape: &ColumnKind) -> bool {
 }
 
 fn read_column(backend: DbBackend, row: &QueryResult, name: &str, shape: &ColumnKind) -> Value {
+    if let Some(value) = exact(backend, row, name, shape) {
+        return value;
+    }
     let typed = match shape {
         // The driver treats every number but 0 as true.
         ColumnKind::One(ArrayType::Bool) if backend != DbBackend::Postgres => {

@@ -11,13 +11,13 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use super::image_store::{Budget, ImageStore};
-use super::key_conditions::{is_in, is_padded};
+use super::key_conditions::{is_bindable, is_in, is_padded};
 use super::row_reader::read_row;
 use super::{Engine, Request, RowValues};
 use crate::auditable::EntityInfo;
 use crate::catalog::{LiveTable, UniqueIndex};
 use crate::sql::{SqlBuilder, UpdateOrDelete, is_name, quoted};
-use crate::value::{is_null, is_unreadable};
+use crate::value::is_null;
 
 const UNFINDABLE: &str =
     "rows have a key that is NULL or cannot be read, and could not be searched for";
@@ -450,9 +450,11 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         values: &[RowValues],
     ) -> bool {
         let is_key = columns == info.key;
-        let is_unfindable = |value: &Value| is_unreadable(value) || (is_key && is_null(value));
+        let is_unfindable = |(at, value): (&usize, &Value)| {
+            !is_bindable(&info.columns[*at].shape, value) || (is_key && is_null(value))
+        };
         let unfindable: Vec<RowValues> = (values.iter())
-            .filter(|row| row.iter().any(is_unfindable))
+            .filter(|row| columns.iter().zip(*row).any(is_unfindable))
             .cloned()
             .collect();
         if !unfindable.is_empty() {
