@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use sea_orm::DbBackend;
 
 pub(crate) use cache::understand;
-pub(crate) use control::{Step, changes_schema, drops_prepared, steps};
+pub(crate) use control::{Step, changes_character_set, changes_schema, drops_prepared, steps};
 pub(crate) use parse::{
     PlainToken, must_be_first, outline_of, placeholders, plain_tokens, tables_of_view,
     understand as parse_anew,

@@ -11,6 +11,7 @@ use crate::support::{TestDb, TestResult};
 
 mod sqlite {
     crate::support::tests_on! { sqlite:
+        writes_to_a_view_with_triggers_are_reported,
         rows_that_follow_an_unaudited_table_are_reported,
         transaction_with_unaudited_writes_has_the_same_outcome,
         catalogue_is_asked_once_and_after_changes_of_the_schema,
@@ -129,6 +130,26 @@ async fn writes_to_a_view_of_another_name_are_reported(db: &TestDb) -> TestResul
     ]);
     let oracle = oracle(db, &[ITEM], setup).await?;
     all_writes(&oracle, "cheapest").await?;
+    oracle.recorded_or_reported().await
+}
+
+/// SQLite writes views by the application's triggers.
+async fn writes_to_a_view_with_triggers_are_reported(db: &TestDb) -> TestResult {
+    let setup = item_and(&[
+        NOTE,
+        "CREATE VIEW cheap AS SELECT id, code, p FROM item",
+        "CREATE TRIGGER cheap_insert INSTEAD OF INSERT ON cheap BEGIN \
+         INSERT INTO note (text) VALUES (NEW.code); INSERT INTO item VALUES (NEW.id, NEW.code, NEW.p); END",
+        "CREATE TRIGGER cheap_update INSTEAD OF UPDATE ON Cheap BEGIN \
+         UPDATE item SET p = NEW.p WHERE id = OLD.id; END",
+        "CREATE TRIGGER cheap_delete INSTEAD OF DELETE ON cheap BEGIN DELETE FROM item WHERE id = OLD.id; END",
+        "CREATE VIEW notes AS SELECT text FROM note",
+        "CREATE TRIGGER notes_insert INSTEAD OF INSERT ON notes BEGIN INSERT INTO note (text) VALUES (NEW.text); END",
+    ]);
+    let oracle = oracle(db, &[ITEM], setup).await?;
+    oracle.executes("INSERT INTO notes VALUES ('n')").await;
+    assert!(reports(db).await?.is_empty());
+    all_writes(&oracle, "cheap").await?;
     oracle.recorded_or_reported().await
 }
 

@@ -21,6 +21,7 @@ mod mariadb {
         read_only_transaction_of_one_statement_refuses_its_write,
         write_after_a_read_only_read_is_reported,
         oracle_mode_lets_writes_run_with_a_report,
+        records_are_written_before_another_character_set,
         update_at_read_uncommitted_waits_for_no_row_that_does_not_match,
     }
 }
@@ -271,4 +272,17 @@ async fn update_at_read_uncommitted_waits_for_no_row_that_does_not_match(
     assert_eq!(db.records().await?.len(), 1);
     assert_eq!(reports(db).await?.len(), 2, "{:?}", reports(db).await?);
     oracle.bare.remove().await
+}
+
+async fn records_are_written_before_another_character_set(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    oracle
+        .in_transaction(&[
+            (Call::Execute, "UPDATE item SET code = 'žluť' WHERE id = 1"),
+            (Call::Execute, "SET NAMES latin1"),
+            (Call::QueryAll, "SELECT id FROM item"),
+            (Call::Unprepared, "SET NAMES utf8mb4"),
+        ])
+        .await?;
+    oracle.recorded().await
 }

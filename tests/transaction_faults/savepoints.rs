@@ -1,7 +1,8 @@
 //! Nested transactions that are refused or dropped while they begin or end, and raw savepoints inside.
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DbBackend, IsolationLevel, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DbBackend, IsolationLevel, TransactionOptions, TransactionSession,
+    TransactionTrait,
 };
 use sea_orm_audit::AuditConfig;
 
@@ -13,6 +14,7 @@ on_every_database! {
     begin_dropped_midway_leaves_the_transaction_to_its_commit,
     release_dropped_midway_keeps_log_and_table_equal,
     raw_savepoint_inside_a_nested_transaction_keeps_outer_records,
+    raw_savepoint_around_a_nested_transaction_commits_nothing,
     options_of_a_nested_begin_have_the_outcome_of_the_bare_call,
 }
 
@@ -96,6 +98,59 @@ async fn raw_savepoint_inside_a_nested_transaction_keeps_outer_records(db: &Test
     tx.commit().await?;
     assert_eq!(numbers(db).await?, [1, 0, 3]);
     assert_log_gives_table(db, 3, "").await
+}
+
+/// The savepoint of the nested transaction ends with the raw one before it. SeaORM then refuses COMMIT, and PostgreSQL
+/// answers it with ROLLBACK. On MariaDB, SeaORM may have committed a part in spite of the errors.
+async fn raw_savepoint_around_a_nested_transaction_commits_nothing(db: &TestDb) -> TestResult {
+    for end in ["RELEASE SAVEPOINT raw", "ROLLBACK TO SAVEPOINT raw"] {
+        let bare = db.sibling().await?;
+        let own = db.sibling().await?;
+        for db in [&bare, &own] {
+            accounts(db, 3).await?;
+        }
+        let errors = [
+            ends_below(&bare.conn, end).await?,
+            ends_below(&own.audited(), end).await?,
+        ];
+        for error in &errors {
+            assert!(
+                error.contains("does not exist") || error.contains("no such savepoint"),
+                "{error}"
+            );
+        }
+        assert_eq!(numbers(&own).await?, [0, 0, 0], "{end}");
+        if db.backend() != DbBackend::MySql {
+            assert_eq!(numbers(&bare).await?, [0, 0, 0], "{end}");
+        }
+        assert_log_gives_table(&own, 3, "").await?;
+        bare.remove().await?;
+        own.remove().await?;
+    }
+    Ok(())
+}
+
+/// Ends a raw savepoint before the nested transaction inside of it; returns the error of that one's commit.
+async fn ends_below<C: TransactionTrait>(db: &C, end: &str) -> TestResult<String>
+where
+    C::Transaction: ConnectionTrait + TransactionTrait,
+{
+    let tx = db.begin().await?;
+    tx.execute_unprepared("UPDATE account SET n = 1 WHERE id = 1")
+        .await?;
+    tx.execute_unprepared("SAVEPOINT raw").await?;
+    let nested = tx.begin().await?;
+    nested
+        .execute_unprepared("UPDATE account SET n = 2 WHERE id = 2")
+        .await?;
+    tx.execute_unprepared(end).await?;
+    let error = nested.commit().await.err().ok_or("the savepoint is gone")?;
+    // Whether these are accepted differs; neither has an effect.
+    let _ = tx
+        .execute_unprepared("UPDATE account SET n = 3 WHERE id = 3")
+        .await;
+    let _ = tx.commit().await;
+    Ok(error.to_string())
 }
 
 /// sqlx would roll the transaction back, and the handle then commit each statement by itself.

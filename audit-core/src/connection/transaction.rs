@@ -21,7 +21,7 @@ use super::{indirect, run};
 use crate::binding::{Binding, answer};
 use crate::capture::{ExecOutput, ServerInfo};
 use crate::exec_method::ExecMethod;
-use crate::sql::{ParsedStatement, changes_schema, understand};
+use crate::sql::{ParsedStatement, changes_character_set, changes_schema, understand};
 use crate::transaction_state::Frames;
 
 /// A transaction on which every write to an audited table is recorded.
@@ -113,6 +113,11 @@ impl AuditedTransaction {
         let understood = understand(backend, &statement.sql);
         if self.mock {
             return self.track_error(run(tx, call, statement).await);
+        }
+        if changes_character_set(backend, &statement.sql) {
+            // The server would read the texts of these records as others.
+            let _lock = self.physical.capture_lock.lock().await;
+            self.track_error(self.frames().flush_all(tx).await)?;
         }
         if matches!(*understood, ParsedStatement::Read) {
             let observe = |sql: &str| self.frames().live_tables.observe(sql, &understood);

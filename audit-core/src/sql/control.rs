@@ -224,6 +224,22 @@ pub(crate) fn drops_prepared(backend: DbBackend, sql: &str) -> bool {
     })
 }
 
+/// Whether a text changes how the server reads the texts that it receives (MySQL). The driver sends UTF-8 either way.
+pub(crate) fn changes_character_set(backend: DbBackend, sql: &str) -> bool {
+    if backend != DbBackend::MySql || !may_begin_with(sql, &["SET"]) {
+        return false;
+    }
+    statements_of(backend, sql).iter().any(|tokens| {
+        let words = words_of(tokens);
+        let is_set = words.first().is_some_and(|word| word == "SET");
+        let names_it = |word: &String| {
+            matches!(word.as_str(), "NAMES" | "CHARSET" | "CHARACTER")
+                || word.contains("CHARACTER_SET")
+        };
+        is_set && words.iter().any(names_it)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,6 +363,26 @@ mod tests {
             "FLUSH TABLES",
         ] {
             assert_eq!(steps(DbBackend::MySql, sql), [], "{sql}");
+        }
+    }
+
+    #[test]
+    fn texts_that_change_the_character_set_are_found() {
+        let changes = |sql: &str| changes_character_set(DbBackend::MySql, sql);
+        for sql in [
+            "SET NAMES latin1",
+            "set character set 'latin1'",
+            "SELECT 1; SET @@session.character_set_client = latin1",
+        ] {
+            assert!(changes(sql), "{sql}");
+            assert!(!changes_character_set(DbBackend::Postgres, sql), "{sql}");
+        }
+        for sql in [
+            "SET @a = 'NAMES'",
+            "SELECT 'SET NAMES x'",
+            "SET SESSION sql_mode = ''",
+        ] {
+            assert!(!changes(sql), "{sql}");
         }
     }
 

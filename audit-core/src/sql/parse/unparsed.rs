@@ -22,6 +22,7 @@ const POSTGRES_READS: &[&str] = &[
     "RESET",
     "SET",
     "SHOW",
+    "TABLE",
     "UNLISTEN",
 ];
 
@@ -34,6 +35,7 @@ const MYSQL_READS: &[&str] = &[
     "HELP",
     "SET",
     "SHOW",
+    "TABLE",
     "USE",
 ];
 

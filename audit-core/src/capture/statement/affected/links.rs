@@ -30,7 +30,7 @@ pub(super) enum By {
     Child,
     /// The table is a view of it.
     View,
-    /// A rule of the table names it.
+    /// A rule of the table, or a trigger of the view on SQLite, names it.
     Rule,
     /// A foreign key with an action of ON DELETE, which deletes the rows or sets their columns.
     Delete { deletes: bool },

@@ -1,8 +1,9 @@
-//! The links in SQLite's pragmas. The application's triggers write SQLite's views; they are not examined.
+//! The links in SQLite's pragmas, and of its views, which the application's triggers write.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use super::{By, Link};
+use crate::routine::Body;
 use crate::sql::{TableName, quoted};
 
 /// A foreign key without target columns refers to the primary key.
@@ -13,6 +14,16 @@ fn keys_of(schema: &str) -> String {
 SELECT m.name AS follower, f.\"table\" AS name, f.on_delete AS deleted, f.on_update AS updated, COALESCE(f.\"to\",
     (SELECT p.name FROM pragma_table_info(f.\"table\", ?) AS p WHERE p.pk = f.seq + 1)) AS part
 FROM {place}.sqlite_master AS m, pragma_foreign_key_list(m.name, ?) AS f WHERE m.type = 'table'"
+    )
+}
+
+/// The triggers of views, which run instead of a write.
+fn triggers_of_views(schema: &str) -> String {
+    let place = quoted(DbBackend::Sqlite, schema);
+    format!(
+        "\
+SELECT v.name AS name, t.sql AS body FROM {place}.sqlite_master AS t JOIN {place}.sqlite_master AS v
+  ON v.name = t.tbl_name COLLATE NOCASE AND v.type = 'view' WHERE t.type = 'trigger'"
     )
 }
 
@@ -52,6 +63,25 @@ pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
                 add(By::Update {
                     columns: column.map(|column| vec![column]),
                 })?;
+            }
+        }
+        let triggers = Statement::from_string(backend, triggers_of_views(&schema));
+        for row in db.query_all_raw(triggers).await? {
+            let body: String = row.try_get("", "body")?;
+            let view: String = row.try_get("", "name")?;
+            for written in Body::read(backend, &body, "").writes {
+                links.push(Link {
+                    from: TableName {
+                        schema: Some(schema.clone()),
+                        table: view.clone(),
+                    },
+                    to: Some(TableName {
+                        schema: written.schema.or_else(|| Some(schema.clone())),
+                        table: written.name,
+                    }),
+                    by: By::Rule,
+                    fires_triggers: true,
+                });
             }
         }
     }
