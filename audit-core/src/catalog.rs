@@ -27,7 +27,8 @@ pub(crate) struct LiveTable {
     pub(crate) kind: TableKind,
     /// The columns of an INSERT that names none, in order.
     pub(crate) columns: Vec<String>,
-    /// The types of the columns, where a value must be cast to be compared with one.
+    /// The types of the columns, where a value must be cast to be compared with one. On PostgreSQL they and the unique
+    /// indexes are looked up only for an INSERT with a conflict clause.
     pub(crate) types: HashMap<String, String>,
     /// Distinguishes columns of other names or types, so that queries that read them are prepared again (PostgreSQL).
     pub(crate) shape: u32,
@@ -55,8 +56,10 @@ pub(crate) struct LiveTable {
     /// Whether every statement of the transaction reads what its first one saw (PostgreSQL). A locking read fails there
     /// if another client has changed a row since.
     pub(crate) keeps_snapshot: bool,
-    /// The foreign keys by which rows change along with those of the table. On SQLite and MySQL they are looked up
-    /// only if a statement sets a column that one may refer to.
+    /// The columns that foreign keys with an action of ON UPDATE refer to (PostgreSQL).
+    pub(crate) referred: Vec<String>,
+    /// The foreign keys by which rows change along with those of the table. They are looked up only if a statement sets
+    /// a column that one may refer to.
     pub(crate) referring: Vec<ReferringKey>,
     /// Whether the unqualified name resolves to this table.
     pub(crate) is_found_by_name: bool,
@@ -173,14 +176,27 @@ pub(crate) async fn look_up<C: ConnectionTrait>(
     }
 }
 
-/// The foreign keys by which rows change along with those of a table. PostgreSQL's look-up includes them.
+/// Completes what decides the conflicts of an INSERT. The look-up of other databases includes it.
+pub(crate) async fn look_up_conflicts<C: ConnectionTrait>(
+    db: &C,
+    name: &TableName,
+    live: &mut LiveTable,
+) -> Result<(), DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => postgres::look_up_conflicts(db, name, live).await,
+        _ => Ok(()),
+    }
+}
+
+/// The foreign keys by which rows change along with those of a table.
 pub(crate) async fn referring_keys<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
     live: &LiveTable,
 ) -> Result<Vec<ReferringKey>, DbErr> {
     match db.get_database_backend() {
-        DbBackend::Postgres => Ok(live.referring.clone()),
+        DbBackend::Postgres if live.referred.is_empty() => Ok(Vec::new()),
+        DbBackend::Postgres => postgres::referring_keys(db, name).await,
         DbBackend::Sqlite => sqlite::referring_keys(db, live.schema.as_deref(), &name.table).await,
         _ => mysql::referring_keys(db, name).await,
     }

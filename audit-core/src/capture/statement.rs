@@ -127,7 +127,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(self.run(call, &statement).await?.settled());
         }
         let mut live = if Self::needs_live_table(self.server, write) {
-            (self.live_table(&write.table).await).map_err(|error| call.own_error(error))?
+            (self.live_table_of(write).await).map_err(|error| call.own_error(error))?
         } else {
             LiveTable::default()
         };

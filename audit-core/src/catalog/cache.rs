@@ -55,7 +55,11 @@ impl LiveTables {
     }
 
     pub(crate) fn insert(&self, name: &TableName, live: &LiveTable) {
-        self.known().tables.push((name.clone(), live.clone()));
+        let mut known = self.known();
+        match known.tables.iter_mut().find(|(other, _)| other == name) {
+            Some((_, older)) => older.clone_from(live),
+            None => known.tables.push((name.clone(), live.clone())),
+        }
     }
 
     /// Whether row-level security applies to a table that has been looked up by this name.

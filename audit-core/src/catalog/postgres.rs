@@ -5,14 +5,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
 use crate::record::prepared_anew;
 use crate::sql::{TableName, quoted};
 
-/// One row for the table that the name resolves to on this connection, as JSON. Trigger bits are those of
-/// `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER. Triggers of partitions and of inheriting
-/// tables change rows of the table as well.
+/// One row for the table that the name resolves to on this connection, as JSON. It precedes the first write to a table in
+/// each transaction, so it has what every write needs, and each part only where the table has such a thing.
+///
+/// Bits of the triggers are those of `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER. Triggers of
+/// partitions and of inheriting tables change rows of the table as well. A foreign key has triggers on the table that it
+/// refers to, which an index finds; before version 15 it has none on a partitioned one.
 ///
 /// A schema that the statement names is the schema of an entity that names none if the search path resolves to it,
 /// now or by the session's default: a transaction may set another search path for itself.
@@ -24,45 +28,50 @@ SELECT json_build_object(
   'rules', c.relhasrules,
   'secured', row_security_active(c.oid),
   'lockable', has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'UPDATE'),
-  'triggers', (
+  'triggers', CASE WHEN c.relhastriggers OR c.relhassubclass THEN (
     WITH RECURSIVE tree AS (SELECT c.oid AS id UNION
       SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.id)
     SELECT json_build_object(
       'after', COALESCE(bool_or(t.tgtype & 66 = 0), false),
       'before_insert', COALESCE(bool_or(t.tgtype & 7 = 7), false))
     FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.id
-    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'),
+    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D') END,
   'found_by_name', n.nspname = ANY (current_schemas(false)) OR EXISTS (
     SELECT FROM pg_catalog.pg_settings s, unnest(string_to_array(s.reset_val, ',')) AS path (name)
     WHERE s.name = 'search_path' AND n.nspname = CASE trim(path.name)
       WHEN '\"$user\"' THEN current_user ELSE btrim(path.name, ' \"') END),
   'version', current_setting('server_version_num')::int,
   'level', current_setting('transaction_isolation'),
-  'referring', (SELECT COALESCE(json_agg(json_build_object(
-      'schema', s.nspname,
-      'table', r.relname,
-      'from', (SELECT json_agg(a.attname ORDER BY k.place)
-        FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
-      'to', (SELECT json_agg(a.attname ORDER BY k.place)
-        FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
-      ) ORDER BY f.oid), '[]')
-    FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class r ON r.oid = f.conrelid
-    JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
-    WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r')),
-  'columns', (SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'referred', CASE WHEN c.relkind = 'p' THEN (
+      SELECT json_agg(a.attname) FROM pg_catalog.pg_constraint f
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (f.confkey)
+      WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r'))
+    WHEN c.relhastriggers THEN (
+      SELECT json_agg(a.attname)
+      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint f ON f.oid = t.tgconstraint
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (f.confkey)
+      WHERE t.tgrelid = c.oid AND f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r')) END,
+  'columns', l.names,
+  'shape', l.shape,
+  'unreadable', CASE
+    WHEN NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) THEN (
+      SELECT json_agg(a.attname) FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'))) END
+)::text AS facts
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL (
+  SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') AS names,
+    COALESCE(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation), ','
+      ORDER BY a.attnum), '') AS shape
+  FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) l
+WHERE ";
+
+/// The unique indexes, and the types of the columns, which decide the conflicts of an INSERT.
+const CONFLICTS: &str = "\
+SELECT json_build_object(
   'types', (SELECT COALESCE(json_object_agg(a.attname, format_type(a.atttypid, -1)), '{}')
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-  'shape', (SELECT COALESCE(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation), ','
-      ORDER BY a.attnum), '')
-    FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-  'unreadable', (SELECT COALESCE(json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'))),
   'unique', (SELECT COALESCE(json_agg(json_build_object(
       'name', i.relname,
       'columns', CASE WHEN x.indexprs IS NULL THEN (
@@ -75,6 +84,23 @@ SELECT json_build_object(
 )::text AS facts
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE ";
+
+/// The foreign keys with an action of ON UPDATE that refer to a table.
+const REFERRING: &str = "\
+SELECT COALESCE(json_agg(json_build_object(
+    'schema', s.nspname,
+    'table', r.relname,
+    'from', (SELECT json_agg(a.attname ORDER BY k.place)
+      FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
+    'to', (SELECT json_agg(a.attname ORDER BY k.place)
+      FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
+    ) ORDER BY f.oid), '[]')::text AS facts
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_constraint f ON f.confrelid = c.oid
+JOIN pg_catalog.pg_class r ON r.oid = f.conrelid JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
+WHERE f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r') AND ";
 
 /// Resolved by the search path. `to_regclass` fails for a schema that the role may not use: the search path contains
 /// no such schema.
@@ -95,29 +121,92 @@ struct Facts {
     rules: bool,
     secured: bool,
     lockable: bool,
-    triggers: Triggers,
+    triggers: Option<Triggers>,
     version: u32,
     level: String,
     found_by_name: bool,
-    referring: Vec<ReferringKey>,
+    referred: Option<Vec<String>>,
     columns: Vec<String>,
-    types: HashMap<String, String>,
     shape: String,
-    unreadable: Vec<String>,
-    unique: Vec<UniqueIndex>,
+    unreadable: Option<Vec<String>>,
 }
 
 /// The triggers of the table and of its partitions.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Triggers {
     after: bool,
     before_insert: bool,
+}
+
+#[derive(Deserialize)]
+struct Conflicts {
+    types: HashMap<String, String>,
+    unique: Vec<UniqueIndex>,
 }
 
 pub(super) async fn look_up<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
 ) -> Result<LiveTable, DbErr> {
+    let Some(facts): Option<Facts> = ask(db, LOOK_UP, name).await? else {
+        return Ok(LiveTable {
+            kind: TableKind::Missing,
+            ..LiveTable::default()
+        });
+    };
+    let triggers = facts.triggers.unwrap_or_default();
+    Ok(LiveTable {
+        schema: Some(facts.schema),
+        kind: match facts.kind.as_str() {
+            _ if facts.temporary => TableKind::Temporary,
+            "r" | "p" => TableKind::Table,
+            _ => TableKind::Other,
+        },
+        columns: facts.columns,
+        shape: hash_of(&facts.shape),
+        is_secured: facts.secured,
+        has_rules: facts.rules,
+        unreadable: facts.unreadable.unwrap_or_default(),
+        is_lockable: facts.lockable,
+        has_triggers: triggers.after,
+        may_skip_inserts: triggers.before_insert,
+        returns_old: facts.version >= RETURNS_OLD,
+        keeps_snapshot: matches!(facts.level.as_str(), "repeatable read" | "serializable"),
+        referred: facts.referred.unwrap_or_default(),
+        is_found_by_name: facts.found_by_name,
+        // Unique indexes and types are looked up for conflict clauses. A conflicting row that was not read before is
+        // detected from the returned row, so defaults do not matter.
+        ..LiveTable::default()
+    })
+}
+
+/// Completes what decides the conflicts of an INSERT.
+pub(super) async fn look_up_conflicts<C: ConnectionTrait>(
+    db: &C,
+    name: &TableName,
+    live: &mut LiveTable,
+) -> Result<(), DbErr> {
+    let conflicts: Option<Conflicts> = ask(db, CONFLICTS, name).await?;
+    if let Some(conflicts) = conflicts {
+        live.types = conflicts.types;
+        live.unique = conflicts.unique;
+    }
+    Ok(())
+}
+
+pub(super) async fn referring_keys<C: ConnectionTrait>(
+    db: &C,
+    name: &TableName,
+) -> Result<Vec<ReferringKey>, DbErr> {
+    Ok(ask(db, REFERRING, name).await?.unwrap_or_default())
+}
+
+/// Asks about the table with a name; `None` if there is none.
+async fn ask<C: ConnectionTrait, T: DeserializeOwned>(
+    db: &C,
+    question: &str,
+    name: &TableName,
+) -> Result<Option<T>, DbErr> {
     let backend = DbBackend::Postgres;
     let table = || quoted(backend, &name.table);
     let (place, values): (_, Vec<Value>) = match &name.schema {
@@ -131,44 +220,16 @@ pub(super) async fn look_up<C: ConnectionTrait>(
             vec![name.table.as_str().into(), schema.as_str().into()],
         ),
     };
-    let sql = format!("{LOOK_UP}{place}");
+    let sql = format!("{question}{place}");
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let Some(row) = db.query_one_raw(prepared_anew(statement)).await? else {
-        return Ok(LiveTable {
-            kind: TableKind::Missing,
-            ..LiveTable::default()
-        });
+        return Ok(None);
     };
     let facts: String = row.try_get("", "facts")?;
-    let facts: Facts = serde_json::from_str(&facts).map_err(|error| {
+    let facts = serde_json::from_str(&facts).map_err(|error| {
         DbErr::Type(format!("the catalogue's answer could not be read: {error}"))
     })?;
-    Ok(LiveTable {
-        resolves_conflicts: false,
-        schema: Some(facts.schema),
-        kind: match facts.kind.as_str() {
-            _ if facts.temporary => TableKind::Temporary,
-            "r" | "p" => TableKind::Table,
-            _ => TableKind::Other,
-        },
-        columns: facts.columns,
-        types: facts.types,
-        shape: hash_of(&facts.shape),
-        unique: facts.unique,
-        // A conflicting row that was not read before is detected from the returned row.
-        defaulted: Vec::new(),
-        row_id: None,
-        is_secured: facts.secured,
-        has_rules: facts.rules,
-        unreadable: facts.unreadable,
-        is_lockable: facts.lockable,
-        has_triggers: facts.triggers.after,
-        may_skip_inserts: facts.triggers.before_insert,
-        returns_old: facts.version >= RETURNS_OLD,
-        keeps_snapshot: matches!(facts.level.as_str(), "repeatable read" | "serializable"),
-        referring: facts.referring,
-        is_found_by_name: facts.found_by_name,
-    })
+    Ok(Some(facts))
 }
 
 /// Short; within one process, equal texts have equal hashes.

@@ -3,8 +3,10 @@
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::Engine;
-use crate::catalog::{LiveTable, ReferringKey, Settings, look_up, referring_keys, settings};
-use crate::sql::TableName;
+use crate::catalog::{
+    LiveTable, ReferringKey, Settings, look_up, look_up_conflicts, referring_keys, settings,
+};
+use crate::sql::{Kind, TableName, Write};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Looks up a table by the name in the statement.
@@ -15,6 +17,17 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let found = look_up(self.db, name).await?;
         self.frames.live_tables.insert(name, &found);
         Ok(found)
+    }
+
+    /// Looks up the table that a statement writes, with what decides the conflicts of an INSERT.
+    pub(super) async fn live_table_of(&self, write: &Write) -> Result<LiveTable, DbErr> {
+        let mut live = self.live_table(&write.table).await?;
+        let has_conflict = matches!(&write.kind, Kind::Insert(insert) if insert.conflict.is_some());
+        if has_conflict && self.server.is_postgres() && live.types.is_empty() {
+            look_up_conflicts(self.db, &write.table, &mut live).await?;
+            self.frames.live_tables.insert(&write.table, &live);
+        }
+        Ok(live)
     }
 
     /// Looks up the foreign keys by which rows change along with those of a table.

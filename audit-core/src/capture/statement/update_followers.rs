@@ -97,7 +97,13 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if columns.is_empty() {
             return Ok(());
         }
-        if !self.server.is_postgres() && may_be_referred(info, live, columns) {
+        let has = |name: &String| columns.iter().any(|column| is_name(column, name));
+        let is_referred = if self.server.is_postgres() {
+            live.referred.iter().any(has)
+        } else {
+            may_be_referred(info, live, columns)
+        };
+        if is_referred {
             live.referring = self.referring_keys(&write.table, live).await?;
         }
         let found = self
