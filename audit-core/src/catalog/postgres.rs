@@ -12,11 +12,10 @@ use crate::record::prepared_anew;
 use crate::sql::{TableName, quoted};
 
 /// One row for the table that the name resolves to on this connection, as JSON. It precedes the first write to a table in
-/// each transaction, so it has what every write needs, and each part only where the table has such a thing.
+/// each transaction, so it has only what most writes need; what few tables have is asked for separately.
 ///
-/// Bits of the triggers are those of `pg_trigger.tgtype`: 2 is BEFORE, 64 is INSTEAD OF; neither is AFTER. Triggers of
-/// partitions and of inheriting tables change rows of the table as well. A foreign key has triggers on the table that it
-/// refers to, which an index finds; before version 15 it has none on a partitioned one.
+/// A foreign key has triggers on the table that it refers to, which an index finds. `pg_trigger.tgtype` and the numbers
+/// of the columns are those of the catalogue.
 ///
 /// A schema that the statement names is the schema of an entity that names none if the search path resolves to it,
 /// now or by the session's default: a transaction may set another search path for itself.
@@ -28,43 +27,46 @@ SELECT json_build_object(
   'rules', c.relhasrules,
   'secured', row_security_active(c.oid),
   'lockable', has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'UPDATE'),
-  'triggers', CASE WHEN c.relhastriggers OR c.relhassubclass THEN (
-    WITH RECURSIVE tree AS (SELECT c.oid AS id UNION
-      SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.id)
-    SELECT json_build_object(
-      'after', COALESCE(bool_or(t.tgtype & 66 = 0), false),
-      'before_insert', COALESCE(bool_or(t.tgtype & 7 = 7), false))
-    FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.id
-    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D') END,
+  'readable', has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+  'has_children', c.relhassubclass,
   'found_by_name', n.nspname = ANY (current_schemas(false)) OR EXISTS (
     SELECT FROM pg_catalog.pg_settings s, unnest(string_to_array(s.reset_val, ',')) AS path (name)
     WHERE s.name = 'search_path' AND n.nspname = CASE trim(path.name)
       WHEN '\"$user\"' THEN current_user ELSE btrim(path.name, ' \"') END),
   'version', current_setting('server_version_num')::int,
   'level', current_setting('transaction_isolation'),
-  'referred', CASE WHEN c.relkind = 'p' THEN (
-      SELECT json_agg(a.attname) FROM pg_catalog.pg_constraint f
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (f.confkey)
-      WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r'))
-    WHEN c.relhastriggers THEN (
-      SELECT json_agg(a.attname)
-      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint f ON f.oid = t.tgconstraint
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (f.confkey)
-      WHERE t.tgrelid = c.oid AND f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r')) END,
-  'columns', l.names,
-  'shape', l.shape,
-  'unreadable', CASE
-    WHEN NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) THEN (
-      SELECT json_agg(a.attname) FROM pg_catalog.pg_attribute a
-      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'))) END
+  'triggers', t.types,
+  'referred', t.keys,
+  'columns', l.columns
 )::text AS facts
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL (
-  SELECT COALESCE(json_agg(a.attname ORDER BY a.attnum), '[]') AS names,
-    COALESCE(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation), ','
-      ORDER BY a.attnum), '') AS shape
-  FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) l
+  SELECT json_agg(json_build_array(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation) ORDER BY a.attnum)
+    AS columns
+  FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) l, LATERAL (
+  SELECT json_agg(t.tgtype) FILTER (WHERE NOT t.tgisinternal AND t.tgenabled <> 'D') AS types,
+    json_agg(f.confkey) FILTER (WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.confupdtype NOT IN ('a', 'r'))
+      AS keys
+  FROM pg_catalog.pg_trigger t LEFT JOIN pg_catalog.pg_constraint f ON f.oid = t.tgconstraint
+  WHERE t.tgrelid = c.oid) t
 WHERE ";
+
+/// The triggers of partitions and of inheriting tables, which change rows of the table as well.
+const TRIGGERS_OF_CHILDREN: &str = "\
+SELECT COALESCE(json_agg(t.tgtype), '[]')::text AS facts
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL (
+  WITH RECURSIVE tree AS (SELECT i.inhrelid AS id FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid UNION
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.id)
+  SELECT t.tgtype FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.id
+  WHERE NOT t.tgisinternal AND t.tgenabled <> 'D') t
+WHERE ";
+
+/// The columns that the role may not read.
+const UNREADABLE: &str = "\
+SELECT COALESCE(json_agg(a.attname), '[]')::text AS facts
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+WHERE a.attnum > 0 AND NOT a.attisdropped
+  AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')) AND ";
 
 /// The unique indexes, and the types of the columns, which decide the conflicts of an INSERT.
 const CONFLICTS: &str = "\
@@ -121,21 +123,39 @@ struct Facts {
     rules: bool,
     secured: bool,
     lockable: bool,
-    triggers: Option<Triggers>,
+    readable: bool,
+    has_children: bool,
+    found_by_name: bool,
     version: u32,
     level: String,
-    found_by_name: bool,
-    referred: Option<Vec<String>>,
-    columns: Vec<String>,
-    shape: String,
-    unreadable: Option<Vec<String>>,
+    triggers: Option<Vec<i16>>,
+    referred: Option<Vec<Vec<i16>>>,
+    columns: Option<Vec<Column>>,
 }
 
-/// The triggers of the table and of its partitions.
-#[derive(Deserialize, Default)]
-struct Triggers {
-    after: bool,
-    before_insert: bool,
+/// A column: its name and number, the OID of its type, the modifier of the type, the OID of its collation.
+#[derive(Deserialize, Hash)]
+struct Column(String, i16, String, i32, String);
+
+impl Facts {
+    /// The columns that foreign keys with an action of ON UPDATE refer to. Before version 15 they have no triggers on a
+    /// partitioned table, so that any of its columns may be one.
+    fn referred(&self, columns: &[Column]) -> Vec<String> {
+        let keys = self.referred.as_deref().unwrap_or_default();
+        let is_referred = |number| keys.iter().any(|key| key.contains(&number));
+        (columns.iter())
+            .filter(|column| self.kind == "p" || is_referred(column.1))
+            .map(|column| column.0.clone())
+            .collect()
+    }
+}
+
+/// The bits of `pg_trigger.tgtype`.
+mod trigger_bit {
+    pub(super) const ROW: i16 = 1;
+    pub(super) const BEFORE: i16 = 2;
+    pub(super) const INSERT: i16 = 4;
+    pub(super) const INSTEAD: i16 = 64;
 }
 
 #[derive(Deserialize)]
@@ -148,32 +168,45 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
 ) -> Result<LiveTable, DbErr> {
-    let Some(facts): Option<Facts> = ask(db, LOOK_UP, name).await? else {
+    use trigger_bit::{BEFORE, INSERT, INSTEAD, ROW};
+
+    let Some(mut facts): Option<Facts> = ask(db, LOOK_UP, name).await? else {
         return Ok(LiveTable {
             kind: TableKind::Missing,
             ..LiveTable::default()
         });
     };
-    let triggers = facts.triggers.unwrap_or_default();
+    let mut triggers = facts.triggers.take().unwrap_or_default();
+    if facts.has_children {
+        let of_children: Option<Vec<i16>> = ask(db, TRIGGERS_OF_CHILDREN, name).await?;
+        triggers.extend(of_children.unwrap_or_default());
+    }
+    let unreadable = if facts.readable {
+        None
+    } else {
+        ask(db, UNREADABLE, name).await?
+    };
+    let columns = facts.columns.take().unwrap_or_default();
+    let before_insert = ROW | BEFORE | INSERT;
     Ok(LiveTable {
-        schema: Some(facts.schema),
         kind: match facts.kind.as_str() {
             _ if facts.temporary => TableKind::Temporary,
             "r" | "p" => TableKind::Table,
             _ => TableKind::Other,
         },
-        columns: facts.columns,
-        shape: hash_of(&facts.shape),
+        shape: hash_of(&columns),
         is_secured: facts.secured,
         has_rules: facts.rules,
-        unreadable: facts.unreadable.unwrap_or_default(),
+        unreadable: unreadable.unwrap_or_default(),
         is_lockable: facts.lockable,
-        has_triggers: triggers.after,
-        may_skip_inserts: triggers.before_insert,
+        has_triggers: (triggers.iter()).any(|bits| bits & (BEFORE | INSTEAD) == 0),
+        may_skip_inserts: (triggers.iter()).any(|bits| bits & before_insert == before_insert),
         returns_old: facts.version >= RETURNS_OLD,
         keeps_snapshot: matches!(facts.level.as_str(), "repeatable read" | "serializable"),
-        referred: facts.referred.unwrap_or_default(),
+        referred: facts.referred(&columns),
         is_found_by_name: facts.found_by_name,
+        schema: Some(facts.schema),
+        columns: columns.into_iter().map(|column| column.0).collect(),
         // Unique indexes and types are looked up for conflict clauses. A conflicting row that was not read before is
         // detected from the returned row, so defaults do not matter.
         ..LiveTable::default()
@@ -232,9 +265,9 @@ async fn ask<C: ConnectionTrait, T: DeserializeOwned>(
     Ok(Some(facts))
 }
 
-/// Short; within one process, equal texts have equal hashes.
-fn hash_of(text: &str) -> u32 {
+/// Short; within one process, equal columns have equal hashes.
+fn hash_of(columns: &[Column]) -> u32 {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    columns.hash(&mut hasher);
     u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }

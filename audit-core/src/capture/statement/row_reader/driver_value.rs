@@ -16,6 +16,7 @@ pub(super) enum DriverValue<'r> {
 }
 
 /// The value of a column in a prepared statement's answer; `None` for NULL, and for other drivers.
+#[allow(clippy::borrow_deref_ref)] // sqlx returns a `Cow`
 pub(super) fn driver_value<'r>(row: &'r QueryResult, name: &str) -> Option<DriverValue<'r>> {
     #[allow(clippy::wildcard_imports, unused_imports)]
     use sea_orm::*;
