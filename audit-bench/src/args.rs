@@ -1,10 +1,16 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Parser, ValueEnum};
 
 /// Measures the cost of the audit log, compared with bare SeaORM and manual hooks.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
+    /// What to measure.
+    #[arg(value_enum, default_value = "writes")]
+    pub(crate) what: What,
+
     /// The databases to measure on.
     #[arg(
         long,
@@ -22,18 +28,41 @@ pub(crate) struct Args {
     #[arg(long, default_value = "")]
     pub(crate) only: String,
 
-    /// How long queries take on a log of `--rows` rows, compared with a hundredth of them.
-    #[arg(long)]
-    pub(crate) read: bool,
-
-    /// The size of the log for `--read`. A past day is 33,333 rows: of less than a million rows that is so large a share
-    /// that a database may read them all.
+    /// The size of the log for `read` and `grown`. A past day is 33,333 rows: of less than a million rows that is so
+    /// large a share that a database may read them all.
     #[arg(long, default_value_t = 10_000_000)]
     pub(crate) rows: u64,
 
-    /// The web layers instead of the databases; build with `--profile production`.
+    /// Also writes the results of `writes` to this file, as JSON.
     #[arg(long)]
-    pub(crate) web: bool,
+    pub(crate) json: Option<PathBuf>,
+
+    /// For `page`: the file that `--json` has written.
+    #[arg(long, required_if_eq("what", "page"))]
+    pub(crate) from: Option<PathBuf>,
+
+    /// For `page`: the chart to draw, in SVG.
+    #[arg(long, required_if_eq("what", "page"))]
+    pub(crate) chart: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// What each way of capture costs a write, compared with bare SeaORM.
+    Writes,
+    /// The same with 64 writers at once.
+    Writers,
+    /// What a write costs with a log of `--rows` rows, compared with an empty one.
+    Grown,
+    /// The memory of a process that records a million writes.
+    Memory,
+    /// How long queries take on a log of `--rows` rows, compared with a hundredth of them.
+    Read,
+    /// The web layers, without a database; build with `--profile production`.
+    Web,
+    /// Nothing: makes the tables and the chart of an earlier run.
+    Page,
 }
 
 /// A database.

@@ -10,9 +10,8 @@ use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
 
 use crate::BoxError;
-use crate::bulk_api::{Builders, CapturePath, SeaOrm};
+use crate::bulk_api::CapturePath;
 use crate::database::Database;
-use crate::fixtures::{Audited, Bare, Manual, Skipped, Triggered};
 use crate::operation::Operation;
 use crate::path::{Kind, Path};
 use crate::rows;
@@ -42,38 +41,42 @@ pub(crate) struct Block {
     pub(crate) times: usize,
 }
 
+/// Spawns a generic function with a path's entity and bulk interface, on its connection: in a separate task, as a request
+/// has, within the scope that a web layer creates.
+macro_rules! spawn_on_path {
+    ($path:expr, $connections:expr, $function:ident($($argument:expr),*)) => {{
+        use $crate::bulk_api::{Builders, SeaOrm};
+        use $crate::fixtures::{Audited, Bare, Manual, Skipped, Triggered};
+        use $crate::path::Path;
+        let (plain, audited) = ($connections.plain.clone(), $connections.audited.clone());
+        macro_rules! task {
+            ($way:ty, $db:expr) => {
+                tokio::spawn(
+                    $crate::batch::scope().scope($function::<$way, _>($db, $($argument),*)),
+                )
+            };
+        }
+        match $path {
+            Path::Bare => task!(SeaOrm<Bare>, plain),
+            Path::Manual => task!(SeaOrm<Manual>, plain),
+            Path::Hooks => task!(SeaOrm<Audited>, plain),
+            Path::Connection => task!(SeaOrm<Audited>, audited),
+            Path::Bulk => task!(Builders, plain),
+            Path::Trigger => task!(SeaOrm<Triggered>, plain),
+            Path::TriggerContext => task!(SeaOrm<Triggered>, audited),
+            Path::Skipped => task!(SeaOrm<Skipped>, audited),
+        }
+    }};
+}
+pub(crate) use spawn_on_path;
+
 /// Runs the operations and checks their audit rows. Returns the microseconds of each operation.
 pub(crate) async fn run(
     database: &Database,
     connections: &Connections,
     block: Block,
 ) -> Result<Vec<f64>, BoxError> {
-    let plain = || connections.plain.clone();
-    let audited = || connections.audited.clone();
-    let rows = || database.conn.clone();
-    // A separate task, as a request has, within the scope that a web layer creates.
-    let worker = match block.path {
-        Path::Bare => tokio::spawn(scope().scope(work::<SeaOrm<Bare>, _>(rows(), plain(), block))),
-        Path::Manual => {
-            tokio::spawn(scope().scope(work::<SeaOrm<Manual>, _>(rows(), plain(), block)))
-        }
-        Path::Hooks => {
-            tokio::spawn(scope().scope(work::<SeaOrm<Audited>, _>(rows(), plain(), block)))
-        }
-        Path::Connection => {
-            tokio::spawn(scope().scope(work::<SeaOrm<Audited>, _>(rows(), audited(), block)))
-        }
-        Path::Bulk => tokio::spawn(scope().scope(work::<Builders, _>(rows(), plain(), block))),
-        Path::Trigger => {
-            tokio::spawn(scope().scope(work::<SeaOrm<Triggered>, _>(rows(), plain(), block)))
-        }
-        Path::TriggerContext => {
-            tokio::spawn(scope().scope(work::<SeaOrm<Triggered>, _>(rows(), audited(), block)))
-        }
-        Path::Skipped => {
-            tokio::spawn(scope().scope(work::<SeaOrm<Skipped>, _>(rows(), audited(), block)))
-        }
-    };
+    let worker = spawn_on_path!(block.path, connections, work(database.conn.clone(), block));
     let (before, micros) = worker.await?.map_err(|error| {
         let (path, operation, kind) =
             (block.path.name(), block.operation.name(), block.kind.name());
@@ -91,7 +94,7 @@ pub(crate) async fn run(
 }
 
 /// The context that the manual hooks record, too.
-fn scope() -> AuditContext {
+pub(crate) fn scope() -> AuditContext {
     AuditContext::new()
         .actor(Actor::user(7).named("Ann"))
         .request_id("benchmark")
@@ -99,8 +102,8 @@ fn scope() -> AuditContext {
 
 /// Returns the previous number of audit rows, and the microseconds of each operation.
 async fn work<R: CapturePath, C>(
-    rows: DatabaseConnection,
     db: C,
+    rows: DatabaseConnection,
     block: Block,
 ) -> Result<(u64, Vec<f64>), DbErr>
 where

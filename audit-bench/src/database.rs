@@ -94,6 +94,15 @@ impl Database {
         SeaOrmDatabase::connect(self.options.clone()).await
     }
 
+    /// A pool with so many connections.
+    pub(crate) async fn pool(&self, connections: u32) -> Result<DatabaseConnection, DbErr> {
+        let mut options = self.options.clone();
+        options
+            .min_connections(connections)
+            .max_connections(connections);
+        SeaOrmDatabase::connect(options).await
+    }
+
     /// Empties every table that the benchmark writes.
     pub(crate) async fn clear(&self) -> Result<(), DbErr> {
         // The log last: this also deletes what triggers record of the other tables.

@@ -1,32 +1,39 @@
 //! The cost of the audit log: bare SeaORM, manual hooks, and each path of sea-orm-audit, on every database.
 //!
-//! `cargo run -p audit-bench --release -- [--db sqlite,postgres,mariadb] [--quick]`, or `--read` for the queries
+//! `cargo run -p audit-bench --release -- [writes] [--db sqlite,postgres,mariadb] [--quick]`; `--help` lists the others.
 // The tables are its output; its progress goes to the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod batch;
 mod bulk_api;
+mod chart;
 mod database;
 mod fixtures;
+mod grown;
 mod manual_hooks;
 mod measure;
+mod memory;
 mod operation;
+mod page;
 mod path;
 mod read;
 mod report;
+mod results;
 mod rows;
 mod servers;
 mod statistics;
 mod web;
 mod write;
+mod writers;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Server};
+use args::{Args, What};
 use database::Database;
+use results::{DatabaseRun, Run};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -42,20 +49,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<ExitCode, BoxError> {
+    if let (What::Page, Some(from), Some(chart)) = (args.what, &args.from, &args.chart) {
+        println!("{}", page::make(from, chart)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     if cfg!(debug_assertions) {
         eprintln!("audit-bench: not a release build, so the numbers mean nothing");
     }
-    if args.web {
+    if args.what == What::Web {
         println!("{}", web::measure(args.rounds()).await?);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(code) = servers::run_with_servers(&args.db)? {
         return Ok(code);
     }
+    let mut run = Run::default();
     for &server in &args.db {
         eprintln!("{}", server.name());
         let database = Database::create(server).await?;
-        let report = report_of(server, &database, args).await;
+        let report = report_of(&database, args, &mut run).await;
         let removed = database.remove().await;
         match report {
             Ok(report) => println!("{report}"),
@@ -63,30 +75,39 @@ async fn run(args: &Args) -> Result<ExitCode, BoxError> {
         }
         removed?;
     }
+    if let (What::Writes, Some(file)) = (args.what, &args.json) {
+        std::fs::write(file, serde_json::to_string_pretty(&run)?)
+            .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn report_of(server: Server, database: &Database, args: &Args) -> Result<String, BoxError> {
-    if args.read {
-        let report = read::measure(database, args.rows).await?;
-        if report.scans.is_empty() {
-            return Ok(report.text);
+async fn report_of(database: &Database, args: &Args, run: &mut Run) -> Result<String, BoxError> {
+    match args.what {
+        What::Read => {
+            let report = read::measure(database, args.rows).await?;
+            if report.scans.is_empty() {
+                return Ok(report.text);
+            }
+            println!("{}", report.text);
+            let scans = report.scans.join("\n");
+            Err(format!("plans that read the whole log:\n{scans}").into())
         }
-        println!("{}", report.text);
-        return Err(format!(
-            "plans that read the whole log:\n{}",
-            report.scans.join("\n")
-        )
-        .into());
+        What::Writers => writers::measure(database, args.rounds()).await,
+        What::Grown => grown::measure(database, args.rounds(), args.rows).await,
+        What::Memory => memory::measure(database).await,
+        What::Writes | What::Web | What::Page => {
+            let results = measure::measure(database, args.rounds(), &args.only).await?;
+            let measured = DatabaseRun {
+                name: database.server.name().to_owned(),
+                rounds: args.rounds(),
+                durability: database.durability().await?,
+                bytes_per_row: measure::bytes_per_row(database).await?,
+                cells: results::cells(&results),
+            };
+            let text = report::section(&measured);
+            run.databases.push(measured);
+            Ok(text)
+        }
     }
-    let results = measure::measure(database, args.rounds(), &args.only).await?;
-    let bytes = measure::bytes_per_row(database).await?;
-    Ok(format!(
-        "## {}\n\n{} rounds; {}; {bytes:.0} bytes per audit row with its indexes.\n\
-         Cells: median µs of one operation (ratio to bare, 10th–90th percentile of it; statements).\n\n{}",
-        server.name(),
-        args.rounds(),
-        database.durability().await?,
-        report::table(&results)
-    ))
 }

@@ -1,6 +1,6 @@
 //! How the cost of reading depends on the size of the log: each query at a hundredth of the rows, and at all of them.
 
-mod fill;
+pub(crate) mod fill;
 mod plan;
 mod query;
 

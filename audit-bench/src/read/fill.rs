@@ -20,7 +20,7 @@ const COLUMNS: &str = "occurred_at, action, outcome, model, object_id, object_re
      actor_name, ip_address, user_agent, request_id, transaction_id, source";
 
 /// Writes the records with the numbers from `from` up to `to`, that excluded.
-pub(super) async fn fill(database: &Database, from: u64, to: u64) -> Result<(), BoxError> {
+pub(crate) async fn fill(database: &Database, from: u64, to: u64) -> Result<(), BoxError> {
     let mut begin = from;
     while begin < to {
         let end = to.min(begin + CHUNK);
