@@ -1,0 +1,36 @@
+//! MySQL and MariaDB: the context is a user variable, which only its connection has.
+
+use sea_orm::DbBackend;
+use sea_orm::sqlx::{AssertSqlSafe, Error, MySql, MySqlConnection, query};
+
+use super::driver::{Driver, Session};
+use crate::trigger_plan::CONTEXT_VARIABLE;
+
+impl Driver for MySql {
+    const BACKEND: DbBackend = DbBackend::MySql;
+
+    /// No pooler of these databases is known that gives one client's user variables to another.
+    async fn inspect(_: &mut MySqlConnection) -> Result<Session, Error> {
+        Ok(Session::Own)
+    }
+
+    #[cfg(feature = "pool-postgres")]
+    async fn set_search_path(_: &mut MySqlConnection, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn begin(connection: &mut MySqlConnection, context: String) -> Result<(), Error> {
+        Self::set(connection, context).await.map(|_| ())
+    }
+
+    async fn set(connection: &mut MySqlConnection, context: String) -> Result<Session, Error> {
+        let set = query(AssertSqlSafe(format!("SET {CONTEXT_VARIABLE} = ?")));
+        set.bind(context).execute(connection).await?;
+        Ok(Session::Own)
+    }
+
+    async fn clear(connection: &mut MySqlConnection) -> Result<(), Error> {
+        let clear = query(AssertSqlSafe(format!("SET {CONTEXT_VARIABLE} = NULL")));
+        clear.execute(connection).await.map(|_| ())
+    }
+}
