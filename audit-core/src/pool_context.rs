@@ -15,10 +15,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use sea_orm::sqlx::{
-    Database, Error,
-    pool::{PoolConnectionMetadata, PoolOptions},
-};
+use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
+use sea_orm::sqlx::{Connection, Database, Error, Pool};
 
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
@@ -26,6 +24,9 @@ use crate::record::context_text;
 use driver::Session;
 
 pub use driver::PoolDatabase;
+
+/// How often [`PoolContext::detect_pooler`] compares sessions.
+const ROUNDS: usize = 5;
 
 type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'c>>;
 
@@ -50,8 +51,8 @@ type Callback<DB, T> = Arc<
 ///   applies from the next acquire.
 /// - `try_acquire` runs no callback: such a connection has no context. One that is detached or leaked keeps its own.
 /// - Behind a pooler that gives each transaction another session, `PgBouncer`'s transaction mode for example, another
-///   client would write under this context. Where this type detects that, it warns and sets no context any more: see
-///   [`found_pooler`](Self::found_pooler).
+///   client would write under this context. Where this type detects that, it logs an error and sets no context any
+///   more: see [`detect_pooler`](Self::detect_pooler).
 /// - Databases are PostgreSQL, MySQL and MariaDB. `AuditConfig`'s `require_actor` does not apply.
 ///
 /// # Examples
@@ -62,9 +63,14 @@ type Callback<DB, T> = Arc<
 /// use sea_orm_audit_core::PoolContext;
 ///
 /// let context = PoolContext::new().schema_search_path("clinic");
+/// let applied = context.clone();
 /// let mut options = ConnectOptions::new(url);
-/// options.map_sqlx_postgres_pool_opts(move |pool| context.apply(pool));
+/// options.map_sqlx_postgres_pool_opts(move |pool| applied.apply(pool));
 /// let db = Database::connect(options).await?;
+/// let pool = db.get_postgres_connection_pool();
+/// if context.detect_pooler(pool).await.map_err(|error| sea_orm::DbErr::Custom(error.to_string()))? {
+///     return Err(sea_orm::DbErr::Custom("connect to the server, not to a pooler".to_owned()));
+/// }
 /// # Ok(db)
 /// # }
 /// ```
@@ -152,14 +158,41 @@ impl<DB: PoolDatabase> PoolContext<DB> {
             })
     }
 
-    /// Whether a session of the database was found to serve other clients, too.
+    /// Whether a session of the server was found to serve other clients, too. From then on no context is set, and the
+    /// actor is the database's user.
     ///
-    /// From then on no context is set, and the actor is the database's user. A pooler that renames prepared statements,
-    /// as `PgBouncer` 1.21 and later does in transaction mode, is found when the first connection is opened; any other
-    /// one when two clients of this process meet in one session. Always `false` on MySQL and MariaDB.
+    /// Without [`detect_pooler`](Self::detect_pooler), a pooler is found when two connections of this process, or two
+    /// clients that use sqlx, meet in one session, and when it renames prepared statements, as `PgBouncer` does since
+    /// 1.21; on MySQL and MariaDB not at all.
     #[must_use]
     pub fn found_pooler(&self) -> bool {
         self.found_pooler.load(Relaxed)
+    }
+
+    /// Searches for a pooler between a pool and its server, and returns [`found_pooler`](Self::found_pooler).
+    ///
+    /// It opens two connections beside the pool, and compares the sessions that answer them. Two connections to a
+    /// server never have the same one. Call it once, after connecting.
+    ///
+    /// # Errors
+    /// Returns the driver's error where a connection cannot be opened or does not answer.
+    pub async fn detect_pooler(&self, pool: &Pool<DB>) -> Result<bool, Error> {
+        let options = pool.connect_options();
+        let mut one = DB::Connection::connect_with(&options).await?;
+        let mut another = DB::Connection::connect_with(&options).await?;
+        let session = DB::session_number(&mut one).await?;
+        // A pooler that other clients keep busy does not always give out the session that was used last.
+        for _ in 0..ROUNDS {
+            if DB::session_number(&mut another).await? == session
+                || DB::session_number(&mut one).await? != session
+            {
+                self.report_pooler();
+                break;
+            }
+        }
+        one.close().await?;
+        another.close().await?;
+        Ok(self.found_pooler())
     }
 
     async fn connected(
@@ -183,7 +216,12 @@ impl<DB: PoolDatabase> PoolContext<DB> {
             callback(connection, metadata).await?;
         }
         // An error here would make sqlx connect again and again.
-        if let Err(error) = DB::begin(connection, self.text()).await {
+        let begun = if self.found_pooler() {
+            DB::clear(connection).await
+        } else {
+            DB::begin(connection, Self::text()).await
+        };
+        if let Err(error) = begun {
             tracing::warn!(%error, "the audit context of a new connection could not be set");
         }
         Ok(())
@@ -202,7 +240,7 @@ impl<DB: PoolDatabase> PoolContext<DB> {
         let set = if self.found_pooler() {
             DB::clear(connection).await
         } else {
-            match DB::set(connection, self.text()).await {
+            match DB::set(connection, Self::text()).await {
                 Ok(Session::Own) => Ok(()),
                 Ok(Session::Shared) => {
                     self.report_pooler();
@@ -227,11 +265,8 @@ impl<DB: PoolDatabase> PoolContext<DB> {
         Ok(is_set(DB::clear(connection).await))
     }
 
-    /// The context that applies here; empty where there must be none.
-    fn text(&self) -> String {
-        if self.found_pooler() {
-            return String::new();
-        }
+    /// The context that applies here.
+    fn text() -> String {
         let config = AuditConfig::current();
         context_text(&config, AuditContext::current(), None, DB::BACKEND).unwrap_or_else(|error| {
             tracing::warn!(%error, "the audit context could not be written for triggers");

@@ -96,20 +96,17 @@ struct Calls {
 }
 
 impl Calls {
-    fn context<DB: PoolDatabase>(&self) -> PoolContext<DB>
-    where
-        for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    {
+    fn context<DB: PoolDatabase>(&self) -> PoolContext<DB> {
         let Self {
             connects,
             acquires,
             releases,
         } = self.clone();
         PoolContext::new()
-            .after_connect(move |connection, metadata| {
+            .after_connect(move |connection: &mut DB::Connection, metadata| {
                 connects.fetch_add(1, Relaxed);
                 assert!(metadata.age.is_zero());
-                Box::pin(async move { connection.execute("SELECT 1").await.map(|_| ()) })
+                Box::pin(sqlx::Connection::ping(connection))
             })
             .before_acquire(move |_, _| {
                 // Each third time the connection is refused.
@@ -146,9 +143,10 @@ async fn callbacks_of_the_application_run(db: &TestDb) -> TestResult {
     pool.close().await?;
     let [connects, acquires, releases] =
         [calls.connects, calls.acquires, calls.releases].map(|calls| calls.load(Relaxed));
-    // The first connection; the one after the third acquire, on which `before_acquire` does not run; and the one after
-    // the fifth release.
-    assert_eq!((connects, acquires), (3, 5));
+    // The first connection, one after each refused acquire, on which `before_acquire` does not run, and one after the
+    // fifth release.
+    assert!(acquires >= 3, "{acquires}");
+    assert_eq!(connects, 1 + acquires / 3 + 1);
     assert!(releases >= 5, "{releases}");
     Ok(())
 }

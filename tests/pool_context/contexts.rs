@@ -1,7 +1,7 @@
 //! The context that records of a plain pool have.
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, TransactionTrait};
-use sea_orm_audit::{Actor, AuditContext, AuditedConnection};
+use sea_orm::{ActiveModelTrait, Database, TransactionTrait};
+use sea_orm_audit::{Actor, AuditContext, AuditedConnection, AuditedEntity};
 
 use crate::entity::ledger;
 use crate::pool::{actor, connect, create, options, record};
@@ -151,11 +151,10 @@ async fn audited_transaction_has_its_own_context(db: &TestDb) -> TestResult {
     ledger::new(40).insert(&pool).await?;
     // Within the application's own transaction, whose earlier context returns.
     let tx = ann().scope(pool.begin()).await?;
-    let audited = AuditedConnection::new(pool.clone());
-    drop(audited);
-    ledger::new(41).insert(&tx).await?;
-    tx.execute_unprepared("UPDATE ledger SET title = 'x' WHERE id = 41")
-        .await?;
+    let many = ledger::Entity::audited_insert_many([ledger::new(41)]);
+    let carl = AuditContext::new().actor(Actor::user(9));
+    carl.scope(many.exec(&tx)).await?;
+    ledger::new(42).insert(&tx).await?;
     tx.commit().await?;
     let mut actors = Vec::new();
     for record in db.records().await? {
@@ -175,8 +174,8 @@ async fn audited_transaction_has_its_own_context(db: &TestDb) -> TestResult {
         (24, "8"),
         (25, "7"),
         (40, ""),
-        (41, "7"),
-        (41, "7"),
+        (41, "9"),
+        (42, "7"),
     ];
     assert_eq!(actors, expected.map(|(id, actor)| (id, actor.to_owned())));
     Ok(())

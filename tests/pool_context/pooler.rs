@@ -14,8 +14,10 @@ use crate::support::{TestDb, TestResult};
 
 mod postgres {
     crate::support::tests_on! { postgres:
-        pooler_is_found_on_the_first_connection,
-        pooler_without_names_is_found_on_the_second_connection,
+        pooler_is_detected_with_one_connection,
+        pooler_is_found_on_the_second_connection,
+        renamed_statements_are_found_on_the_first_connection,
+        marked_session_is_found_on_the_first_connection,
         shared_session_is_found_when_it_is_acquired,
         direct_connections_are_no_pooler,
     }
@@ -45,7 +47,10 @@ async fn behind(db: &TestDb) -> TestResult<Option<ConnectOptions>> {
     let row = db.query_one_raw(statement).await?.ok_or("no row")?;
     let name: String = row.try_get("", "name")?;
     let mut options = ConnectOptions::new(format!("{base}/{name}"));
-    options.sqlx_logging(false).max_connections(2);
+    options
+        .sqlx_logging(false)
+        .max_connections(2)
+        .set_application_name("behind");
     Ok(Some(options))
 }
 
@@ -66,45 +71,66 @@ async fn close(db: &TestDb, pool: DatabaseConnection) -> TestResult {
     Ok(())
 }
 
-async fn pooler_is_found_on_the_first_connection(db: &TestDb) -> TestResult {
+async fn pooler_is_detected_with_one_connection(db: &TestDb) -> TestResult {
     create(db).await?;
     let Some(mut options) = behind(db).await? else {
         return Ok(());
     };
-    options.set_application_name("behind");
+    options.max_connections(1);
     let context = Context::new();
     let pool = Database::connect(with(options, &context)).await?;
-    assert!(context.found_pooler());
-    ann().scope(ledger::new(1).insert(&pool)).await?;
-    ann().scope(ledger::new(2).insert(&pool)).await?;
-    assert_eq!(
-        (actor(db, 1).await?, actor(db, 2).await?),
-        ("SERVICE".into(), "SERVICE".into())
-    );
+    let found = context.detect_pooler(pool.get_postgres_connection_pool());
+    assert!(found.await? && context.found_pooler());
+    for id in 1..3 {
+        ann().scope(ledger::new(id).insert(&pool)).await?;
+        assert_eq!(actor(db, id).await?, "SERVICE");
+    }
     close(db, pool).await
 }
 
-/// Statements without a name reach the server without one.
-async fn pooler_without_names_is_found_on_the_second_connection(db: &TestDb) -> TestResult {
+async fn pooler_is_found_on_the_second_connection(db: &TestDb) -> TestResult {
     create(db).await?;
-    let Some(mut options) = behind(db).await? else {
+    let Some(options) = behind(db).await? else {
         return Ok(());
     };
-    options
-        .set_application_name("behind")
-        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(0));
     let context = Context::new();
     let pool = Database::connect(with(options, &context)).await?;
-    let tx = pool.begin().await?;
-    tx.rollback().await?;
-    assert!(!context.found_pooler());
-    // Outside of a transaction the first connection has no session of the server.
+    // Outside of a transaction this connection has no session of the server.
     let held = pool.get_postgres_connection_pool().acquire().await?;
-    ann().scope(ledger::new(1).insert(&pool)).await?;
+    let sql = "INSERT INTO ledger (id, title) VALUES (1, 'a')";
+    ann().scope(pool.execute_unprepared(sql)).await?;
     assert!(context.found_pooler());
     assert_eq!(actor(db, 1).await?, "SERVICE");
     drop(held);
     close(db, pool).await
+}
+
+/// As a pooler names them that keeps them for its clients.
+async fn renamed_statements_are_found_on_the_first_connection(db: &TestDb) -> TestResult {
+    create(db).await?;
+    let Some(options) = behind(db).await? else {
+        return Ok(());
+    };
+    let other = Database::connect(options.clone()).await?;
+    other
+        .execute_unprepared("PREPARE \"PGBOUNCER_1\" AS SELECT 1")
+        .await?;
+    let context = Context::new();
+    let pool = Database::connect(with(options, &context)).await?;
+    assert!(context.found_pooler());
+    other.close().await?;
+    close(db, pool).await
+}
+
+/// Another connection of the process left its mark.
+async fn marked_session_is_found_on_the_first_connection(db: &TestDb) -> TestResult {
+    let context = Context::new();
+    let mut options = db.connect_options();
+    options
+        .map_sqlx_postgres_opts(|options| options.options([("sea_orm_audit.connection", "idle")]));
+    Database::connect(with(options, &context)).await?;
+    assert!(context.found_pooler());
+    Ok(())
 }
 
 /// Another client has the session: its context is set, and it has not returned the connection.
@@ -145,5 +171,6 @@ async fn direct_connections_are_no_pooler(db: &TestDb) -> TestResult {
         drop(tx);
     }
     assert!(!context.found_pooler());
+    assert_eq!(actor(db, 19).await?, "USER 7");
     Ok(())
 }

@@ -28,6 +28,11 @@ pub trait Driver: Database {
         connection: &mut Self::Connection,
     ) -> impl Future<Output = Result<Session, Error>> + Send;
 
+    /// The server's number of the session that answers, by a statement that is not prepared.
+    fn session_number(
+        connection: &mut Self::Connection,
+    ) -> impl Future<Output = Result<String, Error>> + Send;
+
     /// As SeaORM sets it.
     #[cfg(feature = "pool-postgres")]
     fn set_search_path(
@@ -47,6 +52,6 @@ pub trait Driver: Database {
         context: String,
     ) -> impl Future<Output = Result<Session, Error>> + Send;
 
-    /// Removes the context.
+    /// Removes the context, by a statement that is not prepared: its name may be another client's.
     fn clear(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
 }

@@ -1,7 +1,7 @@
 //! MySQL and MariaDB: the context is a user variable, which only its connection has.
 
 use sea_orm::DbBackend;
-use sea_orm::sqlx::{AssertSqlSafe, Error, MySql, MySqlConnection, query};
+use sea_orm::sqlx::{AssertSqlSafe, Error, MySql, MySqlConnection, Row, query, raw_sql};
 
 use super::driver::{Driver, Session};
 use crate::trigger_plan::CONTEXT_VARIABLE;
@@ -9,9 +9,14 @@ use crate::trigger_plan::CONTEXT_VARIABLE;
 impl Driver for MySql {
     const BACKEND: DbBackend = DbBackend::MySql;
 
-    /// No pooler of these databases is known that gives one client's user variables to another.
+    /// A user variable leaves no trace that shows whose it is.
     async fn inspect(_: &mut MySqlConnection) -> Result<Session, Error> {
         Ok(Session::Own)
+    }
+
+    async fn session_number(connection: &mut MySqlConnection) -> Result<String, Error> {
+        let row = raw_sql("SELECT CAST(CONNECTION_ID() AS CHAR)").fetch_one(connection);
+        row.await?.try_get(0)
     }
 
     #[cfg(feature = "pool-postgres")]
@@ -30,7 +35,7 @@ impl Driver for MySql {
     }
 
     async fn clear(connection: &mut MySqlConnection) -> Result<(), Error> {
-        let clear = query(AssertSqlSafe(format!("SET {CONTEXT_VARIABLE} = NULL")));
+        let clear = raw_sql(AssertSqlSafe(format!("SET {CONTEXT_VARIABLE} = NULL")));
         clear.execute(connection).await.map(|_| ())
     }
 }

@@ -5,7 +5,9 @@
 //! in use.
 
 use sea_orm::DbBackend;
-use sea_orm::sqlx::{AssertSqlSafe, Error, PgConnection, Postgres, query, query_scalar};
+use sea_orm::sqlx::{
+    AssertSqlSafe, Error, PgConnection, Postgres, Row, query, query_scalar, raw_sql,
+};
 
 use super::driver::{Driver, Session};
 use crate::record::SETTING;
@@ -14,6 +16,9 @@ use crate::record::SETTING;
 const MARK: &str = "sea_orm_audit.connection";
 const IDLE: &str = "idle";
 const ACQUIRED: &str = "acquired";
+
+/// The SQLSTATE of a prepared statement whose name exists.
+const DUPLICATE: &str = "42P05";
 
 /// Whether the session has a mark, or a prepared statement whose name is not sqlx's: `PgBouncer` replaces the names.
 /// This statement is a prepared one itself.
@@ -25,14 +30,7 @@ OR EXISTS (SELECT FROM pg_prepared_statements WHERE name NOT LIKE 'sqlx\\_s\\_%'
 const SET: &str = "\
 SELECT coalesce(current_setting($1, true), '') = $2, set_config($1, $2, false), set_config($3, $4, false)";
 
-const CLEAR: &str = "SELECT set_config($1, $2, false), set_config($3, $4, false)";
-
-/// Sets the mark and the context.
-async fn put(connection: &mut PgConnection, mark: &str, context: &str) -> Result<(), Error> {
-    let put = query(CLEAR).bind(MARK).bind(mark);
-    let put = put.bind(SETTING).bind(context);
-    put.execute(connection).await.map(|_| ())
-}
+const BEGIN: &str = "SELECT set_config($1, $2, false), set_config($3, $4, false)";
 
 const fn session(is_shared: bool) -> Session {
     if is_shared {
@@ -47,19 +45,30 @@ impl Driver for Postgres {
 
     async fn inspect(connection: &mut PgConnection) -> Result<Session, Error> {
         let is_shared = query_scalar(INSPECT).bind(MARK).fetch_one(connection);
-        Ok(session(is_shared.await?))
+        match is_shared.await {
+            Ok(is_shared) => Ok(session(is_shared)),
+            // It is the connection's first prepared statement: another client of sqlx took its name.
+            Err(Error::Database(error)) if error.code().as_deref() == Some(DUPLICATE) => {
+                Ok(Session::Shared)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn session_number(connection: &mut PgConnection) -> Result<String, Error> {
+        let row = raw_sql("SELECT pg_backend_pid()::text").fetch_one(connection);
+        row.await?.try_get(0)
     }
 
     async fn set_search_path(connection: &mut PgConnection, schemas: &str) -> Result<(), Error> {
         let sql = AssertSqlSafe(search_path(schemas));
-        sea_orm::sqlx::raw_sql(sql)
-            .execute(connection)
-            .await
-            .map(|_| ())
+        raw_sql(sql).execute(connection).await.map(|_| ())
     }
 
     async fn begin(connection: &mut PgConnection, context: String) -> Result<(), Error> {
-        put(connection, IDLE, &context).await
+        let begin = query(BEGIN).bind(MARK).bind(IDLE);
+        let begin = begin.bind(SETTING).bind(context);
+        begin.execute(connection).await.map(|_| ())
     }
 
     async fn set(connection: &mut PgConnection, context: String) -> Result<Session, Error> {
@@ -69,7 +78,11 @@ impl Driver for Postgres {
     }
 
     async fn clear(connection: &mut PgConnection) -> Result<(), Error> {
-        put(connection, IDLE, "").await
+        let sql = format!(
+            "SELECT set_config('{MARK}', '{IDLE}', false), set_config('{SETTING}', '', false)"
+        );
+        let clear = raw_sql(AssertSqlSafe(sql));
+        clear.execute(connection).await.map(|_| ())
     }
 }
 
