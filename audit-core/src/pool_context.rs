@@ -141,6 +141,7 @@ impl<DB: PoolDatabase> PoolContext<DB> {
     /// The callbacks of `pool` are replaced; all other options stay. A connection on which the context cannot be set or
     /// cleared is closed, and the pool opens another one. A new connection is used all the same, with a warning: the
     /// actor of its first use is then the database's user.
+    #[must_use]
     pub fn apply(&self, pool: PoolOptions<DB>) -> PoolOptions<DB> {
         let (connects, acquires, releases) = (self.clone(), self.clone(), self.clone());
         pool.test_before_acquire(false)

@@ -51,8 +51,6 @@ pub(crate) use anew::Dropping;
 pub(crate) use anew::prepared_anew;
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
-#[cfg(feature = "pool-postgres")]
-pub(crate) use context_text::SETTING;
 #[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
 pub(crate) use context_text::context_text;
 pub(crate) use failure::{cause, cause_in, is_unavailable};

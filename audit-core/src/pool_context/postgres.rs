@@ -10,7 +10,7 @@ use sea_orm::sqlx::{
 };
 
 use super::driver::{Driver, Session};
-use crate::record::SETTING;
+use crate::trigger_plan::CONTEXT_SETTING;
 
 /// The setting that marks sessions.
 const MARK: &str = "sea_orm_audit.connection";
@@ -67,19 +67,22 @@ impl Driver for Postgres {
 
     async fn begin(connection: &mut PgConnection, context: String) -> Result<(), Error> {
         let begin = query(BEGIN).bind(MARK).bind(IDLE);
-        let begin = begin.bind(SETTING).bind(context);
+        let begin = begin.bind(CONTEXT_SETTING).bind(context);
         begin.execute(connection).await.map(|_| ())
     }
 
     async fn set(connection: &mut PgConnection, context: String) -> Result<Session, Error> {
         let set = query_scalar(SET).bind(MARK).bind(ACQUIRED);
-        let is_shared = set.bind(SETTING).bind(context).fetch_one(connection);
+        let is_shared = set
+            .bind(CONTEXT_SETTING)
+            .bind(context)
+            .fetch_one(connection);
         Ok(session(is_shared.await?))
     }
 
     async fn clear(connection: &mut PgConnection) -> Result<(), Error> {
         let sql = format!(
-            "SELECT set_config('{MARK}', '{IDLE}', false), set_config('{SETTING}', '', false)"
+            "SELECT set_config('{MARK}', '{IDLE}', false), set_config('{CONTEXT_SETTING}', '', false)"
         );
         let clear = raw_sql(AssertSqlSafe(sql));
         clear.execute(connection).await.map(|_| ())

@@ -13,9 +13,6 @@ use crate::error::Cause;
 use crate::trigger_plan::CONTEXT_SEPARATOR;
 use crate::value::encode;
 
-/// The setting on PostgreSQL.
-pub(crate) const SETTING: &str = "sea_orm_audit.context";
-
 /// Whether a column of a record belongs to its context; the JSON has the same names.
 fn is_context(column: Column) -> bool {
     use Column as C;

@@ -7,11 +7,12 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::context_text::{SETTING, context_text};
+use super::context_text::context_text;
 use super::{cause_in, prepared_anew};
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
+use crate::trigger_plan::CONTEXT_SETTING;
 
 /// Sets the context for the triggers of a transaction, for the writes that follow.
 pub(crate) async fn set_context<C: ConnectionTrait>(
@@ -26,7 +27,7 @@ pub(crate) async fn set_context<C: ConnectionTrait>(
     let (sql, values): (_, Vec<Value>) = match backend {
         DbBackend::Postgres => (
             "SELECT set_config($1, $2, true)".to_owned(),
-            vec![SETTING.into(), text.into()],
+            vec![CONTEXT_SETTING.into(), text.into()],
         ),
         DbBackend::Sqlite => (
             format!(
@@ -89,7 +90,7 @@ pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
     let sql = match backend {
         DbBackend::Postgres => {
             format!(
-                "SELECT NULLIF(current_setting('{SETTING}', true), '') AS context, NULL::bytea AS id"
+                "SELECT NULLIF(current_setting('{CONTEXT_SETTING}', true), '') AS context, NULL::bytea AS id"
             )
         }
         DbBackend::Sqlite => {
@@ -125,7 +126,7 @@ pub(crate) async fn restore<C: ConnectionTrait>(
         (DbBackend::Postgres, context) => (
             "SELECT set_config($1, $2, true)".to_owned(),
             vec![
-                SETTING.into(),
+                CONTEXT_SETTING.into(),
                 context
                     .map(|context| context.context)
                     .unwrap_or_default()
