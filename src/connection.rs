@@ -1,4 +1,4 @@
-//! The connection that records every statement, its transactions, and bulk writes.
+//! The connection that records every statement, its transactions, bulk writes, and the actor on SeaORM's own pool.
 //!
 //! | item | use it |
 //! |---|---|
@@ -6,8 +6,12 @@
 //! | [`AuditedTransaction`] | instead of SeaORM's `DatabaseTransaction`; `begin` returns it |
 //! | [`AuditedEntity`] | to record bulk writes that run on SeaORM's own connection: `Entity::audited_insert_many` and the like |
 //! | [`AuditedInsertMany`], [`AuditedTryInsert`], [`AuditedUpdateMany`], [`AuditedDeleteMany`] | the builders that its functions return |
+//! | `PoolContext` (features `pool-postgres`, `pool-mysql`) | to tell triggers who acts on SeaORM's own connection pool |
 
+#[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{
     AuditedConnection, AuditedDeleteMany, AuditedEntity, AuditedInsertMany, AuditedTransaction,
     AuditedTryInsert, AuditedUpdateMany,
 };
+#[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
+pub use sea_orm_audit_core::{PoolContext, PoolDatabase};

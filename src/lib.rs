@@ -40,7 +40,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;
-#[cfg(feature = "statements")]
+#[cfg(any(
+    feature = "statements",
+    feature = "pool-mysql",
+    feature = "pool-postgres"
+))]
 pub mod connection;
 pub mod context;
 pub mod error;

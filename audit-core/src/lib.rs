@@ -30,6 +30,8 @@ pub mod limits;
 mod migration_mode;
 #[doc(hidden)]
 pub mod panic;
+#[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
+mod pool_context;
 mod query;
 mod record;
 mod redact;
@@ -77,6 +79,8 @@ pub use hash::HashKey;
 pub use migration_mode::migration_mode;
 #[doc(hidden)]
 pub use migration_mode::recorded_migration_mode;
+#[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
+pub use pool_context::{PoolContext, PoolDatabase};
 pub use query::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;

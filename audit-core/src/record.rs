@@ -5,6 +5,12 @@
 mod anew;
 #[cfg(feature = "statements")]
 mod batch;
+#[cfg(any(
+    feature = "statements",
+    feature = "pool-mysql",
+    feature = "pool-postgres"
+))]
+mod context_text;
 mod driver_error;
 mod failure;
 mod last_insert_id;
@@ -45,6 +51,8 @@ pub(crate) use anew::Dropping;
 pub(crate) use anew::prepared_anew;
 #[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
+#[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
+pub(crate) use context_text::context_text;
 pub(crate) use failure::{cause, cause_in, is_unavailable};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{

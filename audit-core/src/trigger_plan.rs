@@ -11,6 +11,13 @@ pub use crate::redact::SecretKeys;
 /// Stands before each value of the context that the library sets for PostgreSQL's triggers.
 pub const CONTEXT_SEPARATOR: &str = "\u{1f}";
 
+/// The setting on PostgreSQL from which triggers read the context: local to a transaction, or of the session.
+pub const CONTEXT_SETTING: &str = "sea_orm_audit.context";
+
+/// The user variable on MySQL and MariaDB from which triggers read a context that is the connection's, where no
+/// transaction has its own.
+pub const CONTEXT_VARIABLE: &str = "@sea_orm_audit_context";
+
 /// What the triggers of one table record.
 #[derive(Debug, Clone)]
 pub struct TriggerPlan {

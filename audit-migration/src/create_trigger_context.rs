@@ -1,10 +1,12 @@
 //! The table in which a transaction stores the context for triggers, on databases without settings of a transaction.
 
 use async_trait::async_trait;
-use sea_orm_audit_core::{Tables, limits};
+use sea_orm_audit_core::Tables;
 use sea_orm_migration::sea_orm::sea_query::Table;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+use crate::context_fields;
 
 pub(crate) struct Migration(pub(crate) Tables);
 
@@ -46,52 +48,18 @@ impl MigrationTrait for Migration {
 }
 
 /// One row for each connection that is in a transaction with a context.
-/// One row for each connection that is in a transaction with a context.
 /// Programs write `connection_id` and `context`, a JSON object. What triggers need of it is extracted once for each
 /// transaction, not once for each row that is changed. No content of the context makes this fail.
 fn mysql(schema: Option<&str>, name: &str) -> String {
-    let text = |name: &str, limit: u32| {
-        let value = format!("JSON_VALUE(`context`, '$.{name}')");
-        // Not `= ''`, which text of blanks is, too.
-        format!(
-            "`{name}` VARCHAR({limit}) GENERATED ALWAYS AS \
-             (IF(LENGTH({value}) = 0, NULL, LEFT({value}, {limit}))) STORED"
-        )
-    };
-    // `JSON_VALUE` of MySQL has 512 characters.
-    let long = |name: &str| {
-        let value = format!("JSON_EXTRACT(`context`, '$.{name}')");
-        format!(
-            "`{name}` MEDIUMTEXT GENERATED ALWAYS AS \
-             (IF(JSON_TYPE({value}) = 'STRING', JSON_UNQUOTE({value}), NULL)) STORED"
-        )
-    };
-    let uuid = "UNHEX(REPLACE(LEFT(JSON_VALUE(`context`, '$.transaction_id'), 36), '-', ''))";
-    let metadata = "JSON_EXTRACT(`context`, '$.metadata')";
+    let generated = context_fields::of("`context`").map(|field| {
+        let (name, kind, expression) = (field.name, field.kind, field.expression);
+        format!("`{name}` {kind} GENERATED ALWAYS AS ({expression}) STORED")
+    });
     let columns = [
         "`connection_id` BIGINT UNSIGNED NOT NULL PRIMARY KEY".to_owned(),
         "`context` JSON NOT NULL".to_owned(),
-        text("actor_type", limits::WORD),
-        text("actor_id", limits::NAME),
-        text("actor_name", limits::NAME),
-        text("impersonator_id", limits::NAME),
-        text("ip_address", limits::ADDRESS),
-        long("user_agent"),
-        text("session_key", limits::DIGEST),
-        text("request_id", limits::NAME),
-        text("trace_id", limits::NAME),
-        format!(
-            "`transaction_id` VARBINARY(16) GENERATED ALWAYS AS \
-             (IF(LENGTH({uuid}) = 16, {uuid}, NULL)) STORED"
-        ),
-        text("tenant", limits::NAME),
-        long("reason"),
-        text("module", limits::NAME),
-        format!(
-            "`metadata` MEDIUMTEXT GENERATED ALWAYS AS (IF(JSON_TYPE({metadata}) = 'OBJECT' \
-             AND JSON_LENGTH({metadata}) > 0, {metadata}, NULL)) STORED"
-        ),
     ];
+    let columns: Vec<String> = columns.into_iter().chain(generated).collect();
     // Plain identifiers only, as `Tables` makes sure.
     let schema = schema.map_or_else(String::new, |schema| format!("`{schema}`."));
     // The transaction that wrote the rows deletes them: InnoDB, whatever the default is.

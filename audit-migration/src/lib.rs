@@ -11,6 +11,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod audited;
+mod context_fields;
 mod coverage;
 mod create_tables;
 mod create_trigger_context;

@@ -241,6 +241,11 @@ impl TestDb {
         Database::connect(options).await
     }
 
+    /// The options of the database's pool, to open another one.
+    pub fn connect_options(&self) -> ConnectOptions {
+        self.options.clone()
+    }
+
     /// A name for a schema of this test's own, if the database has schemas.
     pub fn schema_beside(&self) -> Option<String> {
         (self.backend() != DbBackend::Sqlite).then(|| format!("{}_beside", self.name))

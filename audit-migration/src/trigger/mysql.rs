@@ -40,6 +40,8 @@ mod variable {
     pub(super) const TENANT: &str = "sea_orm_audit_tenant";
     pub(super) const PIECE: &str = "sea_orm_audit_piece";
     pub(super) const SECRETS: &str = "sea_orm_audit_secrets";
+    /// The context of the connection, as JSON; NULL where the transaction has its own.
+    pub(super) const SESSION: &str = "sea_orm_audit_session";
 }
 
 /// What the triggers of a table are called, when they fire, and on what.

@@ -18,6 +18,7 @@ pub mod login;
 pub mod migration_mode;
 pub mod migrator;
 pub mod own_hooks;
+pub mod pool;
 pub mod product;
 pub mod sea_orm_model;
 pub mod service;

@@ -1,9 +1,11 @@
 //! The INSERT of a record, and what the transaction's context adds to it.
 
+use sea_orm_audit_core::trigger_plan::CONTEXT_VARIABLE;
 use sea_orm_audit_core::{Tables, limits};
 
 use super::table_sql::{Subject, fit};
 use super::{quote, variable};
+use crate::context_fields;
 
 /// What is different from record to record; all of it expressions.
 pub(super) struct Parts<'a> {
@@ -142,28 +144,35 @@ pub(super) fn declare_context() -> String {
         let names: Vec<_> = names.map(|(name, _)| said(name)).collect();
         format!("DECLARE {} {kind};\n", names.join(", "))
     });
-    declare.concat()
+    declare.concat() + &format!("DECLARE {} {LONG};\n", variable::SESSION)
 }
 
-/// Reads the context of the transaction, where there is one. `SELECT .. INTO` locks nothing; `SET` of a subquery
-/// would, also where there is no row.
+/// Reads the context of the transaction, else that of the connection, where there is one. `SELECT .. INTO` locks
+/// nothing; `SET` of a subquery would, also where there is no row.
 pub(super) fn read_context(table: &str) -> String {
     let names = SAID
         .iter()
         .map(|(name, _)| format!("c.{}", quote::name(name)));
     let variables = SAID.iter().map(|(name, _)| said(name));
     let metadata = said("metadata");
+    let session = variable::SESSION;
+    let fields = context_fields::of(session)
+        .map(|field| format!("{} = {}", said(field.name), field.expression));
     format!(
         "BEGIN\n\
-         DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;\n\
-         DECLARE CONTINUE HANDLER FOR 1054, 1146 BEGIN END;\n\
+         DECLARE CONTINUE HANDLER FOR NOT FOUND, 1054, 1146 \
+         SET {session} = CONVERT({CONTEXT_VARIABLE} USING utf8mb4);\n\
          SELECT {} INTO {} FROM {table} c WHERE c.`connection_id` = CONNECTION_ID();\n\
          END;\n\
+         IF JSON_VALID({session}) THEN\n\
+         SET {};\n\
+         END IF;\n\
          IF {metadata} IS NOT NULL THEN\n\
          SET {metadata} = IF({odd}, NULL, {metadata});\n\
          END IF;",
         names.collect::<Vec<_>>().join(", "),
         variables.collect::<Vec<_>>().join(", "),
+        fields.join(",\n"),
         odd = super::value::has_odd_number(&metadata),
     )
 }
