@@ -9,8 +9,10 @@ mod control;
 mod insert_normalizer;
 mod literals;
 mod parse;
+mod session;
 mod template;
 mod volatility;
+mod words;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -18,11 +20,12 @@ use std::sync::OnceLock;
 use sea_orm::DbBackend;
 
 pub(crate) use cache::understand;
-pub(crate) use control::{Step, changes_character_set, changes_schema, drops_prepared, steps};
+pub(crate) use control::{Step, steps};
 pub(crate) use parse::{
     PlainToken, must_be_first, outline_of, placeholders, plain_tokens, tables_of_view,
     understand as parse_anew,
 };
+pub(crate) use session::{changes_character_set, changes_schema, drops_prepared};
 pub(crate) use template::{SqlBuilder, Template, quoted};
 pub(crate) use volatility::Volatility;
 

@@ -23,6 +23,7 @@
 //! | `EQUIVALENCE_STATEMENTS` | how many statements are run on each database; 20000 by `scripts/nightly` | 2000 |
 //! | `EQUIVALENCE_PATHS` | which ways of writing are compared, by their names with commas between | all |
 //! | `EQUIVALENCE_CASE` | the number of the only case that is run | all |
+//! | `EQUIVALENCE_FIRST_CASE` | the number of the first case that is run | 1 |
 #![allow(
     clippy::explicit_auto_deref,
     clippy::items_after_statements,

@@ -223,6 +223,27 @@ impl Replay<'_> {
         self.ignored.contains(&(model, field))
     }
 
+    /// Whether the row of a record has the record's new values.
+    pub(crate) fn leads_to(&self, record: &audit_log::Model, rows: &Contents) -> bool {
+        let object = object_of(record);
+        let row = rows.get(&object);
+        if record.action == "DELETE" {
+            return row.is_none();
+        }
+        let (Some(row), Some(changes)) = (row, record.changed()) else {
+            return false;
+        };
+        let is_new = |(field, change): (&str, &Change)| {
+            self.is_ignored(&object.0, field)
+                || change.new_value().is_none_or(|new| {
+                    let new = form(&object.0, field, new);
+                    row.get(field)
+                        .is_some_and(|is| same(!self.of_triggers, Some(&new), is))
+                })
+        };
+        changes.iter().all(is_new)
+    }
+
     /// The false old values of a record.
     pub(crate) fn misfits(&self, record: &audit_log::Model, rows: &Contents) -> Vec<String> {
         let object = object_of(record);

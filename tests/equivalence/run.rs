@@ -32,6 +32,7 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
     let seed = number("EQUIVALENCE_SEED").unwrap_or(1);
     let statements = usize::try_from(number("EQUIVALENCE_STATEMENTS").unwrap_or(2_000))?;
     let only = number("EQUIVALENCE_CASE");
+    let first = only.or(number("EQUIVALENCE_FIRST_CASE")).unwrap_or(1);
     let paths = std::env::var("EQUIVALENCE_PATHS").ok();
     let wanted = |path: CapturePath| match &paths {
         Some(paths) => paths.split(',').any(|name| name == format!("{path:?}")),
@@ -56,7 +57,7 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         if only.is_some_and(|only| only < case_number) {
             break;
         }
-        if only.is_some_and(|only| only != case_number) {
+        if case_number < first {
             continue;
         }
         let case = Case::random(case_seed, backend);
@@ -65,7 +66,7 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
         counts.statements += case.ops(backend, false).len();
         if before / PROGRESS != counts.statements / PROGRESS {
             let seconds = begun.elapsed().as_secs();
-            eprintln!("{backend:?}: {before} statements in {seconds} s");
+            eprintln!("{backend:?}: {before} statements in {seconds} s, case {case_number}");
         }
         let at = Instant::now();
         let differences = compared(&lanes, &case, &mut counts)
@@ -76,6 +77,11 @@ pub(crate) async fn all(backend: DbBackend) -> TestResult {
             if !findings.wants(path, &difference) {
                 continue;
             }
+            // At once, as a long run may be ended before its findings are shown.
+            eprintln!(
+                "{backend:?}: EQUIVALENCE_CASE={case_number}, {path:?}: {}",
+                difference.kind
+            );
             let shrinking = begun.elapsed().as_secs_f32() - counts.comparing;
             if shrinking > SHRINKING {
                 continue;

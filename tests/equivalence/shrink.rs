@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Traces;
 use crate::case::{Case, Step};
-use crate::compare::{Difference, Pair};
+use crate::compare::{Difference, OtherEnd, Pair};
 use crate::lane::Lane;
 use crate::support::TestResult;
 
@@ -38,7 +38,10 @@ pub(crate) async fn shrink(
                 theirs: &theirs,
                 ours: &ours,
             };
-            let found = pair.compare(&mut Traces::new()).await?.differences;
+            let found = match pair.compare(&mut Traces::new()).await {
+                Err(error) if error.is::<OtherEnd>() => continue,
+                compared => compared?.differences,
+            };
             let what = best.1.what();
             if let Some(found) = found.into_iter().find(|found| found.what() == what) {
                 best = (candidate, found);

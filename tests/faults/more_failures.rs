@@ -1,7 +1,9 @@
 //! Failures that occur after the statement, or in the bulk builders.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Set, TransactionTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set, TransactionTrait,
+};
 use sea_orm_audit::config::FailurePolicy;
 use sea_orm_audit::{AuditConfig, AuditedEntity};
 
@@ -23,6 +25,10 @@ mod sqlite_deferred {
 
 mod postgres_deferred {
     crate::support::tests_on!(postgres: deferred_constraint_fails_as_the_statement_does);
+}
+
+mod mariadb_locks {
+    crate::support::tests_on!(mariadb: failed_bulk_builder_in_a_transaction_keeps_no_lock);
 }
 
 /// Parent 1 has a child that prevents its deletion; the check is at the commit, or immediate.
@@ -136,6 +142,33 @@ async fn bulk_builders_give_the_same_errors_as_plain_ones(db: &TestDb) -> TestRe
     );
     oracle.recorded().await?;
     assert_eq!(db.log().await?, [""; 0]);
+    Ok(())
+}
+
+async fn failed_bulk_builder_in_a_transaction_keeps_no_lock(db: &TestDb) -> TestResult {
+    for sql in family(false) {
+        db.execute_unprepared(&sql).await?;
+    }
+    let client = db.another().await?;
+    (client.execute_unprepared("SET innodb_lock_wait_timeout = 0")).await?;
+    let orphan = || child::ActiveModel {
+        id: Set(11),
+        parent_id: Set(666),
+    };
+    // The plain builder keeps the lock where parent 666 would be.
+    let tx = db.begin().await?;
+    let failed = child::Entity::insert_many([orphan()]).exec(&tx).await;
+    assert!(failed.is_err());
+    let insert = "INSERT INTO parent (id, n) VALUES (50, 1)";
+    let waits = client.execute_unprepared(insert).await;
+    assert!(format!("{waits:?}").contains("1205"), "{waits:?}");
+    tx.rollback().await?;
+
+    let tx = db.begin().await?;
+    let failed = (child::Entity::audited_insert_many([orphan()]).exec(&tx)).await;
+    assert!(failed.is_err());
+    client.execute_unprepared(insert).await?;
+    tx.rollback().await?;
     Ok(())
 }
 

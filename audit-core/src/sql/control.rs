@@ -1,10 +1,11 @@
-//! What a text does to its connection's transaction, and to the statements prepared on that connection.
+//! What a text does to its connection's transaction.
 
 use sea_orm::DbBackend;
 use sqlparser::tokenizer::Token;
 
+use super::has_executable_comment;
 use super::parse::statements_of;
-use super::{ParsedStatement, has_executable_comment};
+use super::words::{may_begin_with, words_of};
 
 /// One step of transaction control.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,77 +170,6 @@ fn setting(words: &[String]) -> Option<Step> {
     })
 }
 
-/// The words of a statement in upper case, without quotes.
-fn words_of(tokens: &[Token]) -> Vec<String> {
-    let mut words = Vec::new();
-    for token in tokens {
-        match token {
-            Token::Whitespace(_) => {}
-            Token::Word(word) => words.push(word.value.to_uppercase()),
-            token => words.push(token.to_string().to_uppercase()),
-        }
-    }
-    words
-}
-
-/// Whether a text may change the schema, as far as its statements show it.
-pub(crate) fn changes_schema(backend: DbBackend, sql: &str, understood: &ParsedStatement) -> bool {
-    const WORDS: [&str; 6] = ["ALTER", "ATTACH", "CREATE", "DETACH", "DROP", "RENAME"];
-    !matches!(
-        understood,
-        ParsedStatement::Read | ParsedStatement::Write(_)
-    ) && may_begin_with(sql, &WORDS)
-        && statements_of(backend, sql).iter().any(|tokens| {
-            let words = words_of(&tokens[..1]);
-            words.iter().any(|word| WORDS.contains(&word.as_str()))
-        })
-}
-
-/// Whether one of a text's statements may begin with one of these words. Only texts with several statements, or with
-/// a leading comment, are examined.
-fn may_begin_with(sql: &str, words: &[&str]) -> bool {
-    let text = sql.trim_start();
-    let first = (text.split(|c: char| !c.is_ascii_alphabetic()).next()).unwrap_or_default();
-    if words.iter().any(|word| word.eq_ignore_ascii_case(first)) {
-        return true;
-    }
-    let is_one = !first.is_empty()
-        && !(text.trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace())).contains(';');
-    !is_one
-}
-
-/// Whether a text drops statements that the driver has prepared and still treats as prepared (PostgreSQL).
-pub(crate) fn drops_prepared(backend: DbBackend, sql: &str) -> bool {
-    if backend != DbBackend::Postgres || !may_begin_with(sql, &["DEALLOCATE", "DISCARD"]) {
-        return false;
-    }
-    statements_of(backend, sql).iter().any(|tokens| {
-        let words = words_of(tokens);
-        let last = words.last().map_or("", String::as_str);
-        match words.first().map(String::as_str) {
-            Some("DEALLOCATE") => last == "ALL" || last.starts_with("SQLX_S_"),
-            Some("DISCARD") => last == "ALL",
-            _ => false,
-        }
-    })
-}
-
-/// Whether a text changes how the server reads the texts that it receives (MySQL). The driver sends UTF-8 either way.
-pub(crate) fn changes_character_set(backend: DbBackend, sql: &str) -> bool {
-    if backend != DbBackend::MySql || !may_begin_with(sql, &["SET"]) {
-        return false;
-    }
-    statements_of(backend, sql).iter().any(|tokens| {
-        let words = words_of(tokens);
-        let is_set = words.first().is_some_and(|word| word == "SET");
-        let names_it = |word: &String| {
-            matches!(word.as_str(), "NAMES" | "CHARSET" | "CHARACTER")
-                || word.contains("CHARACTER_SET")
-        };
-        is_set && words.iter().any(names_it)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,43 +293,6 @@ mod tests {
             "FLUSH TABLES",
         ] {
             assert_eq!(steps(DbBackend::MySql, sql), [], "{sql}");
-        }
-    }
-
-    #[test]
-    fn texts_that_change_the_character_set_are_found() {
-        let changes = |sql: &str| changes_character_set(DbBackend::MySql, sql);
-        for sql in [
-            "SET NAMES latin1",
-            "set character set 'latin1'",
-            "SELECT 1; SET @@session.character_set_client = latin1",
-        ] {
-            assert!(changes(sql), "{sql}");
-            assert!(!changes_character_set(DbBackend::Postgres, sql), "{sql}");
-        }
-        for sql in [
-            "SET @a = 'NAMES'",
-            "SELECT 'SET NAMES x'",
-            "SET SESSION sql_mode = ''",
-        ] {
-            assert!(!changes(sql), "{sql}");
-        }
-    }
-
-    #[test]
-    fn texts_that_drop_prepared_statements_are_found() {
-        let drops = |sql: &str| drops_prepared(DbBackend::Postgres, sql);
-        for sql in [
-            "DEALLOCATE ALL",
-            "deallocate prepare all;",
-            "RESET ALL; DISCARD ALL",
-            "/* x */ DISCARD ALL",
-            "DEALLOCATE sqlx_s_1",
-        ] {
-            assert!(drops(sql), "{sql}");
-        }
-        for sql in ["DISCARD PLANS", "DEALLOCATE mine", "SELECT '; DISCARD ALL'"] {
-            assert!(!drops(sql), "{sql}");
         }
     }
 }
