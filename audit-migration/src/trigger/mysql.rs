@@ -40,6 +40,9 @@ mod variable {
     pub(super) const TENANT: &str = "sea_orm_audit_tenant";
     pub(super) const PIECE: &str = "sea_orm_audit_piece";
     pub(super) const SECRETS: &str = "sea_orm_audit_secrets";
+    /// A document in lower case, with a comma after it, as bytes: they are searched quickly.
+    pub(super) const DOCUMENT: &str = "sea_orm_audit_document";
+    pub(super) const DOUBT: &str = "sea_orm_audit_doubt";
     /// The context of the connection, as JSON; NULL where the transaction has its own.
     pub(super) const SESSION: &str = "sea_orm_audit_session";
 }

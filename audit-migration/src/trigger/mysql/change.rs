@@ -86,7 +86,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
         about.clone()
     };
     format!(
-        "BEGIN\n{declare}\n{context}\
+        "BEGIN\n{declare}\n{doubt}{context}\
          BEGIN\n\
          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {changes} = NULL;\n\
          DECLARE EXIT HANDLER FOR 1054 SET {changes} = NULL, {note} = {out_of_date};\n\
@@ -106,6 +106,7 @@ pub(super) fn body(subject: &Subject<'_>, kind: Kind, log: &str, context: &str) 
             variable::PIECE,
             variable::SECRETS,
         ]),
+        doubt = record::declare_doubt(),
         context = record::declare_context(),
         out_of_date = quote::text(OUT_OF_DATE),
         gently = gently(subject, &of_columns, &about),
@@ -151,9 +152,22 @@ impl Adding {
     }
 
     fn chosen(&self, parts: &[String], unless: &Unless) -> String {
-        let (secrets, doubt) = (&self.secrets, &unless.doubt);
+        let (document, doubt, secrets) = (variable::DOCUMENT, variable::DOUBT, &self.secrets);
+        let looks = unless.documents.iter().map(|looked| {
+            format!(
+                "SET {document} = CONCAT(LOWER(CONVERT({text} USING utf8mb4)), ',');\n\
+                 IF {may_doubt} THEN\nSET {doubt} = {doubt} OR {exactly};\nEND IF;\n",
+                text = looked.text,
+                may_doubt = looked.may_doubt,
+                exactly = looked.doubt,
+            )
+        });
+        let looks: String = looks.collect();
         let (exact, other) = (set(parts), set(&unless.parts));
-        format!("IF {doubt} THEN\n{secrets}{exact}ELSE\n{other}END IF;\n")
+        format!(
+            "SET {doubt} = FALSE;\n{looks}\
+             IF {doubt} THEN\n{secrets}{exact}ELSE\n{other}END IF;\n"
+        )
     }
 
     /// Adds a statement after those that wait.
@@ -183,21 +197,23 @@ fn set(parts: &[String]) -> String {
 /// The assignments that name and show the object.
 fn about(subject: &Subject<'_>, key: Row<'_>, shown: Row<'_>) -> String {
     let (id, label) = (variable::ID, variable::LABEL);
-    let mut set = vec![(id, subject.object_id(key))];
-    set.extend(subject.stored_id(id).map(|stored| (id, stored)));
-    set.push((label, subject.label(shown, id)));
-    set.extend(subject.stored_label(label).map(|stored| (label, stored)));
-    set.extend(
-        subject
-            .tenant(shown)
-            .map(|tenant| (variable::TENANT, tenant)),
-    );
-    let looks = subject.label_looks();
-    let secrets = looks.then(|| record::set_secrets(subject.secrets.as_deref()));
-    let set = set
-        .iter()
-        .map(|(variable, value)| format!("SET {variable} = {value};\n"));
-    secrets.into_iter().chain(set).collect()
+    let set = |variable: &str, value: &str| format!("SET {variable} = {value};\n");
+    let secrets = (subject.label_looks()).then(|| record::set_secrets(subject.secrets.as_deref()));
+    let stored_id = subject.stored_id(id).map(|stored| set(id, &stored));
+    let stored_label = subject.stored_label(label).map(|stored| {
+        let (may_change, set) = (Subject::may_change(label), set(label, &stored));
+        format!("IF {may_change} THEN\n{set}END IF;\n")
+    });
+    let tenant = (subject.tenant(shown)).map(|tenant| set(variable::TENANT, &tenant));
+    let statements = [
+        secrets,
+        Some(set(id, &subject.object_id(key))),
+        stored_id,
+        Some(set(label, &subject.label(shown, id))),
+        stored_label,
+        tenant,
+    ];
+    statements.into_iter().flatten().collect()
 }
 
 /// The same column by column.

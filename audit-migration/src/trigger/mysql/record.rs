@@ -182,6 +182,12 @@ pub(super) fn declare(names: &[&str]) -> String {
     format!("DECLARE {} {LONG};", names.join(", "))
 }
 
+/// Declares the variables that take what a quick look at a document needs.
+pub(super) fn declare_doubt() -> String {
+    let (document, doubt) = (variable::DOCUMENT, variable::DOUBT);
+    format!("DECLARE {document} LONGBLOB;\nDECLARE {doubt} BOOLEAN;\n")
+}
+
 /// Sets the pattern of secrets' keys, where there are documents.
 pub(super) fn set_secrets(pattern: Option<&str>) -> String {
     pattern.map_or_else(String::new, |pattern| {

@@ -86,9 +86,9 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
     Some(format!("\"{KEY}(?:{})", key.join("|")))
 }
 
-/// A short expression that is in every document in which [`pattern`] is: some word of each secret's key, and the
-/// backslash. Only for short documents.
-pub(super) fn hint(keys: &SecretKeys) -> String {
+/// Texts of which a short document in which [`pattern`] is has at least one, in any case: some word of each secret's
+/// key, as JSON spells it, and the backslash.
+pub(super) fn signs(keys: &SecretKeys) -> Vec<String> {
     let parted = || keys.words.iter().filter(|words| words.len() > 1);
     // `key` covers a dozen.
     let shared = |word: &str| {
@@ -100,28 +100,34 @@ pub(super) fn hint(keys: &SecretKeys) -> String {
     };
     let one_of = |words: &[String]| {
         let longest = words.iter().max_by_key(|word| (shared(word), word.len()));
-        longest.map(|word| literally(word))
+        longest.cloned()
     };
     let runs = keys
         .anywhere
         .iter()
         .chain(&keys.at_the_end)
         .chain(&keys.words);
-    let mut hints: Vec<String> = runs.filter_map(|words| one_of(words)).collect();
-    hints.extend(keys.names.iter().map(|name| {
+    let mut signs: Vec<String> = runs.filter_map(|words| one_of(words)).collect();
+    signs.extend(keys.names.iter().map(|name| {
         let quoted = quote::json(name);
-        literally(&quoted[1..quoted.len() - 1])
+        quoted[1..quoted.len() - 1].to_owned()
     }));
-    // A hint that is part of another one finds that one, too.
-    hints.sort_by_key(String::len);
+    // A sign that is part of another one finds that one, too.
+    signs.sort_by_key(String::len);
     let mut least = Vec::<String>::new();
-    for hint in hints {
-        if !least.iter().any(|known| hint.contains(known)) {
-            least.push(hint);
+    for sign in signs {
+        if !least.iter().any(|known| sign.contains(known)) {
+            least.push(sign);
         }
     }
-    least.push(r"\\".to_owned());
-    format!("(?i:{})", least.join("|"))
+    least.push(r"\".to_owned());
+    least
+}
+
+/// The same as a short expression.
+pub(super) fn hint(keys: &SecretKeys) -> String {
+    let signs: Vec<String> = signs(keys).iter().map(|sign| literally(sign)).collect();
+    format!("(?i:{})", signs.join("|"))
 }
 
 /// A condition: whether a document has such a key. It is an expression's text, and so is the pattern.

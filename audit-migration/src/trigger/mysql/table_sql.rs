@@ -4,7 +4,7 @@ use sea_orm_audit_core::clean_text;
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan, TriggerTreatment};
 
 use super::catalogue::{Catalogue, Server, Table};
-use super::value::{Form, ODD_NUMBER_HINT};
+use super::value::{Form, ODD_NUMBER_HINT, may_have_odd_number};
 use super::{quote, secret, variable};
 
 /// How a column of a row is written: `NEW`.`title`.
@@ -26,6 +26,8 @@ pub(super) struct Subject<'a> {
     pub(super) secrets: Option<String>,
     /// What documents hold that are to be looked at more closely, as a regular expression.
     hint: String,
+    /// Texts of which a document with a secret has at least one.
+    signs: Vec<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -50,12 +52,22 @@ impl Difference {
     }
 }
 
-/// A change as a shorter expression, unless there is doubt about the column's documents. MariaDB compiles all regular
-/// expressions of a statement each time that it runs it, whether they are evaluated or not: so the long ones are kept
+/// A change as a shorter expression, unless there is doubt about one of the column's documents. MariaDB compiles all
+/// regular expressions of a statement each time that it runs it, whether they are evaluated or not: so they are kept
 /// out of the statements that most rows need.
 pub(super) struct Unless {
-    pub(super) doubt: String,
+    pub(super) documents: Vec<Document>,
     pub(super) parts: Vec<String>,
+}
+
+/// A document that may have to be looked at more closely.
+pub(super) struct Document {
+    /// The document, as an expression.
+    pub(super) text: String,
+    /// A condition without a regular expression: whether there may be doubt. It holds wherever there is.
+    pub(super) may_doubt: String,
+    /// A condition: whether there is doubt.
+    pub(super) doubt: String,
 }
 
 const REDACTED: &str = "[redacted]";
@@ -99,6 +111,7 @@ impl<'a> Subject<'a> {
             server: catalogue.server,
             secrets: pattern,
             hint: format!("{}|{ODD_NUMBER_HINT}", secret::hint(&plan.secrets)),
+            signs: secret::signs(&plan.secrets),
         }
     }
 
@@ -138,21 +151,36 @@ impl<'a> Subject<'a> {
         looks.then(|| secret::is_in(&row(column.name), variable::SECRETS))
     }
 
-    /// A condition: whether a row's document has to be looked at more closely. None where it is no document, or
-    /// is not shown.
-    fn doubt(&self, at: usize, column: Column<'_>, row: Row<'_>) -> Option<String> {
-        let hint = match self.treatment(at) {
-            TriggerTreatment::Record => self.hint.as_str(),
-            TriggerTreatment::Plain => ODD_NUMBER_HINT,
+    /// A row's document. None where the column has none, or is not shown.
+    fn document(&self, at: usize, column: Column<'_>, row: Row<'_>) -> Option<Document> {
+        let document = variable::DOCUMENT;
+        let odd_number = may_have_odd_number(document);
+        let (hint, signs) = match self.treatment(at) {
+            TriggerTreatment::Record => {
+                let has = |sign: &String| {
+                    format!("LOCATE({}, {document})", quote::text(&sign.to_lowercase()))
+                };
+                let mut signs: Vec<String> = self.signs.iter().map(has).collect();
+                signs.push(odd_number);
+                (self.hint.as_str(), signs.join(" OR "))
+            }
+            TriggerTreatment::Plain => (ODD_NUMBER_HINT, odd_number),
             TriggerTreatment::Redact | TriggerTreatment::Leave => return None,
         };
         (column.form == Form::Json).then(|| {
-            let (document, short) = (row(column.name), secret::SHORT);
-            let hint = quote::text(hint);
-            format!(
-                "({document} IS NOT NULL AND (LENGTH({document}) > {short} OR \
-                 IFNULL(CONVERT({document} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {hint}, TRUE)))"
-            )
+            let (text, short) = (row(column.name), secret::SHORT);
+            let (hint, unicode) = (quote::text(hint), format!("CONVERT({text} USING utf8mb4)"));
+            Document {
+                may_doubt: format!(
+                    "({text} IS NOT NULL AND IFNULL(LENGTH({text}) > {short} \
+                     OR LENGTH({unicode}) <> CHAR_LENGTH({unicode}) OR {signs}, TRUE))"
+                ),
+                doubt: format!(
+                    "(LENGTH({text}) > {short} OR \
+                     IFNULL({unicode} COLLATE utf8mb4_bin REGEXP {hint}, TRUE))"
+                ),
+                text,
+            }
         })
     }
 
@@ -171,7 +199,7 @@ impl<'a> Subject<'a> {
     pub(super) fn whole_unless(&self, at: usize, word: &str, row: Row<'_>) -> Option<Unless> {
         let column = self.columns[at]?;
         Some(Unless {
-            doubt: self.doubt(at, column, row)?,
+            documents: vec![self.document(at, column, row)?],
             parts: vec![
                 quote::text(&format!("{}{{\"{word}\":", self.field(at))),
                 column.form.even_json(&row(column.name)),
@@ -232,9 +260,9 @@ impl<'a> Subject<'a> {
                 quote::text(&format!("{field}{{\"old\":")),
             )
         };
-        let doubt = (self.doubt(at, column, old)).zip(self.doubt(at, column, new));
-        let unless = doubt.map(|(old, new)| Unless {
-            doubt: format!("{old} OR {new}"),
+        let documents = (self.document(at, column, old)).zip(self.document(at, column, new));
+        let unless = documents.map(|(old, new)| Unless {
+            documents: vec![old, new],
             parts: vec![change(
                 &column.form.even_json(&was),
                 &column.form.even_json(&is),
@@ -319,6 +347,15 @@ impl<'a> Subject<'a> {
         });
         let parts: Vec<_> = parts.collect();
         format!("CONCAT({})", parts.join(", "))
+    }
+
+    /// A condition without a regular expression: whether the label may be stored otherwise than its whole text is.
+    pub(super) fn may_change(label: &str) -> String {
+        // Quoting adds two bytes, and more where there is a control character: only DEL stays as it is.
+        format!(
+            "LENGTH(JSON_QUOTE({label})) <> CHAR_LENGTH({label}) + 2 OR CHAR_LENGTH({label}) > {LABEL} \
+             OR LOCATE(CHAR(127 USING utf8mb4), {label})"
+        )
     }
 
     /// The label as it is stored, from its whole text, where that may be another.

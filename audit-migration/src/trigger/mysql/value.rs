@@ -246,6 +246,23 @@ pub(super) fn has_odd_number(json: &str) -> String {
 pub(super) const ODD_NUMBER_HINT: &str =
     r"(?:^|[\[:,])\s*(?=[-0-9])(?!-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\s*(?:[,}\]]|$))";
 
+/// A condition that holds for every valid document of ASCII in which [`ODD_NUMBER_HINT`] finds one, and needs no
+/// expression: it has a digit or a point before an exponent, or a point or sign without a digit after it. `document` is
+/// in lower case, with a comma after it.
+pub(super) fn may_have_odd_number(document: &str) -> String {
+    let has = |sign: &str| format!("LOCATE({}, {document})", super::quote::text(sign));
+    let any = |signs: Vec<String>| {
+        let found: Vec<String> = signs.iter().map(|sign| has(sign)).collect();
+        found.join(" OR ")
+    };
+    let exponents = ".0123456789".chars().map(|digit| format!("{digit}e"));
+    let ended = |by: &str| {
+        let ends = ",]} \t\n\r".chars().map(|end| format!("{by}{end}"));
+        format!("({} AND ({}))", has(by), any(ends.collect()))
+    };
+    [any(exponents.collect()), ended("."), ended("-")].join(" OR ")
+}
+
 /// A document as JSON, as text where it is none.
 fn document(text: &str, fine: &str) -> String {
     format!(
