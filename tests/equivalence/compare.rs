@@ -214,6 +214,8 @@ impl Pair<'_> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(self.traced(in_transaction).await?),
         };
+        let missed: Vec<_> = permitted::missed_by_hooks(lane, &ours.answers).collect();
+        let is_missed = |op: &Op| matches!(op, Op::Model(op) if missed.contains(&op));
         let unreadable = ours.unreadable.union(&trace.unreadable).cloned().collect();
         let found = unaccounted(
             replay(&unreadable),
@@ -221,7 +223,7 @@ impl Pair<'_> {
             &lane.first_contents,
             &trace.moments,
             |moment| match &moment.op {
-                Some(op) => reports.iter().any(|report| report.is_of(op)),
+                Some(op) => is_missed(op) || reports.iter().any(|report| report.is_of(op)),
                 None => true,
             },
         );

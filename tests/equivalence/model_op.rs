@@ -16,7 +16,7 @@ pub(crate) type Row = Vec<(&'static str, Value)>;
 /// How many calls are recorded on plain connections, by hooks or bulk builders. They come first.
 const HOOKED: usize = 10;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ModelOp {
     pub(crate) call: Call,
     pub(crate) entity: &'static str,

@@ -5,6 +5,7 @@ use sea_orm::DbBackend;
 use crate::answer::Answer;
 use crate::case::Case;
 use crate::lane::{CapturePath, Dump, Lane};
+use crate::model_op::ModelOp;
 use crate::op::Op;
 use crate::replay::Judgement;
 use crate::run_case::Answered;
@@ -163,16 +164,28 @@ pub(crate) fn ignored(lane: &Lane) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Removes rows that triggers miss. Also removes rows that hooks miss: hooks do not run after an insert of a negative
-/// key on MySQL, since SeaORM reports an error.
-pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: &mut Judgement) {
-    if lane.path.has_hooks_only() && lane.db.backend() == DbBackend::MySql {
-        let is_unseen = |answered: &&Answered| matches!(&answered.answer, Answer::Failed(failure) if failure.variant == "UnpackInsertId");
-        for answered in answers.iter().filter(is_unseen) {
-            if let Some(Op::Model(op)) = &answered.op {
-                judgement.forget(op.entity);
+/// The calls that hooks miss: they do not run after an insert of a negative key on MySQL, since SeaORM reports an error.
+pub(crate) fn missed_by_hooks<'a>(
+    lane: &Lane,
+    answers: &'a [Answered],
+) -> impl Iterator<Item = &'a ModelOp> {
+    let is_affected = lane.path.has_hooks_only() && lane.db.backend() == DbBackend::MySql;
+    answers
+        .iter()
+        .filter_map(move |answered| match (&answered.op, &answered.answer) {
+            (Some(Op::Model(op)), Answer::Failed(failure))
+                if is_affected && failure.variant == "UnpackInsertId" =>
+            {
+                Some(op)
             }
-        }
+            _ => None,
+        })
+}
+
+/// Removes rows that hooks or triggers miss.
+pub(crate) fn records(lane: &Lane, ops: &[Op], answers: &[Answered], judgement: &mut Judgement) {
+    for op in missed_by_hooks(lane, answers) {
+        judgement.forget(op.entity);
     }
     if !lane.path.has_triggers() {
         return;

@@ -68,10 +68,12 @@ fn float(v: &str) -> String {
     let digits = |digits: u8| format!("printf('%!.{digits}g', {v})");
     format!(
         "CASE {v} WHEN 9e999 THEN '\"Infinity\"' WHEN -9e999 THEN '\"-Infinity\"' WHEN 0 THEN '0.0' \
-         WHEN CAST({a} AS REAL) THEN {a} WHEN CAST({b} AS REAL) THEN {b} ELSE {c} END",
+         WHEN CAST({a} AS REAL) THEN {a} WHEN CAST({b} AS REAL) THEN {b} \
+         WHEN CAST({c} AS REAL) THEN {c} ELSE {d} END",
         a = digits(15),
-        b = digits(17),
-        c = digits(20),
+        b = digits(16),
+        c = digits(17),
+        d = digits(20),
     )
 }
 
