@@ -21,14 +21,22 @@ use crate::write;
 pub(crate) struct Connections {
     pub(crate) plain: DatabaseConnection,
     pub(crate) audited: AuditedConnection,
+    /// Its pool sets the context of triggers.
+    pub(crate) pooled: DatabaseConnection,
 }
 
-impl From<DatabaseConnection> for Connections {
-    fn from(plain: DatabaseConnection) -> Self {
+impl Connections {
+    pub(crate) fn new(plain: DatabaseConnection, pooled: DatabaseConnection) -> Self {
         Self {
             audited: AuditedConnection::new(plain.clone()),
             plain,
+            pooled,
         }
+    }
+
+    pub(crate) async fn close(self) -> Result<(), DbErr> {
+        self.plain.close().await?;
+        self.pooled.close().await
     }
 }
 
@@ -49,6 +57,7 @@ macro_rules! spawn_on_path {
         use $crate::fixtures::{Audited, Bare, Manual, Skipped, Triggered};
         use $crate::path::Path;
         let (plain, audited) = ($connections.plain.clone(), $connections.audited.clone());
+        let pooled = $connections.pooled.clone();
         macro_rules! task {
             ($way:ty, $db:expr) => {
                 tokio::spawn(
@@ -64,6 +73,7 @@ macro_rules! spawn_on_path {
             Path::Bulk => task!(Builders, plain),
             Path::Trigger => task!(SeaOrm<Triggered>, plain),
             Path::TriggerContext => task!(SeaOrm<Triggered>, audited),
+            Path::TriggerPool => task!(SeaOrm<Triggered>, pooled),
             Path::Skipped => task!(SeaOrm<Skipped>, audited),
         }
     }};

@@ -5,6 +5,7 @@ use sea_orm::{
     PaginatorTrait, Schema, Statement, TryGetable,
 };
 use sea_orm::{EntityName, EntityTrait};
+use sea_orm_audit::connection::PoolContext;
 use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::migration::{AuditTriggers, Migrator, MigratorTrait};
 
@@ -94,13 +95,40 @@ impl Database {
         SeaOrmDatabase::connect(self.options.clone()).await
     }
 
+    /// A pool that sets the context of triggers, with as many connections as another one, if that is given.
+    pub(crate) async fn context_pool(
+        &self,
+        connections: Option<u32>,
+    ) -> Result<DatabaseConnection, DbErr> {
+        let mut options = self.sized(connections);
+        match self.server {
+            Server::Postgres => {
+                let context = PoolContext::new();
+                options.map_sqlx_postgres_pool_opts(move |pool| context.apply(pool));
+            }
+            Server::Mariadb => {
+                let context = PoolContext::new();
+                options.map_sqlx_mysql_pool_opts(move |pool| context.apply(pool));
+            }
+            // No path uses it there.
+            Server::Sqlite => {}
+        }
+        SeaOrmDatabase::connect(options).await
+    }
+
     /// A pool with so many connections.
     pub(crate) async fn pool(&self, connections: u32) -> Result<DatabaseConnection, DbErr> {
+        SeaOrmDatabase::connect(self.sized(Some(connections))).await
+    }
+
+    fn sized(&self, connections: Option<u32>) -> ConnectOptions {
         let mut options = self.options.clone();
+        if let Some(connections) = connections {
+            options
+                .min_connections(connections)
+                .max_connections(connections);
+        }
         options
-            .min_connections(connections)
-            .max_connections(connections);
-        SeaOrmDatabase::connect(options).await
     }
 
     /// Empties every table that the benchmark writes.

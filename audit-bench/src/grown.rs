@@ -26,7 +26,7 @@ pub(crate) async fn measure(
     rounds: usize,
     rows: u64,
 ) -> Result<String, BoxError> {
-    let connections = Connections::from(database.conn.clone());
+    let connections = Connections::new(database.conn.clone(), database.conn.clone());
     eprintln!("  an empty log");
     let empty = micros(database, &connections, rounds).await?;
     eprintln!("  {rows} rows");

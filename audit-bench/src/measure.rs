@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sea_orm::DatabaseConnection;
+
 use crate::BoxError;
+use crate::args::Server;
 use crate::batch::{self, Block, Connections};
 use crate::database::Database;
 use crate::operation::Operation;
@@ -36,13 +39,14 @@ pub(crate) async fn measure(
     rounds: usize,
     only: &str,
 ) -> Result<Results, BoxError> {
-    let connections = Connections::from(database.conn.clone());
+    let pooled = database.context_pool(None).await?;
+    let connections = Connections::new(database.conn.clone(), pooled);
     let counter = Counter::on(database).await?;
     let mut results = Results::new();
     let wanted = |operation: &Operation| operation.name().contains(only);
     for operation in Operation::ALL.into_iter().filter(wanted) {
         eprintln!("  {}", operation.name());
-        for (kind, path) in ways(operation) {
+        for (kind, path) in ways(operation, database.server) {
             let measured = results.entry((operation, kind, path)).or_default();
             measured.statements = counter.statements(database, operation, kind, path).await?;
         }
@@ -65,7 +69,8 @@ pub(crate) async fn measure(
             }
         }
     }
-    counter.connections.plain.close().await?;
+    counter.connections.close().await?;
+    connections.pooled.close().await?;
     Ok(results)
 }
 
@@ -73,7 +78,7 @@ pub(crate) async fn measure(
 /// equally many.
 pub(crate) async fn bytes_per_row(database: &Database) -> Result<f64, BoxError> {
     const TIMES: usize = 4;
-    let connections = Connections::from(database.conn.clone());
+    let connections = Connections::new(database.conn.clone(), database.conn.clone());
     database.clear().await?;
     for operation in [
         Operation::InsertMany,
@@ -94,11 +99,11 @@ pub(crate) async fn bytes_per_row(database: &Database) -> Result<f64, BoxError> 
 }
 
 /// The kinds and paths that support an operation.
-fn ways(operation: Operation) -> Vec<(Kind, Path)> {
+fn ways(operation: Operation, server: Server) -> Vec<(Kind, Path)> {
     let all = Kind::ALL
         .into_iter()
         .flat_map(|kind| Path::ALL.map(|path| (kind, path)));
-    all.filter(|(kind, path)| operation.is_on(*path, *kind))
+    all.filter(|(kind, path)| operation.is_on(*path, *kind) && path.is_on(server))
         .collect()
 }
 
@@ -110,7 +115,7 @@ async fn round(
     times: usize,
 ) -> Result<BTreeMap<(Kind, Path), f64>, BoxError> {
     database.clear().await?;
-    let mut ways = ways(operation);
+    let mut ways = ways(operation, database.server);
     fastrand::shuffle(&mut ways);
     let mut medians = BTreeMap::new();
     for (kind, path) in ways {
@@ -142,14 +147,18 @@ struct Counter {
 
 impl Counter {
     async fn on(database: &Database) -> Result<Self, BoxError> {
-        let mut plain = database.another().await?;
         let seen = Arc::<AtomicUsize>::default();
-        let count = Arc::clone(&seen);
-        plain.set_metric_callback(move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-        });
+        let counted = |mut connection: DatabaseConnection| {
+            let count = Arc::clone(&seen);
+            connection.set_metric_callback(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            connection
+        };
+        let plain = counted(database.another().await?);
+        let pooled = counted(database.context_pool(None).await?);
         Ok(Self {
-            connections: plain.into(),
+            connections: Connections::new(plain, pooled),
             seen,
         })
     }
@@ -182,7 +191,7 @@ mod tests {
     #[test]
     fn every_way_can_be_compared_with_bare() {
         for operation in Operation::ALL {
-            let ways = ways(operation);
+            let ways = ways(operation, Server::Postgres);
             assert!(
                 ways.iter()
                     .all(|(kind, _)| ways.contains(&(*kind, Path::Bare)))

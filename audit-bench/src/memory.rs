@@ -20,7 +20,7 @@ const MOST_GROWTH: f64 = 16.0;
 /// # Errors
 /// Returns an error if the memory grows.
 pub(crate) async fn measure(database: &Database) -> Result<String, BoxError> {
-    let connections = Connections::from(database.conn.clone());
+    let connections = Connections::new(database.conn.clone(), database.conn.clone());
     let mut table = vec![["writes", "MiB"].map(str::to_owned).to_vec()];
     let mut sizes = Vec::new();
     for step in 1..=STEPS {

@@ -77,7 +77,11 @@ impl Operation {
             return false;
         }
         match path {
-            Path::Bare | Path::Connection | Path::Trigger | Path::TriggerContext => true,
+            Path::Bare
+            | Path::Connection
+            | Path::Trigger
+            | Path::TriggerContext
+            | Path::TriggerPool => true,
             // SeaORM fires no hook for bulk statements.
             Path::Manual | Path::Hooks => !self.is_bulk(),
             Path::Bulk => self.is_bulk(),

@@ -1,5 +1,7 @@
 //! The paths of a write.
 
+use crate::args::Server;
+
 /// How a write is made and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Path {
@@ -17,12 +19,14 @@ pub(crate) enum Path {
     Trigger,
     /// Triggers of the database, on an `AuditedConnection`, which sets their context.
     TriggerContext,
+    /// Triggers of the database, on SeaORM's own connection, whose pool sets their context.
+    TriggerPool,
     /// `AuditedConnection`, on an entity that is skipped.
     Skipped,
 }
 
 impl Path {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Bare,
         Self::Manual,
         Self::Hooks,
@@ -30,6 +34,7 @@ impl Path {
         Self::Bulk,
         Self::Trigger,
         Self::TriggerContext,
+        Self::TriggerPool,
         Self::Skipped,
     ];
 
@@ -42,8 +47,14 @@ impl Path {
             Self::Bulk => "bulk",
             Self::Trigger => "trigger",
             Self::TriggerContext => "trigger, context",
+            Self::TriggerPool => "trigger, pool",
             Self::Skipped => "skipped",
         }
+    }
+
+    /// Whether the database has it.
+    pub(crate) const fn is_on(self, server: Server) -> bool {
+        !matches!((self, server), (Self::TriggerPool, Server::Sqlite))
     }
 
     /// Whether anything is to be recorded.

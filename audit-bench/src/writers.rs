@@ -24,18 +24,20 @@ const EACH: usize = 10;
 const CONNECTIONS: u32 = 16;
 
 const OPERATIONS: [Operation; 2] = [Operation::Insert, Operation::Update];
-const PATHS: [Path; 6] = [
+const PATHS: [Path; 7] = [
     Path::Bare,
     Path::Manual,
     Path::Hooks,
     Path::Connection,
     Path::Trigger,
     Path::TriggerContext,
+    Path::TriggerPool,
 ];
 
 /// The table of one database.
 pub(crate) async fn measure(database: &Database, rounds: usize) -> Result<String, BoxError> {
-    let connections = Connections::from(database.pool(CONNECTIONS).await?);
+    let pooled = database.context_pool(Some(CONNECTIONS)).await?;
+    let connections = Connections::new(database.pool(CONNECTIONS).await?, pooled);
     let mut table = vec![
         ["operation", "path", "writes a second", "time, bare = 1"]
             .map(str::to_owned)
@@ -43,7 +45,8 @@ pub(crate) async fn measure(database: &Database, rounds: usize) -> Result<String
     ];
     for operation in OPERATIONS {
         eprintln!("  {}", operation.name());
-        let mut all = PATHS.map(|path| (path, Vec::new(), Vec::new()));
+        let paths = PATHS.into_iter().filter(|path| path.is_on(database.server));
+        let mut all: Vec<_> = paths.map(|path| (path, Vec::new(), Vec::new())).collect();
         for _ in 0..rounds {
             database.clear().await?;
             let mut bare = f64::NAN;
@@ -74,7 +77,7 @@ pub(crate) async fn measure(database: &Database, rounds: usize) -> Result<String
             ]);
         }
     }
-    connections.plain.close().await?;
+    connections.close().await?;
     Ok(format!(
         "## {WRITERS} writers, {}\n\n{rounds} rounds of {EACH} operations each in autocommit, on a pool of {CONNECTIONS} \
          connections.\n\n{}",
