@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use sea_orm::prelude::Json;
+use sea_orm::sqlx::{Column as _, Row as _, TypeInfo as _};
 use sea_orm::{
     ConnectionTrait, EntityName, EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait,
     PrimaryKeyToColumn, QueryResult, QueryTrait,
@@ -65,12 +66,28 @@ pub(crate) async fn read<C: ConnectionTrait>(
             };
             let mut row = Row::new();
             for column in <E as EntityTrait>::Column::iter() {
-                row.insert(column.as_str().to_owned(), encode(&model.get(column))?);
+                let name = column.as_str();
+                let value = match zero_date(&found, name) {
+                    Some(text) => text.into(),
+                    None => encode(&model.get(column))?,
+                };
+                row.insert(name.to_owned(), value);
             }
             contents.insert((name.clone(), object_id(key, &row)), row);
         }
     });
     Ok(unreadable)
+}
+
+/// A date or time of MariaDB with zeros only, as the server writes it; the driver reads it as NULL.
+fn zero_date(row: &QueryResult, column: &str) -> Option<&'static str> {
+    let row = row.try_as_mysql_row()?;
+    let text = match row.try_column(column).ok()?.type_info().name() {
+        "DATE" => "0000-00-00",
+        "DATETIME" | "TIMESTAMP" => "0000-00-00 00:00:00",
+        _ => return None,
+    };
+    matches!(row.try_get_unchecked::<&[u8], _>(column), Ok([0])).then_some(text)
 }
 
 /// A number or a text.
