@@ -57,8 +57,8 @@ pub(crate) use failure::{cause, cause_in, is_unavailable};
 #[cfg(feature = "statements")]
 pub(crate) use failure::{
     commits, ending_error, has_ended_transaction, is_aborted, is_contention, is_never_begun,
-    is_read_only, is_sqlite_constraint, is_sqlite_foreign_key, is_sqlite_mismatch, is_syntax_error,
-    may_have_ended_transaction,
+    is_sqlite_constraint, is_sqlite_foreign_key, is_sqlite_mismatch, is_syntax_error,
+    may_have_ended_transaction, refuses_writes,
 };
 pub(crate) use failure::{
     ends_transaction, is_autocommit, is_no_savepoint, is_no_transaction, is_refused, is_unreadable,

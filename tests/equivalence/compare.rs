@@ -8,7 +8,7 @@ use crate::case::Case;
 use crate::lane::{Dump, Lane, Left};
 use crate::op::Op;
 use crate::permitted;
-use crate::replay::{Judgement, Replay};
+use crate::replay::{Judgement, Replay, Unreadable};
 use crate::run_case::Answered;
 use crate::support::TestResult;
 use crate::words::Report;
@@ -85,12 +85,20 @@ impl Pair<'_> {
         let answers = self.answers(most);
         let other_client = answers.as_ref().is_some_and(|d| d.what() == OTHER_CLIENT);
         compared.differences.extend(answers);
-        if other_client || ended.is_some() {
+        if other_client {
             // Later answers differ as a consequence.
             return Ok(compared);
         }
         let (theirs, ours) = (self.theirs, self.ours);
         let ops = self.ops();
+        if ended.is_some() {
+            // So do the tables. The log must still be that of its own ones.
+            if ours.events.is_empty() && !self.has_other_client() {
+                let found = self.plain_judgement(&ops);
+                compared.differences.extend(self.of_records(&ops, found));
+            }
+            return Ok(compared);
+        }
         if theirs.dump != ours.dump && !permitted::tables(self.lane, &ops, &theirs.dump, &ours.dump)
         {
             compared.differences.push(Difference {
@@ -144,7 +152,7 @@ impl Pair<'_> {
             let reads = matches!(our.answer, Answer::Rows(_) | Answer::Called(_));
             if what.is_some() && reads && permitted::reads_older(self.lane, self.case, &ours[..at])
             {
-                break;
+                continue;
             }
             if let Some(what) = what.filter(|what| !is_permitted(what)) {
                 let verb = op.map(Op::verb).unwrap_or_default();
@@ -189,17 +197,8 @@ impl Pair<'_> {
         traces: &mut Traces,
     ) -> TestResult<Judgement> {
         let (lane, ours) = (self.lane, self.ours);
-        let in_transaction = lane.path.in_transaction();
-        let replay = |unreadable| Replay {
-            unreadable,
-            ignored: permitted::ignored(lane),
-            of_triggers: lane.path.has_triggers(),
-        };
-        let plainly = replay(&ours.unreadable);
-        let mut judgement = plainly.judge(&ours.log, &lane.first_contents, &ours.contents);
-        permitted::records(lane, ops, &ours.answers, &mut judgement);
-        let has_other_client = in_transaction && self.case.has_other_client();
-        if judgement.is_clean() || reports.is_empty() && !has_other_client {
+        let mut judgement = self.plain_judgement(ops);
+        if judgement.is_clean() || reports.is_empty() && !self.has_other_client() {
             return Ok(judgement);
         }
         if lane.path.has_triggers() {
@@ -212,13 +211,13 @@ impl Pair<'_> {
         let path = self.reference.path;
         let trace = match traces.entry(path) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(self.traced(in_transaction).await?),
+            Entry::Vacant(place) => place.insert(self.traced(lane.path.in_transaction()).await?),
         };
         let missed: Vec<_> = permitted::missed_by_hooks(lane, &ours.answers).collect();
         let is_missed = |op: &Op| matches!(op, Op::Model(op) if missed.contains(&op));
         let unreadable = ours.unreadable.union(&trace.unreadable).cloned().collect();
         let found = unaccounted(
-            replay(&unreadable),
+            self.replay(&unreadable),
             &ours.log,
             &lane.first_contents,
             &trace.moments,
@@ -232,6 +231,27 @@ impl Pair<'_> {
             unknown,
             ..found.unwrap_or_default()
         })
+    }
+
+    fn replay<'r>(&self, unreadable: &'r Unreadable) -> Replay<'r> {
+        Replay {
+            unreadable,
+            ignored: permitted::ignored(self.lane),
+            of_triggers: self.lane.path.has_triggers(),
+        }
+    }
+
+    /// The errors in the records, if all statements were recorded and nobody else wrote.
+    fn plain_judgement(&self, ops: &[Op]) -> Judgement {
+        let (lane, ours) = (self.lane, self.ours);
+        let replay = self.replay(&ours.unreadable);
+        let mut judgement = replay.judge(&ours.log, &lane.first_contents, &ours.contents);
+        permitted::records(lane, ops, &ours.answers, &mut judgement);
+        judgement
+    }
+
+    fn has_other_client(&self) -> bool {
+        self.lane.path.in_transaction() && self.case.has_other_client()
     }
 
     /// The result of the case's steps without audit log. A statement that waits for another client may end in another

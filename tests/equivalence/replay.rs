@@ -240,14 +240,10 @@ impl Replay<'_> {
         self.ignored.contains(&(model, field))
     }
 
-    /// Whether the row of a record has the record's new values.
+    /// Whether the row of an update has the record's new values.
     pub(crate) fn leads_to(&self, record: &audit_log::Model, rows: &Contents) -> bool {
         let object = object_of(record);
-        let row = rows.get(&object);
-        if record.action == "DELETE" {
-            return row.is_none();
-        }
-        let (Some(row), Some(changes)) = (row, record.changed()) else {
+        let (Some(row), Some(changes)) = (rows.get(&object), record.changed()) else {
             return false;
         };
         let is_new = |(field, change): (&str, &Change)| {
@@ -336,7 +332,7 @@ impl Replay<'_> {
 }
 
 /// The object of a record.
-fn object_of(record: &audit_log::Model) -> (String, String) {
+pub(crate) fn object_of(record: &audit_log::Model) -> (String, String) {
     (
         record.model.clone().unwrap_or_default(),
         record.object_id.clone().unwrap_or_default(),

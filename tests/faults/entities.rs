@@ -143,6 +143,14 @@ entity!(precise, [table_name = "precise"], {
     pub moment: Option<DateTime>,
     pub note: Option<String>,
 },);
+entity!(precise_list, [table_name = "precise_list"], {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub docs: Option<Vec<Json>>,
+    pub times: Option<Vec<Time>>,
+    // The table has JSON there.
+    pub doc: Option<String>,
+},);
 entity!(odd_skipped, [table_name = "odd_skipped"], {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,

@@ -2,14 +2,15 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set,
-    TransactionTrait,
+    AccessMode, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    QueryFilter, Set, TransactionTrait,
 };
+use sea_orm_audit::AuditConfig;
 
 use crate::entities::{FAMILY, auto_id, child, item, parent};
 use crate::log_check::Table;
 use crate::oracle::Oracle;
-use crate::outcome::{Call, Outcome, result_of, run, same};
+use crate::outcome::{Call, Outcome, result_of, run, same, same_on};
 use crate::support::{TestDb, TestResult};
 
 on_every_database! {
@@ -22,7 +23,16 @@ on_every_database! {
 }
 
 mod only_mariadb {
-    crate::support::tests_on! { mariadb: wrong_number_of_values_gives_the_same_error }
+    crate::support::tests_on! { mariadb:
+        wrong_number_of_values_gives_the_same_error,
+        writes_that_triggers_capture_fail_the_same_in_a_transaction_without_writes,
+    }
+}
+
+mod only_postgres {
+    crate::support::tests_on! { postgres:
+        writes_that_triggers_capture_fail_the_same_in_a_transaction_without_writes,
+    }
 }
 
 /// `item` with a check, and parents with children that do not cascade.
@@ -330,10 +340,59 @@ async fn wrong_number_of_values_gives_the_same_error(db: &TestDb) -> TestResult 
         let got = run(&audited, Call::Execute, sql, &values).await;
         assert!(expected.is_failure(), "{sql}: {expected:?}");
         same(sql, &expected, &got);
+        // Some triggers need the context.
+        let config = AuditConfig::builder().captured_by_trigger::<child::Entity>();
+        let conn = db.another().await?;
+        let audited = sea_orm_audit::AuditedConnection::new(conn).with_config(config.build()?);
+        same(
+            sql,
+            &expected,
+            &run(&audited, Call::Execute, sql, &values).await,
+        );
     }
     // As many question marks as values.
     let sql = "UPDATE item SET p = ? WHERE code <> '?' AND id = 1 -- ?";
     let outcome = oracle.same(Call::Execute, sql, &[70.into()]).await;
     assert!(!outcome.is_failure(), "{outcome:?}");
     oracle.recorded().await
+}
+
+/// PostgreSQL has aborted it, and MariaDB's can only read: the context of triggers cannot be set either.
+async fn writes_that_triggers_capture_fail_the_same_in_a_transaction_without_writes(
+    db: &TestDb,
+) -> TestResult {
+    let config = AuditConfig::builder().captured_by_trigger::<item::Entity>();
+    let oracle = tables(db).await?.configured(config)?;
+    let mut texts = vec![
+        "UPDATE item SET p = 2 WHERE id = 1",
+        "UPDATE item SET nope = 2",
+        "INSERT INTO item (code, p) VALUES ('n', 1)",
+        "DELETE FROM item WHERE id = 99",
+        "UPDATE parent SET n = 3",
+    ];
+    let access = if db.backend() == DbBackend::Postgres {
+        texts.extend([
+            "WITH a AS (UPDATE item SET p = 2 RETURNING id) SELECT * FROM a",
+            "DO $$ BEGIN PERFORM 1; END $$",
+            "TRUNCATE ONLY item",
+        ]);
+        None
+    } else {
+        Some(AccessMode::ReadOnly)
+    };
+    for call in [Call::Execute, Call::Unprepared, Call::QueryAll] {
+        let bare = oracle.bare.begin_with_config(None, access).await?;
+        let audited = oracle.audited.begin_with_config(None, access).await?;
+        if access.is_none() {
+            same_on(&bare, &audited, Call::Execute, "SELECT no_such_column").await;
+        }
+        for text in &texts {
+            let outcome = same_on(&bare, &audited, call, text).await;
+            assert!(outcome.is_failure(), "{text}: {outcome:?}");
+        }
+        bare.rollback().await?;
+        audited.rollback().await?;
+    }
+    assert!(db.records().await?.is_empty());
+    Ok(())
 }

@@ -13,6 +13,10 @@ on_every_database! {
     numbers_of_json_that_the_driver_reads_as_they_are_stay_json,
 }
 
+mod postgres_lists {
+    crate::support::tests_on!(postgres: elements_that_the_driver_rounds_are_recorded);
+}
+
 const NINES: &str = "9999999999999999999999999999999999999999";
 
 /// Columns with values in SQL, each of which the driver reads as the one before it or not at all; and as they are
@@ -151,6 +155,52 @@ async fn values_that_the_driver_rounds_are_recorded(db: &TestDb) -> TestResult {
     let last = log.last().and_then(|record| record.changes.clone());
     let doc = last.unwrap_or_default()["doc"]["old"].clone();
     assert_eq!(doc, json!(r#"{"a": [123456789012345678901, 0.1]}"#));
+    Ok(())
+}
+
+async fn elements_that_the_driver_rounds_are_recorded(db: &TestDb) -> TestResult {
+    let setup = [
+        "CREATE TABLE precise_list (id INTEGER PRIMARY KEY, docs JSONB[], times TIME[], doc JSONB)",
+        "INSERT INTO precise_list (id) VALUES (1)",
+    ];
+    let oracle = Oracle::new(db, &[Table::of("precise_list")], setup).await?;
+    let big = |last: u8| format!("[12345678901234567890{last}]");
+    for (column, sql, new) in [
+        (
+            "docs",
+            format!("ARRAY['{}', '1', NULL]::jsonb[]", big(1)),
+            json!([big(1), 1, null]),
+        ),
+        (
+            "docs",
+            format!("ARRAY['{}', '1', NULL]::jsonb[]", big(2)),
+            json!([big(2), 1, null]),
+        ),
+        ("docs", "ARRAY['[0.5]']::jsonb[]".to_owned(), json!([[0.5]])),
+        ("docs", "ARRAY[]::jsonb[]".to_owned(), json!([])),
+        (
+            "times",
+            "ARRAY['00:00', '01:02:03.5']::time[]".to_owned(),
+            json!(["00:00:00.000000", "01:02:03.500000"]),
+        ),
+        (
+            "times",
+            "ARRAY['24:00', '01:02:03.5']::time[]".to_owned(),
+            json!(["24:00:00.000000", "01:02:03.500000"]),
+        ),
+        ("doc", format!("'{}'", big(1)), json!(big(1))),
+        ("doc", format!("'{}'", big(2)), json!(big(2))),
+    ] {
+        let update = format!("UPDATE precise_list SET {column} = {sql}");
+        let expected = run(&oracle.bare.conn, Call::Execute, &update, &[]).await;
+        let got = run(&oracle.audited, Call::Execute, &update, &[]).await;
+        same(&update, &expected, &got);
+        let log = db.records().await?;
+        let changes = log.last().and_then(|record| record.changes.clone());
+        assert_eq!(changes.unwrap_or_default()[column]["new"], new, "{update}");
+    }
+    assert_eq!(db.records().await?.len(), 8);
+    assert!(crate::oracle::reports(db).await?.is_empty());
     Ok(())
 }
 

@@ -64,3 +64,4 @@ mod unprepared;
 mod unreadable;
 mod unreadable_keys;
 mod upserts;
+mod visible_effects;

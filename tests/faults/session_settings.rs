@@ -1,7 +1,7 @@
 //! Settings that an application changes for a session or a transaction: the settings of the statement decide what a
 //! name means and how rows are numbered.
 
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::entities::items;
@@ -16,6 +16,7 @@ mod postgres {
         search_path_set_behind_a_comment_applies_to_the_next_statement,
         search_path_set_by_a_write_applies_to_the_next_statement,
         search_path_of_the_first_transaction_is_not_kept,
+        strings_that_end_elsewhere_under_a_setting_are_reported,
     }
 }
 
@@ -23,6 +24,7 @@ mod mariadb {
     crate::support::tests_on! { mariadb:
         step_of_numbers_of_the_first_transaction_is_not_kept,
         database_of_the_first_connection_is_not_kept,
+        strings_that_end_elsewhere_under_a_setting_are_reported,
     }
 }
 
@@ -64,6 +66,42 @@ async fn log_of_other_item(db: &TestDb, texts: &[&str]) -> TestResult<Vec<String
     assert_eq!(reports(db).await?, Vec::<String>::new());
     oracle.bare.remove().await?;
     Ok(db.log().await?.split_off(1))
+}
+
+/// The texts are SQL in both readings, and change other rows in each.
+async fn strings_that_end_elsewhere_under_a_setting_are_reported(db: &TestDb) -> TestResult {
+    let oracle = Oracle::new(db, &[ITEM], items(db.backend(), 3)).await?;
+    let (set, texts) = match db.backend() {
+        DbBackend::MySql => (
+            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
+            [
+                r"DELETE FROM item WHERE code = 'x\' OR id = 1 -- ' OR id = 2",
+                r"UPDATE item SET p = p + 1 WHERE code = 'x\' OR id = 2 -- ' OR id = 3",
+            ],
+        ),
+        _ => (
+            "SET LOCAL standard_conforming_strings = off",
+            [
+                r"UPDATE item SET p = p + 1 WHERE code <> 'x\' AND id = 2 --'",
+                r"DELETE FROM item WHERE code <> 'x\' AND id = 2 --'",
+            ],
+        ),
+    };
+    let (bare, audited) = (oracle.bare.begin().await?, oracle.audited.begin().await?);
+    same_on(&bare, &audited, Call::Unprepared, set).await;
+    for text in texts {
+        let outcome = same_on(&bare, &audited, Call::Execute, text).await;
+        assert!(!outcome.is_failure(), "{text}: {outcome:?}");
+    }
+    bare.commit().await?;
+    audited.commit().await?;
+    assert_eq!(
+        ITEM.read(&oracle.bare.conn).await?,
+        ITEM.read(&db.conn).await?
+    );
+    assert_eq!(reports(db).await?.len(), 2);
+    assert!(db.records().await?.is_empty());
+    Ok(())
 }
 
 const FIRST: &str = "UPDATE item 1 {\"p\":{\"new\":1001,\"old\":101}}";

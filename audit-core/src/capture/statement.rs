@@ -120,7 +120,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
         self.take_gaps();
-        if self.lacks_values(call, &statement, write) {
+        if lacks_values(self.db.get_database_backend(), call, &statement, write) {
             return Err(CaptureError::Uncapturable(VALUES));
         }
         if (self.is_another_table(write, audited).await).map_err(|error| call.own_error(error))? {
@@ -206,17 +206,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         !server.is_mysql()
             || matches!(&write.kind, Kind::Insert(insert)
                 if insert.conflict.is_some() || insert.columns.is_empty())
-    }
-
-    /// Whether a statement has more or fewer values than placeholders. The driver for MySQL then fails in the middle of
-    /// its exchange with the server, and what follows would wait for an answer that never comes.
-    fn lacks_values(&self, call: ExecMethod, statement: &Statement, write: &Write) -> bool {
-        if !self.server.is_mysql() || call == ExecMethod::Unprepared {
-            return false;
-        }
-        let values = (statement.values.as_ref()).map_or(0, |values| values.0.len());
-        let marks = (write.placeholders).or_else(|| placeholders(&statement.sql));
-        marks.is_some_and(|marks| marks != values)
     }
 
     /// Whether a name that differs from the entity's table only in case names another table, as on most MySQL
@@ -397,8 +386,24 @@ impl<C: ConnectionTrait> Engine<'_, C> {
     }
 }
 
+/// Whether a statement has more or fewer values than placeholders. The driver for MySQL then fails in the middle of its
+/// exchange with the server, and what follows on the connection would wait for an answer that never comes.
+pub(crate) fn lacks_values(
+    backend: DbBackend,
+    call: ExecMethod,
+    statement: &Statement,
+    write: &Write,
+) -> bool {
+    if backend != DbBackend::MySql || call == ExecMethod::Unprepared {
+        return false;
+    }
+    let values = (statement.values.as_ref()).map_or(0, |values| values.0.len());
+    let marks = (write.placeholders).or_else(|| placeholders(&statement.sql));
+    marks.is_some_and(|marks| marks != values)
+}
+
 /// Why such a statement is not captured.
-const VALUES: &str = "it has another number of bound values than of placeholders";
+pub(crate) const VALUES: &str = "it has another number of bound values than of placeholders";
 
 /// If another client blocks the read, or the transaction is over, the statement would have failed the same way.
 fn unreadable(call: ExecMethod, error: DbErr) -> CaptureError {

@@ -12,7 +12,6 @@ use super::{autocommit, run};
 use crate::begin::MayStream;
 use crate::capture::{CaptureError, Engine, ExecOutput, ServerInfo};
 use crate::exec_method::ExecMethod;
-use crate::record::is_read_only;
 use crate::sql::{ParsedStatement, outline_of};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UncapturedStatement;
@@ -75,11 +74,8 @@ pub(super) async fn report_before<C: ConnectionTrait>(
 ) -> Result<(), DbErr> {
     if let Some((config, context)) = reported.trigger_context()
         && config.has_triggers()
-        && let Err(error) = frames.set_trigger_context(db, config, context).await
-        // If nothing can be written, no trigger fires.
-        && !is_read_only(&error)
     {
-        return Err(error);
+        frames.set_trigger_context(db, config, context).await?;
     }
     report(reported, db, frames).await.map(|_| ())
 }

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::action::Source;
 use crate::binding::Binding;
-use crate::capture::{Affected, CaptureTarget, Gap, ServerInfo};
+use crate::capture::{Affected, CaptureTarget, Gap, ServerInfo, VALUES, lacks_values};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
@@ -69,6 +69,22 @@ impl Captured {
             _ => None,
         })?;
         Some(UncapturedStatement::of_write(self, write, why, &outline()))
+    }
+
+    /// The report or the refusal for a statement whose values are more or fewer than its placeholders.
+    pub(super) fn without_values(
+        &self,
+        backend: DbBackend,
+        call: ExecMethod,
+        statement: &Statement,
+    ) -> Option<Result<UncapturedStatement, DbErr>> {
+        let ParsedStatement::Write(write) = self.understood.as_ref() else {
+            return None;
+        };
+        lacks_values(backend, call, statement, write).then(|| {
+            let outline = outline_of(backend, &statement.sql);
+            UncapturedStatement::of_write(self, write, VALUES, &outline).by_policy()
+        })
     }
 
     /// The report or the refusal for several statements that must run in one call, because the driver does more than

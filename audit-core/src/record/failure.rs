@@ -115,13 +115,21 @@ fn is_unreached(error: &DbErr) -> bool {
 
 /// Whether nothing can be written: MySQL's read-only transaction (1792) and server (1290), SQLite's file (8).
 #[cfg(feature = "statements")]
-pub(crate) fn is_read_only(error: &DbErr) -> bool {
-    let cause = AuditError::of(error).and_then(AuditError::cause);
-    let error = match cause {
+fn is_read_only(error: &DbErr) -> bool {
+    has_code(of_database(error), &[], &[1792, 1290], &[8])
+}
+
+/// The database's error, also where it is the cause of one of ours.
+fn of_database(error: &DbErr) -> &DbErr {
+    match AuditError::of(error).and_then(AuditError::cause) {
         Some(Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) => error,
         _ => error,
-    };
-    has_code(error, &[], &[1792, 1290], &[8])
+    }
+}
+
+/// Whether the transaction refuses every write: it can only read, or PostgreSQL has aborted it.
+pub(crate) fn refuses_writes(error: &DbErr) -> bool {
+    is_read_only(error) || is_aborted(of_database(error))
 }
 
 /// Whether MySQL refused a statement before it changed anything: a syntax error, no such table or column, no privilege,

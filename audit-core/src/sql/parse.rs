@@ -8,6 +8,7 @@ mod merge;
 mod names;
 mod plain_tokens;
 mod positions;
+mod quotes;
 mod tokens;
 mod unparsed;
 mod view;
@@ -43,6 +44,23 @@ const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 64 } else { 16 } * 10
 const DEEPEST: usize = 10_000;
 
 pub(crate) fn understand(backend: DbBackend, sql: &str) -> ParsedStatement {
+    let first = understood(backend, sql);
+    let Some(other) = quotes::other_reading(backend, sql) else {
+        return first;
+    };
+    match (&first, understood(backend, &other)) {
+        (ParsedStatement::Read, ParsedStatement::Read) | (_, ParsedStatement::Unsupported(_)) => {
+            first
+        }
+        _ => ParsedStatement::Unsupported(Unsupported {
+            why: "a setting of the session decides where its strings end",
+            tables: None,
+            outline: sql.split_whitespace().next().unwrap_or_default().to_owned(),
+        }),
+    }
+}
+
+fn understood(backend: DbBackend, sql: &str) -> ParsedStatement {
     match Text::read(backend, sql) {
         Ok(text) if text.depth <= SHALLOW => text.understand(),
         Ok(text) if text.depth <= DEEPEST => in_own_stack(text),

@@ -6,7 +6,7 @@ use super::Frames;
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::record::{
-    TriggerContextValue, clear_context, read_trigger_context, restore, set_context,
+    TriggerContextValue, clear_context, read_trigger_context, refuses_writes, restore, set_context,
 };
 
 /// The context that was set for triggers, and how it ends.
@@ -73,7 +73,12 @@ impl Frames {
         };
         if let Err(error) = setting.await {
             self.state().triggers.clear_context = previous;
-            return Err(error);
+            // No trigger fires there: the statement itself is refused, with its own error.
+            return if refuses_writes(&error) {
+                Ok(())
+            } else {
+                Err(error)
+            };
         }
         self.state().triggers.current = Some(context.clone());
         Ok(())

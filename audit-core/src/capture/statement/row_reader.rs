@@ -3,6 +3,7 @@
 //! The database may contain values that the model cannot decode. They must not fail a statement that works without
 //! audit log.
 
+mod array;
 mod driver_value;
 mod exact;
 mod json_number;

@@ -173,7 +173,7 @@ pub(super) fn read_context(table: &str) -> String {
         names.collect::<Vec<_>>().join(", "),
         variables.collect::<Vec<_>>().join(", "),
         fields.join(",\n"),
-        odd = super::value::has_odd_number(&metadata),
+        odd = super::value::has_odd_part(&metadata),
     )
 }
 

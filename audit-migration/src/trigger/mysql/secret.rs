@@ -87,7 +87,7 @@ pub(super) fn pattern(keys: &SecretKeys) -> Option<String> {
 }
 
 /// Texts of which a short document in which [`pattern`] is has at least one, in any case: some word of each secret's
-/// key, as JSON spells it, and the backslash.
+/// key, as JSON spells it, or a backslash ([`super::value::ODD_PART_HINT`]).
 pub(super) fn signs(keys: &SecretKeys) -> Vec<String> {
     let parted = || keys.words.iter().filter(|words| words.len() > 1);
     // `key` covers a dozen.
@@ -120,7 +120,6 @@ pub(super) fn signs(keys: &SecretKeys) -> Vec<String> {
             least.push(sign);
         }
     }
-    least.push(r"\".to_owned());
     least
 }
 

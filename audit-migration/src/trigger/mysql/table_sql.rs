@@ -4,7 +4,7 @@ use sea_orm_audit_core::clean_text;
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan, TriggerTreatment};
 
 use super::catalogue::{Catalogue, Server, Table};
-use super::value::{Form, ODD_NUMBER_HINT, may_have_odd_number};
+use super::value::{Form, ODD_PART_HINT, may_have_odd_part};
 use super::{quote, secret, variable};
 
 /// How a column of a row is written: `NEW`.`title`.
@@ -110,7 +110,7 @@ impl<'a> Subject<'a> {
             columns,
             server: catalogue.server,
             secrets: pattern,
-            hint: format!("{}|{ODD_NUMBER_HINT}", secret::hint(&plan.secrets)),
+            hint: format!("{}|{ODD_PART_HINT}", secret::hint(&plan.secrets)),
             signs: secret::signs(&plan.secrets),
         }
     }
@@ -154,17 +154,17 @@ impl<'a> Subject<'a> {
     /// A row's document. None where the column has none, or is not shown.
     fn document(&self, at: usize, column: Column<'_>, row: Row<'_>) -> Option<Document> {
         let document = variable::DOCUMENT;
-        let odd_number = may_have_odd_number(document);
+        let odd_part = may_have_odd_part(document);
         let (hint, signs) = match self.treatment(at) {
             TriggerTreatment::Record => {
                 let has = |sign: &String| {
                     format!("LOCATE({}, {document})", quote::text(&sign.to_lowercase()))
                 };
                 let mut signs: Vec<String> = self.signs.iter().map(has).collect();
-                signs.push(odd_number);
+                signs.push(odd_part);
                 (self.hint.as_str(), signs.join(" OR "))
             }
-            TriggerTreatment::Plain => (ODD_NUMBER_HINT, odd_number),
+            TriggerTreatment::Plain => (ODD_PART_HINT, odd_part),
             TriggerTreatment::Redact | TriggerTreatment::Leave => return None,
         };
         (column.form == Form::Json).then(|| {

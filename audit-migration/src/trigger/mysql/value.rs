@@ -164,7 +164,7 @@ impl Form {
             ),
             Self::Float => text,
             Self::Text | Self::Lower => format!("JSON_QUOTE({text})"),
-            Self::Json => document(&text, &format!(" AND NOT {}", has_odd_number(&text))),
+            Self::Json => document(&text, &format!(" AND NOT {}", has_odd_part(&text))),
             _ => format!("CONCAT('\"', {text}, '\"')"),
         };
         format!("IF({column} IS NULL, 'null', {some})")
@@ -219,37 +219,40 @@ impl Form {
     }
 }
 
-/// Whether a document has a number that is none (`[1.]`, which MariaDB takes for valid), or that may be beyond a
-/// double: `serde_json` would refuse it, and with it the whole record.
-pub(super) fn has_odd_number(json: &str) -> String {
+/// Whether a document that MariaDB takes for valid has a number that is none (`[1.]`) or that may be beyond a double, or a
+/// string with an escape that is none (`"\U"`): `serde_json` would refuse it, and with it the whole record.
+pub(super) fn has_odd_part(json: &str) -> String {
     // By how many digits there are before the point, and after the `e`.
     let fine = [
         r"(?:0|[1-9][0-9]{0,307})(?:\.[0-9]+)?",
         r"(?:0|[1-9][0-9]{0,199})(?:\.[0-9]+)?[eE](?:-[0-9]+|\+?[0-9]{1,2})",
         r"[0-9](?:\.[0-9]+)?[eE]\+?(?:[12][0-9]{2}|30[0-7])",
     ];
+    // What is inside of strings may look alike. A quote remains of one that is none.
+    let unit = r"u(?![dD][89a-fA-F])[0-9a-fA-F]{4}";
+    let pair = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}";
+    let escape = format!(r#"\\(?:["\\/bfnrt]|{unit}|{pair})"#);
+    let string = format!(r#""[^"\\]*+(?:{escape}[^"\\]*+)*+""#);
     let pattern = format!(
-        r"(?:^|[\[:,])\s*+(?=[-0-9])(?!-?(?:{})\s*+(?:[,}}\]]|$))",
+        r#""|(?:^|[\[:,])\s*+(?=[-0-9])(?!-?(?:{})\s*+(?:[,}}\]]|$))"#,
         fine.join("|")
     );
-    // What is inside of strings may look alike.
-    let string = r#""[^"\\]*+(?:\\.[^"\\]*+)*+""#;
     format!(
         "(REGEXP_REPLACE({json}, {}, '') REGEXP {})",
-        super::quote::text(string),
+        super::quote::text(&string),
         super::quote::text(&pattern)
     )
 }
 
-/// A short expression that is in every short document in which [`has_odd_number`] finds one: a number with an
-/// exponent, or none. What is inside of strings may look alike.
-pub(super) const ODD_NUMBER_HINT: &str =
-    r"(?:^|[\[:,])\s*(?=[-0-9])(?!-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\s*(?:[,}\]]|$))";
+/// A short expression that is in every short document in which [`has_odd_part`] finds one: a number with an
+/// exponent, or none, or a backslash. What is inside of strings may look alike.
+pub(super) const ODD_PART_HINT: &str =
+    r"(?:^|[\[:,])\s*(?=[-0-9])(?!-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\s*(?:[,}\]]|$))|\\";
 
-/// A condition that holds for every valid document of ASCII in which [`ODD_NUMBER_HINT`] finds one, and needs no
-/// expression: it has a digit or a point before an exponent, or a point or sign without a digit after it. `document` is
-/// in lower case, with a comma after it.
-pub(super) fn may_have_odd_number(document: &str) -> String {
+/// A condition that holds for every valid document of ASCII in which [`ODD_PART_HINT`] finds one, and needs no
+/// expression: it has a backslash, a digit or a point before an exponent, or a point or sign without a digit after it.
+/// `document` is in lower case, with a comma after it.
+pub(super) fn may_have_odd_part(document: &str) -> String {
     let has = |sign: &str| format!("LOCATE({}, {document})", super::quote::text(sign));
     let any = |signs: Vec<String>| {
         let found: Vec<String> = signs.iter().map(|sign| has(sign)).collect();
@@ -260,7 +263,7 @@ pub(super) fn may_have_odd_number(document: &str) -> String {
         let ends = ",]} \t\n\r".chars().map(|end| format!("{by}{end}"));
         format!("({} AND ({}))", has(by), any(ends.collect()))
     };
-    [any(exponents.collect()), ended("."), ended("-")].join(" OR ")
+    [has("\\"), any(exponents.collect()), ended("."), ended("-")].join(" OR ")
 }
 
 /// A document as JSON, as text where it is none.

@@ -13,6 +13,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{DbBackend, QueryResult};
 
+use super::array::array_of_postgres;
 use super::driver_value::{DriverValue, driver_value};
 use super::json_number::loses_numbers;
 use crate::value::{ColumnKind, unreadable};
@@ -40,7 +41,10 @@ pub(super) fn exact(
             .map(written);
     }
     match driver_value(row, name)? {
-        DriverValue::Postgres(bytes, kind) => of_postgres(bytes, &kind, shape),
+        DriverValue::Postgres(bytes, kind) => match (shape, kind.strip_suffix("[]")) {
+            (ColumnKind::Many(element), Some(kind)) => array_of_postgres(bytes, kind, element),
+            _ => of_postgres(bytes, &kind, shape),
+        },
         DriverValue::MySql(bytes, kind) => of_mysql(bytes, &kind, shape).map(Value::from),
     }
 }
@@ -51,6 +55,12 @@ fn written(text: impl Into<String>) -> Value {
 
 fn is_json(shape: &ColumnKind) -> bool {
     matches!(shape, ColumnKind::One(ArrayType::Json))
+}
+
+/// Whether the entity reads text, and the database may have something else.
+fn is_text(shape: &ColumnKind) -> bool {
+    use ArrayType as T;
+    matches!(shape, ColumnKind::One(T::String | T::Enum(_) | T::Char))
 }
 
 /// Whether the entity's type holds all values that it reads, and SeaORM refuses others.
@@ -70,18 +80,25 @@ fn is_exact_anyway(shape: &ColumnKind) -> bool {
                 | T::BigUnsigned
                 | T::Float
                 | T::Double
-                | T::String
-                | T::Enum(_)
-                | T::Char
                 | T::Bytes
                 | T::Uuid
         ),
-        ColumnKind::Many(_) | ColumnKind::Vector => true,
+        ColumnKind::Many(kind) => !matches!(kind, T::Json | T::ChronoTime) && !is_time(kind),
+        ColumnKind::Vector => true,
+    }
+}
+
+/// Whether it is the time of the crate `time`.
+fn is_time(kind: &ArrayType) -> bool {
+    match kind {
+        #[cfg(feature = "with-time")]
+        ArrayType::TimeTime => true,
+        _ => false,
     }
 }
 
 /// A value in PostgreSQL's binary format (`src/backend/utils/adt`: `date.c`, `timestamp.c`, `numeric.c`, `jsonb.c`).
-fn of_postgres(bytes: &[u8], kind: &str, shape: &ColumnKind) -> Option<Value> {
+pub(super) fn of_postgres(bytes: &[u8], kind: &str, shape: &ColumnKind) -> Option<Value> {
     match kind {
         "DATE" => {
             let days = i32::from_be_bytes(bytes.try_into().ok()?);
@@ -263,7 +280,7 @@ fn time_of(days: u32, bytes: &[u8]) -> String {
 }
 
 fn json(text: &[u8], shape: &ColumnKind) -> Option<Value> {
-    is_json(shape)
+    (is_json(shape) || is_text(shape))
         .then(|| json_text(text))
         .flatten()
         .map(written)
