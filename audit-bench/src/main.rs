@@ -15,12 +15,12 @@ mod manual_hooks;
 mod measure;
 mod memory;
 mod operation;
-mod page;
 mod path;
 mod read;
 mod report;
 mod results;
 mod rows;
+mod saved_run;
 mod servers;
 mod statistics;
 mod web;
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: &Args) -> Result<ExitCode, BoxError> {
     if let (What::Page, Some(from), Some(chart)) = (args.what, &args.from, &args.chart) {
-        println!("{}", page::make(from, chart)?);
+        println!("{}", saved_run::make(from, chart)?);
         return Ok(ExitCode::SUCCESS);
     }
     if cfg!(debug_assertions) {

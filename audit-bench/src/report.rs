@@ -130,7 +130,7 @@ mod tests {
         let last = last.unwrap_or_default().replace(' ', "");
         assert_eq!(
             last,
-            "|insertone|autocommit|1,234|-|2.00(1.20–2.80)|-|-|-|-|-|"
+            "|insertone|autocommit|1,234|-|2.00(1.20–2.80)|-|-|-|-|-|-|"
         );
     }
 }

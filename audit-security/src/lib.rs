@@ -33,9 +33,7 @@
 //! | [`BurstMonitor`] | to count refusals yourself, with [`SecurityRules::burst_monitor`] |
 //! | [`MAX_INSPECTED`] | the number of bytes of a request that are read |
 
-mod builder;
 mod bursts;
-mod decode;
 mod event;
 mod finding;
 mod finding_limiter;
@@ -43,6 +41,8 @@ mod monitor;
 mod path;
 mod patterns;
 mod rules;
+mod rules_builder;
+mod url_decode;
 mod word_matcher;
 
 #[cfg(test)]
@@ -52,9 +52,9 @@ mod property_test;
 #[cfg(test)]
 mod rules_test;
 
-pub use builder::{SecurityRulesBuilder, SecurityRulesError};
 pub use bursts::{Burst, BurstLimit, BurstMonitor};
 pub use event::SecurityEventName;
 pub use finding::Finding;
 pub use monitor::SecurityMonitor;
 pub use rules::{MAX_INSPECTED, SecurityRules};
+pub use rules_builder::{SecurityRulesBuilder, SecurityRulesError};

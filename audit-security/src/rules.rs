@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use regex::bytes::{Regex, RegexSet};
 
-use super::builder::SecurityRulesBuilder;
 use super::bursts::{BurstLimits, BurstMonitor};
-use super::decode;
 use super::event::SecurityEventName as Event;
 use super::finding::Finding;
 use super::path::{PathHit, PathRules};
 use super::patterns::{self, AGENT, PATH, PROBE, QUERY, SEARCH};
+use super::rules_builder::SecurityRulesBuilder;
+use super::url_decode;
 
 /// The number of bytes of a path, of a query and of a user agent that are inspected.
 ///
@@ -155,7 +155,7 @@ impl SecurityRules {
         if raw.is_empty() {
             return None;
         }
-        let text = decode::query(raw);
+        let text = url_decode::query(raw);
         let (searches, others): (Vec<_>, Vec<_>) = text
             .split(|byte| *byte == b'\n')
             .partition(|parameter| is_search(parameter));
@@ -180,7 +180,7 @@ impl SecurityRules {
     }
 
     fn path(&self, raw: &[u8], agent: &[u8]) -> Option<Finding> {
-        let text = decode::path(raw);
+        let text = url_decode::path(raw);
         let paths = &self.inner.paths;
         let mut script = None;
         for rule in self.inner.patterns.all(&text) {

@@ -17,7 +17,7 @@ mod changes;
 mod entities;
 mod kinds;
 mod moved;
-mod names;
+mod name_case;
 mod owners;
 mod partitions;
 mod replace;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm_audit::entity::audit_log;
 
+use crate::log_replay::{Contents, Judgement, Replay, object_of};
 use crate::op::Op;
-use crate::replay::{Contents, Judgement, Replay, object_of};
 use crate::trace::Moment;
 
 /// The errors of the first step that no records match.

@@ -15,7 +15,7 @@ use sea_orm_audit::{AuditConfig, AuditedConnection};
 use crate::case::Case;
 use crate::connection::Connection;
 use crate::entities::each_audited;
-use crate::replay::{self, Contents, Unreadable};
+use crate::log_replay::{self, Contents, Unreadable};
 use crate::run_case::{Answered, Run, begin};
 use crate::schema;
 use crate::support::{TestDb, TestResult};
@@ -180,7 +180,7 @@ impl Lane {
         lane.reset(&schema::reset(backend, |_| true)).await?;
         lane.first = lane.read().await?;
         let tables = lane.first.keys().cloned().collect();
-        let unreadable = replay::read(&lane.other, &tables, &mut lane.first_contents).await?;
+        let unreadable = log_replay::read(&lane.other, &tables, &mut lane.first_contents).await?;
         assert!(unreadable.is_empty(), "the first rows cannot be read");
         Ok(lane)
     }
@@ -291,7 +291,7 @@ impl Lane {
         let mut contents = self.first_contents.clone();
         let mut unreadable = Unreadable::new();
         if traces || !self.path.is_reference() {
-            unreadable = replay::read(&self.other, &changed, &mut contents).await?;
+            unreadable = log_replay::read(&self.other, &changed, &mut contents).await?;
         }
         self.written.lock().unwrap().extend(changed);
         let mut moments = Vec::new();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
+use crate::log_replay::{self, Contents, Unreadable};
 use crate::op::Op;
-use crate::replay::{self, Contents, Unreadable};
 use crate::support::TestResult;
 
 /// The rows of the tables after a step.
@@ -59,9 +59,9 @@ impl<'a> Trace<'a> {
         self.others += usize::from(op.is_none());
         let mut contents = self.first.clone();
         let unreadable = if db.get_database_backend() == DbBackend::MySql {
-            replay::read(self.beside, &self.tables, &mut contents).await?
+            log_replay::read(self.beside, &self.tables, &mut contents).await?
         } else {
-            replay::read(db, &self.tables, &mut contents).await?
+            log_replay::read(db, &self.tables, &mut contents).await?
         };
         self.unreadable.extend(unreadable);
         self.moments.push(Moment { op, contents });

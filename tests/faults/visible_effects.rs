@@ -1,7 +1,7 @@
 //! What the log cannot hide: functions of a connection that report on its last statement, which may be the log's.
 
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
-use sea_orm_audit::AuditConfig;
+use sea_orm_audit::{AuditConfig, AuditedConnection};
 
 use crate::log_check::Table;
 use crate::oracle::Oracle;
@@ -42,10 +42,11 @@ async fn both(
     asked: &str,
 ) -> TestResult<[Option<i64>; 2]> {
     let config = AuditConfig::builder().buffered_records(1).build()?;
-    let audited = oracle.audited.with_config(config);
-    assert_eq!(oracle.backend(), db.backend());
+    // One connection each, of which nobody has asked before.
+    let bare = oracle.bare.another().await?;
+    let audited = AuditedConnection::new(db.another().await?).with_config(config);
     Ok([
-        after(&oracle.bare.conn, writes, asked).await?,
+        after(&bare, writes, asked).await?,
         after(&audited, writes, asked).await?,
     ])
 }

@@ -20,14 +20,12 @@ pub(super) fn other_reading(backend: DbBackend, sql: &str) -> Option<String> {
         DbBackend::Postgres => with_escapes(sql),
         _ => return None,
     };
+    // The same string is written in two ways.
+    let text = |token: &Token| token.to_string().replace(['\\', '\''], "");
     let tokens = |sql: &str| {
         let read = tokenize(backend, sql)?;
-        let kinds = read.tokens.iter().filter(|token| is_meaningful(token));
-        Some(
-            kinds
-                .map(std::mem::discriminant::<Token>)
-                .collect::<Vec<_>>(),
-        )
+        let meaningful = read.tokens.iter().filter(|token| is_meaningful(token));
+        Some(meaningful.map(text).collect::<Vec<_>>())
     };
     let read = tokens(&other)?;
     (tokens(sql) != Some(read)).then_some(other)
@@ -59,25 +57,19 @@ mod tests {
 
     #[test]
     fn strings_that_end_elsewhere_are_found() {
-        let reads = |backend, sql| other_reading(backend, sql).is_some();
+        let reads = |backend, sql: &str| other_reading(backend, sql).is_some();
         for backend in [DbBackend::MySql, DbBackend::Postgres] {
-            assert!(reads(
-                backend,
-                r"DELETE FROM t WHERE c = 'x\' OR i = 1 -- ' OR i = 2"
-            ));
-            assert!(!reads(
-                backend,
-                r"DELETE FROM t WHERE c = 'x' AND d = 'a\b'"
-            ));
+            for tail in ["OR i = 2", "OR i = 1"] {
+                let sql = format!(r"DELETE FROM t WHERE c = 'x\' OR i = 1 -- ' {tail}");
+                assert!(reads(backend, &sql), "{backend:?} {sql}");
+            }
+            let sql = r"DELETE FROM t WHERE c = 'x' AND d = 'a\b'";
+            assert!(!reads(backend, sql), "{backend:?}");
         }
-        assert!(!reads(
-            DbBackend::Postgres,
-            r"DELETE FROM t WHERE c = E'it\'s'"
-        ));
+        let escaped = r"DELETE FROM t WHERE c = E'it\'s'";
+        assert!(!reads(DbBackend::Postgres, escaped));
         assert!(!reads(DbBackend::MySql, r"DELETE FROM t WHERE c = 'it\'s'"));
-        assert!(!reads(
-            DbBackend::Sqlite,
-            r"DELETE FROM t WHERE c = 'x\' OR i = 1 -- '"
-        ));
+        let sqlite = r"DELETE FROM t WHERE c = 'x\' OR i = 1 -- '";
+        assert!(!reads(DbBackend::Sqlite, sqlite));
     }
 }
