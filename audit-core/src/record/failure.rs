@@ -120,6 +120,7 @@ fn is_read_only(error: &DbErr) -> bool {
 }
 
 /// The database's error, also where it is the cause of one of ours.
+#[cfg(feature = "statements")]
 fn of_database(error: &DbErr) -> &DbErr {
     match AuditError::of(error).and_then(AuditError::cause) {
         Some(Cause::Insert { error, .. } | Cause::MissingTable { error, .. }) => error,
@@ -128,6 +129,7 @@ fn of_database(error: &DbErr) -> &DbErr {
 }
 
 /// Whether the transaction refuses every write: it can only read, or PostgreSQL has aborted it.
+#[cfg(feature = "statements")]
 pub(crate) fn refuses_writes(error: &DbErr) -> bool {
     is_read_only(error) || is_aborted(of_database(error))
 }
