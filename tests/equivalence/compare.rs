@@ -241,7 +241,7 @@ impl Pair<'_> {
         }
     }
 
-    /// The errors in the records, if all statements were recorded and nobody else wrote.
+    /// The errors in the records, if all statements were recorded and no other client wrote.
     fn plain_judgement(&self, ops: &[Op]) -> Judgement {
         let (lane, ours) = (self.lane, self.ours);
         let replay = self.replay(&ours.unreadable);

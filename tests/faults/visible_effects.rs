@@ -42,7 +42,7 @@ async fn both(
     asked: &str,
 ) -> TestResult<[Option<i64>; 2]> {
     let config = AuditConfig::builder().buffered_records(1).build()?;
-    // One connection each, of which nobody has asked before.
+    // One connection each, which has run no statement before.
     let bare = oracle.bare.another().await?;
     let audited = AuditedConnection::new(db.another().await?).with_config(config);
     Ok([
