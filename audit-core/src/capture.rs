@@ -13,6 +13,5 @@ pub(crate) use before_image::store;
 pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
 #[cfg(feature = "statements")]
 pub(crate) use statement::{
-    Affected, CaptureError, CaptureTarget, Engine, ExecOutput, Gap, ServerInfo, VALUES,
-    lacks_values, result_of,
+    Affected, CaptureError, CaptureTarget, Engine, ExecOutput, Gap, ServerInfo, result_of,
 };

@@ -53,7 +53,7 @@ use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::exec_method::ExecMethod;
 use crate::record::{is_contention, is_no_transaction, prepared_anew};
-use crate::sql::{Kind, SqlBuilder, Write, placeholders};
+use crate::sql::{Kind, SqlBuilder, Write};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UnrecordedGuard;
 
@@ -120,9 +120,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         (self.take_write_lock().await).map_err(|error| call.own_error(error))?;
         self.has_run.store(false, Relaxed);
         self.take_gaps();
-        if lacks_values(self.db.get_database_backend(), call, &statement, write) {
-            return Err(CaptureError::Uncapturable(VALUES));
-        }
         if (self.is_another_table(write, audited).await).map_err(|error| call.own_error(error))? {
             return Ok(self.run(call, &statement).await?.settled());
         }
@@ -385,25 +382,6 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         Ok(())
     }
 }
-
-/// Whether a statement has more or fewer values than placeholders. The driver for MySQL then fails in the middle of its
-/// exchange with the server, and what follows on the connection would wait for an answer that never comes.
-pub(crate) fn lacks_values(
-    backend: DbBackend,
-    call: ExecMethod,
-    statement: &Statement,
-    write: &Write,
-) -> bool {
-    if backend != DbBackend::MySql || call == ExecMethod::Unprepared {
-        return false;
-    }
-    let values = (statement.values.as_ref()).map_or(0, |values| values.0.len());
-    let marks = (write.placeholders).or_else(|| placeholders(&statement.sql));
-    marks.is_some_and(|marks| marks != values)
-}
-
-/// Why such a statement is not captured.
-pub(crate) const VALUES: &str = "it has another number of bound values than of placeholders";
 
 /// If another client blocks the read, or the transaction is over, the statement would have failed the same way.
 fn unreadable(call: ExecMethod, error: DbErr) -> CaptureError {

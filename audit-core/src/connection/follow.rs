@@ -55,6 +55,14 @@ async fn followed<C: ConnectionTrait + MayStream>(
                 report(&reported?, db, frames).await?;
                 return run(db, call, statement).await;
             }
+            if let Some(reported) =
+                captured.without_values(db.get_database_backend(), call, &statement)
+            {
+                let reported = reported?;
+                frames.flush(db).await?;
+                report(&reported, db, frames).await?;
+                return run(db, call, statement).await;
+            }
             let inside = Outside::default();
             let answer = statements(db, frames, server, call, statement, &captured, inside).await?;
             if frames.is_full(&captured.config) {

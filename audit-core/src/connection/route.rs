@@ -8,13 +8,14 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::action::Source;
 use crate::binding::Binding;
-use crate::capture::{Affected, CaptureTarget, Gap, ServerInfo, VALUES, lacks_values};
+use crate::capture::{Affected, CaptureTarget, Gap, ServerInfo};
 use crate::config::{AuditConfig, StatementPolicy};
 use crate::context::AuditContext;
 use crate::error::AuditError;
 use crate::exec_method::ExecMethod;
 use crate::sql::{
-    ParsedStatement, TableName, Unsupported, Write, must_be_first, outline_of, understand,
+    ParsedStatement, TableName, Unsupported, Write, must_be_first, outline_of, placeholders,
+    understand,
 };
 use crate::stats::{COUNTERS, count};
 use crate::system_event::{EventType, SystemEvent};
@@ -71,7 +72,9 @@ impl Captured {
         Some(UncapturedStatement::of_write(self, write, why, &outline()))
     }
 
-    /// The report or the refusal for a statement whose values are more or fewer than its placeholders.
+    /// The report or the refusal for a statement that has more or fewer values than placeholders. The driver for MySQL
+    /// then fails in the middle of its exchange with the server, and what follows on the connection would wait for an
+    /// answer that never comes.
     pub(super) fn without_values(
         &self,
         backend: DbBackend,
@@ -81,7 +84,12 @@ impl Captured {
         let ParsedStatement::Write(write) = self.understood.as_ref() else {
             return None;
         };
-        lacks_values(backend, call, statement, write).then(|| {
+        if backend != DbBackend::MySql || call == ExecMethod::Unprepared {
+            return None;
+        }
+        let values = (statement.values.as_ref()).map_or(0, |values| values.0.len());
+        let marks = (write.placeholders).or_else(|| placeholders(&statement.sql))?;
+        (marks != values).then(|| {
             let outline = outline_of(backend, &statement.sql);
             UncapturedStatement::of_write(self, write, VALUES, &outline).by_policy()
         })
@@ -116,6 +124,9 @@ impl Captured {
         Some(reported.by_policy())
     }
 }
+
+/// Why such a statement is not captured.
+const VALUES: &str = "it has another number of bound values than of placeholders";
 
 /// Why such a text is not captured.
 const PREPARED_BATCH: &str = "it has several statements, and was not sent by `execute_unprepared`";

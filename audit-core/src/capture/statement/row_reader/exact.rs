@@ -83,14 +83,14 @@ fn is_exact_anyway(shape: &ColumnKind) -> bool {
                 | T::Bytes
                 | T::Uuid
         ),
-        ColumnKind::Many(kind) => !matches!(kind, T::Json | T::ChronoTime) && !is_time(kind),
+        ColumnKind::Many(kind) => *kind != T::Json && !is_time(kind),
         ColumnKind::Vector => true,
     }
 }
 
-/// Whether it is the time of the crate `time`.
 fn is_time(kind: &ArrayType) -> bool {
     match kind {
+        ArrayType::ChronoTime => true,
         #[cfg(feature = "with-time")]
         ArrayType::TimeTime => true,
         _ => false,
