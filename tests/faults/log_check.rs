@@ -103,6 +103,7 @@ pub(crate) fn check(
         let known = rows.contains_key(&key);
         // If the database does not say whether a row is new, the record says so.
         let undecided = record.action == "UPDATE"
+            && !changes.is_empty()
             && (changes.values())
                 .all(|change| change.get("old_unknown") == Some(&Json::Bool(true)));
         if (record.action == "CREATE") == known && !undecided {
@@ -208,14 +209,16 @@ fn agrees(recorded: &Json, read: &Json) -> bool {
     if is_undecoded(read) || is_undecoded(recorded) {
         return !recorded.is_null();
     }
-    plain(recorded) == plain(read)
+    // A decimal is recorded as text; SQLite stores it as a float.
+    let is_same_type = recorded.is_string() == read.is_string() || read.is_f64();
+    recorded == read || is_same_type && plain(recorded) == plain(read)
 }
 
 fn is_undecoded(value: &Json) -> bool {
     value.get("undecoded").is_some()
 }
 
-/// A value's text: numbers may be recorded as text.
+/// A value's text.
 fn plain(value: &Json) -> String {
     match value {
         // Keys of fixed width may be padded.

@@ -1,7 +1,7 @@
 //! `LAST_INSERT_ID()` is the application's, whatever the log inserts.
 
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseExecutor, EntityTrait, Statement, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, EntityTrait, Statement, TransactionTrait,
 };
 use sea_orm_audit::event::{DataExport, EventType, LoginAttempt, SystemEvent, record_view};
 use sea_orm_audit::{Action, Actor, AuditEvent, AuditedEntity};
@@ -15,6 +15,14 @@ mod mariadb {
         last_insert_id_is_the_applications_after_events,
         last_insert_id_is_the_applications_after_builders,
     );
+}
+
+mod postgres {
+    crate::support::tests_on!(postgres: last_id_function_reports_the_record_of_a_hook);
+}
+
+mod sqlite {
+    crate::support::tests_on!(sqlite: last_id_function_reports_the_record_of_a_hook);
 }
 
 async fn last_insert_id<C: ConnectionTrait>(db: &C) -> TestResult<u64> {
@@ -93,5 +101,32 @@ async fn last_insert_id_is_the_applications_after_builders(db: &TestDb) -> TestR
     assert_eq!(last_insert_id(&tx).await?, 700);
     tx.commit().await?;
     assert_eq!(db.records().await?.len(), 2);
+    Ok(())
+}
+
+/// What `docs/semantics.md` says that the log cannot hide.
+async fn last_id_function_reports_the_record_of_a_hook(db: &TestDb) -> TestResult {
+    db.create(post::Entity).await?;
+    let (first, sql) = match db.backend() {
+        DbBackend::Postgres => (
+            "ALTER SEQUENCE post_id_seq RESTART WITH 700",
+            "SELECT lastval()",
+        ),
+        _ => (
+            "INSERT INTO sqlite_sequence (name, seq) VALUES ('post', 699)",
+            "SELECT last_insert_rowid()",
+        ),
+    };
+    db.execute_unprepared(first).await?;
+    let tx = db.begin().await?;
+    assert_eq!(post::new("a").insert(&tx).await?.id, 700);
+    let statement = Statement::from_string(db.backend(), sql);
+    let row = tx.query_one_raw(statement).await?.ok_or("one row")?;
+    let last: i64 = row.try_get_by_index(0)?;
+    tx.commit().await?;
+    let records = db.records().await?;
+    let ids: Vec<i64> = records.iter().map(|record| record.id).collect();
+    assert_eq!(ids, [last]);
+    assert_ne!(last, 700);
     Ok(())
 }
