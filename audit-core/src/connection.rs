@@ -3,19 +3,19 @@
 //! One file, because it implements SeaORM's traits for one type.
 
 mod autocommit;
-mod batch_answer;
+mod batch_result;
 mod bulk;
 mod detached;
-mod follow;
-mod indirect;
+mod in_transaction;
+mod indirect_change;
 mod inherent;
-mod partial;
+mod partial_failure;
 mod physical;
-mod report;
 mod route;
 mod stream;
 mod text_control;
 mod transaction;
+mod uncaptured_report;
 
 use std::sync::Arc;
 
@@ -164,21 +164,21 @@ impl AuditedConnection {
         let understood = understand(backend, &statement.sql);
         let is_read = matches!(*understood, ParsedStatement::Read);
         let steps = steps(backend, &statement.sql);
-        self.text_control.ask(&self.db).await;
+        self.text_control.fetch(&self.db).await;
         if steps.is_empty() && !is_read && self.text_control.is_read_only() {
             return self.routed_as_read_only(call, statement).await;
         }
         // Its own report is written before it.
         let open = self.text_control.open();
         if open.is_none() && (!is_read || !steps.is_empty()) {
-            (indirect::ask_catalogue(&self.db, &self.binding, &self.server).await)
+            (indirect_change::fetch_catalogue(&self.db, &self.binding, &self.server).await)
                 .map_err(|error| call.own_error(error))?;
         }
         let _change = changes_schema(backend, &statement.sql, &understood)
-            .then(|| indirect::SchemaChange::begin(self.server.clone()));
+            .then(|| indirect_change::SchemaChange::begin(self.server.clone()));
         if steps.is_empty() {
             // Another clone may have begun a transaction meanwhile.
-            self.text_control.ask(&self.db).await;
+            self.text_control.fetch(&self.db).await;
             let open = self.text_control.open();
             return self.routed(call, statement, &understood, open).await;
         }
@@ -191,7 +191,7 @@ impl AuditedConnection {
             && !self.text_control.is_locked()
         {
             let inside = self.text_control.open();
-            report::report_after_lock(frames, self.db.clone(), inside).await;
+            uncaptured_report::report_after_lock(frames, self.db.clone(), inside).await;
         }
         answer
     }
@@ -205,7 +205,7 @@ impl AuditedConnection {
         open: Option<Arc<Frames>>,
     ) -> Result<ExecOutput, DbErr> {
         let place = (self.db.get_database_backend(), statement.sql.as_str());
-        let indirect = indirect::reported(&self.binding, &self.server, understood, place)
+        let indirect = indirect_change::reported(&self.binding, &self.server, understood, place)
             .map_err(|error| call.own_error(error))?;
         match open {
             Some(frames) => {
@@ -230,12 +230,12 @@ impl AuditedConnection {
         indirect: Option<UncapturedStatement>,
     ) -> Result<ExecOutput, DbErr> {
         if let Some(reported) = indirect {
-            report::report_detached(reported, self.db.clone()).await;
+            uncaptured_report::report_detached(reported, self.db.clone()).await;
         }
         match self.route(call, &statement.sql)? {
             Route::Straight => run(&self.db, call, statement).await,
             Route::Uncaptured(reported) => {
-                report::report_detached(reported, self.db.clone()).await;
+                uncaptured_report::report_detached(reported, self.db.clone()).await;
                 run(&self.db, call, statement).await
             }
             Route::Captured(captured) => {
@@ -270,7 +270,7 @@ impl AuditedConnection {
         if self.text_control.is_locked() {
             frames.report_before_commit(reported);
         } else {
-            report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
+            uncaptured_report::report_by_text(reported, self.db.clone(), Arc::clone(frames)).await;
         }
     }
 
@@ -286,7 +286,7 @@ impl AuditedConnection {
         self.text_control.has_been_read_only();
         // The setting was another connection's, or a read has used it.
         if let Some((reported, _)) = reported {
-            report::report_detached(reported, self.db.clone()).await;
+            uncaptured_report::report_detached(reported, self.db.clone()).await;
         }
         Ok(answer)
     }
@@ -410,13 +410,13 @@ impl TransactionTrait for AuditedConnection {
         options: TransactionOptions,
     ) -> Result<AuditedTransaction, DbErr> {
         if !self.db.is_mock_connection() {
-            indirect::ask_catalogue(&self.db, &self.binding, &self.server).await?;
+            indirect_change::fetch_catalogue(&self.db, &self.binding, &self.server).await?;
         }
         // A future dropped inside of BEGIN would leave the pooled connection in a transaction.
         let (db, level) = (self.db.clone(), options.isolation_level);
         let tx = detached::run_to_end(async move { db.begin_with_options(options).await }).await?;
         if let Some(frames) = self.text_control.begun() {
-            report::submit_waiting(&frames);
+            uncaptured_report::submit_waiting(&frames);
         }
         Ok(AuditedTransaction::outermost(
             tx,

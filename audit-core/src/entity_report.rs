@@ -50,7 +50,7 @@ pub struct FollowedKey {
 
 /// All known audited entities, in the order of their names.
 #[must_use]
-pub fn survey(config: &AuditConfig) -> Vec<EntityReport> {
+pub fn entity_reports(config: &AuditConfig) -> Vec<EntityReport> {
     let mut all: Vec<EntityReport> = known().into_iter().map(|info| of(info, config)).collect();
     all.sort_by_key(|entity| entity.info.model());
     all

@@ -2,7 +2,6 @@
 //!
 //! One file, because a record is built and sent in one place, by hooks and by the engine.
 
-mod anew;
 #[cfg(feature = "statements")]
 mod batch;
 #[cfg(any(
@@ -14,7 +13,8 @@ mod context_text;
 mod driver_error;
 mod failure;
 mod last_insert_id;
-mod packet;
+mod max_packet;
+mod prepare_again;
 mod storable;
 #[cfg(feature = "statements")]
 mod trigger_context;
@@ -47,9 +47,6 @@ use crate::target::{Target, truncate_hashed};
 use storable::storable;
 
 #[cfg(feature = "statements")]
-pub(crate) use anew::Dropping;
-pub(crate) use anew::prepared_anew;
-#[cfg(feature = "statements")]
 pub(crate) use batch::{Row, insert_rows};
 #[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
 pub(crate) use context_text::context_text;
@@ -67,6 +64,9 @@ pub(crate) use failure::{
 #[cfg(feature = "statements")]
 pub(crate) use last_insert_id::with_last_insert_id;
 pub(crate) use last_insert_id::{in_transaction, keeping_last_insert_id};
+#[cfg(feature = "statements")]
+pub(crate) use prepare_again::Dropping;
+pub(crate) use prepare_again::prepare_again;
 #[cfg(feature = "statements")]
 pub(crate) use trigger_context::{
     TriggerContextValue, clear_context, read_trigger_context, restore, set_context,
@@ -140,12 +140,12 @@ fn statement_of(backend: DbBackend, insert: &InsertStatement) -> Statement {
             *value = timestamp(backend, *time);
         }
     }
-    prepared_anew(statement)
+    prepare_again(statement)
 }
 
 /// An INSERT as it is sent.
 fn built<C: ConnectionTrait>(db: &C, insert: &InsertStatement) -> Statement {
-    prepared_anew(db.get_database_backend().build(insert))
+    prepare_again(db.get_database_backend().build(insert))
 }
 
 /// Inserts rows of an audit table in one statement.
@@ -243,7 +243,7 @@ impl Record {
     ) -> Result<InsertStatement, Cause> {
         let backend = db.get_database_backend();
         let mut rows = [self.values(config, backend)?];
-        (packet::fit(db, &mut rows).await).map_err(|error| cause(config, error))?;
+        (max_packet::fit(db, &mut rows).await).map_err(|error| cause(config, error))?;
         insert_of(config.tables(), backend, is_inline, rows)
             .map_err(|error| cause(config, DbErr::Type(error.to_string())))
     }

@@ -4,7 +4,7 @@
 //! counts as written if its name stands where a write names its tables. In doubt it counts as written.
 
 #[cfg(feature = "statements")]
-mod of_tokens;
+mod named_tables;
 
 use sea_orm::DbBackend;
 

@@ -20,7 +20,7 @@ use crate::error::{AuditError, Cause};
 use crate::exec_method::ExecMethod;
 use crate::record::{
     ending_error, has_ended_transaction, is_aborted, is_autocommit, may_have_ended_transaction,
-    prepared_anew,
+    prepare_again,
 };
 use buffer::Frame;
 use trigger_context::TriggerContext;
@@ -199,7 +199,7 @@ impl Frames {
         if !(is_suspect && is_held) || db.get_database_backend() != DbBackend::Postgres {
             return false;
         }
-        let look = prepared_anew(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
+        let look = prepare_again(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
         let error = db.execute_raw(look).await.err();
         error.is_some_and(|error| is_aborted(&error))
     }

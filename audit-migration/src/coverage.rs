@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use sea_orm_audit_core::AuditConfig;
-use sea_orm_audit_core::entity_report::{SkippedBy, survey};
+use sea_orm_audit_core::entity_report::{SkippedBy, entity_reports};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 pub use issue::Finding;
@@ -128,7 +128,7 @@ impl std::error::Error for CoverageIncomplete {}
 /// ```
 pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
     let config = AuditConfig::current();
-    let entities = survey(&config);
+    let entities = entity_reports(&config);
     let tables = config.tables();
     let schemas: BTreeSet<String> = (entities.iter())
         .filter_map(|entity| entity.info.schema())

@@ -23,7 +23,7 @@
 //! of the target `axum_login::session`. Where an `AuditTracingLayer` turns errors into system events, leave
 //! that target out of it with a filter.
 
-mod layer;
+mod auth_layer;
 mod pending;
 mod session;
 mod session_watcher;
@@ -41,7 +41,7 @@ use sea_orm_audit_core::{
     Actor, AuditContext, AuditError, Lockout, LoginAdmission, LoginAttempt, LoginReservation, task,
 };
 
-pub use layer::{AuditAuthLayer, AuditAuthService};
+pub use auth_layer::{AuditAuthLayer, AuditAuthService};
 
 /// When a success is recorded as a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -6,11 +6,11 @@
 //! rows that the database returns are used instead. The policy decides about what cannot be captured this way. One
 //! engine serves the connection and the bulk builders.
 
-mod affected;
-mod answer;
+mod affected_tables;
 mod candidates;
 mod cascade;
 mod delete;
+mod exec_output;
 mod guarded;
 mod image_store;
 mod insert;
@@ -38,9 +38,9 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
 
-pub(crate) use affected::Affected;
-pub(crate) use answer::{CaptureError, ExecOutput, Gap, result_of};
-use answer::{answer, answer_of};
+pub(crate) use affected_tables::Affected;
+pub(crate) use exec_output::{CaptureError, ExecOutput, Gap, result_of};
+use exec_output::{answer, answer_of};
 pub(crate) use guarded::Located;
 pub(crate) use server::ServerInfo;
 pub(crate) use target::CaptureTarget;
@@ -52,7 +52,7 @@ use crate::catalog::LiveTable;
 use crate::config::AuditConfig;
 use crate::context::AuditContext;
 use crate::exec_method::ExecMethod;
-use crate::record::{is_contention, is_no_transaction, prepared_anew};
+use crate::record::{is_contention, is_no_transaction, prepare_again};
 use crate::sql::{Kind, SqlBuilder, Write};
 use crate::transaction_state::Frames;
 use crate::transaction_state::UnrecordedGuard;
@@ -216,8 +216,8 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             return Ok(false);
         }
         let sql = "SELECT CAST(@@lower_case_table_names AS CHAR) AS mode";
-        let ask = Statement::from_string(DbBackend::MySql, sql);
-        let row = self.db.query_one_raw(ask).await?;
+        let query = Statement::from_string(DbBackend::MySql, sql);
+        let row = self.db.query_one_raw(query).await?;
         let mode: String = row.map_or(Ok(String::new()), |row| row.try_get("", "mode"))?;
         Ok(mode == "0")
     }
@@ -247,7 +247,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
             let shape = self.frames.live_tables.shape_of(info.table());
             add_comment(&mut statement, shape);
         }
-        prepared_anew(statement)
+        prepare_again(statement)
     }
 
     /// The application's statement with an appended clause, which returns rows of the written table.
@@ -259,7 +259,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         if self.server.is_postgres() {
             add_comment(&mut statement, self.shape.load(Relaxed));
         }
-        prepared_anew(statement)
+        prepare_again(statement)
     }
 
     /// Runs the application's statement as it was sent.

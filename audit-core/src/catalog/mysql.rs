@@ -44,8 +44,8 @@ SELECT DATABASE() AS name,
 
 /// Reads the settings of the session.
 pub(crate) async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, DbErr> {
-    let ask = Statement::from_string(DbBackend::MySql, SETTINGS);
-    let row = (db.query_one_raw(ask).await?)
+    let query = Statement::from_string(DbBackend::MySql, SETTINGS);
+    let row = (db.query_one_raw(query).await?)
         .ok_or_else(|| DbErr::RecordNotFound("the server did not give its settings".into()))?;
     let step: String = row.try_get("", "step")?;
     Ok(Settings {
@@ -96,12 +96,12 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     name: &TableName,
 ) -> Result<LiveTable, DbErr> {
     let values: [Value; 2] = [name.schema.clone().into(), name.table.clone().into()];
-    let ask = |sql: &str| Statement::from_sql_and_values(DbBackend::MySql, sql, values.clone());
+    let query = |sql: &str| Statement::from_sql_and_values(DbBackend::MySql, sql, values.clone());
     let mut table = LiveTable {
         is_lockable: true,
         ..LiveTable::default()
     };
-    for row in db.query_all_raw(ask(COLUMNS)).await? {
+    for row in db.query_all_raw(query(COLUMNS)).await? {
         let name: String = row.try_get("", "name")?;
         if row.try_get::<i64>("", "defaulted").unwrap_or(1) != 0 {
             table.defaulted.push(name.clone());
@@ -111,7 +111,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     if table.columns.is_empty() {
         table.kind = TableKind::Missing;
     }
-    for row in db.query_all_raw(ask(UNIQUE)).await? {
+    for row in db.query_all_raw(query(UNIQUE)).await? {
         let name: String = row.try_get("", "name")?;
         // An expression has no name.
         let part: Option<String> = row.try_get("", "part")?;

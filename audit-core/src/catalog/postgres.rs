@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{LiveTable, ReferringKey, TableKind, UniqueIndex};
-use crate::record::prepared_anew;
+use crate::record::prepare_again;
 use crate::sql::{TableName, quoted};
 
 /// One row for the table that the name resolves to on this connection, as JSON. It precedes the first write to a table in
@@ -170,7 +170,7 @@ pub(super) async fn look_up<C: ConnectionTrait>(
 ) -> Result<LiveTable, DbErr> {
     use trigger_bit::{BEFORE, INSERT, INSTEAD, ROW};
 
-    let Some(mut facts): Option<Facts> = ask(db, LOOK_UP, name).await? else {
+    let Some(mut facts): Option<Facts> = fetch(db, LOOK_UP, name).await? else {
         return Ok(LiveTable {
             kind: TableKind::Missing,
             ..LiveTable::default()
@@ -178,13 +178,13 @@ pub(super) async fn look_up<C: ConnectionTrait>(
     };
     let mut triggers = facts.triggers.take().unwrap_or_default();
     if facts.has_children {
-        let of_children: Option<Vec<i16>> = ask(db, TRIGGERS_OF_CHILDREN, name).await?;
+        let of_children: Option<Vec<i16>> = fetch(db, TRIGGERS_OF_CHILDREN, name).await?;
         triggers.extend(of_children.unwrap_or_default());
     }
     let unreadable = if facts.readable {
         None
     } else {
-        ask(db, UNREADABLE, name).await?
+        fetch(db, UNREADABLE, name).await?
     };
     let columns = facts.columns.take().unwrap_or_default();
     let before_insert = ROW | BEFORE | INSERT;
@@ -219,7 +219,7 @@ pub(super) async fn look_up_conflicts<C: ConnectionTrait>(
     name: &TableName,
     live: &mut LiveTable,
 ) -> Result<(), DbErr> {
-    let conflicts: Option<Conflicts> = ask(db, CONFLICTS, name).await?;
+    let conflicts: Option<Conflicts> = fetch(db, CONFLICTS, name).await?;
     if let Some(conflicts) = conflicts {
         live.types = conflicts.types;
         live.unique = conflicts.unique;
@@ -231,11 +231,11 @@ pub(super) async fn referring_keys<C: ConnectionTrait>(
     db: &C,
     name: &TableName,
 ) -> Result<Vec<ReferringKey>, DbErr> {
-    Ok(ask(db, REFERRING, name).await?.unwrap_or_default())
+    Ok(fetch(db, REFERRING, name).await?.unwrap_or_default())
 }
 
 /// Asks about the table with a name; `None` if there is none.
-async fn ask<C: ConnectionTrait, T: DeserializeOwned>(
+async fn fetch<C: ConnectionTrait, T: DeserializeOwned>(
     db: &C,
     question: &str,
     name: &TableName,
@@ -255,7 +255,7 @@ async fn ask<C: ConnectionTrait, T: DeserializeOwned>(
     };
     let sql = format!("{question}{place}");
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    let Some(row) = db.query_one_raw(prepared_anew(statement)).await? else {
+    let Some(row) = db.query_one_raw(prepare_again(statement)).await? else {
         return Ok(None);
     };
     let facts: String = row.try_get("", "facts")?;

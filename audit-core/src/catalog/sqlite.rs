@@ -94,7 +94,7 @@ async fn look_up_in<C: ConnectionTrait>(
     table: &str,
     schema: &str,
 ) -> Result<(Found, Vec<String>), DbErr> {
-    let look = asked(&look_up_text(schema), table, schema);
+    let look = bound_to_table(&look_up_text(schema), table, schema);
     let mut found = Found {
         table: LiveTable {
             schema: Some(schema.to_owned()),
@@ -136,9 +136,9 @@ WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE
   AND (SELECT foreign_keys FROM pragma_foreign_keys) = 1
 ORDER BY m.name, f.id, f.seq"
     );
-    let ask = asked(&text, table, schema);
+    let query = bound_to_table(&text, table, schema);
     let mut keys: Vec<(i64, ReferringKey)> = Vec::new();
-    for row in db.query_all_raw(ask).await? {
+    for row in db.query_all_raw(query).await? {
         let number: i64 = row.try_get("", "number")?;
         let table: String = row.try_get("", "name")?;
         let is_known =
@@ -207,7 +207,7 @@ fn add(table: &mut LiveTable, what: i32, row: &QueryResult) -> Result<(), DbErr>
 
 /// A query in which `?1` is the table and `?2` the schema. It is sent with plain placeholders: SeaORM's own
 /// formatting of statements panics at numbered ones.
-fn asked(text: &str, table: &str, schema: &str) -> Statement {
+fn bound_to_table(text: &str, table: &str, schema: &str) -> Statement {
     let mut parts = text.split('?');
     let mut sql = parts.next().unwrap_or_default().to_owned();
     let mut values: Vec<Value> = Vec::new();

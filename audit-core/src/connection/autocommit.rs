@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionSession, TransactionTrait};
 
 use super::detached::detached;
-use super::follow::{Outside, statements};
-use super::report::{report_on_pool, reports_before_commit};
+use super::in_transaction::{Outside, statements};
 use super::route::Captured;
+use super::uncaptured_report::{report_on_pool, reports_before_commit};
 use super::{AuditedConnection, run};
 use crate::begin::{Begun, begin_if_ended, options};
 use crate::capture::ExecOutput;

@@ -17,7 +17,7 @@ use sea_orm::{
 };
 
 use super::autocommit;
-use super::follow::follow;
+use super::in_transaction::follow;
 use super::route::Route;
 use crate::action::Source;
 use crate::auditable::Auditable;

@@ -14,10 +14,10 @@ use sea_orm::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::detached::run_to_end;
-use super::indirect::SchemaChange;
+use super::indirect_change::SchemaChange;
 use crate::capture::ServerInfo;
 use crate::exec_method::as_query;
-use crate::record::{is_autocommit, prepared_anew};
+use crate::record::{is_autocommit, prepare_again};
 use crate::transaction_state::Frames;
 
 /// The state that all handles of one transaction share.
@@ -190,7 +190,7 @@ impl Physical {
         if backend == DbBackend::Postgres
             && let Some(sql) = characteristics
         {
-            let statement = prepared_anew(Statement::from_string(backend, sql));
+            let statement = prepare_again(Statement::from_string(backend, sql));
             db.execute_raw(statement).await?;
         }
         self.levels().open_handles += 1;

@@ -6,7 +6,7 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, QueryStream, Statement, StreamTrait, TransactionStream,
 };
 
-use super::{AuditedConnection, AuditedTransaction, indirect, route};
+use super::{AuditedConnection, AuditedTransaction, indirect_change, route};
 use crate::binding::Binding;
 use crate::capture::ServerInfo;
 use crate::sql::{ParsedStatement, understand};
@@ -19,7 +19,7 @@ fn refuse(
     text: (DbBackend, &str),
 ) -> Result<(), DbErr> {
     route::refuse_stream(binding, server, understood)?;
-    match indirect::reported(binding, server, understood, text)? {
+    match indirect_change::reported(binding, server, understood, text)? {
         Some(reported) => reported.refuse_stream(),
         None => Ok(()),
     }
@@ -42,7 +42,7 @@ impl StreamTrait for AuditedConnection {
             let understood = understand(backend, sql);
             let (binding, server) = (&self.binding, &self.server);
             if !matches!(*understood, ParsedStatement::Read) {
-                indirect::ask_catalogue(&self.db, binding, server).await?;
+                indirect_change::fetch_catalogue(&self.db, binding, server).await?;
                 refuse(binding, server, &understood, (backend, sql))?;
             }
             self.db.stream_raw(statement).await

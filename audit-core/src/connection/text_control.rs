@@ -144,7 +144,7 @@ impl TextControl {
     }
 
     /// Asks the database whether a transaction is open, where that is unknown.
-    pub(super) async fn ask(&self, db: &DatabaseConnection) {
+    pub(super) async fn fetch(&self, db: &DatabaseConnection) {
         {
             let state = self.state();
             if !state.is_uncertain || state.frames.is_none() {
@@ -152,12 +152,12 @@ impl TextControl {
             }
         }
         let (db, is_mysql) = (db.clone(), db.get_database_backend() == DbBackend::MySql);
-        let asked = run_to_end(async move {
+        let fetched = run_to_end(async move {
             let commits = commits(&db).await;
             let is_open = matches!(commits, Ok(false));
             (commits, is_mysql && is_open && is_manual(&db).await)
         });
-        match asked.await {
+        match fetched.await {
             (Ok(true), _) => self.is_known(false, false),
             // The database was not reached: the next statement asks again.
             (Err(_), _) if is_mysql => {}
@@ -242,6 +242,6 @@ const fn begins(step: &Step) -> bool {
 /// Whether a MySQL session commits nothing by itself.
 async fn is_manual(db: &DatabaseConnection) -> bool {
     let sql = "SELECT 1 FROM DUAL WHERE @@autocommit = 0";
-    let asked = db.query_one_raw(Statement::from_string(DbBackend::MySql, sql));
-    matches!(asked.await, Ok(Some(_)))
+    let fetched = db.query_one_raw(Statement::from_string(DbBackend::MySql, sql));
+    matches!(fetched.await, Ok(Some(_)))
 }

@@ -13,11 +13,11 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::follow::{follow, report_before};
+use super::in_transaction::{follow, report_before};
 use super::physical::Physical;
-use super::report::reports_before_commit;
 use super::route::Route;
-use super::{indirect, run};
+use super::uncaptured_report::reports_before_commit;
+use super::{indirect_change, run};
 use crate::binding::{Binding, answer};
 use crate::capture::{ExecOutput, ServerInfo};
 use crate::exec_method::ExecMethod;
@@ -180,7 +180,7 @@ impl AuditedTransaction {
         let backend = tx.get_database_backend();
         let (sql, frames) = (&statement.sql, self.frames());
         let (binding, server) = (&self.binding, &self.server);
-        let indirect = indirect::reported(binding, server, understood, (backend, sql))
+        let indirect = indirect_change::reported(binding, server, understood, (backend, sql))
             .map_err(|error| call.own_error(error))?;
         if let Some(reported) = indirect {
             (report_before(&reported, tx, frames).await).map_err(|error| call.own_error(error))?;

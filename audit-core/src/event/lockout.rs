@@ -4,9 +4,9 @@
 //! admitted, however often it tried meanwhile. Attempts under way count, so that parallel ones do not pass the
 //! threshold.
 
+mod attempt_order;
 pub(super) mod key;
 mod reservation;
-mod turn;
 
 use std::sync::Once;
 use std::time::Duration;

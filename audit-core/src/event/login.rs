@@ -252,7 +252,7 @@ impl LoginAttempt {
                 ..row
             };
             match reservation {
-                Some(id) => settle(tx, id, row).await,
+                Some(id) => finish_attempt(tx, id, row).await,
                 None => insert_row(tx, row).await,
             }
         });
@@ -308,7 +308,11 @@ pub(super) fn stored_name(text: &str) -> String {
 }
 
 /// Updates a reservation's row to the outcome. Where the row is missing, or has an outcome, writes a new one.
-async fn settle<C: ConnectionTrait>(tx: &C, id: i64, row: row::ActiveModel) -> Result<i64, DbErr> {
+async fn finish_attempt<C: ConnectionTrait>(
+    tx: &C,
+    id: i64,
+    row: row::ActiveModel,
+) -> Result<i64, DbErr> {
     let settled = row::Entity::update_many()
         .set(row.clone())
         .filter(is_pending(id))

@@ -22,7 +22,7 @@ use crate::error::{AuditError, ChangeState};
 use crate::limits;
 use crate::record::{
     address, cause_in, in_transaction, insert_row, insert_rows_of, keeping_last_insert_id,
-    prepared_anew, sanitize, strip_nul, strip_nul_in_json, timestamp,
+    prepare_again, sanitize, strip_nul, strip_nul_in_json, timestamp,
 };
 use crate::stats::{COUNTERS, count};
 use crate::system_event::SystemEvent;
@@ -119,7 +119,7 @@ impl SystemEvent {
         if let Some(since) = since {
             same = same.filter(row::Column::OccurredAt.gte(timestamp(backend, since)));
         }
-        let found = db.query_one_raw(prepared_anew(same.build(backend))).await;
+        let found = db.query_one_raw(prepare_again(same.build(backend))).await;
         let same = found
             .map_err(failed)?
             .map(|row| row.try_get::<i64>("", "id"));
@@ -166,7 +166,7 @@ impl SystemEvent {
             let since = timestamp(db.get_database_backend(), since);
             rows = rows.filter(row::Column::OccurredAt.gte(since));
         }
-        let select = prepared_anew(rows.build(db.get_database_backend()));
+        let select = prepare_again(rows.build(db.get_database_backend()));
         let found = db.query_all_raw(select).await.map_err(failed)?;
         let read = |row: &QueryResult| {
             let print: String = row.try_get("", "fingerprint")?;
@@ -287,7 +287,7 @@ async fn add_occurrences<C: ConnectionTrait>(
         .filter(row::Column::Id.eq(id))
         .filter(row::Column::Fingerprint.eq(print))
         .filter(row::Column::Resolved.eq(false));
-    let statement = prepared_anew(update.build(db.get_database_backend()));
+    let statement = prepare_again(update.build(db.get_database_backend()));
     Ok(db.execute_raw(statement).await?.rows_affected() > 0)
 }
 

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, Statement};
 
-use super::{JSON, Record, built, insert_in_savepoint, insert_of, is_json, packet, prepared_anew};
+use super::{
+    JSON, Record, built, insert_in_savepoint, insert_of, is_json, max_packet, prepare_again,
+};
 use crate::config::{AuditConfig, FailurePolicy, Tables};
 use crate::entity::audit_log::Column;
 use crate::error::Cause;
@@ -36,7 +38,7 @@ impl Record {
         let values = self.values(config, backend)?;
         Ok(Row {
             config: config.clone(),
-            weight: packet::weight(&values),
+            weight: max_packet::weight(&values),
             values,
         })
     }
@@ -68,12 +70,12 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
     if backend == DbBackend::Postgres && rows.len() > 1 {
         match unnested(tables, rows) {
             Ok(statement) => {
-                return (db.execute_raw(prepared_anew(statement)).await).map(|_| ());
+                return (db.execute_raw(prepare_again(statement)).await).map(|_| ());
             }
             Err(unfit) => rows = unfit,
         }
     }
-    let most_bytes = packet::fit(db, &mut rows).await?;
+    let most_bytes = max_packet::fit(db, &mut rows).await?;
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
         let size = size_of_next(rows.as_slice(), most_bytes);
@@ -88,7 +90,7 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(db: &C, rows: Vec<Row>) -> R
 fn size_of_next(rows: &[Vec<Value>], most_bytes: Option<usize>) -> usize {
     let mut left = most_bytes.unwrap_or(usize::MAX);
     let fits = |row: &&Vec<Value>| {
-        let rest = left.checked_sub(packet::weight(row));
+        let rest = left.checked_sub(max_packet::weight(row));
         left = rest.unwrap_or(0);
         rest.is_some()
     };

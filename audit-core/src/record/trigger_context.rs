@@ -8,7 +8,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::context_text::context_text;
-use super::{cause_in, prepared_anew};
+use super::{cause_in, prepare_again};
 use crate::config::{AuditConfig, Tables};
 use crate::context::AuditContext;
 use crate::error::{AuditError, Cause, ChangeState};
@@ -41,7 +41,7 @@ pub(crate) async fn set_context<C: ConnectionTrait>(
         ),
     };
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    let written = db.execute_raw(prepared_anew(statement)).await;
+    let written = db.execute_raw(prepare_again(statement)).await;
     written.map(|_| ()).map_err(|error| failed(config, error))
 }
 
@@ -100,8 +100,8 @@ pub(crate) async fn read_trigger_context<C: ConnectionTrait>(
             "SELECT CAST(context AS CHAR) AS context, NULL AS id FROM {table} WHERE connection_id = CONNECTION_ID()"
         ),
     };
-    let asked = db.query_one_raw(prepared_anew(Statement::from_string(backend, sql)));
-    let row = asked.await.map_err(|error| failed(config, error))?;
+    let fetched = db.query_one_raw(prepare_again(Statement::from_string(backend, sql)));
+    let row = fetched.await.map_err(|error| failed(config, error))?;
     let Some(row) = row else { return Ok(None) };
     let context: Option<String> = row.try_get("", "context")?;
     let transaction_id = match backend {
@@ -144,7 +144,7 @@ pub(crate) async fn restore<C: ConnectionTrait>(
         ),
     };
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    (db.execute_raw(prepared_anew(statement)).await).map(|_| ())
+    (db.execute_raw(prepare_again(statement)).await).map(|_| ())
 }
 
 /// The table of contexts, for a text: its names are plain identifiers, as `Tables` makes sure.

@@ -139,15 +139,15 @@ async fn routines<C: ConnectionTrait>(
     triggers: &[OtherTrigger],
 ) -> Result<Vec<Routine>, DbErr> {
     let mut routines: Vec<Routine> = Vec::new();
-    let mut asked: Vec<String> = Vec::new();
+    let mut fetched: Vec<String> = Vec::new();
     let mut calls = called(triggers.iter().map(|trigger| &trigger.code));
     loop {
-        calls.retain(|name| !asked.contains(name));
+        calls.retain(|name| !fetched.contains(name));
         if calls.is_empty() {
             return Ok(routines);
         }
         let found = read::routines(db, schema, &calls).await?;
-        asked.append(&mut calls);
+        fetched.append(&mut calls);
         calls = called(found.iter().map(|routine| &routine.code));
         routines.extend(found);
     }

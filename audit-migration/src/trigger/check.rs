@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use sea_orm_audit_core::entity_report::survey;
+use sea_orm_audit_core::entity_report::entity_reports;
 use sea_orm_audit_core::{AuditConfig, EntityInfo};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
@@ -98,7 +98,7 @@ impl AuditTriggers {
                     .any(|column| schema.same_column(column, there))
             })
             .collect();
-        check.redacted = (survey(&AuditConfig::current()).into_iter())
+        check.redacted = (entity_reports(&AuditConfig::current()).into_iter())
             .filter(|entity| std::ptr::eq(entity.info, info))
             .flat_map(|entity| entity.hashed)
             .map(str::to_owned)

@@ -12,9 +12,9 @@
 //! compares documents of its JSON type as it does, `1` equal to `1.0`; and `JSON_VALUE` came with 8.0.21.
 
 mod cascade;
+mod cascade_walk;
 mod catalogue;
 mod change;
-mod follow;
 mod key_updates;
 mod quote;
 mod record;

@@ -4,14 +4,14 @@
 //! form of a kind once, whether there are two columns or two hundred. SQL as of SQLite 3.38. Records are in the same
 //! database file as the table.
 
+mod column_form;
 mod context;
 mod json;
-mod kind;
 mod label;
 mod row;
 mod secret;
 mod sql;
-mod time;
+mod timestamp;
 mod value;
 
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerPlan};

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+pub mod bearer_token;
 pub mod bulk;
 pub mod configuration;
 pub mod connection;
@@ -23,7 +24,6 @@ pub mod product;
 pub mod sea_orm_model;
 pub mod service;
 pub mod testing;
-pub mod token;
 pub mod tonic_server;
 pub mod triggers;
 pub mod web;

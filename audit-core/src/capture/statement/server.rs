@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::DbBackend;
 
-use super::affected::Catalogue;
+use super::affected_tables::Catalogue;
 
 /// Properties that every session of a server shares. Settings of a session or a transaction are read in the
 /// statement's transaction.

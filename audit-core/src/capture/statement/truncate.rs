@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::{CaptureError, Engine, ExecOutput, Request};
-use crate::record::{is_no_transaction, prepared_anew};
+use crate::record::{is_no_transaction, prepare_again};
 
 impl<C: ConnectionTrait> Engine<'_, C> {
     /// Records all rows of a table, then empties it.
@@ -28,7 +28,7 @@ impl<C: ConnectionTrait> Engine<'_, C> {
         let sql = "SELECT current_setting('transaction_isolation') AS level";
         let row = (self
             .db
-            .query_one_raw(prepared_anew(Statement::from_string(backend, sql)))
+            .query_one_raw(prepare_again(Statement::from_string(backend, sql)))
             .await)
             .map_err(own)?;
         let level: String = row.map_or(Ok(String::new()), |row| row.try_get("", "level"))?;

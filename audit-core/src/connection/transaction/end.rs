@@ -9,9 +9,9 @@ use sea_orm::{
 
 use super::AuditedTransaction;
 use crate::begin;
-use crate::connection::report;
+use crate::connection::uncaptured_report;
 use crate::error::AuditError;
-use crate::record::prepared_anew;
+use crate::record::prepare_again;
 use crate::task::Task;
 
 impl AuditedTransaction {
@@ -63,7 +63,7 @@ impl AuditedTransaction {
         if tx.get_database_backend() != DbBackend::Postgres || !self.frames().is_suspect() {
             return Ok(None);
         }
-        let look = prepared_anew(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
+        let look = prepare_again(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
         Ok(tx.execute_raw(look).await.err())
     }
 
@@ -114,7 +114,7 @@ impl TransactionSession for AuditedTransaction {
         let tx = self.tx()?;
         let frames = &physical.frames;
         let ready = async {
-            report::reports_before_commit(tx, frames).await?;
+            uncaptured_report::reports_before_commit(tx, frames).await?;
             frames.flush(tx).await?;
             frames.clear_context(tx).await
         };

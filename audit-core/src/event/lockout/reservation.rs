@@ -6,8 +6,8 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
+use super::attempt_order::wait_for_order;
 use super::key::{network, stored_names};
-use super::turn::turn_of;
 use super::{Lockout, counted_address};
 use crate::actor::Actor;
 use crate::binding::Binding;
@@ -141,7 +141,7 @@ impl Lockout {
             return Ok(nothing);
         };
         let network = network(&stored);
-        let Some(_turn) = turn_of(&network).await else {
+        let Some(_turn) = wait_for_order(&network).await else {
             return Ok(LoginAdmission::Busy {
                 retry_after: WHILE_BUSY,
             });

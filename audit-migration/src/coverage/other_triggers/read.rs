@@ -54,14 +54,14 @@ pub(super) async fn triggers<C: ConnectionTrait>(
     match db.get_database_backend() {
         DbBackend::Sqlite => sqlite_triggers(db, schema).await,
         DbBackend::Postgres => {
-            let rows = ask(db, POSTGRES_TRIGGERS, [OURS.into()]).await?;
+            let rows = fetch(db, POSTGRES_TRIGGERS, [OURS.into()]).await?;
             rows.iter().map(postgres_trigger).collect()
         }
         _ => {
             let schemas = schemas(schema);
             let sql = format!("{MYSQL_TRIGGERS}{} ORDER BY 1, 2, 3", marks(schemas.len()));
             let values = [OURS].into_iter().chain(schemas).map(Value::from);
-            let rows = ask(db, &sql, values).await?;
+            let rows = fetch(db, &sql, values).await?;
             rows.iter().map(mysql_trigger).collect()
         }
     }
@@ -79,7 +79,7 @@ pub(super) async fn routines<C: ConnectionTrait>(
         DbBackend::Postgres => {
             let places: Vec<String> = (1..=names().count()).map(|n| format!("${n}")).collect();
             let sql = format!("{POSTGRES_ROUTINES}({})", places.join(", "));
-            let rows = ask(db, &sql, names().map(Value::from)).await?;
+            let rows = fetch(db, &sql, names().map(Value::from)).await?;
             let routine = |row: &QueryResult| {
                 let (language, body): (String, String) = (get(row, "language")?, get(row, "body")?);
                 Ok(Routine {
@@ -98,7 +98,7 @@ pub(super) async fn routines<C: ConnectionTrait>(
                 marks(names().count())
             );
             let values = schemas.into_iter().chain(names()).map(Value::from);
-            let rows = ask(db, &sql, values).await?;
+            let rows = fetch(db, &sql, values).await?;
             let routine = |row: &QueryResult| {
                 let schema: String = get(row, "schema_name")?;
                 Ok(Routine {
@@ -130,7 +130,7 @@ fn marks(count: usize) -> String {
     format!("({})", vec!["?"; count].join(", "))
 }
 
-async fn ask<C: ConnectionTrait>(
+async fn fetch<C: ConnectionTrait>(
     db: &C,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
@@ -202,7 +202,7 @@ async fn sqlite_triggers<C: ConnectionTrait>(
             place.replace('"', "\"\""),
             OURS.len(),
         );
-        for row in ask(db, &sql, [OURS.into()]).await? {
+        for row in fetch(db, &sql, [OURS.into()]).await? {
             let table: String = get(&row, "tbl_name")?;
             let own = (place != TEMPORARY).then(|| place.to_owned());
             // Of a temporary trigger, where the table is found by its name.

@@ -67,7 +67,11 @@ impl LiveSchema {
         let columns = query(sql::columns(backend, schemas.len())).await?;
         let keys = query(sql::keys(backend, schemas.len())).await?;
         // MariaDB compares bound values without regard to case, even where schemas differ only in case.
-        let is_asked = |schema: &str| schemas.iter().any(|asked| names.same_table(asked, schema));
+        let is_asked = |schema: &str| {
+            schemas
+                .iter()
+                .any(|fetched| names.same_table(fetched, schema))
+        };
         let mut columns: Vec<ColumnRow> = rows(&columns)?;
         columns.retain(|row| is_asked(&row.schema_name));
         let mut keys: Vec<KeyRow> = rows(&keys)?;

@@ -11,8 +11,8 @@
 
 use std::collections::HashMap;
 
+use super::cascade_walk::Closure;
 use super::catalogue::{Catalogue, ForeignKey, Rule, Table};
-use super::follow::Closure;
 use super::key_updates::{Found, KeyUpdate, emptied, moved};
 use super::record::{self, Parts};
 use super::table_sql::{Row, Subject, row};

@@ -3,7 +3,7 @@
 use sea_orm_audit_core::limits;
 use sea_orm_audit_core::trigger_plan::{LabelPart, TriggerColumn, TriggerPlan, TriggerTreatment};
 
-use super::kind::Kind;
+use super::column_form::Kind;
 use super::secret::has_secret;
 use super::sql::{joined, name, text};
 use super::value::{canonical, unquoted};

@@ -3,9 +3,9 @@
 use sea_orm_audit_core::trigger_plan::{TriggerPlan, TriggerTreatment};
 use sea_orm_migration::sea_orm::JsonValue;
 
+use super::column_form::Kind;
 use super::context::{context, field, metadata};
 use super::json::same;
-use super::kind::Kind;
 use super::label::{cut, harmless, key, label, tenant};
 use super::secret::has_secret;
 use super::sql::{name, text};

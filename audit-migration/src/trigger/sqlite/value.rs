@@ -3,9 +3,9 @@
 //! SQLite lets any type into any column. What does not look as the column's type should is kept as
 //! it is: a number, a text, or `{"hex": ".."}` for bytes where bytes do not belong.
 
+use super::column_form::Kind;
 use super::json::{document, not_utf_8};
-use super::kind::Kind;
-use super::time;
+use super::timestamp;
 
 /// The canonical JSON text of `v`, whose kind `kind` is among `kinds`.
 ///
@@ -45,9 +45,9 @@ pub(super) fn canonical(kinds: &[Kind], kind: &str, v: &str) -> String {
         (Kind::Bytes, hex),
         (Kind::Uuid, uuid_text(v)),
         (Kind::Json, document(v)),
-        (Kind::Clock, time::clock(v)),
-        (Kind::Naive, time::naive(v)),
-        (Kind::Zoned, time::zoned(v)),
+        (Kind::Clock, timestamp::clock(v)),
+        (Kind::Naive, timestamp::naive(v)),
+        (Kind::Zoned, timestamp::zoned(v)),
     ]);
     let not_utf_8 = not_utf_8(v);
     format!(

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 
 use super::{By, Link};
-use crate::record::prepared_anew;
+use crate::record::prepare_again;
 use crate::sql::TableName;
 
 /// The tables that a view or a rule may write are among those that its text names. A partition has copies of its
@@ -32,10 +32,10 @@ SELECT 'updated', a.schema, a.name, b.schema, b.name, (
 FROM pg_catalog.pg_constraint f JOIN tables a ON a.oid = f.confrelid JOIN tables b ON b.oid = f.conrelid
 WHERE f.contype = 'f' AND f.conparentid = 0 AND f.confupdtype IN ('c', 'n', 'd')";
 
-pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
-    let ask = prepared_anew(Statement::from_string(DbBackend::Postgres, ASK));
+pub(super) async fn fetch(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
+    let query = prepare_again(Statement::from_string(DbBackend::Postgres, ASK));
     let mut links = Vec::new();
-    for row in &db.query_all_raw(ask).await? {
+    for row in &db.query_all_raw(query).await? {
         let link = link_of(row)?;
         if let (By::Parent, Some(parent)) = (&link.by, &link.to) {
             links.push(Link {

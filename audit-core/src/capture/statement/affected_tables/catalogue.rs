@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sea_orm::{DatabaseConnection, DbErr};
 
 use super::ServerInfo;
-use super::links::Links;
+use super::table_links::Links;
 use crate::record::is_contention;
 
 /// How long a result is kept: other clients may change the schema.
@@ -23,7 +23,7 @@ pub(in crate::capture::statement) struct Catalogue {
 struct State {
     links: Option<Arc<Links>>,
     /// When it was queried; `None` once the schema may have changed.
-    asked: Option<Instant>,
+    fetched: Option<Instant>,
     /// How often the schema may have changed.
     changes: u64,
 }
@@ -38,7 +38,7 @@ impl Catalogue {
     }
 
     fn is_recent(&self) -> bool {
-        (self.state().asked).is_some_and(|asked| asked.elapsed() < KEPT)
+        (self.state().fetched).is_some_and(|fetched| fetched.elapsed() < KEPT)
     }
 }
 
@@ -49,7 +49,7 @@ impl ServerInfo {
     /// # Errors
     /// Returns a database error that the statement would have got, too: a lock, a lost connection. Any other error is
     /// logged, and the previous result is kept.
-    pub(crate) async fn ask_catalogue(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    pub(crate) async fn fetch_catalogue(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         if self.catalogue.is_recent() {
             return Ok(());
         }
@@ -63,9 +63,9 @@ impl ServerInfo {
             return Ok(());
         }
         let changes = self.catalogue.state().changes;
-        let asked = Links::ask(db).await;
+        let fetched = Links::fetch(db).await;
         let mut state = self.catalogue.state();
-        match asked {
+        match fetched {
             Ok(links) => state.links = Some(Arc::new(links)),
             Err(error) if is_contention(&error) => return Err(error),
             Err(error) => {
@@ -78,7 +78,7 @@ impl ServerInfo {
             }
         }
         if state.changes == changes {
-            state.asked = Some(Instant::now());
+            state.fetched = Some(Instant::now());
         }
         Ok(())
     }
@@ -87,6 +87,6 @@ impl ServerInfo {
     pub(crate) fn forget_catalogue(&self) {
         let mut state = self.catalogue.state();
         state.changes += 1;
-        state.asked = None;
+        state.fetched = None;
     }
 }

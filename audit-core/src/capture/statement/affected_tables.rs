@@ -5,7 +5,7 @@
 //! application's transactions, which keep their own snapshots, locks and first statements.
 
 mod catalogue;
-mod links;
+mod table_links;
 
 use super::cascade::declares;
 use super::{CaptureTarget, ServerInfo};
@@ -13,7 +13,7 @@ use crate::auditable::EntityInfo;
 use crate::config::AuditConfig;
 use crate::sql::{ConflictAction, Kind, ParsedStatement, TableName, Write, is_name};
 pub(super) use catalogue::Catalogue;
-use links::{By, Link, Links};
+use table_links::{By, Link, Links};
 
 const ITSELF: &str = "it writes a partition, an inheriting table or a view of an audited table";
 const FOLLOWS: &str = "rows of an audited table follow those that it changes, by a foreign key";

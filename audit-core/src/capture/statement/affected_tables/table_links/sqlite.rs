@@ -27,7 +27,7 @@ SELECT v.name AS name, t.sql AS body FROM {place}.sqlite_master AS t JOIN {place
     )
 }
 
-pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
+pub(super) async fn fetch(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
     let backend = DbBackend::Sqlite;
     let databases = "SELECT name FROM pragma_database_list WHERE seq <> 1";
     let mut links = Vec::new();

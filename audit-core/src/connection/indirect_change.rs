@@ -18,7 +18,7 @@ fn is_of_no_use(config: &AuditConfig) -> bool {
 ///
 /// # Errors
 /// Returns a database error that the statement would have returned, too.
-pub(super) async fn ask_catalogue(
+pub(super) async fn fetch_catalogue(
     db: &DatabaseConnection,
     binding: &Binding,
     server: &ServerInfo,
@@ -26,7 +26,7 @@ pub(super) async fn ask_catalogue(
     if is_of_no_use(&binding.config()) {
         return Ok(());
     }
-    server.ask_catalogue(db).await
+    server.fetch_catalogue(db).await
 }
 
 /// The report to make before a statement runs, if it may change rows of audited tables that it does not name.

@@ -44,11 +44,11 @@ pub(super) struct Links(HashMap<String, Vec<Link>>);
 
 impl Links {
     /// Queries the catalogue.
-    pub(super) async fn ask(db: &DatabaseConnection) -> Result<Self, DbErr> {
+    pub(super) async fn fetch(db: &DatabaseConnection) -> Result<Self, DbErr> {
         let links = match db.get_database_backend() {
-            DbBackend::Postgres => postgres::ask(db).await?,
-            DbBackend::Sqlite => sqlite::ask(db).await?,
-            _ => mysql::ask(db).await?,
+            DbBackend::Postgres => postgres::fetch(db).await?,
+            DbBackend::Sqlite => sqlite::fetch(db).await?,
+            _ => mysql::fetch(db).await?,
         };
         let mut by_table: HashMap<String, Vec<Link>> = HashMap::new();
         for link in links {

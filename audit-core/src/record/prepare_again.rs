@@ -13,7 +13,7 @@ use sea_orm::{DbBackend, Statement};
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// The statement, with a text that no connection has prepared before the last time that such were dropped.
-pub(crate) fn prepared_anew(mut statement: Statement) -> Statement {
+pub(crate) fn prepare_again(mut statement: Statement) -> Statement {
     let dropped = DROPPED.load(Relaxed);
     if dropped > 0 && statement.db_backend == DbBackend::Postgres {
         // Writing to a `String` cannot fail.

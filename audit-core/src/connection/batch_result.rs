@@ -8,7 +8,7 @@ use crate::capture::{ExecOutput, result_of};
 use crate::sql::{Kind, ParsedStatement};
 
 /// The results of the statements of one text so far.
-pub(super) struct BatchAnswer {
+pub(super) struct BatchResult {
     backend: DbBackend,
     parts: usize,
     answer: Option<ExecOutput>,
@@ -18,7 +18,7 @@ pub(super) struct BatchAnswer {
     last_insert_id: u64,
 }
 
-impl BatchAnswer {
+impl BatchResult {
     pub(super) const fn new(backend: DbBackend) -> Self {
         Self {
             backend,

@@ -1,3 +1,5 @@
+//! The actor, from the bearer token of a request.
+
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;

@@ -4,10 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::batch_answer::BatchAnswer;
-use super::partial::keeps_part;
-use super::report::{NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial};
+use super::batch_result::BatchResult;
+use super::partial_failure::keeps_part;
 use super::route::{Captured, Route};
+use super::uncaptured_report::{
+    NOT_RECORDED, ReportUnrecorded, report, report_gap, report_partial,
+};
 use super::{autocommit, run};
 use crate::begin::MayStream;
 use crate::capture::{CaptureError, Engine, ExecOutput, ServerInfo};
@@ -125,7 +127,7 @@ pub(super) async fn statements<C: ConnectionTrait + MayStream>(
     };
     let mut whole = Some(statement);
     let backend = db.get_database_backend();
-    let mut answers = BatchAnswer::new(backend);
+    let mut answers = BatchResult::new(backend);
     for (number, (sql, part, audited)) in captured.parts().enumerate() {
         let statement = match sql {
             Some(sql) => Statement::from_string(backend, sql),

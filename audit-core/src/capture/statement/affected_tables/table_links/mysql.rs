@@ -28,10 +28,10 @@ table_name AS follower, constraint_name AS constraint_name, referenced_column_na
 FROM information_schema.key_column_usage
 WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL";
 
-pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
-    let ask = |what: &str| Statement::from_string(DbBackend::MySql, format!("{PATIENCE} {what}"));
+pub(super) async fn fetch(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
+    let query = |what: &str| Statement::from_string(DbBackend::MySql, format!("{PATIENCE} {what}"));
     let mut links = Vec::new();
-    for row in db.query_all_raw(ask(VIEWS)).await? {
+    for row in db.query_all_raw(query(VIEWS)).await? {
         let definition: Option<String> = row.try_get("", "definition")?;
         let tables = tables_of_view(DbBackend::MySql, &definition.unwrap_or_default());
         // Without the privilege SHOW VIEW there is no text.
@@ -53,7 +53,7 @@ pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
         }
     }
     let mut columns: HashMap<(String, String), Vec<String>> = HashMap::new();
-    for row in db.query_all_raw(ask(COLUMNS)).await? {
+    for row in db.query_all_raw(query(COLUMNS)).await? {
         let key = (
             row.try_get("", "follower")?,
             row.try_get("", "constraint_name")?,
@@ -63,7 +63,7 @@ pub(super) async fn ask(db: &DatabaseConnection) -> Result<Vec<Link>, DbErr> {
             .or_default()
             .push(row.try_get("", "part")?);
     }
-    for row in db.query_all_raw(ask(KEYS)).await? {
+    for row in db.query_all_raw(query(KEYS)).await? {
         let schema: String = row.try_get("", "place")?;
         let table = |table: String| TableName {
             schema: Some(schema.clone()),

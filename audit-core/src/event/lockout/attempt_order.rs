@@ -34,7 +34,7 @@ pub(super) struct Turn {
 }
 
 /// Waits until no other attempt of the network begins; `None` where that takes too long.
-pub(super) async fn turn_of(network: &str) -> Option<Turn> {
+pub(super) async fn wait_for_order(network: &str) -> Option<Turn> {
     let (entry, lock) = Entry::of(network);
     let held = match Arc::clone(&lock).try_lock_owned() {
         Ok(held) => held,
@@ -79,13 +79,13 @@ mod tests {
     #[tokio::test]
     async fn turns_of_other_networks_are_not_waited_for_and_none_is_kept()
     -> Result<(), &'static str> {
-        let held = turn_of("0").await.ok_or("no turn")?;
+        let held = wait_for_order("0").await.ok_or("no turn")?;
         let mut others = Vec::new();
         for number in 1..1_000 {
             let network = number.to_string();
             let turn = tokio::select! {
                 biased;
-                turn = turn_of(&network) => turn,
+                turn = wait_for_order(&network) => turn,
                 () = async {} => return Err("it waits"),
             };
             others.push(turn.ok_or("no turn")?);
@@ -93,7 +93,7 @@ mod tests {
         // One that stops waiting.
         tokio::select! {
             biased;
-            _ = turn_of("0") => return Err("two have the turn"),
+            _ = wait_for_order("0") => return Err("two have the turn"),
             () = async {} => {}
         }
         assert_eq!(networks().len(), 1_000);
