@@ -63,6 +63,8 @@ pub(crate) enum What {
     Web,
     /// Nothing: makes the tables and the chart of an earlier run.
     Page,
+    /// Nothing: leaves a database with the tables of `writes` and their triggers, and prints its name.
+    Tables,
 }
 
 /// A database.

@@ -211,6 +211,12 @@ impl Database {
         Ok(row.ok_or("a query found nothing")?.try_get_by_index(0)?)
     }
 
+    /// Leaves the database, and returns its name.
+    pub(crate) async fn keep(self) -> Result<String, DbErr> {
+        self.conn.close().await?;
+        Ok(self.name)
+    }
+
     pub(crate) async fn remove(self) -> Result<(), BoxError> {
         self.conn.close().await?;
         if let Some(admin) = self.admin {

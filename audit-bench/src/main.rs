@@ -67,6 +67,10 @@ async fn run(args: &Args) -> Result<ExitCode, BoxError> {
     for &server in &args.db {
         eprintln!("{}", server.name());
         let database = Database::create(server).await?;
+        if args.what == What::Tables {
+            println!("{}", database.keep().await?);
+            continue;
+        }
         let report = report_of(&database, args, &mut run).await;
         let removed = database.remove().await;
         match report {
@@ -96,7 +100,7 @@ async fn report_of(database: &Database, args: &Args, run: &mut Run) -> Result<St
         What::Writers => writers::measure(database, args.rounds()).await,
         What::Grown => grown::measure(database, args.rounds(), args.rows).await,
         What::Memory => memory::measure(database).await,
-        What::Writes | What::Web | What::Page => {
+        What::Writes | What::Web | What::Page | What::Tables => {
             let results = measure::measure(database, args.rounds(), &args.only).await?;
             let measured = DatabaseRun {
                 name: database.server.name().to_owned(),
