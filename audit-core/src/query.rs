@@ -11,6 +11,7 @@ mod values;
 
 pub use error::QueryError;
 pub use filter::{Condition, Filter};
+pub use grammar::Completion;
 pub use period::Period;
 pub use search::AuditQuery;
 pub use summary::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};

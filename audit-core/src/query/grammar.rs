@@ -13,6 +13,7 @@
 //! comma, a field no comma and no `=`. Words begin with no parenthesis, and a text with no `-`. There is no OR
 //! between filters, since a query must become ranges of indexes.
 
+mod complete;
 mod key;
 mod parse;
 mod print;
@@ -22,6 +23,8 @@ mod tests;
 mod words;
 
 use std::str::FromStr;
+
+pub use complete::Completion;
 
 use super::error::QueryError;
 use super::search::AuditQuery;

@@ -1,5 +1,6 @@
 //! Texts, the queries that they are, and their errors.
 
+mod completion;
 mod errors;
 mod properties;
 

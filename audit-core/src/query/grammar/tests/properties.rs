@@ -313,3 +313,23 @@ fn text_is_a_query_that_prints_or_an_error_at_its_place() -> Result<(), String> 
     );
     Ok(())
 }
+
+#[test]
+fn any_text_has_its_completions_at_the_cursor() -> Result<(), String> {
+    let result = runner(2_000).run(&(query_texts(), 0..80_usize), |(text, cursor)| {
+        let completion = AuditQuery::complete(&text, cursor);
+        let range = completion.range;
+        prop_assert!(text.get(range.clone()).is_some(), "{text:?} {range:?}");
+        let cursor = text.floor_char_boundary(cursor.min(text.len()));
+        prop_assert!(
+            range.start <= cursor && cursor <= range.end,
+            "{text:?} {range:?}"
+        );
+        let typed = text[range.start..cursor].to_ascii_lowercase();
+        for candidate in completion.candidates {
+            prop_assert!(candidate.starts_with(&typed), "{text:?} {candidate}");
+        }
+        Ok(())
+    });
+    result.map_err(|error| error.to_string())
+}
