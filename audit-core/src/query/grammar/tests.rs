@@ -2,6 +2,7 @@
 
 mod completion;
 mod errors;
+mod guide;
 mod properties;
 
 use ipnet::IpNet;
