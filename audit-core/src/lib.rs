@@ -82,8 +82,9 @@ pub use migration_mode::recorded_migration_mode;
 #[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
 pub use pool_context::{PoolContext, PoolDatabase};
 pub use query::{
-    ActorCount, AuditQuery, Completion, Condition, Count, ExportCount, Filter, FilterValue,
-    ObjectCount, OneOrMore, Period, QueryError, Summary, SummaryQuery,
+    ActorCount, AuditLogSelect, AuditQuery, Completion, Condition, Count, Cursor, Estimate,
+    ExportCount, Filter, FilterValue, ObjectCount, OneOrMore, Page, PageQuery, Period, QueryError,
+    Summary, SummaryQuery,
 };
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;

@@ -1,7 +1,8 @@
 //! `LAST_INSERT_ID()` is the application's, whatever the log inserts.
 
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, EntityTrait, Statement, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DbBackend, EntityTrait, Statement,
+    TransactionTrait,
 };
 use sea_orm_audit::event::{DataExport, EventType, LoginAttempt, SystemEvent, record_view};
 use sea_orm_audit::{Action, Actor, AuditEvent, AuditedEntity};
