@@ -184,7 +184,7 @@ impl PageQuery {
             newer: newer.map(|id| cursor(Direction::Newer, id)),
             tail: cursor(Direction::Newer, seen.unwrap_or(0)),
             examined,
-            complete: is_full || stopped.is_none(),
+            complete: stopped.is_none() || records.len() as u64 == self.size,
             records,
         }
     }

@@ -105,12 +105,10 @@ pub(super) async fn of_query<Db: ConnectionTrait>(
         return Ok(ids);
     };
     if let Some(since) = since.and_then(|time| time.checked_sub_signed(SLACK)) {
-        ids.first = first_from(db, since, oldest, newest).await?;
+        ids.first = around(db, since, oldest, newest).await?.0;
     }
-    if let Some(until) = until.and_then(|time| time.checked_add_signed(SLACK))
-        && until <= newest.time
-    {
-        ids.last = first_from(db, until, oldest, newest).await?;
+    if let Some(until) = until.and_then(|time| time.checked_add_signed(SLACK)) {
+        ids.last = around(db, until, oldest, newest).await?.1;
     }
     Ok(ids)
 }
@@ -167,21 +165,22 @@ async fn point<Db: ConnectionTrait>(
     Ok(found.map(|(id, time)| Point { id, time }))
 }
 
-/// The number from which on the records are of this time or later, or a lower one that is near.
-async fn first_from<Db: ConnectionTrait>(
+/// Two numbers that are near to each other: records up to the first are of before this time, and records from the
+/// second on are of this time or later, as far as numbers grow with time.
+async fn around<Db: ConnectionTrait>(
     db: &Db,
     time: DateTimeUtc,
     oldest: Point,
     newest: Point,
-) -> Result<i64, DbErr> {
+) -> Result<(i64, i64), DbErr> {
     /// A range that is small enough.
     const NEAR: i64 = 500;
     let (mut low, mut high) = (oldest, newest);
     if time <= low.time {
-        return Ok(i64::MIN);
+        return Ok((i64::MIN, low.id));
     }
     if time > high.time {
-        return Ok(high.id);
+        return Ok((high.id, i64::MAX));
     }
     // Interpolation needs few steps where the log grows evenly; each other step halves the range in any case.
     let mut halves = false;
@@ -194,28 +193,20 @@ async fn first_from<Db: ConnectionTrait>(
         halves = !halves;
         let records = audit_log::Entity::find()
             .filter(C::Id.gte(middle))
-            .filter(C::Id.lte(high.id));
-        let Some(found) = point(db, records.order_by_asc(C::Id)).await? else {
-            break;
-        };
-        if found.time < time {
-            low = if found.id == low.id {
-                Point {
-                    id: low.id + 1,
-                    ..low
-                }
-            } else {
-                found
-            };
-        } else {
+            .filter(C::Id.lt(high.id));
+        match point(db, records.order_by_asc(C::Id)).await? {
+            Some(found) if found.time < time => low = found,
             // Numbers between are missing.
-            high = Point {
-                id: middle,
-                time: found.time,
-            };
+            Some(found) => {
+                high = Point {
+                    id: middle,
+                    time: found.time,
+                }
+            }
+            None => high.id = middle,
         }
     }
-    Ok(low.id)
+    Ok((low.id, high.id))
 }
 
 /// The number that a record of this time has if the log grows evenly.
