@@ -41,7 +41,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CustomAction(Cow<'static, str>);
 
-const BUILT_IN: [Action; 10] = [
+pub(crate) const BUILT_IN: [Action; 10] = [
     Action::Create,
     Action::Update,
     Action::Delete,
@@ -147,6 +147,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Open];
+
     /// The stored word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -177,6 +179,15 @@ pub enum Source {
 }
 
 impl Source {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Hook,
+        Self::Bulk,
+        Self::Statement,
+        Self::Cascade,
+        Self::Trigger,
+        Self::Manual,
+    ];
+
     /// The stored word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

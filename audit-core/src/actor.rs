@@ -18,6 +18,14 @@ pub enum ActorType {
 }
 
 impl ActorType {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::User,
+        Self::Service,
+        Self::System,
+        Self::Anonymous,
+        Self::Unknown,
+    ];
+
     /// The stored word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -66,6 +66,18 @@ pub enum AuditError {
         /// What happened in the transaction.
         reason: String,
     },
+    /// A cursor cannot be used. Nothing was read.
+    #[error("the cursor cannot be used, as {why}: start again from the first page")]
+    Cursor {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A query cannot be used in this place. Nothing was read.
+    #[error("the query cannot be used: {why}")]
+    Query {
+        /// What prevents it, and what to do.
+        why: &'static str,
+    },
 }
 
 /// The variant and its text: `unwrap` shows what happened and what to do.
@@ -78,6 +90,8 @@ impl fmt::Debug for AuditError {
             Self::ChangeCommittedWithoutRecord { .. } => "ChangeCommittedWithoutRecord",
             Self::Refused { .. } => "Refused",
             Self::CommitRefused { .. } => "CommitRefused",
+            Self::Cursor { .. } => "Cursor",
+            Self::Query { .. } => "Query",
         };
         f.debug_tuple(variant)
             .field(&format_args!("{self}"))
@@ -327,6 +341,8 @@ impl From<AuditError> for DbErr {
             AuditError::ChangeCommittedWithoutRecord { .. } => ("committed change", "audit record"),
             AuditError::Refused { .. } => ("statement", "audited statement"),
             AuditError::CommitRefused { .. } => ("open transaction", "committed transaction"),
+            AuditError::Cursor { .. } => ("cursor", "page"),
+            AuditError::Query { .. } => ("query", "SELECT"),
         };
         Self::TryIntoErr {
             from,

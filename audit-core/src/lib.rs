@@ -81,7 +81,11 @@ pub use migration_mode::migration_mode;
 pub use migration_mode::recorded_migration_mode;
 #[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
 pub use pool_context::{PoolContext, PoolDatabase};
-pub use query::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
+pub use query::{
+    ActorCount, AuditLogSelect, AuditQuery, Completion, Condition, Count, Cursor, Estimate,
+    ExportCount, Filter, FilterValue, ObjectCount, OneOrMore, Page, PageQuery, Period, QueryError,
+    Summary, SummaryQuery,
+};
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;
 pub use system_event::{EventType, SystemEvent};

@@ -1,5 +1,26 @@
 //! Queries on the log.
 
+mod condition;
+mod count;
+mod error;
+mod filter;
+mod grammar;
+mod page;
+mod period;
+mod search;
+mod select;
+mod suggest;
 mod summary;
+mod values;
+mod walk;
 
+pub use count::Estimate;
+pub use error::QueryError;
+pub use filter::{Condition, Filter};
+pub use grammar::Completion;
+pub use page::{Cursor, Page, PageQuery};
+pub use period::Period;
+pub use search::AuditQuery;
+pub use select::AuditLogSelect;
 pub use summary::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
+pub use values::{FilterValue, OneOrMore};

@@ -58,6 +58,11 @@ fn cleaned<T: AsRef<[u8]> + ?Sized>(
     Cow::Owned(chars.take(kept).chain(cut).collect())
 }
 
+/// Whether a character changes what a terminal shows, or the order or line of other text.
+pub(crate) fn is_harmful(char: char) -> bool {
+    picture(char).is_some()
+}
+
 /// The replacement of a character that is not harmless.
 fn picture(char: char) -> Option<char> {
     match char {
