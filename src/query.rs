@@ -8,6 +8,9 @@
 //! | [`PageQuery`], [`Page`], [`Cursor`] | to read what a query finds, page by page |
 //! | [`Estimate`] | to show about how many records there are |
 //! | [`AuditLogSelect`] | to use a query in a `Select` of your own |
+//! | [`AuditHistory`], [`HistoryQuery`], [`Version`], [`ObjectState`] | to read the versions of an object |
+//! | [`Blame`] | to see who set each field of an object last |
+//! | [`FieldState`], [`UnknownReason`] | to see a field's value at one moment, or why it is not known |
 //! | [`FilterValue`], [`OneOrMore`] | what the methods of [`AuditQuery`] take |
 //! | [`QueryError`] | to show what is wrong with the text of a query |
 //! | [`Completion`] | to complete the text of a query while it is typed |
@@ -16,7 +19,8 @@
 //! | [`Count`], [`ActorCount`], [`ObjectCount`], [`ExportCount`] | the counts of a summary |
 
 pub use sea_orm_audit_core::{
-    ActorCount, AuditLogSelect, AuditQuery, Change, Changes, Completion, Condition, Count, Cursor,
-    Estimate, ExportCount, Filter, FilterValue, ObjectCount, OneOrMore, Page, PageQuery, Period,
-    QueryError, Source, Summary, SummaryQuery,
+    ActorCount, AuditHistory, AuditLogSelect, AuditQuery, Blame, Change, Changes, Completion,
+    Condition, Count, Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery,
+    ObjectCount, ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, Source, Summary,
+    SummaryQuery, UnknownReason, Version,
 };

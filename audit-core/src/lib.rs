@@ -82,9 +82,10 @@ pub use migration_mode::recorded_migration_mode;
 #[cfg(any(feature = "pool-mysql", feature = "pool-postgres"))]
 pub use pool_context::{PoolContext, PoolDatabase};
 pub use query::{
-    ActorCount, AuditLogSelect, AuditQuery, Completion, Condition, Count, Cursor, Estimate,
-    ExportCount, Filter, FilterValue, ObjectCount, OneOrMore, Page, PageQuery, Period, QueryError,
-    Summary, SummaryQuery,
+    ActorCount, AuditHistory, AuditLogSelect, AuditQuery, Blame, Completion, Condition, Count,
+    Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery, ObjectCount,
+    ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, Summary, SummaryQuery,
+    UnknownReason, Version,
 };
 pub use redact::SENSITIVE_WORDS;
 pub use stats::AuditStats;

@@ -5,6 +5,7 @@ mod count;
 mod error;
 mod filter;
 mod grammar;
+mod history;
 mod page;
 mod period;
 mod search;
@@ -18,6 +19,9 @@ pub use count::Estimate;
 pub use error::QueryError;
 pub use filter::{Condition, Filter};
 pub use grammar::Completion;
+pub use history::{
+    AuditHistory, Blame, FieldState, HistoryQuery, ObjectState, UnknownReason, Version,
+};
 pub use page::{Cursor, Page, PageQuery};
 pub use period::Period;
 pub use search::AuditQuery;

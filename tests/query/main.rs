@@ -15,5 +15,6 @@ extern crate sea_orm_audit_tests;
 use sea_orm_audit_tests::support;
 
 mod expected;
+mod history;
 mod pages;
 mod random;

@@ -1,12 +1,14 @@
 //! The queries that people ask of a log.
 
+use std::sync::{Mutex, PoisonError};
+
 use sea_orm::prelude::{DateTimeUtc, Uuid};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use sea_orm_audit::entity::audit_log::{Column, Entity};
-use sea_orm_audit::query::Summary;
+use sea_orm_audit::query::{AuditQuery, Cursor, Summary};
 
 use super::fill::{FIRST, MILLIS};
 use crate::BoxError;
@@ -27,10 +29,13 @@ pub(super) enum Query {
     Day,
     SummaryOfDay,
     SummaryOfDayAndActor,
+    Search(&'static str),
+    DeepPage,
+    Estimate(&'static str),
 }
 
 impl Query {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Newest,
         Self::PageInTheMiddle,
         Self::Object,
@@ -43,6 +48,16 @@ impl Query {
         Self::Day,
         Self::SummaryOfDay,
         Self::SummaryOfDayAndActor,
+        Self::Search("model:order object:MIDDLE"),
+        Self::Search("actor:7 action:update created:MONTH"),
+        Self::Search("action:login created:MONTH"),
+        Self::Search("action:delete created:MONTH"),
+        Self::Search("model:customer action:import"),
+        Self::Search("action:approve"),
+        Self::Search("\"nobody wrote this\""),
+        Self::DeepPage,
+        Self::Estimate("model:order action:update"),
+        Self::Estimate("created:MONTH"),
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -59,12 +74,9 @@ impl Query {
             Self::Day => "newest page of a past day",
             Self::SummaryOfDay => "summary of a past day",
             Self::SummaryOfDayAndActor => "summary of a past day and an actor",
+            Self::Search(text) | Self::Estimate(text) => text,
+            Self::DeepPage => "page 10,000 by cursor",
         }
-    }
-
-    /// Whether the query takes the first rows in the order of their numbers, so that it stops early.
-    pub(super) const fn stops_early(self) -> bool {
-        matches!(self, Self::Newest | Self::PageInTheMiddle)
     }
 
     /// Runs the query on a log of so many rows, and returns how many it found.
@@ -124,9 +136,58 @@ impl Query {
                 let summary = Summary::between(since, until).actor("7").fetch(db).await?;
                 return Ok(count(&summary));
             }
+            Self::Search(text) => {
+                let query = search(text, middle, until)?;
+                return Ok(query.pages().first(db).await?.found());
+            }
+            Self::Estimate(text) => {
+                let estimate = search(text, middle, until)?.estimate(db).await?;
+                return Ok(usize::try_from(estimate.count)?);
+            }
+            Self::DeepPage => {
+                let pages = AuditQuery::new().pages().size(DEEP_SIZE);
+                if let Some(cursor) = deep_cursor(rows) {
+                    return Ok(pages.at(db, &cursor).await?.found());
+                }
+                let mut page = pages.first(db).await?;
+                for _ in 1..10_000 {
+                    let older = page.older.ok_or("the log is too short")?;
+                    DEEP.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((rows, older));
+                    page = pages.at(db, &older).await?;
+                }
+                return Ok(page.found());
+            }
         };
         Ok(query.all(db).await?.len())
     }
+}
+
+/// A query with the month that ends in the middle of the log, and an object of the middle.
+fn search(text: &str, middle: u64, until: DateTimeUtc) -> Result<AuditQuery, BoxError> {
+    let since = until - chrono::TimeDelta::days(30);
+    let time = |time: DateTimeUtc| time.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let month = format!("{}..{}", time(since), time(until));
+    let object = (middle / 20).to_string();
+    Ok(text
+        .replace("MONTH", &month)
+        .replace("MIDDLE", &object)
+        .parse()?)
+}
+
+/// A log of 100,000 rows has 20,000 pages of this size.
+const DEEP_SIZE: u64 = 5;
+
+/// The cursors of the deep pages, by the size of the log: the way to them is not measured again.
+static DEEP: Mutex<Vec<(u64, Cursor)>> = Mutex::new(Vec::new());
+
+fn deep_cursor(rows: u64) -> Option<Cursor> {
+    let cursors = DEEP.lock().unwrap_or_else(PoisonError::into_inner);
+    cursors
+        .iter()
+        .rfind(|(of, _)| *of == rows)
+        .map(|(_, cursor)| *cursor)
 }
 
 fn count(summary: &Summary) -> usize {

@@ -32,7 +32,7 @@ impl AuditQuery {
         Binding::to(db).scope(count).await
     }
 
-    /// Estimates how many records there are. This looks at 200,000 records at most, the newest.
+    /// Estimates how many records there are. This looks at 100,000 records at most, the newest.
     ///
     /// # Errors
     /// Returns the database's error.

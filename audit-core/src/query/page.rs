@@ -79,7 +79,7 @@ impl AuditQuery {
 }
 
 /// How many records a page, or an estimate, looks at.
-pub(super) const BUDGET: u64 = 200_000;
+pub(super) const BUDGET: u64 = 100_000;
 /// The largest page.
 const MAX_SIZE: u64 = 1_000;
 
@@ -90,7 +90,7 @@ impl PageQuery {
         self
     }
 
-    /// How many records are looked at for a page, 200,000 by default, and at least 1.
+    /// How many records are looked at for a page, 100,000 by default, and at least 1.
     ///
     /// A page that is not full then has `complete == false`, and a cursor to continue from.
     pub fn budget(mut self, records: u64) -> Self {

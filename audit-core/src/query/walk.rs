@@ -45,8 +45,8 @@ pub(super) struct Window {
 /// A query, ready to be read.
 pub(super) struct Walk<'a, C> {
     db: &'a C,
-    /// All filters.
-    filter: Expr,
+    /// All filters, if there are any.
+    filter: Option<Expr>,
     /// The filter with an index that is in the order of numbers, if there is one.
     along: Option<Expr>,
     /// Whether `along` is all there is to test.
@@ -57,11 +57,14 @@ pub(super) struct Walk<'a, C> {
 
 impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
     pub(super) async fn new(db: &'a Db, query: &AuditQuery, place: Place) -> Result<Self, DbErr> {
-        let mut filter = Expr::cust("1 = 1");
+        let mut filter = None;
         let mut rest = Vec::new();
         for one in query.filters() {
             let sql = of_filter(one, place);
-            filter = filter.and(sql.expr);
+            filter = Some(match filter {
+                None => sql.expr,
+                Some(filter) => sql.expr.and(filter),
+            });
             rest.extend(sql.rest);
         }
         let indexed = indexed(query.filters());
@@ -225,13 +228,15 @@ impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
     }
 
     fn matching(&self, ids: IdRange) -> Select<audit_log::Entity> {
-        audit_log::Entity::find()
-            .filter(ids.condition())
-            .filter(self.filter.clone())
+        let records = ids.limit(audit_log::Entity::find());
+        match &self.filter {
+            Some(filter) => records.filter(filter.clone()),
+            None => records,
+        }
     }
 
     fn along(&self, ids: IdRange) -> Select<audit_log::Entity> {
-        let records = audit_log::Entity::find().filter(ids.condition());
+        let records = ids.limit(audit_log::Entity::find());
         match &self.along {
             Some(along) => records.filter(along.clone()),
             None => records,

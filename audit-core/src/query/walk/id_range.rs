@@ -6,9 +6,8 @@
 
 use chrono::TimeDelta;
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::entity::audit_log::{self, Column as C};
@@ -72,11 +71,15 @@ impl IdRange {
         }
     }
 
-    pub(super) fn condition(self) -> Expr {
-        let from = (self.first != i64::MIN).then(|| C::Id.gte(self.first));
-        let to = (self.last != i64::MAX).then(|| C::Id.lte(self.last));
-        let joined = from.into_iter().chain(to).reduce(ExprTrait::and);
-        joined.unwrap_or_else(|| Expr::cust("1 = 1"))
+    /// Only the records of the range.
+    pub(super) fn limit(self, mut records: Select<audit_log::Entity>) -> Select<audit_log::Entity> {
+        if self.first != i64::MIN {
+            records = records.filter(C::Id.gte(self.first));
+        }
+        if self.last != i64::MAX {
+            records = records.filter(C::Id.lte(self.last));
+        }
+        records
     }
 }
 
@@ -154,7 +157,7 @@ async fn end_of<Db: ConnectionTrait>(
 
 async fn point<Db: ConnectionTrait>(
     db: &Db,
-    records: sea_orm::Select<audit_log::Entity>,
+    records: Select<audit_log::Entity>,
 ) -> Result<Option<Point>, DbErr> {
     let records = records
         .select_only()
