@@ -35,7 +35,7 @@ pub(super) enum Query {
 }
 
 impl Query {
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Newest,
         Self::PageInTheMiddle,
         Self::Object,
@@ -50,11 +50,12 @@ impl Query {
         Self::SummaryOfDayAndActor,
         Self::Search("model:order object:MIDDLE"),
         Self::Search("actor:7 action:update created:MONTH"),
+        Self::Search("actor:7 action:import"),
         Self::Search("action:login created:MONTH"),
         Self::Search("action:delete created:MONTH"),
         Self::Search("model:customer action:import"),
         Self::Search("action:approve"),
-        Self::Search("\"nobody wrote this\""),
+        Self::Search("\"not written anywhere\""),
         Self::DeepPage,
         Self::Estimate("model:order action:update"),
         Self::Estimate("created:MONTH"),

@@ -1,5 +1,6 @@
 //! How many records a query finds: exactly, or about.
 
+use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::AuditQuery;
@@ -38,15 +39,20 @@ impl AuditQuery {
     /// Returns the database's error.
     pub async fn estimate<C: ConnectionTrait>(&self, db: &C) -> Result<Estimate, DbErr> {
         let estimate = async {
-            let walk = Walk::new(db, self, place(db)).await?;
+            let place = place(db);
+            let walk = Walk::new(db, self, place).await?;
             let window = walk.window(walk.ids, Direction::Older, BUDGET).await?;
-            let count = walk.count(window.ids).await?;
             if window.is_last {
+                let count = walk.count(window.ids).await?;
                 return Ok(Estimate {
                     count,
                     is_exact: true,
                 });
             }
+            // Only records of the period itself are typical of it.
+            let walk = Walk::with_slack(db, self, place, TimeDelta::zero()).await?;
+            let window = walk.window(walk.ids, Direction::Older, BUDGET).await?;
+            let count = walk.count(window.ids).await?;
             let share = walk.share(window.ids).await?;
             Ok(Estimate {
                 count: extrapolated(count, share),

@@ -149,7 +149,7 @@ impl<E: Auditable> HistoryQuery<E> {
             .map_err(|cause| DbErr::Type(cause.to_string()))?;
         for _ in 0..ATTEMPTS {
             let row = self.row(db, &config, &plan).await?;
-            let records = self.records(&id).order_by_asc(L::Id).all(db).await?;
+            let records = Self::records(&id).order_by_asc(L::Id).all(db).await?;
             // A record that is committed after the row was read belongs to another row.
             let again = self.row(db, &config, &plan).await?;
             if row == again {
@@ -163,7 +163,7 @@ impl<E: Auditable> HistoryQuery<E> {
         )))
     }
 
-    fn records(&self, id: &str) -> sea_orm::Select<audit_log::Entity> {
+    fn records(id: &str) -> sea_orm::Select<audit_log::Entity> {
         let changes =
             [Action::Create, Action::Update, Action::Delete].map(|action| action.to_string());
         audit_log::Entity::find()

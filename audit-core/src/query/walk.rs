@@ -5,10 +5,12 @@
 
 mod id_range;
 
+use chrono::TimeDelta;
+use sea_orm::sea_query::extension::mysql::{IndexHintScope, MySqlSelectStatementExt as _};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iden, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iden, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use super::AuditQuery;
@@ -57,6 +59,16 @@ pub(super) struct Walk<'a, C> {
 
 impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
     pub(super) async fn new(db: &'a Db, query: &AuditQuery, place: Place) -> Result<Self, DbErr> {
+        Self::with_slack(db, query, place, id_range::SLACK).await
+    }
+
+    /// The same, whose records of a period may have times that differ so much from those of their neighbours.
+    pub(super) async fn with_slack(
+        db: &'a Db,
+        query: &AuditQuery,
+        place: Place,
+        slack: TimeDelta,
+    ) -> Result<Self, DbErr> {
         let mut filter = None;
         let mut rest = Vec::new();
         for one in query.filters() {
@@ -77,7 +89,7 @@ impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
             along,
             is_exact: indexed.len() == query.filters().len(),
             rest,
-            ids: id_range::of_query(db, query, place).await?,
+            ids: id_range::of_query(db, query, place, slack).await?,
         })
     }
 
@@ -228,7 +240,11 @@ impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
     }
 
     fn matching(&self, ids: IdRange) -> Select<audit_log::Entity> {
-        let records = ids.limit(audit_log::Entity::find());
+        let mut records = ids.limit(audit_log::Entity::find());
+        if self.along.is_none() && self.db.get_database_backend() == DbBackend::MySql {
+            // Else it may read all records of a frequent value, in any order.
+            sea_orm::QueryTrait::query(&mut records).force_index("PRIMARY", IndexHintScope::All);
+        }
         match &self.filter {
             Some(filter) => records.filter(filter.clone()),
             None => records,

@@ -1,22 +1,38 @@
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
-use sea_orm_audit::entity::audit_log;
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_audit::query::AuditHistory;
 
-pub async fn history(db: &impl ConnectionTrait, id: i32) -> Result<Vec<audit_log::Model>, DbErr> {
-    audit_log::Entity::find()
-        .filter(audit_log::Column::Model.eq("product"))
-        .filter(audit_log::Column::ObjectId.eq(id.to_string()))
-        .order_by_asc(audit_log::Column::Id)
-        .all(db)
-        .await
+use crate::product;
+
+/// A line for each version of a product: when, who, and which fields changed.
+pub async fn versions(db: &impl ConnectionTrait, id: i32) -> Result<Vec<String>, DbErr> {
+    let versions = product::Entity::history(id).all(db).await?;
+    let lines = versions.iter().map(|version| {
+        let actor = version.record.actor_name.as_deref().unwrap_or("unknown");
+        let fields: Vec<&str> = version.changes.iter().map(|(field, _)| field).collect();
+        format!(
+            "{}: {actor} set {}",
+            version.record.occurred_at,
+            fields.join(", ")
+        )
+    });
+    Ok(lines.collect())
+}
+
+/// Who set the price last.
+pub async fn price_setter(db: &impl ConnectionTrait, id: i32) -> Result<Option<String>, DbErr> {
+    let blame = product::Entity::history(id).blame(db).await?;
+    let price = blame.into_iter().find(|blame| blame.field == "price");
+    Ok(price.and_then(|price| price.record?.actor_name))
 }
 
 #[cfg(test)]
 mod tests {
     use sea_orm::ActiveModelTrait;
     use sea_orm_audit::test::TestDatabase;
+    use sea_orm_audit::{Actor, AuditContext};
 
     use super::*;
-    use crate::{product, service};
+    use crate::service;
 
     #[tokio::test]
     async fn history_is_in_order() -> Result<(), DbErr> {
@@ -24,12 +40,19 @@ mod tests {
             .await?
             .with_table(product::Entity)
             .await?;
-        let tea = product::new("Tea", 300).insert(&*db).await?;
-        service::rename(&*db, tea, "Green tea").await?;
-        let actions: Vec<String> = (history(&*db, 1).await?.into_iter())
-            .map(|record| record.action)
-            .collect();
-        assert_eq!(actions, ["CREATE", "UPDATE"]);
+        let by = |name: &str| AuditContext::new().actor(Actor::user(name).named(name));
+        let new = product::new("Tea", 300);
+        let tea = by("Ann").scope(new.insert(&*db)).await?;
+        by("Ben")
+            .scope(service::rename(&*db, tea, "Green tea"))
+            .await?;
+        let lines = versions(&*db, 1).await?;
+        let ends = ["Ann set id, name, price, supplier_terms", "Ben set name"];
+        assert_eq!(lines.len(), ends.len());
+        for (line, end) in lines.iter().zip(ends) {
+            assert!(line.ends_with(end), "{line}");
+        }
+        assert_eq!(price_setter(&*db, 1).await?.as_deref(), Some("Ann"));
         Ok(())
     }
 }

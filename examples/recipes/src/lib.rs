@@ -22,6 +22,7 @@ pub mod own_hooks;
 pub mod pool;
 pub mod product;
 pub mod sea_orm_model;
+pub mod search;
 pub mod service;
 pub mod testing;
 pub mod tonic_server;

@@ -17,7 +17,7 @@ use crate::query::filter::Condition;
 use crate::query::page::Direction;
 
 /// By how much a record's time may differ from those of the records with numbers around its own.
-const SLACK: TimeDelta = TimeDelta::days(1);
+pub(in crate::query) const SLACK: TimeDelta = TimeDelta::days(1);
 
 /// Numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub(super) async fn of_query<Db: ConnectionTrait>(
     db: &Db,
     query: &AuditQuery,
     place: Place,
+    slack: TimeDelta,
 ) -> Result<IdRange, DbErr> {
     let (mut since, mut until) = (None, None);
     for filter in query.filters().iter().filter(|filter| !filter.negated) {
@@ -101,16 +102,19 @@ pub(super) async fn of_query<Db: ConnectionTrait>(
         }
     }
     let mut ids = IdRange::ALL;
+    if since.is_none() && until.is_none() {
+        return Ok(ids);
+    }
     let (Some(oldest), Some(newest)) = (
         end_of(db, Direction::Newer).await?,
         end_of(db, Direction::Older).await?,
     ) else {
         return Ok(ids);
     };
-    if let Some(since) = since.and_then(|time| time.checked_sub_signed(SLACK)) {
+    if let Some(since) = since.and_then(|time| time.checked_sub_signed(slack)) {
         ids.first = around(db, since, oldest, newest).await?.0;
     }
-    if let Some(until) = until.and_then(|time| time.checked_add_signed(SLACK)) {
+    if let Some(until) = until.and_then(|time| time.checked_add_signed(slack)) {
         ids.last = around(db, until, oldest, newest).await?.1;
     }
     Ok(ids)
