@@ -1,7 +1,7 @@
 //! Versions of an object, compared with copies of its row that were taken after each change.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Set};
-use sea_orm_audit::query::{AuditHistory, FieldState, UnknownReason};
+use sea_orm_audit::query::{AuditHistory, FieldState, UnknownReason, Version};
 use sea_orm_audit::{Actor, AuditContext};
 use serde_json::json;
 
@@ -186,12 +186,12 @@ async fn row_older_than_the_log_is_known_from_the_row_as_it_is(db: &TestDb) -> T
         name: name.to_owned(),
         ..first.clone()
     };
-    let models: Vec<_> = versions.iter().map(|version| version.model()).collect();
+    let models: Vec<_> = versions.iter().map(Version::model).collect();
     assert_eq!(models, [Some(named("a")), Some(named("b"))]);
     // Of a deleted row, its last record says the same.
     item::Entity::delete_by_id(1).exec(&db.audited()).await?;
     let versions = item::Entity::history(1).all(&db.conn).await?;
-    let models: Vec<_> = versions.iter().map(|version| version.model()).collect();
+    let models: Vec<_> = versions.iter().map(Version::model).collect();
     assert_eq!(models, [Some(named("a")), Some(named("b")), None]);
     Ok(())
 }
@@ -278,7 +278,7 @@ async fn deleted_object_has_its_history(db: &TestDb) -> TestResult {
         .await?;
     item::Entity::delete_by_id(1).exec(&audited).await?;
     let versions = item::Entity::history(1).all(&db.conn).await?;
-    let models: Vec<_> = versions.iter().map(|version| version.model()).collect();
+    let models: Vec<_> = versions.iter().map(Version::model).collect();
     assert_eq!(models, [Some(first), None]);
     assert_eq!(item::Entity::history(1).blame(&db.conn).await?.len(), 0);
     Ok(())

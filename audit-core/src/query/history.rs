@@ -25,17 +25,9 @@ pub use state::{FieldState, ObjectState, UnknownReason};
 
 /// Reads the history of an entity's objects.
 ///
-/// Every [`Auditable`] entity has it.
+/// Every [`Auditable`] entity has it: `order::Entity::history(7).all(&db)`.
 pub trait AuditHistory: Auditable {
     /// Begins to read the history of the object with this primary key.
-    ///
-    /// # Examples
-    /// ```ignore
-    /// use sea_orm_audit::query::AuditHistory;
-    /// for version in order::Entity::history(7).all(&db).await? {
-    ///     println!("{} {:?}", version.record.occurred_at, version.record.actor_name);
-    /// }
-    /// ```
     fn history(
         key: impl Into<<Self::PrimaryKey as PrimaryKeyTrait>::ValueType>,
     ) -> HistoryQuery<Self> {
