@@ -55,6 +55,10 @@ pub(crate) const BUILT_IN: [Action; 10] = [
 ];
 
 impl Action {
+    /// The actions that change rows, which nearly all records have. The partial index of events leaves them out.
+    #[doc(hidden)]
+    pub const CHANGES: [Self; 3] = [Self::Create, Self::Update, Self::Delete];
+
     /// Names an application-defined action.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ use sea_orm::prelude::Json;
 use sea_orm::sea_query::{OptionEnum, Value};
 use serde_json::Number;
 
+pub(crate) use decode::unhex;
 pub use decode::{ColumnKind, decode};
 pub use error::{DecodeError, EncodeError};
 pub use normal::normalize;

@@ -73,9 +73,6 @@ enum IndexForm {
     Time,
 }
 
-/// Actions of changes, which are nearly all rows.
-const CHANGES: [Action; 3] = [Action::Create, Action::Update, Action::Delete];
-
 const ID: &str = "id";
 
 impl AuditTable {
@@ -154,7 +151,9 @@ impl AuditTable {
                     index.and_where(first().is_not_null());
                 }
                 (IndexForm::Events, DbBackend::Postgres | DbBackend::Sqlite) => {
-                    index.and_where(first().is_not_in(CHANGES.map(|action| action.to_string())));
+                    index.and_where(
+                        first().is_not_in(Action::CHANGES.map(|action| action.to_string())),
+                    );
                 }
                 (IndexForm::Time, DbBackend::Postgres) => {
                     index.index_type(IndexType::Custom("brin".into_iden()));

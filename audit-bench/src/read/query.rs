@@ -151,14 +151,16 @@ impl Query {
                     return Ok(pages.at(db, &cursor).await?.found());
                 }
                 let mut page = pages.first(db).await?;
-                for _ in 1..10_000 {
-                    let older = page.older.ok_or("the log is too short")?;
-                    DEEP.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((rows, older));
-                    page = pages.at(db, &older).await?;
+                for _ in 2..10_000 {
+                    page = pages
+                        .at(db, &page.older.ok_or("the log is too short")?)
+                        .await?;
                 }
-                return Ok(page.found());
+                let cursor = page.older.ok_or("the log is too short")?;
+                DEEP.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((rows, cursor));
+                return Ok(pages.at(db, &cursor).await?.found());
             }
         };
         Ok(query.all(db).await?.len())
@@ -187,7 +189,7 @@ fn deep_cursor(rows: u64) -> Option<Cursor> {
     let cursors = DEEP.lock().unwrap_or_else(PoisonError::into_inner);
     cursors
         .iter()
-        .rfind(|(of, _)| *of == rows)
+        .find(|(of, _)| *of == rows)
         .map(|(_, cursor)| *cursor)
 }
 

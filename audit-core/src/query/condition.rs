@@ -134,15 +134,14 @@ fn of_actions(actions: &[Action]) -> Expr {
         return is_one;
     }
     // SQLite does not conclude this, which its index demands.
-    is_one.and(action().is_not_in(CHANGES.iter().map(constant)))
+    is_one.and(action().is_not_in(Action::CHANGES.iter().map(constant)))
 }
-
-/// The actions that the partial index of events leaves out.
-const CHANGES: [Action; 3] = [Action::Create, Action::Update, Action::Delete];
 
 /// Whether the partial index of events has all records of these actions.
 pub(super) fn are_events(actions: &[Action]) -> bool {
-    !actions.iter().any(|action| CHANGES.contains(action))
+    !actions
+        .iter()
+        .any(|action| Action::CHANGES.contains(action))
 }
 
 /// The values that a text column can hold: PostgreSQL refuses NUL even in a comparison.

@@ -40,8 +40,8 @@ impl AuditQuery {
     pub async fn estimate<C: ConnectionTrait>(&self, db: &C) -> Result<Estimate, DbErr> {
         let estimate = async {
             let place = place(db);
-            let walk = Walk::new(db, self, place).await?;
-            let window = walk.window(walk.ids, Direction::Older, BUDGET).await?;
+            let mut walk = Walk::new(db, self, place).await?;
+            let mut window = walk.window(walk.ids, Direction::Older, BUDGET).await?;
             if window.is_last {
                 let count = walk.count(window.ids).await?;
                 return Ok(Estimate {
@@ -50,8 +50,13 @@ impl AuditQuery {
                 });
             }
             // Only records of the period itself are typical of it.
-            let walk = Walk::with_slack(db, self, place, TimeDelta::zero()).await?;
-            let window = walk.window(walk.ids, Direction::Older, BUDGET).await?;
+            let typical = Walk::with_slack(db, self, place, TimeDelta::zero()).await?;
+            if typical.ids != walk.ids {
+                window = typical
+                    .window(typical.ids, Direction::Older, BUDGET)
+                    .await?;
+                walk = typical;
+            }
             let count = walk.count(window.ids).await?;
             let share = walk.share(window.ids).await?;
             Ok(Estimate {

@@ -156,8 +156,7 @@ impl<E: Auditable> HistoryQuery<E> {
     }
 
     fn records(id: &str) -> sea_orm::Select<audit_log::Entity> {
-        let changes =
-            [Action::Create, Action::Update, Action::Delete].map(|action| action.to_string());
+        let changes = Action::CHANGES.map(|action| action.to_string());
         audit_log::Entity::find()
             .filter(L::Model.eq(E::info().model()))
             .filter(L::ObjectId.eq(id))

@@ -161,23 +161,18 @@ impl PageQuery {
         if direction == Direction::Newer {
             records.reverse();
         }
-        let (newest, oldest) = (records.first(), records.last());
-        let (newest, oldest) = (
-            newest.map(|record| record.id),
-            oldest.map(|record| record.id),
-        );
+        let newest = records.first().map(|record| record.id);
+        let oldest = records.last().map(|record| record.id);
+        // An empty page lies beside its cursor, whose own record is on the page that it came from.
         let (older, newer, seen) = match direction {
-            Direction::Older => (
-                onward,
-                // The page of the cursor's own record is newer.
-                beyond.map(|beyond| newest.unwrap_or_else(|| beyond.saturating_sub(1))),
-                newest.or_else(|| beyond.map(|beyond| beyond.saturating_sub(1))),
-            ),
-            Direction::Newer => (
-                beyond.map(|beyond| oldest.unwrap_or_else(|| beyond.saturating_add(1))),
-                onward,
-                newest.or(stopped).or(beyond),
-            ),
+            Direction::Older => {
+                let seen = newest.or(beyond.map(|beyond| beyond.saturating_sub(1)));
+                (onward, beyond.and(seen), seen)
+            }
+            Direction::Newer => {
+                let older = oldest.or(beyond.map(|beyond| beyond.saturating_add(1)));
+                (older, onward, newest.or(stopped).or(beyond))
+            }
         };
         Page {
             older: older.map(|id| cursor(Direction::Older, id)),

@@ -13,7 +13,8 @@ use sea_orm::prelude::DateTimeUtc;
 
 use super::error::{Problem, QueryError};
 use super::suggest::nearest;
-use moment::{END, FIRST, Moment};
+use moment::Moment;
+pub(super) use moment::{END, FIRST};
 pub(super) use problem::{Fault, PeriodProblem};
 
 /// A period of time, kept as it is written.

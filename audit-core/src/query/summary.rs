@@ -7,6 +7,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use super::period::{END, FIRST};
 use crate::action::Outcome;
 use crate::binding::Binding;
 use crate::config::AuditConfig;
@@ -132,17 +133,6 @@ pub struct SummaryQuery {
     top: u64,
 }
 
-/// The first and the last second that every database supports: of the years 1 and 9999.
-const FIRST: DateTimeUtc = at(-62_135_596_800);
-const LAST: DateTimeUtc = at(253_402_300_799);
-
-const fn at(second: i64) -> DateTimeUtc {
-    match DateTimeUtc::from_timestamp(second, 0) {
-        Some(time) => time,
-        None => DateTimeUtc::UNIX_EPOCH,
-    }
-}
-
 const NAME: &str = "name";
 const COUNT: &str = "count";
 
@@ -212,7 +202,12 @@ impl SummaryQuery {
         actor: E::Column,
     ) -> Select<E> {
         // PostgreSQL and MySQL support no time beyond these years.
-        let known = |time: DateTimeUtc| timestamp(backend, time.clamp(FIRST, LAST));
+        let known = |time: DateTimeUtc| {
+            timestamp(
+                backend,
+                time.clamp(FIRST, END - chrono::TimeDelta::seconds(1)),
+            )
+        };
         let rows = E::find()
             .select_only()
             .filter(time.gte(known(self.since)))

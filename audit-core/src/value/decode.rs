@@ -191,7 +191,7 @@ fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     // `from_str_radix` alone would take a sign for a digit.
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -52,7 +52,7 @@ impl fmt::Display for UnknownReason {
 pub struct ObjectState(pub(super) BTreeMap<String, FieldState>);
 
 impl ObjectState {
-    /// A field, by its name in the database or the name that it once had.
+    /// A field, by its name in the database.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&FieldState> {
         self.0.get(field)

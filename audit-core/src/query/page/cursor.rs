@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::AuditError;
 use crate::query::AuditQuery;
+use crate::value::{hex, unhex};
 
 /// Where the next page begins, as opaque text.
 ///
@@ -41,6 +42,8 @@ pub(in crate::query) enum Direction {
 const VERSION: u8 = 1;
 const DIGEST: usize = 8;
 const LENGTH: usize = 2 + 8 + 8 + DIGEST;
+/// No version's text is longer.
+const MAX_TEXT: usize = 128;
 
 impl Cursor {
     pub(super) fn new(
@@ -88,10 +91,8 @@ impl fmt::Display for Cursor {
         let beyond = self.beyond.to_be_bytes();
         let now = self.now.timestamp_micros().to_be_bytes();
         let bytes = [VERSION, direction].into_iter().chain(beyond).chain(now);
-        for byte in bytes.chain(self.query) {
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        let bytes: Vec<u8> = bytes.chain(self.query).collect();
+        f.write_str(&hex(&bytes))
     }
 }
 
@@ -101,7 +102,11 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, AuditError> {
         let refused = |why| AuditError::Cursor { why };
         let broken = || refused("it is not the text of a cursor");
-        let bytes = from_hex(text).ok_or_else(broken)?;
+        let bytes = Some(text)
+            .filter(|text| text.len() <= MAX_TEXT)
+            .and_then(unhex)
+            .filter(|bytes| hex(bytes) == text)
+            .ok_or_else(broken)?;
         let (&version, rest) = bytes.split_first().ok_or_else(broken)?;
         if version != VERSION {
             return Err(refused("another version of this library wrote it"));
@@ -123,21 +128,6 @@ impl FromStr for Cursor {
             query: query.try_into().map_err(|_| broken())?,
         })
     }
-}
-
-/// Two lower-case digits for each byte.
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() || pairs.len() > 64 {
-        return None;
-    }
-    let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
-    pairs.iter().map(byte).collect()
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use sea_orm::prelude::DateTimeUtc;
 use super::problem::{Fault, PeriodProblem};
 
 /// The first time that every database supports: the begin of the year 1.
-pub(super) const FIRST: DateTimeUtc = at(-62_135_596_800);
+pub(in crate::query) const FIRST: DateTimeUtc = at(-62_135_596_800);
 /// The end of the year 9999: the first time that they do not support.
-pub(super) const END: DateTimeUtc = at(253_402_300_800);
+pub(in crate::query) const END: DateTimeUtc = at(253_402_300_800);
 
 const fn at(second: i64) -> DateTimeUtc {
     match DateTimeUtc::from_timestamp(second, 0) {

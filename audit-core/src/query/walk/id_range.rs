@@ -105,10 +105,7 @@ pub(super) async fn of_query<Db: ConnectionTrait>(
     if since.is_none() && until.is_none() {
         return Ok(ids);
     }
-    let (Some(oldest), Some(newest)) = (
-        end_of(db, Direction::Newer).await?,
-        end_of(db, Direction::Older).await?,
-    ) else {
+    let Some((oldest, newest)) = ends(db).await? else {
         return Ok(ids);
     };
     if let Some(since) = since.and_then(|time| time.checked_sub_signed(slack)) {
@@ -122,17 +119,15 @@ pub(super) async fn of_query<Db: ConnectionTrait>(
 
 /// A range without the numbers before the first record and after the last.
 pub(super) async fn within<Db: ConnectionTrait>(db: &Db, ids: IdRange) -> Result<IdRange, DbErr> {
-    let first = end_of(db, Direction::Newer).await?;
-    let last = end_of(db, Direction::Older).await?;
-    Ok(match (first, last) {
-        (Some(first), Some(last)) => intersection(
+    Ok(match ends(db).await? {
+        Some((oldest, newest)) => intersection(
             ids,
             IdRange {
-                first: first.id,
-                last: last.id,
+                first: oldest.id,
+                last: newest.id,
             },
         ),
-        _ => ids,
+        None => ids,
     })
 }
 
@@ -150,13 +145,11 @@ struct Point {
     time: DateTimeUtc,
 }
 
-/// The record with which a walk in this direction begins.
-async fn end_of<Db: ConnectionTrait>(
-    db: &Db,
-    direction: Direction,
-) -> Result<Option<Point>, DbErr> {
-    let records = audit_log::Entity::find().order_by(C::Id, direction.order());
-    point(db, records).await
+/// The oldest and the newest record; `None` for an empty log.
+async fn ends<Db: ConnectionTrait>(db: &Db) -> Result<Option<(Point, Point)>, DbErr> {
+    let oldest = point(db, audit_log::Entity::find().order_by_asc(C::Id)).await?;
+    let newest = point(db, audit_log::Entity::find().order_by_desc(C::Id)).await?;
+    Ok(oldest.zip(newest))
 }
 
 async fn point<Db: ConnectionTrait>(
