@@ -21,6 +21,7 @@ const ATTACHED: Table = Table {
     model: "aside.attached",
     key: "id",
     skipped: &[],
+    retyped: &[],
 };
 
 async fn attach(db: &TestDb) -> TestResult<DatabaseConnection> {

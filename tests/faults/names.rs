@@ -178,6 +178,7 @@ const AUTH: Table = Table {
     model: "auth.user",
     key: "id",
     skipped: &[],
+    retyped: &[],
 };
 
 fn both_users() -> Vec<String> {

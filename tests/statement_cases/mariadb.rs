@@ -1,6 +1,10 @@
 use crate::log_check::Table;
 
 const ITEM: Table = Table::of("item");
+const RETYPED: Table = Table {
+    retyped: &["p"],
+    ..Table::of("item")
+};
 const ACCT: Table = Table::of("acct");
 const PARENT: Table = Table::of("parent");
 const CHILD: Table = Table::of("child");
@@ -156,7 +160,7 @@ cases! { mariadb;
 cases! { mariadb;
     m_strings_in_a_split_text "ct" [ITEM] ["@items"]
         [('u', "UPDATE item SET code = 'it\\'s; x' WHERE id = 1; UPDATE item SET code = \"a\\\\b\\n\" WHERE id = 2; UPDATE item SET code = 'q''r\\%' WHERE id = 3; UPDATE item SET code = CONCAT(N'n', x'41', b'1000010', _latin1'z', 0x43) WHERE `id` = 4"), ('u', "INSERT INTO item (code, p) VALUES ('tab\\tx', 1e1); INSERT INTO item (code, p) VALUES ('\\\\', .5 + 1) # end\n; INSERT INTO item (code, p) VALUES (\"dq\"\"x\", 5 MOD 3) -- end\n;")]
-    m_column_changes_its_type "c" [ITEM] ["@items"]
+    m_column_changes_its_type "c" [RETYPED] ["@items"]
         [('e', "UPDATE item SET p = 50 WHERE id = 1"), ('e', "INSERT INTO item (code, p) VALUES ('n', 1)"), ('x', "ALTER TABLE item MODIFY p BIGINT"), ('e', "UPDATE item SET p = 51 WHERE id = 1"), ('e', "INSERT INTO item (code, p) VALUES ('n2', 1)"), ('x', "ALTER TABLE item MODIFY p VARCHAR(10)"), ('e', "UPDATE item SET p = 52 WHERE id = 1"), ('e', "DELETE FROM item WHERE id = 2")]
     m_batch_with_results "ct" [ITEM] ["@items"]
         [('u', "SELECT 1; UPDATE item SET p = 9 WHERE id = 1; SELECT * FROM item; INSERT INTO item (code) VALUES ('z'); UPDATE item SET p = 10 WHERE id = 2"), ('u', "INSERT INTO item (code) VALUES ('y'); INSERT INTO item (id, code) VALUES (100, 'x'); DELETE FROM item WHERE id = 3"), ('u', "UPDATE item SET p = 1 WHERE id = 1; INSERT INTO item (code) VALUES ('c2'); UPDATE item SET p = 2 WHERE id = 1")]
