@@ -11,6 +11,9 @@
 //! | [`AuditHistory`], [`HistoryQuery`], [`Version`], [`ObjectState`] | to read the versions of an object |
 //! | [`Blame`] | to see who set each field of an object last |
 //! | [`FieldState`], [`UnknownReason`] | to see a field's value at one moment, or why it is not known |
+//! | [`AuditAsOf`], [`AsOfObject`], [`PastObject`], [`Snapshot`] | to read an object as it was at a [`Moment`] |
+//! | [`AsOf`], [`PastConnection`], [`PastSource`] | to run any `Select` on the state of a moment |
+//! | [`UnknownValues`], [`UnknownColumn`] | to say what a query gets for a value that the log does not have |
 //! | [`FilterValue`], [`OneOrMore`] | what the methods of [`AuditQuery`] take |
 //! | [`QueryError`] | to show what is wrong with the text of a query |
 //! | [`Completion`] | to complete the text of a query while it is typed |
@@ -23,4 +26,9 @@ pub use sea_orm_audit_core::{
     Condition, Count, Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery,
     ObjectCount, ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, Source, Summary,
     SummaryQuery, UnknownReason, Version,
+};
+#[cfg(feature = "statements")]
+pub use sea_orm_audit_core::{
+    AsOf, AsOfObject, AuditAsOf, Moment, PastConnection, PastObject, PastSource, Snapshot,
+    UnknownColumn, UnknownValues,
 };

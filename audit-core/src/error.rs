@@ -72,6 +72,22 @@ pub enum AuditError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The state of a past moment cannot be read. Nothing was read.
+    #[error("the past cannot be read: {why}")]
+    AsOf {
+        /// What prevents it, and what to do.
+        why: String,
+    },
+    /// The log does not say what a read of the past needs. Nothing was read.
+    #[error("the past of `{model}` is not known {moment}: {why}")]
+    PastUnknown {
+        /// The model.
+        model: String,
+        /// The moment, in words.
+        moment: String,
+        /// What is not known, and what to do.
+        why: String,
+    },
     /// A query cannot be used in this place. Nothing was read.
     #[error("the query cannot be used: {why}")]
     Query {
@@ -92,6 +108,8 @@ impl fmt::Debug for AuditError {
             Self::CommitRefused { .. } => "CommitRefused",
             Self::Cursor { .. } => "Cursor",
             Self::Query { .. } => "Query",
+            Self::AsOf { .. } => "AsOf",
+            Self::PastUnknown { .. } => "PastUnknown",
         };
         f.debug_tuple(variant)
             .field(&format_args!("{self}"))
@@ -343,6 +361,7 @@ impl From<AuditError> for DbErr {
             AuditError::CommitRefused { .. } => ("open transaction", "committed transaction"),
             AuditError::Cursor { .. } => ("cursor", "page"),
             AuditError::Query { .. } => ("query", "SELECT"),
+            AuditError::AsOf { .. } | AuditError::PastUnknown { .. } => ("moment", "state"),
         };
         Self::TryIntoErr {
             from,

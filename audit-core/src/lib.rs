@@ -5,6 +5,8 @@
 
 mod action;
 mod actor;
+#[cfg(feature = "statements")]
+mod as_of;
 mod auditable;
 mod begin;
 mod binding;
@@ -57,6 +59,11 @@ pub mod __private;
 
 pub use action::{Action, CustomAction, Outcome, Source};
 pub use actor::{Actor, ActorType};
+#[cfg(feature = "statements")]
+pub use as_of::{
+    AsOf, AsOfObject, AuditAsOf, Moment, PastConnection, PastObject, PastSource, Snapshot,
+    UnknownColumn, UnknownValues,
+};
 pub use auditable::{Auditable, EntityInfo, audited_entities};
 pub use change::{Change, Changes};
 pub use config::{

@@ -15,6 +15,8 @@ mod summary;
 mod values;
 mod walk;
 
+#[cfg(feature = "statements")]
+pub(crate) use condition::changed;
 pub use count::Estimate;
 pub use error::QueryError;
 pub use filter::{Condition, Filter};
@@ -22,9 +24,15 @@ pub use grammar::Completion;
 pub use history::{
     AuditHistory, Blame, FieldState, HistoryQuery, ObjectState, UnknownReason, Version,
 };
+#[cfg(feature = "statements")]
+pub(crate) use history::{known, recorded};
+#[cfg(feature = "statements")]
+pub(crate) use page::newest_before;
 pub use page::{Cursor, Page, PageQuery};
 pub use period::Period;
 pub use search::AuditQuery;
 pub use select::AuditLogSelect;
 pub use summary::{ActorCount, Count, ExportCount, ObjectCount, Summary, SummaryQuery};
 pub use values::{FilterValue, OneOrMore};
+#[cfg(feature = "statements")]
+pub(crate) use walk::{along_numbers, first_later};

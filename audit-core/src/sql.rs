@@ -22,8 +22,8 @@ use sea_orm::DbBackend;
 pub(crate) use cache::understand;
 pub(crate) use control::{Step, steps};
 pub(crate) use parse::{
-    PlainToken, must_be_first, outline_of, placeholders, plain_tokens, tables_of_view,
-    understand as parse_anew,
+    PlainToken, ReadQuery, must_be_first, outline_of, placeholders, plain_tokens, read_query,
+    tables_of_view, understand as parse_anew,
 };
 pub(crate) use session::{changes_character_set, changes_schema, drops_prepared};
 pub(crate) use template::{SqlBuilder, Template, quoted};

@@ -409,6 +409,10 @@ impl HandClock {
         *self.0.lock().unwrap() += by;
     }
 
+    pub fn now(&self) -> DateTimeUtc {
+        *self.0.lock().unwrap()
+    }
+
     /// A configuration that uses this clock.
     pub fn config(&self) -> AuditConfigBuilder {
         let clock = Arc::clone(&self.0);

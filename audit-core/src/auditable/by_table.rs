@@ -38,7 +38,7 @@ pub(crate) fn register(info: &'static EntityInfo) {
 /// The first entity of a table, compared without regard to case, that is accepted.
 pub(crate) fn find(
     table: &str,
-    accept: impl Fn(&EntityInfo) -> bool,
+    accept: impl Fn(&'static EntityInfo) -> bool,
 ) -> Option<&'static EntityInfo> {
     let tables = TABLES.read().unwrap_or_else(PoisonError::into_inner);
     let known = match tables.get(table) {

@@ -14,6 +14,8 @@ use super::filter::{Condition, Filter};
 use crate::action::Action;
 use crate::entity::audit_log::Column as C;
 use crate::record::timestamp;
+#[cfg(feature = "statements")]
+pub(crate) use json_field::changed;
 
 /// The databases that a filter is written for, and the moment that its relative periods are relative to.
 #[derive(Debug, Clone, Copy)]

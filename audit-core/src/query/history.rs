@@ -20,7 +20,11 @@ use crate::config::{AuditConfig, Plan, RecordingMode};
 use crate::entity::audit_log::{self, Column as L};
 use crate::redact::is_json;
 use crate::value::{decode, encode};
-use fold::{Field, fold, known};
+#[cfg(feature = "statements")]
+pub(crate) use fold::known;
+#[cfg(not(feature = "statements"))]
+use fold::known;
+use fold::{Field, fold};
 pub use state::{FieldState, ObjectState, UnknownReason};
 
 /// Reads the history of an entity's objects.
@@ -195,7 +199,8 @@ impl<E: Auditable> HistoryQuery<E> {
     }
 }
 
-fn recorded(mode: RecordingMode) -> Result<(), UnknownReason> {
+/// Whether the log has the values of a column, why not otherwise.
+pub(crate) fn recorded(mode: RecordingMode) -> Result<(), UnknownReason> {
     match mode {
         RecordingMode::Record | RecordingMode::Plain => Ok(()),
         RecordingMode::Redact | RecordingMode::Hash => Err(UnknownReason::Redacted),

@@ -184,3 +184,19 @@ impl PageQuery {
         }
     }
 }
+
+/// The newest record that a query finds before one number, among a bounded number of records.
+#[cfg(feature = "statements")]
+pub(crate) async fn newest_before<C: ConnectionTrait>(
+    db: &C,
+    query: &AuditQuery,
+    id: i64,
+) -> Result<Option<audit_log::Model>, DbErr> {
+    let place = Place {
+        backend: db.get_database_backend(),
+        now: AuditConfig::current().now(),
+    };
+    let walk = Walk::new(db, query, place).await?;
+    let found = walk.read(Direction::Older, Some(id), 1, BUDGET).await?;
+    Ok(found.records.into_iter().next())
+}

@@ -19,6 +19,8 @@ use super::filter::{Condition, Filter};
 use super::page::Direction;
 use crate::entity::audit_log::{self, Column as C};
 use id_range::IdRange;
+#[cfg(feature = "statements")]
+pub(crate) use id_range::first_later;
 
 /// How many records the first window has, and how many times as many each next one.
 const FIRST_WINDOW: u64 = 1_000;
@@ -241,9 +243,8 @@ impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
 
     fn matching(&self, ids: IdRange) -> Select<audit_log::Entity> {
         let mut records = ids.limit(audit_log::Entity::find());
-        if self.along.is_none() && self.db.get_database_backend() == DbBackend::MySql {
-            // Else it may read all records of a frequent value, in any order.
-            sea_orm::QueryTrait::query(&mut records).force_index("PRIMARY", IndexHintScope::All);
+        if self.along.is_none() {
+            records = along_numbers(records, self.db.get_database_backend());
         }
         match &self.filter {
             Some(filter) => records.filter(filter.clone()),
@@ -258,6 +259,17 @@ impl<'a, Db: ConnectionTrait> Walk<'a, Db> {
             None => records,
         }
     }
+}
+
+/// Reads along the primary key. MySQL and MariaDB may otherwise read all records of a frequent value, in any order.
+pub(crate) fn along_numbers(
+    mut records: Select<audit_log::Entity>,
+    backend: DbBackend,
+) -> Select<audit_log::Entity> {
+    if backend == DbBackend::MySql {
+        sea_orm::QueryTrait::query(&mut records).force_index("PRIMARY", IndexHintScope::All);
+    }
+    records
 }
 
 impl Direction {

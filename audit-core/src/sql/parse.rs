@@ -9,6 +9,7 @@ mod names;
 mod plain_tokens;
 mod positions;
 mod quotes;
+mod read_query;
 mod tokens;
 mod unparsed;
 mod view;
@@ -29,6 +30,7 @@ use super::{
 use names::table_name_of;
 pub(crate) use plain_tokens::{PlainToken, plain_tokens};
 use positions::{Tokens, tokenize};
+pub(crate) use read_query::{ReadQuery, read_query};
 use tokens::{
     is_among, is_meaningful, longest_row, outline, set_operations, starts_with, without_subscripts,
     word_of,
@@ -42,6 +44,7 @@ const SHALLOW: usize = 150;
 const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 64 } else { 16 } * 1024;
 /// Deeper statements are not parsed.
 const DEEPEST: usize = 10_000;
+const TOO_DEEP: &str = "it is nested too deep";
 
 pub(crate) fn understand(backend: DbBackend, sql: &str) -> ParsedStatement {
     let first = understood(backend, sql);
@@ -63,8 +66,17 @@ pub(crate) fn understand(backend: DbBackend, sql: &str) -> ParsedStatement {
 fn understood(backend: DbBackend, sql: &str) -> ParsedStatement {
     match Text::read(backend, sql) {
         Ok(text) if text.depth <= SHALLOW => text.understand(),
-        Ok(text) if text.depth <= DEEPEST => in_own_stack(text),
-        Ok(text) => text.opaque("it is nested too deep"),
+        Ok(text) if text.depth <= DEEPEST => {
+            let (depth, outline) = (text.depth, outline(&text.tokens));
+            in_own_stack(depth, move || text.understand()).unwrap_or_else(|| {
+                ParsedStatement::Unsupported(Unsupported {
+                    why: TOO_DEEP,
+                    tables: None,
+                    outline,
+                })
+            })
+        }
+        Ok(text) => text.opaque(TOO_DEEP),
         Err(opaque) => ParsedStatement::Unsupported(opaque),
     }
 }
@@ -102,24 +114,16 @@ pub(crate) fn outline_of(backend: DbBackend, sql: &str) -> String {
     }
 }
 
-fn in_own_stack(text: Text) -> ParsedStatement {
-    let size = STACK_PER_LEVEL * (text.depth + SHALLOW);
-    let why = "it is nested too deep";
-    let outline = outline(&text.tokens);
-    let opaque = move || {
-        ParsedStatement::Unsupported(Unsupported {
-            why,
-            tables: None,
-            outline,
-        })
-    };
-    match std::thread::Builder::new()
-        .stack_size(size)
-        .spawn(move || text.understand())
-    {
-        Ok(thread) => thread.join().unwrap_or_else(|_| opaque()),
-        Err(_) => opaque(),
-    }
+/// Runs a function on a stack for expressions of this depth; `None` if that fails.
+fn in_own_stack<T: Send + 'static>(
+    depth: usize,
+    function: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let thread = std::thread::Builder::new()
+        .stack_size(STACK_PER_LEVEL * (depth + SHALLOW))
+        .spawn(function)
+        .ok()?;
+    thread.join().ok()
 }
 
 fn dialect(backend: DbBackend) -> Box<dyn Dialect> {

@@ -7,7 +7,7 @@ use super::storable;
 use crate::entity::audit_log::Column as C;
 
 /// Whether a field is among the changes.
-pub(super) fn changed(field: &str, backend: DbBackend) -> Expr {
+pub(crate) fn changed(field: &str, backend: DbBackend) -> Expr {
     match backend {
         DbBackend::Postgres => {
             Expr::cust_with_exprs("($1 -> $2) IS NOT NULL", [changes(), Expr::val(field)])

@@ -139,7 +139,7 @@ fn after(change: &Change) -> FieldState {
 }
 
 /// The state of a field with a recorded value.
-pub(super) fn known(value: &Json) -> FieldState {
+pub(crate) fn known(value: &Json) -> FieldState {
     if value.get("unreadable") == Some(&Json::Bool(true)) {
         FieldState::Unknown(UnknownReason::Unreadable)
     } else if has_redacted(value) {

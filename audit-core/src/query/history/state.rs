@@ -35,6 +35,8 @@ pub enum UnknownReason {
     Redacted,
     /// The database could not read the value when it was recorded.
     Unreadable,
+    /// The column was added to the table later.
+    AddedLater,
 }
 
 impl fmt::Display for UnknownReason {
@@ -43,13 +45,14 @@ impl fmt::Display for UnknownReason {
             Self::NotRecorded => "not recorded",
             Self::Redacted => "redacted",
             Self::Unreadable => "unreadable",
+            Self::AddedLater => "added later",
         })
     }
 }
 
 /// An object's fields at one moment, by their names in the database.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ObjectState(pub(super) BTreeMap<String, FieldState>);
+pub struct ObjectState(pub(crate) BTreeMap<String, FieldState>);
 
 impl ObjectState {
     /// A field, by its name in the database.

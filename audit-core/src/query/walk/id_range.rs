@@ -117,6 +117,27 @@ pub(super) async fn of_query<Db: ConnectionTrait>(
     Ok(ids)
 }
 
+/// The number of the first record of a time later than this one; `None` if there is none.
+#[cfg(feature = "statements")]
+pub(crate) async fn first_later<Db: ConnectionTrait>(
+    db: &Db,
+    time: DateTimeUtc,
+) -> Result<Option<i64>, DbErr> {
+    let Some((oldest, newest)) = ends(db).await? else {
+        return Ok(None);
+    };
+    let begin = match time.checked_sub_signed(SLACK) {
+        Some(since) => around(db, since, oldest, newest).await?.0,
+        None => i64::MIN,
+    };
+    let records = audit_log::Entity::find()
+        .filter(C::Id.gte(begin))
+        .filter(C::OccurredAt.gt(time))
+        .order_by_asc(C::Id);
+    let first = point(db, super::along_numbers(records, db.get_database_backend())).await?;
+    Ok(first.map(|first| first.id))
+}
+
 /// A range without the numbers before the first record and after the last.
 pub(super) async fn within<Db: ConnectionTrait>(db: &Db, ids: IdRange) -> Result<IdRange, DbErr> {
     Ok(match ends(db).await? {

@@ -76,7 +76,7 @@ impl Tokens {
 }
 
 /// A position in a text, in lines and columns and in bytes.
-struct Place<'s> {
+pub(super) struct Place<'s> {
     rest: std::str::CharIndices<'s>,
     line: u64,
     column: u64,
@@ -84,7 +84,7 @@ struct Place<'s> {
 }
 
 impl<'s> Place<'s> {
-    fn new(sql: &'s str) -> Self {
+    pub(super) fn new(sql: &'s str) -> Self {
         Self {
             rest: sql.char_indices(),
             line: 1,
@@ -94,7 +94,7 @@ impl<'s> Place<'s> {
     }
 
     /// The byte at a location, which must not precede the last location requested.
-    fn byte(&mut self, location: Location) -> usize {
+    pub(super) fn byte(&mut self, location: Location) -> usize {
         while (self.line, self.column) < (location.line, location.column)
             && let Some((at, c)) = self.rest.next()
         {
