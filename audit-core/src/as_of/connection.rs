@@ -144,13 +144,27 @@ impl AsOf {
         )
         .await?;
         let place = config.clone().scope(self.moment.find(&tx)).await?;
+        let database = match tx.get_database_backend() {
+            DbBackend::MySql => database(&tx).await?,
+            _ => None,
+        };
         Ok(PastConnection {
             tx,
+            database,
             config,
             place,
             as_of: self,
             tables: Mutex::default(),
         })
+    }
+}
+
+/// The database of the connection (MySQL and MariaDB).
+async fn database<C: ConnectionTrait>(db: &C) -> Result<Option<String>, DbErr> {
+    let statement = Statement::from_string(db.get_database_backend(), "SELECT DATABASE()");
+    match db.query_one_raw(statement).await? {
+        Some(row) => row.try_get_by_index(0),
+        None => Ok(None),
     }
 }
 
@@ -173,6 +187,8 @@ fn options() -> TransactionOptions {
 /// pooled connection, which the next read of the past on it removes.
 pub struct PastConnection {
     tx: DatabaseTransaction,
+    /// The schema of tables whose schema the catalogue does not name.
+    database: Option<String>,
     config: AuditConfig,
     place: Place,
     as_of: AsOf,
@@ -329,7 +345,10 @@ impl PastConnection {
         let temporary = Temporary::new(
             self.tx.get_database_backend(),
             info,
-            &live,
+            live.schema
+                .as_deref()
+                .or(info.schema())
+                .or(self.database.as_deref()),
             tables.created.len(),
         );
         tables.created.push(temporary.clone());

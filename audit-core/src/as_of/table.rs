@@ -260,7 +260,9 @@ impl Building<'_> {
                 }
                 PastValue::Unknown(reason, current) => Err((reason, current)),
             };
+            let is_never_known = matches!(self.unknown.get(column.name), Some((_, None)));
             values.push(match value {
+                Ok(_) if is_never_known && self.values != UnknownValues::Current => null(),
                 Ok(value) => value,
                 Err((reason, current)) => {
                     (self.unknown.entry(column.name)).or_insert((reason, Some(id.to_owned())));

@@ -9,7 +9,6 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::events::EventId;
 use crate::auditable::EntityInfo;
-use crate::catalog::LiveTable;
 use crate::sql::{SqlBuilder, quoted};
 
 /// How many values one statement binds: SQLite takes 32,766.
@@ -31,10 +30,10 @@ impl Temporary {
     pub(super) fn new(
         backend: DbBackend,
         info: &'static EntityInfo,
-        live: &LiveTable,
+        schema: Option<&str>,
         number: usize,
     ) -> Self {
-        let schema = live.schema.as_deref().or(info.schema());
+        // With its schema, the name does not mean the clause that hides the table, in WITH RECURSIVE either.
         let real = match schema {
             Some(schema) => format!(
                 "{}.{}",
