@@ -6,7 +6,7 @@
 //! The records are SeaORM entities in [`entity`].
 //!
 //! The everyday items are here, all others in modules: [`context`], [`config`], [`connection`], [`event`], [`query`],
-//! [`error`], [`migration`], [`mod@test`], `web`, and [`value`] for tools.
+//! `undo`, [`error`], [`migration`], [`mod@test`], `web`, and [`value`] for tools.
 //!
 //! ```
 //! use sea_orm::{ActiveModelTrait, DbErr, Set};
@@ -54,6 +54,8 @@ pub mod migration;
 pub mod query;
 #[cfg(feature = "test")]
 pub mod test;
+#[cfg(feature = "statements")]
+pub mod undo;
 pub mod value;
 
 #[doc(hidden)]

@@ -15,9 +15,15 @@ mod moved;
 mod objects;
 mod one;
 mod past;
+mod rows;
 mod table;
 mod temporary;
 
 pub use connection::{AsOf, PastConnection, PastSource, UnknownColumn, UnknownValues};
+pub(crate) use key::{key_of, moved_to};
 pub use moment::Moment;
+pub(crate) use objects::Objects;
+pub(crate) use one::past_of;
 pub use one::{AsOfObject, AuditAsOf, PastObject, Snapshot};
+pub(crate) use past::{Past, PastValue};
+pub(crate) use rows::{add_key, add_table, read_rows};

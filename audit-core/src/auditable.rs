@@ -12,7 +12,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn};
 
 #[cfg(feature = "statements")]
-pub(crate) use access::{Access, CascadingKey};
+pub(crate) use access::{Access, CascadingKey, ForeignKey};
 #[cfg(feature = "statements")]
 pub(crate) use by_table::{find, known, register};
 pub use registry::{Registration, audited_entities};

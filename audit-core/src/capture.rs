@@ -10,6 +10,8 @@ mod row_change;
 mod statement;
 
 pub(crate) use before_image::store;
+#[cfg(feature = "statements")]
+pub(crate) use generated::generated_columns;
 pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
 #[cfg(feature = "statements")]
 pub(crate) use statement::{

@@ -88,6 +88,18 @@ pub enum AuditError {
         /// What is not known, and what to do.
         why: String,
     },
+    /// An undo conflicts with what happened since, or needs what the log does not have. Nothing was changed.
+    #[error("nothing was undone: {}. `Undo::plan` has all of it, and `Undo::resolve` decides a field", .conflicts.join("; "))]
+    UndoConflict {
+        /// The conflicts, in words.
+        conflicts: Vec<String>,
+    },
+    /// An undo cannot be done. Nothing was changed.
+    #[error("nothing was undone: {why}")]
+    Undo {
+        /// What prevents it, and what to do.
+        why: String,
+    },
     /// A query cannot be used in this place. Nothing was read.
     #[error("the query cannot be used: {why}")]
     Query {
@@ -110,6 +122,8 @@ impl fmt::Debug for AuditError {
             Self::Query { .. } => "Query",
             Self::AsOf { .. } => "AsOf",
             Self::PastUnknown { .. } => "PastUnknown",
+            Self::UndoConflict { .. } => "UndoConflict",
+            Self::Undo { .. } => "Undo",
         };
         f.debug_tuple(variant)
             .field(&format_args!("{self}"))
@@ -361,6 +375,7 @@ impl From<AuditError> for DbErr {
             AuditError::CommitRefused { .. } => ("open transaction", "committed transaction"),
             AuditError::Cursor { .. } => ("cursor", "page"),
             AuditError::Query { .. } => ("query", "SELECT"),
+            AuditError::UndoConflict { .. } | AuditError::Undo { .. } => ("undo", "change"),
             AuditError::AsOf { .. } | AuditError::PastUnknown { .. } => ("moment", "state"),
         };
         Self::TryIntoErr {

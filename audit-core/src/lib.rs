@@ -37,6 +37,8 @@ mod pool_context;
 mod query;
 mod record;
 mod redact;
+#[cfg(feature = "statements")]
+mod restore;
 #[doc(hidden)]
 pub mod routine;
 #[cfg(feature = "statements")]
@@ -95,6 +97,11 @@ pub use query::{
     UnknownReason, Version,
 };
 pub use redact::SENSITIVE_WORDS;
+#[cfg(feature = "statements")]
+pub use restore::{
+    AuditRestore, Conflict, ConflictKind, PlannedWrite, Resolution, Undo, UndoPlan, Undone,
+    WriteKind,
+};
 pub use stats::AuditStats;
 pub use system_event::{EventType, SystemEvent};
 #[doc(hidden)]

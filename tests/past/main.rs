@@ -17,4 +17,5 @@ use sea_orm_audit_tests::support;
 mod queries;
 mod random;
 mod shop;
+mod undo;
 mod unknown;

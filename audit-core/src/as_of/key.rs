@@ -10,7 +10,7 @@ use crate::target::text_of;
 use crate::value::decode;
 
 /// The key that has this object id; `None` if the id does not say it, because it is hashed, redacted or cut.
-pub(super) fn key_of(config: &AuditConfig, plan: &Plan, object_id: &str) -> Option<Vec<Value>> {
+pub(crate) fn key_of(config: &AuditConfig, plan: &Plan, object_id: &str) -> Option<Vec<Value>> {
     let info = plan.info;
     let key: Vec<Value> = if let [at] = info.key.as_slice() {
         let shape = &info.columns[*at].shape;
@@ -34,7 +34,7 @@ pub(super) fn key_of(config: &AuditConfig, plan: &Plan, object_id: &str) -> Opti
 }
 
 /// The object id that a change of the key leads to; `None` if the key does not change, or its new value is not known.
-pub(super) fn moved_to(info: &EntityInfo, object_id: &str, changes: &Changes) -> Option<String> {
+pub(crate) fn moved_to(info: &EntityInfo, object_id: &str, changes: &Changes) -> Option<String> {
     let new_part = |at: &usize| {
         let change = changes.get(info.columns[*at].name)?;
         change.old_value()?;

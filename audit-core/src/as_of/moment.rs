@@ -56,7 +56,7 @@ impl Moment {
     }
 
     /// Where the moment lies in the log.
-    pub(super) async fn find<Db: ConnectionTrait>(self, db: &Db) -> Result<Place, DbErr> {
+    pub(crate) async fn find<Db: ConnectionTrait>(self, db: &Db) -> Result<Place, DbErr> {
         let after = |id: Option<i64>| Place {
             first: id.unwrap_or(i64::MAX),
             time: None,
@@ -125,7 +125,7 @@ impl fmt::Display for Moment {
 
 /// Where a moment lies in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// All records before this one are of the moment or before it.
     pub(super) first: i64,
     /// If this is set, so are the later records of this time or before it: numbers do not always grow with time.

@@ -10,22 +10,22 @@ use super::key::{key_of, moved_to};
 use super::moment::{Moment, Place};
 use super::moved::take_back;
 use super::past::{Event, Past};
+use super::rows::read_rows;
 use crate::auditable::EntityInfo;
 use crate::config::{AuditConfig, Plan};
 use crate::entity::audit_log::Column as C;
 use crate::error::AuditError;
-use crate::sql::SqlBuilder;
 
 /// How many objects are looked up in one statement.
 const OBJECTS: usize = 200;
 
 /// Reads objects of one model at one moment.
-pub(super) struct Objects<'a, Db> {
-    pub(super) db: &'a Db,
-    pub(super) config: &'a AuditConfig,
-    pub(super) plan: &'a Plan,
-    pub(super) moment: Moment,
-    pub(super) place: Place,
+pub(crate) struct Objects<'a, Db> {
+    pub(crate) db: &'a Db,
+    pub(crate) config: &'a AuditConfig,
+    pub(crate) plan: &'a Plan,
+    pub(crate) moment: Moment,
+    pub(crate) place: Place,
 }
 
 impl<Db: ConnectionTrait> Objects<'_, Db> {
@@ -44,7 +44,7 @@ impl<Db: ConnectionTrait> Objects<'_, Db> {
     }
 
     /// Refuses a model of which some changes are not recorded.
-    pub(super) fn check_recorded(&self) -> Result<(), DbErr> {
+    pub(crate) fn check_recorded(&self) -> Result<(), DbErr> {
         let skipped =
             (crate::action::Action::CHANGES.iter()).find(|a| self.plan.skips(self.config, a));
         match skipped {
@@ -72,7 +72,7 @@ impl<Db: ConnectionTrait> Objects<'_, Db> {
             let keys = (chunk.iter())
                 .map(|id| self.key_of(id))
                 .collect::<Result<Vec<_>, _>>()?;
-            for row in self.rows_with(&keys).await? {
+            for row in read_rows(self.db, self.info(), &keys, "").await? {
                 let id = (self.plan)
                     .object_id(self.config, &self.info().key_of(&row))
                     .map_err(|cause| DbErr::Type(cause.to_string()))?;
@@ -80,35 +80,6 @@ impl<Db: ConnectionTrait> Objects<'_, Db> {
             }
         }
         Ok(rows)
-    }
-
-    async fn rows_with(&self, keys: &[Vec<Value>]) -> Result<Vec<Vec<Value>>, DbErr> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let info = self.info();
-        let backend = self.db.get_database_backend();
-        let mut sql = SqlBuilder::new(backend, &[]);
-        sql.text("SELECT ").text(&(info.access.list)(backend, None));
-        sql.text(" FROM ");
-        if let Some(schema) = info.schema() {
-            sql.name(schema).text(".");
-        }
-        sql.name(info.table()).text(" WHERE ");
-        for (at, key) in keys.iter().enumerate() {
-            sql.text(if at == 0 { "(" } else { " OR (" });
-            for (part, (column, value)) in info.key.iter().zip(key).enumerate() {
-                if part > 0 {
-                    sql.text(" AND ");
-                }
-                let (before, after) = (info.access.cast)(backend, *column);
-                sql.name(info.columns[*column].name).text(" = ");
-                sql.text(&before).value(value.clone()).text(&after);
-            }
-            sql.text(")");
-        }
-        let found = self.db.query_all_raw(sql.finish()).await?;
-        found.iter().map(|row| (info.access.read)(row)).collect()
     }
 
     /// The records after the moment of these objects, in ascending order.

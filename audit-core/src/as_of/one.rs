@@ -184,7 +184,7 @@ async fn newest_of<Db: ConnectionTrait>(
 }
 
 /// `None` if it is not known whether the object existed.
-async fn past_of<Db: ConnectionTrait>(
+pub(crate) async fn past_of<Db: ConnectionTrait>(
     objects: &Objects<'_, Db>,
     id: &str,
 ) -> Result<Option<Past>, DbErr> {

@@ -23,23 +23,23 @@ pub(super) struct Event {
 
 /// An object at the moment.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Past {
+pub(crate) enum Past {
     Absent,
     Present(PastRow),
 }
 
 /// A row at the moment.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct PastRow {
+pub(crate) struct PastRow {
     /// In the order of the entity's columns.
-    pub(super) values: Vec<PastValue>,
+    pub(crate) values: Vec<PastValue>,
     /// Fields that the entity no longer has.
     pub(super) former: BTreeMap<String, FieldState>,
 }
 
 /// The value of a column at the moment.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum PastValue {
+pub(crate) enum PastValue {
     /// The same as in the row as it is.
     Current(Value),
     /// What a later record replaced, in the canonical form of the log.

@@ -30,12 +30,25 @@ pub(crate) struct Access {
     /// Computes `followed()`, which reads the relations of other entities.
     followed: fn() -> Vec<CascadingKey>,
     found: OnceLock<Vec<CascadingKey>>,
+    /// The foreign keys of the entity.
+    pub(crate) references: fn() -> Vec<ForeignKey>,
     /// The columns that the entity declares unique, by themselves or with others.
     pub(crate) unique: Vec<String>,
     /// Whether the database generates the key.
     pub(crate) numbered: bool,
     /// Whether rows refer to others of the entity.
     pub(crate) refers_to_itself: bool,
+}
+
+/// A foreign key that an entity declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ForeignKey {
+    /// The table that is referred to.
+    pub(crate) table: String,
+    pub(crate) schema: Option<String>,
+    /// The columns of the entity, and those of that table.
+    pub(crate) from: Vec<String>,
+    pub(crate) to: Vec<String>,
 }
 
 /// A foreign key with an action of the database.
@@ -61,6 +74,7 @@ impl Access {
             cast: cast::<E>,
             followed: followed::<E>,
             found: OnceLock::new(),
+            references: references::<E>,
             unique: unique::<E>(),
             numbered: E::PrimaryKey::auto_increment(),
             refers_to_itself: E::Relation::iter().any(|relation| {
@@ -158,28 +172,44 @@ fn unique<E: EntityTrait>() -> Vec<String> {
 }
 
 fn followed<E: EntityTrait>() -> Vec<CascadingKey> {
-    let mut keys = Vec::new();
-    for relation in E::Relation::iter() {
-        let def = relation.def();
-        let deletes = match def.on_delete {
+    let keys = foreign_keys::<E>().filter_map(|(key, action)| {
+        let deletes = match action {
             Some(ForeignKeyAction::Cascade) => true,
             Some(ForeignKeyAction::SetNull | ForeignKeyAction::SetDefault) => false,
-            _ => continue,
+            _ => return None,
         };
+        Some(CascadingKey {
+            table: key.table,
+            schema: key.schema,
+            from: key.from,
+            to: key.to,
+            deletes,
+        })
+    });
+    keys.collect()
+}
+
+fn references<E: EntityTrait>() -> Vec<ForeignKey> {
+    foreign_keys::<E>().map(|(key, _)| key).collect()
+}
+
+/// The foreign keys of an entity, each with its action of ON DELETE.
+fn foreign_keys<E: EntityTrait>() -> impl Iterator<Item = (ForeignKey, Option<ForeignKeyAction>)> {
+    E::Relation::iter().filter_map(|relation| {
+        let def = relation.def();
         // The other side of a relation states nothing that the database does.
         if def.is_owner || def.skip_fk {
-            continue;
+            return None;
         }
         let TableRef::Table(name, _) = &def.to_tbl else {
-            continue;
+            return None;
         };
-        keys.push(CascadingKey {
+        let key = ForeignKey {
             table: name.1.to_string(),
             schema: name.0.as_ref().map(|schema| schema.1.to_string()),
             from: def.from_col.iter().map(ToString::to_string).collect(),
             to: def.to_col.iter().map(ToString::to_string).collect(),
-            deletes,
-        });
-    }
-    keys
+        };
+        Some((key, def.on_delete))
+    })
 }

@@ -23,7 +23,7 @@ WHERE table_name = ? AND table_schema = COALESCE(?, DATABASE()) AND generation_e
 const SQLITE: &str = "SELECT name FROM pragma_table_xinfo(?, ?) WHERE hidden IN (2, 3)";
 
 /// The positions of an entity's generated columns.
-pub(super) async fn generated_columns<C: ConnectionTrait>(
+pub(crate) async fn generated_columns<C: ConnectionTrait>(
     db: &C,
     info: &EntityInfo,
 ) -> Result<Vec<usize>, DbErr> {
