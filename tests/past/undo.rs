@@ -139,7 +139,7 @@ async fn older_transaction_is_undone_or_nothing_changes(db: &TestDb) -> TestResu
             }
         }
     }
-    assert!(done > 3 && refused > 3, "{done} undone, {refused} refused");
+    assert!(done > 1 && refused > 1, "{done} undone, {refused} refused");
     Ok(())
 }
 
