@@ -262,6 +262,7 @@ async fn writes_are_refused(db: &TestDb) -> TestResult {
 }
 
 async fn other_tables_are_refused_unless_they_are_named(db: &TestDb) -> TestResult {
+    const JOIN: &str = "SELECT country.name FROM country JOIN customer ON customer.id = country.id";
     let shop = two_states(db).await?;
     db.execute_unprepared("CREATE TABLE country (id INT, name VARCHAR(20))")
         .await?;
@@ -269,7 +270,6 @@ async fn other_tables_are_refused_unless_they_are_named(db: &TestDb) -> TestResu
         .await?;
     db.execute_unprepared("CREATE VIEW names AS SELECT name FROM customer")
         .await?;
-    const JOIN: &str = "SELECT country.name FROM country JOIN customer ON customer.id = country.id";
     let past = then(&shop).open(&shop.audited).await?;
     for sql in [JOIN, "SELECT name FROM names"] {
         let error = text(&past, sql).await.unwrap_err().to_string();
@@ -357,8 +357,8 @@ async fn open_past_does_not_block_writers(db: &TestDb) -> TestResult {
 }
 
 async fn many_changed_objects_are_read(db: &TestDb) -> TestResult {
-    let shop = Shop::new(db).await?;
     const COUNT: i32 = 7_000;
+    let shop = Shop::new(db).await?;
     for chunk in 0..COUNT / 1_000 {
         let rows = (chunk * 1_000..(chunk + 1) * 1_000).map(|id| customer::ActiveModel {
             id: Set(id),

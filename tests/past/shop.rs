@@ -263,6 +263,7 @@ impl<'d> Shop<'d> {
         Ok(all.join("; "))
     }
 
+    #[allow(clippy::too_many_lines)] // a list of the ways of writing
     async fn change<C: ConnectionTrait + TransactionTrait>(
         &mut self,
         db: &C,
@@ -326,26 +327,22 @@ impl<'d> Shop<'d> {
                 }
                 let sku = format!("sku-{}", n % 3);
                 let key = (id, sku.clone());
-                match line::Entity::find_by_id(key).one(db).await? {
-                    Some(model) => {
-                        let mut model = model.into_active_model();
-                        model.weight = Set(0.1 + f64::from(id));
-                        model.label =
-                            Set((n % 2 > 0).then(|| vec![0, 255, u8::try_from(n).unwrap()]));
-                        model.update(db).await?;
-                        format!("update line {id} {sku}")
-                    }
-                    None => {
-                        let model = line::ActiveModel {
-                            order_id: Set(id),
-                            sku: Set(sku.clone()),
-                            quantity: Set(9_007_199_254_740_990 + n),
-                            weight: Set(2.5),
-                            label: Set(None),
-                        };
-                        model.insert(db).await?;
-                        format!("insert line {id} {sku}")
-                    }
+                if let Some(model) = line::Entity::find_by_id(key).one(db).await? {
+                    let mut model = model.into_active_model();
+                    model.weight = Set(0.1 + f64::from(id));
+                    model.label = Set((n % 2 > 0).then(|| vec![0, 255, u8::try_from(n).unwrap()]));
+                    model.update(db).await?;
+                    format!("update line {id} {sku}")
+                } else {
+                    let model = line::ActiveModel {
+                        order_id: Set(id),
+                        sku: Set(sku.clone()),
+                        quantity: Set(9_007_199_254_740_990 + n),
+                        weight: Set(2.5),
+                        label: Set(None),
+                    };
+                    model.insert(db).await?;
+                    format!("insert line {id} {sku}")
                 }
             }
             7 => {

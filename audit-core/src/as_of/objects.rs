@@ -113,12 +113,12 @@ impl<Db: ConnectionTrait> Objects<'_, Db> {
 
     /// The changes of keys among these records.
     pub(super) async fn moves_of(&self, ids: &[EventId]) -> Result<Vec<(String, String)>, DbErr> {
-        let moved: Vec<i64> = (ids.iter())
+        let numbers: Vec<i64> = (ids.iter())
             .filter(|event| event.is_moved)
             .map(|event| event.id)
             .collect();
         let mut moves = Vec::new();
-        for chunk in moved.chunks(OBJECTS) {
+        for chunk in numbers.chunks(OBJECTS) {
             let chunk = events::of_model(self.info()).filter(C::Id.is_in(chunk.iter().copied()));
             for event in events::read(self.db, chunk).await? {
                 match moved_to(self.info(), &event.object_id, &event.changes) {

@@ -287,6 +287,6 @@ fn shown(config: &AuditConfig, mode: RecordingMode, value: &Value) -> Result<Fie
     }
     Ok(match known(&json) {
         FieldState::Unknown(_) => FieldState::Unknown(UnknownReason::Redacted),
-        state => state,
+        state @ FieldState::Known(_) => state,
     })
 }

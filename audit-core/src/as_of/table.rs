@@ -53,22 +53,22 @@ impl<Db: ConnectionTrait> Objects<'_, Db> {
             existed: None,
             is_changed: false,
         };
-        let mut moved: Vec<String> = moves
+        let mut involved: Vec<String> = moves
             .into_iter()
             .flat_map(|(from, to)| [from, to])
             .collect();
-        moved.sort();
-        moved.dedup();
-        if !moved.is_empty() {
-            let rows = self.rows(&moved).await?;
-            let pasts = self.moved(&moved).await?;
+        involved.sort();
+        involved.dedup();
+        if !involved.is_empty() {
+            let rows = self.rows(&involved).await?;
+            let pasts = self.moved(&involved).await?;
             for (id, past) in pasts {
                 let key = rows.get(&id).map(|row| self.info().key_of(row));
                 building.add(self, &id, past, key)?;
             }
             building.write(self).await?;
         }
-        self.read_objects(&moved, &mut building).await?;
+        self.read_objects(&involved, &mut building).await?;
         if building.is_changed {
             temporary.index(self.db).await?;
         }

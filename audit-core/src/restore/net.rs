@@ -68,13 +68,12 @@ impl Net {
         }
         for (field, change) in changes {
             let after = change.new_value().cloned();
-            match self.fields.get_mut(field) {
-                Some(known) => known.after = after,
-                None => {
-                    let before = before(change);
-                    self.fields
-                        .insert(field.to_owned(), NetField { before, after });
-                }
+            if let Some(known) = self.fields.get_mut(field) {
+                known.after = after;
+            } else {
+                let before = before(change);
+                self.fields
+                    .insert(field.to_owned(), NetField { before, after });
             }
         }
     }
@@ -141,13 +140,10 @@ pub(super) fn combine(
             None => Changes::new(),
         };
         let key = (model.clone(), id.clone());
-        let at = match places.remove(&key) {
-            Some(at) => at,
-            None => {
-                nets.push(Net::new(info, id.clone(), record.id));
-                nets.len() - 1
-            }
-        };
+        let at = places.remove(&key).unwrap_or_else(|| {
+            nets.push(Net::new(info, id.clone(), record.id));
+            nets.len() - 1
+        });
         nets[at].add(&action, &changes, record.id);
         let now = moved_to(info, id, &changes).unwrap_or_else(|| id.clone());
         nets[at].object_id.clone_from(&now);
