@@ -1,4 +1,6 @@
 //! What can go wrong, and what to do then.
+//!
+//! One file, because the errors are one list with their texts.
 
 use std::fmt;
 use std::sync::Arc;

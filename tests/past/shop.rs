@@ -1,4 +1,6 @@
 //! Three tables that refer to each other, and random changes of them by every way of writing.
+//!
+//! One file, because the changes are of these tables only.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! Undo: the tables are as before, or nothing is changed at all.
+//!
+//! One file, because the cases share their rows.
 
 use sea_orm::prelude::*;
 use sea_orm::{

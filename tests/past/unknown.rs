@@ -1,4 +1,6 @@
 //! What the log does not say is unknown, never today's value.
+//!
+//! One file, because the cases share their rows.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,

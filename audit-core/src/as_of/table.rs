@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::Value;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter};
 
-use super::connection::UnknownValues;
 use super::events::{self, CHUNK};
 use super::objects::Objects;
+use super::open::UnknownValues;
 use super::past::{Past, PastRow, PastValue, Replay};
 use super::temporary::Temporary;
 use crate::action::{Action, Source};
