@@ -13,6 +13,7 @@ use sea_orm::{
     TransactionSession, TransactionTrait,
 };
 use sea_orm_audit::entity::audit_log;
+use sea_orm_audit::migration::AuditTriggers;
 use sea_orm_audit::{AuditedConnection, AuditedEntity};
 
 use crate::support::{HandClock, TestDb, TestResult};
@@ -162,6 +163,8 @@ pub(crate) struct Shop<'d> {
     pub(crate) db: &'d TestDb,
     pub(crate) audited: AuditedConnection,
     pub(crate) clock: HandClock,
+    /// Triggers record the changes, with times of their own.
+    pub(crate) by_trigger: bool,
     runner: TestRunner,
     pub(crate) steps: Vec<Step>,
 }
@@ -200,9 +203,32 @@ impl<'d> Shop<'d> {
             db,
             audited: db.audited().with_config(config),
             clock,
+            by_trigger: false,
             runner: runner(),
             steps: Vec::new(),
         })
+    }
+
+    /// The same, with triggers in place of capture by the connection.
+    pub(crate) async fn with_triggers(db: &'d TestDb) -> TestResult<Self> {
+        let mut shop = Self::new(db).await?;
+        let config = shop.clock.config();
+        let config = config
+            .captured_by_trigger::<customer::Entity>()
+            .captured_by_trigger::<order::Entity>()
+            .captured_by_trigger::<line::Entity>()
+            .build()?;
+        // Triggers record the rows that follow of the entities that the configuration leaves to triggers.
+        for triggers in [
+            AuditTriggers::of::<customer::Entity>(),
+            AuditTriggers::of::<order::Entity>(),
+            AuditTriggers::of::<line::Entity>(),
+        ] {
+            config.scope(triggers.create(&db.conn)).await?;
+        }
+        shop.audited = db.audited().with_config(config);
+        shop.by_trigger = true;
+        Ok(shop)
     }
 
     pub(crate) fn pick(&mut self, n: u32) -> u32 {
