@@ -59,6 +59,8 @@ pub(crate) enum What {
     Memory,
     /// How long queries take on a log of `--rows` rows, compared with a hundredth of them.
     Read,
+    /// What a past state costs, of a table of up to a million rows, or `--rows` if that is less.
+    Past,
     /// The web layers, without a database; build with `--profile production`.
     Web,
     /// Nothing: makes the tables and the chart of an earlier run.

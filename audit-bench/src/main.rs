@@ -15,6 +15,7 @@ mod manual_hooks;
 mod measure;
 mod memory;
 mod operation;
+mod past;
 mod path;
 mod read;
 mod report;
@@ -100,6 +101,7 @@ async fn report_of(database: &Database, args: &Args, run: &mut Run) -> Result<St
         What::Writers => writers::measure(database, args.rounds()).await,
         What::Grown => grown::measure(database, args.rounds(), args.rows).await,
         What::Memory => memory::measure(database).await,
+        What::Past => past::measure(database, args.rows.min(1_000_000)).await,
         What::Writes | What::Web | What::Page | What::Tables => {
             let results = measure::measure(database, args.rounds(), &args.only).await?;
             let measured = DatabaseRun {
