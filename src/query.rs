@@ -11,6 +11,7 @@
 //! | [`AuditHistory`], [`HistoryQuery`], [`Version`], [`ObjectState`] | to read the versions of an object |
 //! | [`Blame`] | to see who set each field of an object last |
 //! | [`FieldState`], [`UnknownReason`] | to see a field's value at one moment, or why it is not known |
+//! | [`Timeline`], [`TimelineEntry`], [`TimelineRelation`], [`ReferenceLabel`] | to show what happened around an object |
 //! | [`AuditAsOf`], [`AsOfObject`], [`PastObject`], [`Snapshot`] | to read an object as it was at a [`Moment`] |
 //! | [`AsOf`], [`PastConnection`], [`PastSource`] | to run any `Select` on the state of a moment |
 //! | [`UnknownValues`], [`UnknownColumn`] | to say what a query gets for a value that the log does not have |
@@ -29,6 +30,6 @@ pub use sea_orm_audit_core::{
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{
-    AsOf, AsOfObject, AuditAsOf, Moment, PastConnection, PastObject, PastSource, Snapshot,
-    UnknownColumn, UnknownValues,
+    AsOf, AsOfObject, AuditAsOf, Moment, PastConnection, PastObject, PastSource, ReferenceLabel,
+    Snapshot, Timeline, TimelineEntry, TimelineRelation, UnknownColumn, UnknownValues,
 };

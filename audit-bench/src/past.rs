@@ -11,6 +11,7 @@ use crate::args::Server;
 use crate::database::Database;
 use crate::report::{aligned, grouped};
 
+#[allow(unreachable_pub)] // SeaORM's macros need it
 mod item {
     use sea_orm::entity::prelude::*;
     use sea_orm_audit::Auditable;
@@ -175,8 +176,8 @@ async fn change(database: &Database, changed: u64) -> Result<i64, BoxError> {
     let moment: i64 = row.try_get_by_index(0)?;
     let sql = format!("UPDATE past_item SET price = id + 1 WHERE id < {changed}");
     db.execute_unprepared(&sql).await?;
-    let changes = [r#"'{"price":{"old":0,"new":'"#, "(n + 1)", "'}}'"];
-    db.execute_unprepared(&record(server, "UPDATE", &changes, changed))
+    let price = [r#"'{"price":{"old":0,"new":'"#, "(n + 1)", "'}}'"];
+    db.execute_unprepared(&record(server, "UPDATE", &price, changed))
         .await?;
     for table in ["audit_log", "past_item"] {
         let analyze = match server {

@@ -96,6 +96,8 @@ pub use query::{
     ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, Summary, SummaryQuery,
     UnknownReason, Version,
 };
+#[cfg(feature = "statements")]
+pub use query::{ReferenceLabel, Timeline, TimelineEntry, TimelineRelation};
 pub use redact::SENSITIVE_WORDS;
 #[cfg(feature = "statements")]
 pub use restore::{

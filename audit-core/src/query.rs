@@ -25,9 +25,11 @@ pub use history::{
     AuditHistory, Blame, FieldState, HistoryQuery, ObjectState, UnknownReason, Version,
 };
 #[cfg(feature = "statements")]
+pub use history::{ReferenceLabel, Timeline, TimelineEntry, TimelineRelation};
+#[cfg(feature = "statements")]
 pub(crate) use history::{known, recorded};
 #[cfg(feature = "statements")]
-pub(crate) use page::newest_before;
+pub(crate) use page::{BUDGET, newest_before};
 pub use page::{Cursor, Page, PageQuery};
 pub use period::Period;
 pub use search::AuditQuery;

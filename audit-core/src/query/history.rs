@@ -2,6 +2,8 @@
 
 mod fold;
 mod state;
+#[cfg(feature = "statements")]
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -26,6 +28,8 @@ pub(crate) use fold::known;
 use fold::known;
 use fold::{Field, fold};
 pub use state::{FieldState, ObjectState, UnknownReason};
+#[cfg(feature = "statements")]
+pub use timeline::{ReferenceLabel, Timeline, TimelineEntry, TimelineRelation};
 
 /// Reads the history of an entity's objects.
 ///

@@ -79,7 +79,7 @@ impl AuditQuery {
 }
 
 /// How many records a page, or an estimate, looks at.
-pub(super) const BUDGET: u64 = 100_000;
+pub(crate) const BUDGET: u64 = 100_000;
 /// The largest page.
 const MAX_SIZE: u64 = 1_000;
 
