@@ -10,6 +10,7 @@
 mod connection;
 mod events;
 mod key;
+mod literals;
 mod moment;
 mod moved;
 mod objects;

@@ -4,6 +4,7 @@
 //! hides the table. The application's tables are not touched, and no other connection sees anything.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use sea_orm::prelude::async_trait::async_trait;
@@ -12,6 +13,7 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
+use super::literals::literals;
 use super::moment::Place;
 use super::objects::Objects;
 use super::open::{AsOf, UnknownColumn, UnknownValues};
@@ -111,8 +113,9 @@ impl PastConnection {
             ))
         })?;
         let mut clauses: BTreeMap<String, Arc<PastTable>> = BTreeMap::new();
-        let mut sql = statement.sql.clone();
-        for table in query.tables.iter().rev() {
+        // What replaces which bytes of the text.
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        for table in &query.tables {
             let Some(past) = self.table(&table.name).await? else {
                 continue;
             };
@@ -129,27 +132,32 @@ impl PastConnection {
                 )));
             }
             if table.name.schema.is_some() {
-                sql.replace_range(table.place.clone(), &quoted(backend, &name));
+                edits.push((table.place.clone(), quoted(backend, &name)));
             }
             clauses.insert(name, past);
         }
         if clauses.is_empty() {
             return Ok(statement);
         }
-        let hint = if backend == DbBackend::Postgres {
-            "NOT MATERIALIZED "
-        } else {
-            ""
+        let hint = match backend {
+            DbBackend::Postgres => "NOT MATERIALIZED ",
+            _ => "",
         };
         let clauses: Vec<String> = (clauses.iter())
             .map(|(name, past)| format!("{} AS {hint}({})", quoted(backend, name), past.select))
             .collect();
         let clauses = clauses.join(", ");
-        match query.first_with {
-            Some(at) => sql.insert_str(at, &format!(" {clauses},")),
-            None => sql.insert_str(0, &format!("WITH {clauses} ")),
+        edits.push(match query.first_with {
+            Some(at) => (at..at, format!(" {clauses},")),
+            None => (0..0, format!("WITH {clauses} ")),
+        });
+        if backend == DbBackend::MySql {
+            edits.extend(literals(&mut statement, &query.marks));
         }
-        statement.sql = sql;
+        edits.sort_by_key(|(place, _)| place.start);
+        for (place, text) in edits.into_iter().rev() {
+            statement.sql.replace_range(place, &text);
+        }
         Ok(statement)
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct ReadQuery {
     pub(crate) has_wildcard: bool,
     /// Where its first WITH clause begins, if it has one.
     pub(crate) first_with: Option<usize>,
+    /// Where it has a `?` for a bound value.
+    pub(crate) marks: Vec<usize>,
 }
 
 /// A table that a query reads.
@@ -84,6 +86,7 @@ fn parse(backend: DbBackend, sql: &str) -> Result<ReadQuery, &'static str> {
         words: words(backend, &tokens),
         has_wildcard: found.has_wildcard,
         first_with: None,
+        marks: marks(sql, &tokens),
     };
     if query.with.is_some() {
         read.first_with = Some(first_with(sql, &tokens).ok_or(UNKNOWN)?);
@@ -182,6 +185,15 @@ fn words(backend: DbBackend, tokens: &[TokenWithSpan]) -> BTreeSet<String> {
             Token::DoubleQuotedString(name) => Some(name.clone()),
             _ => None,
         })
+        .collect()
+}
+
+/// The bytes of the marks for bound values that have no number.
+fn marks(sql: &str, tokens: &[TokenWithSpan]) -> Vec<usize> {
+    let mut place = Place::new(sql);
+    (tokens.iter())
+        .filter(|token| token.token == Token::Placeholder("?".to_owned()))
+        .map(|token| place.byte(token.span.start))
         .collect()
 }
 
