@@ -1,13 +1,14 @@
 //! Syncs three audited tables with three editions of ISO's code lists, then queries the log: `cargo run -p quickstart`.
 //!
 //! It needs no server and no set-up: the database is embedded, one file, new with every run. The data is in
-//! `examples/data/iso`. Start with `entity.rs`, which has the derive, `sync.rs`, which has the context, and
-//! `report.rs`, which has the queries.
+//! `examples/data/iso`. Start with `entity.rs`, which has the derive, `sync.rs`, which has the context, `report.rs`,
+//! which has the queries, and `past.rs`, which reads the past and undoes changes.
 // SeaORM's macros need `pub` models.
 #![allow(clippy::print_stdout, unreachable_pub)]
 
 mod edition;
 mod entity;
+mod past;
 mod report;
 mod sync;
 
@@ -46,6 +47,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     report::summary(&db, seconds).await?;
     report::renamed_countries(&db).await?;
     report::histories(&db).await?;
+    past::history_and_blame(&db).await?;
+    past::counties(&db).await?;
+    past::undo_last_edition(&db).await?;
     report::where_to_look(&file);
     db.close().await?;
     Ok(())

@@ -21,7 +21,8 @@ const OBJECTS: [(&str, &str); 7] = [
     ("languages", "slq"),
 ];
 
-fn title(text: &str) {
+/// Prints a title.
+pub fn title(text: &str) {
     println!("\n{text}\n{}", "─".repeat(text.chars().count()));
 }
 
@@ -153,7 +154,8 @@ pub fn where_to_look(file: &Path) {
          WHERE model = 'countries' AND action = 'UPDATE'\""
     );
     println!(
-        "\nNext: `examples/quickstart/src/entity.rs` has the derives, `sync.rs` the context, `report.rs` these queries.\n\
+        "\nNext: `examples/quickstart/src/entity.rs` has the derives, `sync.rs` the context, `report.rs` these queries,\n\
+         `past.rs` past states and undo.\n\
          `docs/getting-started.md` adds auditing to an application; `examples/axum-shop` is a whole one."
     );
 }

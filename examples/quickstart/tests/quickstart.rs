@@ -1,11 +1,21 @@
 //! The log of the quickstart is correct: it equals the difference between the files, which is computed here
 //! again, without an ORM and without the example's code.
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "../src/edition.rs"]
 mod edition;
 #[path = "../src/entity.rs"]
 mod entity;
+#[path = "../src/past.rs"]
+mod past;
+#[path = "../src/report.rs"]
+mod report;
 #[path = "../src/sync.rs"]
 mod sync;
 
@@ -222,29 +232,30 @@ fn replaying_the_records_gives_the_last_files(records: &[audit_log::Model]) {
 
 async fn the_tables_hold_the_last_files(db: &DatabaseConnection) -> Result<(), Box<dyn Error>> {
     for model in MODELS {
-        let file = read("2026", model);
-        let rows = db
-            .query_all_raw(sea_orm::Statement::from_string(
-                db.get_database_backend(),
-                format!("SELECT * FROM {model}"),
-            ))
-            .await?;
-        assert_eq!(rows.len(), file.len(), "{model}");
-        for row in rows {
-            let row = row
-                .column_names()
-                .into_iter()
-                .map(|column| {
-                    let value: Option<String> = row.try_get("", &column)?;
-                    Ok((column, json!(value)))
-                })
-                .collect::<Result<Row, sea_orm::DbErr>>()?;
-            let key = row.get("code").or_else(|| row.get("alpha_3"));
-            let expected = key.and_then(Json::as_str).and_then(|key| file.get(key));
-            assert_eq!(expected, Some(&row));
-        }
+        assert!(table(db, model).await? == read("2026", model), "{model}");
     }
     Ok(())
+}
+
+/// The content of a table, in the form of a file.
+async fn table(db: &DatabaseConnection, model: &str) -> Result<File, Box<dyn Error>> {
+    let sql = format!("SELECT * FROM {model}");
+    let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
+    let mut rows = File::new();
+    for row in db.query_all_raw(statement).await? {
+        let row = row
+            .column_names()
+            .into_iter()
+            .map(|column| {
+                let value: Option<String> = row.try_get("", &column)?;
+                Ok((column, json!(value)))
+            })
+            .collect::<Result<Row, sea_orm::DbErr>>()?;
+        let key = row.get("code").or_else(|| row.get("alpha_3"));
+        let key = key.and_then(Json::as_str).unwrap().to_owned();
+        assert!(rows.insert(key, row).is_none(), "{model} has a key twice");
+    }
+    Ok(rows)
 }
 
 async fn foreign_keys_are_real_and_hold(db: &DatabaseConnection) -> Result<(), Box<dyn Error>> {
@@ -257,5 +268,28 @@ async fn foreign_keys_are_real_and_hold(db: &DatabaseConnection) -> Result<(), B
     let orphan = "INSERT INTO subdivisions VALUES ('XX-1', 'a', 'b', NULL, 'XX')";
     let refused = db.execute_unprepared(orphan).await.unwrap_err();
     assert!(refused.to_string().contains("FOREIGN KEY"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn past_editions_are_read_and_written_back() -> Result<(), Box<dyn Error>> {
+    let db = AuditedConnection::new(synchronised().await?);
+    // The first file has 19 counties, the last one 15 others, of which some have the same names.
+    let file = read("2018", "subdivisions");
+    let expected: Vec<String> = (file.iter())
+        .filter(|(code, _)| code.starts_with("NO-"))
+        .map(|(_, row)| row["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(expected.len() > 15);
+    assert_eq!(past::counties_of_then(&db).await?, expected);
+    for (edition, before) in [("2026", "2024"), ("2024", "2018")] {
+        past::undo(&db, edition).await?;
+        for model in MODELS {
+            let rows = table(db.unaudited(), model).await?;
+            assert!(rows == read(before, model), "{model} before {edition}");
+        }
+        assert!(past::is_edition(&db, before).await?);
+        assert!(!past::is_edition(&db, edition).await?);
+    }
     Ok(())
 }
