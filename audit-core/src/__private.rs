@@ -2,7 +2,7 @@
 
 mod own_hooks;
 
-pub use core::option::Option::Some;
+pub use core::option::Option::{None, Some};
 pub use std::sync::OnceLock;
 
 pub use inventory;

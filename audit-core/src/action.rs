@@ -19,6 +19,12 @@ pub enum Action {
     Update,
     /// A row was deleted.
     Delete,
+    /// A row was marked as deleted: the entity's `soft_delete` column was set.
+    SoftDelete,
+    /// The mark was taken away.
+    Restore,
+    /// A row was recorded as it was, without a change: the baseline of rows that are older than the log.
+    Snapshot,
     /// An actor viewed an object.
     View,
     /// An actor signed in.
@@ -41,10 +47,13 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CustomAction(Cow<'static, str>);
 
-pub(crate) const BUILT_IN: [Action; 10] = [
+pub(crate) const BUILT_IN: [Action; 13] = [
     Action::Create,
     Action::Update,
     Action::Delete,
+    Action::SoftDelete,
+    Action::Restore,
+    Action::Snapshot,
     Action::View,
     Action::Login,
     Action::Logout,
@@ -55,9 +64,20 @@ pub(crate) const BUILT_IN: [Action; 10] = [
 ];
 
 impl Action {
-    /// The actions that change rows, which nearly all records have. The partial index of events leaves them out.
+    /// The actions that say what a row is, which nearly all records have. The partial index of events leaves them out.
     #[doc(hidden)]
-    pub const CHANGES: [Self; 3] = [Self::Create, Self::Update, Self::Delete];
+    pub const CHANGES: [Self; 6] = [
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::SoftDelete,
+        Self::Restore,
+        Self::Snapshot,
+    ];
+
+    /// The actions of a row that stays: an update, and its two special cases.
+    #[cfg(feature = "statements")]
+    pub(crate) const UPDATES: [Self; 3] = [Self::Update, Self::SoftDelete, Self::Restore];
 
     /// Names an application-defined action.
     ///
@@ -107,6 +127,9 @@ impl Action {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
+            Self::SoftDelete => "SOFT_DELETE",
+            Self::Restore => "RESTORE",
+            Self::Snapshot => "SNAPSHOT",
             Self::View => "VIEW",
             Self::Login => "LOGIN",
             Self::Logout => "LOGOUT",
@@ -222,7 +245,7 @@ impl ChangeActions {
     pub(crate) fn contains(self, action: &Action) -> bool {
         match action {
             Action::Create => self.create,
-            Action::Update => self.update,
+            Action::Update | Action::SoftDelete | Action::Restore => self.update,
             Action::Delete => self.delete,
             _ => false,
         }

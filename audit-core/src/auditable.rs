@@ -49,6 +49,8 @@ pub struct EntityInfo {
     pub(crate) skip: bool,
     pub(crate) skip_actions: ChangeActions,
     pub(crate) tenant: Option<usize>,
+    /// The column that says that a row is deleted.
+    pub(crate) soft_delete: Option<usize>,
     /// The database's own triggers record the changes.
     pub(crate) by_trigger: bool,
     #[cfg(feature = "statements")]
@@ -61,6 +63,8 @@ pub(crate) struct ColumnInfo {
     pub(crate) name: &'static str,
     /// The name of the Rust field where it is another one.
     pub(crate) field: Option<&'static str>,
+    /// The name in older records.
+    pub(crate) was: Option<&'static str>,
     pub(crate) policy: FieldPolicy,
     pub(crate) can_be_secret: bool,
     /// What kind of value it holds.
@@ -104,6 +108,7 @@ pub struct Options<C: 'static> {
     pub only: &'static [C],
     pub redact_by_default: bool,
     pub tenant: Option<C>,
+    pub soft_delete: Option<C>,
     pub by_trigger: bool,
     pub fields: &'static [Field<C>],
 }
@@ -123,6 +128,8 @@ pub struct Field<C> {
     pub column: C,
     pub name: &'static str,
     pub policy: FieldPolicy,
+    /// The column's name in older records.
+    pub was: Option<&'static str>,
 }
 
 impl<C> Options<C> {
@@ -140,6 +147,7 @@ impl<C> Options<C> {
         only: &[],
         redact_by_default: false,
         tenant: None,
+        soft_delete: None,
         by_trigger: false,
         fields: &[],
     };
@@ -182,6 +190,7 @@ impl EntityInfo {
                 ColumnInfo {
                     name: column.as_str(),
                     field: field.map(|field| field.name),
+                    was: field.and_then(|field| field.was),
                     policy,
                     can_be_secret,
                     shape,
@@ -217,6 +226,7 @@ impl EntityInfo {
             skip: options.skip,
             skip_actions: options.skip_actions,
             tenant: options.tenant.as_ref().and_then(position),
+            soft_delete: options.soft_delete.as_ref().and_then(position),
             by_trigger: options.by_trigger,
             #[cfg(feature = "statements")]
             access: Access::of::<E>(),
@@ -262,6 +272,12 @@ impl EntityInfo {
         (self.key.iter())
             .filter_map(|at| row.get(*at).cloned())
             .collect()
+    }
+
+    /// The column that a record means by this name, which may be an older one.
+    pub(crate) fn column_in_log(&self, name: &str) -> Option<usize> {
+        let find = |is_meant: &dyn Fn(&ColumnInfo) -> bool| self.columns.iter().position(is_meant);
+        find(&|column| column.name == name).or_else(|| find(&|column| column.was == Some(name)))
     }
 
     /// The names of the columns, in the entity's order.

@@ -1,6 +1,8 @@
 //! What the triggers of a table must record: an entity under a configuration, in a form that
 //! `audit-migration` makes SQL of.
 
+use sea_orm::sea_query::ArrayType;
+
 use crate::action::Action;
 use crate::auditable::{EntityInfo, Part, audited_entities};
 use crate::config::{AuditConfig, Plan, RecordingMode, Tables};
@@ -36,6 +38,8 @@ pub struct TriggerPlan {
     pub label: Vec<LabelPart>,
     /// The position of the column that names the tenant.
     pub tenant: Option<usize>,
+    /// The position of the column that says that a row is deleted.
+    pub soft_delete: Option<usize>,
     /// Which actions are recorded.
     pub create: bool,
     pub update: bool,
@@ -99,6 +103,14 @@ impl TriggerPlan {
         }
     }
 
+    /// The column that says that a row is deleted, and whether its values are `true` and `false`.
+    #[must_use]
+    pub fn deletion_mark(&self) -> Option<(&'static str, bool)> {
+        let column = &self.columns[self.soft_delete?];
+        let is_bool = column.shape == ColumnKind::One(ArrayType::Bool);
+        Some((column.name, is_bool))
+    }
+
     fn alone(info: &'static EntityInfo, config: &AuditConfig) -> Self {
         let plan = config.plan(info);
         let recorded = |action: &Action| !plan.skips(config, action);
@@ -111,6 +123,12 @@ impl TriggerPlan {
             key: info.key.clone(),
             label: label(&plan),
             tenant: info.tenant.filter(|at| plan.columns[*at].is_open()),
+            soft_delete: (info.soft_delete).filter(|at| {
+                matches!(
+                    plan.columns[*at],
+                    RecordingMode::Record | RecordingMode::Plain
+                )
+            }),
             create: recorded(&Action::Create),
             update: recorded(&Action::Update),
             delete: recorded(&Action::Delete),

@@ -138,6 +138,9 @@ fn options(model: &Model, private: &Path) -> TokenStream {
     if let Some(tenant) = &model.tenant {
         set.push(quote!(tenant: #private::Some(Column::#tenant)));
     }
+    if let Some(column) = &model.soft_delete {
+        set.push(quote!(soft_delete: #private::Some(Column::#column)));
+    }
     if !model.only.is_empty() {
         let only = (model.fields.iter())
             .filter(|field| model.only.contains(&field.name))
@@ -177,10 +180,14 @@ fn options(model: &Model, private: &Path) -> TokenStream {
 
 /// A field that has an attribute, or another name than its column.
 fn stated(field: &Field, private: &Path) -> Option<TokenStream> {
-    if field.policy.is_none() && !field.renamed {
+    if field.policy.is_none() && !field.renamed && field.was.is_none() {
         return None;
     }
     let (name, column) = (&field.name, &field.column);
+    let was = match &field.was {
+        None => quote!(#private::None),
+        Some(was) => quote!(#private::Some(#was)),
+    };
     let policy = match field.policy {
         None => quote!(Detect),
         Some(Policy::Skip) => quote!(Skip),
@@ -192,5 +199,6 @@ fn stated(field: &Field, private: &Path) -> Option<TokenStream> {
         column: Column::#column,
         name: #name,
         policy: #private::FieldPolicy::#policy,
+        was: #was,
     }))
 }

@@ -29,6 +29,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `module = ".."` | the part of the application, stored with each record | none |
 /// | `display = "{title} (#{id})"` | how the object is shown, cut at 200 characters | model and key |
 /// | `tenant = "field"` | the field that names the row's tenant | the context's tenant |
+/// | `soft_delete = "field"` | the field that says that a row is deleted: setting it is recorded as SOFT_DELETE, emptying it as RESTORE | UPDATE |
 /// | `only(a, b)` | only changes of these fields are recorded; others may still show in `display` | all fields |
 /// | `redact_by_default` | every field but the key is redacted, unless it is `plain` | only secrets |
 /// | `skip_actions(Update, ..)` | no record of these actions | none |
@@ -45,6 +46,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `redact` | that it changed, without its values |
 /// | `hash` | a keyed hash of its value, under `AuditConfig::builder().hash_key(..)` |
 /// | `plain` | its name looks like a secret's, but it holds none |
+/// | `was = "old_name"` | the column's name in older records |
 ///
 /// Each mistake is a compile error at its place.
 #[proc_macro_derive(Auditable, attributes(audit))]

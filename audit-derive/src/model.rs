@@ -10,6 +10,7 @@ pub(crate) struct Model {
     pub(crate) module: Option<String>,
     pub(crate) display: Vec<Segment>,
     pub(crate) tenant: Option<Ident>,
+    pub(crate) soft_delete: Option<Ident>,
     /// Names of fields.
     pub(crate) only: Vec<String>,
     pub(crate) redact_by_default: bool,
@@ -44,6 +45,10 @@ pub(crate) struct Field {
     /// Whether SeaORM's attribute marks it as part of the primary key.
     pub(crate) key: bool,
     pub(crate) policy: Option<Policy>,
+    /// Whether its type is `Option` or `bool`.
+    pub(crate) may_be_unset: bool,
+    /// The column's name in older records.
+    pub(crate) was: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +92,7 @@ impl Model {
             module: None,
             display: Vec::new(),
             tenant: None,
+            soft_delete: None,
             only: Vec::new(),
             redact_by_default: false,
             skip_actions: Vec::new(),
@@ -122,7 +128,7 @@ impl Model {
         }
     }
 
-    fn leaves_out(&self, field: &Field) -> bool {
+    pub(crate) fn leaves_out(&self, field: &Field) -> bool {
         !self.only.is_empty() && !self.only.contains(&field.name)
     }
 }

@@ -14,9 +14,9 @@ use syn::{Attribute, DeriveInput, Error, Fields, FieldsNamed, LitStr, Path, Resu
 use crate::display;
 use crate::model::{Behavior, ChangeAction, Field, Model, Policy};
 
-const STRUCT_KEYS: &str = "`name`, `module`, `display`, `tenant`, `only(..)`, `redact_by_default`, \
-     `skip_actions(..)`, `skip`, `behavior = \"own\"`, `capture`, `crate`";
-const FIELD_KEYS: &str = "`skip`, `redact`, `hash`, `plain`";
+const STRUCT_KEYS: &str = "`name`, `module`, `display`, `tenant`, `soft_delete`, `only(..)`, \
+     `redact_by_default`, `skip_actions(..)`, `skip`, `behavior = \"own\"`, `capture`, `crate`";
+const FIELD_KEYS: &str = "`skip`, `redact`, `hash`, `plain`, `was`";
 
 /// The longest model name that the log's column holds.
 const NAME_LIMIT: usize = 160;
@@ -108,6 +108,7 @@ pub(crate) fn model(
 struct Late {
     display: Option<LitStr>,
     tenant: Option<LitStr>,
+    soft_delete: Option<LitStr>,
 }
 
 impl Late {
@@ -117,6 +118,9 @@ impl Late {
         }
         if let Some(name) = self.tenant {
             model.tenant = Some(tenant(&name, model)?);
+        }
+        if let Some(name) = self.soft_delete {
+            model.soft_delete = Some(soft_delete(&name, model)?);
         }
         Ok(())
     }
@@ -133,6 +137,32 @@ fn tenant(stated: &LitStr, model: &Model) -> Result<Ident> {
         ))),
         None => Ok(field.column.clone()),
     }
+}
+
+/// The column that says that a row is deleted.
+fn soft_delete(stated: &LitStr, model: &Model) -> Result<Ident> {
+    let fail = |message| Error::new(stated.span(), message);
+    let name = stated.value();
+    let field = model.field(&name).map_err(fail)?;
+    let why = match model.why_hidden(field) {
+        None if model.leaves_out(field) => Some("is not in `only`"),
+        None if !field.may_be_unset => Some("is neither an `Option` nor a `bool`"),
+        why => why,
+    };
+    match why {
+        Some(why) => Err(fail(format!(
+            "`{name}` {why}, so it cannot say that a row is deleted"
+        ))),
+        None => Ok(field.column.clone()),
+    }
+}
+
+/// Whether a type is `Option` or `bool`, by its last name.
+fn may_be_unset(ty: &syn::Type) -> bool {
+    let syn::Type::Path(path) = ty else {
+        return false;
+    };
+    (path.path.segments.last()).is_some_and(|last| last.ident == "Option" || last.ident == "bool")
 }
 
 /// Reads the `#[audit(..)]` of one item and returns its keys. A mistake ends its key, not the attribute, so that the
@@ -180,6 +210,7 @@ fn struct_key(
         "module" => model.module = Some(short_text(meta, "a module", MODULE_LIMIT)?),
         "display" => late.display = Some(text(meta)?),
         "tenant" => late.tenant = Some(text(meta)?),
+        "soft_delete" => late.soft_delete = Some(text(meta)?),
         "only" => {
             for ident in list(meta, "only(title, body)")? {
                 let name = ident.unraw().to_string();
@@ -265,8 +296,13 @@ fn read_field(
 ) -> Option<Field> {
     let name = ident.unraw().to_string();
     let mut policy: Option<Policy> = None;
+    let mut was = None;
     read_keys(&field.attrs, FIELD_KEYS, mistakes, |key, meta| {
         let stated = match key {
+            "was" => {
+                was = Some(text(meta)?.value());
+                return Ok(());
+            }
             "skip" => Policy::Skip,
             "redact" => Policy::Redact,
             "hash" => Policy::Hash,
@@ -302,6 +338,8 @@ fn read_field(
         key: has_sea_orm_key(&field.attrs, "primary_key"),
         name,
         policy,
+        may_be_unset: may_be_unset(&field.ty),
+        was,
     })
 }
 

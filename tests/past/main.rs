@@ -17,5 +17,6 @@ use sea_orm_audit_tests::support;
 mod queries;
 mod random;
 mod shop;
+mod soft_delete;
 mod undo;
 mod unknown;

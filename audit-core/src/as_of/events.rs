@@ -65,7 +65,7 @@ pub(super) async fn next_ids<Db: ConnectionTrait>(
         .map(|at| changed(info.columns[*at].name, backend))
         .reduce(ExprTrait::or)
         .unwrap_or_else(|| Expr::cust("1 = 0"))
-        .and(C::Action.eq(Action::Update.as_str()));
+        .and(C::Action.is_in(Action::UPDATES.map(|action| action.to_string())));
     let begin = match after {
         Some(after) => C::Id.gt(after),
         None => C::Id.gte(place.first),

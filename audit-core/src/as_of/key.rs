@@ -36,7 +36,9 @@ pub(crate) fn key_of(config: &AuditConfig, plan: &Plan, object_id: &str) -> Opti
 /// The object id that a change of the key leads to; `None` if the key does not change, or its new value is not known.
 pub(crate) fn moved_to(info: &EntityInfo, object_id: &str, changes: &Changes) -> Option<String> {
     let new_part = |at: &usize| {
-        let change = changes.get(info.columns[*at].name)?;
+        let column = &info.columns[*at];
+        let was = || column.was.and_then(|was| changes.get(was));
+        let change = changes.get(column.name).or_else(was)?;
         change.old_value()?;
         change.new_value()
     };

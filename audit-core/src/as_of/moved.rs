@@ -37,6 +37,11 @@ pub(super) fn take_back(
                 row.take_back(plan, &event.changes);
                 row
             }
+            Action::Snapshot => found.unwrap_or_else(|| {
+                let mut row = PastRow::unknown(plan);
+                row.show(plan, &event.changes);
+                row
+            }),
             _ => {
                 let mut row = found.unwrap_or_else(|| PastRow::unknown(plan));
                 row.take_back(plan, &event.changes);

@@ -6,7 +6,6 @@ use sea_orm::prelude::{DateTimeUtc, Json};
 use sea_orm::sea_query::Value;
 
 use crate::action::Action;
-use crate::auditable::EntityInfo;
 use crate::change::{Change, Changes};
 use crate::config::Plan;
 use crate::query::{FieldState, UnknownReason, known, recorded};
@@ -90,11 +89,19 @@ impl PastRow {
 }
 
 /// The value that a change replaced.
-fn replaced(change: &Change) -> PastValue {
-    match change.old_value() {
+fn replaced(change: &Change) -> Option<PastValue> {
+    Some(match change.old_value() {
         Some(value) => stated(value),
         None if change.is_redacted() => PastValue::Unknown(UnknownReason::Redacted, None),
         None => PastValue::Unknown(UnknownReason::NotRecorded, None),
+    })
+}
+
+/// The value that a snapshot shows; nothing where it leaves one out.
+fn shown(change: &Change) -> Option<PastValue> {
+    match change.new_value().map(stated) {
+        Some(PastValue::Recorded(value)) => Some(PastValue::Recorded(value)),
+        _ => None,
     }
 }
 
@@ -103,10 +110,6 @@ fn stated(value: &Json) -> PastValue {
         FieldState::Known(value) => PastValue::Recorded(value),
         FieldState::Unknown(reason) => PastValue::Unknown(reason, None),
     }
-}
-
-fn column_of(info: &EntityInfo, field: &str) -> Option<usize> {
-    (info.columns.iter()).position(|column| column.name == field)
 }
 
 /// Collects what the records after the moment say of one object whose key did not change, the oldest record first. It
@@ -153,6 +156,8 @@ impl<'p> Replay<'p> {
             Action::Create if !self.begun => self.end = Some(End::Created),
             // The row before it was deleted without a record.
             Action::Create => self.end = Some(End::Deleted),
+            // Nothing changed between the moment and the snapshot but what earlier records say.
+            Action::Snapshot => self.add(&event.changes, shown),
             Action::Delete => {
                 self.add(&event.changes, replaced);
                 self.end = Some(End::Deleted);
@@ -163,10 +168,12 @@ impl<'p> Replay<'p> {
     }
 
     /// Sets what no earlier record has set.
-    fn add(&mut self, changes: &Changes, value_of: fn(&Change) -> PastValue) {
+    fn add(&mut self, changes: &Changes, value_of: fn(&Change) -> Option<PastValue>) {
         for (field, change) in changes {
-            let value = value_of(change);
-            match column_of(self.plan.info, field) {
+            let Some(value) = value_of(change) else {
+                continue;
+            };
+            match self.plan.info.column_in_log(field) {
                 Some(at) => {
                     self.values[at].get_or_insert(value);
                 }
@@ -207,9 +214,20 @@ fn state_of(value: PastValue) -> FieldState {
 impl PastRow {
     /// Takes a change back.
     pub(super) fn take_back(&mut self, plan: &Plan, changes: &Changes) {
+        self.set(plan, changes, replaced);
+    }
+
+    /// Takes the values that a snapshot shows.
+    pub(super) fn show(&mut self, plan: &Plan, changes: &Changes) {
+        self.set(plan, changes, shown);
+    }
+
+    fn set(&mut self, plan: &Plan, changes: &Changes, value_of: fn(&Change) -> Option<PastValue>) {
         for (field, change) in changes {
-            let value = replaced(change);
-            match column_of(plan.info, field) {
+            let Some(value) = value_of(change) else {
+                continue;
+            };
+            match plan.info.column_in_log(field) {
                 Some(at) => self.values[at] = value,
                 None => {
                     self.former.insert(field.to_owned(), state_of(value));

@@ -4,7 +4,7 @@
 //! records after the moment, and written into a temporary table. So the cost grows with what changed since, and a few
 //! thousand objects are in memory at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter};
@@ -158,23 +158,32 @@ impl<Db: ConnectionTrait> Objects<'_, Db> {
     ) -> Result<BTreeMap<&'static str, (UnknownReason, Option<String>)>, DbErr> {
         let mut unknown = BTreeMap::new();
         let mut recorded_columns = Vec::new();
-        for (column, mode) in self.info().columns.iter().zip(&self.plan.columns) {
+        for (at, (column, mode)) in self
+            .info()
+            .columns
+            .iter()
+            .zip(&self.plan.columns)
+            .enumerate()
+        {
             match recorded(*mode) {
                 Err(UnknownReason::NotRecorded) => {
                     unknown.insert(column.name, (UnknownReason::NotRecorded, None));
                 }
-                _ => recorded_columns.push(column.name),
+                _ => recorded_columns.push((at, column.name)),
             }
         }
         // A record of a whole row has all columns that there were.
         let whole = AuditQuery::new()
             .model(self.info().model())
-            .action([Action::Create, Action::Delete])
+            .action([Action::Create, Action::Delete, Action::Snapshot])
             .not(AuditQuery::new().source(Source::Manual));
         let last = newest_before(self.db, &whole, self.place.first).await?;
         if let Some(changes) = last.and_then(|record| record.changed()) {
-            for name in recorded_columns {
-                if changes.get(name).is_none() {
+            let fields: BTreeSet<usize> = (changes.iter())
+                .filter_map(|(field, _)| self.info().column_in_log(field))
+                .collect();
+            for (at, name) in recorded_columns {
+                if !fields.contains(&at) {
                     unknown.insert(name, (UnknownReason::AddedLater, None));
                 }
             }

@@ -30,7 +30,7 @@ impl RowChange<'_> {
         let object_id = plan.object_id(config, self.key)?;
         Ok(Record {
             occurred_at: config.now(),
-            action: self.action,
+            action: plan.action_of(self.action, &self.changes),
             outcome: Outcome::Success,
             target: Some(Target {
                 model: plan.info.model().to_owned(),

@@ -97,6 +97,22 @@ impl Plan {
         self.skip || self.info.skip_actions.contains(action) || config.skips_action(action)
     }
 
+    /// The action of a change: of an update, whether it marks the row as deleted, or takes the mark away.
+    pub(crate) fn action_of(&self, action: Action, changes: &Changes) -> Action {
+        let (Action::Update, Some(at)) = (&action, self.info.soft_delete) else {
+            return action;
+        };
+        let change = changes.get(self.info.columns[at].name);
+        let sides = change.and_then(|change| change.old_value().zip(change.new_value()));
+        // A mark is a value, such as a time, or `true`.
+        let is_set = |value: &Json| !value.is_null() && *value != Json::Bool(false);
+        match sides.map(|(old, new)| (is_set(old), is_set(new))) {
+            Some((false, true)) => Action::SoftDelete,
+            Some((true, false)) => Action::Restore,
+            _ => action,
+        }
+    }
+
     pub(crate) fn missing_hash_key(&self, field: &str) -> Cause {
         Cause::MissingHashKey {
             model: self.info.model().to_owned(),

@@ -127,9 +127,11 @@ impl<E: Auditable> HistoryQuery<E> {
         let begin = versions.iter().rposition(|version| version.state.is_none());
         let own = &versions[begin.map_or(0, |deleted| deleted + 1)..];
         let blame = state.iter().map(|(field, state)| {
-            let set = own
-                .iter()
-                .rfind(|version| version.changes.get(field).is_some());
+            let set = own.iter().rfind(|version| {
+                // A snapshot sets nothing.
+                version.record.action != Action::Snapshot.as_str()
+                    && version.changes.get(field).is_some()
+            });
             Blame {
                 field: field.to_owned(),
                 state: state.clone(),
@@ -226,7 +228,16 @@ fn versions<E>(
     let changes: Vec<(Action, Changes)> = (records.iter())
         .map(|record| {
             let action = record.action.parse().unwrap_or(Action::Update);
-            (action, record.changed().unwrap_or_default())
+            let changes = record.changed().unwrap_or_default();
+            // Under the names that the columns have now.
+            let changes = changes.into_iter().map(|(field, change)| {
+                let at = plan.info.column_in_log(&field);
+                (
+                    at.map_or(field, |at| plan.info.columns[at].name.into()),
+                    change,
+                )
+            });
+            (action, changes.collect())
         })
         .collect();
     let steps = fold(&changes, row, &fields);

@@ -92,12 +92,13 @@ impl Goal {
 
 /// The entity of a model, of those that this program has.
 fn entity(model: &str) -> Option<&'static EntityInfo> {
-    // Of several, the one with the most columns, and any to a skipped one.
+    // Of several, the one whose table has the model's name, then the one with the most columns; any to a skipped one.
     (known_entities().into_iter())
         .filter(|info| info.model() == model)
         .min_by_key(|info| {
             (
                 info.skip,
+                info.table() != model,
                 std::cmp::Reverse(info.columns.len()),
                 info.type_name,
             )

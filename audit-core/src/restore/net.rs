@@ -67,6 +67,11 @@ impl Net {
             _ => {}
         }
         for (field, change) in changes {
+            // Under the name that the column has now.
+            let field = match self.info.column_in_log(field) {
+                Some(at) => self.info.columns[at].name,
+                None => field,
+            };
             let after = change.new_value().cloned();
             if let Some(known) = self.fields.get_mut(field) {
                 known.after = after;
@@ -139,6 +144,9 @@ pub(super) fn combine(
                 .ok_or_else(|| format!("the record {} is not in the form of the log", record.id))?,
             None => Changes::new(),
         };
+        if action == Action::Snapshot {
+            continue;
+        }
         let key = (model.clone(), id.clone());
         let at = places.remove(&key).unwrap_or_else(|| {
             nets.push(Net::new(info, id.clone(), record.id));

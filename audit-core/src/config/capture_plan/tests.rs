@@ -129,6 +129,7 @@ impl Auditable for guarded::Entity {
                 column,
                 name,
                 policy,
+                was: None,
             }
         }
         static FIELDS: [Field<Column>; 3] = [

@@ -103,6 +103,8 @@ fn backwards(
     for field in fields.iter().filter(|field| field.recorded.is_ok()) {
         let name = &field.name;
         let was = match (changes.get(name), after) {
+            // A snapshot shows what was there.
+            (Some(change), _) if *action == Action::Snapshot => change.new_value().map(known),
             (Some(change), _) => change.old_value().map(known),
             (None, Some(after)) => after.get(name).cloned(),
             (None, None) => None,

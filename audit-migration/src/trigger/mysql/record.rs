@@ -1,7 +1,9 @@
 //! The INSERT of a record, and what the transaction's context adds to it.
 
-use sea_orm_audit_core::trigger_plan::CONTEXT_VARIABLE;
+use sea_orm_audit_core::trigger_plan::{CONTEXT_VARIABLE, TriggerPlan};
 use sea_orm_audit_core::{Tables, limits};
+
+use sea_orm_migration::sea_orm::JsonValue;
 
 use super::table_sql::{Subject, fit};
 use super::{quote, variable};
@@ -83,6 +85,30 @@ fn said(name: &str) -> String {
     format!("sea_orm_audit_context_{name}")
 }
 
+/// The action of a record, from its changes.
+fn action(plan: &TriggerPlan, parts: &Parts<'_>) -> String {
+    let action = quote::text(parts.action);
+    let ("UPDATE", Some((mark, is_bool))) = (parts.action, plan.deletion_mark()) else {
+        return action;
+    };
+    let changes = format!("CONCAT('{{', SUBSTRING({}, 2), '}}')", parts.changes);
+    let path = |side: &str| quote::text(&format!("$.{}.{side}", JsonValue::from(mark)));
+    let side = |side: &str| {
+        let value = format!("JSON_UNQUOTE(JSON_EXTRACT({changes}, {}))", path(side));
+        let value = format!("NULLIF({value}, 'null')");
+        if is_bool {
+            format!("NULLIF({value}, 'false')")
+        } else {
+            value
+        }
+    };
+    let (old, new) = (side("old"), side("new"));
+    format!(
+        "CASE WHEN {old} IS NULL AND {new} IS NOT NULL THEN 'SOFT_DELETE' \
+         WHEN {old} IS NOT NULL AND {new} IS NULL THEN 'RESTORE' ELSE {action} END"
+    )
+}
+
 /// The values of the record.
 pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
     let plan = subject.plan;
@@ -101,7 +127,7 @@ pub(super) fn values(subject: &Subject<'_>, parts: &Parts<'_>) -> String {
     let tenant = said("tenant");
     let values = [
         "UTC_TIMESTAMP(6)".to_owned(),
-        quote::text(parts.action),
+        action(plan, parts),
         "'SUCCESS'".to_owned(),
         bounded(&plan.model, limits::MODEL as usize),
         parts.object_id.to_owned(),

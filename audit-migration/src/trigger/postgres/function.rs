@@ -153,13 +153,13 @@ impl<'a> Functions<'a> {
              changes, actor_type, actor_id, actor_name, impersonator_id, ip_address, user_agent, \
              session_key, request_id, trace_id, transaction_id, tenant, reason, module, source, \
              metadata)\n  \
-             SELECT clock_timestamp(), '{action}', 'SUCCESS', {model}, d.object_id, {label}, \
+             SELECT clock_timestamp(), {action}, 'SUCCESS', {model}, d.object_id, {label}, \
              ('{{' || d.changes || '}}')::json, {actor_type}, {actor_id}, {actor_name}, \
              {impersonator_id}, {ip_address}, {user_agent}, {session_key}, {request_id}, \
              {trace_id}, {transaction_id}, {tenant}, {reason}, {module}, 'TRIGGER', {metadata}\n  \
              FROM (",
             log = qualified(&self.site.log_schema, self.plan.tables.log()),
-            action = event.action(),
+            action = self.action(event),
             model = literal(&self.plan.model),
             label = self.label_of_record(),
         );
@@ -206,6 +206,30 @@ impl<'a> Functions<'a> {
                 String::new(),
             ),
         }
+    }
+
+    /// The action of a record, from its changes.
+    fn action(&self, event: Event) -> String {
+        let action = format!("'{}'", event.action());
+        let (Event::Update, Some((mark, is_bool))) = (event, self.plan.deletion_mark()) else {
+            return action;
+        };
+        let side = |side: &str| {
+            let value = format!(
+                "(('{{' || d.changes || '}}')::json -> {} ->> '{side}')",
+                literal(mark)
+            );
+            if is_bool {
+                format!("NULLIF({value}, 'false')")
+            } else {
+                value
+            }
+        };
+        let (old, new) = (side("old"), side("new"));
+        format!(
+            "CASE WHEN {old} IS NULL AND {new} IS NOT NULL THEN 'SOFT_DELETE' \
+             WHEN {old} IS NOT NULL AND {new} IS NULL THEN 'RESTORE' ELSE {action} END"
+        )
     }
 
     /// The old row and the new one, of a statement that wrote one row.

@@ -71,7 +71,7 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
             "occurred_at",
             "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00', '.000+', '+')".to_owned(),
         ),
-        ("action", text(event.action())),
+        ("action", action(plan, event)),
         ("outcome", "'SUCCESS'".to_owned()),
         ("model", text(&plan.model)),
         ("object_id", unquoted("q", '\u{FFFD}')),
@@ -122,6 +122,28 @@ pub(super) fn record(plan: &TriggerPlan, event: Event) -> String {
         log = name(plan.tables.log()),
         columns = columns.join(", "),
         values = values.join(", "),
+    )
+}
+
+/// The action of a record, from its changes.
+fn action(plan: &TriggerPlan, event: Event) -> String {
+    let action = text(event.action());
+    let (Event::Update, Some((mark, is_bool))) = (event, plan.deletion_mark()) else {
+        return action;
+    };
+    let path = |side: &str| text(&format!("$.{}.{side}", JsonValue::from(mark)));
+    let side = |side: &str| {
+        let value = format!("json_extract(changes, {})", path(side));
+        if is_bool {
+            format!("nullif({value}, 0)")
+        } else {
+            value
+        }
+    };
+    let (old, new) = (side("old"), side("new"));
+    format!(
+        "CASE WHEN {old} IS NULL AND {new} IS NOT NULL THEN 'SOFT_DELETE' \
+         WHEN {old} IS NOT NULL AND {new} IS NULL THEN 'RESTORE' ELSE {action} END"
     )
 }
 

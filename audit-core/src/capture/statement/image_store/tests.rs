@@ -38,6 +38,7 @@ impl Auditable for guarded::Entity {
             column: guarded::Column::Version,
             name: "version",
             policy: FieldPolicy::Skip,
+            was: None,
         }];
         INFO.get_or_init(|| {
             EntityInfo::of::<Self>(&Options {
