@@ -65,7 +65,7 @@ pub use sea_orm_audit_core::{
     Action, Actor, AuditConfig, AuditContext, AuditError, AuditEvent, AuditStats, Auditable,
 };
 #[cfg(feature = "statements")]
-pub use sea_orm_audit_core::{AuditedConnection, AuditedEntity, AuditedTransaction};
+pub use sea_orm_audit_core::{AuditedConnection, AuditedEntity, AuditedTransaction, backfill};
 #[cfg(feature = "derive")]
 pub use sea_orm_audit_derive::{Auditable, behavior};
 #[cfg(feature = "web")]

@@ -14,6 +14,8 @@ pub(crate) use before_image::store;
 pub(crate) use generated::generated_columns;
 pub(crate) use hook::{after_delete, after_save, before_delete, before_save, deleted, saved};
 #[cfg(feature = "statements")]
+pub(crate) use row_change::RowChange;
+#[cfg(feature = "statements")]
 pub(crate) use statement::{
     Affected, CaptureError, CaptureTarget, Engine, ExecOutput, Gap, ServerInfo, result_of,
 };

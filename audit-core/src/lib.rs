@@ -8,6 +8,8 @@ mod actor;
 #[cfg(feature = "statements")]
 mod as_of;
 mod auditable;
+#[cfg(feature = "statements")]
+mod baseline;
 mod begin;
 mod binding;
 mod capture;
@@ -67,6 +69,11 @@ pub use as_of::{
     UnknownColumn, UnknownValues,
 };
 pub use auditable::{Auditable, EntityInfo, audited_entities};
+#[cfg(feature = "statements")]
+#[doc(hidden)]
+pub use baseline::tables_without_baseline;
+#[cfg(feature = "statements")]
+pub use baseline::{Backfill, Backfilled, backfill};
 pub use change::{Change, Changes};
 pub use config::{
     AuditConfig, AuditConfigBuilder, Clock, FailurePolicy, RequireActor, StatementPolicy, Tables,

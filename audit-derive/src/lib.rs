@@ -29,7 +29,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `module = ".."` | the part of the application, stored with each record | none |
 /// | `display = "{title} (#{id})"` | how the object is shown, cut at 200 characters | model and key |
 /// | `tenant = "field"` | the field that names the row's tenant | the context's tenant |
-/// | `soft_delete = "field"` | the field that says that a row is deleted: setting it is recorded as SOFT_DELETE, emptying it as RESTORE | UPDATE |
+/// | `soft_delete = "field"` | the field that says that a row is deleted: setting it is recorded as `SOFT_DELETE`, emptying it as `RESTORE` | `UPDATE` |
 /// | `only(a, b)` | only changes of these fields are recorded; others may still show in `display` | all fields |
 /// | `redact_by_default` | every field but the key is redacted, unless it is `plain` | only secrets |
 /// | `skip_actions(Update, ..)` | no record of these actions | none |

@@ -12,6 +12,8 @@ use std::fmt;
 
 use sea_orm_audit_core::AuditConfig;
 use sea_orm_audit_core::entity_report::{SkippedBy, entity_reports};
+#[cfg(feature = "statements")]
+use sea_orm_audit_core::{EntityInfo, tables_without_baseline};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
 pub use issue::Finding;
@@ -156,6 +158,20 @@ pub async fn coverage<C: ConnectionTrait>(db: &C) -> Result<Coverage, DbErr> {
     }
     let of_triggers = triggers::findings(db, &schema, &owners).await?;
     coverage.findings.extend(of_triggers);
+    #[cfg(feature = "statements")]
+    if schema.has(tables.schema(), tables.log()) {
+        let has_all = |info: &EntityInfo| {
+            let columns = schema.columns_of(info.schema(), info.table());
+            info.columns().all(|name| {
+                columns
+                    .iter()
+                    .any(|column| column.eq_ignore_ascii_case(name))
+            })
+        };
+        let without = tables_without_baseline(db, has_all).await?;
+        let note = (!without.is_empty()).then(|| Note::without_baseline(without));
+        coverage.notes.extend(note);
+    }
     Ok(coverage)
 }
 

@@ -14,6 +14,7 @@
 extern crate sea_orm_audit_tests;
 use sea_orm_audit_tests::support;
 
+mod baseline;
 mod queries;
 mod random;
 mod shop;

@@ -89,12 +89,12 @@ impl PastRow {
 }
 
 /// The value that a change replaced.
-fn replaced(change: &Change) -> Option<PastValue> {
-    Some(match change.old_value() {
+fn replaced(change: &Change) -> PastValue {
+    match change.old_value() {
         Some(value) => stated(value),
         None if change.is_redacted() => PastValue::Unknown(UnknownReason::Redacted, None),
         None => PastValue::Unknown(UnknownReason::NotRecorded, None),
-    })
+    }
 }
 
 /// The value that a snapshot shows; nothing where it leaves one out.
@@ -159,10 +159,10 @@ impl<'p> Replay<'p> {
             // Nothing changed between the moment and the snapshot but what earlier records say.
             Action::Snapshot => self.add(&event.changes, shown),
             Action::Delete => {
-                self.add(&event.changes, replaced);
+                self.add(&event.changes, |change| Some(replaced(change)));
                 self.end = Some(End::Deleted);
             }
-            _ => self.add(&event.changes, replaced),
+            _ => self.add(&event.changes, |change| Some(replaced(change))),
         }
         self.begun = true;
     }
@@ -214,7 +214,7 @@ fn state_of(value: PastValue) -> FieldState {
 impl PastRow {
     /// Takes a change back.
     pub(super) fn take_back(&mut self, plan: &Plan, changes: &Changes) {
-        self.set(plan, changes, replaced);
+        self.set(plan, changes, |change| Some(replaced(change)));
     }
 
     /// Takes the values that a snapshot shows.

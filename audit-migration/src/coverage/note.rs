@@ -32,9 +32,20 @@ pub enum Note {
         /// The forms of writes that leave no record on SeaORM's own connection.
         unseen: &'static [&'static str],
     },
+    /// Among the rows of these tables with the lowest keys, some are older than the log and have no snapshot. Their
+    /// histories and past states begin with their first change; `backfill` records the snapshots.
+    WithoutBaseline {
+        /// The tables.
+        tables: Vec<String>,
+    },
 }
 
 impl Note {
+    #[cfg(feature = "statements")]
+    pub(super) const fn without_baseline(tables: Vec<String>) -> Self {
+        Self::WithoutBaseline { tables }
+    }
+
     pub(super) const fn without_triggers(tables: Vec<String>) -> Self {
         let unseen = WITHOUT_HOOKS;
         Self::WithoutTriggers { tables, unseen }
@@ -50,6 +61,12 @@ impl fmt::Display for Note {
                  these leave no record: {}",
                 tables.join("`, `"),
                 unseen.join("; ")
+            ),
+            Self::WithoutBaseline { tables } => write!(
+                f,
+                "rows of `{}` are older than the log: their history begins with their first change, unless \
+                 `backfill` records a baseline",
+                tables.join("`, `")
             ),
         }
     }
