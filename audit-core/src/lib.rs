@@ -93,8 +93,8 @@ pub use pool_context::{PoolContext, PoolDatabase};
 pub use query::{
     ActorCount, AuditHistory, AuditLogSelect, AuditQuery, Blame, Completion, Condition, Count,
     Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery, ObjectCount,
-    ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, RecordedHistory, RecordedVersion,
-    Summary, SummaryQuery, UnknownReason, Version,
+    ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, RecordedHistory, RecordedPast,
+    RecordedVersion, Summary, SummaryQuery, UnknownReason, Version,
 };
 pub use redact::SENSITIVE_WORDS;
 #[cfg(feature = "statements")]

@@ -21,4 +21,6 @@ mod stream;
 pub use error::ExportError;
 pub use export::{AuditExport, CutOff, ExportReport};
 pub use format::{ExportFormat, UnknownFormat};
+#[doc(hidden)]
+pub use line::as_json;
 pub use stream::ExportStream;

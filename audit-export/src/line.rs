@@ -34,6 +34,12 @@ pub(crate) const COLUMNS: [&str; 23] = [
     "metadata",
 ];
 
+/// A record as an object of JSON, for tools.
+#[must_use]
+pub fn as_json(record: &audit_log::Model) -> impl Serialize + '_ {
+    Line::from(record)
+}
+
 /// A record, its fields in the order of [`COLUMNS`].
 #[derive(Serialize)]
 pub(crate) struct Line<'a> {

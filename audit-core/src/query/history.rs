@@ -26,7 +26,7 @@ pub(crate) use fold::known;
 #[cfg(not(feature = "statements"))]
 use fold::known;
 use fold::{Field, fold};
-pub use recorded::{RecordedHistory, RecordedVersion};
+pub use recorded::{RecordedHistory, RecordedPast, RecordedVersion};
 pub use state::{FieldState, ObjectState, UnknownReason};
 
 /// Reads the history of an entity's objects.
