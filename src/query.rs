@@ -25,8 +25,8 @@
 pub use sea_orm_audit_core::{
     ActorCount, AuditHistory, AuditLogSelect, AuditQuery, Blame, Change, Changes, Completion,
     Condition, Count, Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery,
-    ObjectCount, ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, RecordedHistory, RecordedPast,
-    RecordedVersion, Source, Summary, SummaryQuery, UnknownReason, Version,
+    ObjectCount, ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, RecordedHistory,
+    RecordedPast, RecordedVersion, Source, Summary, SummaryQuery, UnknownReason, Version,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

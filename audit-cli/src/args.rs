@@ -157,8 +157,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Log {
-    /// The search, such as `model:order actor:7 created:7d`.
-    #[arg(allow_hyphen_values = true, value_name = "QUERY")]
+    /// The search, such as `model:order actor:7 created:7d`. Write `--` before one that begins with `-`.
+    #[arg(value_name = "QUERY")]
     pub(crate) query: Vec<String>,
     #[command(flatten)]
     pub(crate) limit: Limit,
@@ -199,7 +199,7 @@ pub(crate) struct Object {
     /// The model's name in the log.
     pub(crate) model: String,
     /// The object's id; for a composite key a JSON array.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     pub(crate) id: String,
 }
 
@@ -220,8 +220,8 @@ pub(crate) enum EventCommand {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Export {
-    /// The search, such as `model:order actor:7 created:7d`.
-    #[arg(allow_hyphen_values = true, value_name = "QUERY")]
+    /// The search, such as `model:order actor:7 created:7d`. Write `--` before one that begins with `-`.
+    #[arg(value_name = "QUERY")]
     pub(crate) query: Vec<String>,
     /// `csv`, `jsonl` or `parquet`. By default what the file's name ends with.
     #[arg(long, short)]

@@ -98,9 +98,19 @@ pub(crate) async fn connect(global: &Global) -> Result<DatabaseConnection> {
     Database::connect(options)
         .await
         .map_err(|source| CliError::Database {
-            what: "the database cannot be reached",
+            what: match source {
+                _ if is_timeout(&source) => {
+                    "the database does not answer: check the host and the port"
+                }
+                _ => "the database cannot be reached",
+            },
             source,
         })
+}
+
+/// The driver tries a refused connection again until the time is over.
+fn is_timeout(error: &DbErr) -> bool {
+    error.to_string().contains("timed out")
 }
 
 /// Refuses a database without a log.

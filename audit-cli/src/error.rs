@@ -70,12 +70,12 @@ impl CliError {
         }
     }
 
-    /// The message with its causes, in one line.
-    pub(crate) fn text(&self) -> String {
+    /// The message with its causes, in one line. Only a cause can have the database's password.
+    pub(crate) fn text(&self, hide: impl Fn(&str) -> String) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
-            let cause = error.to_string();
+            let cause = hide(&error.to_string());
             // Some errors repeat their source.
             if !text.contains(&cause) {
                 text = format!("{text}: {cause}");

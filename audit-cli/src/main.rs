@@ -32,12 +32,13 @@ fn main() -> ExitCode {
         Err(error) => error,
     };
     if !error.is_quiet() {
-        let mut text = text::clean_lines(&error.text());
+        let hide = |cause: &str| match &secret {
+            Some(secret) => secret.hide(cause),
+            None => cause.to_owned(),
+        };
+        let mut text = text::clean_lines(&error.text(hide));
         if let Some(advice) = error.advice() {
             text = format!("{text}\n  {advice}");
-        }
-        if let Some(secret) = secret {
-            text = secret.hide(&text);
         }
         // There is no place to report that this failed.
         drop(writeln!(std::io::stderr(), "error: {text}"));

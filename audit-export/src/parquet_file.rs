@@ -16,8 +16,8 @@ use crate::chunk::Chunk;
 use crate::line::{COLUMNS, Line};
 
 /// A row group is in memory until it is complete.
-const GROUP_ROWS: usize = 50_000;
-const GROUP_BYTES: usize = 8 << 20;
+const GROUP_ROWS: usize = 20_000;
+const GROUP_BYTES: usize = 4 << 20;
 /// Columns that always have a value.
 const REQUIRED: [&str; 6] = [
     "id",
