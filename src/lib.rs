@@ -6,7 +6,7 @@
 //! The records are SeaORM entities in [`entity`].
 //!
 //! The everyday items are here, all others in modules: [`context`], [`config`], [`connection`], [`event`], [`query`],
-//! `undo`, [`error`], [`migration`], [`mod@test`], `web`, and [`value`] for tools.
+//! `export`, `undo`, [`error`], [`migration`], [`mod@test`], `web`, and [`value`] for tools.
 //!
 //! ```
 //! use sea_orm::{ActiveModelTrait, DbErr, Set};
@@ -49,6 +49,8 @@ pub mod connection;
 pub mod context;
 pub mod error;
 pub mod event;
+#[cfg(feature = "export")]
+pub mod export;
 #[cfg(feature = "migration")]
 pub mod migration;
 pub mod query;

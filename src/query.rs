@@ -9,6 +9,7 @@
 //! | [`Estimate`] | to show about how many records there are |
 //! | [`AuditLogSelect`] | to use a query in a `Select` of your own |
 //! | [`AuditHistory`], [`HistoryQuery`], [`Version`], [`ObjectState`] | to read the versions of an object |
+//! | [`RecordedHistory`], [`RecordedVersion`], [`RecordedPast`] | to read a history in a tool that does not have the entity |
 //! | [`Blame`] | to see who set each field of an object last |
 //! | [`FieldState`], [`UnknownReason`] | to see a field's value at one moment, or why it is not known |
 //! | [`Timeline`], [`TimelineEntry`], [`TimelineRelation`], [`ReferenceLabel`] | to show what happened around an object |
@@ -25,8 +26,8 @@
 pub use sea_orm_audit_core::{
     ActorCount, AuditHistory, AuditLogSelect, AuditQuery, Blame, Change, Changes, Completion,
     Condition, Count, Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery,
-    ObjectCount, ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, Source, Summary,
-    SummaryQuery, UnknownReason, Version,
+    ObjectCount, ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, RecordedHistory,
+    RecordedPast, RecordedVersion, Source, Summary, SummaryQuery, UnknownReason, Version,
 };
 #[cfg(feature = "statements")]
 pub use sea_orm_audit_core::{

@@ -100,8 +100,8 @@ pub use pool_context::{PoolContext, PoolDatabase};
 pub use query::{
     ActorCount, AuditHistory, AuditLogSelect, AuditQuery, Blame, Completion, Condition, Count,
     Cursor, Estimate, ExportCount, FieldState, Filter, FilterValue, HistoryQuery, ObjectCount,
-    ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, Summary, SummaryQuery,
-    UnknownReason, Version,
+    ObjectState, OneOrMore, Page, PageQuery, Period, QueryError, RecordedHistory, RecordedPast,
+    RecordedVersion, Summary, SummaryQuery, UnknownReason, Version,
 };
 #[cfg(feature = "statements")]
 pub use query::{ReferenceLabel, Timeline, TimelineEntry, TimelineRelation};

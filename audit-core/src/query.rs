@@ -22,7 +22,8 @@ pub use error::QueryError;
 pub use filter::{Condition, Filter};
 pub use grammar::Completion;
 pub use history::{
-    AuditHistory, Blame, FieldState, HistoryQuery, ObjectState, UnknownReason, Version,
+    AuditHistory, Blame, FieldState, HistoryQuery, ObjectState, RecordedHistory, RecordedPast,
+    RecordedVersion, UnknownReason, Version,
 };
 #[cfg(feature = "statements")]
 pub use history::{ReferenceLabel, Timeline, TimelineEntry, TimelineRelation};

@@ -79,6 +79,12 @@ fn tables(names: Tables) -> [AuditTable; 4] {
     ]
 }
 
+/// The names of the indexes, each with its table.
+pub(crate) fn index_names(names: Tables) -> Vec<(&'static str, String)> {
+    let tables = tables(names);
+    tables.iter().flat_map(AuditTable::index_names).collect()
+}
+
 const WORD: Kind = Kind::Text(limits::WORD);
 const NAME: Kind = Kind::Text(limits::NAME);
 

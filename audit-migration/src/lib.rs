@@ -77,6 +77,13 @@ pub fn migrations_for(tables: Tables) -> Vec<Box<dyn MigrationTrait>> {
     ]
 }
 
+/// The names of the indexes of the audit tables, each with its table, for tools.
+#[doc(hidden)]
+#[must_use]
+pub fn index_names(tables: Tables) -> Vec<(&'static str, String)> {
+    create_tables::index_names(tables)
+}
+
 /// Runs the migrations of the audit tables, with a history table of its own (`audit_migrations`).
 ///
 /// # Examples

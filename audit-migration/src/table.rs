@@ -135,6 +135,14 @@ impl AuditTable {
         format!("idx_{}_{}", self.name, index.name)
     }
 
+    /// The names of its indexes, each with the table's.
+    pub(crate) fn index_names(&self) -> Vec<(&'static str, String)> {
+        let names = self.indexes.iter();
+        names
+            .map(|index| (self.name, self.index_name(index)))
+            .collect()
+    }
+
     fn indexes(&self, tables: Tables, backend: DbBackend) -> Vec<IndexCreateStatement> {
         let statements = self.indexes.iter().map(|one| {
             let mut index = Index::create();

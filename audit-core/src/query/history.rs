@@ -1,6 +1,7 @@
 //! The history of one object: its versions, who set each field, and what differs between two versions.
 
 mod fold;
+mod recorded;
 mod state;
 #[cfg(feature = "statements")]
 mod timeline;
@@ -27,6 +28,7 @@ pub(crate) use fold::known;
 #[cfg(not(feature = "statements"))]
 use fold::known;
 use fold::{Field, fold};
+pub use recorded::{RecordedHistory, RecordedPast, RecordedVersion};
 pub use state::{FieldState, ObjectState, UnknownReason};
 #[cfg(feature = "statements")]
 pub use timeline::{ReferenceLabel, Timeline, TimelineEntry, TimelineRelation};
@@ -120,25 +122,9 @@ impl<E: Auditable> HistoryQuery<E> {
     /// Returns the errors of [`all`](Self::all).
     pub async fn blame<C: ConnectionTrait>(self, db: &C) -> Result<Vec<Blame>, DbErr> {
         let versions = self.all(db).await?;
-        let Some(state) = versions.last().and_then(|version| version.state.as_ref()) else {
-            return Ok(Vec::new());
-        };
-        // The records of an earlier row with the same key are of another object.
-        let begin = versions.iter().rposition(|version| version.state.is_none());
-        let own = &versions[begin.map_or(0, |deleted| deleted + 1)..];
-        let blame = state.iter().map(|(field, state)| {
-            let set = own.iter().rfind(|version| {
-                // A snapshot sets nothing.
-                version.record.action != Action::Snapshot.as_str()
-                    && version.changes.get(field).is_some()
-            });
-            Blame {
-                field: field.to_owned(),
-                state: state.clone(),
-                record: set.map(|version| version.record.clone()),
-            }
-        });
-        Ok(blame.collect())
+        Ok(blame(versions.iter().map(|version| {
+            (version.state.as_ref(), &version.changes, &version.record)
+        })))
     }
 
     async fn read<C: ConnectionTrait>(self, db: &C) -> Result<Vec<Version<E>>, DbErr> {
@@ -203,6 +189,31 @@ impl<E: Auditable> HistoryQuery<E> {
         }
         Ok(Some(row))
     }
+}
+
+/// Who set each field last, from the state, the changes and the record of each version; nothing for a deleted object.
+fn blame<'a>(
+    versions: impl Iterator<Item = (Option<&'a ObjectState>, &'a Changes, &'a audit_log::Model)>,
+) -> Vec<Blame> {
+    let versions: Vec<_> = versions.collect();
+    let Some(state) = versions.last().and_then(|(state, ..)| *state) else {
+        return Vec::new();
+    };
+    // The records of an earlier row with the same key are of another object.
+    let begin = versions.iter().rposition(|(state, ..)| state.is_none());
+    let own = &versions[begin.map_or(0, |deleted| deleted + 1)..];
+    let fields = state.iter().map(|(field, state)| {
+        // A snapshot sets nothing.
+        let set = own.iter().rfind(|(_, changes, record)| {
+            record.action != Action::Snapshot.as_str() && changes.get(field).is_some()
+        });
+        Blame {
+            field: field.to_owned(),
+            state: state.clone(),
+            record: set.map(|(.., record)| (*record).clone()),
+        }
+    });
+    fields.collect()
 }
 
 /// Whether the log has the values of a column, why not otherwise.

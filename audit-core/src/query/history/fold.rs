@@ -87,6 +87,25 @@ fn forwards(records: &[(Action, Changes)], fields: &[Field]) -> Vec<Step> {
     steps
 }
 
+/// The state before the first record, which does not create the object.
+pub(super) fn before_first(
+    after: Option<&ObjectState>,
+    action: &Action,
+    changes: &Changes,
+    fields: &[Field],
+) -> ObjectState {
+    let nothing = |field: &Field| {
+        let state = match changes.get(&field.name) {
+            Some(change) if change.is_redacted() => FieldState::Unknown(UnknownReason::Redacted),
+            _ => FieldState::Unknown(UnknownReason::NotRecorded),
+        };
+        (field.name.clone(), state)
+    };
+    let mut before = ObjectState(fields.iter().map(nothing).collect());
+    backwards(&mut before, after, action, changes, fields);
+    before
+}
+
 /// Completes the state before a record. Returns the fields that changed without a record.
 fn backwards(
     before: &mut ObjectState,
