@@ -25,6 +25,21 @@ pub async fn price_setter(db: &impl ConnectionTrait, id: i32) -> Result<Option<S
     Ok(price.and_then(|price| price.record?.actor_name))
 }
 
+/// What happened around a product: its own changes, those of rows that refer to it, and those made along with them.
+pub async fn around(db: &impl ConnectionTrait, id: i32) -> Result<Vec<String>, DbErr> {
+    let timeline = product::Entity::history(id).timeline(db).await?;
+    let lines = timeline.entries.iter().map(|entry| {
+        let label = entry.record.object_repr.as_deref().unwrap_or_default();
+        let references = entry.references.iter().map(|reference| {
+            let then = reference.label.as_deref().unwrap_or(&reference.object_id);
+            format!(" {} {then}", reference.field)
+        });
+        let references: String = references.collect();
+        format!("{} {label}{references}", entry.record.action)
+    });
+    Ok(lines.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use sea_orm::ActiveModelTrait;
@@ -53,6 +68,10 @@ mod tests {
             assert!(line.ends_with(end), "{line}");
         }
         assert_eq!(price_setter(&*db, 1).await?.as_deref(), Some("Ann"));
+        assert_eq!(
+            around(&*db, 1).await?,
+            ["CREATE Tea (#1)", "UPDATE Green tea (#1)"]
+        );
         Ok(())
     }
 }

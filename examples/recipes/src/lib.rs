@@ -4,6 +4,7 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+pub mod baseline;
 pub mod bearer_token;
 pub mod bulk;
 pub mod configuration;

@@ -105,7 +105,7 @@ impl RecordedHistory {
         })))
     }
 
-    /// Reads the object as it was: before its first record of a later time, in the order of their numbers.
+    /// Reads the object as it was: after its last record of this time or before, in the order of their numbers.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -117,10 +117,9 @@ impl RecordedHistory {
         let past = async {
             let model = self.model.clone();
             let mut versions = self.read(db).await?;
-            let later = versions
+            let before = versions
                 .iter()
-                .position(|version| version.record.occurred_at > time);
-            let before = later.unwrap_or(versions.len()).checked_sub(1);
+                .rposition(|version| version.record.occurred_at <= time);
             if let Some(version) = before.map(|at| versions.swap_remove(at)) {
                 let record = Some(Box::new(version.record));
                 return Ok(match version.state {
