@@ -18,3 +18,4 @@ mod expected;
 mod history;
 mod pages;
 mod random;
+mod recorded;

@@ -1,5 +1,6 @@
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DbErr};
-use sea_orm_audit::query::AuditHistory;
+use sea_orm_audit::query::{AuditHistory, FieldState, RecordedHistory, RecordedPast};
 
 use crate::product;
 
@@ -23,6 +24,21 @@ pub async fn price_setter(db: &impl ConnectionTrait, id: i32) -> Result<Option<S
     let blame = product::Entity::history(id).blame(db).await?;
     let price = blame.into_iter().find(|blame| blame.field == "price");
     Ok(price.and_then(|price| price.record?.actor_name))
+}
+
+/// A field of any object as it was, in a tool that does not have its entity.
+pub async fn field_then(
+    db: &impl ConnectionTrait,
+    model: &str,
+    id: &str,
+    field: &str,
+    time: DateTimeUtc,
+) -> Result<Option<FieldState>, DbErr> {
+    let past = RecordedHistory::of(model, id).as_of(time, db).await?;
+    Ok(match past {
+        RecordedPast::Present { state, .. } => state.get(field).cloned(),
+        _ => None, // absent, or not known
+    })
 }
 
 #[cfg(test)]
@@ -53,6 +69,15 @@ mod tests {
             assert!(line.ends_with(end), "{line}");
         }
         assert_eq!(price_setter(&*db, 1).await?.as_deref(), Some("Ann"));
+        let now = DateTimeUtc::MAX_UTC;
+        let name = field_then(&*db, "product", "1", "name", now).await?;
+        assert_eq!(name, Some(FieldState::Known("Green tea".into())));
+        let before = DateTimeUtc::UNIX_EPOCH;
+        assert!(
+            field_then(&*db, "product", "1", "name", before)
+                .await?
+                .is_none()
+        );
         Ok(())
     }
 }
