@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -13,6 +14,40 @@ Exit codes:
   2  the command line or the query is wrong
   3  the database cannot be read or written, or has no log
   4  the output could not be written, or an export is incomplete";
+
+/// Marks a term of a query that begins with `-`, so that it is read as no option.
+const EXCLUDED: char = '\u{1}';
+
+/// The arguments, with marks before terms such as `-action:create` of a query.
+pub(crate) fn marked(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut has_query = false;
+    args.map(move |arg| {
+        has_query |= arg == "log" || arg == "export";
+        match arg.to_str() {
+            Some(text) if has_query && is_excluding(text) => format!("{EXCLUDED}{text}").into(),
+            _ => arg,
+        }
+    })
+}
+
+/// Whether this is `-KEY:VALUE`. An option of one letter has no such form.
+fn is_excluding(text: &str) -> bool {
+    let key = text.strip_prefix('-').and_then(|text| text.split_once(':'));
+    key.is_some_and(|(key, _)| {
+        key.len() > 1
+            && key.starts_with(|char: char| char.is_alphabetic())
+            && key.chars().all(|char| char.is_alphabetic() || char == '-')
+    })
+}
+
+/// A query's text, of words that may be marked.
+pub(crate) fn query_text(words: &[String]) -> String {
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.strip_prefix(EXCLUDED).unwrap_or(word))
+        .collect();
+    words.join(" ")
+}
 
 /// Reads the audit log of sea-orm-audit.
 ///
@@ -157,7 +192,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Log {
-    /// The search, such as `model:order actor:7 created:7d`. Write `--` before one that begins with `-`.
+    /// The search, such as `model:order actor:7 created:7d`. Write `--` before a text to exclude, such as `-- -import`.
     #[arg(value_name = "QUERY")]
     pub(crate) query: Vec<String>,
     #[command(flatten)]
@@ -220,7 +255,7 @@ pub(crate) enum EventCommand {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Export {
-    /// The search, such as `model:order actor:7 created:7d`. Write `--` before one that begins with `-`.
+    /// The search, such as `model:order actor:7 created:7d`. Write `--` before a text to exclude, such as `-- -import`.
     #[arg(value_name = "QUERY")]
     pub(crate) query: Vec<String>,
     /// `csv`, `jsonl` or `parquet`. By default what the file's name ends with.

@@ -12,7 +12,7 @@ mod undo;
 
 use sea_orm_audit_core::{AuditConfig, AuditQuery};
 
-use crate::args::{Args, Command, Global};
+use crate::args::{Args, Command, Global, query_text};
 use crate::database::{check_log, connect};
 use crate::error::{CliError, Result};
 use crate::output::Output;
@@ -88,7 +88,7 @@ fn configure(global: &Global) -> Result {
 
 /// The search of a command line.
 fn query(words: &[String]) -> Result<AuditQuery> {
-    let text = words.join(" ");
+    let text = query_text(words);
     text.parse()
         .map_err(|error: sea_orm_audit_core::QueryError| {
             CliError::Usage(format!("the query is wrong\n{}", error.marked(&text)))

@@ -19,7 +19,7 @@ use args::Args;
 use database::Secret;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::parse_from(args::marked(std::env::args_os()));
     let secret = Secret::of(&args.global);
     let done = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -18,4 +18,5 @@ mod expected;
 mod history;
 mod pages;
 mod random;
+mod recorded;
 mod timeline;

@@ -330,9 +330,8 @@ async fn open_ends(db: &DatabaseConnection, report: &mut Report<'_>) -> Result {
         .filter(audit_data_export::Column::Outcome.eq(Outcome::Open.as_str()))
         .filter(audit_data_export::Column::OccurredAt.lt(yesterday))
         .count(db)
-        .await
-        .map_err(reading)?;
-    if open > 0 {
+        .await;
+    if let Some(open) = counted(open)? {
         let found = format!(
             "{open} were begun more than a day ago and have no end: `exports --open` lists them"
         );
@@ -341,15 +340,23 @@ async fn open_ends(db: &DatabaseConnection, report: &mut Report<'_>) -> Result {
     let events = audit_system_event::Entity::find()
         .filter(audit_system_event::Column::Resolved.eq(false))
         .count(db)
-        .await
-        .map_err(reading)?;
-    if events > 0 {
+        .await;
+    if let Some(events) = counted(events)? {
         report.note(
             "events",
             &format!("{events} are not resolved: `events` lists them"),
         )?;
     }
     Ok(())
+}
+
+/// A count above 0. A missing table is a problem that was reported before.
+fn counted(count: std::result::Result<u64, DbErr>) -> Result<Option<u64>> {
+    match count {
+        Ok(count) => Ok((count > 0).then_some(count)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(reading(error)),
+    }
 }
 
 async fn size(db: &DatabaseConnection, report: &mut Report<'_>) -> Result {

@@ -175,8 +175,14 @@ fn write_report(global: &Global, path: Option<&Path>, report: &ExportReport) -> 
         _ => "",
     };
     note(&format!(
-        "{} records, {} bytes, {recorded}{cut_off}",
-        report.records, report.bytes
+        "{} {}, {} bytes, {recorded}{cut_off}",
+        report.records,
+        if report.records == 1 {
+            "record"
+        } else {
+            "records"
+        },
+        report.bytes
     ));
     Ok(())
 }

@@ -1,5 +1,6 @@
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DbErr};
-use sea_orm_audit::query::AuditHistory;
+use sea_orm_audit::query::{AuditHistory, FieldState, RecordedHistory, RecordedPast};
 
 use crate::product;
 
@@ -40,6 +41,21 @@ pub async fn around(db: &impl ConnectionTrait, id: i32) -> Result<Vec<String>, D
     Ok(lines.collect())
 }
 
+/// A field of any object as it was, in a tool that does not have its entity.
+pub async fn field_then(
+    db: &impl ConnectionTrait,
+    model: &str,
+    id: &str,
+    field: &str,
+    time: DateTimeUtc,
+) -> Result<Option<FieldState>, DbErr> {
+    let past = RecordedHistory::of(model, id).as_of(time, db).await?;
+    Ok(match past {
+        RecordedPast::Present { state, .. } => state.get(field).cloned(),
+        _ => None, // absent, or not known
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use sea_orm::ActiveModelTrait;
@@ -71,6 +87,15 @@ mod tests {
         assert_eq!(
             around(&*db, 1).await?,
             ["CREATE Tea (#1)", "UPDATE Green tea (#1)"]
+        );
+        let now = DateTimeUtc::MAX_UTC;
+        let name = field_then(&*db, "product", "1", "name", now).await?;
+        assert_eq!(name, Some(FieldState::Known("Green tea".into())));
+        let before = DateTimeUtc::UNIX_EPOCH;
+        assert!(
+            field_then(&*db, "product", "1", "name", before)
+                .await?
+                .is_none()
         );
         Ok(())
     }

@@ -16,6 +16,7 @@ pub mod events;
 pub mod export;
 pub mod history;
 pub mod job;
+pub mod log_export;
 pub mod login;
 pub mod migration_mode;
 pub mod migrator;
