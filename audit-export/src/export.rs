@@ -4,13 +4,14 @@ use std::fmt;
 use std::io;
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use sea_orm_audit_core::{AuditQuery, Cursor, DataExport, Page, PageQuery};
+use sea_orm_audit_core::{AuditQuery, DataExport, Page};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::chunk::Chunk;
 use crate::encoder::Encoder;
 use crate::error::ExportError;
 use crate::format::ExportFormat;
+use crate::pages::Pages;
 use crate::recording::Recording;
 use crate::stream::ExportStream;
 
@@ -146,7 +147,7 @@ impl AuditExport {
         C: ConnectionTrait + TransactionTrait + Clone + Send + Sync + 'static,
         W: AsyncWrite + Unpin,
     {
-        let mut pages = Pages::new(&self);
+        let mut pages = Pages::new(&self.query, self.limit);
         // Before the export is recorded: it is no part of itself.
         let first = pages.next(db).await.map_err(|source| ExportError::Read {
             written: ExportReport::default(),
@@ -212,69 +213,6 @@ impl fmt::Debug for AuditExport {
     }
 }
 
-/// The pages of an export.
-struct Pages {
-    query: PageQuery,
-    next: Next,
-    /// How many more records the limit admits.
-    left: Option<u64>,
-    size: u64,
-    is_cut_off: bool,
-}
-
-enum Next {
-    First,
-    At(Cursor),
-    End,
-}
-
-/// The largest page, and the bytes that it should have in memory, about.
-const PAGE_ROWS: u64 = 1_000;
-const PAGE_BYTES: usize = 2 << 20;
-
-impl Pages {
-    fn new(export: &AuditExport) -> Self {
-        Self {
-            query: export.query.clone().pages(),
-            next: Next::First,
-            left: export.limit,
-            size: 250,
-            is_cut_off: false,
-        }
-    }
-
-    /// Records are as large as the last ones, about.
-    fn adapt(&mut self, records: usize, bytes: usize) {
-        if let Some(each) = bytes.checked_div(records) {
-            let fit = PAGE_BYTES / each.max(1);
-            self.size = (fit as u64).clamp(1, PAGE_ROWS);
-        }
-    }
-
-    /// The next page; `None` after the last one.
-    async fn next<C: ConnectionTrait>(&mut self, db: &C) -> Result<Option<Page>, sea_orm::DbErr> {
-        let size = self.left.map_or(self.size, |left| left.min(self.size));
-        // A limit of nothing: one record shows that there are others.
-        let pages = self.query.clone().size(size.max(1));
-        let page = match &self.next {
-            Next::First => pages.first(db).await?,
-            Next::At(cursor) => pages.at(db, cursor).await?,
-            Next::End => return Ok(None),
-        };
-        self.next = page.older.map_or(Next::End, Next::At);
-        if self.left == Some(0) {
-            // Whether there are others is not known where the page used up its budget.
-            self.is_cut_off = page.found() > 0 || page.older.is_some();
-            self.next = Next::End;
-            return Ok(None);
-        }
-        self.left = self
-            .left
-            .map(|left| left.saturating_sub(page.found() as u64));
-        Ok(Some(page))
-    }
-}
-
 /// An export in progress.
 struct Run<C, W>
 where
@@ -312,14 +250,14 @@ where
         while let Some(page) = next {
             let pushed = encoder.push(&page.records, &mut self.chunk);
             pushed.map_err(Failure::Encode)?;
-            pages.adapt(page.records.len(), weight(&page));
+            pages.adapt(&page);
             drop(page);
             self.write().await?;
             next = pages.next(db).await.map_err(Failure::Read)?;
         }
         encoder.finish(&mut self.chunk).map_err(Failure::Encode)?;
         self.write().await?;
-        Ok(pages.is_cut_off)
+        Ok(pages.is_cut_off())
     }
 
     /// Writes the chunk, and counts what the writer took.
@@ -385,32 +323,4 @@ where
             Err(Failure::Encode(source)) => Err(ExportError::Encode { written, source }),
         }
     }
-}
-
-/// About how many bytes the records of a page have in memory: JSON as a tree is larger than its text.
-fn weight(page: &Page) -> usize {
-    const RECORD: usize = 1_000;
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let json = |json: &Option<sea_orm::prelude::Json>| json.as_ref().map_or(0, tree_weight);
-    let records = page.records.iter();
-    records
-        .map(|record| {
-            let long = text(&record.user_agent) + text(&record.reason);
-            RECORD + long + json(&record.changes) + json(&record.metadata)
-        })
-        .sum()
-}
-
-fn tree_weight(json: &sea_orm::prelude::Json) -> usize {
-    use sea_orm::prelude::Json;
-    let inner = match json {
-        Json::String(text) => text.len(),
-        Json::Array(items) => items.iter().map(tree_weight).sum(),
-        Json::Object(map) => map
-            .iter()
-            .map(|(key, value)| 64 + key.len() + tree_weight(value))
-            .sum(),
-        _ => 0,
-    };
-    size_of::<Json>() + inner
 }

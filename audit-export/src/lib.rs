@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod format;
 mod line;
+mod pages;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 mod recording;

@@ -24,7 +24,7 @@ fn normalized(text: &str) -> String {
             line.to_owned()
         }
     });
-    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
 /// A line of this run's own export, with a time near those of the sample.

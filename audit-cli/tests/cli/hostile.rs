@@ -1,6 +1,6 @@
 //! Text of the log that would control a terminal.
 
-use sea_orm::{NotSet, Set};
+use sea_orm::{EntityTrait, NotSet, Set};
 use sea_orm_audit::entity::{
     audit_data_export, audit_log, audit_login_attempt, audit_system_event,
 };
@@ -54,7 +54,6 @@ async fn fill(db: &TestDb) -> TestResult<i64> {
         },
     )
     .await?;
-    use sea_orm::EntityTrait;
     audit_login_attempt::Entity::insert(audit_login_attempt::ActiveModel {
         occurred_at: Set(now),
         username: Set(text()),

@@ -1,5 +1,7 @@
 //! `history`, `diff`, `blame` and `as-of`: the states are those of the application's own history.
 
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::query::AuditHistory;
 use serde_json::{Value, json};
 
@@ -111,8 +113,6 @@ async fn past_is_present_absent_or_unknown(db: &TestDb) -> TestResult {
         assert_eq!(found[0]["fields"]["price"]["value"], price, "{id} {time}");
     }
     // The log begins with a change of a row that is older.
-    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-    use sea_orm_audit::entity::audit_log;
     audit_log::Entity::delete_many()
         .filter(audit_log::Column::Id.eq(1))
         .exec(&db.conn)

@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::{TestDb, TestResult};
 
-/// The command on a database, without the settings of whoever runs the tests.
+/// The command on a database, without the settings of the tests' own environment.
 pub(crate) fn command(url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sea-orm-audit"));
     for name in [

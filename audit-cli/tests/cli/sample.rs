@@ -45,7 +45,7 @@ pub(crate) async fn fill(db: &TestDb) -> TestResult {
     let clock = HandClock::at("2026-03-02T09:00:00Z")?;
     let config = clock.config().build()?;
     db.create(product::Entity).await?;
-    config.scope(write(db, &clock)).await
+    Box::pin(config.scope(write(db, &clock))).await
 }
 
 async fn write(db: &TestDb, clock: &HandClock) -> TestResult {
@@ -57,7 +57,7 @@ async fn write(db: &TestDb, clock: &HandClock) -> TestResult {
         ..Default::default()
     };
     let tea = ann().scope(new("Tea", 450).insert(conn)).await?;
-    clock.forward(Duration::from_secs(60));
+    clock.forward(Duration::from_mins(1));
     let mug = ann().scope(new("Mug", 900).insert(conn)).await?;
     clock.forward(Duration::from_hours(24));
     let mut change = tea.into_active_model();
@@ -77,7 +77,7 @@ async fn write(db: &TestDb, clock: &HandClock) -> TestResult {
     let approved = AuditEvent::new(Action::custom("APPROVE")?)
         .target_named("invoice", "2026-17")
         .reason("within budget");
-    ann().scope(approved.record(conn)).await?;
+    Box::pin(ann().scope(approved.record(conn))).await?;
     let account = Actor::user(7).named("Ann Lee");
     let failed = LoginAttempt::failed("ann", "wrong password").account(account);
     ann().scope(failed.record(conn)).await?;

@@ -46,7 +46,7 @@ mod tests {
         let db = AuditedConnection::new((*TestDatabase::new().await?).clone());
         let north = AuditContext::new().tenant("north");
         let event = AuditEvent::new(Action::custom("APPROVE")?);
-        north.scope(event.record(&db)).await?;
+        Box::pin(north.scope(event.record(&db))).await?;
         let path = std::env::temp_dir().join(format!("log_export_{}.csv", std::process::id()));
         let report = to_file(&db, &path).await?;
         assert_eq!((report.records, report.cut_off), (0, None));
