@@ -96,7 +96,7 @@ impl Query {
             // The condition of the partial index as its text has it: SQLite does not conclude it.
             match db.get_database_backend() {
                 DbBackend::Sqlite => {
-                    logins.filter(Expr::cust("action NOT IN ('CREATE', 'UPDATE', 'DELETE')"))
+                    logins.filter(Expr::cust("action NOT IN ('CREATE', 'UPDATE', 'DELETE', 'SOFT_DELETE', 'RESTORE', 'SNAPSHOT')"))
                 }
                 _ => logins,
             }

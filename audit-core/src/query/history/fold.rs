@@ -179,3 +179,61 @@ fn has_redacted(value: &Json) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::prelude::Json;
+    use serde_json::json;
+
+    use super::*;
+
+    fn changes(json: &Json) -> Changes {
+        Changes::from_json(json).unwrap_or_default()
+    }
+
+    fn field(name: &str) -> Field {
+        Field {
+            name: name.to_owned(),
+            recorded: Ok(()),
+        }
+    }
+
+    fn value<'s>(step: &'s Step, name: &str) -> Option<&'s FieldState> {
+        step.state.as_ref().and_then(|state| state.get(name))
+    }
+
+    #[test]
+    fn snapshot_states_the_values_before_it_too() {
+        let fields = [field("price"), field("title")];
+        let records = [
+            (
+                Action::Update,
+                changes(&json!({"price": {"old": 1, "new": 2}})),
+            ),
+            (
+                Action::Snapshot,
+                changes(&json!({"price": {"new": 2}, "title": {"new": "a"}})),
+            ),
+        ];
+        let steps = fold(&records, None, &fields);
+        assert_eq!(steps.len(), 2);
+        for step in &steps {
+            assert_eq!(value(step, "price"), Some(&known(&json!(2))));
+            assert_eq!(value(step, "title"), Some(&known(&json!("a"))));
+            assert!(step.unrecorded.is_empty(), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn snapshot_of_another_value_shows_an_unrecorded_change() {
+        let fields = [field("price")];
+        let records = [
+            (Action::Create, changes(&json!({"price": {"new": 1}}))),
+            (Action::Snapshot, changes(&json!({"price": {"new": 3}}))),
+        ];
+        let steps = fold(&records, None, &fields);
+        assert_eq!(steps[1].unrecorded, ["price"]);
+        assert_eq!(value(&steps[0], "price"), Some(&known(&json!(1))));
+        assert_eq!(value(&steps[1], "price"), Some(&known(&json!(3))));
+    }
+}
