@@ -82,6 +82,7 @@ fn plan(table: &'static str) -> TriggerPlan {
         key: vec![0],
         label: Vec::new(),
         tenant: None,
+        soft_delete: None,
         create: true,
         update: true,
         delete: true,
