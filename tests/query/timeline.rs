@@ -176,7 +176,7 @@ async fn records_of_the_same_transaction_and_request_are_found(db: &TestDb) -> T
         AuditEvent::new("APPROVE".parse()?).record(&audited).await?;
         TestResult::Ok(())
     };
-    request.scope(work).await?;
+    Box::pin(request.scope(work)).await?;
     let timeline = member::Entity::history(10).timeline(&audited).await?;
     assert_eq!(
         lines(&timeline),
