@@ -5,7 +5,10 @@
 
 use std::process::Command;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, PaginatorTrait,
+};
+use sea_orm_audit::entity::audit_log;
 use sea_orm_audit::export::{AuditExport, ExportFormat};
 use sea_orm_audit::migration::{Migrator, MigratorTrait};
 use sea_orm_audit::query::AuditQuery;
@@ -88,6 +91,8 @@ async fn memory_of_an_export_is_bounded() -> TestResult {
         assert!(number("peak=") < MOST_BYTES, "{format}: {text}");
         // A record that is found only after a page has used up its budget.
         assert_eq!(number("oldest="), 1);
+        // The limit is reached, and the search for one more record, which uses up a budget, shows that there is none.
+        assert_eq!(number("cut_off="), 0);
     }
     std::fs::remove_file(file)?;
     Ok(())
@@ -101,12 +106,17 @@ async fn export(url: &str) -> TestResult {
     let oldest = export("to:price=2".parse()?)
         .write_to(&db, tokio::io::sink())
         .await?;
+    let records = audit_log::Entity::find().count(&db).await?;
+    let newest = export(format!("to:price={}", records + 1).parse()?).limit(1);
+    let newest = newest.write_to(&db, tokio::io::sink()).await?;
+    assert_eq!(newest.records, 1);
     let all = export(AuditQuery::new())
         .write_to(&db, tokio::io::sink())
         .await?;
     println!(
-        "oldest={} records={} bytes={} peak={} ",
+        "oldest={} cut_off={} records={} bytes={} peak={} ",
         oldest.records,
+        u8::from(newest.cut_off.is_some()),
         all.records,
         all.bytes,
         peak()?

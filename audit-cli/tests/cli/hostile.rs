@@ -32,7 +32,7 @@ async fn fill(db: &TestDb) -> TestResult<i64> {
             outcome: Set(word()),
             model: Set(text()),
             object_id: Set(text()),
-            object_repr: Set(text()),
+            object_repr: Set(Some(format!("label {HOSTILE}"))),
             changes: Set(Some(
                 json!({ HOSTILE: { "old": HOSTILE, "new": { HOSTILE: [HOSTILE] } } }),
             )),

@@ -20,6 +20,7 @@ mod guide;
 mod hostile;
 mod json;
 mod objects;
+mod permissions;
 mod pipes;
 mod program;
 mod sample;
