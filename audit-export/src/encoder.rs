@@ -68,6 +68,10 @@ impl Encoder {
     }
 
     /// Adds what comes after the last record.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(unused_variables, reason = "the other formats have no end")
+    )]
     pub(crate) fn finish(self, chunk: &mut Chunk) -> io::Result<()> {
         match self {
             Self::Csv | Self::JsonLines => Ok(()),
