@@ -144,7 +144,9 @@ async fn concurrent_writers_leave_a_log_that_leads_to_the_rows(db: &TestDb) -> T
             versions.iter().all(|version| version.unrecorded.is_empty()),
             "{versions:#?}"
         );
-        let last = versions.last().and_then(|version| version.model());
+        let last = versions
+            .last()
+            .and_then(sea_orm_audit::query::Version::model);
         assert_eq!(last, Some(row));
     }
     Ok(())
