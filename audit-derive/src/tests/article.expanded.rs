@@ -26,21 +26,25 @@ impl ::sea_orm_audit::__private::Auditable for Entity {
                         column: Column::Note,
                         name: "note",
                         policy: ::sea_orm_audit::__private::FieldPolicy::Redact,
+                        was: ::sea_orm_audit::__private::None,
                     },
                     ::sea_orm_audit::__private::Field {
                         column: Column::TokenCount,
                         name: "token_count",
                         policy: ::sea_orm_audit::__private::FieldPolicy::Plain,
+                        was: ::sea_orm_audit::__private::None,
                     },
                     ::sea_orm_audit::__private::Field {
                         column: Column::PublishedOn,
                         name: "published_on",
                         policy: ::sea_orm_audit::__private::FieldPolicy::Detect,
+                        was: ::sea_orm_audit::__private::None,
                     },
                     ::sea_orm_audit::__private::Field {
                         column: Column::UpdatedAt,
                         name: "updated_at",
                         policy: ::sea_orm_audit::__private::FieldPolicy::Skip,
+                        was: ::sea_orm_audit::__private::None,
                     },
                 ],
                 ..::sea_orm_audit::__private::Options::NONE
